@@ -1,0 +1,83 @@
+//! An error is printed once, here: what failed, why, and what to do about it.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use crate::{Exit, Printer};
+
+/// What a program knows of one kind of error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the program ends because of it.
+    pub exit: Exit,
+    /// What the person at the terminal can do about it, where that is known.
+    pub hint: Option<String>,
+}
+
+/// Tells the verdict on one link of an error's chain, or `None` to ask the next one down.
+pub type Classify = fn(&(dyn Error + 'static)) -> Option<Verdict>;
+
+/// Prints `error`, its causes and its hint to stderr, and returns how the program ends.
+///
+/// The chain is asked from the outermost error inwards; the first verdict counts.
+pub fn report(printer: &Printer, error: &anyhow::Error, classify: Classify) -> Exit {
+    let verdict = error.chain().find_map(classify);
+    printer.error(&render(error, verdict.as_ref().and_then(|verdict| verdict.hint.as_deref())));
+    verdict.map_or(Exit::Failed, |verdict| verdict.exit)
+}
+
+/// Ends `main`: reports an error, or passes on how a run that had none ended.
+pub fn exit_code(
+    printer: &Printer,
+    outcome: Result<Exit, anyhow::Error>,
+    classify: Classify,
+) -> ExitCode {
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => report(printer, &error, classify).into(),
+    }
+}
+
+fn render(error: &anyhow::Error, hint: Option<&str>) -> String {
+    let mut text = format!("error: {error}\n");
+    for cause in error.chain().skip(1) {
+        text.push_str("  Caused by: ");
+        text.push_str(&cause.to_string());
+        text.push('\n');
+    }
+    if let Some(hint) = hint {
+        text.push_str("hint: ");
+        text.push_str(hint);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn renders_what_why_and_what_to_do() {
+        let error = Err::<(), _>(std::io::Error::other("disk full"))
+            .context("cannot write `target/image`")
+            .unwrap_err();
+        assert_eq!(
+            render(&error, Some("free some space")),
+            "error: cannot write `target/image`\n  Caused by: disk full\nhint: free some space\n"
+        );
+    }
+
+    #[test]
+    fn the_outermost_verdict_counts() {
+        fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
+            error
+                .downcast_ref::<std::io::Error>()
+                .map(|_| Verdict { exit: Exit::Unreachable, hint: None })
+        }
+        let error = anyhow::Error::from(std::io::Error::other("refused")).context("cannot connect");
+        assert_eq!(error.chain().find_map(classify).map(|v| v.exit), Some(Exit::Unreachable));
+    }
+}
