@@ -81,8 +81,10 @@ mod tests {
                 Some((code, cells.next()?.trim_end_matches(" |").to_owned()))
             })
             .collect();
-        let coded: Vec<_> =
-            Exit::ALL.iter().map(|exit| (exit.code(), exit.meaning().to_owned())).collect();
+        let coded: Vec<_> = Exit::ALL
+            .iter()
+            .map(|exit| (exit.code(), exit.meaning().to_owned()))
+            .collect();
         assert_eq!(documented, coded);
     }
 }

@@ -1,5 +1,6 @@
 //! Owns stdout and stderr: data goes to the one, everything about the work to the other.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// How the work in hand is told on stderr.
@@ -54,6 +55,10 @@ impl Printer {
     ///
     /// # Errors
     /// As [`Printer::data`].
+    #[allow(
+        clippy::unused_self,
+        reason = "whoever holds the printer owns the stream"
+    )]
     pub fn data_raw(self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -67,7 +72,9 @@ impl Printer {
         match self.progress {
             Progress::Quiet => {}
             Progress::Json => self.write_err(&json_line("status", line)),
-            Progress::Auto | Progress::Tty | Progress::Plain => self.write_err(&format!("{line}\n")),
+            Progress::Auto | Progress::Tty | Progress::Plain => {
+                self.write_err(&format!("{line}\n"));
+            }
         }
     }
 
@@ -85,6 +92,10 @@ impl Printer {
     }
 
     /// A stderr that is gone leaves nobody to tell, so a failure to write there is ignored.
+    #[allow(
+        clippy::unused_self,
+        reason = "whoever holds the printer owns the stream"
+    )]
     fn write_err(self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
@@ -98,7 +109,9 @@ fn json_line(level: &str, message: &str) -> String {
             '"' => text.push_str("\\\""),
             '\\' => text.push_str("\\\\"),
             '\n' => text.push_str("\\n"),
-            c if u32::from(c) < 0x20 => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if u32::from(c) < 0x20 => {
+                write!(text, "\\u{:04x}", u32::from(c)).expect("a String takes every write");
+            }
             c => text.push(c),
         }
     }

@@ -22,7 +22,10 @@ pub type Classify = fn(&(dyn Error + 'static)) -> Option<Verdict>;
 /// The chain is asked from the outermost error inwards; the first verdict counts.
 pub fn report(printer: &Printer, error: &anyhow::Error, classify: Classify) -> Exit {
     let verdict = error.chain().find_map(classify);
-    printer.error(&render(error, verdict.as_ref().and_then(|verdict| verdict.hint.as_deref())));
+    printer.error(&render(
+        error,
+        verdict.as_ref().and_then(|verdict| verdict.hint.as_deref()),
+    ));
     verdict.map_or(Exit::Failed, |verdict| verdict.exit)
 }
 
@@ -73,11 +76,15 @@ mod tests {
     #[test]
     fn the_outermost_verdict_counts() {
         fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
-            error
-                .downcast_ref::<std::io::Error>()
-                .map(|_| Verdict { exit: Exit::Unreachable, hint: None })
+            error.downcast_ref::<std::io::Error>().map(|_| Verdict {
+                exit: Exit::Unreachable,
+                hint: None,
+            })
         }
         let error = anyhow::Error::from(std::io::Error::other("refused")).context("cannot connect");
-        assert_eq!(error.chain().find_map(classify).map(|v| v.exit), Some(Exit::Unreachable));
+        assert_eq!(
+            error.chain().find_map(classify).map(|v| v.exit),
+            Some(Exit::Unreachable)
+        );
     }
 }

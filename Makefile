@@ -1,0 +1,54 @@
+# What people do here. `make` alone lists it; CI calls nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# HOST:SERVICE port of the local load balancer.
+PUBLISH ?= 8080:80
+# What `make up` plays: a manifest or a folder of them.
+MANIFESTS ?= k8s/base
+# Where `make up` keeps the service's image, as an OCI layout.
+IMAGE := target/image
+
+BIN := target/debug
+with_containerd := scripts/with-containerd
+
+.PHONY: help
+help: ## List these commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: build ## Build the service's image and run it on this machine: three pods, one load balancer
+	@$(BIN)/imagebuilder resolve -f $(MANIFESTS) --output oci:$(IMAGE) >target/up.yaml
+	@$(with_containerd) $(BIN)/nodectl up -f target/up.yaml --images oci:$(IMAGE) --publish $(PUBLISH)
+
+.PHONY: down
+down: build ## Remove what a killed `make up` left
+	@$(with_containerd) $(BIN)/nodectl down
+
+.PHONY: ps
+ps: build ## Show the pods and containers of `make up`
+	@$(with_containerd) $(BIN)/nodectl ps
+
+.PHONY: build
+build: deps-up ## Compile the programs
+	@cargo build --workspace --bins
+
+.PHONY: test
+test: deps-test build ## Run all tests against the real containerd, runc, registry, and browser
+	@cargo test --workspace
+
+.PHONY: lint
+lint: deps-lint ## Check format, lints, docs and shell scripts
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	@shellcheck $$(git ls-files | xargs -d '\n' grep -lE '^#!(/usr/bin/env bash|/bin/(ba)?sh)')
+
+.PHONY: ci
+ci: lint test ## What CI runs
+
+.PHONY: deps-up deps-test deps-lint
+deps-up deps-test deps-lint:
+	@scripts/install $(@:deps-%=%)

@@ -1,0 +1,114 @@
+//! Keeps the dependency arrows of `docs/ARCHITECTURE.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// Which of our crates each of our crates may use. One that is missing here fails the test.
+const OURS: &[(&str, &[&str])] = &[
+    ("app", &[]),
+    (
+        "bench",
+        &["app", "cli", "e2e", "imagebuilder", "nodectl", "oci"],
+    ),
+    ("cli", &[]),
+    ("e2e", &["app", "cli", "imagebuilder", "nodectl", "oci"]),
+    ("imagebuilder", &["cli", "oci"]),
+    ("nodectl", &["cli", "oci"]),
+    ("oci", &[]),
+];
+
+/// Crates that one of ours alone may name, and which.
+const RESERVED: &[(&str, &[&str])] = &[
+    ("actix", &["app"]),
+    ("aws-", &["imagebuilder"]),
+    ("bollard", &["imagebuilder"]),
+    ("containerd-client", &["nodectl", "e2e"]),
+    ("tonic", &["nodectl", "e2e"]),
+];
+
+/// Second TLS stacks and providers, and what serves YAML unmaintained.
+const BANNED: &[&str] = &[
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "native-tls",
+    "openssl",
+    "serde_yaml",
+];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .other_options(vec!["--locked".to_owned()])
+        .exec()
+        .expect("cargo metadata")
+}
+
+/// The crates that each of ours names, outside its tests.
+fn named(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| {
+            let names = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind != DependencyKind::Development)
+                .map(|dependency| dependency.name.clone())
+                .collect();
+            (package.name.to_string(), names)
+        })
+        .collect()
+}
+
+#[test]
+fn our_crates_use_each_other_as_the_architecture_says() {
+    let metadata = metadata();
+    let named = named(&metadata);
+    let mut wrong = Vec::new();
+    for (name, dependencies) in &named {
+        let Some((_, allowed)) = OURS.iter().find(|(ours, _)| ours == name) else {
+            wrong.push(format!("{name} has no arrows"));
+            continue;
+        };
+        for dependency in dependencies {
+            if named.contains_key(dependency) && !allowed.contains(&dependency.as_str()) {
+                wrong.push(format!("{name} → {dependency}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not in the architecture: {wrong:?}");
+}
+
+#[test]
+fn a_reserved_crate_is_named_by_its_owner_alone() {
+    let metadata = metadata();
+    let mut wrong = Vec::new();
+    for (name, dependencies) in named(&metadata) {
+        for (prefix, owners) in RESERVED {
+            if owners.contains(&name.as_str()) {
+                continue;
+            }
+            let taken = dependencies
+                .iter()
+                .filter(|dependency| dependency.starts_with(prefix));
+            wrong.extend(taken.map(|dependency| format!("{name} → {dependency}")));
+        }
+    }
+    assert!(wrong.is_empty(), "reserved for another crate: {wrong:?}");
+}
+
+#[test]
+fn there_is_one_tls_stack() {
+    let metadata = metadata();
+    let found: Vec<_> = metadata
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .filter(|name| BANNED.contains(name))
+        .collect();
+    assert!(
+        found.is_empty(),
+        "banned: {found:?}; `cargo tree -i NAME` tells who brings it"
+    );
+}
