@@ -1,0 +1,118 @@
+//! The life of a pod: `Starting → Ready → Draining → Stopped`, and nothing else. Everything that
+//! behaves differently while draining reads it here.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::watch;
+
+/// Where in its life the pod is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum State {
+    /// Ports are bound, workers are not up yet.
+    Starting,
+    /// Requests are wanted.
+    Ready,
+    /// Requests are still served, and no more are wanted.
+    Draining,
+    /// The listener is closed and everything in flight has ended, one way or the other.
+    Stopped,
+}
+
+impl State {
+    /// Every state, in order.
+    pub const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Draining, Self::Stopped];
+
+    /// The state's name, as `/info`, logs and metrics have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainResult {
+    /// Every request that was accepted has been answered.
+    Complete,
+    /// The deadline came first and cut this many requests.
+    Cut(u64),
+}
+
+/// The state machine. It only moves forward.
+#[derive(Debug)]
+pub struct Lifecycle {
+    /// Read by every request, so it is no lock.
+    state: AtomicU8,
+    changed: watch::Sender<State>,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        let changed = watch::Sender::new(State::Starting);
+        Self {
+            state: AtomicU8::new(State::Starting as u8),
+            changed,
+        }
+    }
+}
+
+impl Lifecycle {
+    /// The state now.
+    pub fn state(&self) -> State {
+        State::ALL[usize::from(self.state.load(Ordering::Relaxed)).min(State::ALL.len() - 1)]
+    }
+
+    /// Moves forward to `state`. Returns whether this call did it; a step back is refused.
+    pub fn advance(&self, state: State) -> bool {
+        let before = self.state.fetch_max(state as u8, Ordering::SeqCst);
+        let moved = before < state as u8;
+        if moved {
+            self.changed.send_if_modified(|seen| {
+                let later = *seen < state;
+                *seen = state.max(*seen);
+                later
+            });
+        }
+        moved
+    }
+
+    /// Waits until `state` or a later one is reached.
+    pub async fn reached(&self, state: State) {
+        let mut changes = self.changed.subscribe();
+        // The sender is `self`, so it is there for as long as this future is.
+        let _ = changes.wait_for(|now| *now >= state).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_only_moves_forward() {
+        let life = Lifecycle::default();
+        assert_eq!(life.state(), State::Starting);
+        assert!(life.advance(State::Ready));
+        assert!(!life.advance(State::Ready));
+        assert!(life.advance(State::Draining));
+        assert!(
+            !life.advance(State::Ready),
+            "a pod that drains never becomes ready again"
+        );
+        assert_eq!(life.state(), State::Draining);
+        assert!(life.advance(State::Stopped));
+        assert_eq!(life.state(), State::Stopped);
+    }
+}

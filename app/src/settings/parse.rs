@@ -1,0 +1,106 @@
+//! Text to value, one function a form. A message says what would be right.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The longest duration a setting takes: a day. Longer is a slip of the unit.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address:port, such as 0.0.0.0:5000"))
+}
+
+/// `150s`, `250ms`, `2m`, `1h`; a bare number has no unit and is refused.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let split = text
+        .find(|char: char| !char.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let wrong = || format!("`{text}` is no duration; write it as 150s, 250ms, 2m or 1h");
+    let count: u64 = digits.parse().map_err(|_| wrong())?;
+    let millis_per_unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    count
+        .checked_mul(millis_per_unit)
+        .map(Duration::from_millis)
+        .filter(|duration| *duration <= MAX_DURATION)
+        .ok_or_else(|| format!("`{text}` is longer than a day"))
+}
+
+/// A duration that must pass: 0 would cut every connection at once.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be longer than 0".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// `16384`, `16KiB`, `1MiB`.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let split = text
+        .find(|char: char| !char.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let wrong = || format!("`{text}` is no size; write it as 16384, 16KiB or 1MiB");
+    let count: usize = digits.parse().map_err(|_| wrong())?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        _ => return Err(wrong()),
+    };
+    count
+        .checked_mul(factor)
+        .ok_or_else(|| format!("`{text}` is too large"))
+}
+
+/// A whole number within bounds, both included.
+pub(super) fn count<N>(text: &str, least: N, most: N) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + std::fmt::Display,
+{
+    match text.parse::<N>() {
+        Ok(count) if count >= least && count <= most => Ok(count),
+        _ => Err(format!(
+            "`{text}` is no whole number from {least} to {most}"
+        )),
+    }
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    choice(text, &[("on", true), ("off", false)])
+}
+
+/// One of some words.
+pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    choices
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            format!("`{text}` is none of {}", words.join(", "))
+        })
+}
+
+/// A collector's base URL: plain HTTP, because the binary carries no TLS.
+pub(super) fn collector(text: &str) -> Result<String, String> {
+    if text.starts_with("https://") {
+        return Err(
+            "https is not built in; send to a collector in the cluster by http://, \
+                    which can speak TLS to the outside"
+                .to_owned(),
+        );
+    }
+    match crate::url::HttpUrl::from_str(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,332 @@
+//! Environment to [`Settings`]: every variable is tried, every problem is kept.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::parse::{self, address, bytes, choice, count, duration, positive_duration, switch};
+use super::table::{self, Setting};
+use super::{
+    DrainProfile, Identity, Limits, LogFormat, Problem, ProxyProtocol, RequestLog, Settings,
+    SettingsError, Timeouts,
+};
+use crate::cidr::Cidr;
+
+/// The longest value that is looked at: longer ones are no setting of this service.
+const MAX_VALUE_BYTES: usize = 8 * 1024;
+
+/// The most headers a request can have: actix-http parses into a fixed table of 96.
+const MAX_HEADERS: usize = 96;
+
+/// The largest head that reaches the limit's check: actix-http stops at 128 KiB.
+const MAX_HEADER_BYTES: usize = 128 << 10;
+
+impl Settings {
+    /// Reads the settings from environment variables. `host_name` names the pod where the downward
+    /// API does not.
+    ///
+    /// # Errors
+    /// All the problems of all the settings, unknown `APP_…` variables included.
+    pub fn from_env(
+        variables: impl IntoIterator<Item = (String, String)>,
+        host_name: &str,
+    ) -> Result<Self, SettingsError> {
+        let reader = Reader::new(variables);
+        let settings = read(&reader, host_name);
+        reader.finish(settings)
+    }
+}
+
+fn read(from: &Reader, host_name: &str) -> Option<Settings> {
+    // Every field is read before any is asked whether it could be, so that no problem hides another.
+    let profiles = [
+        ("nlb", DrainProfile::NLB),
+        ("short", DrainProfile::SHORT),
+        ("off", DrainProfile::OFF),
+    ];
+    let profile = from.get(&table::DRAIN_PROFILE, |text| choice(text, &profiles));
+    let delay = from.optional(&table::DRAIN_DELAY, duration);
+    let deadline = from.optional(&table::DRAIN_DEADLINE, duration);
+    let listen = from.get(&table::LISTEN, address);
+    let admin_listen = from.get(&table::ADMIN_LISTEN, address);
+    let workers = from.get(&table::WORKERS, |text| count(text, 0, 1024));
+    let backlog = from.get(&table::BACKLOG, |text| count(text, 1, 1 << 20));
+    let timeouts = timeouts(from);
+    let limits = limits(from);
+    let proxies = [
+        ("off", ProxyProtocol::Off),
+        ("optional", ProxyProtocol::Optional),
+        ("required", ProxyProtocol::Required),
+    ];
+    let proxy_protocol = from.get(&table::PROXY_PROTOCOL, |text| choice(text, &proxies));
+    let trusted_proxies = from.get(&table::TRUSTED_PROXIES, ranges);
+    let greeting = from.get(&table::GREETING, greeting);
+    let greeting_file = from.optional(&table::GREETING_FILE, path);
+    let data_dir = from.optional(&table::DATA_DIR, path);
+    let identity = identity(from, host_name);
+    let log = from.get(&table::LOG, crate::logs::check_filter);
+    let formats = [
+        ("auto", LogFormat::Auto),
+        ("json", LogFormat::Json),
+        ("text", LogFormat::Text),
+    ];
+    let log_format = from.get(&table::LOG_FORMAT, |text| choice(text, &formats));
+    let logged = [
+        ("all", RequestLog::All),
+        ("problems", RequestLog::Problems),
+        ("off", RequestLog::Off),
+    ];
+    let request_log = from.get(&table::REQUEST_LOG, |text| choice(text, &logged));
+    let rate = from.get(&table::REQUEST_LOG_RATE, |text| count(text, 0, 1_000_000));
+    let faults = from.get(&table::FAULTS, switch);
+    let otlp_endpoint = from.optional(&table::OTLP_ENDPOINT, parse::collector);
+    let otlp_service_name = from.get(&table::OTLP_SERVICE_NAME, label);
+
+    if proxy_protocol.is_some_and(|mode| mode != ProxyProtocol::Off)
+        && trusted_proxies.as_ref().is_some_and(Vec::is_empty)
+    {
+        from.problem(
+            &table::TRUSTED_PROXIES,
+            "must name the load balancer's addresses when APP_PROXY_PROTOCOL is on, \
+             or anyone could claim any address"
+                .to_owned(),
+        );
+    }
+
+    let profile = profile?;
+    Some(Settings {
+        listen: listen?,
+        admin_listen: admin_listen?,
+        workers: Some(workers?).filter(|workers| *workers > 0),
+        backlog: backlog?,
+        drain: DrainProfile {
+            delay: delay?.unwrap_or(profile.delay),
+            deadline: deadline?.unwrap_or(profile.deadline),
+        },
+        timeouts: timeouts?,
+        limits: limits?,
+        proxy_protocol: proxy_protocol?,
+        trusted_proxies: trusted_proxies?,
+        greeting: greeting?,
+        greeting_file: greeting_file?,
+        data_dir: data_dir?,
+        identity: identity?,
+        log: log?,
+        log_format: log_format?,
+        request_log: request_log?,
+        request_log_rate: Some(rate?).filter(|rate| *rate > 0),
+        faults: faults?,
+        otlp_endpoint: otlp_endpoint?,
+        otlp_service_name: otlp_service_name?,
+    })
+}
+
+fn timeouts(from: &Reader) -> Option<Timeouts> {
+    let first_head = from.get(&table::FIRST_HEAD_TIMEOUT, positive_duration);
+    let next_head = from.get(&table::NEXT_HEAD_TIMEOUT, positive_duration);
+    let body = from.get(&table::BODY_TIMEOUT, positive_duration);
+    let answer = from.get(&table::ANSWER_TIMEOUT, positive_duration);
+    let keep_alive = from.get(&table::KEEP_ALIVE, positive_duration);
+    let min_rate = from.get(&table::MIN_RATE, |text| count(text, 1, 1 << 30));
+    Some(Timeouts {
+        first_head: first_head?,
+        next_head: next_head?,
+        body: body?,
+        answer: answer?,
+        keep_alive: keep_alive?,
+        min_rate: min_rate?,
+    })
+}
+
+fn limits(from: &Reader) -> Option<Limits> {
+    let connections = from.get(&table::MAX_CONNECTIONS, |text| count(text, 1, 1 << 20));
+    let header_bytes = from.get(&table::MAX_HEADER_BYTES, |text| {
+        bytes(text).and_then(|size| within(size, 256, MAX_HEADER_BYTES))
+    });
+    let headers = from.get(&table::MAX_HEADERS, |text| count(text, 1, MAX_HEADERS));
+    let body_bytes = from.get(&table::MAX_BODY_BYTES, |text| {
+        bytes(text).and_then(|size| within(size, 0, 1 << 30))
+    });
+    Some(Limits {
+        connections: connections?,
+        header_bytes: header_bytes?,
+        headers: headers?,
+        body_bytes: body_bytes?,
+    })
+}
+
+fn identity(from: &Reader, host_name: &str) -> Option<Identity> {
+    let pod = from.optional(&table::POD_NAME, label);
+    let namespace = from.optional(&table::POD_NAMESPACE, label);
+    let node = from.optional(&table::NODE_NAME, label);
+    let zone = from.optional(&table::ZONE, label);
+    let service = from.get(&table::SERVICE, label);
+    Some(Identity {
+        pod: pod?.unwrap_or_else(|| host_name.to_owned()),
+        namespace: namespace?,
+        node: node?,
+        zone: zone?,
+        service: service?,
+    })
+}
+
+fn within(size: usize, least: usize, most: usize) -> Result<usize, String> {
+    if (least..=most).contains(&size) {
+        Ok(size)
+    } else {
+        Err(format!("{size} bytes is not within {least} and {most}"))
+    }
+}
+
+fn ranges(text: &str) -> Result<Vec<Cidr>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|range| !range.is_empty())
+        .map(|range| {
+            range
+                .parse()
+                .map_err(|error: crate::cidr::CidrError| error.to_string())
+        })
+        .collect()
+}
+
+/// A name that is shown in logs, JSON and metrics: printable, and no longer than DNS allows.
+fn label(text: &str) -> Result<String, String> {
+    if text.len() > 253 || text.chars().any(char::is_control) {
+        return Err("must be printable, and no longer than 253 bytes".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn greeting(text: &str) -> Result<String, String> {
+    crate::greeting::clean(text).map_err(|error| error.to_string())
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(format!("`{text}` is no absolute path"))
+    }
+}
+
+/// The variables, and what was wrong with them so far.
+struct Reader {
+    variables: BTreeMap<String, String>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Reader {
+    fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let ours = variables.into_iter().filter(|(name, value)| {
+            !value.is_empty()
+                && (name.starts_with("APP_") || table::ALL.iter().any(|known| known.name == name))
+        });
+        let reader = Self {
+            variables: ours.collect(),
+            problems: RefCell::default(),
+        };
+        for name in reader.variables.keys() {
+            reader.check_known(name);
+        }
+        reader
+    }
+
+    /// A misspelt name would otherwise be a default that nobody wanted.
+    fn check_known(&self, name: &str) {
+        if table::ALL.iter().any(|known| known.name == name) || is_service_link(name) {
+            return;
+        }
+        let nearest = table::ALL
+            .iter()
+            .min_by_key(|known| distance(known.name, name));
+        let hint = nearest
+            .filter(|known| distance(known.name, name) <= 3)
+            .map(|known| format!("; did you mean {}?", known.name))
+            .unwrap_or_default();
+        let message = format!("is no setting{hint} `rust-k8s-app --help` lists them");
+        let message = message.replace("no setting `", "no setting; `");
+        self.problems.borrow_mut().push(Problem {
+            name: name.to_owned(),
+            message,
+        });
+    }
+
+    fn problem(&self, setting: &Setting, message: String) {
+        self.problems.borrow_mut().push(Problem {
+            name: setting.name.to_owned(),
+            message,
+        });
+    }
+
+    /// The setting's value, or its default; `None` where it has a problem, which is kept.
+    fn get<T>(&self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let text = self
+            .variables
+            .get(setting.name)
+            .map_or(setting.default, String::as_str);
+        if text.len() > MAX_VALUE_BYTES {
+            self.problem(setting, format!("is longer than {MAX_VALUE_BYTES} bytes"));
+            return None;
+        }
+        parse(text)
+            .map_err(|message| self.problem(setting, message))
+            .ok()
+    }
+
+    /// As [`Reader::get`], for a setting that may be absent.
+    fn optional<T>(
+        &self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        if self.variables.contains_key(setting.name) {
+            self.get(setting, parse).map(Some)
+        } else {
+            Some(None)
+        }
+    }
+
+    fn finish(self, settings: Option<Settings>) -> Result<Settings, SettingsError> {
+        let mut problems = self.problems.into_inner();
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => {
+                let order = |problem: &Problem| {
+                    table::ALL
+                        .iter()
+                        .position(|known| known.name == problem.name)
+                };
+                problems.sort_by_key(|problem| order(problem).unwrap_or(usize::MAX));
+                Err(SettingsError { problems })
+            }
+        }
+    }
+}
+
+/// Kubernetes sets `APP_SERVICE_HOST`, `APP_PORT` and the like in every pod of a namespace that has
+/// a Service named `app`; those are nobody's slip.
+fn is_service_link(name: &str) -> bool {
+    let rest = name.trim_start_matches("APP_");
+    rest.starts_with("SERVICE_HOST")
+        || rest.starts_with("SERVICE_PORT")
+        || rest == "PORT"
+        || rest.starts_with("PORT_")
+}
+
+/// Levenshtein's distance, for a hint about a misspelt name.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<_> = right.bytes().take(64).collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}

@@ -1,0 +1,157 @@
+//! What the settings mean, as types the rest of the service trusts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cidr::Cidr;
+
+/// Every setting, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The admin listener.
+    pub admin_listen: SocketAddr,
+    /// Worker threads; `None` is one for each CPU.
+    pub workers: Option<usize>,
+    /// Accept queue of the public listener, in connections.
+    pub backlog: u32,
+    /// How SIGTERM is followed.
+    pub drain: DrainProfile,
+    /// How long a client may take.
+    pub timeouts: Timeouts,
+    /// How much a client may send.
+    pub limits: Limits,
+    /// Whether connections begin with a PROXY header.
+    pub proxy_protocol: ProxyProtocol,
+    /// Peers whose word about the client is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// What `GET /` says where no file does.
+    pub greeting: String,
+    /// The file that says it.
+    pub greeting_file: Option<PathBuf>,
+    /// Where the visit counter is kept.
+    pub data_dir: Option<PathBuf>,
+    /// Who this pod is.
+    pub identity: Identity,
+    /// Which log lines are written.
+    pub log: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Which requests get a line.
+    pub request_log: RequestLog,
+    /// Lines a second for requests that went well; `None` is no limit.
+    pub request_log_rate: Option<u32>,
+    /// Whether faults may be injected.
+    pub faults: bool,
+    /// The collector that traces go to.
+    pub otlp_endpoint: Option<String>,
+    /// The service's name in traces.
+    pub otlp_service_name: String,
+}
+
+/// The two times of a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainProfile {
+    /// How long new connections are still served.
+    pub delay: Duration,
+    /// How long requests in flight may take after that.
+    pub deadline: Duration,
+}
+
+impl DrainProfile {
+    /// For an NLB, which sends new connections for about 120 s after deregistration.
+    pub const NLB: Self = Self {
+        delay: Duration::from_secs(150),
+        deadline: Duration::from_secs(30),
+    };
+    /// For an ALB or a Spot node: an ALB is quiet after 70 s, and a Spot notice is 120 s.
+    pub const SHORT: Self = Self {
+        delay: Duration::from_secs(70),
+        deadline: Duration::from_secs(30),
+    };
+    /// No drain: what is in flight is cut. To show what a drain is for.
+    pub const OFF: Self = Self {
+        delay: Duration::ZERO,
+        deadline: Duration::ZERO,
+    };
+}
+
+/// How long a client may take over each part of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the connection to its first complete head.
+    pub first_head: Duration,
+    /// From the first byte of a later head to its last.
+    pub next_head: Duration,
+    /// How long a body may stay behind `min_rate`.
+    pub body: Duration,
+    /// How long the reading of an answer may stay behind `min_rate`.
+    pub answer: Duration,
+    /// How long a connection may be idle.
+    pub keep_alive: Duration,
+    /// The slowest rate that is no stall, in bytes per second.
+    pub min_rate: u32,
+}
+
+/// How much a client may send, and how many clients there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: usize,
+    /// Bytes of a request head.
+    pub header_bytes: usize,
+    /// Headers of a request.
+    pub headers: usize,
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+}
+
+/// Whether a connection begins with a PROXY protocol header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// Never: the signature would be a malformed request.
+    Off,
+    /// Where the peer is trusted, perhaps.
+    Optional,
+    /// Always, and only from trusted peers.
+    Required,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Which requests get a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestLog {
+    /// All of them, within the rate.
+    All,
+    /// Answers from 400 up, and cut connections.
+    Problems,
+    /// None.
+    Off,
+}
+
+/// Who this pod is, as the downward API tells it. No metadata service is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The pod's name; the host name where nobody told.
+    pub pod: String,
+    /// The pod's namespace.
+    pub namespace: Option<String>,
+    /// The node it runs on.
+    pub node: Option<String>,
+    /// The availability zone of that node.
+    pub zone: Option<String>,
+    /// The Kubernetes Service in front of it.
+    pub service: String,
+}
