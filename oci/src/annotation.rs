@@ -1,0 +1,12 @@
+//! The annotation keys in use here, from
+//! [image-spec annotations](https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md).
+
+pub use oci_spec::image::{
+    ANNOTATION_LICENSES as LICENSES, ANNOTATION_REF_NAME as REF_NAME,
+    ANNOTATION_REVISION as REVISION, ANNOTATION_SOURCE as SOURCE, ANNOTATION_TITLE as TITLE,
+    ANNOTATION_VERSION as VERSION,
+};
+
+/// The full image name that containerd's and Docker's exporters put beside [`REF_NAME`], which
+/// they limit to the tag.
+pub const CONTAINERD_IMAGE_NAME: &str = "io.containerd.image.name";

@@ -1,0 +1,110 @@
+//! The index of an image's manifests, one for each platform.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::json::{self, DocumentError, canonical};
+use crate::descriptor::null_is_empty;
+use crate::{Descriptor, Kind, MediaType, Platform};
+
+/// Manifests and what each is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Index {
+    schema_version: u32,
+    /// What the document says it is; the `index.json` of a layout often does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<MediaType>,
+    /// The manifests, and indexes below this one.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub manifests: Vec<Descriptor>,
+    /// Facts about the image, sorted.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// An index has no manifest for a platform.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no image for {wanted}, only for {available}")]
+pub struct NoPlatform {
+    /// The platform asked for.
+    pub wanted: Platform,
+    /// The platforms there are, divided by commas.
+    pub available: String,
+}
+
+impl Index {
+    /// An OCI index.
+    pub fn new(manifests: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(MediaType::OCI_INDEX.into()),
+            manifests,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// Reads an OCI index or a Docker manifest list.
+    ///
+    /// # Errors
+    /// When `bytes` are too many, not JSON, or another document.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
+        let what = "image index";
+        let index: Self = json::parse(what, bytes)?;
+        if index.schema_version != 2 {
+            return Err(DocumentError::SchemaVersion {
+                what,
+                actual: index.schema_version,
+            });
+        }
+        match &index.media_type {
+            Some(actual) if actual.kind() != Kind::Index => Err(DocumentError::MediaType {
+                what,
+                actual: actual.clone(),
+            }),
+            _ => Ok(index),
+        }
+    }
+
+    /// Its canonical bytes, and their descriptor.
+    pub fn to_bytes(&self) -> (Vec<u8>, Descriptor) {
+        let bytes = canonical(self);
+        let media_type = self
+            .media_type
+            .clone()
+            .unwrap_or_else(|| MediaType::OCI_INDEX.into());
+        let descriptor = Descriptor::of(media_type, &bytes);
+        (bytes, descriptor)
+    }
+
+    /// The first manifest that runs on `machine`.
+    ///
+    /// # Errors
+    /// [`NoPlatform`] when none does.
+    pub fn select(&self, machine: &Platform) -> Result<&Descriptor, NoPlatform> {
+        let of = |descriptor: &&Descriptor| {
+            descriptor
+                .platform
+                .as_ref()
+                .is_some_and(|platform| platform.runs_on(machine))
+        };
+        self.manifests.iter().find(of).ok_or_else(|| {
+            let platforms = self.manifests.iter().filter_map(|d| d.platform.as_ref());
+            let available: Vec<_> = platforms.map(ToString::to_string).collect();
+            let available = if available.is_empty() {
+                "no platform at all".to_owned()
+            } else {
+                available.join(", ")
+            };
+            NoPlatform {
+                wanted: machine.clone(),
+                available,
+            }
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! JSON documents: bounded when read, canonical when written.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::MediaType;
+
+/// The largest manifest, index or configuration that is read: 4 MiB, which
+/// [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests)
+/// asks registries to accept at least.
+pub const MAX_DOCUMENT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Why bytes are not the document they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// They are more than [`MAX_DOCUMENT_BYTES`].
+    #[error("{what} has {size} bytes, more than the {MAX_DOCUMENT_BYTES} allowed")]
+    TooLarge {
+        /// Which document.
+        what: &'static str,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// They are not JSON, or not of the document's shape.
+    #[error("{what} is not valid")]
+    Json {
+        /// Which document.
+        what: &'static str,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The document says another media type of itself.
+    #[error("{what} says of itself that it is a `{actual}`")]
+    MediaType {
+        /// Which document.
+        what: &'static str,
+        /// What its `mediaType` says.
+        actual: MediaType,
+    },
+    /// `schemaVersion` is not 2: Docker's old schema, or something newer than this program.
+    #[error("{what} has schema version {actual}, only 2 is supported")]
+    SchemaVersion {
+        /// Which document.
+        what: &'static str,
+        /// Its version.
+        actual: u32,
+    },
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(
+    what: &'static str,
+    bytes: &[u8],
+) -> Result<T, DocumentError> {
+    let size = bytes.len() as u64;
+    if size > MAX_DOCUMENT_BYTES {
+        return Err(DocumentError::TooLarge { what, size });
+    }
+    serde_json::from_slice(bytes).map_err(|source| DocumentError::Json { what, source })
+}
+
+/// A value as JSON without white space, every object's keys sorted: one value, one text, one
+/// digest.
+///
+/// `serde_json` keeps keys sorted only until some crate of the build asks for its `preserve_order`,
+/// and oci-spec's maps are hash maps; so the order is made here.
+///
+/// # Panics
+/// When `value` cannot be JSON at all, such as a map with keys that are no text; no document of an
+/// image can be one.
+pub fn canonical(value: &impl Serialize) -> Vec<u8> {
+    let value = serde_json::to_value(value).expect("documents have only text keys");
+    let mut out = Vec::new();
+    write(&value, &mut out);
+    out
+}
+
+fn write(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            out.push(b'{');
+            for (at, (key, value)) in entries.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                scalar(key, out);
+                out.push(b':');
+                write(value, out);
+            }
+            out.push(b'}');
+        }
+        Value::Array(values) => {
+            out.push(b'[');
+            for (at, value) in values.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write(value, out);
+            }
+            out.push(b']');
+        }
+        other => scalar(other, out),
+    }
+}
+
+fn scalar(value: &impl Serialize, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, value).expect("writing a scalar to memory cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_sorted_at_every_depth() {
+        let value = serde_json::json!({"b": [{"d": 1, "c": "\u{e9}\n"}], "a": null});
+        assert_eq!(
+            String::from_utf8(canonical(&value)).unwrap(),
+            "{\"a\":null,\"b\":[{\"c\":\"\u{e9}\\n\",\"d\":1}]}"
+        );
+    }
+
+    #[test]
+    fn a_document_is_bounded_before_it_is_parsed() {
+        let bytes = vec![b' '; usize::try_from(MAX_DOCUMENT_BYTES).unwrap() + 1];
+        assert!(matches!(
+            parse::<Value>("index", &bytes),
+            Err(DocumentError::TooLarge { .. })
+        ));
+    }
+}

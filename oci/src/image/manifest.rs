@@ -1,0 +1,76 @@
+//! The manifest of one image for one platform.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::json::{self, DocumentError, canonical};
+use crate::descriptor::null_is_empty;
+use crate::{Descriptor, Kind, MediaType};
+
+/// A configuration and its layers, lowest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    schema_version: u32,
+    /// What the document says it is; absent in some of the first OCI images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<MediaType>,
+    /// The configuration.
+    pub config: Descriptor,
+    /// The layers, lowest first.
+    pub layers: Vec<Descriptor>,
+    /// Facts about the image, sorted.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// An OCI manifest.
+    pub fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(MediaType::OCI_MANIFEST.into()),
+            config,
+            layers,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// Reads an OCI or Docker manifest.
+    ///
+    /// # Errors
+    /// When `bytes` are too many, not JSON, or another document.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
+        let what = "image manifest";
+        let manifest: Self = json::parse(what, bytes)?;
+        if manifest.schema_version != 2 {
+            return Err(DocumentError::SchemaVersion {
+                what,
+                actual: manifest.schema_version,
+            });
+        }
+        match &manifest.media_type {
+            Some(actual) if actual.kind() != Kind::Manifest => Err(DocumentError::MediaType {
+                what,
+                actual: actual.clone(),
+            }),
+            _ => Ok(manifest),
+        }
+    }
+
+    /// Its canonical bytes, and their descriptor.
+    pub fn to_bytes(&self) -> (Vec<u8>, Descriptor) {
+        let bytes = canonical(self);
+        let media_type = self
+            .media_type
+            .clone()
+            .unwrap_or_else(|| MediaType::OCI_MANIFEST.into());
+        let descriptor = Descriptor::of(media_type, &bytes);
+        (bytes, descriptor)
+    }
+}

@@ -1,0 +1,134 @@
+//! `index.json`: which images the layout has, and by what name.
+
+use serde_json::Value;
+
+use super::write::replace_file;
+use super::{Layout, LayoutError};
+use crate::image::{DocumentError, Index, canonical};
+use crate::{Descriptor, Kind, Reference, annotation};
+
+impl Layout {
+    /// The entries of `index.json`.
+    ///
+    /// # Errors
+    /// When it is missing or is not an index.
+    pub fn images(&self) -> Result<Vec<Descriptor>, LayoutError> {
+        let path = self.root.join("index.json");
+        let bytes = Self::read_small(&path)?;
+        let index = Index::parse(&bytes);
+        index
+            .map(|index| index.manifests)
+            .map_err(|source| LayoutError::Document { path, source })
+    }
+
+    /// The image that `reference` names: by digest where it has one, else by the name in
+    /// `index.json`, which is the whole reference.
+    ///
+    /// A digest is looked for among the images and, below them, among an index's manifests.
+    ///
+    /// # Errors
+    /// [`LayoutError::NoSuchImage`] when there is none.
+    pub fn find(&self, reference: &Reference) -> Result<Descriptor, LayoutError> {
+        let images = self.images()?;
+        let found = if let Some(digest) = reference.digest() {
+            let is = |image: &Descriptor| image.digest == digest;
+            let here = images.iter().find(|image| is(image)).cloned();
+            here.or_else(|| self.find_below(&images, is))
+        } else {
+            let name = reference.to_string();
+            let named = |image: &&Descriptor| {
+                let is = |key| image.annotations.get(key) == Some(&name);
+                is(annotation::CONTAINERD_IMAGE_NAME) || is(annotation::REF_NAME)
+            };
+            images.iter().find(named).cloned()
+        };
+        found.ok_or_else(|| LayoutError::NoSuchImage {
+            path: self.root.clone(),
+            reference: Box::new(reference.clone()),
+            available: list(&images),
+        })
+    }
+
+    /// An index that cannot be read has nothing below it that could be meant.
+    fn find_below(
+        &self,
+        images: &[Descriptor],
+        wanted: impl Fn(&Descriptor) -> bool,
+    ) -> Option<Descriptor> {
+        let indexes = images
+            .iter()
+            .filter(|image| image.media_type.kind() == Kind::Index);
+        indexes
+            .filter_map(|image| self.index(image).ok())
+            .flat_map(|index| index.manifests)
+            .find(wanted)
+    }
+
+    /// Adds an image to `index.json`, in the place of the one that had its name.
+    ///
+    /// An entry without a name takes the place of one with the same digest. What other tools wrote
+    /// into the file and this program does not know stays.
+    ///
+    /// # Errors
+    /// When `index.json` is not an index or cannot be written.
+    pub fn put_index_entry(&self, descriptor: &Descriptor) -> Result<(), LayoutError> {
+        let _lock = self.lock()?;
+        let path = self.root.join("index.json");
+        let bytes = Self::read_small(&path)?;
+        let document = |source| LayoutError::Document {
+            path: path.clone(),
+            source,
+        };
+        Index::parse(&bytes).map_err(document)?;
+        let mut index: Value = serde_json::from_slice(&bytes).map_err(|source| {
+            document(DocumentError::Json {
+                what: "image index",
+                source,
+            })
+        })?;
+        let entry = serde_json::to_value(descriptor).map_err(|source| {
+            document(DocumentError::Json {
+                what: "image descriptor",
+                source,
+            })
+        })?;
+        if index["manifests"].is_null() {
+            index["manifests"] = Value::Array(Vec::new());
+        }
+        if let Value::Array(entries) = &mut index["manifests"] {
+            match entries.iter().position(|other| same_place(other, &entry)) {
+                Some(at) => entries[at] = entry,
+                None => entries.push(entry),
+            }
+        }
+        replace_file(self, &path, &canonical(&index))
+    }
+}
+
+fn same_place(a: &Value, b: &Value) -> bool {
+    let name = |entry: &Value| {
+        entry["annotations"][annotation::REF_NAME]
+            .as_str()
+            .map(str::to_owned)
+    };
+    match (name(a), name(b)) {
+        (None, None) => a["digest"] == b["digest"],
+        (a, b) => a == b,
+    }
+}
+
+fn list(images: &[Descriptor]) -> String {
+    if images.is_empty() {
+        return "nothing at all".to_owned();
+    }
+    let shown = images.iter().take(10).map(|image| {
+        image
+            .ref_name()
+            .map_or_else(|| image.digest.to_string(), |name| format!("`{name}`"))
+    });
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if images.len() > 10 {
+        text.push_str(", …");
+    }
+    text
+}

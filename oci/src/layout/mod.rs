@@ -1,0 +1,16 @@
+//! The [image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md):
+//! a directory with `oci-layout`, `index.json` and `blobs/sha256/…`.
+//!
+//! A process killed at any moment leaves a valid layout: every file appears by a rename, after its
+//! bytes are on disk, and the index is changed last and under a lock. What a killed process left
+//! in `.ingest` is removed by the next that writes.
+
+mod error;
+mod index;
+mod read;
+mod store;
+mod write;
+
+pub use error::LayoutError;
+pub use store::Layout;
+pub use write::BlobWriter;

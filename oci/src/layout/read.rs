@@ -1,0 +1,170 @@
+//! Reading: whatever leaves the layout has the digest and size it was asked for by.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::store::io_error;
+use super::{Layout, LayoutError};
+use crate::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest};
+use crate::{Descriptor, Kind, Mismatch, Platform, VerifyingReader};
+
+impl Layout {
+    /// Opens a blob. Reading it to its end verifies it.
+    ///
+    /// # Errors
+    /// [`LayoutError::MissingBlob`] when it is not there, and [`LayoutError::Damaged`] when its
+    /// size is already wrong.
+    pub fn blob(&self, descriptor: &Descriptor) -> Result<VerifyingReader<File>, LayoutError> {
+        let path = self.blob_path(&descriptor.digest);
+        let missing = || LayoutError::MissingBlob {
+            path: self.root.clone(),
+            digest: descriptor.digest,
+        };
+        // Before it is opened: opening a pipe would wait for a writer.
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Err(missing()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+            Err(error) => return Err(io_error("open", &path)(error)),
+        };
+        let (digest, expected, actual) = (descriptor.digest, descriptor.size, metadata.len());
+        if actual != expected {
+            let source = if actual < expected {
+                Mismatch::Short {
+                    digest,
+                    expected,
+                    actual,
+                }
+            } else {
+                Mismatch::Long { digest, expected }
+            };
+            return Err(LayoutError::Damaged {
+                path: self.root.clone(),
+                source,
+            });
+        }
+        let file = File::open(&path).map_err(io_error("open", &path))?;
+        Ok(VerifyingReader::new(file, digest, expected))
+    }
+
+    /// Reads a manifest, index or configuration, verified.
+    ///
+    /// # Errors
+    /// As [`Layout::blob`], and when it is larger than [`MAX_DOCUMENT_BYTES`].
+    pub fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
+        let path = self.blob_path(&descriptor.digest);
+        if descriptor.size > MAX_DOCUMENT_BYTES {
+            let source = DocumentError::TooLarge {
+                what: "document",
+                size: descriptor.size,
+            };
+            return Err(LayoutError::Document { path, source });
+        }
+        let mut bytes = Vec::new();
+        let read = self.blob(descriptor)?.read_to_end(&mut bytes);
+        read.map_err(|error| self.read_error("read", &path, error))?;
+        Ok(bytes)
+    }
+
+    /// Reads the image manifest that `descriptor` describes.
+    ///
+    /// # Errors
+    /// As [`Layout::document`], and when it describes something else.
+    pub fn manifest(&self, descriptor: &Descriptor) -> Result<Manifest, LayoutError> {
+        self.parse(
+            descriptor,
+            Kind::Manifest,
+            "an image manifest",
+            Manifest::parse,
+        )
+    }
+
+    /// Reads the index that `descriptor` describes.
+    ///
+    /// # Errors
+    /// As [`Layout::document`], and when it describes something else.
+    pub fn index(&self, descriptor: &Descriptor) -> Result<Index, LayoutError> {
+        self.parse(descriptor, Kind::Index, "an image index", Index::parse)
+    }
+
+    /// Reads the configuration that `descriptor` describes.
+    ///
+    /// # Errors
+    /// As [`Layout::document`], and when it describes something else.
+    pub fn config(&self, descriptor: &Descriptor) -> Result<Config, LayoutError> {
+        self.parse(
+            descriptor,
+            Kind::Config,
+            "an image configuration",
+            Config::parse,
+        )
+    }
+
+    /// The manifest for `machine`: the descriptor itself where it describes a manifest, else the
+    /// one that the index it describes has for that platform.
+    ///
+    /// # Errors
+    /// As [`Layout::index`]; [`LayoutError::NoPlatform`] when the index has none for it.
+    pub fn select(
+        &self,
+        descriptor: &Descriptor,
+        machine: &Platform,
+    ) -> Result<Descriptor, LayoutError> {
+        if descriptor.media_type.kind() == Kind::Manifest {
+            return Ok(descriptor.clone());
+        }
+        let index = self.index(descriptor)?;
+        index
+            .select(machine)
+            .cloned()
+            .map_err(|source| LayoutError::NoPlatform {
+                path: self.root.clone(),
+                digest: descriptor.digest,
+                source: Box::new(source),
+            })
+    }
+
+    fn parse<T>(
+        &self,
+        descriptor: &Descriptor,
+        kind: Kind,
+        wanted: &'static str,
+        parse: fn(&[u8]) -> Result<T, DocumentError>,
+    ) -> Result<T, LayoutError> {
+        if descriptor.media_type.kind() != kind {
+            return Err(LayoutError::WrongKind {
+                descriptor: Box::new(descriptor.clone()),
+                wanted,
+            });
+        }
+        parse(&self.document(descriptor)?).map_err(|source| LayoutError::Document {
+            path: self.blob_path(&descriptor.digest),
+            source,
+        })
+    }
+
+    /// Reads a file that is not content-addressed, bounded.
+    pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, LayoutError> {
+        let file = File::open(path).map_err(io_error("open", path))?;
+        let mut bytes = Vec::new();
+        let read = file.take(MAX_DOCUMENT_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(io_error("read", path))?;
+        Ok(bytes)
+    }
+
+    pub(super) fn read_error(
+        &self,
+        operation: &'static str,
+        path: &Path,
+        error: io::Error,
+    ) -> LayoutError {
+        match Mismatch::of(&error) {
+            Some(mismatch) => LayoutError::Damaged {
+                path: self.root.clone(),
+                source: mismatch.clone(),
+            },
+            None => io_error(operation, path)(error),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The layout as a directory: opening, creating, and who may change it when.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::LayoutError;
+use super::write::replace_file;
+use crate::Digest;
+use crate::image::canonical;
+
+/// The only version of the layout there is.
+const VERSION: &str = "1.0.0";
+
+/// A layout on disk.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    pub(super) root: PathBuf,
+}
+
+/// The `oci-layout` file.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Marker {
+    image_layout_version: String,
+}
+
+impl Layout {
+    /// Opens an existing layout.
+    ///
+    /// # Errors
+    /// When the directory does not exist or is not a layout.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
+        let root = path.into();
+        let not = |problem| LayoutError::NotALayout {
+            path: root.clone(),
+            problem,
+        };
+        if !root.is_dir() {
+            return Err(not("there is no such directory"));
+        }
+        let marker = root.join("oci-layout");
+        if !marker.is_file() {
+            return Err(not("it has no file `oci-layout`"));
+        }
+        let layout = Self { root: root.clone() };
+        let marker: Option<Marker> = Self::read_small(&marker)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match marker {
+            Some(marker) if marker.image_layout_version == VERSION => Ok(layout),
+            Some(_) => Err(not("its version is not 1.0.0")),
+            None => Err(not("its file `oci-layout` is damaged")),
+        }
+    }
+
+    /// Opens a layout, making an empty one where there is nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the directory holds something else.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
+        let root = path.into();
+        let layout = Self { root: root.clone() };
+        if root.join("oci-layout").exists() {
+            let layout = Self::open(root)?;
+            layout.prepare()?;
+            return Ok(layout);
+        }
+        let foreign = |entry: io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| {
+                // What a creation that was killed may have left.
+                !matches!(
+                    entry.file_name().to_str(),
+                    Some("blobs" | "index.json" | ".ingest" | ".lock")
+                )
+            })
+        };
+        if fs::read_dir(&root).is_ok_and(|mut entries| entries.any(foreign)) {
+            let problem = "it has no file `oci-layout`, and other files that are not ours";
+            return Err(LayoutError::NotALayout {
+                path: root,
+                problem,
+            });
+        }
+        layout.prepare()?;
+        let _lock = layout.lock()?;
+        let index = root.join("index.json");
+        if !index.exists() {
+            let empty = crate::image::Index::new(Vec::new()).to_bytes().0;
+            replace_file(&layout, &index, &empty)?;
+        }
+        // Last: with it the directory is a layout.
+        let marker = serde_json::json!({ "imageLayoutVersion": VERSION });
+        replace_file(&layout, &root.join("oci-layout"), &canonical(&marker))?;
+        Ok(layout)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the blob with `digest` is, or would be.
+    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.root
+            .join("blobs")
+            .join(digest.algorithm())
+            .join(digest.hex())
+    }
+
+    /// Where blobs are written before they have a name. Not below `blobs`, where a tool that lists
+    /// blobs would take every name for a digest.
+    pub(super) fn ingest(&self) -> PathBuf {
+        self.root.join(".ingest")
+    }
+
+    fn prepare(&self) -> Result<(), LayoutError> {
+        for directory in [self.root.join("blobs/sha256"), self.ingest()] {
+            fs::create_dir_all(&directory).map_err(io_error("create", &directory))?;
+        }
+        self.remove_leftovers()
+    }
+
+    /// Keeps others from changing the index, or from cleaning up, until it is dropped.
+    pub(super) fn lock(&self) -> Result<File, LayoutError> {
+        let file = self.lock_file()?;
+        file.lock()
+            .map_err(io_error("lock", &self.root.join(".lock")))?;
+        Ok(file)
+    }
+
+    /// Keeps others from cleaning up while a new file is being claimed.
+    pub(super) fn lock_shared(&self) -> Result<File, LayoutError> {
+        let file = self.lock_file()?;
+        file.lock_shared()
+            .map_err(io_error("lock", &self.root.join(".lock")))?;
+        Ok(file)
+    }
+
+    fn lock_file(&self) -> Result<File, LayoutError> {
+        let path = self.root.join(".lock");
+        let open = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        open.map_err(io_error("open", &path))
+    }
+
+    /// Removes what killed writers left: the files in `.ingest` that nobody holds a lock on.
+    fn remove_leftovers(&self) -> Result<(), LayoutError> {
+        let directory = self.ingest();
+        let _lock = self.lock()?;
+        let entries = fs::read_dir(&directory).map_err(io_error("list", &directory))?;
+        for entry in entries {
+            let path = entry.map_err(io_error("list", &directory))?.path();
+            // One that vanishes meanwhile was renamed to its place by its writer.
+            if let Ok(file) = File::open(&path)
+                && file.try_lock().is_ok()
+            {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn io_error(
+    operation: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> LayoutError {
+    let path = path.to_owned();
+    move |source| LayoutError::Io {
+        operation,
+        path,
+        source,
+    }
+}

@@ -1,0 +1,167 @@
+//! Writing: blobs get their name when they are complete and on disk, never before.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::store::io_error;
+use super::{Layout, LayoutError};
+use crate::{Descriptor, Digest, Hasher, verify};
+
+/// How much is copied at a time; a measured plateau for files on disk.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+impl Layout {
+    /// Whether the blob is there with the right size. Its content is verified when it is read.
+    pub fn has_blob(&self, descriptor: &Descriptor) -> bool {
+        fs::metadata(self.blob_path(&descriptor.digest))
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() == descriptor.size)
+    }
+
+    /// Stores what `reader` gives, if it is what `descriptor` describes.
+    ///
+    /// # Errors
+    /// [`LayoutError::Damaged`] when it is not, and then nothing is stored;
+    /// [`LayoutError::Io`] when it cannot be read or written.
+    pub fn write_blob(
+        &self,
+        descriptor: &Descriptor,
+        reader: &mut impl Read,
+    ) -> Result<(), LayoutError> {
+        let mut writer = self.blob_writer()?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let path = self.blob_path(&descriptor.digest);
+        // No more than described is ever stored, whatever the reader gives.
+        let mut reader = reader.take(descriptor.size.saturating_add(1));
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    writer
+                        .write_all(&buffer[..count])
+                        .map_err(io_error("write", &path))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.read_error("read", &path, error)),
+            }
+        }
+        writer.commit_as(descriptor)
+    }
+
+    /// Stores `bytes` and returns their digest.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_bytes(&self, bytes: &[u8]) -> Result<Digest, LayoutError> {
+        let mut writer = self.blob_writer()?;
+        writer
+            .write_all(bytes)
+            .map_err(io_error("write", &self.ingest()))?;
+        writer.commit().map(|(digest, _)| digest)
+    }
+
+    /// Starts a blob whose digest is not yet known.
+    ///
+    /// # Errors
+    /// When no file can be made.
+    pub fn blob_writer(&self) -> Result<BlobWriter, LayoutError> {
+        Ok(BlobWriter {
+            layout: self.clone(),
+            file: claim(self)?,
+            hasher: Hasher::new(),
+        })
+    }
+}
+
+/// A blob being written. Dropped without a commit, it leaves nothing.
+#[derive(Debug)]
+pub struct BlobWriter {
+    layout: Layout,
+    file: NamedTempFile,
+    hasher: Hasher,
+}
+
+impl BlobWriter {
+    /// Stores what was written, under its digest, and returns that and the size in bytes.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn commit(self) -> Result<(Digest, u64), LayoutError> {
+        let (digest, size) = self.hasher.finish();
+        persist(self.file, &self.layout.blob_path(&digest))?;
+        Ok((digest, size))
+    }
+
+    /// Stores what was written if it is what `descriptor` describes.
+    ///
+    /// # Errors
+    /// [`LayoutError::Damaged`] when it is not, and then nothing is stored.
+    pub fn commit_as(self, descriptor: &Descriptor) -> Result<(), LayoutError> {
+        verify::check(self.hasher, descriptor.digest, descriptor.size).map_err(|source| {
+            LayoutError::Damaged {
+                path: self.layout.root.clone(),
+                source,
+            }
+        })?;
+        persist(self.file, &self.layout.blob_path(&descriptor.digest))
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Replaces a file of the layout, whole or not at all.
+pub(super) fn replace_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), LayoutError> {
+    // The caller holds the exclusive lock, so nobody cleans up meanwhile.
+    let mut file = new_file(layout)?;
+    file.write_all(bytes)
+        .map_err(io_error("write", file.path()))?;
+    persist(file, path)
+}
+
+/// A new file in `.ingest`, locked so that nobody takes it for a leftover.
+fn claim(layout: &Layout) -> Result<NamedTempFile, LayoutError> {
+    let _lock = layout.lock_shared()?;
+    let file = new_file(layout)?;
+    file.as_file()
+        .lock()
+        .map_err(io_error("lock", file.path()))?;
+    Ok(file)
+}
+
+fn new_file(layout: &Layout) -> Result<NamedTempFile, LayoutError> {
+    let directory = layout.ingest();
+    tempfile::Builder::new()
+        .prefix("")
+        // tempfile's own 0600 would keep other users, such as a containerd's, from reading.
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(&directory)
+        .map_err(io_error("write in", &directory))
+}
+
+/// Gives a file its name, after its bytes are on disk and before this returns.
+///
+/// A blob that is already there is replaced: it has the same bytes, unless it was damaged.
+fn persist(file: NamedTempFile, path: &Path) -> Result<(), LayoutError> {
+    file.as_file().sync_all().map_err(io_error("write", path))?;
+    file.persist(path)
+        .map_err(|error| io_error("write", path)(error.error))?;
+    let directory = path
+        .parent()
+        .expect("every file of a layout is in a directory");
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(io_error("write", directory))
+}

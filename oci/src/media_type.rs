@@ -1,0 +1,94 @@
+//! Media types: a text that keeps its exact form, and what that form means here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The media type of some content, as its descriptor spells it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MediaType(String);
+
+/// What content of a media type is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An image manifest.
+    Manifest,
+    /// An index of manifests (Docker: manifest list).
+    Index,
+    /// An image configuration.
+    Config,
+    /// A filesystem layer.
+    Layer(Compression),
+    /// Anything else: artifacts, attestations, foreign layers.
+    Other,
+}
+
+/// How a layer's tar is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+impl MediaType {
+    /// An OCI image manifest.
+    pub const OCI_MANIFEST: &'static str = "application/vnd.oci.image.manifest.v1+json";
+    /// An OCI image index.
+    pub const OCI_INDEX: &'static str = "application/vnd.oci.image.index.v1+json";
+    /// An OCI image configuration.
+    pub const OCI_CONFIG: &'static str = "application/vnd.oci.image.config.v1+json";
+    /// An OCI layer, compressed with gzip.
+    pub const OCI_LAYER_GZIP: &'static str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    /// A Docker image manifest (version 2, schema 2).
+    pub const DOCKER_MANIFEST: &'static str =
+        "application/vnd.docker.distribution.manifest.v2+json";
+    /// A Docker manifest list.
+    pub const DOCKER_INDEX: &'static str =
+        "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// A Docker image configuration.
+    pub const DOCKER_CONFIG: &'static str = "application/vnd.docker.container.image.v1+json";
+
+    /// The media type spelled `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Its exact text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What content of this type is.
+    pub fn kind(&self) -> Kind {
+        match self.0.as_str() {
+            Self::OCI_MANIFEST | Self::DOCKER_MANIFEST => Kind::Manifest,
+            Self::OCI_INDEX | Self::DOCKER_INDEX => Kind::Index,
+            Self::OCI_CONFIG | Self::DOCKER_CONFIG => Kind::Config,
+            "application/vnd.oci.image.layer.v1.tar"
+            | "application/vnd.docker.image.rootfs.diff.tar" => Kind::Layer(Compression::None),
+            Self::OCI_LAYER_GZIP | "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
+                Kind::Layer(Compression::Gzip)
+            }
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+            | "application/vnd.docker.image.rootfs.diff.tar.zstd" => Kind::Layer(Compression::Zstd),
+            _ => Kind::Other,
+        }
+    }
+}
+
+impl fmt::Display for MediaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for MediaType {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}

@@ -1,0 +1,190 @@
+//! Reading that ends in an error unless the bytes are the ones that were described.
+
+use std::io::{self, Read};
+
+use crate::{Digest, Hasher};
+
+/// Content is not what its descriptor says.
+///
+/// Inside an [`io::Error`] of kind `InvalidData`; [`Mismatch::of`] gets it back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// It ends early.
+    #[error("{digest} is cut short: {actual} bytes of {expected}")]
+    Short {
+        /// The digest that was expected.
+        digest: Digest,
+        /// The size described, in bytes.
+        expected: u64,
+        /// The size found, in bytes.
+        actual: u64,
+    },
+    /// It goes on after its end.
+    #[error("{digest} is longer than the {expected} bytes it should have")]
+    Long {
+        /// The digest that was expected.
+        digest: Digest,
+        /// The size described, in bytes.
+        expected: u64,
+    },
+    /// It has the right size and other bytes.
+    #[error("content of {expected} is damaged: its digest is {actual}")]
+    Digest {
+        /// The digest described.
+        expected: Digest,
+        /// The digest of what was read.
+        actual: Digest,
+    },
+}
+
+impl Mismatch {
+    /// The mismatch that an I/O error carries, if it carries one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl From<Mismatch> for io::Error {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::new(io::ErrorKind::InvalidData, mismatch)
+    }
+}
+
+/// Checks what has been hashed against what was described.
+pub(crate) fn check(hasher: Hasher, digest: Digest, size: u64) -> Result<(), Mismatch> {
+    let (actual_digest, actual) = hasher.finish();
+    if actual < size {
+        Err(Mismatch::Short {
+            digest,
+            expected: size,
+            actual,
+        })
+    } else if actual > size {
+        Err(Mismatch::Long {
+            digest,
+            expected: size,
+        })
+    } else if actual_digest != digest {
+        Err(Mismatch::Digest {
+            expected: digest,
+            actual: actual_digest,
+        })
+    } else {
+        Ok(())
+    }
+}
+
+/// Passes on what a reader gives, and turns its end into an error unless all of it had the
+/// expected digest and size.
+///
+/// Only a reader that was read to its end (a `read` that gave 0) has been verified. It never gives
+/// more bytes than were described.
+#[derive(Debug)]
+pub struct VerifyingReader<R> {
+    inner: R,
+    hasher: Hasher,
+    digest: Digest,
+    size: u64,
+    /// The verdict, once the end was seen, so that a read after the end says the same.
+    verdict: Option<Result<(), Mismatch>>,
+}
+
+impl<R: Read> VerifyingReader<R> {
+    /// Reads `inner`, expecting `size` bytes with `digest`.
+    pub fn new(inner: R, digest: Digest, size: u64) -> Self {
+        Self {
+            inner,
+            hasher: Hasher::new(),
+            digest,
+            size,
+            verdict: None,
+        }
+    }
+
+    fn end(&mut self) -> io::Result<usize> {
+        let verdict = self
+            .verdict
+            .get_or_insert_with(|| check(std::mem::take(&mut self.hasher), self.digest, self.size));
+        verdict.clone().map(|()| 0).map_err(io::Error::from)
+    }
+}
+
+impl<R: Read> Read for VerifyingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.verdict.is_some() {
+            return self.end();
+        }
+        let count = self.inner.read(buffer)?;
+        if count == 0 {
+            return self.end();
+        }
+        let bytes = &buffer[..count];
+        if self.hasher.size() + count as u64 > self.size {
+            let mismatch = Mismatch::Long {
+                digest: self.digest,
+                expected: self.size,
+            };
+            self.verdict = Some(Err(mismatch));
+            return self.end();
+        }
+        self.hasher.update(bytes);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], digest: Digest, size: u64) -> Result<Vec<u8>, Mismatch> {
+        let mut reader = VerifyingReader::new(bytes, digest, size);
+        let mut out = Vec::new();
+        let first = reader.read_to_end(&mut out);
+        let again = reader.read(&mut [0]);
+        assert_eq!(
+            first.is_ok(),
+            again.is_ok(),
+            "a read after the end says the same"
+        );
+        first
+            .map(|_| out)
+            .map_err(|error| Mismatch::of(&error).unwrap().clone())
+    }
+
+    #[test]
+    fn the_right_bytes_pass() {
+        assert_eq!(read(b"abc", Digest::of(b"abc"), 3), Ok(b"abc".to_vec()));
+        assert_eq!(read(b"", Digest::of(b""), 0), Ok(vec![]));
+    }
+
+    #[test]
+    fn every_other_bytes_do_not() {
+        let digest = Digest::of(b"abc");
+        assert_eq!(
+            read(b"ab", digest, 3),
+            Err(Mismatch::Short {
+                digest,
+                expected: 3,
+                actual: 2
+            })
+        );
+        assert_eq!(
+            read(b"abcd", digest, 3),
+            Err(Mismatch::Long {
+                digest,
+                expected: 3
+            })
+        );
+        assert_eq!(
+            read(b"abd", digest, 3),
+            Err(Mismatch::Digest {
+                expected: digest,
+                actual: Digest::of(b"abd")
+            })
+        );
+        assert!(read(b"abc", digest, 2).is_err());
+    }
+}
