@@ -1,6 +1,8 @@
 //! What the end-to-end tests share. Each test file names the real things it needs, and fails where
 //! one of them is missing.
 
+pub mod cpu;
+pub mod load;
 mod programs;
 
 pub use programs::program;
