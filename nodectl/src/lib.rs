@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Plays Kubernetes Deployments and Services on this machine's containerd.
+
+pub mod containerd;
+pub mod images;
+pub mod network;

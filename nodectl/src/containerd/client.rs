@@ -1,0 +1,123 @@
+//! The connection: one channel, one namespace, a deadline for every call.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use containerd_client::tonic::metadata::{Ascii, MetadataValue};
+use containerd_client::tonic::transport::Channel;
+use containerd_client::tonic::{Request, Response, Status};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::Error;
+
+/// Where containerd listens by default.
+pub const DEFAULT_ADDRESS: &str = "/run/containerd/containerd.sock";
+
+/// Most calls answer in milliseconds; 10 s is far beyond a loaded disk, and short enough that
+/// a stuck shim is told of rather than waited for.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Containers and their specs on one node come to 15 MB and more; tonic's default is 4 MiB.
+pub(super) const MAX_MESSAGE_BYTES: usize = 128 << 20;
+
+/// A client of one containerd, in one of its namespaces.
+#[derive(Clone, Debug)]
+pub struct Containerd {
+    pub(super) channel: Channel,
+    address: PathBuf,
+    namespace: String,
+    namespace_header: MetadataValue<Ascii>,
+    lease_header: Option<MetadataValue<Ascii>>,
+    deadline: Duration,
+}
+
+impl Containerd {
+    /// Connects to the socket at `address`.
+    ///
+    /// # Errors
+    /// [`Error::Socket`] if nothing listens there or the caller may not, [`Error::Namespace`] if
+    /// the namespace cannot be sent.
+    pub async fn connect(address: &Path, namespace: &str) -> Result<Self, Error> {
+        let namespace_header = namespace
+            .parse()
+            .ok()
+            .filter(|_| !namespace.is_empty())
+            .ok_or_else(|| Error::Namespace { name: namespace.to_owned() })?;
+        let socket = |source| Error::Socket { path: address.to_owned(), source };
+        // A plain connect first: its error says whether the socket is missing, forbidden or dead,
+        // where the channel's only says that there is no transport.
+        drop(UnixStream::connect(address).await.map_err(socket)?);
+        let channel = timeout(DEADLINE, containerd_client::connect(address))
+            .await
+            .map_err(|elapsed| socket(elapsed.into()))?
+            .map_err(|error| socket(std::io::Error::other(error)))?;
+        Ok(Self {
+            channel,
+            address: address.to_owned(),
+            namespace: namespace.to_owned(),
+            namespace_header,
+            lease_header: None,
+            deadline: DEADLINE,
+        })
+    }
+
+    /// The socket's path.
+    pub fn address(&self) -> &Path {
+        &self.address
+    }
+
+    /// The namespace that calls act in.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The same client, whose calls hold what they create under a lease.
+    pub(super) fn leased(&self, lease: &str) -> Self {
+        Self { lease_header: lease.parse().ok(), ..self.clone() }
+    }
+
+    /// The same client with another deadline for each call.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
+    pub(super) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        metadata.insert("containerd-namespace", self.namespace_header.clone());
+        if let Some(lease) = &self.lease_header {
+            metadata.insert("containerd-lease", lease.clone());
+        }
+        request
+    }
+
+    /// Awaits one call, within the deadline.
+    pub(super) async fn call<T>(
+        &self,
+        call: &'static str,
+        object: &str,
+        answer: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Error> {
+        self.call_within(self.deadline, call, object, answer).await
+    }
+
+    /// Awaits one call that has a deadline of its own, as unpacking a layer does.
+    pub(super) async fn call_within<T>(
+        &self,
+        deadline: Duration,
+        call: &'static str,
+        object: &str,
+        answer: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Error> {
+        match timeout(deadline, answer).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(Error::status(call, object, &status)),
+            Err(_) => {
+                Err(Error::Deadline { call, object: object.to_owned(), after: deadline })
+            }
+        }
+    }
+}

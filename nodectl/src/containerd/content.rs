@@ -1,0 +1,237 @@
+//! The content store: blobs by digest, and labels that tell the collector what refers to what.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::time::Duration;
+
+use containerd_client::services::v1::content_client::ContentClient;
+use containerd_client::services::v1::{
+    AbortRequest, Info, InfoRequest, ListContentRequest, ListStatusesRequest, ReadContentRequest,
+    UpdateRequest, WriteAction, WriteContentRequest,
+};
+use prost_types::FieldMask;
+use tokio::sync::mpsc;
+
+use super::client::MAX_MESSAGE_BYTES;
+use super::{Containerd, Error, Labels};
+
+/// What one message of a write carries; well under gRPC's 4 MiB limit on the server.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// A layer takes seconds on a slow disk; ten minutes means that nothing moves any more.
+const WRITE_DEADLINE: Duration = Duration::from_mins(10);
+
+/// Chunks under way between the blob's reader and containerd: bounds memory at 4 MiB.
+const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// A blob in the content store.
+#[derive(Clone, Debug)]
+pub struct BlobInfo {
+    /// Its digest.
+    pub digest: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+impl From<Info> for BlobInfo {
+    fn from(info: Info) -> Self {
+        Self {
+            digest: info.digest,
+            size_bytes: u64::try_from(info.size).unwrap_or(0),
+            labels: info.labels.into_iter().collect(),
+        }
+    }
+}
+
+impl Containerd {
+    fn content(&self) -> ContentClient<containerd_client::tonic::transport::Channel> {
+        ContentClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// Tells about a blob, or `None` if the namespace does not have it.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn blob_info(&self, digest: &str) -> Result<Option<BlobInfo>, Error> {
+        let request = InfoRequest { digest: digest.to_owned() };
+        match self.call("Content.Info", digest, self.content().info(self.request(request))).await {
+            Ok(answer) => Ok(answer.info.map(Into::into)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists the namespace's blobs.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn blobs(&self) -> Result<Vec<BlobInfo>, Error> {
+        let request = self.request(ListContentRequest { filters: Vec::new() });
+        let mut stream =
+            self.call("Content.List", "", self.content().list(request)).await?;
+        let mut blobs = Vec::new();
+        while let Some(page) = stream
+            .message()
+            .await
+            .map_err(|status| Error::status("Content.List", "", &status))?
+        {
+            blobs.extend(page.info.into_iter().map(BlobInfo::from));
+        }
+        Ok(blobs)
+    }
+
+    /// Reads a small blob (a manifest or a config) whole, at most `limit_bytes` of it.
+    ///
+    /// # Errors
+    /// As the call's, and [`Error::Incomplete`] if the blob is larger than the limit.
+    pub async fn read_blob(&self, digest: &str, limit_bytes: usize) -> Result<Vec<u8>, Error> {
+        const CALL: &str = "Content.Read";
+        let request =
+            self.request(ReadContentRequest { digest: digest.to_owned(), offset: 0, size: 0 });
+        let mut stream = self.call(CALL, digest, self.content().read(request)).await?;
+        let mut data = Vec::new();
+        while let Some(part) =
+            stream.message().await.map_err(|status| Error::status(CALL, digest, &status))?
+        {
+            data.extend_from_slice(&part.data);
+            if data.len() > limit_bytes {
+                let part = "an end within the size limit";
+                return Err(Error::Incomplete { call: CALL, object: digest.to_owned(), part });
+            }
+        }
+        Ok(data)
+    }
+
+    /// Writes a blob that is read from `source` on a thread of its own. One that is there already
+    /// is fine. On any failure nothing stays: the upload is aborted.
+    ///
+    /// # Errors
+    /// The outer error is containerd's; the inner one is the reader's, which verifies what it
+    /// reads, so that nothing damaged is ever committed.
+    pub async fn write_blob<R: Read + Send + 'static>(
+        &self,
+        digest: &str,
+        size_bytes: u64,
+        labels: Labels,
+        source: R,
+    ) -> Result<Result<(), std::io::Error>, Error> {
+        const CALL: &str = "Content.Write";
+        let reference = format!("nodectl-{digest}");
+        let total = i64::try_from(size_bytes).unwrap_or(i64::MAX);
+        let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        let first = WriteContentRequest {
+            action: WriteAction::Write.into(),
+            r#ref: reference.clone(),
+            total,
+            expected: digest.to_owned(),
+            ..WriteContentRequest::default()
+        };
+        let commit = WriteContentRequest {
+            action: WriteAction::Commit.into(),
+            labels: labels.into_iter().collect::<HashMap<_, _>>(),
+            ..first.clone()
+        };
+        let reader =
+            tokio::task::spawn_blocking(move || send_chunks(source, first, commit, &sender));
+        let requests = futures_util::stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|message| (message, receiver))
+        });
+        let request = self.request(requests);
+        let written = async {
+            let mut answers = self
+                .call_within(WRITE_DEADLINE, CALL, digest, self.content().write(request))
+                .await?;
+            while tokio::time::timeout(WRITE_DEADLINE, answers.message())
+                .await
+                .map_err(|_| Error::Deadline {
+                    call: CALL,
+                    object: digest.to_owned(),
+                    after: WRITE_DEADLINE,
+                })?
+                .map_err(|status| Error::status(CALL, digest, &status))?
+                .is_some()
+            {}
+            Ok::<_, Error>(())
+        }
+        .await;
+        let read = reader.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+        match (read, written) {
+            (Ok(()), Ok(())) => Ok(Ok(())),
+            // The daemon says so before the last chunk went out, and the reader finds nobody there.
+            (_, Err(error)) if error.is_already_exists() => Ok(Ok(())),
+            (Err(error), _) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                self.abort_write(&reference).await?;
+                Ok(Err(error))
+            }
+            (read, written) => {
+                self.abort_write(&reference).await?;
+                written.map(|()| read)
+            }
+        }
+    }
+
+    /// Drops an upload that was begun; one that is gone is fine.
+    async fn abort_write(&self, reference: &str) -> Result<(), Error> {
+        let request = self.request(AbortRequest { r#ref: reference.to_owned() });
+        match self.call("Content.Abort", reference, self.content().abort(request)).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Drops every upload of nodectl's in this namespace, as a killed import leaves them.
+    ///
+    /// # Errors
+    /// As the calls'.
+    pub async fn abort_uploads(&self) -> Result<(), Error> {
+        let request = self.request(ListStatusesRequest { filters: Vec::new() });
+        let answer =
+            self.call("Content.ListStatuses", "", self.content().list_statuses(request)).await?;
+        for status in answer.statuses.iter().filter(|s| s.r#ref.starts_with("nodectl-")) {
+            self.abort_write(&status.r#ref).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets labels on a blob; those not named stay.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn label_blob(&self, digest: &str, labels: Labels) -> Result<(), Error> {
+        let paths = labels.keys().map(|key| format!("labels.{key}")).collect();
+        let info = Info {
+            digest: digest.to_owned(),
+            labels: labels.into_iter().collect(),
+            ..Info::default()
+        };
+        let request =
+            UpdateRequest { info: Some(info), update_mask: Some(FieldMask { paths }) };
+        self.call("Content.Update", digest, self.content().update(self.request(request))).await?;
+        Ok(())
+    }
+}
+
+/// Reads the blob to its end and only then sends the commit: a reader that finds the digest wrong
+/// at the end fails before it.
+fn send_chunks(
+    mut source: impl Read,
+    first: WriteContentRequest,
+    commit: WriteContentRequest,
+    sender: &mpsc::Sender<WriteContentRequest>,
+) -> std::io::Result<()> {
+    let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+    let mut offset = 0;
+    loop {
+        let mut data = Vec::with_capacity(CHUNK_BYTES);
+        let read = source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut data)?;
+        if read == 0 {
+            break;
+        }
+        let message = WriteContentRequest { offset, data, ..first.clone() };
+        sender.blocking_send(message).map_err(gone)?;
+        offset += i64::try_from(read).unwrap_or(0);
+    }
+    sender.blocking_send(WriteContentRequest { offset, ..commit }).map_err(gone)
+}

@@ -1,0 +1,217 @@
+//! Tasks: the running part of a container.
+
+use std::path::Path;
+use std::time::Duration;
+
+use containerd_client::services::v1 as proto;
+use containerd_client::services::v1::tasks_client::TasksClient;
+use containerd_client::tonic::transport::Channel;
+use containerd_client::types::v1::Status;
+use containerd_client::types::{Metric, Mount};
+
+use super::client::MAX_MESSAGE_BYTES;
+use super::{Containerd, Error};
+
+/// Creating a task starts a shim and runs runc: some 60 ms alone, seconds when forty start at once.
+const CREATE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// Made but not started.
+    Created,
+    /// Its first process runs.
+    Running,
+    /// Its first process ended.
+    Stopped,
+    /// Frozen, or being frozen.
+    Paused,
+    /// The shim does not answer: it may be stuck or dead.
+    Unknown,
+}
+
+impl TaskState {
+    /// One word for a table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Paused => "paused",
+            Self::Unknown => "stuck",
+        }
+    }
+}
+
+/// How and when a task's first process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitInfo {
+    /// Its exit status; 128 + N if signal N ended it.
+    pub code: u32,
+    /// When, in milliseconds since 1970; `None` if containerd does not know.
+    pub at_unix_ms: Option<i64>,
+}
+
+impl ExitInfo {
+    fn new(code: u32, at: Option<prost_types::Timestamp>) -> Self {
+        let at_unix_ms = at
+            .filter(|at| at.seconds > 0)
+            .map(|at| at.seconds * 1000 + i64::from(at.nanos) / 1_000_000);
+        Self { code, at_unix_ms }
+    }
+}
+
+/// A task as containerd sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// The first process's ID on the host.
+    pub pid: u32,
+    /// Where it is in its life.
+    pub state: TaskState,
+    /// How it ended, if it is stopped.
+    pub exit: Option<ExitInfo>,
+}
+
+impl From<&containerd_client::types::v1::Process> for Process {
+    fn from(process: &containerd_client::types::v1::Process) -> Self {
+        let state = match process.status() {
+            Status::Created => TaskState::Created,
+            Status::Running => TaskState::Running,
+            Status::Stopped => TaskState::Stopped,
+            Status::Paused | Status::Pausing => TaskState::Paused,
+            Status::Unknown => TaskState::Unknown,
+        };
+        let exit = (state == TaskState::Stopped)
+            .then(|| ExitInfo::new(process.exit_status, process.exited_at));
+        Self { pid: process.pid, state, exit }
+    }
+}
+
+impl Containerd {
+    fn tasks_client(&self) -> TasksClient<Channel> {
+        TasksClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// Creates the task of a container, with both output streams appended to the file `log`, and
+    /// returns its first process's ID.
+    ///
+    /// # Errors
+    /// As the call's; what was half made is the caller's to delete.
+    pub async fn create_task(
+        &self,
+        id: &str,
+        rootfs: Vec<Mount>,
+        log: &Path,
+    ) -> Result<u32, Error> {
+        let log = format!("file://{}", log.display());
+        let request = proto::CreateTaskRequest {
+            container_id: id.to_owned(),
+            rootfs,
+            stdout: log.clone(),
+            stderr: log,
+            ..proto::CreateTaskRequest::default()
+        };
+        let mut client = self.tasks_client();
+        let answer = self
+            .call_within(CREATE_DEADLINE, "Tasks.Create", id, client.create(self.request(request)))
+            .await?;
+        Ok(answer.pid)
+    }
+
+    /// Starts a created task.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn start_task(&self, id: &str) -> Result<(), Error> {
+        let request =
+            proto::StartRequest { container_id: id.to_owned(), exec_id: String::new() };
+        let mut client = self.tasks_client();
+        self.call_within(CREATE_DEADLINE, "Tasks.Start", id, client.start(self.request(request)))
+            .await?;
+        Ok(())
+    }
+
+    /// The task of a container, if it has one.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn task(&self, id: &str) -> Result<Option<Process>, Error> {
+        let request = proto::GetRequest { container_id: id.to_owned(), exec_id: String::new() };
+        let mut client = self.tasks_client();
+        match self.call("Tasks.Get", id, client.get(self.request(request))).await {
+            Ok(answer) => Ok(answer.process.as_ref().map(Into::into)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All tasks of the namespace, by container.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn tasks(&self) -> Result<Vec<(String, Process)>, Error> {
+        let request = proto::ListTasksRequest { filter: String::new() };
+        let mut client = self.tasks_client();
+        let answer = self.call("Tasks.List", "", client.list(self.request(request))).await?;
+        Ok(answer.tasks.iter().map(|task| (task.id.clone(), task.into())).collect())
+    }
+
+    /// Waits for a task to end, without a deadline: it may run for years.
+    ///
+    /// # Errors
+    /// As the call's. An error that [`Error::is_unavailable`] says nothing about the task.
+    pub async fn wait_task(&self, id: &str) -> Result<ExitInfo, Error> {
+        let request = proto::WaitRequest { container_id: id.to_owned(), exec_id: String::new() };
+        let mut client = self.tasks_client();
+        match client.wait(self.request(request)).await {
+            Ok(answer) => {
+                let answer = answer.into_inner();
+                Ok(ExitInfo::new(answer.exit_status, answer.exited_at))
+            }
+            Err(status) => Err(Error::status("Tasks.Wait", id, &status)),
+        }
+    }
+
+    /// Sends a signal to a task's first process, or to all of its processes. One that has ended or
+    /// is gone is fine.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn kill_task(&self, id: &str, signal: i32, all: bool) -> Result<(), Error> {
+        let request = proto::KillRequest {
+            container_id: id.to_owned(),
+            exec_id: String::new(),
+            signal: u32::try_from(signal).unwrap_or(0),
+            all,
+        };
+        let mut client = self.tasks_client();
+        match self.call("Tasks.Kill", id, client.kill(self.request(request))).await {
+            Err(error) if error.is_not_found() || error.is_failed_precondition() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Deletes a stopped task; one that is gone is fine.
+    ///
+    /// # Errors
+    /// As the call's; [`Error::is_failed_precondition`] if it still runs.
+    pub async fn delete_task(&self, id: &str) -> Result<(), Error> {
+        let request = proto::DeleteTaskRequest { container_id: id.to_owned() };
+        let mut client = self.tasks_client();
+        match self.call("Tasks.Delete", id, client.delete(self.request(request))).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Raw metrics of one task; its type says which cgroup version they are of.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn metrics(&self, id: &str) -> Result<Option<Metric>, Error> {
+        let request = proto::MetricsRequest { filters: vec![format!("id=={id}")] };
+        let mut client = self.tasks_client();
+        let answer = self.call("Tasks.Metrics", id, client.metrics(self.request(request))).await?;
+        Ok(answer.metrics.into_iter().next())
+    }
+}

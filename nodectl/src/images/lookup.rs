@@ -1,0 +1,97 @@
+//! Reads an image back from containerd: what a container needs of it.
+
+use oci::image::{Config, DocumentError, Index, Manifest, MAX_DOCUMENT_BYTES, NoPlatform};
+use oci::{Digest, Kind, MediaType, Platform};
+
+use crate::containerd::{self, Containerd};
+
+/// An image that is in containerd.
+#[derive(Clone, Debug)]
+pub struct RunImage {
+    /// The name of its record.
+    pub name: String,
+    /// What the name points at.
+    pub digest: String,
+    /// Its config.
+    pub config: Config,
+    /// The topmost snapshot, empty for an image without layers.
+    pub chain_id: String,
+}
+
+/// Why an image in containerd cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// containerd failed.
+    #[error(transparent)]
+    Containerd(#[from] containerd::Error),
+    /// One of its documents cannot be read.
+    #[error("image `{name}`, {digest}")]
+    Document {
+        /// The image.
+        name: String,
+        /// The document.
+        digest: String,
+        /// What is wrong with it.
+        #[source]
+        source: DocumentError,
+    },
+    /// It is for other machines.
+    #[error("image `{name}`")]
+    Platform {
+        /// The image.
+        name: String,
+        /// What it is for.
+        #[source]
+        source: Box<NoPlatform>,
+    },
+    /// A layer is not unpacked, or the config's diff IDs are no digests.
+    #[error("image `{name}` is in containerd but not unpacked: snapshot `{chain_id}` is missing")]
+    NotUnpacked {
+        /// The image.
+        name: String,
+        /// The snapshot that is missing.
+        chain_id: String,
+    },
+}
+
+/// The image called `name`, or `None` if containerd has none.
+///
+/// # Errors
+/// As [`LookupError`].
+pub async fn lookup(client: &Containerd, name: &str) -> Result<Option<RunImage>, LookupError> {
+    let Some(image) = client.image(name).await? else { return Ok(None) };
+    let document = |digest: &str, source| LookupError::Document {
+        name: name.to_owned(),
+        digest: digest.to_owned(),
+        source,
+    };
+    let digest = image.target.digest;
+    let mut manifest_digest = digest.clone();
+    if MediaType::new(image.target.media_type).kind() == Kind::Index {
+        let bytes = read(client, &digest).await?;
+        let index = Index::parse(&bytes).map_err(|source| document(&digest, source))?;
+        let selected = index.select(&Platform::host()).map_err(|source| {
+            LookupError::Platform { name: name.to_owned(), source: Box::new(source) }
+        })?;
+        manifest_digest = selected.digest.to_string();
+    }
+    let bytes = read(client, &manifest_digest).await?;
+    let manifest =
+        Manifest::parse(&bytes).map_err(|source| document(&manifest_digest, source))?;
+    let config_digest = manifest.config.digest.to_string();
+    let bytes = read(client, &config_digest).await?;
+    let config = Config::parse(&bytes).map_err(|source| document(&config_digest, source))?;
+    let diff_ids: Vec<Digest> = config.diff_ids().unwrap_or_default();
+    let chain_id = super::chain_ids(&diff_ids).last().map(ToString::to_string).unwrap_or_default();
+    let unpacked = diff_ids.len() == manifest.layers.len()
+        && (chain_id.is_empty() || client.has_snapshot(&chain_id).await?);
+    if !unpacked {
+        return Err(LookupError::NotUnpacked { name: name.to_owned(), chain_id });
+    }
+    Ok(Some(RunImage { name: name.to_owned(), digest, config, chain_id }))
+}
+
+async fn read(client: &Containerd, digest: &str) -> Result<Vec<u8>, containerd::Error> {
+    let limit = usize::try_from(MAX_DOCUMENT_BYTES).unwrap_or(usize::MAX);
+    client.read_blob(digest, limit).await
+}

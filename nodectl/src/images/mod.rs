@@ -1,0 +1,10 @@
+//! Images in containerd: imported from a layout on disk, unpacked, and read back to be run.
+
+mod chain;
+mod import;
+mod lookup;
+mod unpack;
+
+pub use chain::chain_ids;
+pub use import::{ImportError, Imported, import};
+pub use lookup::{LookupError, RunImage, lookup};

@@ -1,0 +1,109 @@
+//! What can go wrong with links, addresses and namespaces.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use super::Subnet;
+
+/// A failure of the pod network.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel refused a netlink request.
+    #[error("cannot {action} `{link}`")]
+    Netlink {
+        /// What was tried.
+        action: &'static str,
+        /// The link it was tried on.
+        link: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// No netlink socket, thread or runtime could be had.
+    #[error("cannot {action}")]
+    Setup {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A network namespace's file or mount failed.
+    #[error("cannot {action} network namespace `{}`", path.display())]
+    Namespace {
+        /// What was tried.
+        action: &'static str,
+        /// The namespace's file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// The chosen subnet is in use on this machine.
+    #[error("pod network {subnet} overlaps {other}, which this machine already routes")]
+    Overlap {
+        /// The subnet for the pods.
+        subnet: Subnet,
+        /// The route or address in the way.
+        other: Subnet,
+    },
+    /// None of the subnets to choose from is free.
+    #[error("every subnet of 10.88.0.0/16 overlaps a route of this machine")]
+    NoFreeSubnet,
+    /// The bridge is there with another subnet.
+    #[error("bridge `{bridge}` already has {actual}, not {wanted}")]
+    OtherSubnet {
+        /// The bridge.
+        bridge: String,
+        /// What was asked for.
+        wanted: Subnet,
+        /// What it has.
+        actual: Subnet,
+    },
+    /// A link of that name is there and is not ours.
+    #[error("`{0}` is there already and is no bridge with an IPv4 subnet")]
+    NotABridge(String),
+    /// All addresses are taken.
+    #[error("no address is left in {subnet} for another pod")]
+    Full {
+        /// The pods' subnet.
+        subnet: Subnet,
+    },
+    /// An address is outside the pods' subnet.
+    #[error("{address} is not in {subnet}")]
+    Foreign {
+        /// The address.
+        address: Ipv4Addr,
+        /// The pods' subnet.
+        subnet: Subnet,
+    },
+}
+
+impl Error {
+    /// The kernel says that the caller may not.
+    pub fn is_permission(&self) -> bool {
+        matches!(
+            self,
+            Self::Netlink { source, .. } | Self::Setup { source, .. } | Self::Namespace { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied
+        )
+    }
+}
+
+/// Turns the netlink library's error into the kernel's.
+pub(super) fn kernel_error(error: rtnetlink::Error) -> io::Error {
+    match error {
+        rtnetlink::Error::NetlinkError(message) => message.to_io(),
+        other => io::Error::other(other),
+    }
+}
+
+/// Names what was tried on which link.
+pub(super) fn on_link(
+    action: &'static str,
+    link: &str,
+) -> impl FnOnce(rtnetlink::Error) -> Error + use<> {
+    let link = link.to_owned();
+    move |error| Error::Netlink { action, link, source: kernel_error(error) }
+}

@@ -1,0 +1,17 @@
+//! Pod networks: one bridge, and for each pod a network namespace joined to it by a veth pair, all
+//! by netlink in this process.
+//!
+//! The host reaches the pods, and they reach each other and the host. There is no NAT, no DNS and
+//! no firewall rule, so nothing of the kind can be left behind.
+
+mod address;
+mod bridge;
+mod error;
+mod link;
+mod netns;
+mod pod;
+
+pub use address::{ParseSubnetError, Subnet};
+pub use bridge::{Bridge, SubnetChoice};
+pub use error::Error;
+pub use pod::{PodNetwork, attach, attached, detach, links_with_prefix, remove_link};
