@@ -2,6 +2,7 @@
 //! one of them is missing.
 
 pub mod cpu;
+pub mod lb;
 pub mod load;
 mod programs;
 

@@ -1,0 +1,82 @@
+//! Health checks.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::table::Table;
+use super::{HealthCheck, WhenUnhealthy};
+
+/// Checks a target until it is forgotten, and resets its connections where the rules say so.
+pub(super) async fn keep_checking(table: &Mutex<Table>, id: u64) {
+    let check = lock(table).rules.check.clone();
+    let mut ticks = interval(check.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(address) = still_checked(table, id) else {
+            return;
+        };
+        let good = matches!(
+            timeout(check.timeout, ask(address, &check)).await,
+            Ok(Ok(true))
+        );
+        if let Some(drain) = observe(table, id, good) {
+            if let WhenUnhealthy::Drain(interval) = drain {
+                sleep(interval).await;
+            }
+            reset(table, id);
+        }
+    }
+}
+
+fn still_checked(table: &Mutex<Table>, id: u64) -> Option<SocketAddr> {
+    let table = lock(table);
+    let target = table.get(id)?;
+    target
+        .registered(Instant::now(), &table.rules)
+        .then_some(target.address)
+}
+
+/// Counts a check; what is to be done when the target fell.
+fn observe(table: &Mutex<Table>, id: u64, good: bool) -> Option<WhenUnhealthy> {
+    let mut table = lock(table);
+    let now = Instant::now();
+    let rules = table.rules.clone();
+    let fell = table.get_mut(id)?.observe(good, now, &rules);
+    (fell && !table.fails_open(now)).then_some(rules.when_unhealthy)
+}
+
+/// Resets the live connections of a target.
+pub(super) fn reset(table: &Mutex<Table>, id: u64) {
+    if let Some(target) = lock(table).get_mut(id) {
+        target.resets.send_modify(|count| *count += 1);
+    }
+}
+
+/// One check: a connection of its own, and only the status counts.
+async fn ask(address: SocketAddr, check: &HealthCheck) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ELB-HealthChecker/2.0\r\n\
+         Connection: close\r\n\r\n",
+        check.path
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await?;
+    // The rest is read so that closing does not reset the target's side.
+    let mut rest = [0; 1024];
+    while stream.read(&mut rest).await? > 0 {}
+    let good = status.starts_with(b"HTTP/1.1 2") || status.starts_with(b"HTTP/1.1 3");
+    Ok(good)
+}
+
+/// The table, whoever panicked with it.
+pub(super) fn lock(table: &Mutex<Table>) -> std::sync::MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,83 @@
+//! How a load balancer behaves, and AWS's figures for it.
+
+use std::time::Duration;
+
+/// How many times faster than at AWS everything happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale(pub u32);
+
+impl Scale {
+    /// The time that takes `seconds` at AWS.
+    pub fn seconds(self, seconds: u32) -> Duration {
+        Duration::from_secs(u64::from(seconds)) / self.0
+    }
+}
+
+/// An HTTP health check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Where the target must answer 200 to 399.
+    pub path: String,
+    /// From one check to the next.
+    pub interval: Duration,
+    /// A check without its answer after so long is a bad one.
+    pub timeout: Duration,
+    /// Good checks in a row that make a target healthy.
+    pub healthy_threshold: u32,
+    /// Bad checks in a row that make a target unhealthy.
+    pub unhealthy_threshold: u32,
+}
+
+/// What happens to the live connections of a target that becomes unhealthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenUnhealthy {
+    /// They are reset at once: AWS's default.
+    Reset,
+    /// They live for so long: `connection_termination.enabled=false` with a
+    /// `draining_interval_seconds`.
+    Drain(Duration),
+}
+
+/// Everything that can be set about a load balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The check of every target.
+    pub check: HealthCheck,
+    /// How long new connections keep going to a target after it was deregistered.
+    pub deregistration_lag: Duration,
+    /// How long new connections keep going to a target after it was found unhealthy.
+    pub unhealthy_lag: Duration,
+    /// What happens to live connections then.
+    pub when_unhealthy: WhenUnhealthy,
+    /// How long a deregistered target's live connections are certain to be left alone.
+    pub deregistration_delay: Duration,
+    /// They are reset after that.
+    pub reset_after_deregistration: bool,
+    /// A connection without a byte for so long is cut.
+    pub idle_timeout: Duration,
+}
+
+impl Rules {
+    /// An NLB as it is by default, checking `path` over HTTP.
+    ///
+    /// Interval 10 s, thresholds 3, deregistration delay 300 s and idle time-out 350 s are AWS's
+    /// defaults; the two lags are users' measurements, named in the module's text.
+    pub fn nlb(path: &str, scale: Scale) -> Self {
+        Self {
+            check: HealthCheck {
+                path: path.to_owned(),
+                interval: scale.seconds(10),
+                // AWS's 6 s would be some milliseconds; a busy machine is no bad target.
+                timeout: scale.seconds(6).max(Duration::from_secs(1)),
+                healthy_threshold: 3,
+                unhealthy_threshold: 3,
+            },
+            deregistration_lag: scale.seconds(120),
+            unhealthy_lag: scale.seconds(40),
+            when_unhealthy: WhenUnhealthy::Reset,
+            deregistration_delay: scale.seconds(300),
+            reset_after_deregistration: false,
+            idle_timeout: scale.seconds(350),
+        }
+    }
+}
