@@ -2,4 +2,6 @@
 
 pub mod containerd;
 pub mod images;
+pub mod manifest;
 pub mod network;
+pub mod spec;

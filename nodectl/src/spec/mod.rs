@@ -1,0 +1,16 @@
+//! The runtime spec of a container: from a pod's template and an image's config.
+//!
+//! <https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md>
+
+mod build;
+mod capabilities;
+mod environment;
+mod mounts;
+mod resources;
+mod seccomp;
+mod user;
+
+pub use build::{SpecError, SpecInput, build};
+pub use environment::PodFields;
+pub use mounts::BindMount;
+pub use user::{RunUser, UserError, resolve_user};

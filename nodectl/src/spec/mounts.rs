@@ -1,0 +1,60 @@
+//! What is mounted in every container, and the pod's own files and volumes.
+
+use std::path::PathBuf;
+
+use oci_spec::runtime::{Mount, MountBuilder};
+
+/// A file or directory of the host inside a container.
+#[derive(Clone, Debug)]
+pub struct BindMount {
+    /// Where it is on the host.
+    pub source: PathBuf,
+    /// Where it is in the container.
+    pub destination: PathBuf,
+    /// It cannot be written.
+    pub read_only: bool,
+}
+
+/// The file systems of every container, as runc's own default spec has them.
+pub(super) fn common() -> Vec<Mount> {
+    let safe = ["nosuid", "noexec", "nodev"];
+    vec![
+        mount("/proc", "proc", "proc", &safe),
+        mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        ),
+        mount("/dev/mqueue", "mqueue", "mqueue", &safe),
+        mount(
+            "/dev/shm",
+            "tmpfs",
+            "shm",
+            &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
+        ),
+        mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+        // So that a program can read its own limits.
+        mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"]),
+    ]
+}
+
+/// A bind mount; its propagation is private, so nothing mounted inside is seen outside.
+pub(super) fn bind(bind: &BindMount) -> Mount {
+    let write = if bind.read_only { "ro" } else { "rw" };
+    let mut mount = mount("", "bind", "", &["rbind", "rprivate", "nosuid", "nodev", write]);
+    mount.set_destination(bind.destination.clone());
+    mount.set_source(Some(bind.source.clone()));
+    mount
+}
+
+fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
+    MountBuilder::default()
+        .destination(destination)
+        .typ(kind)
+        .source(source)
+        .options(options.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .build()
+        .expect("every field that has no default is set")
+}
