@@ -217,7 +217,8 @@ bindAddress: $node_ip
 clusterCIDR: $pod_cidr
 hostnameOverride: $node
 clientConnection: {kubeconfig: $dir/pki/proxy.kubeconfig}
-linux: {oomScoreAdj: 0}
+oomScoreAdj: 0
+nodePortAddresses: [primary]
 iptables: {localhostNodePorts: false, minSyncPeriod: 100ms}
 # Zero leaves the kernel's own settings alone.
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}

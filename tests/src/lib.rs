@@ -4,6 +4,9 @@
 pub mod cpu;
 pub mod lb;
 pub mod load;
+pub mod manifests;
+pub mod pod;
 mod programs;
+pub mod rollout;
 
 pub use programs::program;

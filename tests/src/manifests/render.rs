@@ -1,0 +1,137 @@
+//! Runs `kubectl kustomize` and reads what it prints.
+
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The objects of a kustomization.
+#[derive(Clone, Debug)]
+pub struct Rendered(Vec<Value>);
+
+impl Rendered {
+    /// All of them, in the order in which they are applied.
+    pub fn objects(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// The only object of a kind.
+    ///
+    /// # Panics
+    /// When there is not exactly one.
+    pub fn only(&self, kind: &str) -> &Value {
+        let mut found = self.0.iter().filter(|object| object["kind"] == kind);
+        let object = found
+            .next()
+            .unwrap_or_else(|| panic!("no {kind} in the manifests"));
+        assert!(
+            found.next().is_none(),
+            "more than one {kind} in the manifests"
+        );
+        object
+    }
+
+    /// The Deployment's only container.
+    ///
+    /// # Panics
+    /// When there is not exactly one Deployment.
+    pub fn container(&self) -> &Value {
+        &self.only("Deployment")["spec"]["template"]["spec"]["containers"][0]
+    }
+
+    /// The value of a variable in the container's environment, where it is stated literally.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.container()["env"]
+            .as_array()?
+            .iter()
+            .find(|variable| variable["name"] == name)?["value"]
+            .as_str()
+    }
+}
+
+/// A kubectl that can render: the one on PATH, else the one that the cluster tests are built with.
+///
+/// # Panics
+/// When there is none and none can be built.
+pub fn kubectl() -> PathBuf {
+    if Command::new("kubectl")
+        .args(["version", "--client"])
+        .output()
+        .is_ok_and(|o| o.status.success())
+    {
+        return PathBuf::from("kubectl");
+    }
+    let build = repository().join("tests/cluster/build");
+    let output = Command::new(&build)
+        .arg("kubectl")
+        .output()
+        .expect("tests/cluster/build starts");
+    assert!(
+        output.status.success(),
+        "kubectl is not on PATH, and cannot be built:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).join("kubectl")
+}
+
+/// Renders a folder with a kustomization.
+///
+/// # Panics
+/// With kustomize's message, when it refuses.
+pub fn render(folder: &Path) -> Rendered {
+    let output = Command::new(kubectl())
+        .arg("kustomize")
+        .arg(folder)
+        .output()
+        .expect("kubectl starts");
+    assert!(
+        output.status.success(),
+        "kubectl kustomize {}: {}",
+        folder.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).expect("kustomize prints UTF-8");
+    Rendered(serde_saphyr::from_multiple(&text).expect("kustomize prints YAML"))
+}
+
+/// Writes a kustomization into `scratch` that adds components to an overlay, as a user would who
+/// uncomments them, and returns its folder.
+///
+/// # Panics
+/// When `scratch` cannot be written.
+pub fn overlay_with(scratch: &Path, overlay: &str, components: &[&str]) -> PathBuf {
+    let folder = scratch.join([&[overlay], components].concat().join("+"));
+    std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
+    // kustomize refuses absolute paths.
+    let k8s = relative(&folder, &repository().join("k8s"));
+    let mut text = format!(
+        "resources:\n  - {}/overlays/{overlay}\ncomponents:\n",
+        k8s.display()
+    );
+    for component in components {
+        text.push_str(&format!("  - {}/components/{component}\n", k8s.display()));
+    }
+    std::fs::write(folder.join("kustomization.yaml"), text).expect("the folder was just made");
+    folder
+}
+
+/// The root of this repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ is in the root")
+        .to_owned()
+}
+
+/// The way from one folder to another, both absolute.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let canonical = |path: &Path| path.canonicalize().expect("both folders are there");
+    let (from, to) = (canonical(from), canonical(to));
+    let shared = from
+        .components()
+        .zip(to.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    up.chain(to.components().skip(shared)).collect()
+}

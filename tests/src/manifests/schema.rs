@@ -1,0 +1,104 @@
+//! Strict validation against the schemas that Kubernetes and eksctl publish.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+/// The kinds of one version of Kubernetes, or of eksctl.
+#[derive(Debug)]
+pub struct Schema {
+    name: String,
+    kinds: Kinds,
+}
+
+#[derive(Debug)]
+enum Kinds {
+    /// One for everything, as eksctl has it.
+    One(Validator),
+    /// By API version and kind, as Kubernetes has it.
+    Many(BTreeMap<String, Validator>),
+}
+
+/// A value that its schema does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Kind and name of the object.
+    pub object: String,
+    /// Where in it, as a JSON pointer.
+    pub place: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at `{}`: {}", self.object, self.place, self.message)
+    }
+}
+
+impl Schema {
+    /// Reads a file of `k8s/schemas`.
+    ///
+    /// # Panics
+    /// When it cannot be read: it is part of this repository.
+    pub fn load(path: &Path) -> Self {
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let text = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        let document: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let compile = |schema: &Value| {
+            jsonschema::draft7::new(schema)
+                .unwrap_or_else(|error| panic!("{name} is no JSON schema: {error}"))
+        };
+        let kinds = match document["kinds"].as_object() {
+            None => Kinds::One(compile(&document)),
+            Some(kinds) => Kinds::Many(
+                kinds
+                    .iter()
+                    .map(|(kind, schema)| {
+                        let definitions = &document["definitions"];
+                        let schema = json!({"$ref": schema["$ref"], "definitions": definitions});
+                        (kind.clone(), compile(&schema))
+                    })
+                    .collect(),
+            ),
+        };
+        Self { name, kinds }
+    }
+
+    /// Everything that is wrong with an object.
+    pub fn check(&self, object: &Value) -> Vec<Violation> {
+        let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+        let kind = format!("{} {}", text(&object["apiVersion"]), text(&object["kind"]));
+        let violation = |place: String, message: String| Violation {
+            object: format!("{kind} {}", text(&object["metadata"]["name"])),
+            place,
+            message,
+        };
+        let validator = match &self.kinds {
+            Kinds::One(validator) => validator,
+            Kinds::Many(kinds) => match kinds.get(&kind) {
+                Some(validator) => validator,
+                None => {
+                    let message = format!(
+                        "{} has no such kind, or k8s/schemas/update does not list it",
+                        self.name
+                    );
+                    return vec![violation("/kind".to_owned(), message)];
+                }
+            },
+        };
+        validator
+            .iter_errors(object)
+            .map(|error| violation(error.instance_path().to_string(), error.to_string()))
+            .collect()
+    }
+}

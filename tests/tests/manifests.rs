@@ -1,0 +1,318 @@
+//! The manifests under `k8s/`, as kustomize renders them. Needs kubectl, and no cluster.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use e2e::manifests::{Annotations, BadAnnotation, Rendered, Schema, overlay_with, render};
+use e2e::program;
+use serde_json::{Value, json};
+
+const VERSIONS: [&str; 3] = ["kubernetes-v1.34", "kubernetes-v1.35", "kubernetes-v1.36"];
+
+/// Every combination that the overlays offer: each as it is, and each component added.
+const COMBINATIONS: [(&str, &[&str]); 14] = [
+    ("local", &[]),
+    ("local", &["alb-ingress"]),
+    ("eks", &[]),
+    ("eks", &["tls"]),
+    ("eks", &["proxy-protocol"]),
+    ("eks", &["tls", "proxy-protocol"]),
+    ("eks", &["spot"]),
+    ("eks", &["storage-ebs"]),
+    ("eks", &["storage-efs"]),
+    ("eks", &["tls", "proxy-protocol", "spot", "storage-efs"]),
+    ("eks-auto", &[]),
+    ("eks-auto", &["tls"]),
+    ("eks-auto", &["spot"]),
+    ("eks-auto", &["storage-ebs"]),
+];
+
+fn k8s() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s")
+}
+
+/// Rendered once for all tests.
+static COMBINED: LazyLock<Vec<(String, Rendered)>> = LazyLock::new(|| {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manifests");
+    let mut all = vec![("base".to_owned(), render(&k8s().join("base")))];
+    for (overlay, components) in COMBINATIONS {
+        let folder = overlay_with(&scratch, overlay, components);
+        all.push((format!("{overlay} {components:?}"), render(&folder)));
+    }
+    all
+});
+
+fn combinations() -> &'static [(String, Rendered)] {
+    &COMBINED
+}
+
+fn seconds(text: &str) -> u64 {
+    text.strip_suffix('s')
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| {
+            panic!("`{text}` is not in whole seconds, which is how the manifests state times")
+        })
+}
+
+#[test]
+fn every_combination_is_valid_in_three_versions_of_kubernetes() {
+    for version in VERSIONS {
+        let schema = Schema::load(&k8s().join(format!("schemas/{version}.json")));
+        for (name, rendered) in combinations() {
+            for object in rendered.objects() {
+                let violations = schema.check(object);
+                assert!(
+                    violations.is_empty(),
+                    "{version}, {name}: {}",
+                    violations[0]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_schemas_refuse_what_the_api_server_would() {
+    let deployment = render(&k8s().join("base")).only("Deployment").clone();
+    let pointer = "/spec/template/spec/containers/0";
+    let broken = |change: &dyn Fn(&mut Value)| {
+        let mut object = deployment.clone();
+        change(
+            object
+                .pointer_mut(pointer)
+                .expect("the base has a container"),
+        );
+        object
+    };
+    for version in VERSIONS {
+        let schema = Schema::load(&k8s().join(format!("schemas/{version}.json")));
+        let places = |object: &Value| {
+            schema
+                .check(object)
+                .into_iter()
+                .map(|found| found.place)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(places(&deployment), [""; 0]);
+        let misspelled = broken(&|container| container["readinesProbe"] = json!({}));
+        assert_eq!(places(&misspelled), [pointer]);
+        let wrong_type =
+            broken(&|container| container["ports"][0]["containerPort"] = json!("5000"));
+        assert_eq!(
+            places(&wrong_type),
+            [format!("{pointer}/ports/0/containerPort")]
+        );
+        let missing = broken(&|container| container["name"].take().as_str().map_or((), |_| ()));
+        assert_eq!(places(&missing), [format!("{pointer}/name")]);
+        assert_eq!(
+            places(&json!({"apiVersion": "apps/v1", "kind": "Deploymint"})),
+            ["/kind"]
+        );
+    }
+}
+
+#[test]
+fn load_balancer_annotations_are_in_the_list() {
+    let list = std::fs::read_to_string(k8s().join("annotations.txt")).unwrap();
+    let list = Annotations::parse(&list);
+    for (name, rendered) in combinations() {
+        for object in rendered.objects() {
+            let bad: Vec<BadAnnotation> = list.check(object);
+            assert!(bad.is_empty(), "{name}: {bad:?}");
+        }
+    }
+}
+
+/// SIGTERM, the drain, the requests in flight: all of it before the kubelet's SIGKILL, with time
+/// to flush and exit. And no load balancer forgets a pod that still answers.
+#[test]
+fn the_drain_fits_into_the_grace_period() {
+    for (name, rendered) in combinations() {
+        let pod = &rendered.only("Deployment")["spec"]["template"]["spec"];
+        let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+        let delay = seconds(
+            rendered
+                .setting("APP_DRAIN_DELAY")
+                .expect("stated in the base"),
+        );
+        let deadline = seconds(
+            rendered
+                .setting("APP_DRAIN_DEADLINE")
+                .expect("stated in the base"),
+        );
+        assert!(
+            delay + deadline + 10 <= grace,
+            "{name}: {delay} + {deadline} + 10 > {grace}"
+        );
+        let annotations = &rendered.only("Service")["metadata"]["annotations"];
+        let attributes = "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes";
+        if let Some(attributes) = annotations[attributes].as_str() {
+            // An NLB needs about two minutes to stop sending; Spot gives no more than two.
+            let least = if name.contains("spot") { 70 } else { 120 };
+            assert!(delay >= least, "{name}: {delay} s is too short for an NLB");
+            let deregistration = attributes
+                .split(',')
+                .find_map(|one| one.strip_prefix("deregistration_delay.timeout_seconds="))
+                .and_then(|value| value.parse::<u64>().ok())
+                .unwrap();
+            assert!(
+                deregistration >= delay + deadline,
+                "{name}: forgotten while it answers"
+            );
+        }
+        if name.contains("spot") {
+            assert!(grace <= 120, "{name}: a Spot notice is 120 s");
+        }
+    }
+}
+
+#[test]
+fn a_rollout_never_goes_below_what_was_asked_for() {
+    for (name, rendered) in combinations() {
+        let spec = &rendered.only("Deployment")["spec"];
+        let rolling = &spec["strategy"]["rollingUpdate"];
+        assert_eq!(rolling["maxUnavailable"], 0, "{name}");
+        assert!(rolling["maxSurge"].as_u64() >= Some(1), "{name}");
+        let autoscaler = &rendered.only("HorizontalPodAutoscaler")["spec"];
+        assert_eq!(autoscaler["minReplicas"], 3, "{name}");
+        // Where the load balancer is far away, and the number of pods the autoscaler's.
+        if name.starts_with("eks") {
+            assert!(spec["minReadySeconds"].as_u64() >= Some(10), "{name}");
+            assert!(
+                spec["progressDeadlineSeconds"].as_u64() >= Some(600),
+                "{name}"
+            );
+            assert_eq!(spec["replicas"], Value::Null, "{name}");
+            let labels = rendered.only("Namespace")["metadata"]["labels"]
+                .as_object()
+                .unwrap();
+            let gates = labels
+                .iter()
+                .filter(|(key, _)| key.ends_with("/pod-readiness-gate-inject"));
+            assert_eq!(
+                gates.map(|(_, value)| value).collect::<Vec<_>>(),
+                ["enabled"],
+                "{name}"
+            );
+        } else {
+            assert_eq!(spec["replicas"], 3, "{name}");
+        }
+    }
+}
+
+#[test]
+fn labels_ports_and_health_checks_meet() {
+    for (name, rendered) in combinations() {
+        let deployment = &rendered.only("Deployment")["spec"];
+        let labels = &deployment["template"]["metadata"]["labels"];
+        let service = rendered.only("Service");
+        let selectors = [
+            &deployment["selector"]["matchLabels"],
+            &service["spec"]["selector"],
+            &rendered.only("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+            &rendered.only("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        ];
+        for selector in selectors {
+            assert_eq!(selector, labels, "{name}");
+        }
+        let container = rendered.container();
+        let public = &container["ports"][0]["containerPort"];
+        for port in service["spec"]["ports"].as_array().unwrap() {
+            assert_eq!(&port["targetPort"], public, "{name}");
+        }
+        assert_eq!(
+            service["spec"]["ports"].as_array().unwrap().len(),
+            1,
+            "{name}"
+        );
+
+        // What the load balancer asks is what stays green while draining, never what fails then.
+        let alive = &container["livenessProbe"]["httpGet"];
+        let ready = &container["readinessProbe"]["httpGet"];
+        assert_ne!(alive["path"], ready["path"]);
+        let key = |suffix| format!("service.beta.kubernetes.io/aws-load-balancer-{suffix}");
+        let annotations = &service["metadata"]["annotations"];
+        if annotations[key("scheme")].is_string() {
+            assert_eq!(
+                annotations[key("healthcheck-path")],
+                alive["path"],
+                "{name}"
+            );
+            let port = annotations[key("healthcheck-port")].as_str().unwrap();
+            assert_eq!(port, public.to_string(), "{name}");
+        }
+    }
+}
+
+/// <https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>
+#[test]
+fn pods_keep_to_the_restricted_profile_and_the_namespace_enforces_it() {
+    for (name, rendered) in combinations() {
+        let labels = &rendered.only("Namespace")["metadata"]["labels"];
+        assert_eq!(
+            labels["pod-security.kubernetes.io/enforce"], "restricted",
+            "{name}"
+        );
+        let pod = &rendered.only("Deployment")["spec"]["template"]["spec"];
+        for forbidden in ["hostNetwork", "hostPID", "hostIPC"] {
+            assert_eq!(pod[forbidden], Value::Null, "{name}");
+        }
+        let context = &pod["securityContext"];
+        assert_eq!(context["runAsNonRoot"], true, "{name}");
+        assert_eq!(context["runAsUser"], 65532, "{name}");
+        assert_eq!(
+            context["seccompProfile"]["type"], "RuntimeDefault",
+            "{name}"
+        );
+        for volume in pod["volumes"].as_array().into_iter().flatten() {
+            assert_eq!(volume["hostPath"], Value::Null, "{name}");
+        }
+        let context = &rendered.container()["securityContext"];
+        assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
+        assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
+        assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{name}");
+        assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
+    }
+}
+
+#[test]
+fn the_service_knows_every_setting_it_is_given() {
+    let help = Command::new(program("rust-k8s-app"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let known = |name: &str| {
+        help.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .any(|w| w == name)
+    };
+    assert!(!known("APP_NO_SUCH_SETTING"));
+    for (combination, rendered) in combinations() {
+        for variable in rendered.container()["env"].as_array().unwrap() {
+            let name = variable["name"].as_str().unwrap();
+            assert!(
+                known(name),
+                "{combination}: {name} is in no line of `rust-k8s-app --help`"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_clusters_are_valid_for_eksctl() {
+    let schema = Schema::load(&k8s().join("schemas/eksctl.json"));
+    for file in ["cluster.yaml", "cluster-auto.yaml"] {
+        let text = std::fs::read_to_string(k8s().join(file)).unwrap();
+        let cluster: Value = serde_saphyr::from_str(&text).unwrap();
+        let violations = schema.check(&cluster);
+        assert!(violations.is_empty(), "{file}: {}", violations[0]);
+
+        let mut misspelled = cluster.clone();
+        misspelled["vpc"]["natt"] = json!({});
+        assert_eq!(schema.check(&misspelled).len(), 1, "{file}");
+        let mut wrong_type = cluster;
+        wrong_type["metadata"]["version"] = json!(1.35);
+        assert_eq!(schema.check(&wrong_type).len(), 1, "{file}");
+    }
+}
