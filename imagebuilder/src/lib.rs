@@ -1,1 +1,26 @@
-//! Placeholder.
+//! From a Cargo workspace to container images, without a Dockerfile.
+//!
+//! A package is compiled for a static target, checked, and packed `FROM scratch` into an OCI
+//! layout; manifests that name it `cargo://PACKAGE` are rewritten to name the image by digest. The
+//! same sources, toolchain and version of this program give the same digest on any machine and in
+//! any folder.
+//!
+//! It runs no container, and knows nothing of containerd.
+
+mod args;
+mod base;
+mod builder;
+mod cargo;
+mod classify;
+mod commands;
+mod compile;
+mod elf;
+mod environment;
+mod image;
+mod layer;
+pub mod resolve;
+mod settings;
+mod target;
+mod workspace;
+
+pub use commands::main;

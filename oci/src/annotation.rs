@@ -2,9 +2,9 @@
 //! [image-spec annotations](https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md).
 
 pub use oci_spec::image::{
-    ANNOTATION_LICENSES as LICENSES, ANNOTATION_REF_NAME as REF_NAME,
-    ANNOTATION_REVISION as REVISION, ANNOTATION_SOURCE as SOURCE, ANNOTATION_TITLE as TITLE,
-    ANNOTATION_VERSION as VERSION,
+    ANNOTATION_DESCRIPTION as DESCRIPTION, ANNOTATION_LICENSES as LICENSES,
+    ANNOTATION_REF_NAME as REF_NAME, ANNOTATION_REVISION as REVISION, ANNOTATION_SOURCE as SOURCE,
+    ANNOTATION_TITLE as TITLE, ANNOTATION_VERSION as VERSION,
 };
 
 /// The full image name that containerd's and Docker's exporters put beside [`REF_NAME`], which

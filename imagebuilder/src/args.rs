@@ -1,0 +1,134 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use oci::Platform;
+
+/// From a Cargo workspace to container images, without a Dockerfile.
+#[derive(Debug, Parser)]
+#[command(name = "imagebuilder", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// How progress is told on stderr.
+    #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build a package's image and print `name@sha256:…`.
+    Build(Build),
+    /// Build the images that manifests name `cargo://PACKAGE`, and print the manifests with their
+    /// digests.
+    Resolve(Resolve),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The package of the workspace to build.
+    pub(crate) package: String,
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// What standard output carries.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// A manifest, a directory of *.yaml and *.yml, or `-` for standard input. May be repeated.
+    #[arg(short, long = "filename", value_name = "PATH", required = true)]
+    pub(crate) filenames: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) image: Image,
+}
+
+/// What concerns every image that a command builds.
+#[derive(Debug, Args)]
+pub(crate) struct Image {
+    /// Where the image goes: `oci:DIR`, an OCI image layout, made where it does not exist.
+    #[arg(long, value_name = "oci:DIR")]
+    pub(crate) output: Output,
+    /// What the image runs on; several, divided by commas, make an index. This machine's
+    /// architecture where not given.
+    #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
+    pub(crate) platform: Vec<Platform>,
+    /// The tag in the image's name.
+    #[arg(long, value_parser = tag)]
+    pub(crate) tag: Option<String>,
+    /// The Cargo.toml of the workspace; the current directory's where not given.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// The time of everything in the image, in seconds since 1970.
+    #[arg(
+        long,
+        env = "SOURCE_DATE_EPOCH",
+        value_name = "SECONDS",
+        default_value_t = 0
+    )]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
+    pub(crate) source_date_epoch: u64,
+}
+
+/// A place for images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) layout: PathBuf,
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("oci:") {
+            Some(path) if !path.is_empty() => Ok(Self {
+                layout: path.into(),
+            }),
+            _ => Err("expected `oci:` and a directory, such as oci:target/images".to_owned()),
+        }
+    }
+}
+
+fn tag(text: &str) -> Result<String, oci::ReferenceError> {
+    let name: oci::Reference = "x".parse()?;
+    name.with_tag(text).map(|_| text.to_owned())
+}
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// `name@sha256:…`
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// How progress is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// `tty` on a terminal, else `plain`.
+    Auto,
+    /// Live.
+    Tty,
+    /// A line for each step.
+    Plain,
+    /// A JSON object for each step.
+    Json,
+    /// Only warnings and errors.
+    Quiet,
+}
+
+impl From<Progress> for cli::Progress {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Auto => Self::Auto,
+            Progress::Tty => Self::Tty,
+            Progress::Plain => Self::Plain,
+            Progress::Json => Self::Json,
+            Progress::Quiet => Self::Quiet,
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! From a package to an image in a layout: compile, check, pack, for each platform.
+
+use std::path::PathBuf;
+
+use oci::image::Index;
+use oci::layout::{Layout, LayoutError};
+use oci::{Descriptor, Platform, Reference, annotation};
+
+use crate::base;
+use crate::cargo::{self, CompileError};
+use crate::elf::{self, ElfError};
+use crate::environment::Environment;
+use crate::image::{self, BIN_DIRECTORY};
+use crate::layer::{Files, Layer, LayerError};
+use crate::settings::{ImageName, SettingError};
+use crate::target::{Libc, Target, TargetError, Toolchain};
+use crate::workspace::{Service, Workspace, WorkspaceError};
+
+/// Why an image could not be built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error("cannot read the binary `{}`", path.display())]
+    Binary {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("the binary's name is no image name; set `name` in [package.metadata.image]")]
+    Name(#[source] SettingError),
+}
+
+/// What a builder tells of its work.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// Cargo starts, or finds that there is nothing to do.
+    Compiling {
+        package: String,
+        platform: Platform,
+        target: Target,
+    },
+    /// A binary is ready to be packed.
+    Compiled {
+        package: String,
+        platform: Platform,
+        binary_bytes: u64,
+    },
+    /// An image is stored.
+    Packed {
+        name: Reference,
+        platform: Platform,
+        layer_bytes: u64,
+    },
+}
+
+/// What is the same for every image of a run.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    environment: Environment,
+    workspace: Workspace,
+    toolchain: Toolchain,
+    platforms: Vec<Platform>,
+    created: u64,
+    quiet: bool,
+}
+
+/// An image that was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Built {
+    /// Its name, without tag and digest.
+    pub(crate) name: Reference,
+    /// Its manifest, or its index where it is for several platforms.
+    pub(crate) descriptor: Descriptor,
+}
+
+impl Built {
+    /// `name@sha256:…`
+    pub(crate) fn reference(&self) -> Reference {
+        self.name.clone().with_digest(self.descriptor.digest)
+    }
+}
+
+impl Builder {
+    /// A builder for the packages of `workspace`. `created` is in seconds since 1970.
+    pub(crate) fn new(
+        environment: Environment,
+        workspace: Workspace,
+        platforms: Vec<Platform>,
+        created: u64,
+        quiet: bool,
+    ) -> Result<Self, BuildError> {
+        let toolchain = Toolchain::read(workspace.root())?;
+        let platforms = if platforms.is_empty() {
+            vec![Platform::host()]
+        } else {
+            platforms
+        };
+        Ok(Self {
+            environment,
+            workspace,
+            toolchain,
+            platforms,
+            created,
+            quiet,
+        })
+    }
+
+    /// The packages that can be built.
+    pub(crate) fn service(&self, package: &str) -> Result<Service, BuildError> {
+        Ok(self.workspace.service(package)?)
+    }
+
+    /// Builds a service's image into `layout`, named in its index with `tag` where one is given.
+    pub(crate) fn build(
+        &self,
+        service: &Service,
+        layout: &Layout,
+        tag: Option<&str>,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Built, BuildError> {
+        let name = image_name(service)?;
+        // Everything that can be refused is, before minutes of compiling.
+        let targets: Vec<_> = self
+            .platforms
+            .iter()
+            .map(|platform| Ok((platform, self.toolchain.target(platform)?)))
+            .collect::<Result<_, TargetError>>()?;
+        let base = base::files().store(layout, self.created, "imagebuilder: base files")?;
+        let mut manifests = Vec::new();
+        for (platform, target) in targets {
+            let layer = self.compile(service, platform, target, layout, events)?;
+            let layer_bytes = layer.descriptor.size;
+            let layers = [base.clone(), layer];
+            manifests.push(image::store(
+                layout,
+                service,
+                platform,
+                &layers,
+                self.created,
+            )?);
+            let (name, platform) = (name.clone(), platform.clone());
+            events(Event::Packed {
+                name,
+                platform,
+                layer_bytes,
+            });
+        }
+        let descriptor = self.root(service, layout, manifests)?;
+        let mut entry = descriptor.clone();
+        let ref_name = match tag {
+            Some(tag) => format!("{name}:{tag}"),
+            None => name.to_string(),
+        };
+        entry
+            .annotations
+            .insert(annotation::REF_NAME.to_owned(), ref_name);
+        layout.put_index_entry(&entry)?;
+        Ok(Built { name, descriptor })
+    }
+
+    fn compile(
+        &self,
+        service: &Service,
+        platform: &Platform,
+        target: Target,
+        layout: &Layout,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Layer, BuildError> {
+        let package = service.package.clone();
+        events(Event::Compiling {
+            package: package.clone(),
+            platform: platform.clone(),
+            target,
+        });
+        let path = cargo::compile(
+            &self.environment,
+            &self.workspace,
+            &self.toolchain,
+            service,
+            target,
+            self.quiet,
+        )?;
+        let binary = std::fs::read(&path).map_err(|source| BuildError::Binary {
+            path: path.clone(),
+            source,
+        })?;
+        elf::check_static(&path, &binary, platform)?;
+        let binary_bytes = binary.len() as u64;
+        events(Event::Compiled {
+            package,
+            platform: platform.clone(),
+            binary_bytes,
+        });
+        let mut files = Files::default();
+        files.file(&format!("{BIN_DIRECTORY}/{}", service.bin), 0o755, binary);
+        Ok(files.store(layout, self.created, "imagebuilder: cargo build --release")?)
+    }
+
+    /// What stands for the image: its one manifest, or an index of several.
+    fn root(
+        &self,
+        service: &Service,
+        layout: &Layout,
+        mut manifests: Vec<Descriptor>,
+    ) -> Result<Descriptor, LayoutError> {
+        if let [_] = self.platforms[..] {
+            return Ok(manifests.remove(0));
+        }
+        let mut index = Index::new(manifests);
+        index.annotations = image::annotations(service);
+        let (bytes, descriptor) = index.to_bytes();
+        layout.write_bytes(&bytes)?;
+        Ok(descriptor)
+    }
+}
+
+fn image_name(service: &Service) -> Result<Reference, BuildError> {
+    match &service.settings.name {
+        Some(name) => Ok(name.reference().clone()),
+        None => ImageName::try_from(service.bin.clone())
+            .map(|name| name.reference().clone())
+            .map_err(BuildError::Name),
+    }
+}
+
+/// The line that tells of an event.
+impl std::fmt::Display for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Compiling {
+                package,
+                platform,
+                target,
+            } => {
+                write!(f, "Compiling {package} for {platform} ({})", target.triple)?;
+                match target.libc {
+                    Libc::Musl => Ok(()),
+                    Libc::Glibc => f.write_str(
+                        ": the musl target is not installed, so it is static against glibc",
+                    ),
+                }
+            }
+            Self::Compiled {
+                package,
+                platform,
+                binary_bytes,
+            } => {
+                write!(
+                    f,
+                    "Compiled {package} for {platform}: {}",
+                    Bytes(*binary_bytes)
+                )
+            }
+            Self::Packed {
+                name,
+                platform,
+                layer_bytes,
+            } => {
+                write!(
+                    f,
+                    "Packed {name} for {platform}: {} compressed",
+                    Bytes(*layer_bytes)
+                )
+            }
+        }
+    }
+}
+
+/// A size in binary units.
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl std::fmt::Display for Bytes {
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes @ ..1024 => write!(f, "{bytes} B"),
+            bytes @ ..1_048_576 => write!(f, "{:.1} KiB", bytes as f64 / 1024.0),
+            bytes @ ..1_073_741_824 => write!(f, "{:.1} MiB", bytes as f64 / 1_048_576.0),
+            bytes => write!(f, "{:.1} GiB", bytes as f64 / 1_073_741_824.0),
+        }
+    }
+}

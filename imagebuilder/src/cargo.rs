@@ -1,0 +1,136 @@
+//! Running Cargo, and finding what it built.
+
+use std::fs;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use cargo_metadata::Message;
+
+use crate::compile::{self, Paths};
+use crate::environment::Environment;
+use crate::target::{Target, Toolchain};
+use crate::workspace::{Service, Workspace};
+
+/// Why a package could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompileError {
+    #[error("cannot run `{}`", cargo.display())]
+    Spawn {
+        cargo: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot read what Cargo says")]
+    Messages(#[source] std::io::Error),
+    #[error("Cargo could not compile package `{package}` for {triple} ({status})")]
+    Failed {
+        package: String,
+        triple: &'static str,
+        status: ExitStatus,
+    },
+    #[error("Cargo built package `{package}` and named no binary `{bin}`")]
+    NoArtifact { package: String, bin: String },
+}
+
+/// Compiles a service, and returns the path of its binary.
+///
+/// Cargo's own diagnostics and progress go to stderr as they come; `quiet` asks for the
+/// diagnostics alone.
+pub(crate) fn compile(
+    environment: &Environment,
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    service: &Service,
+    target: Target,
+    quiet: bool,
+) -> Result<PathBuf, CompileError> {
+    let registries = registries(environment.cargo_home.as_deref());
+    let paths = Paths {
+        workspace: workspace.root(),
+        target_dir: workspace.target_dir(),
+        cargo_home: environment.cargo_home.as_deref(),
+        registries: &registries,
+    };
+    let mut command = Command::new(&environment.cargo);
+    command
+        .current_dir(workspace.root())
+        .args([
+            "build",
+            "--release",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .args(["--package", &service.package, "--bin", &service.bin])
+        .arg("--target-dir")
+        .arg(workspace.target_dir())
+        .args(compile::arguments(target, toolchain, &paths))
+        // They would take the place of the flags above.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    if quiet {
+        command.arg("--quiet");
+    }
+    if service.settings.no_default_features {
+        command.arg("--no-default-features");
+    }
+    if !service.settings.features.is_empty() {
+        command
+            .arg("--features")
+            .arg(service.settings.features.join(","));
+    }
+    let mut child = command.spawn().map_err(|source| CompileError::Spawn {
+        cargo: environment.cargo.clone(),
+        source,
+    })?;
+    let stdout = child.stdout.take().expect("it was asked for above");
+    let found = artifact(BufReader::new(stdout), service);
+    let status = child.wait().map_err(CompileError::Messages)?;
+    if !status.success() {
+        let package = service.package.clone();
+        return Err(CompileError::Failed {
+            package,
+            triple: target.triple,
+            status,
+        });
+    }
+    found
+        .map_err(CompileError::Messages)?
+        .ok_or_else(|| CompileError::NoArtifact {
+            package: service.package.clone(),
+            bin: service.bin.clone(),
+        })
+}
+
+fn artifact(
+    stdout: BufReader<impl std::io::Read>,
+    service: &Service,
+) -> std::io::Result<Option<PathBuf>> {
+    let mut found = None;
+    for message in Message::parse_stream(stdout) {
+        if let Message::CompilerArtifact(artifact) = message?
+            && artifact.target.is_bin()
+            && artifact.target.name == service.bin
+        {
+            found = artifact
+                .executable
+                .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
+        }
+    }
+    Ok(found)
+}
+
+fn registries(cargo_home: Option<&Path>) -> Vec<PathBuf> {
+    let Some(home) = cargo_home else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(home.join("registry/src"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}

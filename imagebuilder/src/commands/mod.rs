@@ -1,0 +1,8 @@
+//! The commands, and the way from the command line to one of them.
+
+mod build;
+mod read;
+mod resolve;
+mod run;
+
+pub use run::main;

@@ -1,0 +1,34 @@
+//! From the process to a command and back.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cli::{Exit, Printer};
+
+use super::{build, resolve};
+use crate::args::{Cli, Command};
+use crate::classify::classify;
+use crate::environment::Environment;
+
+/// What a command is given.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) printer: Printer,
+    pub(super) environment: Environment,
+}
+
+/// Runs the program: parses the command line, runs a command, prints its error.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = Environment::read();
+    let printer = Printer::new(cli.progress.into(), environment.dumb_terminal);
+    let context = Context {
+        printer,
+        environment,
+    };
+    let outcome = match cli.command {
+        Command::Build(args) => build::run(&context, args),
+        Command::Resolve(args) => resolve::run(&context, args),
+    };
+    cli::exit_code(&printer, outcome.map(|()| Exit::Ok), classify)
+}

@@ -1,0 +1,218 @@
+//! Layers: deterministic tar, compressed and hashed as it is written.
+//!
+//! Entries are sorted by path, each with its parents before it; times are the one given; owners
+//! are numbers. The format is ustar, which every reader knows and which has no optional parts.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use flate2::{Compression, GzBuilder};
+use oci::layout::{Layout, LayoutError};
+use oci::{Descriptor, Digest, Hasher, MediaType};
+use tar::{EntryType, Header};
+
+/// zlib-rs at this level takes 0.1 s for a service of 4 MB; the levels above give less than 1 %
+/// more. It is part of the digest.
+const LEVEL: u32 = 6;
+
+/// Why a layer could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LayerError {
+    #[error("cannot store a layer")]
+    Layout(#[from] LayoutError),
+    #[error("cannot write a layer")]
+    Write(#[source] io::Error),
+}
+
+/// A file or directory of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    content: Content,
+    mode: u32,
+    owner: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Directory,
+    File(Vec<u8>),
+}
+
+/// The files of a layer, by path without a leading slash.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Files(BTreeMap<String, Entry>);
+
+/// A layer that is stored: what the manifest and the configuration say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// The compressed blob.
+    pub(crate) descriptor: Descriptor,
+    /// The digest of the tar inside.
+    pub(crate) diff_id: Digest,
+    /// What made it, for the image's history.
+    pub(crate) created_by: &'static str,
+}
+
+impl Files {
+    /// Adds a file of root's, and the directories it is in.
+    pub(crate) fn file(&mut self, path: &str, mode: u32, content: Vec<u8>) {
+        self.parents(path);
+        self.insert(path, Content::File(content), mode, 0);
+    }
+
+    /// Adds a directory, and those it is in.
+    pub(crate) fn directory(&mut self, path: &str, mode: u32, owner: u32) {
+        self.parents(path);
+        self.insert(path, Content::Directory, mode, owner);
+    }
+
+    fn parents(&mut self, path: &str) {
+        for (at, _) in path.match_indices('/') {
+            let entry = Entry {
+                content: Content::Directory,
+                mode: 0o755,
+                owner: 0,
+            };
+            self.0.entry(path[..at].to_owned()).or_insert(entry);
+        }
+    }
+
+    fn insert(&mut self, path: &str, content: Content, mode: u32, owner: u32) {
+        self.0.insert(
+            path.to_owned(),
+            Entry {
+                content,
+                mode,
+                owner,
+            },
+        );
+    }
+
+    /// Writes the files as a tar; `mtime` is in seconds since 1970.
+    fn write_tar(&self, mtime: u64, out: impl Write) -> io::Result<()> {
+        let mut tar = tar::Builder::new(out);
+        for (path, entry) in &self.0 {
+            let mut header = Header::new_ustar();
+            header.set_mode(entry.mode);
+            header.set_uid(entry.owner.into());
+            header.set_gid(entry.owner.into());
+            header.set_mtime(mtime);
+            let (kind, content) = match &entry.content {
+                Content::Directory => (EntryType::Directory, &[][..]),
+                Content::File(content) => (EntryType::Regular, &content[..]),
+            };
+            header.set_entry_type(kind);
+            header.set_size(content.len() as u64);
+            if kind == EntryType::Directory {
+                header.set_path(format!("{path}/"))?;
+            } else {
+                header.set_path(path)?;
+            }
+            header.set_cksum();
+            tar.append(&header, content)?;
+        }
+        tar.into_inner().map(drop)
+    }
+
+    /// Stores the files as a layer.
+    pub(crate) fn store(
+        &self,
+        layout: &Layout,
+        mtime: u64,
+        created_by: &'static str,
+    ) -> Result<Layer, LayerError> {
+        let blob = layout.blob_writer()?;
+        // The default header: no name, no time, and an unknown operating system.
+        let gzip = GzBuilder::new().write(blob, Compression::new(LEVEL));
+        let mut tee = Tee {
+            inner: gzip,
+            hasher: Hasher::new(),
+        };
+        self.write_tar(mtime, &mut tee).map_err(LayerError::Write)?;
+        let blob = tee.inner.finish().map_err(LayerError::Write)?;
+        let (diff_id, _) = tee.hasher.finish();
+        let (digest, size) = blob.commit()?;
+        let descriptor = Descriptor::new(MediaType::OCI_LAYER_GZIP, digest, size);
+        Ok(Layer {
+            descriptor,
+            diff_id,
+            created_by,
+        })
+    }
+}
+
+/// Hashes what it passes on.
+struct Tee<W> {
+    inner: W,
+    hasher: Hasher,
+}
+
+impl<W: Write> Write for Tee<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn sample() -> Files {
+        let mut files = Files::default();
+        files.file("usr/local/bin/x", 0o755, b"binary".to_vec());
+        files.file("etc/passwd", 0o644, b"root:x:0:0:::\n".to_vec());
+        files.directory("tmp", 0o1777, 0);
+        files
+    }
+
+    /// Changing the compressor, its level or the tar changes every image's digest: on purpose only.
+    #[test]
+    fn the_digest_of_a_layer_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::create(directory.path()).unwrap();
+        let layer = sample().store(&layout, 0, "test").unwrap();
+        assert_eq!(layer.diff_id.to_string(), "sha256:");
+        assert_eq!(layer.descriptor.digest.to_string(), "sha256:");
+    }
+
+    #[test]
+    fn parents_come_before_their_children_and_everything_is_sorted() {
+        let mut tar = Vec::new();
+        sample().write_tar(7, &mut tar).unwrap();
+        let mut archive = tar::Archive::new(&tar[..]);
+        let mut listed = Vec::new();
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut content = String::new();
+            entry.read_to_string(&mut content).unwrap();
+            let header = entry.header();
+            assert_eq!((header.mtime().unwrap(), header.uid().unwrap()), (7, 0));
+            let path = entry.path().unwrap().display().to_string();
+            listed.push(format!(
+                "{:o} {path} {}",
+                header.mode().unwrap(),
+                content.trim_end()
+            ));
+        }
+        assert_eq!(
+            listed,
+            [
+                "755 etc/ ",
+                "644 etc/passwd root:x:0:0:::",
+                "1777 tmp/ ",
+                "755 usr/ ",
+                "755 usr/local/ ",
+                "755 usr/local/bin/ ",
+                "755 usr/local/bin/x binary",
+            ]
+        );
+    }
+}

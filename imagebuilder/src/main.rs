@@ -1,0 +1,7 @@
+//! The `imagebuilder` program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    imagebuilder::main()
+}

@@ -1,0 +1,175 @@
+//! `[package.metadata.image]`: what a package says of its image.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+
+use oci::{Reference, ReferenceError};
+use serde::Deserialize;
+
+/// The user of an image that names none: the uid and gid that distroless calls `nonroot`.
+pub(crate) const NONROOT: u32 = 65532;
+
+/// The table `[package.metadata.image]` of a Cargo.toml.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    /// The image's name; the binary's where it is not given.
+    pub(crate) name: Option<ImageName>,
+    /// Which binary to pack, where the package has several.
+    pub(crate) bin: Option<String>,
+    /// The TCP ports it listens on; documentation, as in a Dockerfile's EXPOSE.
+    pub(crate) ports: Vec<NonZeroU16>,
+    /// Whom it runs as.
+    pub(crate) user: User,
+    /// Its environment.
+    pub(crate) env: BTreeMap<EnvName, String>,
+    /// The arguments it is given unless the pod gives others.
+    pub(crate) args: Vec<String>,
+    /// Labels, beside those made from the package's own fields.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Cargo features to enable.
+    pub(crate) features: Vec<String>,
+    /// Cargo's `--no-default-features`.
+    pub(crate) no_default_features: bool,
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingError {
+    #[error("`{text}` is not an image name: it takes neither registry, tag nor digest")]
+    NameHasMore { text: String },
+    #[error(transparent)]
+    Name(#[from] ReferenceError),
+    #[error("`{text}` is not a user: expected UID or UID:GID, in numbers")]
+    User { text: String },
+    #[error("`{text}` is not the name of an environment variable")]
+    EnvName { text: String },
+}
+
+/// A repository without registry, tag and digest.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ImageName(Reference);
+
+impl ImageName {
+    /// The name as a reference.
+    pub(crate) fn reference(&self) -> &Reference {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ImageName {
+    type Error = SettingError;
+
+    fn try_from(text: String) -> Result<Self, SettingError> {
+        let reference: Reference = text.parse()?;
+        if reference.repository() != text {
+            return Err(SettingError::NameHasMore { text });
+        }
+        Ok(Self(reference))
+    }
+}
+
+/// A numeric user and group: Kubernetes can prove only of a number that it is not root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl Default for User {
+    fn default() -> Self {
+        Self {
+            uid: NONROOT,
+            gid: NONROOT,
+        }
+    }
+}
+
+impl TryFrom<String> for User {
+    type Error = SettingError;
+
+    fn try_from(text: String) -> Result<Self, SettingError> {
+        let (uid, gid) = text.split_once(':').unwrap_or((&text, &text));
+        match (uid.parse(), gid.parse()) {
+            (Ok(uid), Ok(gid)) => Ok(Self { uid, gid }),
+            _ => Err(SettingError::User { text }),
+        }
+    }
+}
+
+/// The name of an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct EnvName(pub(crate) String);
+
+impl TryFrom<String> for EnvName {
+    type Error = SettingError;
+
+    fn try_from(text: String) -> Result<Self, SettingError> {
+        if text.is_empty() || text.contains(['=', '\0']) {
+            return Err(SettingError::EnvName { text });
+        }
+        Ok(Self(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<Settings, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_given_means_nonroot() {
+        let settings = parse("{}").unwrap();
+        assert_eq!(
+            settings.user,
+            User {
+                uid: 65532,
+                gid: 65532
+            }
+        );
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn wrong_settings_say_why() {
+        let check = |json: &str, expected: &str| {
+            let error = parse(json).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        check(
+            r#"{"prots": [1]}"#,
+            "unknown field `prots`, expected one of `name`, `bin`, `ports`",
+        );
+        check(
+            r#"{"ports": [0]}"#,
+            "invalid value: integer `0`, expected a nonzero u16",
+        );
+        check(
+            r#"{"ports": [70000]}"#,
+            "invalid value: integer `70000`, expected a nonzero u16",
+        );
+        check(r#"{"name": "a:v1"}"#, "`a:v1` is not an image name");
+        check(r#"{"name": "h.io/a"}"#, "`h.io/a` is not an image name");
+        check(r#"{"name": "UP"}"#, "`UP` is not an image reference");
+        check(r#"{"user": "app"}"#, "`app` is not a user");
+        check(r#"{"env": {"A=B": ""}}"#, "`A=B` is not the name");
+    }
+
+    #[test]
+    fn a_user_without_a_group_has_its_own() {
+        assert_eq!(
+            parse(r#"{"user":"7"}"#).unwrap().user,
+            User { uid: 7, gid: 7 }
+        );
+        assert_eq!(
+            parse(r#"{"user":"7:8"}"#).unwrap().user,
+            User { uid: 7, gid: 8 }
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! Which Rust target makes a static binary for a platform, and how it is linked.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use oci::Platform;
+
+/// Why no static binary can be made for a platform.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    #[error("cannot build for {platform}: only linux/amd64 and linux/arm64 have a static target")]
+    Unsupported { platform: Platform },
+    #[error("cannot build for {platform}: the Rust target {triple} is not installed")]
+    NotInstalled {
+        platform: Platform,
+        triple: &'static str,
+    },
+    #[error("cannot run `{}`", program.display())]
+    Rustc {
+        program: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("`{} {args}` failed: {stderr}", program.display())]
+    RustcFailed {
+        program: PathBuf,
+        args: String,
+        stderr: String,
+    },
+}
+
+/// How a platform's binary is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Rust's name for it.
+    pub(crate) triple: &'static str,
+    /// The C library that is linked in.
+    pub(crate) libc: Libc,
+    /// Whether Rust's own linker is there, so that no C toolchain is needed.
+    pub(crate) rust_lld: bool,
+}
+
+/// A C library, linked statically.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Libc {
+    /// musl, which comes with the Rust target.
+    Musl,
+    /// The build machine's glibc: where the musl target is not installed.
+    Glibc,
+}
+
+/// The Rust toolchain that the workspace uses.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    rustc: PathBuf,
+    directory: PathBuf,
+    /// Where the toolchain is.
+    pub(crate) sysroot: PathBuf,
+    /// The commit of the compiler, by which the standard library's own paths are named.
+    pub(crate) commit: Option<String>,
+    host: String,
+}
+
+impl Toolchain {
+    /// Asks the `rustc` that is in effect in `directory`: rustup's may differ between directories.
+    pub(crate) fn read(directory: &Path) -> Result<Self, TargetError> {
+        let rustc = PathBuf::from("rustc");
+        let version = run(&rustc, directory, &["-vV"])?;
+        let field = |name: &str| {
+            version
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .map(str::to_owned)
+        };
+        let sysroot = run(&rustc, directory, &["--print", "sysroot"])?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            sysroot: sysroot.trim_end().into(),
+            commit: field("commit-hash: ").filter(|hash| hash != "unknown"),
+            host: field("host: ").unwrap_or_default(),
+            rustc,
+        })
+    }
+
+    /// The target for `platform`, the first of those for it that is installed.
+    pub(crate) fn target(&self, platform: &Platform) -> Result<Target, TargetError> {
+        let (musl, glibc) = match platform.to_string().as_str() {
+            "linux/amd64" => ("x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
+            "linux/arm64" => ("aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
+            _ => {
+                return Err(TargetError::Unsupported {
+                    platform: platform.clone(),
+                });
+            }
+        };
+        let rust_lld = self.lib(&self.host).join("bin/rust-lld").is_file();
+        if self.has(musl)? {
+            Ok(Target {
+                triple: musl,
+                libc: Libc::Musl,
+                rust_lld,
+            })
+        } else if *platform == Platform::host() && self.has(glibc)? {
+            Ok(Target {
+                triple: glibc,
+                libc: Libc::Glibc,
+                rust_lld: false,
+            })
+        } else {
+            Err(TargetError::NotInstalled {
+                platform: platform.clone(),
+                triple: musl,
+            })
+        }
+    }
+
+    fn lib(&self, triple: &str) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(triple)
+    }
+
+    /// Whether the standard library for `triple` is installed.
+    fn has(&self, triple: &str) -> Result<bool, TargetError> {
+        let args = ["--print", "target-libdir", "--target", triple];
+        let libdir = run(&self.rustc, &self.directory, &args)?;
+        let mut entries = std::fs::read_dir(libdir.trim_end())
+            .into_iter()
+            .flatten()
+            .flatten();
+        Ok(entries.any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
+    }
+}
+
+fn run(program: &Path, directory: &Path, args: &[&str]) -> Result<String, TargetError> {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(directory)
+        .output();
+    let output = output.map_err(|source| TargetError::Rustc {
+        program: program.to_owned(),
+        source,
+    })?;
+    if !output.status.success() {
+        return Err(TargetError::RustcFailed {
+            program: program.to_owned(),
+            args: args.join(" "),
+            stderr: String::from_utf8_lossy(&output.stderr)
+                .trim_end()
+                .to_owned(),
+        });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

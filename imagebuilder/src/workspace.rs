@@ -1,0 +1,179 @@
+//! The Cargo workspace: which packages it has, and which of their binaries goes into an image.
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
+use serde::Deserialize as _;
+
+use crate::environment::Environment;
+use crate::settings::Settings;
+
+/// Why a package cannot be built into an image.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkspaceError {
+    #[error("cannot read the Cargo workspace")]
+    Metadata(#[source] Box<cargo_metadata::Error>),
+    #[error("the workspace `{}` has no package `{wanted}`, only {available}", root.display())]
+    NoSuchPackage {
+        wanted: String,
+        root: PathBuf,
+        available: String,
+        /// The package that may have been meant.
+        similar: Option<String>,
+    },
+    #[error("package `{package}` has no binary to put into an image")]
+    NoBinary { package: String },
+    #[error("package `{package}` has several binaries: {available}")]
+    SeveralBinaries { package: String, available: String },
+    #[error("package `{package}` has no binary `{wanted}`, only {available}")]
+    NoSuchBinary {
+        package: String,
+        wanted: String,
+        available: String,
+    },
+    #[error("[package.metadata.image] of `{}` is wrong", manifest.display())]
+    Settings {
+        manifest: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// A workspace as Cargo sees it.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    metadata: Metadata,
+}
+
+/// A package, the binary of it that goes into the image, and what it says of the image.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub(crate) package: String,
+    pub(crate) bin: String,
+    pub(crate) version: String,
+    pub(crate) license: Option<String>,
+    pub(crate) repository: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) settings: Settings,
+}
+
+impl Workspace {
+    /// Asks Cargo for the workspace of `manifest_path`, or of the current directory.
+    pub(crate) fn read(
+        environment: &Environment,
+        manifest_path: Option<&Path>,
+    ) -> Result<Self, WorkspaceError> {
+        let mut command = MetadataCommand::new();
+        command.cargo_path(&environment.cargo).no_deps();
+        if let Some(path) = manifest_path {
+            command.manifest_path(path);
+        }
+        let metadata = command
+            .exec()
+            .map_err(|error| WorkspaceError::Metadata(Box::new(error)))?;
+        Ok(Self { metadata })
+    }
+
+    /// The directory with the workspace's Cargo.toml.
+    pub(crate) fn root(&self) -> &Path {
+        self.metadata.workspace_root.as_std_path()
+    }
+
+    /// Where Cargo puts what it builds.
+    pub(crate) fn target_dir(&self) -> &Path {
+        self.metadata.target_directory.as_std_path()
+    }
+
+    /// The service that package `name` is.
+    pub(crate) fn service(&self, name: &str) -> Result<Service, WorkspaceError> {
+        let package = self.package(name)?;
+        let settings = settings(package)?;
+        let bin = binary(package, settings.bin.as_deref())?;
+        Ok(Service {
+            package: package.name.to_string(),
+            bin,
+            version: package.version.to_string(),
+            license: package.license.clone(),
+            repository: package.repository.clone(),
+            description: package.description.clone(),
+            settings,
+        })
+    }
+
+    fn package(&self, name: &str) -> Result<&Package, WorkspaceError> {
+        let packages = self.metadata.workspace_packages();
+        if let Some(package) = packages
+            .iter()
+            .find(|package| package.name.as_str() == name)
+        {
+            return Ok(package);
+        }
+        let mut names: Vec<&str> = packages
+            .iter()
+            .map(|package| package.name.as_str())
+            .collect();
+        names.sort_unstable();
+        Err(WorkspaceError::NoSuchPackage {
+            wanted: name.to_owned(),
+            root: self.root().to_owned(),
+            available: quoted(&names),
+            similar: similar(name, &packages),
+        })
+    }
+}
+
+/// The package whose name, or whose binary's, is closest to `name`, if it is close at all.
+fn similar(name: &str, packages: &[&Package]) -> Option<String> {
+    let names = packages.iter().flat_map(|package| {
+        let own = (package.name.as_str(), package.name.as_str());
+        let bins = package.targets.iter().filter(|target| target.is_bin());
+        std::iter::once(own).chain(bins.map(|bin| (bin.name.as_str(), package.name.as_str())))
+    });
+    names
+        .map(|(text, package)| (strsim::damerau_levenshtein(text, name), package))
+        .filter(|(distance, _)| *distance <= name.len().max(3) / 3)
+        .min()
+        .map(|(_, package)| package.to_owned())
+}
+
+fn settings(package: &Package) -> Result<Settings, WorkspaceError> {
+    let Some(table) = package.metadata.get("image") else {
+        return Ok(Settings::default());
+    };
+    Settings::deserialize(table).map_err(|source| WorkspaceError::Settings {
+        manifest: package.manifest_path.clone().into_std_path_buf(),
+        source,
+    })
+}
+
+fn binary(package: &Package, chosen: Option<&str>) -> Result<String, WorkspaceError> {
+    let bins = package
+        .targets
+        .iter()
+        .filter(|target| target.is_kind(TargetKind::Bin));
+    let bins: Vec<&str> = bins.map(|target| target.name.as_str()).collect();
+    let name = || package.name.to_string();
+    let chosen = chosen.or(package.default_run.as_deref());
+    match (chosen, &bins[..]) {
+        (_, []) => Err(WorkspaceError::NoBinary { package: name() }),
+        (Some(wanted), bins) if bins.contains(&wanted) => Ok(wanted.to_owned()),
+        (Some(wanted), bins) => Err(WorkspaceError::NoSuchBinary {
+            package: name(),
+            wanted: wanted.to_owned(),
+            available: quoted(bins),
+        }),
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, bins) => Err(WorkspaceError::SeveralBinaries {
+            package: name(),
+            available: quoted(bins),
+        }),
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
