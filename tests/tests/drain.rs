@@ -1,0 +1,255 @@
+//! No request is lost when the service is replaced behind a load balancer, and the test can tell.
+//!
+//! Needs the service, and nothing else: real processes of it, three at a time, behind a balancer
+//! that has the semantics of AWS's, with times scaled down by 20: of the 120 s in which an NLB
+//! still sends new connections to a deregistered target, 6 s remain, and the drain of 150 s is one
+//! of 7.5 s. Requests come at a constant rate from clients of three kinds.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, which clippy's exceptions for tests do not cover"
+)]
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use e2e::lb::{Counters, LoadBalancer, Rules, Scale, WhenUnhealthy};
+use e2e::load::{Client, Load, Pace, Plan, Reason, Report};
+use e2e::rollout::{Deployment, Ended, Timing};
+
+const SCALE: Scale = Scale(20);
+const REPLICAS: usize = 3;
+/// The issue asks that none of so many be lost.
+const REQUESTS: u64 = 500_000;
+
+/// One of these tests at a time: each fills the machine.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The service under test: `E2E_APP`, or the one that was built beside this test.
+#[allow(clippy::disallowed_methods, reason = "a test binary has no other edge")]
+fn service() -> PathBuf {
+    std::env::var_os("E2E_APP").map_or_else(|| e2e::program("rust-k8s-app"), PathBuf::from)
+}
+
+/// A duration as the service's settings have it.
+fn setting(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
+/// The drain's settings: AWS's seconds, scaled.
+fn drain(delay: u32, deadline: u32) -> Vec<(&'static str, String)> {
+    vec![
+        ("APP_DRAIN_DELAY", setting(SCALE.seconds(delay))),
+        ("APP_DRAIN_DEADLINE", setting(SCALE.seconds(deadline))),
+    ]
+}
+
+/// The three kinds of client, all at once.
+struct Clients {
+    kept_alive: Load,
+    one_shot: Load,
+    /// Requests that are in flight for a quarter of a second each.
+    slow: Load,
+}
+
+impl Clients {
+    fn start(lb: &LoadBalancer) -> Self {
+        let plan = Plan {
+            body: Some(b"Hello from Rust on Kubernetes!\n".to_vec()),
+            requests: u64::MAX,
+            time: Duration::from_mins(3),
+            ..Plan::new(lb.address())
+        };
+        let start = |client, rate, connections, pause| {
+            let pace = Pace::Rate(rate);
+            Load::start(Plan {
+                client,
+                pace,
+                connections,
+                pause,
+                ..plan.clone()
+            })
+            .unwrap()
+        };
+        Self {
+            kept_alive: start(Client::KeptAlive, 10_000, 64, None),
+            one_shot: start(Client::OneShot, 1_000, 64, None),
+            slow: start(Client::OneShot, 100, 256, Some(Duration::from_millis(250))),
+        }
+    }
+
+    fn answered(&self) -> u64 {
+        self.kept_alive.ok() + self.one_shot.ok() + self.slow.ok()
+    }
+
+    fn finish(self) -> [Report; 3] {
+        for load in [&self.kept_alive, &self.one_shot, &self.slow] {
+            load.stop();
+        }
+        [self.kept_alive, self.one_shot, self.slow].map(|load| load.finish().unwrap())
+    }
+}
+
+/// What a rollout did.
+struct Outcome {
+    reports: [Report; 3],
+    ended: Vec<Ended>,
+    counters: Counters,
+}
+
+impl Outcome {
+    fn failed(&self) -> u64 {
+        self.reports.iter().map(Report::failed).sum()
+    }
+
+    fn failed_by(&self, reason: Reason) -> u64 {
+        self.reports
+            .iter()
+            .filter_map(|report| report.failed.get(&reason))
+            .sum()
+    }
+
+    fn sent(&self) -> u64 {
+        self.reports.iter().map(Report::sent).sum()
+    }
+
+    /// Everything a person needs to see what happened.
+    fn tell(&self) -> String {
+        let [kept_alive, one_shot, slow] = &self.reports;
+        let mut text = format!(
+            "{} of {} lost\nkept alive: {kept_alive}\none shot: {one_shot}\nslow: {slow}\n{:?}",
+            self.failed(),
+            self.sent(),
+            self.counters
+        );
+        for Ended { status, took, log } in &self.ended {
+            let last = log.lines().last().unwrap_or_default();
+            text.push_str(&format!(
+                "\na pod took {took:.2?} and ended with {status:?}: {last}"
+            ));
+        }
+        text
+    }
+}
+
+/// Replaces all pods under load, again and again until so many requests were answered.
+fn replace_under_load(
+    rules: Rules,
+    settings: Vec<(&'static str, String)>,
+    timing: Timing,
+    requests: u64,
+) -> Outcome {
+    let lb = LoadBalancer::start(rules).unwrap();
+    let mut deployment = Deployment::start(&lb, service(), settings, timing, REPLICAS).unwrap();
+    let clients = Clients::start(&lb);
+    loop {
+        deployment.replace_all().unwrap();
+        if clients.answered() >= requests {
+            break;
+        }
+    }
+    // The drains' ends are under load, too.
+    let ended = deployment.wait_for_leaving().unwrap();
+    let counters = lb.counters();
+    let outcome = Outcome {
+        reports: clients.finish(),
+        ended,
+        counters,
+    };
+    println!("{}", outcome.tell());
+    outcome
+}
+
+/// Nothing was lost, and that means something: every pod drained to its own end, while the
+/// balancer still sent it connections.
+fn assert_nothing_lost(outcome: &Outcome, delay: Duration) {
+    let story = outcome.tell();
+    assert_eq!(outcome.failed(), 0, "{story}");
+    let counters = outcome.counters;
+    assert_eq!(
+        (counters.refused, counters.reset, counters.no_target),
+        (0, 0, 0),
+        "{story}"
+    );
+    assert!(
+        counters.to_deregistered > 1_000,
+        "the lag was not at work: {story}"
+    );
+    assert!(outcome.reports[0].told_to_close > 0, "{story}");
+    for ended in &outcome.ended {
+        assert!(
+            ended.status.is_some_and(|status| status.success()),
+            "{story}"
+        );
+        assert!(ended.took >= delay, "{story}");
+    }
+}
+
+#[test]
+fn a_rolling_replacement_behind_an_nlb_loses_none_of_half_a_million_requests() {
+    let _alone = alone();
+    let outcome = replace_under_load(
+        Rules::nlb("/healthz", SCALE),
+        drain(150, 30),
+        Timing::nlb(SCALE),
+        REQUESTS,
+    );
+    assert!(outcome.sent() >= REQUESTS, "{}", outcome.tell());
+    assert_nothing_lost(&outcome, SCALE.seconds(150));
+}
+
+#[test]
+fn with_the_drain_switched_off_many_are_lost() {
+    let _alone = alone();
+    let settings = vec![("APP_DRAIN_PROFILE", "off".to_owned())];
+    let rules = Rules::nlb("/healthz", SCALE);
+    let outcome = replace_under_load(rules, settings, Timing::nlb(SCALE), 0);
+    assert!(outcome.failed() > 1_000, "{}", outcome.tell());
+    assert!(outcome.counters.refused > 1_000, "{}", outcome.tell());
+}
+
+#[test]
+fn the_short_profile_loses_nothing_where_the_news_takes_a_minute() {
+    let _alone = alone();
+    let rules = Rules {
+        deregistration_lag: SCALE.seconds(60),
+        ..Rules::nlb("/healthz", SCALE)
+    };
+    let outcome = replace_under_load(rules, drain(70, 30), Timing::short(SCALE), 0);
+    assert_nothing_lost(&outcome, SCALE.seconds(70));
+}
+
+#[test]
+fn a_check_that_fails_while_draining_resets_live_requests() {
+    let _alone = alone();
+    let rules = Rules::nlb("/readyz", SCALE);
+    let outcome = replace_under_load(rules, drain(150, 30), Timing::nlb(SCALE), 0);
+    assert!(outcome.counters.reset > 0, "{}", outcome.tell());
+    assert!(outcome.failed_by(Reason::Reset) > 0, "{}", outcome.tell());
+}
+
+#[test]
+fn without_connection_termination_even_that_check_loses_nothing() {
+    let _alone = alone();
+    let when_unhealthy = WhenUnhealthy::Drain(SCALE.seconds(60));
+    let rules = Rules {
+        when_unhealthy,
+        ..Rules::nlb("/readyz", SCALE)
+    };
+    let outcome = replace_under_load(rules, drain(150, 30), Timing::nlb(SCALE), 0);
+    let story = outcome.tell();
+    assert_eq!(
+        (outcome.failed(), outcome.counters.refused),
+        (0, 0),
+        "{story}"
+    );
+    assert!(
+        outcome.counters.to_unhealthy > 0,
+        "the check did not fail: {story}"
+    );
+}
