@@ -41,6 +41,21 @@ pub(crate) enum BuildError {
     Name(#[source] SettingError),
 }
 
+impl BuildError {
+    /// The error of the part that failed, which a transparent variant hides from the chain.
+    pub(crate) fn part(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(match self {
+            Self::Workspace(error) => error,
+            Self::Target(error) => error,
+            Self::Compile(error) => error,
+            Self::Elf(error) => error,
+            Self::Layer(LayerError::Layout(error)) | Self::Layout(error) => error,
+            Self::Layer(error) => error,
+            Self::Binary { .. } | Self::Name(_) => return None,
+        })
+    }
+}
+
 /// What a builder tells of its work.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {

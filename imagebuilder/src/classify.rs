@@ -5,6 +5,7 @@ use std::error::Error;
 use cli::{Exit, Verdict};
 use oci::layout::LayoutError;
 
+use crate::builder::BuildError;
 use crate::elf::ElfError;
 use crate::resolve::ResolveError;
 use crate::target::TargetError;
@@ -12,14 +13,20 @@ use crate::workspace::WorkspaceError;
 
 /// The verdict on one link of an error's chain.
 pub(crate) fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    if let Some(error) = error.downcast_ref::<BuildError>() {
+        return error.part().and_then(classify);
+    }
     if let Some(error) = error.downcast_ref() {
         return Some(workspace(error));
     }
     if let Some(error) = error.downcast_ref() {
         return Some(target(error));
     }
-    if let Some(error) = error.downcast_ref::<ResolveError>() {
-        return resolve(error);
+    if error.is::<ResolveError>() {
+        return Some(Verdict {
+            exit: Exit::Usage,
+            hint: None,
+        });
     }
     if let Some(LayoutError::Damaged { .. }) = error.downcast_ref() {
         return Some(Verdict {
@@ -77,14 +84,4 @@ fn target(error: &TargetError) -> Verdict {
         _ => Exit::Failed,
     };
     Verdict { exit, hint }
-}
-
-/// What reading the manifests found wrong with them; an image's own error has its own verdict.
-fn resolve(error: &ResolveError) -> Option<Verdict> {
-    let exit = match error {
-        ResolveError::Yaml { .. } | ResolveError::Name { .. } | ResolveError::Block { .. } => {
-            Exit::Usage
-        }
-    };
-    Some(Verdict { exit, hint: None })
 }

@@ -5,6 +5,7 @@
 //! What remains are the paths that rustc writes into panic messages and debug information.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::target::{Libc, Target, Toolchain};
@@ -84,7 +85,9 @@ fn toml_string(text: &str) -> String {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => {
+                write!(out, "\\u{:04X}", u32::from(c)).expect("writing to memory cannot fail")
+            }
             c => out.push(c),
         }
     }

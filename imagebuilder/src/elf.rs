@@ -20,7 +20,7 @@ pub(crate) enum ElfError {
     #[error("`{}` is for another machine than {platform} (ELF machine {machine})", path.display())]
     Machine {
         path: PathBuf,
-        platform: Platform,
+        platform: Box<Platform>,
         machine: u16,
     },
     #[error("`{}` is linked dynamically: it needs {interpreter}, which an empty image has not", path.display())]
@@ -46,7 +46,7 @@ pub(crate) fn check_static(
         _ => false,
     };
     if !right {
-        let (path, platform) = (path.to_owned(), platform.clone());
+        let (path, platform) = (path.to_owned(), Box::new(platform.clone()));
         return Err(ElfError::Machine {
             path,
             platform,

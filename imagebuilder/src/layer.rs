@@ -179,8 +179,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let layout = Layout::create(directory.path()).unwrap();
         let layer = sample().store(&layout, 0, "test").unwrap();
-        assert_eq!(layer.diff_id.to_string(), "sha256:");
-        assert_eq!(layer.descriptor.digest.to_string(), "sha256:");
+        assert_eq!(
+            layer.diff_id.to_string(),
+            "sha256:d356afc24c69552c5e3c02b519cadfae1d6b8532b39558ee57231f04c7622d7c"
+        );
+        assert_eq!(
+            layer.descriptor.digest.to_string(),
+            "sha256:6c5320718a567490033f51e0f39c41ddc5dfa64794415409ca069e671a912459"
+        );
     }
 
     #[test]

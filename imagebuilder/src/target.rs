@@ -9,10 +9,10 @@ use oci::Platform;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     #[error("cannot build for {platform}: only linux/amd64 and linux/arm64 have a static target")]
-    Unsupported { platform: Platform },
+    Unsupported { platform: Box<Platform> },
     #[error("cannot build for {platform}: the Rust target {triple} is not installed")]
     NotInstalled {
-        platform: Platform,
+        platform: Box<Platform>,
         triple: &'static str,
     },
     #[error("cannot run `{}`", program.display())]
@@ -89,7 +89,7 @@ impl Toolchain {
             "linux/arm64" => ("aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
             _ => {
                 return Err(TargetError::Unsupported {
-                    platform: platform.clone(),
+                    platform: Box::new(platform.clone()),
                 });
             }
         };
@@ -108,7 +108,7 @@ impl Toolchain {
             })
         } else {
             Err(TargetError::NotInstalled {
-                platform: platform.clone(),
+                platform: Box::new(platform.clone()),
                 triple: musl,
             })
         }

@@ -9,11 +9,11 @@ use crate::args::{Build, Format, Image};
 use crate::builder::{Builder, Built, Event};
 use crate::workspace::Workspace;
 
-pub(super) fn run(context: &Context, args: Build) -> anyhow::Result<()> {
-    let package = args.package;
+pub(super) fn run(context: &Context, args: &Build) -> anyhow::Result<()> {
+    let package = &args.package;
     let failed = || format!("cannot build an image of `{package}`");
     let builder = builder(context, &args.image).with_context(failed)?;
-    let service = builder.service(&package).with_context(failed)?;
+    let service = builder.service(package).with_context(failed)?;
     let layout = Layout::create(&args.image.output.layout).with_context(failed)?;
     let mut events = |event: Event| context.printer.status(&event.to_string());
     let tag = args.image.tag.as_deref();

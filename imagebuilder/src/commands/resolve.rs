@@ -12,7 +12,7 @@ use crate::args::Resolve;
 use crate::builder::Event;
 use crate::resolve::{Found, scan, splice};
 
-pub(super) fn run(context: &Context, args: Resolve) -> anyhow::Result<()> {
+pub(super) fn run(context: &Context, args: &Resolve) -> anyhow::Result<()> {
     let sources = sources(&args.filenames)?;
     let mut scanned: Vec<(&Source, Vec<Found>)> = Vec::new();
     for source in &sources {
@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, args: Resolve) -> anyhow::Result<()> {
     for (package, place) in packages {
         places.entry(package).or_insert(place);
     }
-    let images = build(context, &args, &places)?;
+    let images = build(context, args, &places)?;
     let mut out = String::new();
     for (source, found) in &scanned {
         append(

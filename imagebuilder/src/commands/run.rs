@@ -27,8 +27,8 @@ pub fn main() -> ExitCode {
         environment,
     };
     let outcome = match cli.command {
-        Command::Build(args) => build::run(&context, args),
-        Command::Resolve(args) => resolve::run(&context, args),
+        Command::Build(args) => build::run(&context, &args),
+        Command::Resolve(args) => resolve::run(&context, &args),
     };
     cli::exit_code(&printer, outcome.map(|()| Exit::Ok), classify)
 }

@@ -86,21 +86,20 @@ fn name(
     span: Span,
 ) -> Result<Found, ResolveError> {
     let line = span.start.line();
+    let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+    let package = if block { package.trim_end() } else { package };
     // Cargo's own rule for names of packages.
     let word = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
-    if package.is_empty() || !package.trim_end().chars().all(word) {
+    if package.is_empty() || !package.chars().all(word) {
         let text = format!("{SCHEME}{package}").chars().take(100).collect();
         return Err(ResolveError::Name { text, line });
     }
-    let package = package.trim_end().to_owned();
-    let quotes = match style {
-        ScalarStyle::Plain => 0,
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,
-        ScalarStyle::Literal | ScalarStyle::Folded => {
-            return Err(ResolveError::Block { package, line });
-        }
-    };
-    let start = offsets.byte(span.start.index()) + quotes;
+    let package = package.to_owned();
+    if block {
+        return Err(ResolveError::Block { package, line });
+    }
+    let quote = usize::from(style != ScalarStyle::Plain);
+    let start = content(text, offsets.byte(span.start.index())) + quote;
     let range = start..start + SCHEME.len() + package.len();
     // Escapes, or a line break, make the text longer than the name it stands for.
     if text.get(range.clone()) != Some(&format!("{SCHEME}{package}")) {
@@ -111,6 +110,21 @@ fn name(
         range,
         line,
     })
+}
+
+/// Where a scalar's own text starts: the parser's span starts with its tag and anchor, and may go
+/// on past its end, through a comment.
+fn content(text: &str, start: usize) -> usize {
+    let mut rest = text.get(start..).unwrap_or_default();
+    loop {
+        rest = rest.trim_start();
+        let skipped = match rest.bytes().next() {
+            Some(b'#') => rest.find(['\r', '\n']),
+            Some(b'&' | b'!') => rest.find(char::is_whitespace),
+            _ => return text.len() - rest.len(),
+        };
+        rest = &rest[skipped.unwrap_or(rest.len())..];
+    }
 }
 
 /// Where in the tree the next node is, to tell keys from values.
@@ -160,18 +174,22 @@ impl Place {
 struct Offsets {
     /// The byte of each character, unless they are the same because all are ASCII.
     bytes: Option<Vec<usize>>,
+    end: usize,
 }
 
 impl Offsets {
     fn of(text: &str) -> Self {
         let bytes = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect());
-        Self { bytes }
+        Self {
+            bytes,
+            end: text.len(),
+        }
     }
 
     fn byte(&self, character: usize) -> usize {
         match &self.bytes {
             None => character,
-            Some(bytes) => bytes.get(character).copied().unwrap_or(usize::MAX / 2),
+            Some(bytes) => bytes.get(character).copied().unwrap_or(self.end),
         }
     }
 }
@@ -207,6 +225,10 @@ mod tests {
         check(
             "- cargo://app\n- {image: cargo://b, x: [cargo://c]}\n",
             &[("app", 1), ("b", 2), ("c", 2)],
+        );
+        check(
+            "a: &\"cargo://app\" !x # cargo://c\n  \"cargo://b\"  # cargo://b\n",
+            &[("b", 1)],
         );
         check("é: 'ü'\n---\nx:\n  image: cargo://app\n", &[("app", 4)]);
         check("\u{feff}image: cargo://app\n", &[("app", 1)]);

@@ -60,7 +60,8 @@ mod tests {
         ) {
             let end = if crlf { "\r\n" } else { "\n" };
             // A document each, so that any lines go together.
-            let text: String = lines.iter().map(|line| format!("---{end}{line}{end}")).collect();
+            let lines = lines.iter().flat_map(|line| ["---", end, *line, end]);
+            let text: String = lines.collect();
             let text = text.replace('%', "cargo://app");
             let found = scan(&text).unwrap();
             let resolved = splice(&text, &found, |_| IMAGE);
