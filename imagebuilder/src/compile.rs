@@ -86,7 +86,7 @@ fn toml_string(text: &str) -> String {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             c if c.is_control() => {
-                write!(out, "\\u{:04X}", u32::from(c)).expect("writing to memory cannot fail")
+                write!(out, "\\u{:04X}", u32::from(c)).expect("writing to memory cannot fail");
             }
             c => out.push(c),
         }

@@ -70,10 +70,10 @@ impl Layout {
         }
         let foreign = |entry: io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| {
-                // What a creation that was killed may have left.
+                // What a creation that was killed, or runs now, may have left.
                 !matches!(
                     entry.file_name().to_str(),
-                    Some("blobs" | "index.json" | ".ingest" | ".lock")
+                    Some("blobs" | "index.json" | "oci-layout" | ".ingest" | ".lock")
                 )
             })
         };

@@ -1,0 +1,417 @@
+//! The real program on small workspaces: what it prints, how it ends, and what it leaves.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use oci::image::Config;
+use oci::layout::Layout;
+use oci::{Kind, Reference};
+
+/// A workspace with the packages `hello` (a binary), `lib` (none) and `two` (several).
+struct Sandbox {
+    directory: tempfile::TempDir,
+}
+
+impl Sandbox {
+    fn new() -> Self {
+        let sandbox = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        sandbox.write(
+            "Cargo.toml",
+            "[workspace]\nresolver = \"3\"\nmembers = [\"hello\", \"lib\", \"two\"]\n",
+        );
+        sandbox.package("hello", "[package.metadata.image]\nname = \"team/hello\"\nports = [5000]\nargs = [\"--x\"]\nenv = { A = \"b\" }\n");
+        // A panic's message has the path of its file, and the library a path of its own.
+        sandbox.write(
+            "hello/src/main.rs",
+            "fn main() { let n = std::env::args().count(); lib::check(n); println!(\"{n}\"); }\n",
+        );
+        sandbox.package("lib", "");
+        sandbox.write(
+            "lib/src/lib.rs",
+            "pub fn check(n: usize) { assert!(n < 100, \"{n}\"); }\n",
+        );
+        sandbox.package("two", "");
+        sandbox.write("two/src/bin/a.rs", "fn main() {}\n");
+        sandbox.write("two/src/bin/b.rs", "fn main() {}\n");
+        sandbox.write(
+            "hello/Cargo.toml",
+            &format!(
+                "{}\n[dependencies]\nlib = {{ path = \"../lib\" }}\n",
+                sandbox.read("hello/Cargo.toml")
+            ),
+        );
+        sandbox
+    }
+
+    fn package(&self, name: &str, more: &str) {
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2024\"\n{more}"
+        );
+        self.write(&format!("{name}/Cargo.toml"), &manifest);
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path().join(path)).unwrap()
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imagebuilder"));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_remove("CARGO_TARGET_DIR")
+            .env_remove("SOURCE_DATE_EPOCH")
+            .env_remove("RUSTFLAGS")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.path(), self.command(args).output().unwrap())
+    }
+}
+
+/// How a run ended, with the paths of this machine taken out.
+struct Run {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    fn of(root: &Path, output: Output) -> Self {
+        let root = root.canonicalize().unwrap().display().to_string();
+        let text = |bytes| String::from_utf8(bytes).unwrap().replace(&root, "[WS]");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// It printed one reference, and it is this.
+    fn reference(&self) -> Reference {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
+        self.stdout.trim_end().parse().unwrap()
+    }
+}
+
+const QUIET: &str = "--progress=quiet";
+
+#[test]
+fn an_image_is_built_named_and_described() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(&["build", "hello", "--output", "oci:img", QUIET]);
+    assert_eq!(run.stderr, "");
+    let reference = run.reference();
+    assert_eq!(reference.name(), "team/hello");
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    let found = layout.find(&"team/hello".parse().unwrap()).unwrap();
+    assert_eq!(Some(found.digest), reference.digest());
+    let manifest = layout.manifest(&found).unwrap();
+    let config: Config = layout.config(&manifest.config).unwrap();
+    assert_eq!(config.args(), ["/usr/local/bin/hello", "--x"]);
+    assert_eq!(config.user(), "65532:65532");
+    assert_eq!(
+        config.env(),
+        [
+            "A=b",
+            "PATH=/usr/local/bin:/usr/bin:/bin",
+            "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
+        ]
+    );
+    assert_eq!(
+        manifest.annotations["org.opencontainers.image.version"],
+        "1.2.3"
+    );
+    assert_eq!(manifest.layers.len(), config.diff_ids().unwrap().len());
+}
+
+#[test]
+fn two_folders_give_the_same_digest_and_a_time_another() {
+    let (one, other) = (Sandbox::new(), Sandbox::new());
+    let args = ["build", "hello", "--output", "oci:img", QUIET];
+    let first = one.run(&args).reference();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut second = other.command(&args);
+    second
+        .env("CARGO_TARGET_DIR", elsewhere.path())
+        .env("RUSTFLAGS", "-Cdebuginfo=2");
+    let second = Run::of(other.path(), second.output().unwrap());
+    assert_eq!(first, second.reference());
+    assert!(
+        second.stderr.contains("warning: RUSTFLAGS is not used"),
+        "{}",
+        second.stderr
+    );
+    let mut later = one.command(&args);
+    let later = Run::of(
+        one.path(),
+        later.env("SOURCE_DATE_EPOCH", "1").output().unwrap(),
+    );
+    assert_ne!(first, later.reference());
+}
+
+#[test]
+fn several_platforms_make_an_index() {
+    let sandbox = Sandbox::new();
+    let platforms = "linux/amd64,linux/arm64";
+    let args = [
+        "build",
+        "hello",
+        "--platform",
+        platforms,
+        "--tag",
+        "v1",
+        "--output",
+        "oci:img",
+    ];
+    let run = sandbox.run(&args);
+    let reference = run.reference();
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    let found = layout.find(&"team/hello:v1".parse().unwrap()).unwrap();
+    assert_eq!(Some(found.digest), reference.digest());
+    assert_eq!(found.media_type.kind(), Kind::Index);
+    let manifests = layout.index(&found).unwrap().manifests;
+    let base = |at: usize| layout.manifest(&manifests[at]).unwrap().layers[0].digest;
+    assert_eq!(base(0), base(1), "the base layer is shared");
+    let platforms: Vec<_> = manifests
+        .iter()
+        .map(|m| m.platform.as_ref().unwrap().to_string())
+        .collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
+}
+
+#[test]
+fn json_is_one_object_of_known_fields() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Report {
+        digest: String,
+        media_type: String,
+        name: String,
+        reference: String,
+        schema_version: u32,
+        size_bytes: u64,
+    }
+    let sandbox = Sandbox::new();
+    let args = [
+        "build",
+        "hello",
+        "--output",
+        "oci:img",
+        "--format",
+        "json",
+        "--progress=json",
+    ];
+    let run = sandbox.run(&args);
+    let report: Report = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        report.reference,
+        format!("{}@{}", report.name, report.digest)
+    );
+    assert_eq!(
+        (report.schema_version, report.name.as_str()),
+        (1, "team/hello")
+    );
+    assert!(report.media_type.ends_with("manifest.v1+json") && report.size_bytes > 0);
+    for line in run.stderr.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(event["level"], "status");
+    }
+}
+
+#[test]
+fn what_cannot_be_built_says_why_and_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    let check = |package: &str, code: i32, expected: &str| {
+        let run = sandbox.run(&["build", package, "--output", "oci:none", QUIET]);
+        assert_eq!(
+            (run.code, run.stderr.as_str()),
+            (Some(code), expected),
+            "{package}"
+        );
+        assert_eq!(run.stdout, "");
+        assert!(!sandbox.path().join("none").exists());
+    };
+    check(
+        "helo",
+        2,
+        "error: cannot build an image of `helo`\n  \
+         Caused by: the workspace `[WS]` has no package `helo`, only `hello`, `lib`, `two`\n\
+         hint: did you mean `hello`?\n",
+    );
+    check(
+        "lib",
+        2,
+        "error: cannot build an image of `lib`\n  \
+         Caused by: package `lib` has no binary to put into an image\n\
+         hint: an image runs a program: give the package a src/main.rs or a [[bin]]\n",
+    );
+    check(
+        "two",
+        2,
+        "error: cannot build an image of `two`\n  \
+         Caused by: package `two` has several binaries: `a`, `b`\n\
+         hint: choose one with `bin = \"…\"` in [package.metadata.image]\n",
+    );
+    sandbox.package("lib", "[package.metadata.image]\nprots = [1]\n");
+    check(
+        "lib",
+        2,
+        "error: cannot build an image of `lib`\n  \
+         Caused by: [package.metadata.image] of `[WS]/lib/Cargo.toml` is wrong\n  \
+         Caused by: unknown field `prots`, expected one of `name`, `bin`, `ports`, `user`, `env`, \
+         `args`, `labels`, `features`, `no-default-features`\n",
+    );
+}
+
+#[test]
+fn a_compile_error_is_cargos_own_and_ends_with_1() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/src/main.rs", "fn main() { oops }\n");
+    let run = sandbox.run(&["build", "hello", "--output", "oci:img", QUIET]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(
+        run.stderr.contains("cannot find value `oops`"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr
+            .contains("Caused by: Cargo could not compile package `hello`")
+    );
+}
+
+#[test]
+fn the_command_line_is_checked_before_anything_is_done() {
+    let sandbox = Sandbox::new();
+    for (args, expected) in [
+        (&["build", "hello"][..], "--output"),
+        (
+            &["build", "hello", "--output", "img"],
+            "expected `oci:` and a directory",
+        ),
+        (
+            &["build", "hello", "--output", "oci:i", "--platform", "linux"],
+            "is not a platform",
+        ),
+        (
+            &["build", "hello", "--output", "oci:i", "--tag", "-"],
+            "a tag is a letter",
+        ),
+        (
+            &[
+                "build",
+                "hello",
+                "--output",
+                "oci:i",
+                "--platform",
+                "linux/s390x",
+            ],
+            "only linux/amd64",
+        ),
+    ] {
+        let run = sandbox.run(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{args:?}: {}", run.stderr);
+    }
+    assert!(!sandbox.path().join("target").exists());
+}
+
+#[test]
+fn a_foreign_directory_is_not_written_into() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(&["build", "hello", "--output", "oci:lib", QUIET]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("`lib` is not an OCI image layout"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn manifests_are_resolved_and_nothing_else_is_changed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("k8s/b.yml", "image: 'cargo://hello' # why\r\n");
+    sandbox.write(
+        "k8s/a.yaml",
+        "# first\nspec: {image: cargo://hello, x: \"y\"}",
+    );
+    sandbox.write("k8s/ignored.txt", "image: cargo://none");
+    let run = sandbox.run(&["resolve", "-f", "k8s", "--output", "oci:img", QUIET]);
+    let image = sandbox
+        .run(&["build", "hello", "--output", "oci:img", QUIET])
+        .reference();
+    assert_eq!(
+        run.stdout,
+        format!("# first\nspec: {{image: {image}, x: \"y\"}}\n---\nimage: '{image}' # why\r\n")
+    );
+    sandbox.write(
+        "c.yaml",
+        "a: cargo://hello\n---\nb:\n  image: cargo://hllo\n",
+    );
+    let run = sandbox.run(&["resolve", "-f", "c.yaml", "--output", "oci:img", QUIET]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert_eq!(
+        run.stderr,
+        "error: cannot resolve `cargo://hllo` of `c.yaml`, line 4\n  \
+         Caused by: the workspace `[WS]` has no package `hllo`, only `hello`, `lib`, `two`\n\
+         hint: did you mean `hello`?\n"
+    );
+    sandbox.write("d.yaml", "a: [b\n");
+    let run = sandbox.run(&["resolve", "-f", "d.yaml", "--output", "oci:img", QUIET]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("Caused by: not YAML: "),
+        "{}",
+        run.stderr
+    );
+}
+
+/// Whatever the moment of its death, what it leaves is a valid layout, or nothing.
+#[test]
+fn a_killed_build_leaves_a_valid_layout() {
+    let sandbox = Sandbox::new();
+    let args = ["build", "hello", "--output", "oci:img", QUIET];
+    let reference = sandbox.run(&args).reference();
+    for round in 0..25 {
+        let mut child = sandbox
+            .command(&args)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(round * 12));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let layout = Layout::open(sandbox.path().join("img")).unwrap();
+        let image = layout.find(&reference).unwrap();
+        let manifest = layout.manifest(&image).unwrap();
+        for layer in &manifest.layers {
+            std::io::copy(&mut layout.blob(layer).unwrap(), &mut std::io::sink()).unwrap();
+        }
+    }
+    assert_eq!(sandbox.run(&args).reference(), reference);
+    assert_eq!(
+        fs::read_dir(sandbox.path().join("img/.ingest"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
