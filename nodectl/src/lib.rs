@@ -1,7 +1,12 @@
 //! Plays Kubernetes Deployments and Services on this machine's containerd.
 
+pub mod args;
+pub mod balancer;
+pub mod commands;
 pub mod containerd;
 pub mod images;
 pub mod manifest;
 pub mod network;
+pub mod play;
+pub mod publish;
 pub mod spec;

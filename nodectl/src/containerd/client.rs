@@ -63,6 +63,11 @@ impl Containerd {
         })
     }
 
+    /// The daemon's process ID, as the kernel knows it of the socket.
+    pub async fn daemon_pid(&self) -> Option<i32> {
+        UnixStream::connect(&self.address).await.ok()?.peer_cred().ok()?.pid()
+    }
+
     /// The socket's path.
     pub fn address(&self) -> &Path {
         &self.address

@@ -34,6 +34,8 @@ pub struct DesiredDeployment {
     pub max_surge: u32,
     /// Pods below `replicas` during an update.
     pub max_unavailable: u32,
+    /// Old pods all go before the first new one is made.
+    pub recreate: bool,
     /// How long a pod must be ready to count as available.
     pub min_ready: Duration,
     /// What its pods are made from.
@@ -210,6 +212,7 @@ fn deployment(
         replicas: spec.replicas,
         max_surge,
         max_unavailable,
+        recreate: spec.strategy.kind.as_deref() == Some("Recreate"),
         min_ready: Duration::from_secs(spec.min_ready_seconds.into()),
         template: spec.template.clone(),
         hash,

@@ -1,0 +1,100 @@
+//! `nodectl images`.
+
+use anyhow::Context as _;
+use cli::{Exit, Printer};
+use oci::layout::Layout;
+use serde_json::json;
+
+use super::classify::Wrong;
+use super::edge::{now_ms, random_hex};
+use super::table::{bytes, table};
+use crate::args::{Global, ImagesCommand, ImportArgs, Output};
+use crate::containerd::{Containerd, Labels};
+use crate::images;
+
+pub(super) async fn images(
+    printer: &Printer,
+    global: &Global,
+    command: ImagesCommand,
+) -> anyhow::Result<Exit> {
+    let client = Containerd::connect(&global.address, &global.namespace).await?;
+    match command {
+        ImagesCommand::Import(args) => import(printer, &client, &args).await,
+        ImagesCommand::List(args) => list(printer, &client, args.output).await,
+        ImagesCommand::Rm(args) => {
+            for name in &args.names {
+                if !client.remove_image(name, true).await? {
+                    anyhow::bail!("there is no image `{name}` in namespace `{}`", client.namespace());
+                }
+                printer.data(name)?;
+            }
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+async fn import(
+    printer: &Printer,
+    client: &Containerd,
+    args: &ImportArgs,
+) -> anyhow::Result<Exit> {
+    let layout = Layout::open(&args.layout.0)?;
+    let all = layout.images()?;
+    let image = match (&args.reference, all.as_slice()) {
+        (Some(reference), [only]) if layout.find(reference).is_err() => only.clone(),
+        (Some(reference), _) => layout.find(reference)?,
+        (None, [only]) => only.clone(),
+        (None, _) => {
+            let message = format!("`{}` has {} images", layout.path().display(), all.len());
+            return Err(Wrong::new(message, Some("say which one with --ref NAME")).into());
+        }
+    };
+    let name = match (&args.reference, image.ref_name()) {
+        (Some(reference), _) => reference.to_string(),
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => {
+            let message = format!("the image of `{}` has no name", layout.path().display());
+            return Err(Wrong::new(message, Some("give it one with --ref NAME")).into());
+        }
+    };
+    let expire = expiry();
+    let unique = random_hex();
+    let imported =
+        images::import(client, &layout, &image, &name, Labels::new(), (&unique, &expire))
+            .await
+            .with_context(|| format!("cannot import `{name}`"))?;
+    printer.status(&format!(
+        "Imported {} blobs ({} already there, {})",
+        imported.written,
+        imported.present,
+        bytes(imported.bytes)
+    ));
+    printer.data(&format!("{} {}", imported.name, imported.digest))?;
+    Ok(Exit::Ok)
+}
+
+/// When a lease for an import that is begun now ends: an hour is far beyond any import.
+pub(super) fn expiry() -> String {
+    jiff::Timestamp::from_millisecond(now_ms() + 3_600_000).unwrap_or_default().to_string()
+}
+
+async fn list(printer: &Printer, client: &Containerd, output: Output) -> anyhow::Result<Exit> {
+    let images = client.images().await?;
+    match output {
+        Output::Text => {
+            let rows: Vec<_> =
+                images.iter().map(|image| vec![image.name.clone(), image.target.digest.clone()]).collect();
+            for line in table(&["NAME", "DIGEST"], &rows) {
+                printer.data(&line)?;
+            }
+        }
+        Output::Json => {
+            let images: Vec<_> = images
+                .iter()
+                .map(|image| json!({"digest": image.target.digest, "media_type": image.target.media_type, "name": image.name}))
+                .collect();
+            printer.data(&json!({"images": images, "schema_version": 1}).to_string())?;
+        }
+    }
+    Ok(Exit::Ok)
+}

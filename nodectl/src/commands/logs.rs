@@ -1,0 +1,52 @@
+//! `nodectl logs`.
+
+use std::fs::File;
+use std::io::Read as _;
+
+use anyhow::Context as _;
+use cli::{Exit, Printer};
+
+use super::classify::Wrong;
+use crate::args::{Global, LogsArgs};
+use crate::containerd::Containerd;
+use crate::play::{Instance, observe};
+
+/// What is read and printed at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+pub(super) async fn logs(
+    printer: &Printer,
+    global: &Global,
+    args: &LogsArgs,
+) -> anyhow::Result<Exit> {
+    let instance = Instance::new(&global.state_dir, &global.namespace);
+    let client = Containerd::connect(&global.address, &global.namespace).await?;
+    let (pods, _) = observe(&client, &instance.id).await?;
+    let pod = pods.iter().find(|pod| pod.record.name == args.pod).ok_or_else(|| {
+        Wrong::new(format!("there is no pod `{}`", args.pod), Some("`nodectl ps` lists them"))
+    })?;
+    let mut names: Vec<_> = pod.containers.iter().map(|one| one.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let name = match (&args.container, names.as_slice()) {
+        (Some(name), _) if names.contains(&name.as_str()) => name,
+        (None, [only]) => *only,
+        _ => {
+            let message = format!("pod `{}` has the containers {}", args.pod, names.join(", "));
+            return Err(Wrong::new(message, Some("choose one with --container")).into());
+        }
+    };
+    let mine = pod.containers.iter().filter(|one| one.name == name);
+    let attempt = mine.map(|one| one.restarts).max().unwrap_or(0);
+    let path = pod.record.log_path(&instance, name, attempt);
+    let context = || format!("cannot read `{}`", path.display());
+    let mut file = File::open(&path).with_context(context)?;
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        let read = file.read(&mut buffer).with_context(context)?;
+        if read == 0 {
+            return Ok(Exit::Ok);
+        }
+        printer.data_raw(&buffer[..read])?;
+    }
+}

@@ -1,0 +1,38 @@
+//! From the command line to an exit code.
+
+use std::process::ExitCode;
+
+use cli::{Exit, Printer};
+
+use super::classify::classify;
+use super::{down, images, logs, ps, up};
+use crate::args::{Cli, Command};
+
+/// Runs a command and reports how it ended.
+#[expect(clippy::disallowed_methods, reason = "the edge: TERM is read here and handed in")]
+pub fn main(cli: Cli) -> ExitCode {
+    let dumb = std::env::var("TERM").map_or(true, |term| term == "dumb");
+    let printer = Printer::new(cli.global.progress.into(), dumb);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(dispatch(&printer, cli));
+            // Nothing that matters is left; a blocked read of standard input is not waited for.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
+    };
+    cli::exit_code(&printer, outcome, classify)
+}
+
+async fn dispatch(printer: &Printer, cli: Cli) -> anyhow::Result<Exit> {
+    let global = cli.global;
+    match cli.command {
+        Command::Up(args) => up::up(printer, &global, &args).await,
+        Command::Down(args) => down::down(printer, &global, &args).await,
+        Command::Ps(args) => ps::ps(printer, &global, args).await,
+        Command::Logs(args) => logs::logs(printer, &global, &args).await,
+        Command::Images(command) => images::images(printer, &global, command).await,
+    }
+}

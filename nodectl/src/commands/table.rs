@@ -1,0 +1,64 @@
+//! Columns for people.
+
+/// Lays rows out in columns, two spaces apart; the last column is as wide as it is.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<_>>()];
+    all.extend(rows.iter().cloned());
+    let widths: Vec<usize> = (0..header.len())
+        .map(|column| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    all.iter()
+        .map(|row| {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(&format!("{cell:<width$}  "));
+            }
+            line.trim_end().to_owned()
+        })
+        .collect()
+}
+
+/// A span of time in the two largest units that it has.
+pub(super) fn age(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// Bytes in binary units.
+pub(super) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut scaled = count;
+    let mut rest = 0;
+    while scaled >= 1024 && unit + 1 < UNITS.len() {
+        rest = scaled % 1024;
+        scaled /= 1024;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{scaled} B"),
+        _ => format!("{scaled}.{} {}", rest * 10 / 1024, UNITS[unit]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = vec![vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), String::new()]];
+        assert_eq!(table(&["NAME", "N"], &rows), ["NAME  N", "a     1", "long"]);
+    }
+
+    #[test]
+    fn units_are_binary_and_times_have_two_parts() {
+        assert_eq!([bytes(0), bytes(1023), bytes(1536), bytes(5 << 30)], ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
+        assert_eq!([age(59), age(61), age(7300), age(90_000)], ["59s", "1m01s", "2h01m", "1d01h"]);
+    }
+}

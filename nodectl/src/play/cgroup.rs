@@ -1,0 +1,48 @@
+//! Removes the cgroups above the containers' own, which the runtime makes and leaves.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Every hierarchy's root: one for cgroup v2, one for each controller of v1.
+fn hierarchies() -> Vec<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let mut all = vec![root.to_owned()];
+    if let Ok(entries) = fs::read_dir(root) {
+        all.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+    }
+    all
+}
+
+/// Removes the cgroup `path` and those below it in every hierarchy, and its parents as far as they
+/// are empty. One that still has a process stays; one that is gone is fine.
+pub(super) fn remove(path: &str) {
+    let relative = path.trim_start_matches('/');
+    for root in hierarchies() {
+        let own = root.join(relative);
+        remove_below(&own);
+        let parents = own.ancestors().skip(1).take_while(|parent| *parent != root);
+        for parent in parents {
+            if fs::remove_dir(parent).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+fn remove_below(path: &Path) {
+    if let Ok(entries) = fs::read_dir(path) {
+        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+            remove_below(&entry.path());
+        }
+    }
+    for _ in 0..20 {
+        match fs::remove_dir(path) {
+            // The last process has exited but is not reaped yet.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            _ => break,
+        }
+    }
+}

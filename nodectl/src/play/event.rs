@@ -1,0 +1,122 @@
+//! What happens while Deployments are played, for whoever shows it.
+
+use std::net::SocketAddr;
+
+/// Something worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A pod that a former nodectl left running goes on.
+    Adopted {
+        /// The pod.
+        pod: String,
+    },
+    /// A pod is being made.
+    Creating {
+        /// The pod.
+        pod: String,
+    },
+    /// A container runs.
+    Started {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// Its first process's ID on the host.
+        pid: u32,
+    },
+    /// A pod passes its probes, or does so no more.
+    Ready {
+        /// The pod.
+        pod: String,
+        /// Whether it does.
+        ready: bool,
+    },
+    /// A container ended.
+    Exited {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// Its exit status.
+        code: u32,
+        /// Seconds until it is started again, `None` if it is not.
+        restart_in_secs: Option<u64>,
+    },
+    /// A probe makes a container be started again.
+    Unhealthy {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// Which probe and why.
+        reason: String,
+    },
+    /// A pod is being ended.
+    Stopping {
+        /// The pod.
+        pod: String,
+    },
+    /// A pod is gone.
+    Stopped {
+        /// The pod.
+        pod: String,
+    },
+    /// Something failed and will be tried again.
+    Failed {
+        /// The pod.
+        pod: String,
+        /// What and why.
+        reason: String,
+    },
+    /// A Service's port takes connections.
+    Listening {
+        /// The Service.
+        service: String,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// Every Deployment has all its pods available, of its own template.
+    Settled {
+        /// Pods that are available.
+        pods: usize,
+    },
+}
+
+impl std::fmt::Display for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Adopted { pod } => write!(f, "pod {pod}: adopted, it kept running"),
+            Self::Creating { pod } => write!(f, "pod {pod}: creating"),
+            Self::Started { pod, container, pid } => {
+                write!(f, "pod {pod}: container {container} started, process {pid}")
+            }
+            Self::Ready { pod, ready: true } => write!(f, "pod {pod}: ready"),
+            Self::Ready { pod, ready: false } => write!(f, "pod {pod}: not ready"),
+            Self::Exited { pod, container, code, restart_in_secs } => {
+                write!(f, "pod {pod}: container {container} ended with {code}")?;
+                match code.checked_sub(128) {
+                    Some(9) => f.write_str(" (SIGKILL)")?,
+                    Some(15) => f.write_str(" (SIGTERM)")?,
+                    Some(signal @ 1..=64) => write!(f, " (signal {signal})")?,
+                    _ => {}
+                }
+                match restart_in_secs {
+                    Some(0) => f.write_str(", starting it again"),
+                    Some(secs) => write!(f, ", starting it again in {secs} s"),
+                    None => Ok(()),
+                }
+            }
+            Self::Unhealthy { pod, container, reason } => {
+                write!(f, "pod {pod}: container {container} is unhealthy: {reason}")
+            }
+            Self::Stopping { pod } => write!(f, "pod {pod}: stopping"),
+            Self::Stopped { pod } => write!(f, "pod {pod}: stopped"),
+            Self::Failed { pod, reason } => write!(f, "pod {pod}: {reason}"),
+            Self::Listening { service, address } => {
+                write!(f, "service {service}: listening on {address}")
+            }
+            Self::Settled { pods: 1 } => write!(f, "all ready: 1 pod"),
+            Self::Settled { pods } => write!(f, "all ready: {pods} pods"),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What belongs to one nodectl: its names, its state directory and the lock on it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use oci::Digest;
+
+/// One place where pods are played: a containerd namespace with a state directory.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Six hex digits that tell it from others on this machine.
+    pub id: String,
+    /// Where it keeps its files.
+    pub dir: PathBuf,
+    /// The name of its bridge.
+    pub bridge: String,
+}
+
+/// Why the state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// A file of it failed.
+    #[error("cannot {action} `{}`", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// Another nodectl plays pods here.
+    #[error("another `nodectl` (process {pid}) is at work in `{}`", dir.display())]
+    Locked {
+        /// The state directory.
+        dir: PathBuf,
+        /// The other process's ID.
+        pid: String,
+    },
+}
+
+impl Instance {
+    /// The instance of a containerd namespace under a state directory. Makes nothing.
+    pub fn new(state_dir: &Path, namespace: &str) -> Self {
+        let dir = state_dir.join(namespace);
+        let id = Digest::of(dir.as_os_str().as_encoded_bytes()).hex()[..6].to_owned();
+        let bridge = if dir == Path::new("/run/nodectl/nodectl") {
+            "nodectl0".to_owned()
+        } else {
+            format!("nc{id}")
+        };
+        Self { id, dir, bridge }
+    }
+
+    /// What the names of its veth links start with. Links have at most 15 bytes.
+    pub fn link_prefix(&self) -> String {
+        format!("nc{}-", self.id)
+    }
+
+    /// The cgroup that all its containers are below.
+    pub fn cgroup(&self) -> String {
+        format!("/nodectl/{}", self.id)
+    }
+
+    /// Where the network namespaces are kept.
+    pub fn netns_dir(&self) -> PathBuf {
+        self.dir.join("netns")
+    }
+
+    /// Where the pods' files and volumes are.
+    pub fn pods_dir(&self) -> PathBuf {
+        self.dir.join("pods")
+    }
+
+    /// Where the containers' output is.
+    pub fn logs_dir(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
+    /// Takes the instance's lock, making its directories.
+    ///
+    /// # Errors
+    /// [`InstanceError::Locked`] if another process has it.
+    pub fn lock(&self) -> Result<Lock, InstanceError> {
+        loop {
+            let path = self.dir.join("lock");
+            let error = |action| {
+                let path = path.clone();
+                move |source| InstanceError::File { action, path, source }
+            };
+            fs::create_dir_all(&self.dir).map_err(error("make the directory of"))?;
+            let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+            let file = match open {
+                // Another nodectl took the directory away just now.
+                Err(source) if source.kind() == io::ErrorKind::NotFound => continue,
+                result => result.map_err(error("open"))?,
+            };
+            let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => file,
+                Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
+                    let pid = self.locked_by().map_or("unknown".to_owned(), |pid| pid.to_string());
+                    return Err(InstanceError::Locked { dir: self.dir.clone(), pid });
+                }
+                Err((_, errno)) => return Err(error("lock")(errno.into())),
+            };
+            // The file that was locked may be one that its last owner has removed since.
+            let same = fs::metadata(&path).is_ok_and(|there| {
+                file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+            });
+            if !same {
+                continue;
+            }
+            file.set_len(0).map_err(error("write"))?;
+            writeln!(file, "{}", std::process::id()).map_err(error("write"))?;
+            for dir in [self.netns_dir(), self.pods_dir(), self.logs_dir()] {
+                fs::create_dir_all(&dir)
+                    .map_err(|source| InstanceError::File { action: "make", path: dir, source })?;
+            }
+            return Ok(Lock { file, dir: self.dir.clone() });
+        }
+    }
+
+    /// The process that wrote itself into the lock file; it may be gone.
+    pub fn locked_by(&self) -> Option<i32> {
+        let mut text = String::new();
+        File::open(self.dir.join("lock")).ok()?.take(32).read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
+    }
+}
+
+/// The lock on an instance, held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    #[expect(dead_code, reason = "held for its lock, which ends with it")]
+    file: Flock<File>,
+    dir: PathBuf,
+}
+
+impl Lock {
+    /// Removes the instance's directory, and its parents as far as they are empty.
+    ///
+    /// # Errors
+    /// As the file system's.
+    pub fn remove_dir(self, state_dir: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Others may be in there; that is no failure.
+        let _ = fs::remove_dir(state_dir);
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! What has to be known of the machine, read once.
+
+use std::fs;
+use std::path::Path;
+
+/// Facts about this machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its name.
+    pub node: String,
+    /// Its memory, in bytes.
+    pub memory_total: u64,
+    /// The least score for the out-of-memory killer that can be set.
+    pub oom_floor: i32,
+    /// It has cgroup v2 and nothing else.
+    pub cgroup2: bool,
+}
+
+impl Machine {
+    /// Reads /proc and /sys. What cannot be read has a harmless value. `runtime` is the process ID
+    /// of containerd, whose shims inherit its score for the out-of-memory killer.
+    pub fn read(runtime: Option<i32>) -> Self {
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let score = |path: &str| text(path).trim().parse().unwrap_or(0);
+        let own = score("/proc/self/oom_score_adj");
+        // containerd gives a shim its own score plus one.
+        let shim = runtime.map_or(0, |pid| score(&format!("/proc/{pid}/oom_score_adj")) + 1);
+        let memory_kib: u64 = text("/proc/meminfo")
+            .lines()
+            .find_map(|line| line.strip_prefix("MemTotal:"))
+            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or(1 << 20);
+        Self {
+            node: text("/proc/sys/kernel/hostname").trim().to_owned(),
+            memory_total: memory_kib * 1024,
+            oom_floor: own.max(shim).max(0),
+            cgroup2: Path::new("/sys/fs/cgroup/cgroup.controllers").exists(),
+        }
+    }
+}

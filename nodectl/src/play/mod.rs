@@ -1,0 +1,34 @@
+//! Plays Deployments and Services on one machine: what the controllers, the kubelet and the
+//! load balancer are to a cluster, as far as one machine needs them.
+//!
+//! Level-triggered: what is desired is compared with what is observed, again and again, and what a
+//! killed nodectl left running is adopted. It schedules nothing and talks to no API server.
+
+mod backoff;
+mod cgroup;
+mod container;
+mod controller;
+mod event;
+mod instance;
+mod machine;
+mod observe;
+mod plan;
+mod probe;
+mod record;
+mod sandbox;
+mod status;
+mod sweep;
+mod worker;
+
+pub use backoff::Backoff;
+pub use controller::{Controller, PodRow, Stop};
+pub use event::Event;
+pub use instance::{Instance, InstanceError, Lock};
+pub use machine::Machine;
+pub use observe::{Observed, ObservedContainer, observe};
+pub use plan::{Action, PodView, Want, plan};
+pub use probe::ProbeState;
+pub use record::{PodRecord, labels};
+pub use status::{ContainerState, ContainerStatus, PodStatus};
+pub use sweep::{Removed, SweepError, remove_all};
+pub use worker::Context;

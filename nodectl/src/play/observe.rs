@@ -1,0 +1,66 @@
+//! What is there: pods as containerd's records and tasks tell of them.
+
+use std::collections::BTreeMap;
+
+use super::record::{PodRecord, labels};
+use crate::containerd::{Containerd, Error, Process};
+
+/// A pod that is there.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// What was written down when it was made.
+    pub record: PodRecord,
+    /// Its containers, each start of each.
+    pub containers: Vec<ObservedContainer>,
+}
+
+/// One start of a container.
+#[derive(Clone, Debug)]
+pub struct ObservedContainer {
+    /// Its ID in containerd.
+    pub id: String,
+    /// Its name in the pod.
+    pub name: String,
+    /// How often it had been started again by then.
+    pub restarts: u32,
+    /// When its record was made, in seconds since 1970.
+    pub created_at: Option<i64>,
+    /// Its task, if it has one.
+    pub process: Option<Process>,
+}
+
+/// Lists the pods of an instance by name, and the IDs of containers that carry its label but tell of
+/// no pod.
+///
+/// # Errors
+/// As containerd's.
+pub async fn observe(
+    client: &Containerd,
+    instance: &str,
+) -> Result<(Vec<Observed>, Vec<String>), Error> {
+    let filter = format!("labels.\"{}\"=={instance}", labels::INSTANCE);
+    let containers = client.containers(&[filter]).await?;
+    let tasks: BTreeMap<String, Process> = client.tasks().await?.into_iter().collect();
+    let mut pods: BTreeMap<String, Observed> = BTreeMap::new();
+    let mut strays = Vec::new();
+    for container in containers {
+        let record = container
+            .extensions
+            .get(labels::EXTENSION)
+            .and_then(|any| serde_json::from_slice::<PodRecord>(&any.value).ok());
+        let name = container.labels.get(labels::CONTAINER).cloned();
+        let (Some(record), Some(name)) = (record, name) else {
+            strays.push(container.id);
+            continue;
+        };
+        let restarts =
+            container.labels.get(labels::RESTARTS).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let process = tasks.get(&container.id).copied();
+        let created_at = container.created_at;
+        pods.entry(record.name.clone())
+            .or_insert_with(|| Observed { record, containers: Vec::new() })
+            .containers
+            .push(ObservedContainer { id: container.id, name, restarts, created_at, process });
+    }
+    Ok((pods.into_values().collect(), strays))
+}

@@ -1,0 +1,106 @@
+//! What is written down about a pod, on each of its containers, so that a later nodectl finds it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Instance;
+use crate::manifest::PodTemplate;
+
+/// The labels and the extension of a container that nodectl made.
+pub mod labels {
+    /// The instance (containerd namespace and state directory) that made it.
+    pub const INSTANCE: &str = "nodectl.dev/instance";
+    /// The pod's name.
+    pub const POD: &str = "nodectl.dev/pod";
+    /// The pod's unique ID.
+    pub const POD_UID: &str = "nodectl.dev/pod-uid";
+    /// The pod's namespace in the manifests' sense.
+    pub const NAMESPACE: &str = "nodectl.dev/namespace";
+    /// The Deployment's name.
+    pub const DEPLOYMENT: &str = "nodectl.dev/deployment";
+    /// The template's hash.
+    pub const HASH: &str = "nodectl.dev/pod-template-hash";
+    /// The container's name in the pod.
+    pub const CONTAINER: &str = "nodectl.dev/container";
+    /// How often the container was started again.
+    pub const RESTARTS: &str = "nodectl.dev/restarts";
+    /// The pod's address.
+    pub const ADDRESS: &str = "nodectl.dev/pod-ip";
+    /// The file of the pod's network namespace.
+    pub const NETNS: &str = "nodectl.dev/netns";
+    /// An image that `up` imported, which goes when the pods go.
+    pub const IMPORTED: &str = "nodectl.dev/imported-by-up";
+    /// The name of the extension that holds the [`super::PodRecord`].
+    pub const EXTENSION: &str = "nodectl.dev/pod";
+}
+
+/// A pod as it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodRecord {
+    /// Its name.
+    pub name: String,
+    /// Its unique ID.
+    pub uid: String,
+    /// Its namespace in the manifests' sense.
+    pub namespace: String,
+    /// Its Deployment's name.
+    pub deployment: String,
+    /// Its template's hash.
+    pub hash: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// What it was made from.
+    pub template: PodTemplate,
+}
+
+impl PodRecord {
+    /// The Deployment as `namespace/name`.
+    pub fn deployment_key(&self) -> String {
+        format!("{}/{}", self.namespace, self.deployment)
+    }
+
+    /// The labels that its pod has in the manifests' sense.
+    pub fn pod_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.template.metadata.labels.clone();
+        labels.insert("pod-template-hash".to_owned(), self.hash.clone());
+        labels
+    }
+
+    /// Where the output of a container's `attempt`th start is, named as the kubelet names it.
+    pub fn log_path(&self, instance: &Instance, container: &str, attempt: u32) -> PathBuf {
+        self.logs_dir(instance).join(container).join(format!("{attempt}.log"))
+    }
+
+    /// Where the output of all its containers is.
+    pub(super) fn logs_dir(&self, instance: &Instance) -> PathBuf {
+        instance.logs_dir().join(format!("{}_{}_{}", self.namespace, self.name, self.uid))
+    }
+
+    /// The ID of a container's `attempt`th start. containerd takes at most 76 characters, no two
+    /// separators in a row.
+    pub fn container_id(&self, container: &str, attempt: u32) -> String {
+        let index = self.template.spec.containers.iter().position(|spec| spec.name == container);
+        let readable = format!("{}.{container}.{attempt}", self.name);
+        let id = if readable.len() <= 76 {
+            readable
+        } else {
+            format!("{}.c{}.{attempt}", self.name, index.unwrap_or(0))
+        };
+        let mut plain = id.clone();
+        while plain.contains("--") {
+            plain = plain.replace("--", "-");
+        }
+        plain
+    }
+}
+
+/// The name of a new pod, as a Deployment names its pods, short enough for IDs and links.
+pub(super) fn pod_name(deployment: &str, hash: &str, random: &str) -> String {
+    let short: String = deployment.chars().take(40).collect();
+    format!("{}-{hash}-{random}", short.trim_end_matches('-'))
+}

@@ -1,0 +1,131 @@
+//! Removes what an instance has made, found by its marks and not by anyone's memory: after `up`,
+//! after a crash at any point, and again without harm.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use futures_util::future::join_all;
+
+use super::container;
+use super::instance::Instance;
+use super::observe::observe;
+use super::record::labels;
+use super::sandbox::{self, SandboxError};
+use crate::containerd::{self, Containerd};
+use crate::network::{self, PodNetwork};
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Pods.
+    pub pods: usize,
+    /// Containers.
+    pub containers: usize,
+    /// Images that `up` had imported.
+    pub images: usize,
+}
+
+/// Removes everything of an instance from containerd and from the network, and the containerd
+/// namespace if that leaves it empty. What is in the state directory is the lock's holder's to
+/// remove.
+///
+/// # Errors
+/// The first that occurs; calling it again goes on.
+pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Removed, SweepError> {
+    let mut removed = Removed::default();
+    let (pods, strays) = observe(client, &instance.id).await?;
+    let ids = pods.iter().flat_map(|pod| pod.containers.iter().map(|one| &one.id)).chain(&strays);
+    let removals: Vec<_> = ids.map(|id| container::remove(client, id)).collect();
+    removed.containers = removals.len();
+    removed.pods = pods.len();
+    for result in join_all(removals).await {
+        result?;
+    }
+    for pod in &pods {
+        sandbox::remove(instance, &pod.record).await?;
+    }
+    orphans(client, instance, &BTreeSet::new()).await?;
+    network::remove_link(&instance.bridge).await?;
+    super::cgroup::remove(&instance.cgroup());
+    for image in client.images().await? {
+        if image.labels.contains_key(labels::IMPORTED) && client.remove_image(&image.name, true).await? {
+            removed.images += 1;
+        }
+    }
+    // Only one that is empty can be removed; one that others use stays.
+    match client.delete_namespace().await {
+        Err(error) if !error.is_failed_precondition() => return Err(error.into()),
+        _ => Ok(removed),
+    }
+}
+
+/// Removes what belongs to no pod of `keep`: the rest of what was being made when a nodectl was
+/// killed.
+///
+/// # Errors
+/// The first that occurs.
+pub(super) async fn orphans(
+    client: &Containerd,
+    instance: &Instance,
+    keep: &BTreeSet<String>,
+) -> Result<(), SweepError> {
+    let containers: BTreeSet<String> =
+        client.containers(&[]).await?.into_iter().map(|container| container.snapshot_key).collect();
+    for snapshot in client.snapshots().await? {
+        let ours = snapshot.labels.get(labels::INSTANCE) == Some(&instance.id);
+        if ours && snapshot.active && !containers.contains(&snapshot.name) {
+            client.remove_snapshot(&snapshot.name).await?;
+        }
+    }
+    for lease in client.leases().await? {
+        if lease.labels.get(labels::INSTANCE) == Some(&instance.id) {
+            client.release(&lease.id, true).await?;
+        }
+    }
+    let prefix = instance.link_prefix();
+    for link in network::links_with_prefix(&prefix).await? {
+        let suffix = link.trim_start_matches(&prefix);
+        if !keep.iter().any(|pod| pod.rsplit('-').next() == Some(suffix)) {
+            network::remove_link(&link).await?;
+        }
+    }
+    let entries = fs::read_dir(instance.netns_dir()).into_iter().flatten().flatten();
+    for entry in entries {
+        if !keep.contains(&*entry.file_name().to_string_lossy()) {
+            let address = std::net::Ipv4Addr::UNSPECIFIED;
+            let pod = PodNetwork { netns: entry.path(), host_link: String::from("-"), address };
+            network::detach(&pod).await?;
+        }
+    }
+    let entries = fs::read_dir(instance.pods_dir()).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !keep.contains(&*name) {
+            super::cgroup::remove(&format!("{}/{name}", instance.cgroup()));
+            // What cannot be removed now goes with the state directory.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Why something could not be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// containerd failed.
+    #[error(transparent)]
+    Containerd(#[from] containerd::Error),
+    /// The network failed.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// A pod's network or files failed.
+    #[error("cannot remove a pod's network or files: {0}")]
+    Sandbox(String),
+}
+
+impl From<SandboxError> for SweepError {
+    fn from(error: SandboxError) -> Self {
+        Self::Sandbox(error.to_string())
+    }
+}

@@ -1,0 +1,495 @@
+//! Looks after one pod from its making to its end: the kubelet's part.
+//!
+//! A worker owns its pod: nobody else touches its containers. It tells its status through a channel
+//! and takes one order, to stop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::backoff::Backoff;
+use super::container::{self, Started};
+use super::event::Event;
+use super::instance::Instance;
+use super::machine::Machine;
+use super::observe::ObservedContainer;
+use super::record::PodRecord;
+use super::status::{ContainerState, ContainerStatus, PodStatus};
+use super::{probe, sandbox};
+use crate::containerd::{self, Containerd, ExitInfo, TaskState};
+use crate::images::{LookupError, RunImage, lookup};
+use crate::manifest::ContainerSpec;
+use crate::network::Bridge;
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Context {
+    /// containerd, in the instance's namespace.
+    pub client: Containerd,
+    /// The instance.
+    pub instance: Instance,
+    /// The pods' bridge.
+    pub bridge: Bridge,
+    /// The machine.
+    pub machine: Machine,
+    /// Milliseconds since 1970.
+    pub clock: fn() -> i64,
+    /// A text of hex digits that nobody can guess.
+    pub random: fn() -> String,
+    /// Where events go.
+    pub events: mpsc::UnboundedSender<Event>,
+    /// Images by name, read once each.
+    pub images: Mutex<BTreeMap<String, RunImage>>,
+}
+
+/// What is being made is held by a lease for this long at most.
+const LEASE_MS: i64 = 15 * 60 * 1000;
+
+impl Context {
+    /// When a lease that is made now ends, as RFC 3339.
+    pub(super) fn expiry(&self) -> String {
+        rfc3339((self.clock)() + LEASE_MS)
+    }
+
+    /// The image called `name`.
+    pub(super) async fn image(&self, name: &str) -> Result<Option<RunImage>, LookupError> {
+        let mut images = self.images.lock().await;
+        if let Some(image) = images.get(name) {
+            return Ok(Some(image.clone()));
+        }
+        let found = lookup(&self.client, name).await?;
+        if let Some(image) = &found {
+            images.insert(name.to_owned(), image.clone());
+        }
+        Ok(found)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        // Nobody listens any more when the program ends.
+        let _ = self.events.send(event);
+    }
+}
+
+/// A time as containerd reads it in labels.
+pub(super) fn rfc3339(unix_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(unix_ms).unwrap_or_default().to_string()
+}
+
+/// How a pod is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Run.
+    Run,
+    /// SIGTERM, and SIGKILL after this long.
+    Stop(Duration),
+}
+
+/// A worker's report: which pod, and how it is.
+pub(super) type Report = (String, PodStatus);
+
+/// Runs a pod until it is told to stop; returns when nothing of the pod is left.
+pub(super) async fn run(
+    ctx: Arc<Context>,
+    record: PodRecord,
+    found: Vec<ObservedContainer>,
+    order: watch::Receiver<Order>,
+    reports: mpsc::UnboundedSender<Report>,
+) {
+    let containers = record.template.spec.containers.iter();
+    let waiting = |spec: &ContainerSpec| ContainerStatus {
+        name: spec.name.clone(),
+        state: ContainerState::Waiting("Creating".to_owned()),
+        restarts: 0,
+        ready: false,
+        reason: None,
+    };
+    let status = PodStatus {
+        containers: containers.map(waiting).collect(),
+        address: Some(record.address),
+        terminating: false,
+        gone: false,
+    };
+    let pod = Arc::new(Pod { ctx, record, status: std::sync::Mutex::new(status), reports });
+    pod.change(|_| {});
+    if pod.prepare(order.clone()).await {
+        let mut all = JoinSet::new();
+        for index in 0..pod.record.template.spec.containers.len() {
+            let name = &pod.record.template.spec.containers[index].name;
+            let mine = found.iter().filter(|one| one.name == *name).cloned().collect();
+            let pod = Arc::clone(&pod);
+            let order = order.clone();
+            all.spawn(async move { pod.keep(index, mine, order).await });
+        }
+        while all.join_next().await.is_some() {}
+    } else {
+        for one in &found {
+            pod.insist("remove", || container::remove(&pod.ctx.client, &one.id)).await;
+        }
+    }
+    pod.change(|status| status.terminating = true);
+    if let Err(error) = sandbox::remove(&pod.ctx.instance, &pod.record).await {
+        pod.failed(&error);
+    }
+    pod.ctx.tell(Event::Stopped { pod: pod.record.name.clone() });
+    pod.change(|status| status.gone = true);
+}
+
+/// Between two tries of something that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Between two looks at a containerd that is restarting.
+const RECONNECT: Duration = Duration::from_millis(200);
+
+/// How long something is tried that must be done before the pod is given up as it is.
+const INSISTENCE: Duration = Duration::from_secs(30);
+
+struct Pod {
+    ctx: Arc<Context>,
+    record: PodRecord,
+    status: std::sync::Mutex<PodStatus>,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+/// How a container's run ended.
+enum End {
+    /// By itself, or by a probe's verdict.
+    Exit(ExitInfo),
+    /// By order.
+    Ordered,
+}
+
+impl Pod {
+    /// Changes the status and reports it.
+    fn change(&self, change: impl FnOnce(&mut PodStatus)) {
+        let mut status = self.status.lock().expect("no holder of the lock panics");
+        let ready = status.ready();
+        change(&mut status);
+        if status.ready() != ready && !status.terminating {
+            let pod = self.record.name.clone();
+            self.ctx.tell(Event::Ready { pod, ready: !ready });
+        }
+        let _ = self.reports.send((self.record.name.clone(), status.clone()));
+    }
+
+    fn change_container(&self, index: usize, change: impl FnOnce(&mut ContainerStatus)) {
+        self.change(|status| change(&mut status.containers[index]));
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) {
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            source = error.source();
+        }
+        self.ctx.tell(Event::Failed { pod: self.record.name.clone(), reason });
+    }
+
+    /// Makes the pod's surroundings, however often it takes; `false` if it is to stop before.
+    async fn prepare(&self, mut order: watch::Receiver<Order>) -> bool {
+        loop {
+            match sandbox::ensure(&self.ctx.instance, &self.ctx.bridge, &self.record).await {
+                Ok(()) => return *order.borrow() == Order::Run,
+                Err(error) => self.failed(&error),
+            }
+            if ordered(&mut order, RETRY).await.is_some() {
+                return false;
+            }
+        }
+    }
+
+    /// Keeps one container running until it is told to stop.
+    async fn keep(
+        &self,
+        index: usize,
+        mut found: Vec<ObservedContainer>,
+        mut order: watch::Receiver<Order>,
+    ) {
+        let spec = &self.record.template.spec.containers[index];
+        let client = &self.ctx.client;
+        let mut backoff = Backoff::default();
+        // The last start is the one that counts; the others are remains.
+        found.sort_by_key(|one| one.restarts);
+        let mut current = None;
+        let mut restarts = 0;
+        if let Some(last) = found.pop() {
+            restarts = last.restarts;
+            let running = last.process.filter(|process| process.state == TaskState::Running);
+            if let Some(process) = running {
+                current = Some((Started { id: last.id, pid: process.pid }, last.created_at));
+            } else {
+                // It ended while nobody looked: that is a restart, without anyone to blame for it.
+                restarts += u32::from(last.process.is_some());
+                found.push(last);
+            }
+        }
+        for remains in &found {
+            self.insist("remove", || container::remove(client, &remains.id)).await;
+        }
+        loop {
+            let (started, age) = match current.take() {
+                Some((started, created_at)) => {
+                    let now_secs = (self.ctx.clock)() / 1000;
+                    let age = created_at.map_or(0, |at| now_secs.saturating_sub(at));
+                    (started, Duration::from_secs(u64::try_from(age).unwrap_or(0)))
+                }
+                None => match self.start(index, restarts, &mut order).await {
+                    Some(started) => (started, Duration::ZERO),
+                    None => return,
+                },
+            };
+            let began = Instant::now();
+            self.change_container(index, |status| {
+                status.state = ContainerState::Running { pid: started.pid };
+                status.restarts = restarts;
+            });
+            match self.watch(index, spec, &started, age, &mut order).await {
+                End::Ordered => {
+                    self.insist("remove", || container::remove(client, &started.id)).await;
+                    return;
+                }
+                End::Exit(exit) => {
+                    let delay = backoff.after(age + began.elapsed());
+                    self.change_container(index, |status| {
+                        status.ready = false;
+                        status.state = ContainerState::Exited { code: exit.code };
+                    });
+                    self.ctx.tell(Event::Exited {
+                        pod: self.record.name.clone(),
+                        container: spec.name.clone(),
+                        code: exit.code,
+                        restart_in_secs: Some(delay.as_secs()),
+                    });
+                    if !delay.is_zero() {
+                        self.change_container(index, |status| {
+                            status.state = ContainerState::Waiting("CrashLoopBackOff".to_owned());
+                        });
+                    }
+                    let stop = ordered(&mut order, delay).await.is_some();
+                    restarts += 1;
+                    if stop {
+                        self.insist("remove", || container::remove(client, &started.id)).await;
+                        return;
+                    }
+                    // The new one first: a nodectl that is killed in between still finds the pod.
+                    current = self.start(index, restarts, &mut order).await.map(|new| (new, None));
+                    self.insist("remove", || container::remove(client, &started.id)).await;
+                    if current.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts a container, however often it takes; `None` if it is to stop before.
+    async fn start(
+        &self,
+        index: usize,
+        restarts: u32,
+        order: &mut watch::Receiver<Order>,
+    ) -> Option<Started> {
+        let spec = &self.record.template.spec.containers[index];
+        let mut pause = RETRY;
+        loop {
+            if *order.borrow() != Order::Run {
+                return None;
+            }
+            match container::start(&self.ctx, &self.record, spec, restarts).await {
+                Ok(started) => {
+                    self.ctx.tell(Event::Started {
+                        pod: self.record.name.clone(),
+                        container: spec.name.clone(),
+                        pid: started.pid,
+                    });
+                    return Some(started);
+                }
+                Err(error) => {
+                    self.change_container(index, |status| {
+                        status.state = ContainerState::Waiting("StartError".to_owned());
+                    });
+                    self.failed(&error);
+                }
+            }
+            if ordered(order, pause).await.is_some() {
+                return None;
+            }
+            pause = (pause * 2).min(INSISTENCE);
+        }
+    }
+
+    /// Watches a running container: its end, its probes, and orders.
+    async fn watch(
+        &self,
+        index: usize,
+        spec: &ContainerSpec,
+        started: &Started,
+        age: Duration,
+        order: &mut watch::Receiver<Order>,
+    ) -> End {
+        let exit = self.exit_of(&started.id);
+        tokio::pin!(exit);
+        let grace = tokio::select! {
+            exit = &mut exit => return End::Exit(exit),
+            stop = ordered(order, Duration::MAX) => stop.map(|grace| (grace, true)),
+            reason = self.probes(index, spec, age) => {
+                self.change_container(index, |status| {
+                    status.ready = false;
+                    status.reason = Some(reason.clone());
+                });
+                self.ctx.tell(Event::Unhealthy {
+                    pod: self.record.name.clone(),
+                    container: spec.name.clone(),
+                    reason,
+                });
+                let secs = self.record.template.spec.termination_grace_period_seconds;
+                Some((Duration::from_secs(secs.into()), false))
+            }
+        };
+        let (grace, by_order) = grace.unwrap_or((Duration::ZERO, true));
+        if by_order {
+            self.change(|status| status.terminating = true);
+        }
+        let mut exited = None;
+        if !grace.is_zero() {
+            let client = &self.ctx.client;
+            self.insist("signal", || client.kill_task(&started.id, nix::libc::SIGTERM, false)).await;
+            tokio::select! {
+                exit = &mut exit => exited = Some(exit),
+                () = sleep(grace) => {}
+                // A second, shorter order ends the first one's patience.
+                () = shortened(order, grace) => {}
+            }
+        }
+        if by_order {
+            return End::Ordered;
+        }
+        match exited {
+            Some(exit) => End::Exit(exit),
+            None => {
+                let client = &self.ctx.client;
+                self.insist("kill", || client.kill_task(&started.id, nix::libc::SIGKILL, true)).await;
+                let killed = ExitInfo { code: 137, at_unix_ms: None };
+                End::Exit(timeout(INSISTENCE, exit).await.unwrap_or(killed))
+            }
+        }
+    }
+
+    /// Waits for a task to end, across restarts of containerd.
+    async fn exit_of(&self, id: &str) -> ExitInfo {
+        let client = &self.ctx.client;
+        let unknown = ExitInfo { code: 255, at_unix_ms: None };
+        loop {
+            match client.wait_task(id).await {
+                Ok(exit) => return exit,
+                Err(error) if error.is_not_found() => return unknown,
+                // No answer is no exit: the task is asked for itself.
+                Err(_) => match client.task(id).await {
+                    Ok(None) => return unknown,
+                    Ok(Some(process)) => match process.exit {
+                        Some(exit) => return exit,
+                        None => sleep(RECONNECT).await,
+                    },
+                    Err(_) => sleep(RECONNECT).await,
+                },
+            }
+        }
+    }
+
+    /// Probes a container; returns the reason when it is to be started again.
+    async fn probes(&self, index: usize, spec: &ContainerSpec, age: Duration) -> String {
+        let address = self.record.address;
+        let began = Instant::now();
+        if let Some(startup) = &spec.startup_probe {
+            let mut outcome = None;
+            probe::watch(startup, spec, address, age, true, |success, reason| {
+                outcome = Some((success, reason.to_owned()));
+                false
+            })
+            .await;
+            if let Some((false, reason)) = outcome {
+                return format!("startup probe: {reason}");
+            }
+        }
+        let age = age + began.elapsed();
+        let readiness = async {
+            match &spec.readiness_probe {
+                None => self.change_container(index, |status| status.ready = true),
+                Some(readiness) => {
+                    probe::watch(readiness, spec, address, age, true, |ready, reason| {
+                        self.change_container(index, |status| {
+                            status.ready = ready;
+                            status.reason = (!ready).then(|| format!("readiness probe: {reason}"));
+                        });
+                        true
+                    })
+                    .await;
+                }
+            }
+            std::future::pending::<String>().await
+        };
+        let liveness = async {
+            let mut failed = None;
+            if let Some(liveness) = &spec.liveness_probe {
+                probe::watch(liveness, spec, address, age, false, |alive, reason| {
+                    failed = (!alive).then(|| reason.to_owned());
+                    alive
+                })
+                .await;
+            }
+            match failed {
+                Some(reason) => format!("liveness probe: {reason}"),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            reason = readiness => reason,
+            reason = liveness => reason,
+        }
+    }
+
+    /// Tries until it works, for as long as makes sense; then says what stays.
+    async fn insist<T, F>(&self, action: &str, mut attempt: impl FnMut() -> F)
+    where
+        F: Future<Output = Result<T, containerd::Error>>,
+    {
+        let until = Instant::now() + INSISTENCE;
+        loop {
+            match attempt().await {
+                Ok(_) => return,
+                Err(_) if Instant::now() < until => sleep(RECONNECT).await,
+                Err(error) => {
+                    let reason = format!("cannot {action} a container, giving up: {error}");
+                    self.ctx.tell(Event::Failed { pod: self.record.name.clone(), reason });
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Waits at most `patience` for the order to stop, and returns its grace period.
+async fn ordered(order: &mut watch::Receiver<Order>, patience: Duration) -> Option<Duration> {
+    let stop = async {
+        let given = order.wait_for(|order| *order != Order::Run).await.map(|order| *order);
+        match given {
+            Ok(Order::Stop(grace)) => grace,
+            // Who gives orders is gone, as after a panic: the pods are left to the next nodectl.
+            _ => std::future::pending().await,
+        }
+    };
+    timeout(patience, stop).await.ok()
+}
+
+/// Waits for an order with less patience than `grace`.
+async fn shortened(order: &mut watch::Receiver<Order>, grace: Duration) {
+    let shorter = |order: &Order| matches!(order, Order::Stop(other) if *other < grace);
+    if order.wait_for(shorter).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
