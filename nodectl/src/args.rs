@@ -24,7 +24,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// containerd's socket
-    #[arg(long, global = true, env = "NODECTL_ADDRESS", default_value = DEFAULT_ADDRESS, value_name = "SOCKET")]
+    #[arg(long, global = true, env = "CONTAINERD_ADDRESS", default_value = DEFAULT_ADDRESS, value_name = "SOCKET")]
     pub address: PathBuf,
     /// The containerd namespace to work in
     #[arg(long, global = true, env = "NODECTL_NAMESPACE", default_value = "nodectl", value_name = "NAME", value_parser = namespace)]
