@@ -1,25 +1,59 @@
 //! The process's edge: command line, environment, signals, exit status.
 
 use std::error::Error;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::server::{self, Bound};
+use crate::build;
+use crate::lifecycle::DrainResult;
+use crate::probe;
+use crate::server::{self, Bound, ServeError};
 use crate::settings::{Settings, table};
+use crate::url::HttpUrl;
 
+/// Something could not be done, or the drain cut requests.
+const FAILED: u8 = 1;
 /// A setting or the command line is wrong; nothing was tried.
 const USAGE: u8 = 2;
 
-/// Runs the program and returns its exit status: 0 ok, 1 failed, 2 usage or configuration.
+const USAGE_TEXT: &str = "\
+Usage: rust-k8s-app                serve
+       rust-k8s-app probe URL      ask URL once; fails unless the answer is 200 to 399
+       rust-k8s-app check          check the settings, and serve nothing
+       rust-k8s-app --help
+       rust-k8s-app --version
+";
+
+const EXIT_TEXT: &str = "\
+Exit status: 0 every request was answered, or the probe succeeded
+             1 something failed, or the drain's deadline cut requests
+             2 the command line or a setting is wrong; no port was bound
+";
+
+/// Runs the program and returns its exit status.
 pub fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    match arguments.next().as_deref() {
-        None => serve(),
-        Some("--help" | "-h") => say(&help()),
-        Some("--version" | "-V") => say(concat!("rust-k8s-app ", env!("CARGO_PKG_VERSION"), "\n")),
-        Some(other) => fail(
+    let arguments: Vec<_> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => settings().map_or_else(|code| code, serve),
+        ["check"] => settings().map_or_else(|code| code, |settings| say(&checked(&settings))),
+        ["probe", url] => ask(url),
+        ["--help" | "-h" | "help"] => say(&help()),
+        ["--version" | "-V"] => say(&format!(
+            "rust-k8s-app {} ({})\n",
+            build::VERSION,
+            build::REVISION
+        )),
+        ["probe", ..] => fail(
+            USAGE,
+            "probe takes one URL, such as http://127.0.0.1:5000/healthz",
+        ),
+        [other, ..] => fail(
             USAGE,
             &format!("`{other}` is no command; --help lists them"),
         ),
@@ -28,50 +62,91 @@ pub fn main() -> ExitCode {
 
 fn help() -> String {
     format!(
-        "The sample service: says hello, and never loses a request.\n\n\
-         Usage: rust-k8s-app [--help|--version]\n\n\
-         Settings (environment):\n{}",
+        "The sample service: says hello, and never loses a request behind a load balancer.\n\n\
+         {USAGE_TEXT}\nSettings, from the environment. A duration is 150s, 250ms, 2m or 1h; a size \
+         is 16384, 16KiB or 1MiB.\n{}\n{EXIT_TEXT}",
         table::help()
     )
 }
 
-fn serve() -> ExitCode {
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let settings = match Settings::from_env(variables, &host_name()) {
-        Ok(settings) => settings,
-        Err(error) => return fail(USAGE, &error.to_string()),
-    };
-    crate::logs::start(&settings);
-    let outcome = actix_web::rt::System::new().block_on(async {
-        let bound = Bound::bind(&settings)?;
-        if let Ok((public, admin)) = bound.addresses() {
-            tracing::info!(%public, %admin, "listening");
-        }
-        server::run(settings, bound, terminated()).await
-    });
-    match outcome {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            let cause = error
-                .source()
-                .map(|cause| format!("\n  Caused by: {cause}"));
-            fail(1, &format!("{error}{}", cause.unwrap_or_default()))
-        }
+fn checked(settings: &Settings) -> String {
+    format!(
+        "the settings are right; their digest is {}\n",
+        settings.digest
+    )
+}
+
+fn ask(url: &str) -> ExitCode {
+    match url.parse::<HttpUrl>() {
+        Err(error) => fail(USAGE, &error.to_string()),
+        Ok(url) => match probe::probe(&url) {
+            Ok(body) => say(&body),
+            Err(error) => fail(FAILED, &chain(&error)),
+        },
     }
 }
 
-/// Resolves at SIGTERM or SIGINT.
-async fn terminated() {
-    let (Ok(mut term), Ok(mut int)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// Reads the settings, or says all that is wrong with them.
+fn settings() -> Result<Settings, ExitCode> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        // What is not UTF-8 becomes a value that no setting takes, and so is named as wrong.
+        Some((
+            name.into_string().ok()?,
+            value.to_string_lossy().into_owned(),
+        ))
+    });
+    Settings::from_env(variables, &host_name()).map_err(|error| {
+        fail(
+            USAGE,
+            &format!("{error}\nhint: --help explains each setting"),
+        )
+    })
+}
+
+fn serve(settings: Settings) -> ExitCode {
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Start)
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                let mut signals = Signals::listen().map_err(ServeError::Start)?;
+                let mut more = Signals::listen().map_err(ServeError::Start)?;
+                let bound = Bound::bind(&settings)?;
+                let hurry = async {
+                    more.next().await;
+                    more.next().await;
+                };
+                server::run(settings, bound, signals.next(), hurry).await
+            })
+        });
+    match outcome {
+        Ok(DrainResult::Complete) => ExitCode::SUCCESS,
+        // Logged already, with the number.
+        Ok(DrainResult::Cut(_)) => ExitCode::from(FAILED),
+        Err(error) => fail(FAILED, &chain(&error)),
+    }
+}
+
+/// SIGTERM, which Kubernetes sends, and SIGINT, which a terminal sends.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
@@ -82,11 +157,22 @@ fn host_name() -> String {
 
 fn say(text: &str) -> ExitCode {
     // A closed pipe is a reader that has seen enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 
 fn fail(code: u8, message: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    let _ = writeln!(io::stderr(), "error: {message}");
     ExitCode::from(code)
+}
+
+/// An error and its causes, one a line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}\n  Caused by: {cause}");
+        next = cause.source();
+    }
+    text
 }

@@ -4,8 +4,6 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use tokio::sync::watch;
-
 /// Where in its life the pod is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -51,48 +49,21 @@ pub enum DrainResult {
 }
 
 /// The state machine. It only moves forward.
-#[derive(Debug)]
-pub struct Lifecycle {
+#[derive(Debug, Default)]
+pub(crate) struct Lifecycle {
     /// Read by every request, so it is no lock.
     state: AtomicU8,
-    changed: watch::Sender<State>,
-}
-
-impl Default for Lifecycle {
-    fn default() -> Self {
-        let changed = watch::Sender::new(State::Starting);
-        Self {
-            state: AtomicU8::new(State::Starting as u8),
-            changed,
-        }
-    }
 }
 
 impl Lifecycle {
     /// The state now.
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         State::ALL[usize::from(self.state.load(Ordering::Relaxed)).min(State::ALL.len() - 1)]
     }
 
     /// Moves forward to `state`. Returns whether this call did it; a step back is refused.
-    pub fn advance(&self, state: State) -> bool {
-        let before = self.state.fetch_max(state as u8, Ordering::SeqCst);
-        let moved = before < state as u8;
-        if moved {
-            self.changed.send_if_modified(|seen| {
-                let later = *seen < state;
-                *seen = state.max(*seen);
-                later
-            });
-        }
-        moved
-    }
-
-    /// Waits until `state` or a later one is reached.
-    pub async fn reached(&self, state: State) {
-        let mut changes = self.changed.subscribe();
-        // The sender is `self`, so it is there for as long as this future is.
-        let _ = changes.wait_for(|now| *now >= state).await;
+    pub(crate) fn advance(&self, state: State) -> bool {
+        self.state.fetch_max(state as u8, Ordering::SeqCst) < state as u8
     }
 }
 

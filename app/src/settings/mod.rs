@@ -2,7 +2,7 @@
 //! ([`Settings`]). They are read once, all of them, before a port is bound.
 
 mod error;
-mod parse;
+pub(crate) mod parse;
 mod read;
 pub mod table;
 mod values;

@@ -7,13 +7,13 @@ use std::time::Duration;
 /// The longest duration a setting takes: a day. Longer is a slip of the unit.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| format!("`{text}` is no address:port, such as 0.0.0.0:5000"))
 }
 
 /// `150s`, `250ms`, `2m`, `1h`; a bare number has no unit and is refused.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let split = text
         .find(|char: char| !char.is_ascii_digit())
         .unwrap_or(text.len());
@@ -35,7 +35,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A duration that must pass: 0 would cut every connection at once.
-pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be longer than 0".to_owned()),
         duration => Ok(duration),
@@ -43,7 +43,7 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `16384`, `16KiB`, `1MiB`.
-pub(super) fn bytes(text: &str) -> Result<usize, String> {
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     let split = text
         .find(|char: char| !char.is_ascii_digit())
         .unwrap_or(text.len());
@@ -62,7 +62,7 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
 }
 
 /// A whole number within bounds, both included.
-pub(super) fn count<N>(text: &str, least: N, most: N) -> Result<N, String>
+pub(crate) fn count<N>(text: &str, least: N, most: N) -> Result<N, String>
 where
     N: FromStr + PartialOrd + std::fmt::Display,
 {
@@ -74,12 +74,12 @@ where
     }
 }
 
-pub(super) fn switch(text: &str) -> Result<bool, String> {
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
     choice(text, &[("on", true), ("off", false)])
 }
 
 /// One of some words.
-pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+pub(crate) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     choices
         .iter()
         .find(|(word, _)| *word == text)
@@ -91,7 +91,7 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
 }
 
 /// A collector's base URL: plain HTTP, because the binary carries no TLS.
-pub(super) fn collector(text: &str) -> Result<String, String> {
+pub(crate) fn collector(text: &str) -> Result<String, String> {
     if text.starts_with("https://") {
         return Err(
             "https is not built in; send to a collector in the cluster by http://, \

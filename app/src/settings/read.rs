@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
+
 use super::parse::{self, address, bytes, choice, count, duration, positive_duration, switch};
 use super::table::{self, Setting};
 use super::{
@@ -118,6 +120,7 @@ fn read(from: &Reader, host_name: &str) -> Option<Settings> {
         faults: faults?,
         otlp_endpoint: otlp_endpoint?,
         otlp_service_name: otlp_service_name?,
+        digest: from.digest(),
     })
 }
 
@@ -286,6 +289,22 @@ impl Reader {
         } else {
             Some(None)
         }
+    }
+
+    /// What replicas have in common, as one number to compare.
+    fn digest(&self) -> String {
+        let own = [table::POD_NAME, table::NODE_NAME, table::ZONE];
+        let mut hash = Sha256::new();
+        for setting in table::ALL.iter().filter(|setting| !own.contains(setting)) {
+            let value = self
+                .variables
+                .get(setting.name)
+                .map_or(setting.default, String::as_str);
+            hash.update(format!("{}={value:?}\n", setting.name));
+        }
+        hash.finalize()
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 
     fn finish(self, settings: Option<Settings>) -> Result<Settings, SettingsError> {

@@ -49,6 +49,8 @@ pub struct Settings {
     pub otlp_endpoint: Option<String>,
     /// The service's name in traces.
     pub otlp_service_name: String,
+    /// SHA-256 over all settings but those that differ from replica to replica, in hexadecimal.
+    pub digest: String,
 }
 
 /// The two times of a drain.

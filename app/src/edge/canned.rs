@@ -1,0 +1,130 @@
+//! Answers that are written without a request: actix-http knows none, or has given up on it. Each
+//! is complete, says what is wrong (RFC 9457), and closes the connection.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::request_id;
+
+/// Counts the answers of this process, for their ids.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// Something is wrong before a handler could say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Canned {
+    /// The request is malformed.
+    BadRequest,
+    /// The request did not come in time.
+    Timeout,
+    /// The request head is too large, or has too many headers.
+    HeadTooLarge,
+    /// There are as many connections as there may be.
+    Full,
+}
+
+impl Canned {
+    /// What actix-http's own answer without a body stands for.
+    pub(crate) fn instead_of(answer: &[u8]) -> Option<Self> {
+        let status = answer.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+        match status {
+            b"400" => Some(Self::BadRequest),
+            b"408" => Some(Self::Timeout),
+            b"431" => Some(Self::HeadTooLarge),
+            _ => None,
+        }
+    }
+
+    /// The status code.
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Timeout => 408,
+            Self::HeadTooLarge => 431,
+            Self::Full => 503,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::BadRequest => "Bad Request",
+            Self::Timeout => "Request Timeout",
+            Self::HeadTooLarge => "Request Header Fields Too Large",
+            Self::Full => "Service Unavailable",
+        }
+    }
+
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::BadRequest => "this is no HTTP/1.1 request",
+            Self::Timeout => "the request did not come in time",
+            Self::HeadTooLarge => "the request head is too large or has too many headers",
+            Self::Full => "there are as many connections as this pod takes; try again",
+        }
+    }
+
+    /// The whole answer, and the request id that it carries.
+    pub(crate) fn render(self) -> (String, String) {
+        let id = request_id::numbered(COUNT.fetch_add(1, Ordering::Relaxed));
+        let (status, title, detail) = (self.status(), self.title(), self.detail());
+        let body = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{status},\
+             \"detail\":\"{detail}\",\"request_id\":\"{id}\"}}\n"
+        );
+        let retry = if self == Self::Full {
+            "retry-after: 1\r\n"
+        } else {
+            ""
+        };
+        let answer = format!(
+            "HTTP/1.1 {status} {title}\r\ncontent-length: {}\r\nconnection: close\r\n\
+             content-type: {}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\
+             x-request-id: {id}\r\n{retry}\r\n{body}",
+            body.len(),
+            crate::problem::MEDIA_TYPE,
+        );
+        (answer, id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_is_complete_and_closes() {
+        for canned in [
+            Canned::BadRequest,
+            Canned::Timeout,
+            Canned::HeadTooLarge,
+            Canned::Full,
+        ] {
+            let (answer, id) = canned.render();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.starts_with(&format!("HTTP/1.1 {} ", canned.status())),
+                "{head}"
+            );
+            assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+            assert!(
+                head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())),
+                "{head}"
+            );
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["status"], canned.status());
+            assert_eq!(body["request_id"], id);
+        }
+    }
+
+    #[test]
+    fn only_answers_without_a_body_are_replaced() {
+        assert_eq!(
+            Canned::instead_of(b"HTTP/1.1 400 Bad Request\r\n"),
+            Some(Canned::BadRequest)
+        );
+        assert_eq!(
+            Canned::instead_of(b"HTTP/1.0 431 R"),
+            Some(Canned::HeadTooLarge)
+        );
+        assert_eq!(Canned::instead_of(b"HTTP/1.1 200 OK\r\n"), None);
+        assert_eq!(Canned::instead_of(b"HTTP/1.1 4"), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! Closing without losing the last answer: a socket that is closed while bytes of the client are
+//! unread sends a reset, and the reset can overtake the answer (RFC 9112 §9.6).
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// How long the client has to see the answer and close.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bytes that are read and thrown away at most.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Sends the end of the stream, and reads what still comes until the client closes too.
+pub(crate) async fn close(mut stream: TcpStream) {
+    let discard = async {
+        stream.shutdown().await?;
+        let mut buffer = [0; 2048];
+        let mut total = 0;
+        while total < MOST_BYTES {
+            match stream.read(&mut buffer).await? {
+                0 => break,
+                count => total += count,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Whatever goes wrong here, the connection is over.
+    drop(tokio::time::timeout(PATIENCE, discard).await);
+}

@@ -1,0 +1,15 @@
+//! The edge: what happens to a connection before and after HTTP/1.1 is spoken on it.
+//!
+//! actix-http parses requests and writes answers; this module owns the socket under it
+//! ([`stream`]), knows what each connection waits for ([`conn`]), ends those that wait too long
+//! ([`watch`]), answers what actix-http would answer without a body ([`canned`]), and reads the
+//! PROXY header ([`proxy`]). It knows no route.
+
+pub(crate) mod canned;
+pub(crate) mod conn;
+pub(crate) mod linger;
+pub(crate) mod proxied;
+pub mod proxy;
+pub(crate) mod stream;
+pub(crate) mod task;
+pub(crate) mod watch;

@@ -1,0 +1,174 @@
+//! A worker's watch over its connections: a coarse clock, and the end of those that stall.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::canned::Canned;
+use super::conn::{Conn, Phase, Verdict};
+use crate::metrics::counters::Counters;
+use crate::settings::Timeouts;
+
+/// Connections that may linger at the same time; beyond them an answer may be lost to a reset.
+const MOST_LINGERING: usize = 256;
+
+/// A worker's connections.
+pub(crate) struct Watch {
+    connections: RefCell<Slab<Rc<Conn>>>,
+    clock: Rc<Cell<u64>>,
+    timeouts: Timeouts,
+    counters: Arc<Counters>,
+    lingering: Rc<Cell<usize>>,
+    /// Whether idle connections are closed at once: the listener is closed.
+    closing: Cell<bool>,
+}
+
+impl Watch {
+    pub(crate) fn new(timeouts: Timeouts, counters: Arc<Counters>) -> Self {
+        Self {
+            connections: RefCell::default(),
+            clock: Rc::new(Cell::new(0)),
+            timeouts,
+            counters,
+            lingering: Rc::default(),
+            closing: Cell::new(false),
+        }
+    }
+
+    pub(crate) fn clock(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.clock)
+    }
+
+    pub(super) fn insert(&self, conn: Rc<Conn>) -> usize {
+        self.connections.borrow_mut().insert(conn)
+    }
+
+    pub(super) fn remove(&self, key: usize) {
+        self.connections.borrow_mut().remove(key);
+    }
+
+    /// Something was answered that no service saw.
+    pub(super) fn said(&self, conn: &Conn, canned: Canned, id: &str, bytes: usize) {
+        self.counters.canned(canned);
+        tracing::info!(
+            target: "app::request",
+            request_id = id,
+            status = canned.status(),
+            bytes,
+            peer = %conn.peer.ip(),
+            "answered before it was a request"
+        );
+    }
+
+    /// Lets a closed connection's answer arrive, where there are not too many of them.
+    pub(crate) fn linger(&self, closing: impl Future<Output = ()> + 'static) {
+        if self.lingering.get() < MOST_LINGERING {
+            let lingering = Rc::clone(&self.lingering);
+            lingering.set(lingering.get() + 1);
+            tokio::task::spawn_local(async move {
+                closing.await;
+                lingering.set(lingering.get() - 1);
+            });
+        }
+    }
+
+    /// Connections that still give their last answer time.
+    pub(crate) fn lingering(&self) -> usize {
+        self.lingering.get()
+    }
+
+    /// From now on idle connections are closed at once.
+    pub(crate) fn close_idle(&self) {
+        self.closing.set(true);
+        self.sweep();
+    }
+
+    /// Ends every connection, and returns how many of them were busy.
+    pub(crate) fn cut(&self) -> u64 {
+        let connections = self.snapshot();
+        let busy = connections.iter().filter(|conn| conn.is_busy()).count();
+        for conn in connections {
+            conn.end(Verdict::Cut);
+        }
+        busy as u64
+    }
+
+    /// Ends what has waited for too long.
+    pub(crate) fn sweep(&self) {
+        let overdue: Vec<_> = {
+            let connections = self.connections.borrow();
+            connections
+                .iter()
+                .filter_map(|(_, conn)| Some((Rc::clone(conn), self.judge(conn)?)))
+                .collect()
+        };
+        for (conn, verdict) in overdue {
+            if conn.verdict().is_none() {
+                self.counters.ended(verdict);
+            }
+            conn.end(verdict);
+        }
+    }
+
+    fn judge(&self, conn: &Conn) -> Option<Verdict> {
+        let (limit, verdict) = match conn.phase() {
+            Phase::FirstHead if self.closing.get() && !conn.has_received() => {
+                return Some(Verdict::Idle);
+            }
+            Phase::Idle | Phase::Unread if self.closing.get() => return Some(Verdict::Idle),
+            Phase::FirstHead => (self.timeouts.first_head, Verdict::FirstHead),
+            Phase::Idle => (self.timeouts.keep_alive, Verdict::Idle),
+            Phase::NextHead => (self.timeouts.next_head, Verdict::NextHead),
+            Phase::Service => return None,
+            Phase::Body => (self.timeouts.body, Verdict::Body),
+            Phase::Unread => (self.timeouts.body, Verdict::Idle),
+            Phase::Answer => (self.timeouts.answer, Verdict::Answer),
+        };
+        (u128::from(conn.waited()) >= limit.as_millis()).then_some(verdict)
+    }
+
+    fn snapshot(&self) -> Vec<Rc<Conn>> {
+        self.connections
+            .borrow()
+            .iter()
+            .map(|(_, conn)| Rc::clone(conn))
+            .collect()
+    }
+
+    /// How often the clock moves: often enough for the shortest deadline, rarely enough to be free.
+    fn interval(&self) -> Duration {
+        let Timeouts {
+            first_head,
+            next_head,
+            body,
+            answer,
+            keep_alive,
+            min_rate: _,
+        } = self.timeouts;
+        let shortest = first_head
+            .min(next_head)
+            .min(body)
+            .min(answer)
+            .min(keep_alive);
+        (shortest / 8).clamp(Duration::from_millis(5), Duration::from_millis(250))
+    }
+
+    /// Moves the clock and sweeps, for as long as it is polled. `each_turn` runs along.
+    pub(crate) async fn run(&self, each_turn: impl Fn(Duration)) {
+        let begun = Instant::now();
+        let interval = self.interval();
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            // 584 million years fit.
+            self.clock
+                .set(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+            self.sweep();
+            each_turn(interval);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Faults that are injected on purpose: what they are, and how they are written. The same text is
+//! the body of `PUT /faults` on the admin listener and the value of a request's `x-app-fault` header:
+//!
+//! ```text
+//! percent=10 status=503 latency=250ms
+//! latency=uniform(50ms,200ms) abort
+//! not-ready memory=64MiB cpu=2
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use actix_http::StatusCode;
+use thiserror::Error;
+
+use crate::request_id;
+use crate::settings::parse;
+
+/// The longest text that is looked at.
+const MAX_BYTES: usize = 512;
+/// The longest delay: beyond it a connection is only held.
+const MAX_LATENCY: Duration = Duration::from_secs(300);
+/// The most memory that is taken: enough to meet any limit a pod of this service would have.
+const MAX_MEMORY: usize = 1 << 30;
+/// The most threads that burn CPU.
+const MAX_CPU: usize = 64;
+
+/// How long an answer is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latency {
+    /// Always this long.
+    Fixed(Duration),
+    /// Anything between, equally likely.
+    Uniform(Duration, Duration),
+    /// Memoryless, with this mean: most are short and some are long, as queues are.
+    Exponential(Duration),
+}
+
+/// What is done to requests, and to the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// How many of a hundred requests are meant; absent is all.
+    pub percent: Option<u8>,
+    /// The status they are answered with.
+    pub status: Option<u16>,
+    /// How long their answer is held back.
+    pub latency: Option<Latency>,
+    /// Whether their connection is reset instead.
+    pub abort: bool,
+    /// Whether `/readyz` fails.
+    pub not_ready: bool,
+    /// Memory that is held, in bytes.
+    pub memory_bytes: usize,
+    /// Threads that burn CPU.
+    pub cpu: usize,
+}
+
+/// Why a text names no faults.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FaultError {
+    /// Too long to be one.
+    #[error("longer than {MAX_BYTES} bytes")]
+    TooLong,
+    /// No such fault.
+    #[error(
+        "`{0}` is no fault; there are percent=, status=, latency=, abort, not-ready, memory=, cpu="
+    )]
+    Unknown(String),
+    /// The fault is known, its value is not.
+    #[error("{key}: {message}")]
+    Value {
+        /// Which fault.
+        key: &'static str,
+        /// What would be right.
+        message: String,
+    },
+}
+
+impl Faults {
+    /// Whether any request is affected.
+    pub fn affects_requests(&self) -> bool {
+        self.status.is_some() || self.latency.is_some() || self.abort
+    }
+
+    /// Whether request `number` is one of those that are meant.
+    pub(crate) fn picks(&self, number: u64) -> bool {
+        self.percent
+            .is_none_or(|percent| request_id::mix(number) % 100 < u64::from(percent))
+    }
+
+    /// How long the answer to request `number` is held back.
+    pub(crate) fn delay(&self, number: u64) -> Duration {
+        // 32 bits are an exact fraction in a float.
+        let fraction = f64::from((request_id::mix(!number) >> 32) as u32) / f64::from(u32::MAX);
+        match self.latency {
+            None => Duration::ZERO,
+            Some(Latency::Fixed(delay)) => delay,
+            Some(Latency::Uniform(least, most)) => least + (most - least).mul_f64(fraction),
+            Some(Latency::Exponential(mean)) => {
+                // The largest of four thousand million draws is 22 times the mean.
+                mean.mul_f64(-(1.0 - fraction).max(f64::from(u32::MAX).recip()).ln())
+            }
+        }
+        .min(MAX_LATENCY)
+    }
+}
+
+impl FromStr for Faults {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        if text.len() > MAX_BYTES {
+            return Err(FaultError::TooLong);
+        }
+        let mut faults = Self::default();
+        for word in words(text) {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            let wrong = |key| move |message| FaultError::Value { key, message };
+            match (key, value) {
+                ("percent", value) => {
+                    let percent = parse::count(value, 0, 100).map_err(wrong("percent"))?;
+                    faults.percent = Some(percent);
+                }
+                ("status", value) => {
+                    let status = parse::count(value, 400, 599).map_err(wrong("status"))?;
+                    faults.status = StatusCode::from_u16(status)
+                        .ok()
+                        .map(|known| known.as_u16());
+                }
+                ("latency", value) => {
+                    faults.latency = Some(latency(value).map_err(wrong("latency"))?);
+                }
+                ("abort", "") => faults.abort = true,
+                ("not-ready", "") => faults.not_ready = true,
+                ("memory", value) => {
+                    faults.memory_bytes = parse::bytes(value)
+                        .and_then(|size| {
+                            if size <= MAX_MEMORY {
+                                Ok(size)
+                            } else {
+                                Err("1GiB is the most".to_owned())
+                            }
+                        })
+                        .map_err(wrong("memory"))?;
+                }
+                ("cpu", value) => {
+                    faults.cpu = parse::count(value, 0, MAX_CPU).map_err(wrong("cpu"))?;
+                }
+                _ => return Err(FaultError::Unknown(word.chars().take(40).collect())),
+            }
+        }
+        Ok(faults)
+    }
+}
+
+/// The words of a text; a parenthesis keeps its words together.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    text.split(move |char: char| {
+        match char {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && (char.is_whitespace() || char == ';' || char == ',')
+    })
+    .filter(|word| !word.is_empty())
+}
+
+fn latency(text: &str) -> Result<Latency, String> {
+    let inside = |name: &str| {
+        text.strip_prefix(name)?
+            .strip_prefix('(')?
+            .strip_suffix(')')
+    };
+    let short = |text: &str| {
+        parse::duration(text.trim()).and_then(|delay| {
+            if delay <= MAX_LATENCY {
+                Ok(delay)
+            } else {
+                Err("300s is the most".to_owned())
+            }
+        })
+    };
+    if let Some(bounds) = inside("uniform") {
+        let (least, most) = bounds.split_once(',').ok_or("write uniform(50ms,200ms)")?;
+        let (least, most) = (short(least)?, short(most)?);
+        if least > most {
+            return Err("the first bound is the lower one".to_owned());
+        }
+        return Ok(Latency::Uniform(least, most));
+    }
+    if let Some(mean) = inside("exponential") {
+        return Ok(Latency::Exponential(short(mean)?));
+    }
+    short(text).map(Latency::Fixed)
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(delay) => write!(out, "{}ms", delay.as_millis()),
+            Self::Uniform(least, most) => {
+                write!(
+                    out,
+                    "uniform({}ms,{}ms)",
+                    least.as_millis(),
+                    most.as_millis()
+                )
+            }
+            Self::Exponential(mean) => write!(out, "exponential({}ms)", mean.as_millis()),
+        }
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        words.extend(self.percent.map(|percent| format!("percent={percent}")));
+        words.extend(self.status.map(|status| format!("status={status}")));
+        words.extend(self.latency.map(|latency| format!("latency={latency}")));
+        words.extend(self.abort.then(|| "abort".to_owned()));
+        words.extend(self.not_ready.then(|| "not-ready".to_owned()));
+        words.extend((self.memory_bytes > 0).then(|| format!("memory={}", self.memory_bytes)));
+        words.extend((self.cpu > 0).then(|| format!("cpu={}", self.cpu)));
+        out.write_str(&words.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, written: &str) {
+        let faults: Faults = text.parse().unwrap();
+        assert_eq!(faults.to_string(), written);
+        assert_eq!(
+            written.parse::<Faults>().unwrap(),
+            faults,
+            "what is written can be read"
+        );
+    }
+
+    #[test]
+    fn faults_are_read_and_written() {
+        check("", "");
+        check("percent=10, status=503", "percent=10 status=503");
+        check("latency=250ms;abort", "latency=250ms abort");
+        check(
+            "latency=uniform(50ms, 1s) not-ready",
+            "latency=uniform(50ms,1000ms) not-ready",
+        );
+        check(
+            "latency=exponential(20ms) memory=1MiB cpu=2",
+            "latency=exponential(20ms) memory=1048576 cpu=2",
+        );
+    }
+
+    #[test]
+    fn what_is_no_fault_is_refused() {
+        for bad in [
+            "status=200",
+            "status=99",
+            "percent=101",
+            "latency=5",
+            "latency=uniform(2s,1s)",
+            "latency=301s",
+            "abort=1",
+            "explode",
+            "memory=2048MiB",
+            "cpu=65",
+            "uniform(",
+            "=",
+        ] {
+            assert!(bad.parse::<Faults>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_percentage_is_kept() {
+        let faults: Faults = "percent=10".parse().unwrap();
+        let picked = (0..10_000).filter(|number| faults.picks(*number)).count();
+        assert!((800..1200).contains(&picked), "{picked}");
+    }
+
+    #[test]
+    fn distributions_have_their_shape() {
+        let mean = |text: &str| {
+            let faults: Faults = text.parse().unwrap();
+            (0..10_000)
+                .map(|number| faults.delay(number))
+                .sum::<Duration>()
+                / 10_000
+        };
+        let near = |found: Duration, millis: u64| {
+            let wanted = Duration::from_millis(millis);
+            assert!(
+                found > wanted * 9 / 10 && found < wanted * 11 / 10,
+                "{found:?}"
+            );
+        };
+        near(mean("latency=100ms"), 100);
+        near(mean("latency=uniform(50ms,150ms)"), 100);
+        near(mean("latency=exponential(100ms)"), 100);
+    }
+}

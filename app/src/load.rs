@@ -1,0 +1,53 @@
+//! Load on the process that a fault asks for: memory that is really resident, threads that really
+//! burn.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What is held and burnt now.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    memory: Mutex<Vec<u8>>,
+    /// How many threads should burn; a thread whose number is not below it ends.
+    burning: Arc<AtomicUsize>,
+}
+
+/// Turns between two looks at whether to go on: well below a millisecond.
+const TURNS: u64 = 100_000;
+
+impl Load {
+    /// Makes the load this much.
+    ///
+    /// # Errors
+    /// Where there is no such memory, or no thread to be had.
+    pub(crate) fn set(&self, memory_bytes: usize, cpu: usize) -> Result<(), String> {
+        let mut held = self
+            .memory
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        *held = Vec::new();
+        held.try_reserve_exact(memory_bytes)
+            .map_err(|error| error.to_string())?;
+        // Not zero: the kernel gives a zeroed page away only once it is written to.
+        held.resize(memory_bytes, 1);
+        let before = self.burning.swap(cpu, Ordering::SeqCst);
+        for number in before..cpu {
+            let burning = Arc::clone(&self.burning);
+            std::thread::Builder::new()
+                .name(format!("burn-{number}"))
+                .spawn(move || burn(&burning, number))
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn burn(burning: &AtomicUsize, number: usize) {
+    let mut value = number as u64;
+    while number < burning.load(Ordering::Relaxed) {
+        for _ in 0..TURNS {
+            value = std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005) + 1);
+        }
+    }
+}

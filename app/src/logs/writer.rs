@@ -1,0 +1,182 @@
+//! The thread that writes lines, and the queue before it.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::line::RequestLine;
+
+/// Lines that may wait. At the default rate it is two seconds' worth.
+const QUEUE: usize = 2048;
+
+/// Bytes that are collected before they are written.
+const BATCH_BYTES: usize = 32 * 1024;
+
+/// How long the end of the process waits for its last lines.
+const FLUSH: Duration = Duration::from_secs(1);
+
+enum Message {
+    Event(Vec<u8>),
+    Request(Box<RequestLine>),
+    Flush(SyncSender<()>),
+}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub(crate) struct Logs {
+    queue: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Logs {
+    /// Starts the thread, which writes to `sink` and ends with the last [`Logs`].
+    pub(crate) fn start(sink: impl Write + Send + 'static, json: bool) -> io::Result<Self> {
+        let (queue, messages) = mpsc::sync_channel(QUEUE);
+        std::thread::Builder::new()
+            .name("logs".to_owned())
+            .spawn(move || write_all(&messages, sink, json))?;
+        Ok(Self {
+            queue,
+            dropped: Arc::default(),
+        })
+    }
+
+    /// Queues a request's line; `false` where there was no room.
+    pub(crate) fn request(&self, line: RequestLine) -> bool {
+        self.queue
+            .try_send(Message::Request(Box::new(line)))
+            .is_ok()
+    }
+
+    /// Other lines that were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything queued so far is written, or for a second.
+    pub(crate) fn flush(&self) {
+        let (done, wait) = mpsc::sync_channel(1);
+        let mut message = Message::Flush(done);
+        // A full queue is being emptied, unless nobody reads our stderr.
+        for _ in 0..100 {
+            match self.queue.try_send(message) {
+                Ok(()) => {
+                    let _ = wait.recv_timeout(FLUSH);
+                    return;
+                }
+                Err(TrySendError::Full(back)) => message = back,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            std::thread::sleep(FLUSH / 100);
+        }
+    }
+}
+
+fn write_all(messages: &Receiver<Message>, mut sink: impl Write, json: bool) {
+    let mut batch = Vec::with_capacity(4096);
+    while let Ok(first) = messages.recv() {
+        let mut flushed = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Event(line) => batch.extend(line),
+                Message::Request(line) => {
+                    batch.extend(if json { line.json() } else { line.text() })
+                }
+                Message::Flush(done) => flushed.push(done),
+            }
+            next = if batch.len() < BATCH_BYTES {
+                messages.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        // Nobody is left to be told that stderr is gone.
+        let _ = sink.write_all(&batch).and_then(|()| sink.flush());
+        batch.clear();
+        for done in flushed {
+            let _ = done.try_send(());
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Logs {
+    type Writer = EventWriter;
+
+    fn make_writer(&'a self) -> EventWriter {
+        EventWriter(self.clone())
+    }
+}
+
+/// Takes one event, already formatted.
+pub(crate) struct EventWriter(Logs);
+
+impl Write for EventWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self
+            .0
+            .queue
+            .try_send(Message::Event(bytes.to_vec()))
+            .is_err()
+        {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A sink that can be looked into, and held up.
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_queued_is_written_by_the_flush() {
+        let sink = Sink::default();
+        let logs = Logs::start(sink.clone(), true).unwrap();
+        for _ in 0..100 {
+            logs.make_writer().write_all(b"line\n").unwrap();
+        }
+        logs.flush();
+        assert_eq!(sink.0.lock().unwrap().len(), 500);
+        assert_eq!(logs.dropped(), 0);
+    }
+
+    #[test]
+    fn a_stuck_sink_costs_lines_and_blocks_nobody() {
+        let sink = Sink::default();
+        let logs = Logs::start(sink.clone(), true).unwrap();
+        let held = sink.0.lock().unwrap();
+        let begun = std::time::Instant::now();
+        for _ in 0..10 * QUEUE {
+            logs.make_writer().write_all(b"line\n").unwrap();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert!(logs.dropped() >= 7 * QUEUE as u64, "{}", logs.dropped());
+        drop(held);
+    }
+}

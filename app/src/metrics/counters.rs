@@ -1,0 +1,138 @@
+//! What one worker counts. Only the worker writes, so an increment is a load and a store; a scrape
+//! reads from another thread, so both are atomic.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::edge::canned::Canned;
+use crate::edge::conn::Verdict;
+use crate::routes::Route;
+
+/// A number that one thread changes and any may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        let value = self.0.load(Ordering::Relaxed).wrapping_add(count);
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subtract(&self, count: u64) {
+        let value = self.0.load(Ordering::Relaxed).wrapping_sub(count);
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The methods that are told apart; the last one stands for all others, so that a client cannot make
+/// series.
+pub(crate) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "other"];
+
+/// The statuses that are told apart; 0 is a request that was cut, and the last one stands for all
+/// others.
+pub(crate) const STATUSES: [u16; 16] = [
+    200, 0, 204, 400, 404, 405, 408, 413, 415, 417, 429, 431, 500, 503, 504, 999,
+];
+
+/// Upper bounds of the latency histogram, in microseconds.
+pub(crate) const BOUNDS_MICROS: [u64; 14] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 5_000_000,
+];
+
+/// The stalls and ends that are told apart.
+pub(crate) const ENDS: [(Verdict, &str); 8] = [
+    (Verdict::FirstHead, "first_head"),
+    (Verdict::NextHead, "next_head"),
+    (Verdict::Body, "body"),
+    (Verdict::Answer, "answer"),
+    (Verdict::Idle, "idle"),
+    (Verdict::Cut, "drain_deadline"),
+    (Verdict::Abort, "fault"),
+    (Verdict::HeadTooLarge, "head_too_large"),
+];
+
+/// The answers that no service saw.
+pub(crate) const CANNED: [Canned; 4] = [
+    Canned::BadRequest,
+    Canned::Timeout,
+    Canned::HeadTooLarge,
+    Canned::Full,
+];
+
+/// Durations by bucket.
+#[derive(Debug, Default)]
+pub(crate) struct Histogram {
+    /// One more than bounds: the last has none.
+    pub(crate) buckets: [Counter; BOUNDS_MICROS.len() + 1],
+    pub(crate) sum_micros: Counter,
+}
+
+impl Histogram {
+    fn record(&self, duration: Duration) {
+        // 584 thousand years fit.
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS_MICROS.iter().position(|bound| micros <= *bound);
+        self.buckets[bucket.unwrap_or(BOUNDS_MICROS.len())].add(1);
+        self.sum_micros.add(micros);
+    }
+}
+
+/// The counters of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) requests: [[[Counter; STATUSES.len()]; METHODS.len()]; Route::COUNT],
+    pub(crate) latency: [Histogram; Route::COUNT],
+    pub(crate) in_flight: Counter,
+    pub(crate) accepted: Counter,
+    pub(crate) open: Counter,
+    pub(crate) ended: [Counter; ENDS.len()],
+    pub(crate) canned: [Counter; CANNED.len()],
+    pub(crate) proxy_refused: Counter,
+    pub(crate) faults: Counter,
+    pub(crate) log_rate: Counter,
+    pub(crate) log_full: Counter,
+    /// When the worker last turned, in milliseconds of the process's time.
+    pub(crate) heartbeat: Counter,
+}
+
+/// The index of a method's column.
+pub(crate) fn method_index(method: &actix_http::Method) -> usize {
+    let name = method.as_str();
+    METHODS
+        .iter()
+        .position(|known| *known == name)
+        .unwrap_or(METHODS.len() - 1)
+}
+
+impl Counters {
+    /// A request ended; status 0 is one that was cut.
+    pub(crate) fn request(&self, route: Route, method: usize, status: u16, duration: Duration) {
+        let status = STATUSES
+            .iter()
+            .position(|known| *known == status)
+            .unwrap_or(STATUSES.len() - 1);
+        self.requests[route as usize][method][status].add(1);
+        self.latency[route as usize].record(duration);
+    }
+
+    pub(crate) fn ended(&self, verdict: Verdict) {
+        if let Some(index) = ENDS.iter().position(|(known, _)| *known == verdict) {
+            self.ended[index].add(1);
+        }
+    }
+
+    pub(crate) fn canned(&self, canned: Canned) {
+        if let Some(index) = CANNED.iter().position(|known| *known == canned) {
+            self.canned[index].add(1);
+        }
+    }
+}

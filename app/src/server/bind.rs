@@ -1,0 +1,59 @@
+//! The two listeners.
+
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::run::ServeError;
+use crate::settings::Settings;
+
+/// Connections that may wait for the admin listener.
+const ADMIN_BACKLOG: u32 = 64;
+
+/// The two listeners, bound.
+#[derive(Debug)]
+pub struct Bound {
+    pub(super) public: TcpListener,
+    pub(super) admin: TcpListener,
+}
+
+impl Bound {
+    /// Binds both listeners.
+    ///
+    /// # Errors
+    /// [`ServeError::Bind`] where an address cannot be had.
+    pub fn bind(settings: &Settings) -> Result<Self, ServeError> {
+        let bind = |address, backlog, setting| {
+            listen(address, backlog).map_err(|source| ServeError::Bind {
+                address,
+                setting,
+                source,
+            })
+        };
+        let public = bind(settings.listen, settings.backlog, "APP_LISTEN")?;
+        let admin = bind(settings.admin_listen, ADMIN_BACKLOG, "APP_ADMIN_LISTEN")?;
+        Ok(Self { public, admin })
+    }
+
+    /// The addresses in use: public and admin.
+    ///
+    /// # Errors
+    /// What the kernel says, which it has no reason to.
+    pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.public.local_addr()?, self.admin.local_addr()?))
+    }
+}
+
+fn listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A process that takes a dead one's place need not wait for its connections to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}

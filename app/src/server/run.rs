@@ -1,0 +1,219 @@
+//! The service's life, from two bound listeners to the end of its drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::admin;
+use super::bind::Bound;
+use super::thread::{self, Message};
+use crate::drain;
+use crate::lifecycle::{DrainResult, State};
+use crate::logs;
+use crate::settings::Settings;
+use crate::shared::Shared;
+
+/// How often a drain looks whether it is over.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How often the greeting's file is read.
+const FOLLOW: Duration = Duration::from_secs(1);
+
+/// How long the last visits may take to be saved.
+const SAVE: Duration = Duration::from_secs(2);
+
+/// How long the last spans may take to be sent.
+#[cfg(feature = "otlp")]
+const EXPORT: Duration = Duration::from_secs(2);
+
+/// Why the service cannot run.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// A listener's address is taken or not ours.
+    #[error("cannot listen on {address} ({setting})")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The setting that named it.
+        setting: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A thread or a runtime cannot be had.
+    #[error("cannot start serving")]
+    Start(#[source] io::Error),
+}
+
+/// Serves until `shutdown` resolves, and then drains. When `hurry` resolves, the drain's delay ends
+/// at once.
+///
+/// # Errors
+/// [`ServeError::Start`] where the threads cannot be had.
+pub async fn run(
+    settings: Settings,
+    bound: Bound,
+    shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
+) -> Result<DrainResult, ServeError> {
+    let (logs, filter) =
+        logs::start(&settings.log, settings.log_format).map_err(ServeError::Start)?;
+    if let Ok((public, admin)) = bound.addresses() {
+        tracing::info!(%public, %admin, "listening");
+    }
+    #[cfg(not(feature = "otlp"))]
+    if let Some(endpoint) = &settings.otlp_endpoint {
+        tracing::warn!(
+            endpoint,
+            "traces are not sent: built without the feature otlp"
+        );
+    }
+    let workers = settings
+        .workers
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    #[cfg(feature = "otlp")]
+    let (spans, exporter) = crate::otlp::start(&settings);
+    let shared = Arc::new(Shared::new(
+        settings,
+        workers,
+        logs,
+        filter,
+        #[cfg(feature = "otlp")]
+        spans,
+    ));
+    let outcome = tokio::task::LocalSet::new()
+        .run_until(serve(Arc::clone(&shared), bound, shutdown, hurry))
+        .await;
+    shared.visits.stop(SAVE);
+    let directory = shared.settings.data_dir.as_deref();
+    if let Ok(result) = &outcome {
+        drain::leave(*result, directory);
+    }
+    // Telemetry goes last: everything above may have something to say.
+    #[cfg(feature = "otlp")]
+    exporter.finish(&shared.spans, EXPORT);
+    shared.logs.flush();
+    outcome
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    bound: Bound,
+    shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
+) -> Result<DrainResult, ServeError> {
+    let admin = admin::listen(Arc::clone(&shared), bound.admin)
+        .await
+        .map_err(ServeError::Start)?;
+    let fleet = Fleet::start(&shared, bound.public).map_err(ServeError::Start)?;
+    let following = shared.settings.greeting_file.clone().map(|path| {
+        let shared = Arc::clone(&shared);
+        tokio::task::spawn_local(async move { shared.greeting.follow(&path, FOLLOW).await })
+    });
+    shared.life.advance(State::Ready);
+    tracing::info!(workers = shared.counters.len(), "ready");
+
+    shutdown.await;
+    let result = fleet.drain(&shared, hurry).await;
+    // Known before the state says so, and scraped for as long as the process is there.
+    let _ = shared.drained.set(result);
+    shared.life.advance(State::Stopped);
+    match result {
+        DrainResult::Complete => tracing::info!("stopped: every request was answered"),
+        DrainResult::Cut(cut) => tracing::error!(cut, "stopped: the drain's deadline cut requests"),
+    }
+    fleet.stop();
+    if let Some(following) = following {
+        following.abort();
+    }
+    admin.abort();
+    Ok(result)
+}
+
+/// The workers.
+struct Fleet {
+    senders: Vec<mpsc::UnboundedSender<Message>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Fleet {
+    fn start(shared: &Arc<Shared>, listener: std::net::TcpListener) -> io::Result<Self> {
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..shared.counters.len())
+            .map(|_| mpsc::unbounded_channel())
+            .unzip();
+        let mut listener = Some(listener);
+        let mut threads = Vec::new();
+        for (index, receiver) in receivers.into_iter().enumerate() {
+            let others = if index == 0 {
+                senders.clone()
+            } else {
+                Vec::new()
+            };
+            let shared = Arc::clone(shared);
+            threads.push(thread::start(
+                index,
+                shared,
+                receiver,
+                listener.take(),
+                others,
+            )?);
+        }
+        Ok(Self { senders, threads })
+    }
+
+    fn tell(&self, message: impl Fn() -> Message) {
+        for sender in &self.senders {
+            // A worker that is gone has nothing left to be told.
+            drop(sender.send(message()));
+        }
+    }
+
+    async fn drain(&self, shared: &Shared, hurry: impl Future<Output = ()>) -> DrainResult {
+        let profile = shared.settings.drain;
+        shared.life.advance(State::Draining);
+        let (delay, deadline) = (profile.delay.as_secs_f64(), profile.deadline.as_secs_f64());
+        tracing::info!(delay_s = delay, deadline_s = deadline, "draining");
+        tokio::select! {
+            () = tokio::time::sleep(profile.delay) => {}
+            () = hurry => tracing::warn!("told again to stop: the rest of the delay is skipped"),
+        }
+        let (done, closed) = oneshot::channel();
+        if self.senders[0].send(Message::CloseListener(done)).is_ok() {
+            drop(closed.await);
+        }
+        tracing::info!(
+            connections = shared.connections.load(Ordering::SeqCst),
+            "listener closed"
+        );
+        let deadline = Instant::now() + profile.deadline;
+        self.tell(|| Message::CloseIdle);
+        while shared.connections.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(LOOK).await;
+        }
+        let mut cut = 0;
+        for sender in &self.senders {
+            let (reply, count) = oneshot::channel();
+            if sender.send(Message::Cut(reply)).is_ok() {
+                cut += count.await.unwrap_or(0);
+            }
+        }
+        if cut == 0 {
+            DrainResult::Complete
+        } else {
+            DrainResult::Cut(cut)
+        }
+    }
+
+    fn stop(self) {
+        self.tell(|| Message::Stop);
+        for thread in self.threads {
+            // A worker that panicked has been told of on stderr.
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One connection, from the accepted socket to its end.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix_http::error::DispatchError;
+use actix_http::h1::{ExpectHandler, H1ServiceHandler, UpgradeHandler};
+use actix_http::{HttpService, KeepAlive};
+use actix_service::{Service as _, ServiceFactory as _, fn_factory};
+use tokio::net::TcpStream;
+
+use super::worker::Worker;
+use crate::edge::conn::Conn;
+use crate::edge::proxied::{self, Opening};
+use crate::edge::stream::EdgeStream;
+use crate::edge::task::Turns;
+use crate::edge::watch::Watch;
+use crate::service::{AnswerBody, PublicService};
+use crate::settings::ProxyProtocol;
+
+/// How long a client that still sends a body nobody wants has to see its answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+type Http = H1ServiceHandler<EdgeStream, PublicService, AnswerBody, ExpectHandler, UpgradeHandler>;
+
+/// Serves one worker's connections.
+pub(super) struct Server {
+    pub(super) worker: Rc<Worker>,
+    pub(super) watch: Rc<Watch>,
+    http: Http,
+    index: usize,
+}
+
+impl Server {
+    /// Sets HTTP up for a worker. Its timers are off, and its keep-alive is the kernel's: the watch
+    /// does all of that for less.
+    pub(super) async fn new(worker: Rc<Worker>, index: usize) -> Option<Self> {
+        let watch = Watch::new(
+            worker.shared.settings.timeouts,
+            Arc::clone(&worker.counters),
+        );
+        let service = {
+            let worker = Rc::clone(&worker);
+            fn_factory(move || {
+                let service = PublicService::new(Rc::clone(&worker));
+                std::future::ready(Ok::<_, ()>(service))
+            })
+        };
+        let http = HttpService::build()
+            .keep_alive(KeepAlive::Os)
+            .client_request_timeout(Duration::ZERO)
+            .client_disconnect_timeout(LINGER)
+            .on_connect_ext(|stream: &EdgeStream, data| {
+                data.insert(Rc::clone(stream.conn()));
+            })
+            .h1(service)
+            .new_service(())
+            .await
+            .ok()?;
+        Some(Self {
+            worker,
+            watch: Rc::new(watch),
+            http,
+            index,
+        })
+    }
+
+    /// Begins to serve a connection that was accepted by any worker and is counted already.
+    pub(super) fn spawn(self: &Rc<Self>, stream: std::net::TcpStream, peer: SocketAddr) {
+        let server = Rc::clone(self);
+        let open = Open::new(Rc::clone(self));
+        tokio::task::spawn_local(async move {
+            let _open = open;
+            // It fails only for a socket that is gone.
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                server.serve(stream, peer).await;
+            }
+        });
+    }
+
+    async fn serve(&self, mut stream: TcpStream, peer: SocketAddr) {
+        // An answer is one write; waiting for more of it would only delay it.
+        let _ = stream.set_nodelay(true);
+        let opening = match self.open(&mut stream, peer).await {
+            Ok(opening) => opening,
+            Err(why) => {
+                self.worker.counters.proxy_refused.add(1);
+                tracing::debug!(%peer, why, "connection refused");
+                return;
+            }
+        };
+        let settings = &self.worker.shared.settings;
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let clock = self.watch.clock();
+        let conn = Rc::new(Conn::new(
+            peer,
+            opening.source,
+            clock,
+            settings.timeouts.min_rate,
+        ));
+        let stream = EdgeStream::new(
+            stream,
+            opening.replay,
+            Rc::clone(&conn),
+            Rc::clone(&self.watch),
+        );
+        let dispatcher = self.http.call((stream, Some(peer)));
+        match Turns::new(dispatcher, conn, settings.limits.header_bytes).await {
+            // Clients come and go as they like.
+            Ok(()) | Err(DispatchError::Io(_)) => {}
+            Err(error) => tracing::debug!(%peer, %error, "connection ended"),
+        }
+    }
+
+    async fn open(&self, stream: &mut TcpStream, peer: SocketAddr) -> Result<Opening, String> {
+        let settings = &self.worker.shared.settings;
+        if settings.proxy_protocol == ProxyProtocol::Off {
+            return Ok(Opening::default());
+        }
+        let ip = peer.ip().to_canonical();
+        let read = proxied::read(
+            stream,
+            ip,
+            settings.proxy_protocol,
+            &settings.trusted_proxies,
+        );
+        match tokio::time::timeout(settings.timeouts.first_head, read).await {
+            Ok(opening) => opening.map_err(|error| error.to_string()),
+            Err(_) => Err("the PROXY header did not come in time".to_owned()),
+        }
+    }
+}
+
+/// A connection that counts until it is dropped, however its task ends.
+struct Open(Rc<Server>);
+
+impl Open {
+    fn new(server: Rc<Server>) -> Self {
+        server.worker.counters.accepted.add(1);
+        server.worker.counters.open.add(1);
+        Self(server)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let shared = &self.0.worker.shared;
+        self.0.worker.counters.open.subtract(1);
+        shared.assigned[self.0.index].fetch_sub(1, Ordering::Relaxed);
+        shared.connections.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,123 @@
+//! A worker's thread: one single-threaded runtime, told what to do by messages.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+use super::accept::Acceptor;
+use super::serve::Server;
+use super::worker::Worker;
+use crate::shared::Shared;
+
+/// How long answers that are on their way may take when the worker stops.
+const LINGERING: Duration = Duration::from_millis(500);
+
+/// What a worker can be told.
+pub(super) enum Message {
+    /// Serve this connection.
+    Connection(TcpStream, SocketAddr),
+    /// Accept no more; answered when the listener is closed. Only for the worker that accepts.
+    CloseListener(oneshot::Sender<()>),
+    /// Close idle connections, now and from now on.
+    CloseIdle,
+    /// End all connections; answered with how many were busy.
+    Cut(oneshot::Sender<u64>),
+    /// End the thread.
+    Stop,
+}
+
+/// Starts worker `index`. The one that is given the listener accepts.
+pub(super) fn start(
+    index: usize,
+    shared: Arc<Shared>,
+    messages: UnboundedReceiver<Message>,
+    listener: Option<TcpListener>,
+    workers: Vec<UnboundedSender<Message>>,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            match runtime {
+                Ok(runtime) => {
+                    let all = LocalSet::new();
+                    let work = work(index, shared, messages, listener, workers);
+                    if let Err(error) = all.block_on(&runtime, work) {
+                        tracing::error!(index, %error, "worker failed");
+                    }
+                }
+                Err(error) => tracing::error!(index, %error, "worker cannot start"),
+            }
+        })
+}
+
+async fn work(
+    index: usize,
+    shared: Arc<Shared>,
+    mut messages: UnboundedReceiver<Message>,
+    listener: Option<TcpListener>,
+    workers: Vec<UnboundedSender<Message>>,
+) -> io::Result<()> {
+    let worker = Rc::new(Worker::new(Arc::clone(&shared), index));
+    let Some(server) = Server::new(Rc::clone(&worker), index).await.map(Rc::new) else {
+        return Err(io::Error::other("HTTP cannot be set up"));
+    };
+    let (close, closing) = oneshot::channel();
+    let mut close = Some(close);
+    let mut accepting = match listener {
+        Some(listener) => {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let acceptor = Acceptor { listener, workers };
+            Some(tokio::task::spawn_local(
+                acceptor.run(Rc::clone(&server), closing),
+            ))
+        }
+        None => None,
+    };
+    let watch = Rc::clone(&server.watch);
+    let watching = tokio::task::spawn_local(async move {
+        let watch = &watch;
+        watch
+            .run(|interval| {
+                worker.refill_log(interval);
+                worker.counters.heartbeat.set(shared.uptime_millis());
+            })
+            .await;
+    });
+    while let Some(message) = messages.recv().await {
+        match message {
+            Message::Connection(stream, peer) => server.spawn(stream, peer),
+            Message::CloseListener(done) => {
+                if let Some(close) = close.take() {
+                    let _ = close.send(());
+                }
+                if let Some(accepting) = accepting.take() {
+                    drop(accepting.await);
+                }
+                let _ = done.send(());
+            }
+            Message::CloseIdle => server.watch.close_idle(),
+            Message::Cut(reply) => {
+                let _ = reply.send(server.watch.cut());
+            }
+            Message::Stop => break,
+        }
+    }
+    let quiet = async {
+        while server.watch.lingering() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    drop(tokio::time::timeout(LINGERING, quiet).await);
+    watching.abort();
+    Ok(())
+}

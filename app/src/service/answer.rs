@@ -1,0 +1,121 @@
+//! Answers and the headers that every one of them carries.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_http::body::{BodySize, MessageBody};
+use actix_http::header::{self, HeaderName, HeaderValue};
+use actix_http::{ConnectionType, Response, StatusCode};
+use bytes::Bytes;
+
+use super::exchange::Exchange;
+use crate::problem;
+
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// What is in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    Text,
+    Html,
+    Json,
+    Problem,
+    Binary,
+}
+
+impl Media {
+    const fn value(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Problem => problem::MEDIA_TYPE,
+            Self::Binary => "application/octet-stream",
+        })
+    }
+}
+
+/// A body in one piece, and the exchange that ends with it.
+pub(crate) struct AnswerBody {
+    bytes: Bytes,
+    exchange: Exchange,
+}
+
+impl MessageBody for AnswerBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.bytes.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if self.bytes.is_empty() {
+            self.exchange.finish();
+            Poll::Ready(None)
+        } else {
+            Poll::Ready(Some(Ok(std::mem::take(&mut self.bytes))))
+        }
+    }
+}
+
+/// The answer to `exchange`.
+pub(crate) fn answer(
+    mut exchange: Exchange,
+    status: StatusCode,
+    media: Media,
+    bytes: Bytes,
+) -> Response<AnswerBody> {
+    exchange.answered(status, bytes.len());
+    let id = exchange.id();
+    let traceparent = exchange.traceparent();
+    let closes = exchange.closes();
+    let mut response = Response::with_body(status, AnswerBody { bytes, exchange });
+    let head = response.head_mut();
+    if closes {
+        head.set_connection_type(ConnectionType::Close);
+    }
+    let headers = head.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media.value());
+    // Each answer is about this moment and this pod.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(X_REQUEST_ID, id);
+    if let Some(traceparent) = traceparent {
+        headers.insert(TRACEPARENT, traceparent);
+    }
+    response
+}
+
+/// An answer that says what is wrong.
+pub(crate) fn refuse(exchange: Exchange, status: StatusCode, detail: &str) -> Response<AnswerBody> {
+    let id = exchange.id();
+    let body = problem::body(status, detail, id.to_str().ok());
+    answer(exchange, status, Media::Problem, body.into())
+}
+
+/// What a browser is to know about a page: it loads nothing from anywhere, is framed by nobody, and
+/// tells nobody where its reader came from.
+pub(crate) fn guard_page(response: &mut Response<AnswerBody>, policy: &HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(COOP, HeaderValue::from_static("same-origin"));
+    headers.insert(CORP, HeaderValue::from_static("same-origin"));
+    let nothing = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+    headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static(nothing));
+}

@@ -1,0 +1,197 @@
+//! One request and its answer, from the complete head to the last byte handed over. However it ends,
+//! its end is counted, logged and traced once: by [`Drop`].
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use actix_http::header::HeaderValue;
+use actix_http::{Method, Payload, Request, StatusCode};
+use bytes::Bytes;
+
+use crate::client;
+use crate::edge::conn::{Conn, Verdict};
+use crate::logs::RequestLine;
+use crate::metrics::counters::{METHODS, method_index};
+use crate::routes::Route;
+use crate::server::worker::Worker;
+use crate::trace::{SpanIds, TraceParent};
+
+/// The longest path that a log line repeats.
+const MAX_LOGGED_PATH: usize = 128;
+
+/// A request that is being answered.
+pub(crate) struct Exchange {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) conn: Rc<Conn>,
+    pub(crate) route: Route,
+    /// Which of the worker's requests it is; its ids follow from it.
+    pub(crate) number: u64,
+    /// Set where the client names the request.
+    given_id: Option<HeaderValue>,
+    parent: Option<TraceParent>,
+    begun: Instant,
+    method: usize,
+    status: u16,
+    bytes: u64,
+    /// The body has bytes that no handler has read.
+    unread: bool,
+    closes: bool,
+    finished: bool,
+    /// Where the route does not tell it.
+    path: Option<Box<str>>,
+}
+
+impl Exchange {
+    pub(crate) fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, request: &mut Request) -> Self {
+        let head = request.head();
+        let route = Route::of(head.uri.path());
+        let method = method_index(&head.method);
+        let path = (route == Route::NotFound).then(|| {
+            head.uri
+                .path()
+                .chars()
+                .take(MAX_LOGGED_PATH)
+                .collect::<String>()
+                .into()
+        });
+        let given_id = head
+            .headers
+            .get(super::answer::X_REQUEST_ID)
+            .filter(|id| crate::request_id::is_acceptable(id.as_bytes()))
+            .cloned();
+        let parent = head
+            .headers
+            .get("traceparent")
+            .and_then(|value| TraceParent::parse(value.as_bytes()));
+        let has_body = !matches!(request.payload(), Payload::None);
+        conn.on_request(has_body);
+        worker.counters.in_flight.add(1);
+        Self {
+            worker: Rc::clone(worker),
+            conn: Rc::clone(conn),
+            route,
+            number: worker.next_number(),
+            given_id,
+            parent,
+            begun: Instant::now(),
+            method,
+            status: 0,
+            bytes: 0,
+            unread: has_body,
+            // A body that no handler reads would have to be read to find the next request.
+            closes: has_body || route == Route::Hop || worker.is_draining(),
+            finished: false,
+            path,
+        }
+    }
+
+    /// The answer's `x-request-id`.
+    pub(crate) fn id(&self) -> HeaderValue {
+        match &self.given_id {
+            Some(id) => id.clone(),
+            None => self.worker.id_value(self.number),
+        }
+    }
+
+    fn span(&self) -> SpanIds {
+        SpanIds::of(self.worker.seed.wrapping_add(self.number), self.parent)
+    }
+
+    /// The header that continues the caller's trace, where there is one.
+    pub(crate) fn traceparent(&self) -> Option<HeaderValue> {
+        self.parent?;
+        HeaderValue::from_maybe_shared(Bytes::from(self.span().header())).ok()
+    }
+
+    pub(crate) fn method(&self) -> &'static str {
+        METHODS[self.method]
+    }
+
+    /// Whether the connection ends with this answer.
+    pub(crate) fn closes(&self) -> bool {
+        self.closes
+    }
+
+    /// Ends the connection with this answer.
+    pub(crate) fn close(&mut self) {
+        self.closes = true;
+    }
+
+    /// A handler has read the whole body.
+    pub(crate) fn body_is_read(&mut self) {
+        self.unread = false;
+        self.closes = self.worker.is_draining();
+    }
+
+    pub(crate) fn answered(&mut self, status: StatusCode, bytes: usize) {
+        self.status = status.as_u16();
+        // Nothing of a HEAD request's body is sent, and an empty body is never asked for.
+        self.bytes = if self.method() == Method::HEAD.as_str() {
+            0
+        } else {
+            bytes as u64
+        };
+        self.finished = bytes == 0;
+    }
+
+    /// The last byte was handed over.
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    fn log(&self, took: std::time::Duration, cut: bool) {
+        let problem = cut || self.status >= 400;
+        if !self.worker.may_log(problem, self.route) {
+            return;
+        }
+        let settings = &self.worker.shared.settings;
+        let source = self.conn.proxied.as_ref();
+        let trusted = &settings.trusted_proxies;
+        let line = RequestLine {
+            at: crate::clock::unix_now(),
+            id: String::from_utf8_lossy(self.id().as_bytes()).into_owned(),
+            method: self.method(),
+            route: self.route.label(),
+            path: self.path.clone(),
+            status: self.status,
+            bytes: self.bytes,
+            took,
+            span: self.span(),
+            client: client::believe(self.conn.peer.ip(), source, None, trusted).address,
+            cut,
+        };
+        if !self.worker.shared.logs.request(line) {
+            self.worker.counters.log_full.add(1);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let took = self.begun.elapsed();
+        let cut = !self.finished && self.conn.verdict() != Some(Verdict::Body);
+        if self.conn.verdict() == Some(Verdict::Body) && self.status == 0 {
+            // The stream has answered in our place.
+            self.status = 408;
+        }
+        let counters = &self.worker.counters;
+        counters.in_flight.subtract(1);
+        counters.request(
+            self.route,
+            self.method,
+            if cut { 0 } else { self.status },
+            took,
+        );
+        self.log(took, cut);
+        #[cfg(feature = "otlp")]
+        self.worker.shared.spans.record(&crate::otlp::Finished {
+            ids: self.span(),
+            method: self.method(),
+            route: self.route.label(),
+            status: self.status,
+            took,
+            cut,
+        });
+        self.conn.on_answer(self.unread);
+    }
+}

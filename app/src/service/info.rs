@@ -1,0 +1,111 @@
+//! `GET /info`: everything that the service knows about itself, and how it sees the client.
+
+use actix_http::Request;
+use actix_http::header;
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::exchange::Exchange;
+use crate::build;
+use crate::client;
+
+/// The longest forwarded header that is repeated.
+const MAX_SHOWN: usize = 512;
+
+/// The document. Its fields are a contract; a breaking change raises the version.
+#[derive(Serialize)]
+struct Info<'a> {
+    schema_version: u32,
+    greeting: &'a str,
+    pod: &'a str,
+    namespace: Option<&'a str>,
+    node: Option<&'a str>,
+    zone: Option<&'a str>,
+    service: &'a str,
+    version: &'static str,
+    revision: &'static str,
+    state: &'static str,
+    uptime_ms: u128,
+    workers: usize,
+    config_digest: &'a str,
+    visits: Option<u64>,
+    request_id: &'a str,
+    client: Client<'a>,
+}
+
+/// The client, by each of the ways to know it, and the one that is believed.
+#[derive(Serialize)]
+struct Client<'a> {
+    address: std::net::IpAddr,
+    believed_from: &'static str,
+    why: String,
+    peer: std::net::SocketAddr,
+    proxy_protocol: Option<ProxyProtocol<'a>>,
+    x_forwarded_for: Option<String>,
+    x_forwarded_proto: Option<String>,
+    forwarded: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ProxyProtocol<'a> {
+    client: std::net::SocketAddr,
+    destination: std::net::SocketAddr,
+    vpc_endpoint: Option<&'a str>,
+}
+
+/// A header's values as one list (RFC 9110 §5.3), cut to a length that can be shown.
+fn joined(request: &Request, name: impl header::AsHeaderName) -> Option<String> {
+    let values: Vec<_> = request
+        .head()
+        .headers
+        .get_all(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    (!values.is_empty()).then(|| values.join(", ").chars().take(MAX_SHOWN).collect())
+}
+
+pub(super) fn body(exchange: &Exchange, request: &Request) -> Bytes {
+    let shared = &exchange.worker.shared;
+    let settings = &shared.settings;
+    let identity = &settings.identity;
+    let source = exchange.conn.proxied.as_ref();
+    let forwarded_for = joined(request, header::X_FORWARDED_FOR);
+    let peer = exchange.conn.peer;
+    let trusted = &settings.trusted_proxies;
+    let believed = client::believe(peer.ip(), source, forwarded_for.as_deref(), trusted);
+    let id = exchange.id();
+    let info = Info {
+        schema_version: 1,
+        greeting: &shared.greeting.text(),
+        pod: &identity.pod,
+        namespace: identity.namespace.as_deref(),
+        node: identity.node.as_deref(),
+        zone: identity.zone.as_deref(),
+        service: &identity.service,
+        version: build::VERSION,
+        revision: build::REVISION,
+        state: shared.life.state().name(),
+        uptime_ms: shared.started.elapsed().as_millis(),
+        workers: shared.counters.len(),
+        config_digest: &settings.digest,
+        visits: shared.visits.total(),
+        request_id: id.to_str().unwrap_or_default(),
+        client: Client {
+            address: believed.address,
+            believed_from: believed.from,
+            why: believed.why,
+            peer,
+            proxy_protocol: source.map(|source| ProxyProtocol {
+                client: source.client,
+                destination: source.destination,
+                vpc_endpoint: source.vpc_endpoint.as_deref(),
+            }),
+            x_forwarded_for: forwarded_for,
+            x_forwarded_proto: joined(request, header::X_FORWARDED_PROTO),
+            forwarded: joined(request, header::FORWARDED),
+        },
+    };
+    let mut body = serde_json::to_vec(&info).expect("strings and numbers serialise");
+    body.push(b'\n');
+    body.into()
+}

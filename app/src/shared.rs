@@ -1,0 +1,137 @@
+//! What all threads of the process share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::Level;
+
+use crate::clock;
+use crate::faults::Faults;
+use crate::greeting::{self, Greeting};
+use crate::lifecycle::{DrainResult, Lifecycle};
+use crate::load::Load;
+use crate::logs::{Filter, Logs};
+use crate::metrics::counters::Counters;
+use crate::settings::Settings;
+use crate::visits::Visits;
+
+/// The process's state.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) life: Lifecycle,
+    pub(crate) greeting: Greeting,
+    pub(crate) visits: Arc<Visits>,
+    /// One for each worker.
+    pub(crate) counters: Vec<Arc<Counters>>,
+    /// Open public connections of all workers, for the limit.
+    pub(crate) connections: AtomicUsize,
+    /// The same, by worker: a connection counts from the moment it is given to one.
+    pub(crate) assigned: Vec<AtomicUsize>,
+    pub(crate) logs: Logs,
+    pub(crate) filter: Filter,
+    /// Whether the filter lets request lines through; the hot path asks this instead.
+    pub(crate) logs_requests: AtomicBool,
+    /// Whether it lets lines of probes through, which are only for debugging.
+    pub(crate) logs_probes: AtomicBool,
+    faults: Mutex<Faults>,
+    /// Moves with every change of the faults.
+    faults_generation: AtomicU64,
+    pub(crate) load: Load,
+    /// How this process's drain ended, once it has.
+    pub(crate) drained: OnceLock<DrainResult>,
+    /// How the drain of the process before this one ended, where the data directory tells.
+    pub(crate) last_drain: Option<DrainResult>,
+    pub(crate) started: Instant,
+    /// Since 1970.
+    pub(crate) started_unix: Duration,
+    #[cfg(feature = "otlp")]
+    pub(crate) spans: crate::otlp::Spans,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        settings: Settings,
+        workers: usize,
+        logs: Logs,
+        filter: Filter,
+        #[cfg(feature = "otlp")] spans: crate::otlp::Spans,
+    ) -> Self {
+        let from_file = settings
+            .greeting_file
+            .as_deref()
+            .and_then(|path| greeting::read(path).ok());
+        let greeting = Greeting::new(from_file.as_ref().unwrap_or(&settings.greeting));
+        let last_drain = settings
+            .data_dir
+            .as_deref()
+            .and_then(crate::drain::read_last);
+        Self {
+            visits: Visits::start(settings.data_dir.clone()),
+            greeting,
+            life: Lifecycle::default(),
+            counters: (0..workers).map(|_| Arc::default()).collect(),
+            connections: AtomicUsize::new(0),
+            assigned: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            logs_requests: AtomicBool::new(filter.logs_requests(Level::INFO)),
+            logs_probes: AtomicBool::new(filter.logs_requests(Level::DEBUG)),
+            logs,
+            filter,
+            faults: Mutex::default(),
+            faults_generation: AtomicU64::new(0),
+            load: Load::default(),
+            drained: OnceLock::new(),
+            last_drain,
+            started: Instant::now(),
+            started_unix: clock::unix_now(),
+            settings,
+            #[cfg(feature = "otlp")]
+            spans,
+        }
+    }
+
+    /// The worker with the fewest connections; the first of several.
+    pub(crate) fn least_loaded(&self) -> usize {
+        let loads = self
+            .assigned
+            .iter()
+            .map(|load| load.load(Ordering::Relaxed));
+        loads
+            .enumerate()
+            .min_by_key(|(_, load)| *load)
+            .map_or(0, |(index, _)| index)
+    }
+
+    /// Milliseconds since the process began.
+    pub(crate) fn uptime_millis(&self) -> u64 {
+        // 584 million years fit.
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// After the log filter has changed.
+    pub(crate) fn refresh_log_switches(&self) {
+        self.logs_requests
+            .store(self.filter.logs_requests(Level::INFO), Ordering::Relaxed);
+        self.logs_probes
+            .store(self.filter.logs_requests(Level::DEBUG), Ordering::Relaxed);
+    }
+
+    pub(crate) fn faults(&self) -> Faults {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn faults_generation(&self) -> u64 {
+        self.faults_generation.load(Ordering::Acquire)
+    }
+
+    /// Puts faults into force, load included.
+    ///
+    /// # Errors
+    /// Where the load cannot be made.
+    pub(crate) fn set_faults(&self, faults: Faults) -> Result<(), String> {
+        self.load.set(faults.memory_bytes, faults.cpu)?;
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        self.faults_generation.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+}
