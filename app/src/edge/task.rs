@@ -9,8 +9,8 @@ use super::conn::{Conn, Phase, Verdict};
 /// Drives `dispatcher` and holds its request heads to the limit.
 ///
 /// The parser decodes everything it has before its turn ends. A head that has grown beyond the limit
-/// and is still incomplete when the next turn begins is therefore too large, however much body came
-/// along in the same packets.
+/// and is still incomplete then is therefore too large, however much body came along in the same
+/// packets.
 pub(crate) struct Turns<D> {
     dispatcher: Pin<Box<D>>,
     conn: Rc<Conn>,
@@ -31,11 +31,13 @@ impl<D: Future> Future for Turns<D> {
     type Output = D::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<D::Output> {
-        if matches!(self.conn.phase(), Phase::FirstHead | Phase::NextHead)
+        let polled = self.dispatcher.as_mut().poll(context);
+        if polled.is_pending()
+            && matches!(self.conn.phase(), Phase::FirstHead | Phase::NextHead)
             && self.conn.received() > self.head_limit
         {
             self.conn.end(Verdict::HeadTooLarge);
         }
-        self.dispatcher.as_mut().poll(context)
+        polled
     }
 }

@@ -176,7 +176,8 @@ mod tests {
             logs.make_writer().write_all(b"line\n").unwrap();
         }
         assert!(begun.elapsed() < Duration::from_secs(1));
-        assert!(logs.dropped() >= 7 * QUEUE as u64, "{}", logs.dropped());
+        // What waits in the queue and in the batch is not lost.
+        assert!(logs.dropped() >= 5 * QUEUE as u64, "{}", logs.dropped());
         drop(held);
     }
 }

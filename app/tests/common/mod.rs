@@ -1,0 +1,306 @@
+//! The real binary in a sandbox: ports of the kernel's choice, no environment but ours, and an end
+//! with the test.
+
+#![allow(dead_code, reason = "each test file uses another part")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes, so that a hang is a failure and not a hang.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The binary with these settings and no others.
+pub fn command(settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rust-k8s-app"));
+    command.env_clear().envs(settings.iter().copied());
+    command
+}
+
+/// A running service.
+pub struct App {
+    child: Child,
+    /// The public listener.
+    pub public: SocketAddr,
+    /// The admin listener.
+    pub admin: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl App {
+    /// Starts the service and waits until it is ready.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let mut command = command(&[
+            ("APP_LISTEN", "127.0.0.1:0"),
+            ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
+            ("APP_DRAIN_PROFILE", "off"),
+            ("APP_POD_NAME", "pod-under-test"),
+            ("APP_WORKERS", "2"),
+        ]);
+        command.envs(settings.iter().copied());
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (stderr, lines) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut app = Self {
+            child,
+            public: any,
+            admin: any,
+            log,
+            reader: Some(reader),
+        };
+        app.wait_for_log("\"ready\"");
+        let listening = app.wait_for_log("\"listening\"");
+        let listening: serde_json::Value = serde_json::from_str(&listening).unwrap();
+        app.public = listening["public"].as_str().unwrap().parse().unwrap();
+        app.admin = listening["admin"].as_str().unwrap().parse().unwrap();
+        app
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a log line that contains `part`.
+    pub fn wait_for_log(&self, part: &str) -> String {
+        wait(
+            &format!("a log line with {part}; there is {:#?}", self.log()),
+            || self.log().into_iter().find(|line| line.contains(part)),
+        )
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        signal(self.pid(), "TERM");
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let status = wait("the process's end", || self.child.try_wait().unwrap());
+        self.reader.take().unwrap().join().unwrap();
+        (status, self.log())
+    }
+
+    /// Opens a connection to the public listener.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.public)
+    }
+
+    /// One request on a connection of its own.
+    pub fn get(&self, path: &str) -> Answer {
+        self.request(&format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        ))
+    }
+
+    /// A request as it is written, on a connection of its own.
+    pub fn request(&self, request: &str) -> Answer {
+        let mut client = self.connect();
+        client.send(request.as_bytes());
+        client.answer()
+    }
+
+    /// One request to the admin listener.
+    pub fn admin(&self, method: &str, path: &str, body: &str) -> Answer {
+        let mut client = Client::connect(self.admin);
+        let length = body.len();
+        client.send(
+            format!(
+                "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                 content-length: {length}\r\n\r\n{body}"
+            )
+            .as_bytes(),
+        );
+        client.answer()
+    }
+
+    /// A metric's value; 0 where there is no such line.
+    pub fn metric(&self, line: &str) -> f64 {
+        let page = self.admin("GET", "/metrics", "").body;
+        let value = page
+            .lines()
+            .find_map(|each| each.strip_prefix(line)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process of ours.
+pub fn signal(pid: u32, name: &str) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    let signal = match name {
+        "TERM" => rustix::process::Signal::TERM,
+        "KILL" => rustix::process::Signal::KILL,
+        other => panic!("{other}"),
+    };
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Asks again and again, for as long as there is patience.
+pub fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An answer, taken apart.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The head, with lower-case names.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Holds the answer to be a problem (RFC 9457) with this status.
+    pub fn assert_problem(&self, status: u16) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        assert_eq!(
+            problem["request_id"].as_str(),
+            self.header("x-request-id"),
+            "{self:?}"
+        );
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+    }
+}
+
+/// A connection that does as it is told.
+pub struct Client {
+    /// The socket.
+    pub stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Sends bytes.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// Reads one answer, by its length.
+    pub fn answer(&mut self) -> Answer {
+        self.try_answer().expect("an answer")
+    }
+
+    /// Reads one answer; `None` where the connection ends before it.
+    pub fn try_answer(&mut self) -> Option<Answer> {
+        let end = loop {
+            if let Some(at) = self.unread.windows(4).position(|part| part == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.more()?;
+        };
+        let head: Vec<_> = self.unread.drain(..end).collect();
+        let head = String::from_utf8(head).unwrap();
+        let (line, headers) = head.split_once("\r\n").unwrap();
+        let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+        let head = headers
+            .lines()
+            .map(|line| match line.split_once(':') {
+                Some((name, value)) => format!("{}:{value}\n", name.to_lowercase()),
+                None => String::new(),
+            })
+            .collect();
+        let mut answer = Answer {
+            status,
+            head,
+            body: String::new(),
+        };
+        let length = answer
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
+        while self.unread.len() < length {
+            self.more()?;
+        }
+        let body = self.unread.drain(..length).collect();
+        answer.body = String::from_utf8(body).unwrap();
+        Some(answer)
+    }
+
+    fn more(&mut self) -> Option<()> {
+        let mut buffer = [0; 4096];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => None,
+            Ok(count) => {
+                self.unread.extend(&buffer[..count]);
+                Some(())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits for the end of the connection, and tells how long that took.
+    pub fn closed_after(&mut self) -> Duration {
+        let begun = Instant::now();
+        while self.more().is_some() {}
+        begun.elapsed()
+    }
+}
+
+/// A plain request on a connection that stays.
+pub const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";

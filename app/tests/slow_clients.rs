@@ -1,0 +1,184 @@
+//! Clients that stall, of every kind: each is ended by its own deadline, and no other.
+
+mod common;
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use common::{App, GET};
+
+/// One deadline is short and all others are far away, so that only the one meant can end it.
+fn app(short: &str) -> App {
+    let far = "60s";
+    let mut settings = vec![
+        ("APP_FIRST_HEAD_TIMEOUT", far),
+        ("APP_NEXT_HEAD_TIMEOUT", far),
+        ("APP_BODY_TIMEOUT", far),
+        ("APP_ANSWER_TIMEOUT", far),
+        ("APP_KEEP_ALIVE", far),
+    ];
+    settings.retain(|(name, _)| *name != short);
+    settings.push((short, "400ms"));
+    App::start(&settings)
+}
+
+fn assert_on_time(took: Duration) {
+    let range = Duration::from_millis(300)..Duration::from_secs(4);
+    assert!(range.contains(&took), "{took:?}");
+}
+
+fn ended(app: &App, reason: &str) -> f64 {
+    app.metric(&format!(
+        "app_connections_ended_total{{reason=\"{reason}\"}}"
+    ))
+}
+
+#[test]
+fn silence_after_connecting_is_ended() {
+    let app = app("APP_FIRST_HEAD_TIMEOUT");
+    assert_on_time(app.connect().closed_after());
+    assert_eq!(ended(&app, "first_head"), 1.0);
+}
+
+#[test]
+fn a_first_head_that_stalls_gets_408() {
+    let app = app("APP_FIRST_HEAD_TIMEOUT");
+    let mut client = app.connect();
+    let begun = Instant::now();
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\n");
+    client.answer().assert_problem(408);
+    assert_on_time(begun.elapsed());
+    client.closed_after();
+}
+
+#[test]
+fn a_first_head_that_drips_gains_no_time() {
+    let app = app("APP_FIRST_HEAD_TIMEOUT");
+    let mut client = app.connect();
+    let begun = Instant::now();
+    for byte in b"GET / HTTP/1.1\r\nx-a: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" {
+        // The write fails once the connection is closed, which is what is waited for.
+        if client.stream.write_all(&[*byte]).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        if begun.elapsed() > Duration::from_secs(2) {
+            break;
+        }
+    }
+    client.answer().assert_problem(408);
+    assert_eq!(ended(&app, "first_head"), 1.0);
+}
+
+#[test]
+fn a_later_head_that_stalls_gets_408() {
+    let app = app("APP_NEXT_HEAD_TIMEOUT");
+    let mut client = app.connect();
+    for _ in 0..2 {
+        client.send(GET);
+        assert_eq!(client.answer().status, 200);
+    }
+    let begun = Instant::now();
+    client.send(b"G");
+    client.answer().assert_problem(408);
+    assert_on_time(begun.elapsed());
+    assert_eq!(ended(&app, "next_head"), 1.0);
+}
+
+#[test]
+fn part_of_a_later_head_that_came_with_a_request_is_no_idleness() {
+    let app = app("APP_NEXT_HEAD_TIMEOUT");
+    let mut client = app.connect();
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET");
+    assert_eq!(client.answer().status, 200);
+    client.answer().assert_problem(408);
+    assert_eq!(ended(&app, "next_head"), 1.0);
+}
+
+#[test]
+fn a_body_that_stalls_gets_408() {
+    let app = app("APP_BODY_TIMEOUT");
+    let mut client = app.connect();
+    let begun = Instant::now();
+    client.send(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc");
+    client.answer().assert_problem(408);
+    assert_on_time(begun.elapsed());
+    assert_eq!(ended(&app, "body"), 1.0);
+    let counted = "app_requests_total{route=\"/echo\",method=\"POST\",status=\"408\"}";
+    assert_eq!(app.metric(counted), 1.0);
+}
+
+#[test]
+fn a_body_that_drips_slower_than_the_rate_is_ended_and_a_faster_one_is_not() {
+    let app = app("APP_BODY_TIMEOUT");
+    let drip = |chunk: usize| {
+        let mut client = app.connect();
+        let head = format!(
+            "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            chunk * 20
+        );
+        client.send(head.as_bytes());
+        for _ in 0..20 {
+            if client.stream.write_all(&vec![b'x'; chunk]).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(60));
+        }
+        client.answer().status
+    };
+    // 512 bytes a second is the default rate: 17 bytes a second is below, 3,400 is above.
+    assert_eq!(drip(1), 408);
+    assert_eq!(drip(204), 200);
+}
+
+#[test]
+fn a_body_that_no_handler_reads_does_not_hold_the_connection() {
+    let app = app("APP_BODY_TIMEOUT");
+    for framing in ["content-length: 10", "transfer-encoding: chunked"] {
+        let mut client = app.connect();
+        let begun = Instant::now();
+        client.send(format!("GET / HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n").as_bytes());
+        assert_eq!(client.answer().status, 200);
+        client.closed_after();
+        assert!(
+            begun.elapsed() < Duration::from_secs(4),
+            "{framing}: {:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_ended() {
+    let app = app("APP_ANSWER_TIMEOUT");
+    let mut client = app.connect();
+    client.stream.set_nonblocking(true).unwrap();
+    // Requests are sent until nothing goes any more: both buffers are full of what is not read.
+    let begun = Instant::now();
+    let page = b"GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n";
+    let ended = loop {
+        match client.stream.write(page) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(_) => break begun.elapsed(),
+        }
+        assert!(begun.elapsed() < common::PATIENCE, "it was never ended");
+    };
+    assert!(ended >= Duration::from_millis(300), "{ended:?}");
+    assert_eq!(self::ended(&app, "answer"), 1.0);
+}
+
+#[test]
+fn an_idle_connection_is_kept_and_then_closed() {
+    let app = app("APP_KEEP_ALIVE");
+    let mut client = app.connect();
+    client.send(GET);
+    assert_eq!(client.answer().status, 200);
+    std::thread::sleep(Duration::from_millis(150));
+    client.send(GET);
+    assert_eq!(client.answer().status, 200, "it is kept for a while");
+    assert_on_time(client.closed_after());
+    assert_eq!(ended(&app, "idle"), 1.0);
+}
