@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::build;
 use crate::lifecycle::DrainResult;
@@ -110,14 +111,15 @@ fn serve(settings: Settings) -> ExitCode {
         .map_err(ServeError::Start)
         .and_then(|runtime| {
             runtime.block_on(async {
-                let mut signals = Signals::listen().map_err(ServeError::Start)?;
-                let mut more = Signals::listen().map_err(ServeError::Start)?;
+                let signals = Signals::listen().map_err(ServeError::Start)?;
                 let bound = Bound::bind(&settings)?;
-                let hurry = async {
-                    more.next().await;
-                    more.next().await;
-                };
-                server::run(settings, bound, signals.next(), hurry).await
+                let (count, counted) = watch::channel(0);
+                // Counted apart from who waits, so that two in a row are two.
+                tokio::spawn(signals.count(count));
+                let (mut first, mut second) = (counted.clone(), counted);
+                let shutdown = async { drop(first.wait_for(|count| *count >= 1).await) };
+                let hurry = async { drop(second.wait_for(|count| *count >= 2).await) };
+                server::run(settings, bound, shutdown, hurry).await
             })
         });
     match outcome {
@@ -142,10 +144,14 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// Adds to `count` with each of them.
+    async fn count(mut self, count: watch::Sender<u32>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            count.send_modify(|count| *count = count.saturating_add(1));
         }
     }
 }

@@ -1,0 +1,242 @@
+//! What each path answers, and what every answer carries.
+
+mod common;
+
+use common::{App, command};
+
+#[test]
+fn the_greeting_is_plain_text_to_curl_and_a_page_to_a_browser() {
+    let app = App::start(&[]);
+    let plain =
+        app.request("GET / HTTP/1.1\r\nhost: x\r\naccept: */*\r\nconnection: close\r\n\r\n");
+    assert_eq!(
+        (plain.status, plain.body.as_str()),
+        (200, "Hello from Rust on Kubernetes!\n")
+    );
+    assert_eq!(
+        plain.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(plain.header("vary"), Some("accept"));
+    let page = app.request("GET / HTTP/1.1\r\nhost: x\r\naccept: text/html,*/*;q=0.8\r\n\r\n");
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert!(page.body.contains("pod-under-test"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'sha256-"),
+        "{policy}"
+    );
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.header("x-frame-options"), Some("DENY"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+}
+
+#[test]
+fn every_answer_is_fresh_typed_and_named() {
+    let app = App::start(&[]);
+    let paths = [
+        "/",
+        "/hop",
+        "/info",
+        "/healthz",
+        "/readyz",
+        "/startupz",
+        "/nothing",
+    ];
+    let mut ids = Vec::new();
+    for path in paths {
+        let answer = app.get(path);
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
+        assert!(answer.header("content-type").is_some(), "{path}");
+        assert!(answer.header("date").is_some(), "{path}");
+        ids.push(answer.header("x-request-id").unwrap().to_owned());
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), paths.len(), "ids repeat");
+}
+
+#[test]
+fn errors_are_problems_and_never_200() {
+    let app = App::start(&[]);
+    app.get("/nothing").assert_problem(404);
+    app.get("//").assert_problem(404);
+    let wrong = app.request("DELETE / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    wrong.assert_problem(405);
+    assert_eq!(wrong.header("allow"), Some("GET, HEAD"));
+    app.get("/echo").assert_problem(405);
+    app.admin("GET", "/nothing", "").assert_problem(404);
+    app.admin("DELETE", "/metrics", "").assert_problem(405);
+    app.admin("PUT", "/faults", "status=503")
+        .assert_problem(403);
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let app = App::start(&[]);
+    let get = app.get("/");
+    let mut client = app.connect();
+    client.send(b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\nGET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
+    // Not by its length: that is the body's which is not there.
+    let mut received = vec![0; 4096];
+    let mut text = String::new();
+    while !text.contains("ok\n") {
+        let count = std::io::Read::read(&mut client.stream, &mut received).unwrap();
+        text.push_str(std::str::from_utf8(&received[..count]).unwrap());
+    }
+    assert!(
+        text.contains(&format!("content-length: {}", get.body.len())),
+        "{text}"
+    );
+    assert!(!text.contains("Hello"), "{text}");
+    let cut = "app_requests_total{route=\"/\",method=\"HEAD\",status=\"0\"}";
+    let fine = "app_requests_total{route=\"/\",method=\"HEAD\",status=\"200\"}";
+    assert_eq!((app.metric(cut), app.metric(fine)), (0.0, 1.0));
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let app = App::start(&[]);
+    let mut client = app.connect();
+    let paths = ["/healthz", "/readyz", "/nothing", "/startupz", "/hop"];
+    let all: String = paths
+        .iter()
+        .map(|path| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n"))
+        .collect();
+    client.send(all.as_bytes());
+    let found: Vec<_> = paths.iter().map(|_| client.answer().body).collect();
+    assert_eq!(
+        (found[0].as_str(), found[1].as_str(), found[3].as_str()),
+        ("ok\n", "ready\n", "started\n")
+    );
+    assert!(found[2].contains("404") && found[4].contains("pod-under-test"));
+}
+
+#[test]
+fn a_hop_has_a_connection_of_its_own() {
+    let app = App::start(&[]);
+    let mut client = app.connect();
+    client.send(b"GET /hop HTTP/1.1\r\nhost: x\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(answer.json()["pod"], "pod-under-test");
+    client.closed_after();
+}
+
+#[test]
+fn info_knows_the_pod_and_the_client() {
+    let app = App::start(&[
+        ("APP_POD_NAMESPACE", "demo"),
+        ("APP_NODE_NAME", "node-1"),
+        ("APP_ZONE", "eu-west-1a"),
+        ("APP_TRUSTED_PROXIES", "127.0.0.0/8"),
+    ]);
+    let answer = app.request(
+        "GET /info HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 1.1.1.1, 203.0.113.9\r\n\
+         x-request-id: mine-7\r\nconnection: close\r\n\r\n",
+    );
+    let info = answer.json();
+    assert_eq!(answer.header("x-request-id"), Some("mine-7"));
+    assert_eq!(info["request_id"], "mine-7");
+    assert_eq!(info["pod"], "pod-under-test");
+    assert_eq!(info["namespace"], "demo");
+    assert_eq!(info["node"], "node-1");
+    assert_eq!(info["zone"], "eu-west-1a");
+    assert_eq!(info["state"], "ready");
+    assert_eq!(info["config_digest"].as_str().unwrap().len(), 64);
+    assert_eq!(info["client"]["address"], "203.0.113.9");
+    assert_eq!(info["client"]["believed_from"], "x-forwarded-for");
+    assert_eq!(info["client"]["x_forwarded_for"], "1.1.1.1, 203.0.113.9");
+}
+
+#[test]
+fn a_harmful_request_id_is_not_taken_over() {
+    let app = App::start(&[]);
+    let answer =
+        app.request("GET / HTTP/1.1\r\nhost: x\r\nx-request-id: a\"b\r\nconnection: close\r\n\r\n");
+    assert_eq!(answer.header("x-request-id").unwrap().len(), 16);
+}
+
+#[test]
+fn a_callers_trace_is_continued() {
+    let app = App::start(&[]);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let answer = app.request(&format!(
+        "GET / HTTP/1.1\r\nhost: x\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\n\
+         connection: close\r\n\r\n"
+    ));
+    let ours = answer.header("traceparent").unwrap();
+    assert!(
+        ours.starts_with(&format!("00-{trace}-")) && ours.ends_with("-01"),
+        "{ours}"
+    );
+    assert!(
+        !ours.contains("00f067aa0ba902b7"),
+        "the span is ours: {ours}"
+    );
+    let line = app.wait_for_log(trace);
+    assert!(
+        line.contains(answer.header("x-request-id").unwrap()),
+        "{line}"
+    );
+}
+
+#[test]
+fn replicas_have_one_configuration_digest_and_other_settings_another() {
+    let digest = |settings: &[(&str, &str)]| {
+        let output = command(settings).arg("check").output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let one = digest(&[
+        ("APP_POD_NAME", "a"),
+        ("APP_NODE_NAME", "n"),
+        ("APP_ZONE", "z"),
+    ]);
+    assert_eq!(one, digest(&[("APP_POD_NAME", "b")]));
+    assert_ne!(one, digest(&[("APP_GREETING", "other")]));
+}
+
+#[test]
+fn the_probe_succeeds_and_fails_as_kubernetes_would_have_it() {
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    let probe = |path: &str| {
+        let url = format!("http://{}{path}", app.public);
+        command(&[]).args(["probe", &url]).output().unwrap()
+    };
+    let fine = probe("/readyz");
+    assert!(fine.status.success());
+    assert_eq!(fine.stdout, b"ready\n");
+    assert_eq!(app.admin("PUT", "/faults", "not-ready").status, 200);
+    let failed = probe("/readyz");
+    assert_eq!(failed.status.code(), Some(1));
+    let stderr = String::from_utf8(failed.stderr).unwrap();
+    assert!(
+        stderr.contains("answers 503") && failed.stdout.is_empty(),
+        "{stderr}"
+    );
+    let closed = command(&[])
+        .args(["probe", "http://127.0.0.1:1/"])
+        .output()
+        .unwrap();
+    assert_eq!(closed.status.code(), Some(1));
+    let wrong = command(&[]).args(["probe", "ftp://x"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn admin_paths_are_not_public() {
+    let app = App::start(&[]);
+    for path in ["/metrics", "/livez", "/log", "/faults"] {
+        app.get(path).assert_problem(404);
+        assert_ne!(app.admin("GET", path, "").status, 404, "{path}");
+    }
+}

@@ -1,0 +1,196 @@
+//! From start to the end of a drain: what probes say, who is still served, and how the end is known.
+
+mod common;
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use common::{App, GET, wait};
+
+#[test]
+fn a_draining_pod_is_alive_unready_and_serves() {
+    let app = App::start(&[("APP_DRAIN_DELAY", "1s"), ("APP_DRAIN_DEADLINE", "5s")]);
+    let mut kept = app.connect();
+    kept.send(GET);
+    assert_eq!(kept.answer().header("connection"), None);
+    assert_eq!(app.get("/readyz").status, 200);
+
+    app.terminate();
+    wait("readiness to fail", || {
+        (app.get("/readyz").status == 503).then_some(())
+    });
+    let unready = app.get("/readyz");
+    unready.assert_problem(503);
+    assert!(unready.body.contains("draining"), "{unready:?}");
+    assert_eq!(
+        app.get("/healthz").status,
+        200,
+        "what the load balancer checks stays green"
+    );
+    assert_eq!(app.admin("GET", "/livez", "").status, 200);
+    assert_eq!(app.get("/startupz").status, 200);
+    assert_eq!(app.metric("app_state{state=\"draining\"}"), 1.0);
+    kept.send(GET);
+    let last = kept.answer();
+    assert_eq!(
+        (last.status, last.header("connection")),
+        (200, Some("close"))
+    );
+    kept.closed_after();
+    let (status, log) = app.wait();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+    assert!(
+        log.iter()
+            .any(|line| line.contains("every request was answered")),
+        "{log:#?}"
+    );
+}
+
+#[test]
+fn a_drain_without_requests_ends_at_once_after_its_delay() {
+    let app = App::start(&[("APP_DRAIN_DELAY", "200ms"), ("APP_DRAIN_DEADLINE", "10s")]);
+    let mut idle = app.connect();
+    idle.send(GET);
+    idle.answer();
+    let silent = app.connect();
+    let begun = Instant::now();
+    app.terminate();
+    let (status, _) = app.wait();
+    let took = begun.elapsed();
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        took >= Duration::from_millis(200) && took < Duration::from_secs(2),
+        "{took:?}"
+    );
+    drop(silent);
+}
+
+#[test]
+fn a_request_in_flight_is_answered_after_the_listener_is_closed() {
+    let app = App::start(&[
+        ("APP_DRAIN_DELAY", "0s"),
+        ("APP_DRAIN_DEADLINE", "10s"),
+        ("APP_FAULTS", "on"),
+    ]);
+    let mut client = app.connect();
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\nx-app-fault: latency=700ms\r\n\r\n");
+    wait("the request", || {
+        (app.metric("app_requests_in_flight") == 1.0).then_some(())
+    });
+    let public = app.public;
+    app.terminate();
+    app.wait_for_log("listener closed");
+    assert!(
+        TcpStream::connect(public).is_err(),
+        "nobody accepts any more"
+    );
+    assert_eq!(client.answer().status, 200);
+    assert_eq!(app.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_half_sent_request_is_waited_for() {
+    let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "10s")]);
+    let mut client = app.connect();
+    client.send(b"GET / HTTP/1.1\r\n");
+    std::thread::sleep(Duration::from_millis(100));
+    app.terminate();
+    app.wait_for_log("listener closed");
+    client.send(b"host: x\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (200, Some("close"))
+    );
+    assert_eq!(app.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_deadline_that_cuts_requests_is_known_everywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let settings = [
+        ("APP_DRAIN_DELAY", "0s"),
+        ("APP_DRAIN_DEADLINE", "200ms"),
+        ("APP_FAULTS", "on"),
+        ("APP_DATA_DIR", path),
+    ];
+    let app = App::start(&settings);
+    let mut clients: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = app.connect();
+            client.send(b"GET / HTTP/1.1\r\nhost: x\r\nx-app-fault: latency=60s\r\n\r\n");
+            client
+        })
+        .collect();
+    wait("the requests", || {
+        (app.metric("app_requests_in_flight") == 3.0).then_some(())
+    });
+    app.terminate();
+    let (status, log) = app.wait();
+    assert_eq!(status.code(), Some(1));
+    let line = log
+        .iter()
+        .find(|line| line.contains("deadline cut requests"))
+        .unwrap();
+    assert!(line.contains("\"cut\":3"), "{line}");
+    assert_eq!(
+        log.iter()
+            .filter(|line| line.contains("\"cut\":true"))
+            .count(),
+        3,
+        "{log:#?}"
+    );
+    for client in &mut clients {
+        assert!(client.try_answer().is_none());
+    }
+    let next = App::start(&settings);
+    assert_eq!(next.metric("app_drain_cut_requests{drain=\"last\"}"), 3.0);
+}
+
+#[test]
+fn being_told_twice_skips_the_delay() {
+    let app = App::start(&[("APP_DRAIN_DELAY", "60s"), ("APP_DRAIN_DEADLINE", "5s")]);
+    app.terminate();
+    app.wait_for_log("draining");
+    app.terminate();
+    assert_eq!(app.wait().0.code(), Some(0));
+}
+
+#[test]
+fn nobody_who_connected_is_lost_when_the_listener_closes() {
+    for _ in 0..5 {
+        let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "10s")]);
+        let public = app.public;
+        let load: Vec<_> = (0..4)
+            .map(|_| {
+                std::thread::spawn(move || {
+                    let mut answered = 0;
+                    // Until nobody accepts: whoever was let in gets an answer.
+                    while let Ok(stream) = TcpStream::connect(public) {
+                        drop(stream.set_nodelay(true));
+                        let mut client = common::Client::connect_from(stream);
+                        if !client.try_send(GET) {
+                            return (answered, 1);
+                        }
+                        match client.try_answer() {
+                            Some(answer) if answer.status == 200 => answered += 1,
+                            _ => return (answered, 1),
+                        }
+                    }
+                    (answered, 0)
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(150));
+        app.terminate();
+        let results: Vec<_> = load.into_iter().map(|each| each.join().unwrap()).collect();
+        let answered: u32 = results.iter().map(|(answered, _)| answered).sum();
+        let lost: u32 = results.iter().map(|(_, lost)| lost).sum();
+        assert!(answered > 100, "{answered}");
+        // A connection that the kernel completes after the queue was emptied and before the
+        // listener is closed cannot be served by anyone: that is what the delay is for.
+        assert!(lost <= 1, "{lost} of {answered} lost");
+        assert_eq!(app.wait().0.code(), Some(0));
+    }
+}

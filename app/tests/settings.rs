@@ -1,0 +1,205 @@
+//! Settings: all problems at once, before a port is bound; and their help.
+
+mod common;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use app::settings::{DrainProfile, Settings, SettingsError, table};
+use common::command;
+use proptest::prelude::*;
+
+fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let owned = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::from_env(owned, "host")
+}
+
+fn check(name: &str, value: &str, part: &str) {
+    let error = read(&[(name, value)]).expect_err(&format!("{name}={value}"));
+    assert_eq!(error.problems.len(), 1, "{error}");
+    assert_eq!(error.problems[0].name, name);
+    assert!(error.problems[0].message.contains(part), "{error}");
+}
+
+#[test]
+fn defaults_are_right_and_nlbs() {
+    let settings = read(&[]).unwrap();
+    assert_eq!(settings.listen.to_string(), "0.0.0.0:5000");
+    assert_eq!(settings.admin_listen.to_string(), "0.0.0.0:9090");
+    assert_eq!(settings.drain, DrainProfile::NLB);
+    assert_eq!(settings.drain.delay, Duration::from_secs(150));
+    assert_eq!(settings.identity.pod, "host");
+    assert!(
+        settings.timeouts.keep_alive > Duration::from_secs(60),
+        "longer than an ALB's"
+    );
+    assert!(!settings.faults);
+}
+
+#[test]
+fn written_defaults_are_the_defaults() {
+    let written: Vec<_> = table::ALL
+        .iter()
+        .filter(|setting| !setting.default.is_empty())
+        .map(|setting| (setting.name, setting.default))
+        .collect();
+    assert_eq!(read(&written).unwrap(), read(&[]).unwrap());
+}
+
+#[test]
+fn a_profile_gives_way_to_its_parts() {
+    let drain = read(&[("APP_DRAIN_PROFILE", "short"), ("APP_DRAIN_DEADLINE", "5s")])
+        .unwrap()
+        .drain;
+    assert_eq!((drain.delay.as_secs(), drain.deadline.as_secs()), (70, 5));
+}
+
+#[test]
+fn each_problem_says_what_would_be_right() {
+    check("APP_LISTEN", "5000", "address:port");
+    check("APP_DRAIN_DELAY", "150", "150s, 250ms");
+    check("APP_DRAIN_DELAY", "-1s", "150s, 250ms");
+    check("APP_DRAIN_DELAY", "99999999999999999999s", "no duration");
+    check("APP_DRAIN_DELAY", "2000000000000h", "longer than a day");
+    check("APP_KEEP_ALIVE", "0s", "longer than 0");
+    check("APP_DRAIN_PROFILE", "alb", "nlb, short, off");
+    check("APP_MAX_HEADERS", "97", "1 to 96");
+    check("APP_MAX_HEADER_BYTES", "1GiB", "16KiB");
+    check("APP_MAX_HEADER_BYTES", "10", "within 256");
+    check(
+        "APP_TRUSTED_PROXIES",
+        "10.0.0.0/8, 10.1.0.0/8",
+        "did you mean 10.0.0.0/8",
+    );
+    check("APP_GREETING", "\u{1b}[2J", "printable");
+    check("APP_GREETING_FILE", "relative", "absolute");
+    check("APP_LOG", "verbose", "level");
+    check("APP_FAULTS", "yes", "on, off");
+    check(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "https://collector:4318",
+        "https is not built in",
+    );
+    check("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "http://");
+    check("APP_DRAIN_DELY", "1s", "did you mean APP_DRAIN_DELAY?");
+    check("APP_ZZZZZZZZZZZZZ", "1s", "is no setting");
+}
+
+#[test]
+fn believing_anyone_is_no_setting() {
+    let error = read(&[("APP_PROXY_PROTOCOL", "required")]).unwrap_err();
+    assert_eq!(error.problems[0].name, "APP_TRUSTED_PROXIES");
+}
+
+#[test]
+fn variables_that_kubernetes_adds_for_a_service_named_app_are_no_slip() {
+    read(&[
+        ("APP_SERVICE_HOST", "10.0.0.1"),
+        ("APP_SERVICE_PORT", "80"),
+        ("APP_PORT", "tcp://10.0.0.1:80"),
+        ("APP_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("HOME", "/"),
+    ])
+    .unwrap();
+}
+
+#[test]
+fn all_problems_are_told_at_once_and_no_port_is_bound() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = command(&[
+        ("APP_LISTEN", &address),
+        ("APP_WORKERS", "many"),
+        ("APP_FAULTS", "perhaps"),
+        ("APP_TYPO", "1"),
+    ])
+    .output()
+    .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.starts_with("error: 3 settings cannot be used\n  APP_WORKERS: "),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("\n  APP_FAULTS: ") && stderr.contains("\n  APP_TYPO: "),
+        "{stderr}"
+    );
+    assert!(stderr.contains("hint: "), "{stderr}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = command(&[("APP_LISTEN", &address)]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains(&address) && stderr.contains("APP_LISTEN"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("Caused by: "), "{stderr}");
+}
+
+#[test]
+fn help_tells_of_every_setting() {
+    let output = command(&[]).arg("--help").output().unwrap();
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for setting in table::ALL {
+        let line = help
+            .lines()
+            .find(|line| line.contains(&format!(" {} ", setting.name)));
+        let line = line.unwrap_or_else(|| panic!("{} is missing", setting.name));
+        assert!(
+            line.contains(setting.unit) && line.contains(setting.default),
+            "{line}"
+        );
+        assert!(help.contains(setting.help));
+    }
+    for (wrong, code) in [
+        (&["--nonsense"][..], 2),
+        (&["probe"], 2),
+        (&["--version"], 0),
+    ] {
+        assert_eq!(
+            command(&[]).args(wrong).output().unwrap().status.code(),
+            Some(code)
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_value_breaks_the_reader(
+        index in 0..table::ALL.len(), value in "\\PC{0,40}|[0-9]{0,25}(s|ms|KiB|h)?",
+    ) {
+        let name = table::ALL[index].name;
+        if let Err(error) = read(&[(name, &value)]) {
+            prop_assert!(!error.problems.is_empty());
+            prop_assert!(error.problems.iter().all(|problem| !problem.message.is_empty()));
+        }
+    }
+
+    #[test]
+    fn every_problem_is_kept(wrong in prop::collection::btree_set(0..table::ALL.len(), 1..8)) {
+        // No setting takes this: it is no word, number or address, and not printable.
+        let variables: Vec<_> =
+            wrong.iter().map(|index| (table::ALL[*index].name, "\u{7}\u{7}")).collect();
+        let error = read(&variables).unwrap_err();
+        for (name, _) in &variables {
+            prop_assert!(error.problems.iter().any(|problem| problem.name == *name), "{name}");
+        }
+    }
+
+    #[test]
+    fn durations_mean_what_they_say(millis in 1_u64..86_400_000) {
+        let text = format!("{millis}ms");
+        let settings = read(&[("APP_DRAIN_DELAY", &text)]).unwrap();
+        prop_assert_eq!(settings.drain.delay, Duration::from_millis(millis));
+    }
+}
