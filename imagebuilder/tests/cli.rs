@@ -1,5 +1,7 @@
 //! The real program on small workspaces: what it prints, how it ends, and what it leaves.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

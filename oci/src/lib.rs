@@ -1,6 +1,9 @@
 //! Container images as data: digests, references, platforms, the image model, and the layout on
 //! disk that holds them.
 //!
+//! [`copy`](copy::copy) moves images between the places that hold them; with the feature `registry`
+//! a registry is one.
+//!
 //! Everything here is synchronous and verified: a [`Digest`] is a digest, bytes read through a
 //! [`Descriptor`] are the bytes it describes or an error, and a document is bounded in size before
 //! it is parsed. It knows nothing of Cargo, of AWS or of containerd.
@@ -9,6 +12,7 @@
 //! [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
 
 pub mod annotation;
+pub mod copy;
 mod descriptor;
 mod digest;
 pub mod image;
@@ -16,6 +20,10 @@ pub mod layout;
 mod media_type;
 mod platform;
 mod reference;
+#[cfg(feature = "registry")]
+pub mod registry;
+#[cfg(feature = "test-registry")]
+pub mod test_registry;
 mod verify;
 
 pub use descriptor::Descriptor;

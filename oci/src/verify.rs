@@ -77,8 +77,8 @@ pub(crate) fn check(hasher: Hasher, digest: Digest, size: u64) -> Result<(), Mis
 /// Passes on what a reader gives, and turns its end into an error unless all of it had the
 /// expected digest and size.
 ///
-/// Only a reader that was read to its end (a `read` that gave 0) has been verified. It never gives
-/// more bytes than were described.
+/// It never gives all the bytes of something else, and never more bytes than were described; only
+/// of a reader that was read to its end (a `read` that gave 0) is it known that no more follow.
 #[derive(Debug)]
 pub struct VerifyingReader<R> {
     inner: R,
@@ -131,6 +131,14 @@ impl<R: Read> Read for VerifyingReader<R> {
             return self.end();
         }
         self.hasher.update(bytes);
+        // Before the last bytes are given, so that a taker who knows the size and does not read on
+        // to the end never has all of something else.
+        if self.hasher.size() == self.size
+            && let Err(mismatch) = check(self.hasher.clone(), self.digest, self.size)
+        {
+            self.verdict = Some(Err(mismatch));
+            return self.end();
+        }
         Ok(count)
     }
 }
@@ -186,5 +194,14 @@ mod tests {
             })
         );
         assert!(read(b"abc", digest, 2).is_err());
+    }
+
+    #[test]
+    fn a_taker_of_the_size_alone_is_told_too() {
+        let mut buffer = [0; 3];
+        let good = VerifyingReader::new(&b"abc"[..], Digest::of(b"abc"), 3).read_exact(&mut buffer);
+        assert!(good.is_ok());
+        let bad = VerifyingReader::new(&b"abd"[..], Digest::of(b"abc"), 3).read_exact(&mut buffer);
+        assert!(Mismatch::of(&bad.unwrap_err()).is_some());
     }
 }

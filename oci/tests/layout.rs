@@ -1,5 +1,7 @@
 //! A layout on disk: what it holds after writing, and what it says when it is damaged.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::symlink;

@@ -5,6 +5,7 @@
 //! bytes are on disk, and the index is changed last and under a lock. What a killed process left
 //! in `.ingest` is removed by the next that writes.
 
+mod end;
 mod error;
 mod index;
 mod read;

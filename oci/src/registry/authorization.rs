@@ -1,0 +1,222 @@
+//! Keeping the `Authorization` header that a registry wants.
+
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::challenge::Challenge;
+use super::location::resolve;
+use super::session::Repository;
+use super::transport::{Call, Payload};
+use super::{Credentials, OciError, Problem, RegistryError, Secret};
+
+/// The client's name to a token server.
+const CLIENT_ID: &str = "imagebuilder";
+
+/// The most of a token server's answer that is read.
+const TOKEN_BYTES: u64 = 1024 * 1024;
+
+/// The header in use, and which one it is, so that of many requests that were refused with it only
+/// one fetches the next.
+#[derive(Debug, Default)]
+pub(super) struct Authorization {
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    generation: u64,
+    header: Option<Secret>,
+    anonymous: bool,
+}
+
+/// The header that a request was sent with.
+#[derive(Clone, Debug)]
+pub(super) struct Used {
+    generation: u64,
+    pub(super) header: Option<Secret>,
+    /// Whether no credentials were behind it.
+    pub(super) anonymous: bool,
+}
+
+impl Authorization {
+    /// The header to send.
+    pub(super) fn current(&self) -> Used {
+        let state = self
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let anonymous = state.header.is_none() || state.anonymous;
+        Used {
+            generation: state.generation,
+            header: state.header,
+            anonymous,
+        }
+    }
+
+    /// Answers the challenge that a request got which used `used`.
+    pub(super) fn renew(
+        &self,
+        repository: &Repository,
+        used: &Used,
+        challenge: &Challenge,
+    ) -> Result<(), Renewal> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.generation != used.generation {
+            return Ok(());
+        }
+        let credentials = repository.keychain().credentials(repository.host());
+        let credentials = credentials.map_err(|error| Renewal::Problem(error.into()))?;
+        let anonymous = credentials == Credentials::Anonymous;
+        let header = match challenge {
+            Challenge::Basic => match &credentials {
+                Credentials::Basic { username, password } => basic(username, password),
+                Credentials::Anonymous | Credentials::IdentityToken(_) => {
+                    let problem = Problem::Unauthorized {
+                        anonymous: true,
+                        error: None,
+                    };
+                    return Err(Renewal::Problem(problem));
+                }
+            },
+            Challenge::Bearer {
+                realm,
+                service,
+                scope,
+            } => {
+                let token = token(
+                    repository,
+                    realm,
+                    service.as_deref(),
+                    scope.as_deref(),
+                    &credentials,
+                );
+                Secret::new(format!("Bearer {}", token?.reveal()))
+            }
+        };
+        *state = State {
+            generation: state.generation + 1,
+            header: Some(header),
+            anonymous,
+        };
+        Ok(())
+    }
+}
+
+/// Why a challenge could not be answered.
+pub(super) enum Renewal {
+    /// Of the request that was challenged.
+    Problem(Problem),
+    /// Of a request to the token server.
+    Token(RegistryError),
+}
+
+fn basic(username: &str, password: &Secret) -> Secret {
+    let pair = STANDARD.encode(format!("{username}:{}", password.reveal()));
+    Secret::new(format!("Basic {pair}"))
+}
+
+/// Fetches a token:
+/// [by GET](https://distribution.github.io/distribution/spec/auth/token/), or
+/// [by POST for an identity token](https://distribution.github.io/distribution/spec/auth/oauth/).
+fn token(
+    repository: &Repository,
+    realm: &str,
+    service: Option<&str>,
+    scope: Option<&str>,
+    credentials: &Credentials,
+) -> Result<Secret, Renewal> {
+    let mut url = resolve(repository.base(), realm).map_err(Renewal::Problem)?;
+    // Push before pull: what the work needs at the end is asked for at the start. What the
+    // registry asks for besides comes after.
+    let own = repository.scope();
+    let mut scopes = vec![own.as_str()];
+    scopes.extend(scope.filter(|scope| !scope.starts_with(repository.scope_resource().as_str())));
+    let scopes = scopes.join(" ");
+    let form;
+    let call = match credentials {
+        Credentials::IdentityToken(token) => {
+            form = form_urlencoded::Serializer::new(String::new())
+                .append_pair("grant_type", "refresh_token")
+                .append_pair("service", service.unwrap_or_default())
+                .append_pair("client_id", CLIENT_ID)
+                .append_pair("scope", &scopes)
+                .append_pair("refresh_token", token.reveal())
+                .finish();
+            Call::new("POST", url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(Payload::Bytes(form.as_bytes()))
+        }
+        Credentials::Anonymous | Credentials::Basic { .. } => {
+            let mut query = url.query_pairs_mut();
+            if let Some(service) = service {
+                query.append_pair("service", service);
+            }
+            for scope in scopes.split(' ') {
+                query.append_pair("scope", scope);
+            }
+            query.finish();
+            drop(query);
+            Call::new("GET", url)
+        }
+    };
+    let header = match credentials {
+        Credentials::Basic { username, password } => Some(basic(username, password)),
+        Credentials::Anonymous | Credentials::IdentityToken(_) => None,
+    };
+    let answer = repository
+        .exchange(&call, header.as_ref())
+        .map_err(Renewal::Token)?;
+    let (status, anonymous) = (answer.status, *credentials == Credentials::Anonymous);
+    let token_error = |problem| Renewal::Token(call.error(problem));
+    if status != 200 {
+        let error = OciError::parse(&answer.error_body());
+        return Err(token_error(match status {
+            400 | 401 | 403 => Problem::Unauthorized { anonymous, error },
+            _ => Problem::Status { status, error },
+        }));
+    }
+    let body = answer
+        .read(TOKEN_BYTES)
+        .map_err(|_| token_error(Problem::Token))?;
+    parse_token(&body).ok_or_else(|| token_error(Problem::Token))
+}
+
+fn parse_token(body: &[u8]) -> Option<Secret> {
+    #[derive(Deserialize)]
+    struct Body {
+        token: Option<String>,
+        access_token: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(body).ok()?;
+    let token = body
+        .token
+        .or(body.access_token)
+        .filter(|token| !token.is_empty())?;
+    // It becomes a header.
+    token
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic())
+        .then(|| Secret::new(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_read() {
+        let check = |body: &str, expected: Option<&str>| {
+            assert_eq!(parse_token(body.as_bytes()), expected.map(Secret::new));
+        };
+        check(r#"{"token":"a","access_token":"b"}"#, Some("a"));
+        check(r#"{"access_token":"b","expires_in":300}"#, Some("b"));
+        check(r#"{"token":"a\r\nx-evil: 1"}"#, None);
+        check(r#"{"token":""}"#, None);
+        check("<html>", None);
+    }
+}

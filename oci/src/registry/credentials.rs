@@ -1,0 +1,72 @@
+//! Who someone is to a registry, in types that keep secrets out of messages.
+
+use std::error::Error;
+use std::fmt;
+
+/// A password or token. It prints as `[redacted]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` from being printed.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for a header or a form.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// What a registry is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing: what the registry gives to anyone.
+    Anonymous,
+    /// A name and a password.
+    Basic {
+        /// The name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// An `OAuth2` refresh token, which the registry's token server takes.
+    IdentityToken(Secret),
+}
+
+/// Credentials could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot get credentials for {registry} from {origin}")]
+pub struct CredentialError {
+    /// The registry's host.
+    pub registry: String,
+    /// Which store, helper or service was asked.
+    pub origin: String,
+    /// Why it had none. Without the secret, if there was one.
+    #[source]
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+/// Knows the credentials for registries.
+pub trait Keychain: Send + Sync {
+    /// The credentials for the registry at `host` (`HOST[:PORT]`); asked only when it wants some.
+    ///
+    /// # Errors
+    /// When there should be some and they cannot be had. A registry that is not known is
+    /// [`Credentials::Anonymous`].
+    fn credentials(&self, host: &str) -> Result<Credentials, CredentialError>;
+}
+
+/// The same credentials for every registry.
+impl Keychain for Credentials {
+    fn credentials(&self, _: &str) -> Result<Credentials, CredentialError> {
+        Ok(self.clone())
+    }
+}

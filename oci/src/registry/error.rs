@@ -1,0 +1,192 @@
+//! What can go wrong with a registry, with what was asked and what was answered.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::credentials::CredentialError;
+use crate::image::DocumentError;
+use crate::{Digest, Mismatch};
+
+/// A request to a registry failed.
+///
+/// Its text has the problem, so that a message tells both in one line; its source is the
+/// problem's.
+#[derive(Debug)]
+pub struct RegistryError {
+    /// The request's method.
+    pub method: &'static str,
+    /// Its URL, without query and user information.
+    pub url: String,
+    /// What went wrong.
+    pub problem: Box<Problem>,
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.method, self.url, self.problem)
+    }
+}
+
+impl std::error::Error for RegistryError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.problem.source()
+    }
+}
+
+/// What went wrong with a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The registry could not be talked to, however often it was tried.
+    #[error("{}", transport_text(.0))]
+    Unreachable(ureq::Error),
+    /// The registry refused.
+    #[error("{status}{}", error.as_ref().map(|e| format!(" {e}")).unwrap_or_default())]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The registry's own error, where it sent one.
+        error: Option<OciError>,
+    },
+    /// The registry, or its token server, wants other credentials than it was shown.
+    #[error("{}", unauthorized(*anonymous, error.as_ref()))]
+    Unauthorized {
+        /// Whether it was shown none.
+        anonymous: bool,
+        /// The registry's own error, where it sent one.
+        error: Option<OciError>,
+    },
+    /// Credentials could not be had.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The registry wants a kind of authentication that is not known.
+    #[error("401 without a challenge of the kind Basic or Bearer")]
+    Challenge,
+    /// The token server's answer is no token.
+    #[error("the token server's answer is no token")]
+    Token,
+    /// The registry sends us to a place that is not gone to.
+    #[error("the registry sends us to {target}: {why}")]
+    Redirect {
+        /// The place, without its query.
+        target: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A header that the answer must have is missing or wrong.
+    #[error("the answer has no valid {name}")]
+    Header {
+        /// The header.
+        name: &'static str,
+    },
+    /// What was sent or received is not what was described.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// The registry says that it stored something else.
+    #[error("the registry has {actual} where {expected} was sent")]
+    OtherDigest {
+        /// What was sent.
+        expected: Digest,
+        /// What it says it has.
+        actual: Digest,
+    },
+    /// What is to be sent could not be read.
+    #[error("cannot read what is to be sent")]
+    Read(#[source] std::io::Error),
+    /// The answer is not the document it should be.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+/// An error in the form of
+/// [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OciError {
+    /// `DENIED`, `NAME_UNKNOWN`, …
+    pub code: String,
+    /// The registry's own words.
+    pub message: String,
+}
+
+impl fmt::Display for OciError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code)?;
+        if self.message.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.message)
+        }
+    }
+}
+
+impl OciError {
+    /// The first error of an answer's body.
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Body {
+            errors: Vec<Entry>,
+        }
+        #[derive(Deserialize)]
+        struct Entry {
+            code: Option<String>,
+            message: Option<String>,
+        }
+        let body: Body = serde_json::from_slice(body).ok()?;
+        let first = body.errors.into_iter().next()?;
+        // A registry's words go to a terminal: one line of printable ones.
+        let clean = |text: Option<String>| -> String {
+            let text = text.unwrap_or_default();
+            text.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .take(300)
+                .collect()
+        };
+        Some(Self {
+            code: clean(first.code),
+            message: clean(first.message),
+        })
+    }
+}
+
+fn unauthorized(anonymous: bool, error: Option<&OciError>) -> String {
+    let text = if anonymous {
+        "the registry wants credentials, and none are known for it"
+    } else {
+        "the registry refuses the credentials"
+    };
+    error.map_or_else(|| text.to_owned(), |error| format!("{text} ({error})"))
+}
+
+/// ureq repeats the URL, query included, in some of its texts.
+fn transport_text(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::HostNotFound => "the host name is not known".to_owned(),
+        ureq::Error::Timeout(timeout) => format!("timed out ({timeout})"),
+        ureq::Error::ConnectionFailed => "cannot connect".to_owned(),
+        ureq::Error::BadUri(_) => "the URL is not valid".to_owned(),
+        ureq::Error::Rustls(error) => format!("TLS: {error}"),
+        other => other.to_string(),
+    }
+}
+
+impl RegistryError {
+    /// The HTTP status, where the registry answered with one.
+    pub fn status(&self) -> Option<u16> {
+        match *self.problem {
+            Problem::Status { status, .. } => Some(status),
+            Problem::Unauthorized { .. } => Some(401),
+            _ => None,
+        }
+    }
+
+    /// The code of the registry's own error, where it sent one.
+    pub fn code(&self) -> Option<&str> {
+        match &*self.problem {
+            Problem::Status { error, .. } | Problem::Unauthorized { error, .. } => {
+                error.as_ref().map(|error| error.code.as_str())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Sending blobs: as one, or in chunks that a cut connection does not undo.
+
+use std::io::Read;
+
+use url::Url;
+
+use super::location::resolve;
+use super::resume::{Next, after_failure, chunk_bytes, stored};
+use super::session::{Repository, expect};
+use super::transport::{Answer, Call, Payload};
+use super::{Problem, RegistryError, retry};
+use crate::copy::Open;
+use crate::{Descriptor, Mismatch};
+
+/// How an attempt to send a blob ended.
+enum Sent {
+    Done,
+    /// The upload is lost; the error counts when there is no other attempt.
+    Lost(RegistryError),
+}
+
+/// An upload in progress.
+struct Upload {
+    location: Url,
+    chunk_bytes: u64,
+}
+
+impl Repository {
+    /// Sends a blob, unless the repository has it, and says whether it was sent.
+    ///
+    /// `open` opens it from its start; it is called once for each attempt.
+    ///
+    /// # Errors
+    /// When the registry refuses it, or cannot be reached however often it is tried; when what
+    /// is opened is not what `descriptor` describes, and then the registry does not store it.
+    pub fn push_blob(
+        &self,
+        descriptor: &Descriptor,
+        open: Open<'_>,
+    ) -> Result<bool, RegistryError> {
+        if self.has_blob(descriptor)? {
+            return Ok(false);
+        }
+        let mut failed = 0;
+        loop {
+            let upload = self.start()?;
+            let sent = if descriptor.size <= self.settings().monolithic_bytes {
+                self.send_whole(&upload, descriptor, open)
+            } else {
+                self.send_chunks(upload, descriptor, open)
+            };
+            match sent? {
+                Sent::Done => break,
+                Sent::Lost(error) => {
+                    failed += 1;
+                    self.pause(failed, None, error)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Starts an upload.
+    fn start(&self) -> Result<Upload, RegistryError> {
+        let call = Call::new("POST", self.url("blobs/uploads/"));
+        let answer = expect(&call, self.call(&call)?, &[202])?;
+        let ours = self.settings().chunk_bytes;
+        let chunk_bytes = chunk_bytes(ours, answer.header("oci-chunk-min-length"));
+        Ok(Upload {
+            location: self.location(&call, &answer)?,
+            chunk_bytes,
+        })
+    }
+
+    fn location(&self, call: &Call, answer: &Answer) -> Result<Url, RegistryError> {
+        let text = answer.header("location");
+        let text = text.ok_or_else(|| call.error(Problem::Header { name: "Location" }))?;
+        let next = resolve(&call.url, text).map_err(|problem| call.error(problem))?;
+        resolve(self.base(), next.as_str()).map_err(|problem| call.error(problem))?;
+        Ok(next)
+    }
+
+    fn send_whole(
+        &self,
+        upload: &Upload,
+        descriptor: &Descriptor,
+        open: Open<'_>,
+    ) -> Result<Sent, RegistryError> {
+        let payload = Payload::Stream {
+            size: descriptor.size,
+            open,
+        };
+        self.finish(&upload.location, descriptor, payload)
+    }
+
+    /// The PUT that ends an upload, with what is left to send.
+    fn finish(
+        &self,
+        location: &Url,
+        descriptor: &Descriptor,
+        payload: Payload<'_>,
+    ) -> Result<Sent, RegistryError> {
+        let mut url = location.clone();
+        // The registry's own query must stay as it is, whatever it is.
+        let digest = format!("digest={}", descriptor.digest).replace(':', "%3A");
+        let query = url.query().filter(|query| !query.is_empty());
+        let query = query.map_or(digest.clone(), |query| format!("{query}&{digest}"));
+        url.set_query(Some(&query));
+        let mut call = Call::new("PUT", url)
+            .header("content-type", "application/octet-stream")
+            .body(payload);
+        // After a cut connection this upload is in a state that is not known.
+        call.again = false;
+        match self.call(&call) {
+            Ok(answer) if answer.status == 416 || answer.status == 404 => {
+                lost(expect(&call, answer, &[]))
+            }
+            Ok(answer) => {
+                let answer = expect(&call, answer, &[201, 204])?;
+                self.check_stored(&call, &answer, descriptor)
+                    .map(|()| Sent::Done)
+            }
+            Err(error) => {
+                // It may have arrived all the same, and only the answer be lost.
+                if is_lost(&error) && self.has_blob(descriptor).unwrap_or(false) {
+                    return Ok(Sent::Done);
+                }
+                lost(Err(error))
+            }
+        }
+    }
+
+    fn check_stored(
+        &self,
+        call: &Call,
+        answer: &Answer,
+        descriptor: &Descriptor,
+    ) -> Result<(), RegistryError> {
+        let said = answer
+            .header("docker-content-digest")
+            .and_then(|text| text.parse().ok());
+        if let Some(actual) = said.filter(|actual| *actual != descriptor.digest) {
+            let expected = descriptor.digest;
+            return Err(call.error(Problem::OtherDigest { expected, actual }));
+        }
+        if said.is_none() && !self.has_blob(descriptor)? {
+            return Err(call.error(Problem::Header {
+                name: "Docker-Content-Digest",
+            }));
+        }
+        Ok(())
+    }
+
+    fn send_chunks(
+        &self,
+        mut upload: Upload,
+        descriptor: &Descriptor,
+        open: Open<'_>,
+    ) -> Result<Sent, RegistryError> {
+        let read = |call: &Call, error: std::io::Error| {
+            call.error(match Mismatch::of(&error) {
+                Some(mismatch) => Problem::Mismatch(mismatch.clone()),
+                None => Problem::Read(error),
+            })
+        };
+        let call = Call::new("PATCH", upload.location.clone());
+        let mut reader = open().map_err(|error| read(&call, error))?;
+        let mut start = 0;
+        let mut chunk = Vec::new();
+        loop {
+            chunk.clear();
+            let take = reader
+                .by_ref()
+                .take(upload.chunk_bytes)
+                .read_to_end(&mut chunk);
+            let call = Call::new("PATCH", upload.location.clone());
+            take.map_err(|error| read(&call, error))?;
+            if chunk.is_empty() {
+                break;
+            }
+            let end = start + chunk.len() as u64;
+            match self.send_chunk(&mut upload, &chunk, start, end)? {
+                Sent::Done => start = end,
+                Sent::Lost(error) => return Ok(Sent::Lost(error)),
+            }
+        }
+        self.finish(&upload.location, descriptor, Payload::Nothing)
+    }
+
+    fn send_chunk(
+        &self,
+        upload: &mut Upload,
+        chunk: &[u8],
+        start: u64,
+        end: u64,
+    ) -> Result<Sent, RegistryError> {
+        let mut failed = 0;
+        loop {
+            let mut call = Call::new("PATCH", upload.location.clone())
+                .header("content-type", "application/octet-stream")
+                .header("content-range", format!("{start}-{}", end - 1))
+                .body(Payload::Bytes(chunk));
+            call.again = false;
+            let error = match self.call(&call) {
+                // ECR answers 201.
+                Ok(answer) if matches!(answer.status, 201 | 202 | 204) => {
+                    upload.location = self.location(&call, &answer)?;
+                    return Ok(Sent::Done);
+                }
+                Ok(answer) if answer.status == 416 || answer.status == 404 => {
+                    return lost(expect(&call, answer, &[]));
+                }
+                Ok(answer) => return expect(&call, answer, &[]).map(|_| Sent::Done),
+                Err(error) if is_lost(&error) => error,
+                Err(error) => return Err(error),
+            };
+            failed += 1;
+            match self.state(upload, start, end) {
+                Next::Continue => return Ok(Sent::Done),
+                Next::Resend => self.pause(failed, None, error)?,
+                Next::Restart => return Ok(Sent::Lost(error)),
+            }
+        }
+    }
+
+    /// Asks where an upload is.
+    fn state(&self, upload: &mut Upload, start: u64, end: u64) -> Next {
+        let call = Call::new("GET", upload.location.clone());
+        let Ok(answer) = self.call(&call) else {
+            return Next::Restart;
+        };
+        if !matches!(answer.status, 200 | 202 | 204) {
+            return Next::Restart;
+        }
+        let next = after_failure(start, end, stored(answer.header("range")));
+        if let Ok(location) = self.location(&call, &answer) {
+            upload.location = location;
+        }
+        next
+    }
+}
+
+/// Whether an error says nothing of the blob, only of this upload.
+fn is_lost(error: &RegistryError) -> bool {
+    match &*error.problem {
+        Problem::Unreachable(error) => super::transport::passes(error),
+        Problem::Status { status, .. } => retry::passes(*status) || matches!(status, 404 | 416),
+        _ => false,
+    }
+}
+
+fn lost(outcome: Result<Answer, RegistryError>) -> Result<Sent, RegistryError> {
+    match outcome {
+        Ok(_) => Ok(Sent::Done),
+        Err(error) if is_lost(&error) => Ok(Sent::Lost(error)),
+        Err(error) => Err(error),
+    }
+}
