@@ -1,6 +1,7 @@
 //! What the end-to-end tests share. Each test file names the real things it needs, and fails where
 //! one of them is missing.
 
+pub mod containerd;
 pub mod cpu;
 pub mod lb;
 pub mod load;
@@ -8,5 +9,6 @@ pub mod manifests;
 pub mod pod;
 mod programs;
 pub mod rollout;
+pub mod ship;
 
 pub use programs::program;

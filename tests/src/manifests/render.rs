@@ -104,13 +104,18 @@ pub fn overlay_with(scratch: &Path, overlay: &str, components: &[&str]) -> PathB
     std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
     // kustomize refuses absolute paths.
     let k8s = relative(&folder, &repository().join("k8s"));
-    let mut text = format!(
-        "resources:\n  - {}/overlays/{overlay}\ncomponents:\n",
-        k8s.display()
+    let k8s = k8s.display();
+    let mut lines = vec![
+        "resources:".to_owned(),
+        format!("  - {k8s}/overlays/{overlay}"),
+    ];
+    lines.push("components:".to_owned());
+    lines.extend(
+        components
+            .iter()
+            .map(|component| format!("  - {k8s}/components/{component}")),
     );
-    for component in components {
-        text.push_str(&format!("  - {}/components/{component}\n", k8s.display()));
-    }
+    let text = lines.join("\n");
     std::fs::write(folder.join("kustomization.yaml"), text).expect("the folder was just made");
     folder
 }

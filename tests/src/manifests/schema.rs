@@ -85,16 +85,16 @@ impl Schema {
         };
         let validator = match &self.kinds {
             Kinds::One(validator) => validator,
-            Kinds::Many(kinds) => match kinds.get(&kind) {
-                Some(validator) => validator,
-                None => {
+            Kinds::Many(kinds) => {
+                let Some(validator) = kinds.get(&kind) else {
                     let message = format!(
                         "{} has no such kind, or k8s/schemas/update does not list it",
                         self.name
                     );
                     return vec![violation("/kind".to_owned(), message)];
-                }
-            },
+                };
+                validator
+            }
         };
         validator
             .iter_errors(object)

@@ -1,0 +1,66 @@
+# To Amazon EKS, or any other Kubernetes. Each target says what it needs and will do, acts on the
+# context it is told and no other, and can be repeated. docs/eks.md walks through them.
+
+# The cluster's name and region: what `make cluster` makes and `make kubeconfig` knows.
+CLUSTER ?=
+REGION ?=
+# The folder below k8s/overlays.
+OVERLAY ?= eks
+# The kubeconfig's context; `make kubeconfig` names it CLUSTER.REGION.
+CONTEXT ?= $(if $(and $(CLUSTER),$(REGION)),$(CLUSTER).$(REGION))
+# Where images are pushed: a registry and a prefix. ECR in the account of your credentials, unless
+# another is named.
+REPO ?=
+# What the nodes run on.
+PLATFORM ?= linux/amd64,linux/arm64
+URL ?=
+NODE ?=
+
+ship = target/release/ship
+ship_flags = --context "$(CONTEXT)" --overlay k8s/overlays/$(OVERLAY)
+
+.PHONY: cluster
+cluster: ## Make an EKS cluster: CLUSTER= REGION= [OVERLAY=eks|eks-auto]
+	@scripts/eks/cluster.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
+
+.PHONY: kubeconfig
+kubeconfig: ## Let kubectl reach it: CLUSTER= REGION=
+	@scripts/eks/kubeconfig.sh "$(CLUSTER)" "$(REGION)"
+
+.PHONY: deploy
+deploy: build-release ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY=
+	@scripts/eks/deploy.sh "$(CONTEXT)" "$(REGION)" "$(OVERLAY)" "$(REPO)" "$(PLATFORM)"
+
+.PHONY: smoke
+smoke: build-release ## Test a running service: URL=, or CONTEXT= OVERLAY=
+	@scripts/eks/smoke.sh "$(URL)" "$(CONTEXT)" "$(OVERLAY)"
+
+.PHONY: rollout-test
+rollout-test: build-release ## Restart, scale and kill pods under load; 0 requests may fail: CONTEXT= OVERLAY=
+	@$(ship) rollout-test $(ship_flags)
+
+.PHONY: status
+status: build-release ## Show what runs: CONTEXT= OVERLAY=
+	@$(ship) status $(ship_flags)
+
+.PHONY: undeploy
+undeploy: build-release ## Remove the service, its load balancer first: CONTEXT= OVERLAY= [DELETE_DATA=1]
+	@$(ship) undeploy $(ship_flags) $(if $(DELETE_DATA),--delete-data)
+
+.PHONY: cluster-delete
+cluster-delete: ## Remove the cluster and everything eksctl made for it: CLUSTER= REGION=
+	@scripts/eks/cluster-delete.sh "$(CLUSTER)" "$(REGION)"
+
+.PHONY: node-ps
+node-ps: ## nodectl on a node of the cluster: NODE= CONTEXT= [REPO=]
+	@scripts/eks/node-ps.sh "$(NODE)" "$(CONTEXT)" "$(REGION)" "$(REPO)" "$(PLATFORM)"
+
+.PHONY: cluster-up cluster-down
+cluster-up: ## Start a real single-node Kubernetes on this machine, as the tests do
+	@tests/cluster/up
+cluster-down: ## Take it away again
+	@tests/cluster/down
+
+.PHONY: build-release
+build-release:
+	@cargo build --release --quiet -p imagebuilder -p e2e --bin imagebuilder --bin ship

@@ -1,0 +1,166 @@
+//! Each state as the API server of a real cluster reports it, cut to what is read.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn snapshot(pod_status: &Value, events: &[Value]) -> Snapshot {
+    let pod = json!({
+        "kind": "Pod",
+        "metadata": {"name": "app-1", "uid": "p", "ownerReferences": [{"kind": "ReplicaSet", "uid": "r"}]},
+        "spec": {"readinessGates": [{"conditionType": "target-health.elbv2.k8s.aws/x"}]},
+        "status": pod_status,
+    });
+    let revision = json!({"deployment.kubernetes.io/revision": "2"});
+    let mut items = vec![
+        json!({"kind": "Deployment", "metadata": {"name": "app", "uid": "d", "annotations": revision}}),
+        json!({"kind": "ReplicaSet", "metadata": {"name": "app-r", "uid": "r", "annotations": revision,
+            "ownerReferences": [{"kind": "Deployment", "uid": "d"}]}}),
+        json!({"kind": "Service", "metadata": {"name": "svc", "uid": "s"},
+            "spec": {"ports": [{"port": 80}]},
+            "status": {"loadBalancer": {"ingress": [{"ip": "10.97.0.1"}]}}}),
+        pod,
+    ];
+    items.extend(events.iter().cloned());
+    Snapshot::of(&items, "app", ("Service", "svc"))
+}
+
+fn warning(uid: &str, reason: &str, message: &str) -> Value {
+    json!({"kind": "Event", "type": "Warning", "reason": reason, "message": message,
+        "involvedObject": {"uid": uid}, "lastTimestamp": "2026-01-01T00:00:00Z"})
+}
+
+#[track_caller]
+fn check(status: &Value, events: &[Value], expected: &[&str], is_final: bool) {
+    let findings = diagnose(&snapshot(status, events));
+    let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, expected);
+    assert_eq!(
+        findings.iter().any(|finding| finding.cause.is_final()),
+        is_final
+    );
+}
+
+fn waiting(reason: &str, message: &str) -> Value {
+    json!({"containerStatuses": [{"restartCount": 0, "state": {"waiting": {"reason": reason, "message": message}}}]})
+}
+
+#[test]
+fn a_pod_that_is_ready_or_just_starting_has_nothing() {
+    check(
+        &json!({"conditions": [{"type": "Ready", "status": "True"}]}),
+        &[],
+        &[],
+        false,
+    );
+    check(&waiting("ContainerCreating", ""), &[], &[], false);
+}
+
+#[test]
+fn an_image_pull_says_what_the_registry_said_and_not_that_it_backs_off() {
+    let status = waiting("ImagePullBackOff", "Back-off pulling image \"r/x\"");
+    let events = [
+        warning("p", "Failed", "ErrImagePull"),
+        warning("p", "Failed", "Failed to pull image \"r/x\": not found"),
+    ];
+    let expected = "pod app-1: the image cannot be pulled: Failed to pull image \"r/x\": not found";
+    check(&status, &events, &[expected], true);
+    let other = warning("q", "Failed", "Failed to pull image \"r/y\": not found");
+    let expected = "pod app-1: the image cannot be pulled: Back-off pulling image \"r/x\"";
+    check(&status, &[other], &[expected], true);
+}
+
+#[test]
+fn a_crash_loop_counts_from_the_second_crash() {
+    let crashed = |restarts: u64, reason: &str| {
+        json!({"containerStatuses": [{"restartCount": restarts,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"reason": reason, "exitCode": 2}}}]})
+    };
+    check(&crashed(1, "Error"), &[], &[], false);
+    let expected = "pod app-1: crash loop, restarted 2 times; it ended with exit code 2";
+    check(&crashed(2, "Error"), &[], &[expected], true);
+    let expected = "pod app-1: crash loop, restarted 3 times; it ended with OOMKilled: it used more \
+                    memory than its limit";
+    check(&crashed(3, "OOMKilled"), &[], &[expected], true);
+}
+
+#[test]
+fn a_probe_is_for_the_deadline_even_when_it_kills_the_container() {
+    let running = |restarts: u64| {
+        json!({"conditions": [{"type": "Ready", "status": "False"}],
+            "containerStatuses": [{"restartCount": restarts, "state": {"running": {}}}]})
+    };
+    let unhealthy = warning(
+        "p",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+    );
+    let expected = "pod app-1: Readiness probe failed: HTTP probe failed with statuscode: 503";
+    check(
+        &running(0),
+        std::slice::from_ref(&unhealthy),
+        &[expected],
+        false,
+    );
+    let killing = json!({"kind": "Event", "type": "Normal", "reason": "Killing",
+        "message": "Container rust-app failed startup probe, will be restarted",
+        "involvedObject": {"uid": "p"}, "lastTimestamp": "2026-01-01T00:00:00Z"});
+    check(&running(3), &[unhealthy, killing], &[expected], false);
+}
+
+#[test]
+fn scheduling_gates_and_missing_pods_are_told() {
+    let unschedulable = json!({"conditions": [{"type": "PodScheduled", "status": "False",
+        "reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient cpu."}]});
+    let expected = "pod app-1: no node takes it: 0/3 nodes are available: 3 Insufficient cpu.";
+    check(&unschedulable, &[], &[expected], false);
+
+    let gated = json!({"conditions": [{"type": "ContainersReady", "status": "True"},
+        {"type": "Ready", "status": "False"}]});
+    let expected = "pod app-1: ready, but the load balancer has not found it healthy \
+                    (target-health.elbv2.k8s.aws/x)";
+    check(&gated, &[], &[expected], false);
+
+    let mut refused = snapshot(&json!({}), &[]);
+    refused.pods.clear();
+    refused.newest["spec"]["replicas"] = json!(3);
+    refused.newest["status"] = json!({"replicas": 0, "conditions": [
+        {"type": "ReplicaFailure", "status": "True", "message": "violates PodSecurity"}]});
+    let texts: Vec<_> = diagnose(&refused).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        ["replicaset app-r: no pod can be created: violates PodSecurity"]
+    );
+}
+
+#[test]
+fn a_load_balancer_without_an_address_says_what_its_controller_said() {
+    let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+    let mut snapshot = snapshot(
+        &ready,
+        &[warning(
+            "s",
+            "FailedDeployModel",
+            "AccessDenied: elbv2:CreateLoadBalancer",
+        )],
+    );
+    snapshot.balancer["status"] = json!({"loadBalancer": {}});
+    let texts = |snapshot: &Snapshot| {
+        diagnose(snapshot)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        texts(&snapshot),
+        ["service svc: the load balancer has no address: AccessDenied: elbv2:CreateLoadBalancer"]
+    );
+    snapshot.events.clear();
+    assert_eq!(
+        texts(&snapshot),
+        [
+            "service svc: the load balancer has no address, and no controller has said anything about it"
+        ]
+    );
+}
