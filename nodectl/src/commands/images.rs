@@ -10,7 +10,7 @@ use super::edge::{now_ms, random_hex};
 use super::table::{bytes, table};
 use crate::args::{Global, ImagesCommand, ImportArgs, Output};
 use crate::containerd::{Containerd, Labels};
-use crate::images;
+use crate::images::{self, Holding};
 
 pub(super) async fn images(
     printer: &Printer,
@@ -57,10 +57,9 @@ async fn import(
             return Err(Wrong::new(message, Some("give it one with --ref NAME")).into());
         }
     };
-    let expire = expiry();
-    let unique = random_hex();
+    let held = holding(random_hex(), Labels::new());
     let imported =
-        images::import(client, &layout, &image, &name, Labels::new(), (&unique, &expire))
+        images::import(client, &layout, &image, &name, Labels::new(), &held)
             .await
             .with_context(|| format!("cannot import `{name}`"))?;
     printer.status(&format!(
@@ -73,9 +72,10 @@ async fn import(
     Ok(Exit::Ok)
 }
 
-/// When a lease for an import that is begun now ends: an hour is far beyond any import.
-pub(super) fn expiry() -> String {
-    jiff::Timestamp::from_millisecond(now_ms() + 3_600_000).unwrap_or_default().to_string()
+/// How an import that is begun now is held: for an hour at most, far beyond any import.
+pub(super) fn holding(unique: String, labels: Labels) -> Holding {
+    let end = jiff::Timestamp::from_millisecond(now_ms() + 3_600_000).unwrap_or_default();
+    Holding { unique, expire: end.to_string(), labels }
 }
 
 async fn list(printer: &Printer, client: &Containerd, output: Output) -> anyhow::Result<Exit> {

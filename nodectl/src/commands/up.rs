@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::classify::{Interrupted, Wrong};
 use super::edge::{now_ms, random_hex, stop_on_signals};
-use super::images::expiry;
+use super::images::holding;
 use super::screen::Screen;
 use super::table::bytes;
 use crate::args::{Global, UpArgs};
@@ -134,7 +134,7 @@ async fn locked(
         let layout = layout.context("an image is missing, and there is no layout")?;
         let mut interrupted = stop.clone();
         tokio::select! {
-            imported = import(printer, client, layout, &name) => imported?,
+            imported = import(printer, client, instance, layout, &name) => imported?,
             _ = interrupted.wait_for(|stop| *stop != Stop::No) => return Err(Interrupted.into()),
         }
     }
@@ -259,14 +259,17 @@ async fn find_images(
 async fn import(
     printer: &Printer,
     client: &Containerd,
+    instance: &Instance,
     layout: &Layout,
     name: &str,
 ) -> anyhow::Result<()> {
     let image = layout.find(&name.parse()?)?;
     let marks = Labels::from([(labels::IMPORTED.to_owned(), "true".to_owned())]);
-    let unique = random_hex();
+    let unique = format!("{}{}", instance.import_prefix(), random_hex());
+    let mark = (labels::INSTANCE.to_owned(), instance.id.clone());
+    let held = holding(unique, Labels::from([mark]));
     let imported =
-        images::import(client, layout, &image, name, marks, (&unique, &expiry()))
+        images::import(client, layout, &image, name, marks, &held)
             .await
             .with_context(|| format!("cannot import `{name}` from `{}`", layout.path().display()))?;
     printer.status(&format!(

@@ -105,20 +105,20 @@ impl Containerd {
     }
 
     /// Writes a blob that is read from `source` on a thread of its own. One that is there already
-    /// is fine. On any failure nothing stays: the upload is aborted.
+    /// is fine. On any failure nothing stays: the upload, named after `upload`, is aborted.
     ///
     /// # Errors
     /// The outer error is containerd's; the inner one is the reader's, which verifies what it
     /// reads, so that nothing damaged is ever committed.
     pub async fn write_blob<R: Read + Send + 'static>(
         &self,
-        digest: &str,
-        size_bytes: u64,
+        upload: &str,
+        (digest, size_bytes): (&str, u64),
         labels: Labels,
         source: R,
     ) -> Result<Result<(), std::io::Error>, Error> {
         const CALL: &str = "Content.Write";
-        let reference = format!("nodectl-{digest}");
+        let reference = format!("{upload}-{digest}");
         let total = i64::try_from(size_bytes).unwrap_or(i64::MAX);
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let first = WriteContentRequest {
@@ -181,15 +181,15 @@ impl Containerd {
         }
     }
 
-    /// Drops every upload of nodectl's in this namespace, as a killed import leaves them.
+    /// Drops the uploads whose names start with `prefix`, as a killed import leaves them.
     ///
     /// # Errors
     /// As the calls'.
-    pub async fn abort_uploads(&self) -> Result<(), Error> {
+    pub async fn abort_uploads(&self, prefix: &str) -> Result<(), Error> {
         let request = self.request(ListStatusesRequest { filters: Vec::new() });
         let answer =
             self.call("Content.ListStatuses", "", self.content().list_statuses(request)).await?;
-        for status in answer.statuses.iter().filter(|s| s.r#ref.starts_with("nodectl-")) {
+        for status in answer.statuses.iter().filter(|s| s.r#ref.starts_with(prefix)) {
             self.abort_write(&status.r#ref).await?;
         }
         Ok(())

@@ -80,10 +80,23 @@ pub struct Imported {
     pub bytes: u64,
 }
 
+/// What the names of an import's lease and uploads start with, before [`Holding::unique`].
+pub const UPLOAD_PREFIX: &str = "nodectl-import-";
+
+/// How an import's content is held until the image record refers to it.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    /// Names the lease.
+    pub unique: String,
+    /// When containerd drops the lease should this process be killed (RFC 3339).
+    pub expire: String,
+    /// Labels of the lease.
+    pub labels: Labels,
+}
+
 /// Imports `image` of `layout` under `name`, for this machine's platform.
 ///
-/// `unique` names the lease, and `expire` (RFC 3339) is when containerd drops it should this process
-/// be killed. `labels` go on the image record.
+/// `labels` go on the image record; `held` says how the content is held until then.
 ///
 /// # Errors
 /// As [`ImportError`]; what was written by then is collected before this returns.
@@ -93,11 +106,11 @@ pub async fn import(
     image: &Descriptor,
     name: &str,
     labels: Labels,
-    (unique, expire): (&str, &str),
+    held: &Holding,
 ) -> Result<Imported, ImportError> {
-    let lease = format!("nodectl-import-{unique}");
-    let leased = client.lease(&lease, Labels::new(), expire).await?;
-    let imported = import_leased(&leased, layout, image, name, labels, unique).await;
+    let lease = format!("{UPLOAD_PREFIX}{}", held.unique);
+    let leased = client.lease(&lease, held.labels.clone(), &held.expire).await?;
+    let imported = import_leased(&leased, layout, image, name, labels, held).await;
     // Also on success: the record holds everything now. A failure is collected at once, so that
     // nothing of it is found afterwards.
     let released = client.release(&lease, imported.is_err()).await;
@@ -112,8 +125,9 @@ async fn import_leased(
     image: &Descriptor,
     name: &str,
     labels: Labels,
-    unique: &str,
+    held: &Holding,
 ) -> Result<Imported, ImportError> {
+    let source = Source { layout, upload: format!("{UPLOAD_PREFIX}{}", held.unique) };
     let selected = layout.select(image, &Platform::host())?;
     let manifest = layout.manifest(&selected)?;
     let config = layout.config(&manifest.config)?;
@@ -127,20 +141,20 @@ async fn import_leased(
     let mut tally =
         Imported { name: name.to_owned(), digest: image.digest, written: 0, present: 0, bytes: 0 };
     for layer in &manifest.layers {
-        put(client, layout, layer, Labels::new(), &mut tally).await?;
+        put(client, &source, layer, Labels::new(), &mut tally).await?;
     }
-    put(client, layout, &manifest.config, Labels::new(), &mut tally).await?;
+    put(client, &source, &manifest.config, Labels::new(), &mut tally).await?;
     let mut refs = Labels::new();
     refs.insert("containerd.io/gc.ref.content.config".into(), manifest.config.digest.to_string());
     for (at, layer) in manifest.layers.iter().enumerate() {
         refs.insert(format!("containerd.io/gc.ref.content.l.{at}"), layer.digest.to_string());
     }
-    put(client, layout, &selected, refs, &mut tally).await?;
+    put(client, &source, &selected, refs, &mut tally).await?;
     if image.media_type.kind() == Kind::Index {
         let refs = ("containerd.io/gc.ref.content.m.0".to_owned(), selected.digest.to_string());
-        put(client, layout, image, Labels::from([refs]), &mut tally).await?;
+        put(client, &source, image, Labels::from([refs]), &mut tally).await?;
     }
-    let top = unpack(client, &manifest.layers, &diff_ids, unique).await?;
+    let top = unpack(client, &manifest.layers, &diff_ids, &held.unique).await?;
     let held = snapshot_label(top);
     if !held.is_empty() {
         client.label_blob(&manifest.config.digest.to_string(), held).await?;
@@ -155,10 +169,16 @@ async fn import_leased(
     Ok(tally)
 }
 
+/// Where blobs come from, and what their uploads are called.
+struct Source<'a> {
+    layout: &'a Layout,
+    upload: String,
+}
+
 /// Writes one blob, verified, unless the namespace has it; its labels are set in either case.
 async fn put(
     client: &Containerd,
-    layout: &Layout,
+    source: &Source<'_>,
     descriptor: &Descriptor,
     labels: Labels,
     tally: &mut Imported,
@@ -171,13 +191,13 @@ async fn put(
         }
         return Ok(());
     }
-    let blob = layout.blob(descriptor)?;
-    client.write_blob(&digest, descriptor.size, labels, blob).await?.map_err(|source| {
-        ImportError::Blob {
-            layout: layout.path().to_owned(),
-            digest: descriptor.digest,
-            source,
-        }
+    let blob = source.layout.blob(descriptor)?;
+    let described = (digest.as_str(), descriptor.size);
+    let written = client.write_blob(&source.upload, described, labels, blob).await?;
+    written.map_err(|error| ImportError::Blob {
+        layout: source.layout.path().to_owned(),
+        digest: descriptor.digest,
+        source: error,
     })?;
     tally.written += 1;
     tally.bytes += descriptor.size;

@@ -6,5 +6,5 @@ mod lookup;
 mod unpack;
 
 pub use chain::chain_ids;
-pub use import::{ImportError, Imported, import};
+pub use import::{Holding, ImportError, Imported, UPLOAD_PREFIX, import};
 pub use lookup::{LookupError, RunImage, lookup};

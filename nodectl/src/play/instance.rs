@@ -61,6 +61,11 @@ impl Instance {
         format!("nc{}-", self.id)
     }
 
+    /// What the names of its imports start with.
+    pub fn import_prefix(&self) -> String {
+        format!("up-{}-", self.id)
+    }
+
     /// The cgroup that all its containers are below.
     pub fn cgroup(&self) -> String {
         format!("/nodectl/{}", self.id)

@@ -12,6 +12,7 @@ use super::observe::observe;
 use super::record::labels;
 use super::sandbox::{self, SandboxError};
 use crate::containerd::{self, Containerd};
+use crate::images::UPLOAD_PREFIX;
 use crate::network::{self, PodNetwork};
 
 /// What was removed.
@@ -77,6 +78,8 @@ pub(super) async fn orphans(
             client.remove_snapshot(&snapshot.name).await?;
         }
     }
+    let uploads = format!("{UPLOAD_PREFIX}{}", instance.import_prefix());
+    client.abort_uploads(&uploads).await?;
     for lease in client.leases().await? {
         if lease.labels.get(labels::INSTANCE) == Some(&instance.id) {
             client.release(&lease.id, true).await?;

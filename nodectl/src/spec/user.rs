@@ -47,7 +47,9 @@ pub fn resolve_user(
     };
     let gid = match container.run_as_group.or(pod.run_as_group) {
         Some(gid) => gid,
-        None => image_gid.map_or(Ok(0), number)?,
+        // The image's group belongs to the image's user.
+        None if number(image_uid) == Ok(uid) => image_gid.map_or(Ok(0), number)?,
+        None => 0,
     };
     let non_root = container.run_as_non_root.or(pod.run_as_non_root).unwrap_or(false);
     if non_root && uid == 0 {
@@ -71,7 +73,8 @@ mod tests {
         assert_eq!(uid("5:6", &pod, &container), 20);
         assert_eq!(uid("5:6", &pod, &none), 10);
         assert_eq!(uid("5:6", &PodSecurity::default(), &none), 5);
-        assert_eq!(resolve_user("5:6", &PodSecurity::default(), &none).unwrap().gid, 6);
+        let gid = |image, pod: &_| resolve_user(image, pod, &none).unwrap().gid;
+        assert_eq!((gid("5:6", &PodSecurity::default()), gid("5:6", &pod), gid("10:6", &pod)), (6, 0, 6));
         let name = resolve_user("app", &PodSecurity::default(), &none);
         assert_eq!(name, Err(UserError::Name("app".to_owned())));
         let strict = PodSecurity { run_as_non_root: Some(true), ..PodSecurity::default() };

@@ -1,0 +1,13 @@
+//! A containerd of a test's own, `nodectl` beside it, and what is left of the two.
+//!
+//! Needs root, containerd, ctr and runc; a test without them fails.
+
+mod daemon;
+mod image;
+mod inventory;
+mod nodectl;
+
+pub use daemon::Daemon;
+pub use image::{image_layout, manifest, pod_program};
+pub use inventory::Inventory;
+pub use nodectl::{Nodectl, Outcome};

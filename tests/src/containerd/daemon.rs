@@ -1,0 +1,211 @@
+//! Starts containerd with root, state and socket in a directory of its own, and stops it.
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// One at a time in a test binary: what is left of one is not to be what another is making.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A containerd of the test's own. Dropping it ends it, with all its shims and mounts.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Option<Child>,
+    dir: TempDir,
+    cri: bool,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Daemon {
+    /// Starts one without the kubelet's plugin.
+    ///
+    /// # Panics
+    /// Where it cannot be started: without root, or without containerd.
+    pub fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// Starts one with the kubelet's plugin (CRI).
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    pub fn start_with_cri() -> Self {
+        Self::start_with(true)
+    }
+
+    fn start_with(cri: bool) -> Self {
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "this test starts containerd and needs root"
+        );
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        // A socket's path has at most 107 bytes, and containerd adds `.ttrpc`.
+        let dir = tempfile::Builder::new()
+            .prefix("nc")
+            .tempdir_in("/tmp")
+            .expect("/tmp takes a directory");
+        let mut daemon = Self {
+            child: None,
+            dir,
+            cri,
+            _turn: turn,
+        };
+        daemon.write_config();
+        daemon.launch();
+        daemon
+    }
+
+    fn write_config(&self) {
+        let dir = self.dir.path().display();
+        let cri = if self.cri {
+            // A machine without CAP_SYS_RESOURCE cannot lower a score under its own.
+            "[plugins.\"io.containerd.grpc.v1.cri\"]\nrestrict_oom_score_adj = true\n".to_owned()
+        } else {
+            String::new()
+        };
+        let disabled = if self.cri {
+            ""
+        } else {
+            "\"io.containerd.grpc.v1.cri\""
+        };
+        let text = format!(
+            "version = 2\nroot = \"{dir}/root\"\nstate = \"{dir}/state\"\n\
+             disabled_plugins = [{disabled}]\n\
+             [grpc]\naddress = \"{dir}/c.sock\"\n\
+             [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{dir}/opt\"\n{cri}"
+        );
+        fs::write(self.path("config.toml"), text).expect("the directory takes a file");
+    }
+
+    fn launch(&mut self) {
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("log"))
+            .expect("the directory takes a file");
+        let child = Command::new("containerd")
+            .arg("--config")
+            .arg(self.path("config.toml"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be shared"))
+            .stderr(log)
+            .spawn()
+            .expect("containerd can be run; `make deps-test` installs it");
+        self.child = Some(child);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if UnixStream::connect(self.socket()).is_ok() && self.ctr_status(&["version"]) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+        panic!("containerd did not come up:\n{log}");
+    }
+
+    /// Ends the daemon as an upgrade does, leaving what runs, and starts it again after `pause`.
+    ///
+    /// # Panics
+    /// Where it cannot be started again.
+    pub fn restart(&mut self, pause: Duration) {
+        self.end();
+        std::thread::sleep(pause);
+        self.launch();
+    }
+
+    fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let pid = Pid::from_child(&child);
+            let _ = kill_process(pid, Signal::TERM);
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while Instant::now() < deadline {
+                if matches!(child.try_wait(), Ok(Some(_))) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// A path in its directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.path("c.sock")
+    }
+
+    /// What `ctr` prints.
+    ///
+    /// # Panics
+    /// When ctr fails.
+    pub fn ctr(&self, args: &[&str]) -> String {
+        let output = self
+            .ctr_command(args)
+            .output()
+            .expect("ctr comes with containerd");
+        assert!(
+            output.status.success(),
+            "ctr {}: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn ctr_status(&self, args: &[&str]) -> bool {
+        self.ctr_command(args)
+            .output()
+            .is_ok_and(|output| output.status.success())
+    }
+
+    fn ctr_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("ctr");
+        command.arg("--address").arg(self.socket()).args(args);
+        command
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // What a failed test has left runs under shims that know this daemon's socket.
+        let marker = self.dir.path().display().to_string();
+        let instance = super::inventory::instance(self);
+        for pid in super::inventory::processes_of(&marker, &instance) {
+            let own = self.child.as_ref().map(Child::id);
+            if own != Some(pid)
+                && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
+            {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        self.end();
+        for mount in super::inventory::mounts_of(&marker).iter().rev() {
+            let _ = Command::new("umount").arg("-l").arg(mount).output();
+        }
+        for cgroup in super::inventory::cgroups(&instance) {
+            for below in super::inventory::below(&cgroup).iter().rev() {
+                let _ = fs::remove_dir(below);
+            }
+            let _ = fs::remove_dir(cgroup);
+        }
+        for link in super::inventory::links(&instance) {
+            let _ = Command::new("ip").args(["link", "delete", &link]).output();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `nodectl` as a user runs it: a process with arguments, streams and an exit code.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Daemon;
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed as data.
+    pub stdout: String,
+    /// What it told.
+    pub stderr: String,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// A running `nodectl up`. Dropping it kills it; the daemon's end takes what it leaves.
+#[derive(Debug)]
+pub struct Nodectl {
+    child: Child,
+    log: PathBuf,
+}
+
+fn command(daemon: &Daemon) -> Command {
+    let mut command = Command::new(crate::program("nodectl"));
+    command
+        .env_clear()
+        .env("CONTAINERD_ADDRESS", daemon.socket())
+        .env("NODECTL_STATE_DIR", daemon.path("run"))
+        .stdin(Stdio::null());
+    command
+}
+
+impl Nodectl {
+    /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn run(daemon: &Daemon, args: &[&str]) -> Outcome {
+        command(daemon)
+            .args(args)
+            .output()
+            .expect("nodectl can be run")
+            .into()
+    }
+
+    /// Runs a command to its end with a text on its standard input.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn run_with_input(daemon: &Daemon, args: &[&str], input: &str) -> Outcome {
+        let mut child = command(daemon)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("nodectl can be run");
+        let mut stdin = child.stdin.take().expect("it was asked for");
+        stdin
+            .write_all(input.as_bytes())
+            .expect("nodectl reads its input");
+        drop(stdin);
+        child.wait_with_output().expect("nodectl ends").into()
+    }
+
+    /// Starts `up` with the manifest and arguments, in the background.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn up(daemon: &Daemon, manifest: &str, args: &[&str]) -> Self {
+        let file = daemon.path("manifest.yaml");
+        fs::write(&file, manifest).expect("the directory takes a file");
+        let log = daemon.path("up.log");
+        let stream = File::create(&log).expect("the directory takes a file");
+        let child = command(daemon)
+            .arg("up")
+            .arg("-f")
+            .arg(&file)
+            .args(args)
+            .stdout(stream.try_clone().expect("a file can be shared"))
+            .stderr(stream)
+            .spawn()
+            .expect("nodectl can be run");
+        Self { child, log }
+    }
+
+    /// What it has told so far.
+    pub fn told(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it has told `text` for the `times`th time, and returns how long that took.
+    ///
+    /// # Panics
+    /// When it does not within 20 s, or ends.
+    pub fn wait_for(&mut self, text: &str, times: usize) -> Duration {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(20) {
+            let told = self.told();
+            if told.matches(text).count() >= times {
+                return began.elapsed();
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("nodectl ended with {status} and did not tell `{text}`:\n{told}");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        panic!(
+            "nodectl did not tell `{text}` {times} times:\n{}",
+            self.told()
+        );
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("nodectl runs");
+    }
+
+    /// Waits for its end and returns its exit code.
+    ///
+    /// # Panics
+    /// When it does not end within 30 s.
+    pub fn wait(mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("nodectl does not end:\n{}", self.told());
+    }
+}
+
+impl Drop for Nodectl {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
