@@ -250,6 +250,8 @@ fn life(page: &mut Page, shared: &Shared) {
     );
     if let Some(visits) = shared.visits.total() {
         page.single("app_visits", "gauge", "Durable visits, all pods.", visits);
+    }
+    if shared.settings.data_dir.is_some() {
         let errors = shared.visits.errors.load(Ordering::Relaxed);
         page.single(
             "app_visits_errors_total",

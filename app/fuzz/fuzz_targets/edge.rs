@@ -1,0 +1,82 @@
+//! Any bytes on a real connection to the real service: whatever comes back is HTTP with a status that
+//! the service gives, the connection ends, and the service goes on.
+#![no_main]
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use app::settings::Settings;
+use app::Bound;
+use libfuzzer_sys::fuzz_target;
+
+/// Every status that the service gives.
+const STATUSES: [&str; 12] =
+    ["100", "200", "400", "404", "405", "408", "413", "415", "417", "431", "501", "505"];
+
+/// The ports of two services: one as it is by default, one that takes PROXY headers.
+fn ports() -> [u16; 2] {
+    static PORTS: OnceLock<[u16; 2]> = OnceLock::new();
+    *PORTS.get_or_init(|| [start("off"), start("optional")])
+}
+
+fn start(proxy_protocol: &str) -> u16 {
+    let variables = [
+        ("APP_LISTEN", "0.0.0.0:0"),
+        ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("APP_WORKERS", "1"),
+        ("APP_LOG", "off"),
+        ("APP_PROXY_PROTOCOL", proxy_protocol),
+        ("APP_TRUSTED_PROXIES", "127.0.0.0/8"),
+        ("APP_MAX_HEADER_BYTES", "1KiB"),
+        ("APP_MAX_HEADERS", "16"),
+        ("APP_MAX_BODY_BYTES", "2KiB"),
+        ("APP_FIRST_HEAD_TIMEOUT", "200ms"),
+        ("APP_NEXT_HEAD_TIMEOUT", "200ms"),
+        ("APP_BODY_TIMEOUT", "200ms"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings = Settings::from_env(variables, "host").expect("the settings are right");
+    let bound = Bound::bind(&settings).expect("loopback has a port");
+    let port = bound.addresses().expect("it is bound").0.port();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let never = std::future::pending;
+        runtime.expect("a runtime").block_on(app::run(settings, bound, never(), never()))
+    });
+    port
+}
+
+/// A new address of the loopback network each time, so that ports do not run out.
+fn connect(port: u16) -> TcpStream {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let host = 0x7f00_0001 + NEXT.fetch_add(1, Ordering::Relaxed) % 0xff_fffd;
+    let address = SocketAddr::from((Ipv4Addr::from_bits(host), port));
+    let stream = TcpStream::connect(address).expect("the service accepts");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+    stream.set_nodelay(true).expect("an option can be set");
+    stream
+}
+
+fuzz_target!(|input: (bool, u8, &[u8])| {
+    let (proxied, cut, bytes) = input;
+    let mut stream = connect(ports()[usize::from(proxied)]);
+    let (first, second) = bytes.split_at(usize::from(cut).min(bytes.len()));
+    // The service may close before it has read everything.
+    let _ = stream.write_all(first).and_then(|()| stream.write_all(second));
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    if let Err(error) = read {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "it never ended");
+    }
+    if !answer.is_empty() {
+        let status = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+        let status = status.and_then(|status| std::str::from_utf8(status).ok());
+        assert!(status.is_some_and(|status| STATUSES.contains(&status)), "{answer:?}");
+    }
+    // Closed with a reset, so that nothing stays behind for a minute.
+    let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+});

@@ -1,0 +1,250 @@
+//! The admin listener: metrics, log filter, faults; and the request log.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{App, GET, wait};
+
+#[test]
+fn metrics_are_valid_and_count() {
+    let app = App::start(&[("APP_WORKERS", "3")]);
+    let mut clients: Vec<_> = (0..9).map(|_| app.connect()).collect();
+    for client in &mut clients {
+        client.send(GET);
+        assert_eq!(client.answer().status, 200);
+    }
+    let answer = app.admin("GET", "/metrics", "");
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    let mut typed = std::collections::BTreeSet::new();
+    for line in answer.body.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert!(typed.insert(name.to_owned()), "{name} is there twice");
+        } else if !line.starts_with("# HELP ") {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            let name = series.split('{').next().unwrap();
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| {
+                name.strip_suffix(suffix)
+                    .filter(|name| typed.contains(*name))
+            });
+            assert!(typed.contains(family.unwrap_or(name)), "{line} has no type");
+        }
+    }
+    assert_eq!(
+        app.metric("app_requests_total{route=\"/\",method=\"GET\",status=\"200\"}"),
+        9.0
+    );
+    assert_eq!(
+        app.metric("app_request_duration_seconds_count{route=\"/\"}"),
+        9.0
+    );
+    assert_eq!(app.metric("app_connections"), 9.0);
+    drop(clients);
+    wait("the connections to end", || {
+        (app.metric("app_connections") == 0.0).then_some(())
+    });
+    assert!(app.metric("process_resident_memory_bytes") > 100_000.0);
+}
+
+#[test]
+fn connections_are_shared_out_evenly() {
+    let app = App::start(&[("APP_WORKERS", "3"), ("APP_FAULTS", "on")]);
+    // Each connection is held while the next comes, so the one with the fewest is another each time.
+    let mut clients: Vec<_> = (0..30).map(|_| app.connect()).collect();
+    for client in &mut clients {
+        client.send(GET);
+        assert_eq!(client.answer().status, 200);
+    }
+    let threads = std::fs::read_dir(format!("/proc/{}/task", app.pid())).unwrap();
+    let workers = threads
+        .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok())
+        .filter(|name| name.starts_with("worker-"))
+        .count();
+    assert_eq!(workers, 3);
+    assert_eq!(app.metric("app_connections"), 30.0);
+}
+
+#[test]
+fn the_log_filter_changes_at_run_time() {
+    let app = App::start(&[]);
+    assert!(app.admin("GET", "/log", "").body.contains("info"));
+    app.get("/hop");
+    app.wait_for_log("\"/hop\"");
+    app.admin("PUT", "/log", "inof").assert_problem(400);
+    assert_eq!(app.admin("PUT", "/log", "warn").status, 200);
+    app.get("/info");
+    assert_eq!(app.admin("PUT", "/log", "debug").status, 200);
+    app.get("/healthz");
+    app.wait_for_log("\"/healthz\"");
+    assert!(
+        !app.log().iter().any(|line| line.contains("\"/info\"")),
+        "it was silenced"
+    );
+}
+
+#[test]
+fn each_request_has_one_line_and_probes_that_pass_have_none() {
+    let app = App::start(&[]);
+    app.get("/");
+    app.get("/readyz");
+    app.get("/lost?secret=1");
+    let line = app.wait_for_log("\"not_found\"");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["status"], 404);
+    assert_eq!(
+        line["path"], "/lost",
+        "a query may hold what is not for logs"
+    );
+    for field in [
+        "timestamp",
+        "level",
+        "request_id",
+        "method",
+        "bytes",
+        "duration_us",
+        "trace_id",
+        "client",
+    ] {
+        assert!(!line[field].is_null(), "{field}: {line}");
+    }
+    let requests = app
+        .log()
+        .iter()
+        .filter(|line| line.contains("app::request"))
+        .count();
+    assert_eq!(requests, 2, "{:#?}", app.log());
+}
+
+#[test]
+fn lines_beyond_the_rate_are_dropped_and_counted_but_problems_are_not() {
+    let app = App::start(&[("APP_REQUEST_LOG_RATE", "10"), ("APP_WORKERS", "1")]);
+    let mut client = app.connect();
+    for _ in 0..200 {
+        client.send(GET);
+        client.answer();
+    }
+    for _ in 0..30 {
+        client.send(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n");
+        client.answer();
+    }
+    let count = |part: &str| app.log().iter().filter(|line| line.contains(part)).count();
+    wait("the problems' lines", || {
+        (count("\"not_found\"") == 30).then_some(())
+    });
+    let written = count("\"route\":\"/\"");
+    assert!((5..60).contains(&written), "{written}");
+    let dropped = app.metric("app_log_lines_dropped_total{reason=\"rate\"}");
+    assert_eq!(dropped as usize + written, 200);
+}
+
+#[test]
+fn a_reader_of_the_log_that_stops_stops_nobody() {
+    let mut command = common::command(&[
+        ("APP_LISTEN", "127.0.0.1:0"),
+        ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("APP_REQUEST_LOG_RATE", "0"),
+        ("APP_WORKERS", "1"),
+    ]);
+    let mut child = command
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut stderr, &mut line).unwrap();
+    let listening: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = listening["public"].as_str().unwrap().parse().unwrap();
+    // Nothing is read from now on: the pipe fills up, and then the queue.
+    let mut client = common::Client::connect(address);
+    let begun = Instant::now();
+    for _ in 0..6000 {
+        client.send(GET);
+        assert_eq!(client.answer().status, 200);
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begun.elapsed()
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn faults_befall_requests_and_no_probe() {
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    assert_eq!(
+        app.admin("PUT", "/faults", "status=503").body,
+        "status=503\n"
+    );
+    app.get("/").assert_problem(503);
+    assert_eq!(app.get("/healthz").status, 200);
+    assert_eq!(app.get("/readyz").status, 200);
+    assert_eq!(
+        app.admin("PUT", "/faults", "percent=20 status=500").status,
+        200
+    );
+    let mut client = app.connect();
+    let failed = (0..500)
+        .filter(|_| {
+            client.send(GET);
+            client.answer().status == 500
+        })
+        .count();
+    assert!((50..160).contains(&failed), "{failed} of 500 for 20 %");
+    assert_eq!(app.admin("DELETE", "/faults", "").status, 200);
+    assert_eq!(app.get("/").status, 200);
+    app.admin("PUT", "/faults", "nonsense").assert_problem(400);
+}
+
+#[test]
+fn a_request_can_ask_for_its_fault() {
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    let ask = |fault: &str| {
+        format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-app-fault: {fault}\r\n\r\n")
+    };
+    app.request(&ask("status=504")).assert_problem(504);
+    let begun = Instant::now();
+    assert_eq!(app.request(&ask("latency=300ms")).status, 200);
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    let mut client = app.connect();
+    client.send(ask("abort").as_bytes());
+    assert!(client.try_answer().is_none());
+    wait("the cut request to be counted", || {
+        let cut = "app_requests_total{route=\"/\",method=\"GET\",status=\"0\"}";
+        (app.metric(cut) == 1.0).then_some(())
+    });
+    let off = App::start(&[]);
+    assert_eq!(
+        off.request(&ask("status=504")).status,
+        200,
+        "only where faults are on"
+    );
+}
+
+#[test]
+fn load_is_real_and_ends() {
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    let before = app.metric("process_resident_memory_bytes");
+    assert_eq!(
+        app.admin("PUT", "/faults", "memory=64MiB cpu=1").status,
+        200
+    );
+    assert!(app.metric("process_resident_memory_bytes") > before + 60e6);
+    let cpu = app.metric("process_cpu_seconds_total");
+    wait("CPU to burn", || {
+        (app.metric("process_cpu_seconds_total") > cpu + 0.1).then_some(())
+    });
+    let threads = app.metric("process_threads");
+    assert_eq!(app.admin("DELETE", "/faults", "").status, 200);
+    wait("the load to end", || {
+        (app.metric("process_threads") == threads - 1.0).then_some(())
+    });
+    assert!(app.metric("process_resident_memory_bytes") < before + 10e6);
+}
