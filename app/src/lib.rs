@@ -14,6 +14,8 @@ mod lifecycle;
 mod load;
 mod logs;
 mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod probe;
 mod problem;
 mod request_id;

@@ -66,30 +66,30 @@ fn number(digits: &[u8]) -> Option<u128> {
 
 impl SpanIds {
     /// The ids of request `number` of a process, which no other request has. Nothing is drawn: the
-    /// number is spread over all bits.
-    pub(crate) fn of(number: u64, parent: Option<TraceParent>) -> Self {
+    /// number is spread over all bits. `percent` of those without a caller are recorded.
+    pub(crate) fn of(number: u64, parent: Option<TraceParent>, percent: u8) -> Self {
         let span = mix(number ^ 0x5350_414e).max(1);
-        match parent {
-            Some(TraceParent {
-                trace,
-                parent,
-                sampled,
-            }) => Self {
+        if let Some(TraceParent {
+            trace,
+            parent,
+            sampled,
+        }) = parent
+        {
+            return Self {
                 trace,
                 span,
                 parent: Some(parent),
                 sampled,
-            },
-            None => {
-                let high = u128::from(mix(number ^ 0x5452_4143));
-                let low = u128::from(mix(number ^ 0x4531_3238).max(1));
-                Self {
-                    trace: high << 64 | low,
-                    span,
-                    parent: None,
-                    sampled: true,
-                }
-            }
+            };
+        }
+        let high = u128::from(mix(number ^ 0x5452_4143));
+        let low = u128::from(mix(number ^ 0x4531_3238).max(1));
+        let sampled = mix(number ^ 0x5341_4d50) % 100 < u64::from(percent);
+        Self {
+            trace: high << 64 | low,
+            span,
+            parent: None,
+            sampled,
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_answer_names_our_span_in_the_callers_trace() {
-        let ids = SpanIds::of(7, TraceParent::parse(VALID));
+        let ids = SpanIds::of(7, TraceParent::parse(VALID), 0);
         let header = ids.header();
         assert!(
             header.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"),
@@ -154,6 +154,9 @@ mod tests {
             TraceParent::parse(header.as_bytes()).unwrap().parent,
             ids.span
         );
-        assert_ne!(SpanIds::of(8, None).trace, SpanIds::of(7, None).trace);
+        assert_ne!(
+            SpanIds::of(8, None, 100).trace,
+            SpanIds::of(7, None, 100).trace
+        );
     }
 }

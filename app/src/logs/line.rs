@@ -126,7 +126,7 @@ mod tests {
             status: 404,
             bytes: 3,
             took: Duration::from_micros(1500),
-            span: SpanIds::of(1, None),
+            span: SpanIds::of(1, None, 100),
             client: [192, 0, 2, 1].into(),
             cut: false,
         }

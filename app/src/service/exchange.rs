@@ -94,7 +94,12 @@ impl Exchange {
     }
 
     fn span(&self) -> SpanIds {
-        SpanIds::of(self.worker.seed.wrapping_add(self.number), self.parent)
+        let percent = self.worker.shared.settings.trace_percent;
+        SpanIds::of(
+            self.worker.seed.wrapping_add(self.number),
+            self.parent,
+            percent,
+        )
     }
 
     /// The header that continues the caller's trace, where there is one.

@@ -82,6 +82,7 @@ fn read(from: &Reader, host_name: &str) -> Option<Settings> {
     let rate = from.get(&table::REQUEST_LOG_RATE, |text| count(text, 0, 1_000_000));
     let faults = from.get(&table::FAULTS, switch);
     let otlp_endpoint = from.optional(&table::OTLP_ENDPOINT, parse::collector);
+    let trace_percent = from.get(&table::TRACE_PERCENT, |text| count(text, 0, 100));
     let otlp_service_name = from.get(&table::OTLP_SERVICE_NAME, label);
 
     if proxy_protocol.is_some_and(|mode| mode != ProxyProtocol::Off)
@@ -119,6 +120,7 @@ fn read(from: &Reader, host_name: &str) -> Option<Settings> {
         request_log_rate: Some(rate?).filter(|rate| *rate > 0),
         faults: faults?,
         otlp_endpoint: otlp_endpoint?,
+        trace_percent: trace_percent?,
         otlp_service_name: otlp_service_name?,
         digest: from.digest(),
     })

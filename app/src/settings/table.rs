@@ -102,6 +102,8 @@ settings! {
 
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "", "http:// URL",
         "collector that traces are sent to (OTLP, HTTP with protobuf); needs the feature otlp";
+    TRACE_PERCENT = "APP_TRACE_PERCENT", "100", "percent",
+        "how many requests are traced of those whose caller has not decided it";
     OTLP_SERVICE_NAME = "OTEL_SERVICE_NAME", "rust-k8s-app", "text",
         "the service's name in traces";
 }

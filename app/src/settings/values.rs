@@ -47,6 +47,8 @@ pub struct Settings {
     pub faults: bool,
     /// The collector that traces go to.
     pub otlp_endpoint: Option<String>,
+    /// Of a hundred requests whose caller has not decided it, how many are traced.
+    pub trace_percent: u8,
     /// The service's name in traces.
     pub otlp_service_name: String,
     /// SHA-256 over all settings but those that differ from replica to replica, in hexadecimal.

@@ -1,0 +1,166 @@
+//! Traces, sent to a receiver that decodes them with the published schema.
+#![cfg(feature = "otlp")]
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+
+use common::{App, PATIENCE, wait};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use prost::Message as _;
+
+/// A collector that answers with these statuses in turn, and then 200.
+fn collector(statuses: &'static [u16]) -> (String, Receiver<ExportTraceServiceRequest>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut statuses = statuses.iter();
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert!(stream.read_line(&mut head).unwrap() > 0, "{head}");
+            }
+            assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
+            assert!(
+                head.contains("\r\ncontent-type: application/x-protobuf\r\n"),
+                "{head}"
+            );
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.unwrap().parse().unwrap()];
+            stream.read_exact(&mut body).unwrap();
+            let status = statuses.next().copied().unwrap_or(200);
+            let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            if status == 200 {
+                let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+                let _ = sender.send(request);
+            }
+        }
+    });
+    (url, receiver)
+}
+
+fn spans(request: &ExportTraceServiceRequest) -> &[Span] {
+    &request.resource_spans[0].scope_spans[0].spans
+}
+
+fn attribute(span: &Span, key: &str) -> Option<String> {
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    let pair = span.attributes.iter().find(|pair| pair.key == key)?;
+    Some(match pair.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => text.clone(),
+        Value::IntValue(number) => number.to_string(),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn a_request_is_a_span_of_its_callers_trace() {
+    let (url, received) = collector(&[503]);
+    let app = App::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &url),
+        ("OTEL_SERVICE_NAME", "hello"),
+        ("APP_ZONE", "eu-west-1a"),
+        ("APP_FAULTS", "on"),
+    ]);
+    let answer = app.request(
+        "GET /info HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-app-fault: status=500\r\n\
+         traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
+    );
+    let request = received.recv_timeout(PATIENCE).expect("503 is tried again");
+    let resource = request.resource_spans[0].resource.as_ref().unwrap();
+    let mut keys: Vec<_> = resource
+        .attributes
+        .iter()
+        .map(|pair| pair.key.as_str())
+        .collect();
+    keys.sort_unstable();
+    assert!(
+        keys.contains(&"service.name") && keys.contains(&"k8s.pod.name"),
+        "{keys:?}"
+    );
+    assert!(keys.contains(&"cloud.availability_zone") && !keys.contains(&"k8s.node.name"));
+    let [span] = spans(&request) else {
+        panic!("{request:?}")
+    };
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    assert_eq!(hex(&span.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(hex(&span.parent_span_id), "00f067aa0ba902b7");
+    assert!(
+        answer
+            .header("traceparent")
+            .unwrap()
+            .contains(&hex(&span.span_id))
+    );
+    assert_eq!(span.name, "GET /info");
+    assert_eq!(span.kind, SpanKind::Server as i32);
+    assert_eq!(span.status.as_ref().unwrap().code, StatusCode::Error as i32);
+    assert_eq!(
+        attribute(span, "http.response.status_code").as_deref(),
+        Some("500")
+    );
+    assert_eq!(attribute(span, "http.route").as_deref(), Some("/info"));
+    assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
+    assert!(span.start_time_unix_nano > 1_600_000_000_000_000_000);
+    wait("the count", || {
+        (app.metric("app_spans_total{outcome=\"sent\"}") == 1.0).then_some(())
+    });
+}
+
+#[test]
+fn what_is_left_is_sent_before_the_end() {
+    let (url, received) = collector(&[]);
+    let app = App::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    app.get("/");
+    app.terminate();
+    assert_eq!(app.wait().0.code(), Some(0));
+    assert_eq!(spans(&received.recv_timeout(PATIENCE).unwrap()).len(), 1);
+}
+
+#[test]
+fn whom_the_caller_or_the_share_leaves_out_is_not_sent() {
+    let (url, received) = collector(&[]);
+    let app = App::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &url),
+        ("APP_TRACE_PERCENT", "0"),
+    ]);
+    let ask = |flags: &str| {
+        app.request(&format!(
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}\r\n\r\n"
+        ))
+    };
+    app.get("/");
+    assert!(ask("00").header("traceparent").unwrap().ends_with("-00"));
+    ask("01");
+    app.terminate();
+    assert_eq!(app.wait().0.code(), Some(0));
+    assert_eq!(spans(&received.recv_timeout(PATIENCE).unwrap()).len(), 1);
+    assert!(received.try_recv().is_err());
+}
+
+#[test]
+fn a_collector_that_is_gone_costs_no_request_and_is_counted() {
+    let app = App::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
+    for _ in 0..50 {
+        assert_eq!(app.get("/").status, 200);
+    }
+    app.wait_for_log("traces are not sent");
+    assert!(app.metric("app_spans_total{outcome=\"dropped\"}") >= 1.0);
+    app.terminate();
+    assert_eq!(app.wait().0.code(), Some(0));
+}
