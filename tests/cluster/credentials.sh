@@ -72,11 +72,12 @@ YAML
     )
 }
 
-# A password as long-lived as the cluster, for the registry and for who pushes to it.
+# The password that moto's ECR hands out, so that the registry takes tokens from there. It is no
+# secret: the registry listens on the node's own address, which only this machine can reach.
 make_registry_password() {
     (
         umask 077
-        openssl rand -hex 24 >"$dir/pki/registry.password"
+        printf '%s' "${registry%%.*}-auth-token" >"$dir/pki/registry.password"
         htpasswd -Bbn -C 5 "$registry_user" "$(<"$dir/pki/registry.password")" >"$dir/pki/htpasswd"
         mkdir -p "$dir/docker"
         # What `docker login` would leave, for the address and for the ECR-like name.

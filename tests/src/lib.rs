@@ -1,6 +1,7 @@
 //! What the end-to-end tests share. Each test file names the real things it needs, and fails where
 //! one of them is missing.
 
+pub mod cluster;
 pub mod containerd;
 pub mod cpu;
 pub mod lb;

@@ -6,5 +6,6 @@ mod render;
 mod schema;
 
 pub use annotations::{Annotations, BadAnnotation};
-pub use render::{Rendered, kubectl, overlay_with, render};
+pub(crate) use render::repository;
+pub use render::{Rendered, kubectl, overlay_with, render, variant};
 pub use schema::{Schema, Violation};

@@ -120,6 +120,24 @@ pub fn overlay_with(scratch: &Path, overlay: &str, components: &[&str]) -> PathB
     folder
 }
 
+/// Writes a kustomization into `scratch` that patches an object of an overlay, and returns its
+/// folder.
+///
+/// # Panics
+/// When `scratch` cannot be written.
+pub fn variant(scratch: &Path, name: &str, overlay: &Path, kind: &str, patch: &str) -> PathBuf {
+    let folder = scratch.join(name);
+    std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
+    let overlay = relative(&folder, overlay);
+    let text = format!(
+        "resources:\n  - {}\npatches:\n  - path: patch.yaml\n    target: {{kind: {kind}}}\n",
+        overlay.display()
+    );
+    std::fs::write(folder.join("kustomization.yaml"), text).expect("the folder was just made");
+    std::fs::write(folder.join("patch.yaml"), patch).expect("the folder was just made");
+    folder
+}
+
 /// The root of this repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -29,10 +29,10 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> anyhow::Result<()> {
     let kubectl = Kubectl::on(args.cluster.context.as_deref())?;
     guard(&kubectl, &args.cluster.overlay.display().to_string())?;
 
-    printer.status(&format!(
-        "Building and pushing the image for {}",
-        kubectl.context()
-    ));
+    match &args.source.image {
+        Some(image) => printer.status(&format!("Deploying {image} to {}", kubectl.context())),
+        None => printer.status(&format!("Building and pushing for {}", kubectl.context())),
+    }
     let yaml = image(&manifests, &args.source)?;
 
     let before = Snapshot::take(&kubectl, target)?;
@@ -209,7 +209,7 @@ fn roll_back(
     })();
     match undone {
         Ok(true) => {
-            printer.status("Rolled back; the pods from before have been serving throughout");
+            printer.status("Rolled back; the pods from before were never taken away");
         }
 
         Ok(false) => printer.status("The pods are as before; nothing to roll back"),

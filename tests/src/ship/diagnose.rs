@@ -155,17 +155,13 @@ fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     let container = &pod["status"]["containerStatuses"][0];
     let waiting = &container["state"]["waiting"];
     // The message of a back-off only says that it waits; the event before it says for what.
-    let reason = |reason: &str| {
-        let mut warnings = snapshot
-            .warnings(pod)
-            .filter(|event| event["reason"] == reason);
-        warnings
-            .find(|event| text(&event["message"]).contains(": "))
-            .map(message)
+    let pull = || {
+        let mut messages = snapshot.warnings(pod).map(message);
+        messages.find(|message| message.starts_with("Failed to pull image"))
     };
     match waiting["reason"].as_str() {
         Some("ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull") => {
-            let message = reason("Failed").unwrap_or_else(|| text(&waiting["message"]));
+            let message = pull().unwrap_or_else(|| text(&waiting["message"]));
             return Some(Cause::ImagePull { message });
         }
         Some("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => {

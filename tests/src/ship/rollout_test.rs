@@ -52,14 +52,15 @@ impl Losses {
     }
 }
 
-/// Runs a load against `address` for as long as `work` takes, and a little longer.
+/// Runs a load against `address` for as long as `work` takes, and a little longer. `work` can ask
+/// how many requests have been sent.
 ///
 /// # Errors
 /// When the load cannot run, or `work` fails.
 pub fn under_load<T>(
     address: SocketAddr,
     rate: u32,
-    work: impl FnOnce() -> anyhow::Result<T>,
+    work: impl FnOnce(&dyn Fn() -> u64) -> anyhow::Result<T>,
 ) -> anyhow::Result<(T, Losses)> {
     let start = |client, connections| {
         Load::start(Plan {
@@ -75,7 +76,7 @@ pub fn under_load<T>(
     };
     let kept = start(Client::KeptAlive, 32)?;
     let one_shot = start(Client::OneShot, 64)?;
-    let outcome = work();
+    let outcome = work(&|| kept.ok() + kept.failed() + one_shot.ok() + one_shot.failed());
     if outcome.is_ok() {
         std::thread::sleep(AFTERMATH);
     }
@@ -107,7 +108,7 @@ pub(super) fn run(printer: Printer, args: &RolloutTest) -> anyhow::Result<()> {
     ]
     .concat();
     printer.status(&format!("{} requests a second to {url}", args.rate));
-    let ((), losses) = under_load(address, args.rate, || {
+    let ((), losses) = under_load(address, args.rate, |_| {
         for one in steps {
             step(printer, &kubectl, &target, one, args.timeout)?;
         }

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A rollout that did not come up.
 #[derive(Debug, Error)]
-#[error("{what} did not come up within {}s{}", after.as_secs(), list(findings))]
+#[error("{what} did not come up, seen for {}s{}", after.as_secs(), list(findings))]
 pub(super) struct RolloutFailed {
     /// The Deployment or the load balancer.
     pub(super) what: String,

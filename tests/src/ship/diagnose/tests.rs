@@ -60,7 +60,7 @@ fn a_pod_that_is_ready_or_just_starting_has_nothing() {
 fn an_image_pull_says_what_the_registry_said_and_not_that_it_backs_off() {
     let status = waiting("ImagePullBackOff", "Back-off pulling image \"r/x\"");
     let events = [
-        warning("p", "Failed", "ErrImagePull"),
+        warning("p", "Failed", "Error: ErrImagePull"),
         warning("p", "Failed", "Failed to pull image \"r/x\": not found"),
     ];
     let expected = "pod app-1: the image cannot be pulled: Failed to pull image \"r/x\": not found";

@@ -1,0 +1,266 @@
+//! A Kubernetes cluster to test on, and the service on it. `tests/cluster/run` brings one up and
+//! says in the environment where it is.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::manifests::repository;
+use crate::program;
+use crate::ship::Kubectl;
+
+/// The namespace of `k8s/base`.
+pub const NAMESPACE: &str = "rust-app";
+const DEPLOYMENT: &str = "deployment/rust-app";
+const SERVICE: &str = "rust-app-service";
+/// The label that the pods carry.
+pub const SELECTOR: &str = "app.kubernetes.io/name=rust-app";
+/// Longer than any step takes on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// One cluster, one service on it: tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The cluster, for one test at a time.
+#[derive(Debug)]
+pub struct Cluster {
+    /// kubectl on its context.
+    pub kubectl: Kubectl,
+    /// Arguments of `ship deploy` that say where the image comes from.
+    source: Vec<String>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: what tests/cluster/run says"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Cluster {
+    /// Waits for its turn and finds the cluster.
+    ///
+    /// # Panics
+    /// When the environment names none, or it does not answer.
+    pub fn connect() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let context =
+            variable("CONTEXT").expect("`tests/cluster/run` says which cluster; make e2e");
+        let kubectl = Kubectl::on(Some(&context)).unwrap_or_else(|error| panic!("{error}"));
+        // An image that is already in a registry, or one that is built and pushed.
+        let source = if let Some(image) = variable("E2E_IMAGE") {
+            vec!["--image".to_owned(), image]
+        } else {
+            let repo = variable("REPO").expect("`tests/cluster/run` says where images go");
+            let imagebuilder = program("imagebuilder").display().to_string();
+            let platform = variable("PLATFORM").unwrap_or_else(|| "linux/amd64".to_owned());
+            let mut args = vec!["--repo".to_owned(), repo, "--platform".to_owned(), platform];
+            args.extend(["--imagebuilder".to_owned(), imagebuilder]);
+            args.extend(
+                variable("CA_FILE")
+                    .into_iter()
+                    .flat_map(|ca| ["--ca-file".to_owned(), ca]),
+            );
+            args
+        };
+        Self {
+            kubectl,
+            source,
+            _turn: turn,
+        }
+    }
+
+    /// Runs `ship deploy`, as `make deploy` does.
+    pub fn deploy(&self, overlay: &Path, args: &[&str]) -> Deployed {
+        Deployed::of(self.ship("deploy", overlay).args(&self.source).args(args))
+    }
+
+    /// Runs `ship deploy` with another image.
+    pub fn deploy_image(&self, overlay: &Path, image: &str, args: &[&str]) -> Deployed {
+        Deployed::of(
+            self.ship("deploy", overlay)
+                .args(["--image", image])
+                .args(args),
+        )
+    }
+
+    fn ship(&self, command: &str, overlay: &Path) -> Command {
+        let mut ship = Command::new(program("ship"));
+        ship.current_dir(repository());
+        ship.args([command, "--context", self.kubectl.context(), "--overlay"])
+            .arg(overlay);
+        ship
+    }
+
+    /// Removes the service, where it is.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn undeploy(&self) {
+        let output = self
+            .ship("undeploy", &local())
+            .arg("--delete-data")
+            .output()
+            .unwrap_or_else(|e| panic!("{e}"));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// What kubectl prints.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run(&self, args: &[&str]) -> String {
+        self.kubectl
+            .run(args)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The pods that are not being deleted, whole.
+    ///
+    /// # Panics
+    /// When kubectl fails.
+    pub fn pods(&self) -> Vec<Value> {
+        let list = self
+            .kubectl
+            .json(&["get", "pods", "-n", NAMESPACE, "-l", SELECTOR]);
+        let list = list.unwrap_or_else(|error| panic!("{error}"));
+        let pods = list["items"].as_array().cloned().unwrap_or_default();
+        pods.into_iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .collect()
+    }
+
+    /// What tells whether pods were replaced: their identities, in order.
+    pub fn identities(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self
+            .pods()
+            .iter()
+            .map(|pod| pod["metadata"]["uid"].to_string())
+            .collect();
+        ids.sort();
+        ids
+    }
+
+    /// A field of the Deployment, by JSON path.
+    pub fn field(&self, path: &str) -> String {
+        let output = format!("-o=jsonpath={{{path}}}");
+        self.run(&["get", DEPLOYMENT, "-n", NAMESPACE, &output])
+    }
+
+    /// The load balancer's address.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn address(&self) -> SocketAddr {
+        let path = "-o=jsonpath={.status.loadBalancer.ingress[0].ip}";
+        let ip = self.run(&["get", "service", SERVICE, "-n", NAMESPACE, path]);
+        format!("{ip}:80")
+            .parse()
+            .unwrap_or_else(|_| panic!("`{ip}` is no address"))
+    }
+
+    /// Replaces all pods, and waits until the old ones are gone.
+    pub fn restart(&self) {
+        self.run(&["rollout", "restart", DEPLOYMENT, "-n", NAMESPACE]);
+        self.settle();
+    }
+
+    /// Changes the number of pods, and waits until it is so.
+    pub fn scale(&self, pods: u32) {
+        let replicas = format!("--replicas={pods}");
+        self.run(&["scale", DEPLOYMENT, &replicas, "-n", NAMESPACE]);
+        self.settle();
+    }
+
+    /// Deletes a pod, and waits until another is there for it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn delete_a_pod(&self) {
+        let pods = self.pods();
+        let name = pods
+            .first()
+            .and_then(|pod| pod["metadata"]["name"].as_str());
+        self.run(&[
+            "delete",
+            "pod",
+            name.expect("there are pods"),
+            "-n",
+            NAMESPACE,
+            "--wait=false",
+        ]);
+        self.settle();
+    }
+
+    /// Waits until the rollout is done and no pod is leaving any more: those serve to the end.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub fn settle(&self) {
+        let timeout = format!("--timeout={}s", PATIENCE.as_secs());
+        self.run(&["rollout", "status", DEPLOYMENT, "-n", NAMESPACE, &timeout]);
+        let leaving = "-o=jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}";
+        let began = Instant::now();
+        while !self
+            .run(&["get", "pods", "-n", NAMESPACE, leaving])
+            .is_empty()
+        {
+            assert!(began.elapsed() < PATIENCE, "pods are still leaving");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+/// How a deploy ended.
+#[derive(Debug)]
+pub struct Deployed {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// The URL.
+    pub stdout: String,
+    /// What it told on the way.
+    pub stderr: String,
+}
+
+impl Deployed {
+    fn of(command: &mut Command) -> Self {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command
+            .output()
+            .unwrap_or_else(|error| panic!("cannot run ship: {error}"));
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: status.code(),
+            stdout: text(&stdout),
+            stderr: text(&stderr),
+        }
+    }
+
+    /// Panics with all that was told unless it succeeded.
+    ///
+    /// # Panics
+    /// Unless it succeeded.
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+}
+
+/// The overlay for one machine.
+pub fn local() -> PathBuf {
+    repository().join("k8s/overlays/local")
+}

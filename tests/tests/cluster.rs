@@ -1,0 +1,296 @@
+//! The service on a real Kubernetes. Needs the cluster that `tests/cluster/run` brings up, so these
+//! tests are `make e2e`'s and not `make test`'s.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use e2e::cluster::{Cluster, NAMESPACE, SELECTOR, local};
+use e2e::manifests::variant;
+use e2e::ship::under_load;
+
+/// What the proof of no lost request has to send at least.
+const REQUESTS: u64 = 500_000;
+
+/// The overlay `local` with a strategic merge patch on the Deployment's container.
+fn changed(name: &str, container: &str) -> PathBuf {
+    patched(
+        name,
+        "Deployment",
+        &format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: rust-app, namespace: rust-app}}\n\
+         spec: {{template: {{spec: {{containers: [{{name: rust-app, {container}}}]}}}}}}\n"
+        ),
+    )
+}
+
+fn patched(name: &str, kind: &str, patch: &str) -> PathBuf {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster");
+    variant(&scratch, name, &local(), kind, patch)
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn a_deploy_answers_and_a_second_one_moves_nothing() {
+    let cluster = Cluster::connect();
+    cluster.undeploy();
+
+    let first = cluster.deploy(&local(), &[]).succeeded();
+    assert_eq!(
+        first.stdout,
+        format!("http://{}/\n", cluster.address().ip())
+    );
+    assert!(
+        first.stderr.contains("Rolled out revision 1 to 3 pods"),
+        "{}",
+        first.stderr
+    );
+    let zones = cluster.run(&[
+        "get",
+        "nodes",
+        "-o=jsonpath={.items[*].metadata.labels.topology\\.kubernetes\\.io/zone}",
+    ]);
+    let info = ureq::get(format!("http://{}/info", cluster.address().ip()))
+        .call()
+        .unwrap();
+    let info: serde_json::Value =
+        serde_json::from_str(&info.into_body().read_to_string().unwrap()).unwrap();
+    let zone = info["zone"].as_str().unwrap();
+    assert!(
+        zones.split(' ').any(|known| known == zone),
+        "{zone} is none of {zones}"
+    );
+
+    let (pods, generation) = (cluster.identities(), cluster.field(".metadata.generation"));
+    let version = cluster.field(".spec.template");
+    let second = cluster.deploy(&local(), &[]).succeeded();
+    assert_eq!(second.stdout, first.stdout);
+    assert!(
+        second.stderr.contains("Nothing to roll out"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(cluster.identities(), pods);
+    assert_eq!(cluster.field(".metadata.generation"), generation);
+    assert_eq!(cluster.field(".spec.template"), version);
+}
+
+/// Deploys what cannot come up while requests run: the reason is told, the exit code says so, and
+/// the pods from before serve on.
+#[track_caller]
+fn fails_and_is_rolled_back(
+    cluster: &Cluster,
+    overlay: &Path,
+    image: Option<&str>,
+    expected: &[&str],
+) {
+    let pods = cluster.identities();
+    let ((), losses) = under_load(cluster.address(), 100, |_| {
+        let args = ["--timeout", "45s", "--balancer-timeout", "10s"];
+        let deployed = match image {
+            Some(image) => cluster.deploy_image(overlay, image, &args),
+            None => cluster.deploy(overlay, &args),
+        };
+        assert_eq!(deployed.code, Some(1), "{}", deployed.stderr);
+        assert_eq!(deployed.stdout, "");
+        for text in expected {
+            assert!(
+                deployed.stderr.contains(text),
+                "no `{text}` in:\n{}",
+                deployed.stderr
+            );
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(losses.failed(), 0, "{}\n{}", losses.kept, losses.one_shot);
+    cluster.settle();
+    assert_eq!(
+        cluster.identities(),
+        pods,
+        "the pods from before were replaced"
+    );
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn what_cannot_come_up_is_diagnosed_and_rolled_back() {
+    let cluster = Cluster::connect();
+    cluster.deploy(&local(), &[]).succeeded();
+    let image = cluster.field(".spec.template.spec.containers[0].image");
+    let missing = format!(
+        "{}@sha256:{}",
+        image.split('@').next().unwrap(),
+        "0".repeat(64)
+    );
+    fails_and_is_rolled_back(
+        &cluster,
+        &local(),
+        Some(&missing),
+        &[
+            "the image cannot be pulled: Failed to pull image",
+            "not found",
+            "Rolled back",
+        ],
+    );
+    fails_and_is_rolled_back(
+        &cluster,
+        &changed("crashing", "env: [{name: APP_LISTEN, value: nonsense}]"),
+        None,
+        &[
+            "crash loop",
+            "exit code 2",
+            "`nonsense` is no address:port",
+            "Rolled back",
+        ],
+    );
+    fails_and_is_rolled_back(
+        &cluster,
+        &changed("deaf", "env: [{name: APP_LISTEN, value: \"0.0.0.0:5001\"}]"),
+        None,
+        &["Startup probe failed", "connection refused", "Rolled back"],
+    );
+    fails_and_is_rolled_back(
+        &cluster,
+        &changed("huge", "resources: {requests: {cpu: \"1000\"}}"),
+        None,
+        &["no node takes it", "Insufficient cpu", "Rolled back"],
+    );
+    fails_and_is_rolled_back(
+        &cluster,
+        &changed(
+            "privileged",
+            "securityContext: {privileged: true, allowPrivilegeEscalation: true}",
+        ),
+        None,
+        &[
+            "no pod can be created",
+            "violates PodSecurity",
+            "Rolled back",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn a_missing_load_balancer_is_told() {
+    let cluster = Cluster::connect();
+    cluster.undeploy();
+    let overlay = patched(
+        "unbalanced",
+        "Service",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: rust-app-service, namespace: rust-app}\n\
+         spec: {loadBalancerClass: example.com/nobody}\n",
+    );
+    let deployed = cluster.deploy(&overlay, &["--balancer-timeout", "5s"]);
+    assert_eq!(deployed.code, Some(1), "{}", deployed.stderr);
+    assert!(
+        deployed.stderr.contains("the load balancer has no address"),
+        "{}",
+        deployed.stderr
+    );
+    assert!(
+        deployed.stderr.contains("no earlier revision"),
+        "{}",
+        deployed.stderr
+    );
+    cluster.undeploy();
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn rollouts_scaling_deletions_and_a_node_drain_lose_no_request() {
+    let cluster = Cluster::connect();
+    cluster.deploy(&local(), &[]).succeeded();
+    let began = Instant::now();
+    let ((), losses) = under_load(cluster.address(), 2500, |sent| {
+        for _ in 0..5 {
+            cluster.restart();
+        }
+        cluster.scale(8);
+        cluster.scale(3);
+        for _ in 0..3 {
+            cluster.delete_a_pod();
+        }
+        drain_the_node(&cluster);
+        while sent() < REQUESTS {
+            cluster.restart();
+        }
+        Ok(())
+    })
+    .unwrap();
+    println!(
+        "{:.0?}\nkept-alive: {}\none-shot: {}",
+        began.elapsed(),
+        losses.kept,
+        losses.one_shot
+    );
+    assert!(losses.sent() >= REQUESTS);
+    assert_eq!(losses.failed(), 0, "{}\n{}", losses.kept, losses.one_shot);
+}
+
+/// With one node there is nowhere to go: the budget lets one pod leave, its replacement waits for
+/// a node, and the drain gives up on the others, as it does on EKS when capacity is short.
+fn drain_the_node(cluster: &Cluster) {
+    let nodes = cluster.run(&["get", "nodes", "-o=jsonpath={.items[*].metadata.name}"]);
+    let selector = format!("--pod-selector={SELECTOR}");
+    for node in nodes.split(' ') {
+        let drained = cluster.kubectl.run(&[
+            "drain",
+            node,
+            &selector,
+            "--ignore-daemonsets",
+            "--timeout=25s",
+        ]);
+        if !nodes.contains(' ') {
+            assert!(
+                drained.is_err(),
+                "one node was drained of all pods, against the budget"
+            );
+            let left = cluster.run(&[
+                "get",
+                "pods",
+                "-n",
+                NAMESPACE,
+                "-l",
+                SELECTOR,
+                "--field-selector=status.phase=Running",
+                "-o=name",
+            ]);
+            assert_eq!(
+                left.lines().count(),
+                2,
+                "the budget protects all but one: {left}"
+            );
+        }
+        cluster.run(&["uncordon", node]);
+        cluster.settle();
+    }
+}
+
+/// The same rollout without a drain: if this loses nothing, the test above proves nothing.
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn without_the_drain_requests_are_lost() {
+    let cluster = Cluster::connect();
+    let off = changed(
+        "drainless",
+        "env: [{name: APP_DRAIN_PROFILE, value: \"off\"}, {name: APP_DRAIN_DELAY, $patch: delete}, \
+         {name: APP_DRAIN_DEADLINE, $patch: delete}]",
+    );
+    cluster.deploy(&off, &[]).succeeded();
+    let ((), losses) = under_load(cluster.address(), 2500, |_| {
+        for _ in 0..3 {
+            cluster.restart();
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        Ok(())
+    })
+    .unwrap();
+    println!("kept-alive: {}\none-shot: {}", losses.kept, losses.one_shot);
+    assert!(
+        losses.failed() > 0,
+        "no drain, and yet 0 of {} failed",
+        losses.sent()
+    );
+    cluster.deploy(&local(), &[]).succeeded();
+}
