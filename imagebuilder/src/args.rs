@@ -6,6 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oci::Platform;
 
+use crate::registry::Prefix;
+
 /// From a Cargo workspace to container images, without a Dockerfile.
 #[derive(Debug, Parser)]
 #[command(name = "imagebuilder", version, arg_required_else_help = true)]
@@ -24,6 +26,8 @@ pub(crate) enum Command {
     /// Build the images that manifests name `cargo://PACKAGE`, and print the manifests with their
     /// digests.
     Resolve(Resolve),
+    /// Push images of a layout to a registry, and print `name@sha256:…` for each.
+    Push(Push),
 }
 
 #[derive(Debug, Args)]
@@ -50,8 +54,13 @@ pub(crate) struct Resolve {
 #[derive(Debug, Args)]
 pub(crate) struct Image {
     /// Where the image goes: `oci:DIR`, an OCI image layout, made where it does not exist.
-    #[arg(long, value_name = "oci:DIR")]
-    pub(crate) output: Output,
+    #[arg(long, value_name = "oci:DIR", required_unless_present = "repo")]
+    pub(crate) output: Option<Output>,
+    /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) repo: Option<Prefix>,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
     /// What the image runs on; several, divided by commas, make an index. This machine's
     /// architecture where not given.
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
@@ -73,22 +82,71 @@ pub(crate) struct Image {
     pub(crate) source_date_epoch: u64,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    /// The images to push: a layout, `oci:DIR`, or one image of it, `oci:DIR:NAME`.
+    #[arg(value_name = "oci:DIR[:NAME]")]
+    pub(crate) source: Output,
+    /// Push to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) repo: Prefix,
+    /// The tag; the one in the image's name where not given.
+    #[arg(long, value_parser = tag)]
+    pub(crate) tag: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
+/// How a registry is reached.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct Registry {
+    /// Certificate authorities to trust besides Mozilla's, as PEM.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Without TLS. A registry on this machine (127.0.0.1, localhost) is reached so anyway, unless
+    /// --ca-file is given.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Create the repository where it does not exist. For Amazon ECR.
+    #[arg(long)]
+    pub(crate) create_repository: bool,
+    /// The directory with the config.json of `docker login`; ~/.docker where not given.
+    #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
+    pub(crate) docker_config: Option<PathBuf>,
+}
+
 /// A place for images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Output {
     pub(crate) layout: PathBuf,
+    /// The image in it, where one is named: what follows a second colon.
+    pub(crate) image: Option<oci::Reference>,
 }
 
 impl FromStr for Output {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.strip_prefix("oci:") {
-            Some(path) if !path.is_empty() => Ok(Self {
-                layout: path.into(),
-            }),
-            _ => Err("expected `oci:` and a directory, such as oci:target/images".to_owned()),
+        let expected = "expected `oci:` and a directory, such as oci:target/images";
+        let rest = text.strip_prefix("oci:").unwrap_or_default();
+        // As skopeo: the first colon ends the directory.
+        let (layout, image) = rest.split_once(':').unwrap_or((rest, ""));
+        if layout.is_empty() {
+            return Err(expected.to_owned());
         }
+        let image = match image {
+            "" => None,
+            image => Some(
+                image
+                    .parse()
+                    .map_err(|error: oci::ReferenceError| error.to_string())?,
+            ),
+        };
+        Ok(Self {
+            layout: layout.into(),
+            image,
+        })
     }
 }
 

@@ -131,7 +131,12 @@ impl Builder {
         })
     }
 
-    /// The packages that can be built.
+    /// The layout for images that are only pushed: among what Cargo builds, and as easily removed.
+    pub(crate) fn own_layout(&self) -> PathBuf {
+        self.workspace.target_dir().join("imagebuilder")
+    }
+
+    /// The service that a package is.
     pub(crate) fn service(&self, package: &str) -> Result<Service, BuildError> {
         Ok(self.workspace.service(package)?)
     }

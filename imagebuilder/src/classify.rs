@@ -4,12 +4,15 @@ use std::error::Error;
 
 use cli::{Exit, Verdict};
 use oci::layout::LayoutError;
+use oci::registry::CredentialError;
 
 use crate::builder::BuildError;
 use crate::elf::ElfError;
 use crate::resolve::ResolveError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
+
+mod registry;
 
 /// The verdict on one link of an error's chain.
 pub(crate) fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
@@ -21,6 +24,18 @@ pub(crate) fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
     }
     if let Some(error) = error.downcast_ref() {
         return Some(target(error));
+    }
+    if let Some(error) = error.downcast_ref() {
+        return Some(registry::verdict(error));
+    }
+    if let Some(error) = error.downcast_ref() {
+        return registry::publish(error);
+    }
+    if error.is::<CredentialError>() {
+        return Some(Verdict {
+            exit: Exit::Authentication,
+            hint: None,
+        });
     }
     if error.is::<ResolveError>() {
         return Some(Verdict {

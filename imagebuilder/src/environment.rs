@@ -9,6 +9,8 @@ pub(crate) struct Environment {
     pub(crate) cargo: PathBuf,
     /// Where Cargo keeps the sources of dependencies.
     pub(crate) cargo_home: Option<PathBuf>,
+    /// Where `docker login` keeps its configuration, unless the command line says otherwise.
+    pub(crate) docker_config: Option<PathBuf>,
     /// The terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
     /// `RUSTFLAGS` or `CARGO_ENCODED_RUSTFLAGS` is set; it is not used, since the image would
@@ -32,6 +34,7 @@ impl Environment {
             cargo: path("CARGO").unwrap_or_else(|| "cargo".into()),
             cargo_home: path("CARGO_HOME")
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))),
+            docker_config: std::env::home_dir().map(|home| home.join(".docker")),
             dumb_terminal: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
             rustflags: path("RUSTFLAGS")
                 .or_else(|| path("CARGO_ENCODED_RUSTFLAGS"))

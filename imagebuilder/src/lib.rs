@@ -18,6 +18,7 @@ mod elf;
 mod environment;
 mod image;
 mod layer;
+mod registry;
 pub mod resolve;
 mod settings;
 mod target;

@@ -1,28 +1,18 @@
 //! `imagebuilder build`.
 
 use anyhow::Context as _;
-use cli::Progress;
-use oci::layout::Layout;
 
+use super::images::{Done, Images};
 use super::run::Context;
-use crate::args::{Build, Format, Image};
-use crate::builder::{Builder, Built, Event};
-use crate::workspace::Workspace;
+use crate::args::{Build, Format};
 
 pub(super) fn run(context: &Context, args: &Build) -> anyhow::Result<()> {
     let package = &args.package;
-    let failed = || format!("cannot build an image of `{package}`");
-    let builder = builder(context, &args.image).with_context(failed)?;
-    let service = builder.service(package).with_context(failed)?;
-    let layout = Layout::create(&args.image.output.layout).with_context(failed)?;
-    let mut events = |event: Event| context.printer.status(&event.to_string());
-    let tag = args.image.tag.as_deref();
-    let built = builder
-        .build(&service, &layout, tag, &mut events)
-        .with_context(failed)?;
+    let done =
+        build(context, args).with_context(|| format!("cannot build an image of `{package}`"))?;
     let line = match args.format {
-        Format::Text => built.reference().to_string(),
-        Format::Json => json(&built),
+        Format::Text => done.reference.to_string(),
+        Format::Json => json(&done),
     };
     context
         .printer
@@ -30,32 +20,21 @@ pub(super) fn run(context: &Context, args: &Build) -> anyhow::Result<()> {
         .context("cannot write to standard output")
 }
 
-/// A builder for the workspace that the arguments name.
-pub(super) fn builder(context: &Context, image: &Image) -> anyhow::Result<Builder> {
-    if context.environment.rustflags {
-        context
-            .printer
-            .warn("RUSTFLAGS is not used: the image would depend on it");
-    }
-    let workspace = Workspace::read(&context.environment, image.manifest_path.as_deref())?;
-    let quiet = matches!(context.printer.progress(), Progress::Quiet | Progress::Json);
-    Ok(Builder::new(
-        context.environment.clone(),
-        workspace,
-        image.platform.clone(),
-        image.source_date_epoch,
-        quiet,
-    )?)
+fn build(context: &Context, args: &Build) -> anyhow::Result<Done> {
+    let images = Images::new(context, &args.image)?;
+    let service = images.service(&args.package)?;
+    images.build(&service, &images.layout()?)
 }
 
-fn json(built: &Built) -> String {
+fn json(done: &Done) -> String {
+    let descriptor = &done.built.descriptor;
     serde_json::json!({
-        "digest": built.descriptor.digest,
-        "media_type": built.descriptor.media_type,
-        "name": built.name,
-        "reference": built.reference(),
+        "digest": descriptor.digest,
+        "media_type": descriptor.media_type,
+        "name": done.reference.name(),
+        "reference": done.reference,
         "schema_version": 1,
-        "size_bytes": built.descriptor.size,
+        "size_bytes": descriptor.size,
     })
     .to_string()
 }

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use oci::layout::Layout;
 
-use super::build::builder;
+use super::images::Images;
 use super::read::{Source, sources};
 use super::run::Context;
 use crate::args::Resolve;
-use crate::builder::Event;
 use crate::resolve::{Found, scan, splice};
 
 pub(super) fn run(context: &Context, args: &Resolve) -> anyhow::Result<()> {
@@ -50,14 +48,14 @@ fn build<'a>(
     args: &Resolve,
     places: &BTreeMap<&'a str, (&str, usize)>,
 ) -> anyhow::Result<BTreeMap<&'a str, String>> {
-    let mut images = BTreeMap::new();
+    let mut done = BTreeMap::new();
     if places.is_empty() {
         context
             .printer
             .status("Nothing to resolve: no value is `cargo://PACKAGE`");
-        return Ok(images);
+        return Ok(done);
     }
-    let builder = builder(context, &args.image)?;
+    let images = Images::new(context, &args.image)?;
     let failed = |package: &str| {
         let (name, line) = places[package];
         format!("cannot resolve `cargo://{package}` of {name}, line {line}")
@@ -67,18 +65,17 @@ fn build<'a>(
     for package in places.keys() {
         services.push((
             *package,
-            builder.service(package).with_context(|| failed(package))?,
+            images.service(package).with_context(|| failed(package))?,
         ));
     }
-    let layout = Layout::create(&args.image.output.layout)?;
-    let mut events = |event: Event| context.printer.status(&event.to_string());
+    let layout = images.layout()?;
     for (package, service) in services {
-        let built = builder
-            .build(&service, &layout, args.image.tag.as_deref(), &mut events)
+        let image = images
+            .build(&service, &layout)
             .with_context(|| failed(package))?;
-        images.insert(package, built.reference().to_string());
+        done.insert(package, image.reference.to_string());
     }
-    Ok(images)
+    Ok(done)
 }
 
 /// Appends a file's text, as a document of its own.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cli::{Exit, Printer};
 
-use super::{build, resolve};
+use super::{build, push, resolve};
 use crate::args::{Cli, Command};
 use crate::classify::classify;
 use crate::environment::Environment;
@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Build(args) => build::run(&context, &args),
         Command::Resolve(args) => resolve::run(&context, &args),
+        Command::Push(args) => push::run(&context, &args),
     };
     cli::exit_code(&printer, outcome.map(|()| Exit::Ok), classify)
 }

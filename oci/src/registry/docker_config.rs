@@ -22,8 +22,8 @@ const TOKEN_USERNAME: &str = "<token>";
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
-/// A `config.json`.
-#[derive(Debug)]
+/// A `config.json`; the default knows no registry.
+#[derive(Debug, Default)]
 pub struct DockerConfig {
     path: PathBuf,
     file: File,

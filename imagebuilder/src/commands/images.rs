@@ -1,0 +1,136 @@
+//! What `build` and `resolve` share: packages in, names by digest out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use cli::Progress;
+use oci::Reference;
+use oci::layout::Layout;
+
+use super::run::Context;
+use crate::args::{Image, Registry};
+use crate::builder::{Builder, Built, Event};
+use crate::registry::{Access, Prefix, PublishEvent, Publisher};
+use crate::workspace::{Service, Workspace};
+
+/// Builds images and, where that is asked for, pushes them.
+pub(super) struct Images<'a> {
+    context: &'a Context,
+    arguments: &'a Image,
+    builder: Builder,
+    publisher: Option<Publisher>,
+}
+
+/// An image that was built, and its name where it is now.
+pub(super) struct Done {
+    pub(super) built: Built,
+    /// By digest; with its registry, where it was pushed.
+    pub(super) reference: Reference,
+}
+
+impl<'a> Images<'a> {
+    /// Reads the workspace; nothing is built yet.
+    pub(super) fn new(context: &'a Context, arguments: &'a Image) -> anyhow::Result<Self> {
+        let environment = &context.environment;
+        if environment.rustflags {
+            context
+                .printer
+                .warn("RUSTFLAGS is not used: the image would depend on it");
+        }
+        let workspace = Workspace::read(environment, arguments.manifest_path.as_deref())?;
+        let quiet = matches!(context.printer.progress(), Progress::Quiet | Progress::Json);
+        let builder = Builder::new(
+            environment.clone(),
+            workspace,
+            arguments.platform.clone(),
+            arguments.source_date_epoch,
+            quiet,
+        )?;
+        let publisher = arguments.repo.clone();
+        let publisher = publisher
+            .map(|prefix| publisher_for(context, prefix, &arguments.registry))
+            .transpose()?;
+        Ok(Self {
+            context,
+            arguments,
+            builder,
+            publisher,
+        })
+    }
+
+    /// The service that a package is.
+    pub(super) fn service(&self, package: &str) -> anyhow::Result<Service> {
+        Ok(self.builder.service(package)?)
+    }
+
+    /// Where images are built: the layout asked for, or one among what Cargo builds.
+    pub(super) fn layout(&self) -> anyhow::Result<Layout> {
+        let layout = match &self.arguments.output {
+            Some(output) => Layout::create(&output.layout),
+            None => Layout::create(self.builder.own_layout()),
+        };
+        Ok(layout?)
+    }
+
+    /// Builds the image of a service, and pushes it where that is asked for.
+    pub(super) fn build(&self, service: &Service, layout: &Layout) -> anyhow::Result<Done> {
+        let mut events = |event: Event| self.context.printer.status(&event.to_string());
+        let tag = self.arguments.tag.as_deref();
+        let built = self.builder.build(service, layout, tag, &mut events)?;
+        let reference = match &self.publisher {
+            Some(publisher) => publish(
+                self.context,
+                publisher,
+                layout,
+                &built.name,
+                &built.descriptor,
+                tag,
+            )?,
+            None => built.reference(),
+        };
+        Ok(Done { built, reference })
+    }
+}
+
+/// A publisher, as the arguments ask for it.
+pub(super) fn publisher_for(
+    context: &Context,
+    prefix: Prefix,
+    registry: &Registry,
+) -> anyhow::Result<Publisher> {
+    let access = Access {
+        ca_file: registry.ca_file.clone(),
+        insecure: registry.insecure,
+        create_repository: registry.create_repository,
+        docker_config: registry
+            .docker_config
+            .clone()
+            .or_else(|| context.environment.docker_config.clone()),
+    };
+    let printer = context.printer;
+    let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {
+        printer.warn(&format!(
+            "{what}; trying again in {:.1}s",
+            pause.as_secs_f64()
+        ));
+    });
+    let what = format!("cannot push to {prefix}");
+    Publisher::new(prefix, &access, on_retry).context(what)
+}
+
+/// Publishes an image, telling of it.
+pub(super) fn publish(
+    context: &Context,
+    publisher: &Publisher,
+    layout: &Layout,
+    name: &Reference,
+    root: &oci::Descriptor,
+    tag: Option<&str>,
+) -> anyhow::Result<Reference> {
+    let printer = context.printer;
+    let started = Instant::now();
+    let events = |event: PublishEvent| printer.status(&event.to_string());
+    let elapsed = || started.elapsed();
+    Ok(publisher.publish(layout, name, root, tag, &elapsed, &events)?)
+}

@@ -1,0 +1,137 @@
+//! Amazon ECR by the AWS SDK: its credential chain, its tokens, its repositories.
+//!
+//! The region is the registry's, whatever the environment says. `AWS_ENDPOINT_URL_ECR` and the
+//! other settings of the SDK count as they do everywhere.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::error::SdkError;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use oci::registry::{Credentials, Secret};
+
+use super::EcrHost;
+
+/// Why Amazon ECR could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EcrError {
+    #[error("cannot start a runtime for the AWS SDK")]
+    Runtime(#[source] std::io::Error),
+    /// No part of the SDK's chain has credentials, or AWS refuses them.
+    #[error("GetAuthorizationToken in {region}: {reason}")]
+    Token { region: String, reason: String },
+    #[error("GetAuthorizationToken in {region}: its answer has no token")]
+    NoToken { region: String },
+    #[error("cannot create the repository `{repository}` in {region}: {reason}")]
+    Create {
+        repository: String,
+        region: String,
+        reason: String,
+    },
+}
+
+/// ECR in one region.
+pub(crate) struct Ecr {
+    host: EcrHost,
+    client: Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Ecr {
+    /// Finds the SDK's settings and credentials.
+    pub(crate) fn new(host: EcrHost) -> Result<Self, EcrError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(EcrError::Runtime)?;
+        // One TLS stack: rustls on ring, as the registry client's.
+        let http = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(host.region.clone()))
+            .use_fips(host.fips)
+            .http_client(http)
+            .load();
+        let client = Client::new(&runtime.block_on(config));
+        Ok(Self {
+            host,
+            client,
+            runtime,
+        })
+    }
+
+    /// A name and password that are good for 12 hours.
+    pub(crate) fn credentials(&self) -> Result<Credentials, EcrError> {
+        let region = || self.host.region.clone();
+        let answer = self
+            .runtime
+            .block_on(self.client.get_authorization_token().send());
+        let answer = answer.map_err(|error| EcrError::Token {
+            region: region(),
+            reason: reason(&error),
+        })?;
+        let token = answer
+            .authorization_data()
+            .first()
+            .and_then(|data| STANDARD.decode(data.authorization_token()?).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let pair = token.as_deref().and_then(|text| text.split_once(':'));
+        let (username, password) = pair.ok_or_else(|| EcrError::NoToken { region: region() })?;
+        Ok(Credentials::Basic {
+            username: username.to_owned(),
+            password: Secret::new(password),
+        })
+    }
+
+    /// Creates a repository unless it exists, and says whether it did.
+    ///
+    /// It is looked for first, since the permission to see is more common than that to create.
+    pub(crate) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
+        let failed = |reason| EcrError::Create {
+            repository: name.to_owned(),
+            region: self.host.region.clone(),
+            reason,
+        };
+        let describe = self
+            .client
+            .describe_repositories()
+            .registry_id(&self.host.account)
+            .repository_names(name)
+            .send();
+        match self.runtime.block_on(describe) {
+            Ok(_) => return Ok(false),
+            Err(SdkError::ServiceError(error))
+                if error.err().is_repository_not_found_exception() => {}
+            Err(error) => return Err(failed(reason(&error))),
+        }
+        let create = self.client.create_repository().repository_name(name).send();
+        match self.runtime.block_on(create) {
+            Ok(_) => Ok(true),
+            // Someone was faster.
+            Err(SdkError::ServiceError(error))
+                if error.err().is_repository_already_exists_exception() =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(failed(reason(&error))),
+        }
+    }
+}
+
+/// The SDK's error with its causes, in one line.
+fn reason(error: &(impl std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(500)
+        .collect()
+}

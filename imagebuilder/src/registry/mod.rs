@@ -1,0 +1,14 @@
+//! Publishing images: where they go, who we are there, and Amazon ECR's own ways.
+
+#[cfg(feature = "ecr")]
+mod ecr;
+mod ecr_host;
+mod keychain;
+mod prefix;
+mod publish;
+
+#[cfg(feature = "ecr")]
+pub(crate) use ecr::EcrError;
+pub(crate) use ecr_host::EcrHost;
+pub(crate) use prefix::Prefix;
+pub(crate) use publish::{Access, PublishError, PublishEvent, Publisher};

@@ -1,0 +1,90 @@
+//! What comes before an image's name: registry, and a path in it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oci::{Reference, ReferenceError};
+
+/// `REGISTRY[/PATH]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix {
+    text: String,
+    registry: String,
+}
+
+/// A text is no prefix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PrefixError {
+    #[error("`{text}` names no registry: write it in front, such as docker.io/{text}")]
+    NoRegistry { text: String },
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+}
+
+impl Prefix {
+    /// `HOST[:PORT]`
+    pub(crate) fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The reference of the image `name` below it.
+    pub(crate) fn image(&self, name: &Reference) -> Result<Reference, ReferenceError> {
+        format!("{}/{}", self.text, name.repository()).parse()
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = PrefixError;
+
+    fn from_str(text: &str) -> Result<Self, PrefixError> {
+        let text = text.trim_end_matches('/');
+        // As a reference it must be one with anything behind it.
+        let reference: Reference = format!("{text}/x").parse()?;
+        match reference.registry() {
+            Some(registry) => Ok(Self {
+                text: text.to_owned(),
+                registry: registry.to_owned(),
+            }),
+            None => Err(PrefixError::NoRegistry {
+                text: text.to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_need_a_registry() {
+        let image = |text: &str| {
+            let prefix: Prefix = text.parse().unwrap();
+            prefix
+                .image(&"team/app".parse().unwrap())
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(image("127.0.0.1:5000"), "127.0.0.1:5000/team/app");
+        assert_eq!(image("r.example/a/b/"), "r.example/a/b/team/app");
+        assert_eq!(
+            "user".parse::<Prefix>().unwrap_err().to_string(),
+            "`user` names no registry: write it in front, such as docker.io/user"
+        );
+        for bad in [
+            "",
+            "r.example/a:v1",
+            "https://r.example",
+            "r.example/A",
+            "r.example/a@x",
+        ] {
+            assert!(bad.parse::<Prefix>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Pushing an image from a layout to its place below a prefix.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use oci::copy::{CopyError, CopyEvent, copy};
+use oci::layout::Layout;
+use oci::registry::{DockerConfig, Keychain, OnRetry, RegistryError, Repository, Settings};
+use oci::{Descriptor, Reference, ReferenceError};
+
+use super::keychain::UserKeychain;
+use super::{EcrHost, Prefix};
+use crate::builder::Bytes;
+
+/// Why an image could not be published.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    #[error("cannot read `{}`", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    #[error("--create-repository is for Amazon ECR, and {registry} is not in it")]
+    NotEcr { registry: String },
+    #[cfg(feature = "ecr")]
+    #[error("cannot use Amazon ECR")]
+    Ecr(#[from] super::EcrError),
+    #[error("cannot push {reference}")]
+    Registry {
+        reference: Box<Reference>,
+        #[source]
+        source: RegistryError,
+    },
+    #[error("cannot push {reference}")]
+    Copy {
+        reference: Box<Reference>,
+        #[source]
+        source: CopyError,
+    },
+}
+
+/// How registries are reached, from the command line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Access {
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) insecure: bool,
+    pub(crate) create_repository: bool,
+    pub(crate) docker_config: Option<PathBuf>,
+}
+
+/// What a publisher tells of its work.
+#[derive(Clone, Debug)]
+pub(crate) enum PublishEvent {
+    /// A repository was made.
+    Created(String),
+    /// A blob was sent.
+    Sent(Descriptor),
+    /// The image is there.
+    Pushed(Reference, Summary),
+}
+
+/// What a push came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) blobs: u64,
+    pub(crate) present: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) time: Duration,
+}
+
+/// Publishes images below one prefix.
+pub(crate) struct Publisher {
+    prefix: Prefix,
+    settings: Settings,
+    keychain: Arc<dyn Keychain>,
+    create: bool,
+    #[cfg(feature = "ecr")]
+    ecr: Option<Arc<super::ecr::Ecr>>,
+}
+
+impl Publisher {
+    /// Reads what the access needs; nothing is sent yet.
+    pub(crate) fn new(
+        prefix: Prefix,
+        access: &Access,
+        on_retry: OnRetry,
+    ) -> Result<Self, PublishError> {
+        let host = EcrHost::parse(prefix.registry());
+        if access.create_repository && (host.is_none() || cfg!(not(feature = "ecr"))) {
+            return Err(PublishError::NotEcr {
+                registry: prefix.registry().to_owned(),
+            });
+        }
+        let mut settings = Settings {
+            insecure: access.insecure,
+            ..Settings::default()
+        };
+        settings.on_retry = Some(on_retry);
+        if let Some(path) = &access.ca_file {
+            settings.extra_roots = read(path)?;
+        }
+        let docker = match &access.docker_config {
+            Some(path) => DockerConfig::read(path).map_err(|source| PublishError::File {
+                path: path.join("config.json"),
+                source,
+            })?,
+            None => DockerConfig::default(),
+        };
+        let create = access.create_repository;
+        #[cfg(feature = "ecr")]
+        {
+            let ecr = host.map(super::ecr::Ecr::new).transpose()?.map(Arc::new);
+            let keychain = Arc::new(UserKeychain::new(docker, ecr.clone()));
+            Ok(Self {
+                prefix,
+                settings,
+                keychain,
+                create,
+                ecr,
+            })
+        }
+        #[cfg(not(feature = "ecr"))]
+        {
+            let keychain = Arc::new(UserKeychain::new(docker));
+            Ok(Self {
+                prefix,
+                settings,
+                keychain,
+                create,
+            })
+        }
+    }
+
+    /// Where the image `name` goes.
+    pub(crate) fn reference(&self, name: &Reference) -> Result<Reference, PublishError> {
+        Ok(self.prefix.image(name)?)
+    }
+
+    /// Pushes `root` of `layout` as `name`, tagged with `tag` where one is given, and returns the
+    /// name by digest. `elapsed` is the clock.
+    pub(crate) fn publish(
+        &self,
+        layout: &Layout,
+        name: &Reference,
+        root: &Descriptor,
+        tag: Option<&str>,
+        elapsed: &dyn Fn() -> Duration,
+        events: &(dyn Fn(PublishEvent) + Sync),
+    ) -> Result<Reference, PublishError> {
+        let reference = self.reference(name)?;
+        if self.create {
+            self.create_repository(reference.repository(), events)?;
+        }
+        let repository = Repository::push(
+            &reference,
+            self.settings.clone(),
+            Arc::clone(&self.keychain),
+        );
+        let repository = repository.map_err(|source| PublishError::Registry {
+            reference: Box::new(reference.clone()),
+            source,
+        })?;
+        let [blobs, present, sent_bytes] = [const { AtomicU64::new(0) }; 3];
+        let told = |event: CopyEvent<'_>| {
+            if let CopyEvent::Blob { descriptor, sent } = event {
+                blobs.fetch_add(1, Ordering::Relaxed);
+                if sent {
+                    sent_bytes.fetch_add(descriptor.size, Ordering::Relaxed);
+                    events(PublishEvent::Sent(descriptor.clone()));
+                } else {
+                    present.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
+        let started = elapsed();
+        let tags: Vec<&str> = tag.into_iter().collect();
+        let tagged = match tag {
+            Some(tag) => reference.clone().with_tag(tag)?,
+            None => reference.clone(),
+        };
+        copy(layout, &repository, root, &tags, &told).map_err(|source| PublishError::Copy {
+            reference: Box::new(tagged.clone()),
+            source,
+        })?;
+        let summary = Summary {
+            blobs: blobs.into_inner(),
+            present: present.into_inner(),
+            sent_bytes: sent_bytes.into_inner(),
+            time: elapsed().saturating_sub(started),
+        };
+        events(PublishEvent::Pushed(tagged, summary));
+        Ok(reference.with_digest(root.digest))
+    }
+
+    #[cfg(feature = "ecr")]
+    fn create_repository(
+        &self,
+        name: &str,
+        events: &(dyn Fn(PublishEvent) + Sync),
+    ) -> Result<(), PublishError> {
+        if let Some(ecr) = &self.ecr
+            && ecr.create_repository(name)?
+        {
+            events(PublishEvent::Created(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "ecr"))]
+    #[allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "as with the feature"
+    )]
+    fn create_repository(
+        &self,
+        _: &str,
+        _: &(dyn Fn(PublishEvent) + Sync),
+    ) -> Result<(), PublishError> {
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, PublishError> {
+    std::fs::read(path).map_err(|source| PublishError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+impl fmt::Display for PublishEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created(name) => write!(f, "Created repository {name}"),
+            Self::Sent(descriptor) => {
+                write!(f, "Sent {}: {}", descriptor.digest, Bytes(descriptor.size))
+            }
+            Self::Pushed(
+                reference,
+                Summary {
+                    blobs,
+                    present,
+                    sent_bytes,
+                    time,
+                },
+            ) => write!(
+                f,
+                "Pushed {reference}: {blobs} blobs ({present} already there, {} sent) in {:.1}s",
+                Bytes(*sent_bytes),
+                time.as_secs_f64()
+            ),
+        }
+    }
+}
