@@ -10,7 +10,13 @@ use crate::publish::Publish;
 
 /// Plays Kubernetes Deployments and Services on this machine's containerd.
 #[derive(Debug, Parser)]
-#[command(name = "nodectl", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "nodectl",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     /// Settings of every command.
     #[command(flatten)]
@@ -30,7 +36,13 @@ pub struct Global {
     #[arg(long, global = true, env = "NODECTL_NAMESPACE", default_value = "nodectl", value_name = "NAME", value_parser = namespace)]
     pub namespace: String,
     /// Where logs, network namespaces and the lock are kept while pods run
-    #[arg(long, global = true, env = "NODECTL_STATE_DIR", default_value = "/run/nodectl", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "NODECTL_STATE_DIR",
+        default_value = "/run/nodectl",
+        value_name = "DIR"
+    )]
     pub state_dir: PathBuf,
     /// How progress is told on stderr
     #[arg(long, global = true, env = "NODECTL_PROGRESS", value_enum, default_value_t = ProgressArg::Auto, value_name = "HOW")]
@@ -41,12 +53,16 @@ pub struct Global {
 /// (containerd's `identifiers`: letters and digits, single separators in between).
 fn namespace(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric();
-    let parts_are_plain =
-        text.split(['.', '-', '_']).all(|part| !part.is_empty() && part.chars().all(plain));
+    let parts_are_plain = text
+        .split(['.', '-', '_'])
+        .all(|part| !part.is_empty() && part.chars().all(plain));
     if parts_are_plain && text.len() <= 76 {
         Ok(text.to_owned())
     } else {
-        Err("a containerd namespace has letters, digits and single `.`, `-` or `_` between them".into())
+        Err(
+            "a containerd namespace has letters, digits and single `.`, `-` or `_` between them"
+                .into(),
+        )
     }
 }
 
@@ -107,19 +123,29 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct UpArgs {
     /// A manifest, a directory of manifests, or `-` for standard input
-    #[arg(short = 'f', long = "filename", required = true, value_name = "FILE|DIR|-")]
+    #[arg(
+        short = 'f',
+        long = "filename",
+        required = true,
+        value_name = "FILE|DIR|-"
+    )]
     pub files: Vec<PathBuf>,
     /// A layout that has the images, such as imagebuilder writes
     #[arg(long, env = "NODECTL_IMAGES", value_name = "oci:DIR")]
     pub images: Option<LayoutArg>,
-    /// Make a Service's port reachable; without it, each Service of type LoadBalancer is at its own port on 127.0.0.1
+    /// Make a Service's port reachable; without it, each `LoadBalancer` Service has its own port on 127.0.0.1
     #[arg(long, value_name = "[ADDRESS:]PORT:SERVICEPORT")]
     pub publish: Vec<Publish>,
     /// The pods' subnet; the first free /24 of 10.88.0.0/16 by default
     #[arg(long, env = "NODECTL_POD_CIDR", value_name = "CIDR")]
     pub pod_cidr: Option<Subnet>,
     /// Seconds that pods have to end after Ctrl-C, where their own grace period is not shorter
-    #[arg(long, env = "NODECTL_GRACE_PERIOD", default_value_t = 10, value_name = "SECONDS")]
+    #[arg(
+        long,
+        env = "NODECTL_GRACE_PERIOD",
+        default_value_t = 10,
+        value_name = "SECONDS"
+    )]
     pub grace_period: u32,
 }
 

@@ -16,7 +16,10 @@ pub struct Publish {
 impl Publish {
     /// A Service's port at the same port of the loopback address.
     pub fn same(service_port: u16) -> Self {
-        Self { address: (Ipv4Addr::LOCALHOST, service_port).into(), service_port }
+        Self {
+            address: (Ipv4Addr::LOCALHOST, service_port).into(),
+            service_port,
+        }
     }
 }
 
@@ -35,7 +38,10 @@ impl FromStr for Publish {
                 None => (IpAddr::V4(Ipv4Addr::LOCALHOST), front),
             };
             let port: u16 = port.parse().ok()?;
-            Some(Self { address: SocketAddr::new(address, port), service_port })
+            Some(Self {
+                address: SocketAddr::new(address, port),
+                service_port,
+            })
         };
         parse().ok_or_else(|| "write [ADDRESS:]PORT:SERVICEPORT, such as 8080:80".to_owned())
     }
@@ -70,8 +76,10 @@ mod tests {
     #[test]
     fn parses_addresses_and_ports() {
         let check = |text: &str, expected: Option<(&str, u16)>| {
-            let expected = expected
-                .map(|(address, port)| Publish { address: address.parse().unwrap(), service_port: port });
+            let expected = expected.map(|(address, port)| Publish {
+                address: address.parse().unwrap(),
+                service_port: port,
+            });
             assert_eq!(text.parse::<Publish>().ok(), expected, "{text}");
         };
         check("8080:80", Some(("127.0.0.1:8080", 80)));

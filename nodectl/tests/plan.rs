@@ -20,21 +20,28 @@ enum Happening {
 
 fn a_want() -> impl Strategy<Value = Want> {
     let hash = prop::sample::select(vec!["one", "two", "three"]);
-    (0_u32..8, hash, 0_u32..4, 0_u32..4, prop::bool::weighted(0.1)).prop_map(
-        |(replicas, hash, max_surge, max_unavailable, recreate)| Want {
-            deployment: "default/web".to_owned(),
-            hash: hash.to_owned(),
-            replicas,
-            max_surge: if recreate { 0 } else { max_surge },
-            // Manifests with both 0 are refused.
-            max_unavailable: match (recreate, max_surge, max_unavailable) {
-                (true, ..) => replicas.max(1),
-                (false, 0, 0) => 1,
-                _ => max_unavailable,
-            },
-            recreate,
-        },
+    (
+        0_u32..8,
+        hash,
+        0_u32..4,
+        0_u32..4,
+        prop::bool::weighted(0.1),
     )
+        .prop_map(
+            |(replicas, hash, max_surge, max_unavailable, recreate)| Want {
+                deployment: "default/web".to_owned(),
+                hash: hash.to_owned(),
+                replicas,
+                max_surge: if recreate { 0 } else { max_surge },
+                // Manifests with both 0 are refused.
+                max_unavailable: match (recreate, max_surge, max_unavailable) {
+                    (true, ..) => replicas.max(1),
+                    (false, 0, 0) => 1,
+                    _ => max_unavailable,
+                },
+                recreate,
+            },
+        )
 }
 
 fn a_happening() -> impl Strategy<Value = Happening> {
@@ -119,7 +126,9 @@ impl World {
         if want.recreate {
             let new = self.pods.iter().filter(|pod| pod.hash == want.hash).count();
             let old = self.pods.len() - new;
-            let created = actions.iter().any(|action| matches!(action, Action::Create { .. }));
+            let created = actions
+                .iter()
+                .any(|action| matches!(action, Action::Create { .. }));
             prop_assert!(!(created && old > 0), "a new pod beside an old one");
         }
         Ok(actions.len())

@@ -48,7 +48,11 @@ pub struct Forwarder {
 impl Forwarder {
     /// A forwarder that has not begun.
     pub fn new(listener: TcpListener, pool: Arc<Pool>) -> Self {
-        Self { listener, pool, stats: Arc::default() }
+        Self {
+            listener,
+            pool,
+            stats: Arc::default(),
+        }
     }
 
     /// What it has done so far.
@@ -104,13 +108,9 @@ async fn forward(mut client: TcpStream, pool: &Pool, stats: &Stats) {
     stats.forwarded.fetch_add(1, Ordering::Relaxed);
     let _ = client.set_nodelay(true);
     let _ = pod.set_nodelay(true);
-    let copied = tokio::io::copy_bidirectional_with_sizes(
-        &mut client,
-        &mut pod,
-        BUFFER_BYTES,
-        BUFFER_BYTES,
-    )
-    .await;
+    let copied =
+        tokio::io::copy_bidirectional_with_sizes(&mut client, &mut pod, BUFFER_BYTES, BUFFER_BYTES)
+            .await;
     if copied.is_err() {
         // One side was reset: the other is to see it too.
         let _ = client.set_zero_linger();
@@ -152,6 +152,10 @@ async fn connect(pool: &Pool, stats: &Stats) -> Option<(TcpStream, Place)> {
 fn local_shortage(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error().map(nix::errno::Errno::from_raw),
-        Some(nix::errno::Errno::EMFILE | nix::errno::Errno::ENFILE | nix::errno::Errno::EADDRNOTAVAIL)
+        Some(
+            nix::errno::Errno::EMFILE
+                | nix::errno::Errno::ENFILE
+                | nix::errno::Errno::EADDRNOTAVAIL
+        )
     )
 }

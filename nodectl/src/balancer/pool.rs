@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -42,16 +42,25 @@ pub struct Pool {
 }
 
 impl Pool {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Target>>> {
+        // No holder of the lock leaves it half changed.
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Replaces the targets. Those that stay keep their count of connections.
     pub fn set(&self, wanted: &[(String, SocketAddr)]) {
-        let mut targets = self.targets.lock().expect("no holder of the lock panics");
+        let mut targets = self.lock();
         let next: Vec<_> = wanted
             .iter()
             .map(|(pod, address)| {
                 let same = |target: &&Arc<Target>| target.pod == *pod && target.address == *address;
                 targets.iter().find(same).cloned().unwrap_or_else(|| {
                     let active = AtomicUsize::new(0);
-                    Arc::new(Target { pod: pod.clone(), address: *address, active })
+                    Arc::new(Target {
+                        pod: pod.clone(),
+                        address: *address,
+                        active,
+                    })
                 })
             })
             .collect();
@@ -62,12 +71,12 @@ impl Pool {
 
     /// The targets now.
     pub fn targets(&self) -> Vec<Arc<Target>> {
-        self.targets.lock().expect("no holder of the lock panics").clone()
+        self.lock().clone()
     }
 
     /// The target with the fewest connections that was not tried yet; equal ones take turns.
     pub(super) fn pick(&self, tried: &[SocketAddr]) -> Option<Place> {
-        let targets = self.targets.lock().expect("no holder of the lock panics");
+        let targets = self.lock();
         if targets.is_empty() {
             return None;
         }
@@ -98,9 +107,16 @@ mod tests {
     fn the_least_busy_goes_first_and_equals_take_turns() {
         let pool = Pool::default();
         assert!(pool.pick(&[]).is_none());
-        pool.set(&[("a".into(), address(1)), ("b".into(), address(2)), ("c".into(), address(3))]);
+        pool.set(&[
+            ("a".into(), address(1)),
+            ("b".into(), address(2)),
+            ("c".into(), address(3)),
+        ]);
         let first: Vec<_> = (0..3).map(|_| pool.pick(&[]).unwrap()).collect();
-        let mut pods: Vec<_> = first.iter().map(|place| place.target().pod.clone()).collect();
+        let mut pods: Vec<_> = first
+            .iter()
+            .map(|place| place.target().pod.clone())
+            .collect();
         pods.sort();
         assert_eq!(pods, ["a", "b", "c"]);
         drop(first);

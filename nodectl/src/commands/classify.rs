@@ -24,7 +24,10 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn new(message: impl Into<String>, hint: Option<&str>) -> Self {
-        Self { message: message.into(), hint: hint.map(str::to_owned) }
+        Self {
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+        }
     }
 }
 
@@ -47,9 +50,10 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
     if let Some(error) = error.downcast_ref::<ImportError>() {
         return match error {
             ImportError::Containerd(error) => of_containerd(error),
-            error if error.is_mismatch() => {
-                verdict(Exit::Mismatch, Some("the layout is damaged: build the image again"))
-            }
+            error if error.is_mismatch() => verdict(
+                Exit::Mismatch,
+                Some("the layout is damaged: build the image again"),
+            ),
             _ => verdict(Exit::Failed, None),
         };
     }
@@ -58,7 +62,10 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
     }
     if let Some(error) = error.downcast_ref::<LayoutError>() {
         return if error.is_mismatch() {
-            verdict(Exit::Mismatch, Some("the layout is damaged: build the image again"))
+            verdict(
+                Exit::Mismatch,
+                Some("the layout is damaged: build the image again"),
+            )
         } else {
             verdict(Exit::Usage, None)
         };
@@ -115,11 +122,18 @@ fn of_containerd(error: &containerd::Error) -> Option<Verdict> {
         containerd::Error::Namespace { .. } => return verdict(Exit::Usage, None),
         _ => "",
     };
-    let exit = if error.is_unavailable() { Exit::Unreachable } else { Exit::Failed };
+    let exit = if error.is_unavailable() {
+        Exit::Unreachable
+    } else {
+        Exit::Failed
+    };
     verdict(exit, Some(hint).filter(|hint| !hint.is_empty()))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every caller returns an option")]
 fn verdict(exit: Exit, hint: Option<&str>) -> Option<Verdict> {
-    Some(Verdict { exit, hint: hint.map(str::to_owned) })
+    Some(Verdict {
+        exit,
+        hint: hint.map(str::to_owned),
+    })
 }

@@ -20,7 +20,9 @@ pub(super) async fn down(
     let instance = Instance::new(&global.state_dir, &global.namespace);
     let client = Containerd::connect(&global.address, &global.namespace).await?;
     let lock = take(printer, &instance, Duration::from_secs(args.wait.into())).await?;
-    let removed = remove_all(&client, &instance).await.context("cannot remove everything")?;
+    let removed = remove_all(&client, &instance)
+        .await
+        .context("cannot remove everything")?;
     lock.remove_dir(&global.state_dir)
         .with_context(|| format!("cannot remove `{}`", instance.dir.display()))?;
     printer.status(&format!(
@@ -40,7 +42,8 @@ async fn take(printer: &Printer, instance: &Instance, wait: Duration) -> anyhow:
                 // Who holds the lock is alive, so the ID in the file is that process's.
                 if let Some(pid) = instance.locked_by().filter(|_| !told) {
                     printer.status(&format!("Stopping `nodectl up`, process {pid}"));
-                    kill(Pid::from_raw(pid), Signal::SIGTERM).context("cannot stop `nodectl up`")?;
+                    kill(Pid::from_raw(pid), Signal::SIGTERM)
+                        .context("cannot stop `nodectl up`")?;
                     told = true;
                 }
                 sleep(Duration::from_millis(50)).await;

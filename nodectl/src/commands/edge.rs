@@ -8,10 +8,15 @@ use tokio::sync::watch;
 use crate::play::Stop;
 
 /// Milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "the edge: here the clock is read and handed in")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: here the clock is read and handed in"
+)]
 pub(super) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 /// 32 hex digits that nobody can guess.
@@ -23,11 +28,13 @@ pub(super) fn random_hex() -> String {
         let seed = u128::from(std::process::id()) << 64 | u128::try_from(now_ms()).unwrap_or(0);
         bytes = seed.to_be_bytes();
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// Turns SIGINT and SIGTERM into an order to stop: the first one within `grace`, a second at once.
-pub(super) fn stop_on_signals(grace: std::time::Duration) -> std::io::Result<watch::Receiver<Stop>> {
+pub(super) fn stop_on_signals(
+    grace: std::time::Duration,
+) -> std::io::Result<watch::Receiver<Stop>> {
     let (sender, receiver) = watch::channel(Stop::No);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

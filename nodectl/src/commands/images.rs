@@ -24,7 +24,10 @@ pub(super) async fn images(
         ImagesCommand::Rm(args) => {
             for name in &args.names {
                 if !client.remove_image(name, true).await? {
-                    anyhow::bail!("there is no image `{name}` in namespace `{}`", client.namespace());
+                    anyhow::bail!(
+                        "there is no image `{name}` in namespace `{}`",
+                        client.namespace()
+                    );
                 }
                 printer.data(name)?;
             }
@@ -33,11 +36,7 @@ pub(super) async fn images(
     }
 }
 
-async fn import(
-    printer: &Printer,
-    client: &Containerd,
-    args: &ImportArgs,
-) -> anyhow::Result<Exit> {
+async fn import(printer: &Printer, client: &Containerd, args: &ImportArgs) -> anyhow::Result<Exit> {
     let layout = Layout::open(&args.layout.0)?;
     let all = layout.images()?;
     let image = match (&args.reference, all.as_slice()) {
@@ -58,10 +57,9 @@ async fn import(
         }
     };
     let held = holding(random_hex(), Labels::new());
-    let imported =
-        images::import(client, &layout, &image, &name, Labels::new(), &held)
-            .await
-            .with_context(|| format!("cannot import `{name}`"))?;
+    let imported = images::import(client, &layout, &image, &name, Labels::new(), &held)
+        .await
+        .with_context(|| format!("cannot import `{name}`"))?;
     printer.status(&format!(
         "Imported {} blobs ({} already there, {})",
         imported.written,
@@ -75,15 +73,21 @@ async fn import(
 /// How an import that is begun now is held: for an hour at most, far beyond any import.
 pub(super) fn holding(unique: String, labels: Labels) -> Holding {
     let end = jiff::Timestamp::from_millisecond(now_ms() + 3_600_000).unwrap_or_default();
-    Holding { unique, expire: end.to_string(), labels }
+    Holding {
+        unique,
+        expire: end.to_string(),
+        labels,
+    }
 }
 
 async fn list(printer: &Printer, client: &Containerd, output: Output) -> anyhow::Result<Exit> {
     let images = client.images().await?;
     match output {
         Output::Text => {
-            let rows: Vec<_> =
-                images.iter().map(|image| vec![image.name.clone(), image.target.digest.clone()]).collect();
+            let rows: Vec<_> = images
+                .iter()
+                .map(|image| vec![image.name.clone(), image.target.digest.clone()])
+                .collect();
             for line in table(&["NAME", "DIGEST"], &rows) {
                 printer.data(&line)?;
             }

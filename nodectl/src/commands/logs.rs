@@ -22,9 +22,15 @@ pub(super) async fn logs(
     let instance = Instance::new(&global.state_dir, &global.namespace);
     let client = Containerd::connect(&global.address, &global.namespace).await?;
     let (pods, _) = observe(&client, &instance.id).await?;
-    let pod = pods.iter().find(|pod| pod.record.name == args.pod).ok_or_else(|| {
-        Wrong::new(format!("there is no pod `{}`", args.pod), Some("`nodectl ps` lists them"))
-    })?;
+    let pod = pods
+        .iter()
+        .find(|pod| pod.record.name == args.pod)
+        .ok_or_else(|| {
+            Wrong::new(
+                format!("there is no pod `{}`", args.pod),
+                Some("`nodectl ps` lists them"),
+            )
+        })?;
     let mut names: Vec<_> = pod.containers.iter().map(|one| one.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();

@@ -19,9 +19,20 @@ pub(super) async fn ps(
     let (pods, _) = observe(&client, &instance.id).await?;
     match args.output {
         Output::Text => {
-            let rows: Vec<_> =
-                pods.iter().flat_map(|pod| pod.containers.iter().map(|one| row(pod, one))).collect();
-            let header = ["POD", "CONTAINER", "STATE", "RESTARTS", "AGE", "IP", "PID", "IMAGE"];
+            let rows: Vec<_> = pods
+                .iter()
+                .flat_map(|pod| pod.containers.iter().map(|one| row(pod, one)))
+                .collect();
+            let header = [
+                "POD",
+                "CONTAINER",
+                "STATE",
+                "RESTARTS",
+                "AGE",
+                "IP",
+                "PID",
+                "IMAGE",
+            ];
             for line in table(&header, &rows) {
                 printer.data(&line)?;
             }
@@ -46,12 +57,18 @@ fn state(container: &ObservedContainer) -> String {
 
 fn image<'a>(pod: &'a Observed, container: &ObservedContainer) -> &'a str {
     let specs = &pod.record.template.spec.containers;
-    specs.iter().find(|spec| spec.name == container.name).map_or("", |spec| &spec.image)
+    specs
+        .iter()
+        .find(|spec| spec.name == container.name)
+        .map_or("", |spec| &spec.image)
 }
 
 fn pid(container: &ObservedContainer) -> Option<u32> {
     let running = |state| matches!(state, TaskState::Running | TaskState::Paused);
-    container.process.filter(|process| running(process.state)).map(|process| process.pid)
+    container
+        .process
+        .filter(|process| running(process.state))
+        .map(|process| process.pid)
 }
 
 fn row(pod: &Observed, container: &ObservedContainer) -> Vec<String> {

@@ -9,11 +9,16 @@ use super::{down, images, logs, ps, up};
 use crate::args::{Cli, Command};
 
 /// Runs a command and reports how it ended.
-#[expect(clippy::disallowed_methods, reason = "the edge: TERM is read here and handed in")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: TERM is read here and handed in"
+)]
 pub fn main(cli: Cli) -> ExitCode {
     let dumb = std::env::var("TERM").map_or(true, |term| term == "dumb");
     let printer = Printer::new(cli.global.progress.into(), dumb);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(dispatch(&printer, cli));

@@ -19,7 +19,12 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(printer: Printer) -> Self {
-        Self { printer, drawn: 0, rows: Vec::new(), url: None }
+        Self {
+            printer,
+            drawn: 0,
+            rows: Vec::new(),
+            url: None,
+        }
     }
 
     /// Tells of an event, above the table.
@@ -59,7 +64,7 @@ impl Screen {
     fn erase(&mut self) {
         if self.drawn > 0 {
             // Up, to the left, and everything below away (ECMA-48: CUU, CR, ED).
-            self.write(&format!("\x1b[{}A\r\x1b[J", self.drawn));
+            Self::write(&format!("\x1b[{}A\r\x1b[J", self.drawn));
             self.drawn = 0;
         }
     }
@@ -70,7 +75,10 @@ impl Screen {
         }
         let rows: Vec<_> = self.rows.iter().map(row).collect();
         let mut lines = vec![String::new()];
-        lines.extend(table(&["POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"], &rows));
+        lines.extend(table(
+            &["POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"],
+            &rows,
+        ));
         lines.extend(self.url.clone());
         // A line that wraps would be two to go up by.
         let width = terminal_width();
@@ -79,17 +87,22 @@ impl Screen {
             .map(|line| line.chars().take(width).collect::<String>() + "\n")
             .collect();
         self.drawn = lines.len();
-        self.write(&text);
+        Self::write(&text);
     }
 
-    fn write(&self, text: &str) {
+    fn write(text: &str) {
         // A terminal that is gone has nobody to tell.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }
 
 fn row(row: &PodRow) -> Vec<String> {
-    let ready = row.status.containers.iter().filter(|container| container.ready).count();
+    let ready = row
+        .status
+        .containers
+        .iter()
+        .filter(|container| container.ready)
+        .count();
     let age_secs = (now_ms() - row.record.created_ms) / 1000;
     vec![
         row.record.name.clone(),

@@ -5,15 +5,20 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<_>>()];
     all.extend(rows.iter().cloned());
     let widths: Vec<usize> = (0..header.len())
-        .map(|column| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            all.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     all.iter()
         .map(|row| {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                line.push_str(&format!("{cell:<width$}  "));
-            }
-            line.trim_end().to_owned()
+            let cells = row.iter().zip(&widths);
+            let cells: Vec<_> = cells
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
+            cells.join("  ").trim_end().to_owned()
         })
         .collect()
 }
@@ -52,13 +57,22 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = vec![vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), String::new()]];
+        let rows = vec![
+            vec!["a".to_owned(), "1".to_owned()],
+            vec!["long".to_owned(), String::new()],
+        ];
         assert_eq!(table(&["NAME", "N"], &rows), ["NAME  N", "a     1", "long"]);
     }
 
     #[test]
     fn units_are_binary_and_times_have_two_parts() {
-        assert_eq!([bytes(0), bytes(1023), bytes(1536), bytes(5 << 30)], ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
-        assert_eq!([age(59), age(61), age(7300), age(90_000)], ["59s", "1m01s", "2h01m", "1d01h"]);
+        assert_eq!(
+            [bytes(0), bytes(1023), bytes(1536), bytes(5 << 30)],
+            ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]
+        );
+        assert_eq!(
+            [age(59), age(61), age(7300), age(90_000)],
+            ["59s", "1m01s", "2h01m", "1d01h"]
+        );
     }
 }

@@ -29,26 +29,39 @@ use crate::publish::{self, Publish};
 use crate::{images, spec};
 
 pub(super) async fn up(printer: &Printer, global: &Global, args: &UpArgs) -> anyhow::Result<Exit> {
-    let desired = read(printer, args)?;
+    let desired = read(*printer, args)?;
     let published = published(&desired, &args.publish)?;
     if !nix::unistd::geteuid().is_root() {
         let hint = "run it with sudo: pods need network namespaces and cgroups";
         return Err(Wrong::new("`nodectl up` needs root", Some(hint)).into());
     }
-    let layout = args.images.as_ref().map(|layout| Layout::open(&layout.0)).transpose()?;
+    let layout = args
+        .images
+        .as_ref()
+        .map(|layout| Layout::open(&layout.0))
+        .transpose()?;
     let grace = Duration::from_secs(args.grace_period.into());
     let stop = stop_on_signals(grace).context("cannot watch for signals")?;
     let client = Containerd::connect(&global.address, &global.namespace).await?;
     let instance = Instance::new(&global.state_dir, &global.namespace);
     let lock = instance.lock()?;
 
-    let outcome =
-        locked(printer, args, &desired, published, layout.as_ref(), &client, &instance, stop).await;
+    let outcome = locked(
+        printer,
+        args,
+        &desired,
+        published,
+        layout.as_ref(),
+        &client,
+        &instance,
+        stop,
+    )
+    .await;
     finish(printer, global, &client, &instance, lock, outcome).await
 }
 
 /// Reads and checks the manifests; nothing has been touched yet.
-fn read(printer: &Printer, args: &UpArgs) -> anyhow::Result<Desired> {
+fn read(printer: Printer, args: &UpArgs) -> anyhow::Result<Desired> {
     let documents = manifest::read_paths(&args.files).map_err(|(path, source)| {
         Wrong::new(format!("cannot read `{}`: {source}", path.display()), None)
     })?;
@@ -61,10 +74,7 @@ fn read(printer: &Printer, args: &UpArgs) -> anyhow::Result<Desired> {
 }
 
 /// Which port goes to which Service.
-fn published(
-    desired: &Desired,
-    asked: &[Publish],
-) -> anyhow::Result<Vec<(Publish, String)>> {
+fn published(desired: &Desired, asked: &[Publish]) -> anyhow::Result<Vec<(Publish, String)>> {
     if asked.is_empty() {
         let external = desired.services.iter().filter(|service| service.external);
         return Ok(external
@@ -77,16 +87,25 @@ fn published(
     let mut published = Vec::new();
     for publish in asked {
         let having = |port: u16| {
-            desired.services.iter().filter(move |s| s.ports.iter().any(|of| of.port == port))
+            desired
+                .services
+                .iter()
+                .filter(move |s| s.ports.iter().any(|of| of.port == port))
         };
-        let names: Vec<_> = having(publish.service_port).map(|service| service.name.clone()).collect();
+        let names: Vec<_> = having(publish.service_port)
+            .map(|service| service.name.clone())
+            .collect();
         match names.as_slice() {
             [name] => published.push((*publish, name.clone())),
             [] => {
                 let ports: Vec<_> = desired
                     .services
                     .iter()
-                    .flat_map(|s| s.ports.iter().map(|port| format!("{}:{}", s.name, port.port)))
+                    .flat_map(|s| {
+                        s.ports
+                            .iter()
+                            .map(|port| format!("{}:{}", s.name, port.port))
+                    })
                     .collect();
                 let hint = if ports.is_empty() {
                     "the manifests have no Service".to_owned()
@@ -109,7 +128,10 @@ fn published(
     Ok(published)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one caller; each is a thing of its own")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one caller; each is a thing of its own"
+)]
 async fn locked(
     printer: &Printer,
     args: &UpArgs,
@@ -122,9 +144,15 @@ async fn locked(
 ) -> anyhow::Result<Exit> {
     let mut listeners = Vec::new();
     for (publish, service) in published {
-        listeners.push((publish::bind(publish.address)?, service, publish.service_port));
+        listeners.push((
+            publish::bind(publish.address)?,
+            service,
+            publish.service_port,
+        ));
     }
-    let choice = args.pod_cidr.map_or(SubnetChoice::Free, SubnetChoice::Fixed);
+    let choice = args
+        .pod_cidr
+        .map_or(SubnetChoice::Free, SubnetChoice::Fixed);
     Bridge::check(&instance.bridge, choice).await?;
     let missing = find_images(client, layout, desired).await?;
 
@@ -140,10 +168,17 @@ async fn locked(
     }
     for deployment in &desired.deployments {
         for container in &deployment.template.spec.containers {
-            let Some(image) = images::lookup(client, &container.image).await? else { continue };
+            let Some(image) = images::lookup(client, &container.image).await? else {
+                continue;
+            };
             let pod = &deployment.template.spec.security_context;
             spec::resolve_user(image.config.user(), pod, &container.security_context)
-                .with_context(|| format!("Deployment `{}`: container `{}`", deployment.name, container.name))?;
+                .with_context(|| {
+                    format!(
+                        "Deployment `{}`: container `{}`",
+                        deployment.name, container.name
+                    )
+                })?;
         }
     }
     let bridge = Bridge::ensure(&instance.bridge, choice).await?;
@@ -179,7 +214,9 @@ async fn play(
     let mut forwarders = JoinSet::new();
     let mut urls = Vec::new();
     for (listener, service, port) in listeners {
-        let Some(pool) = controller.pool(&service, port) else { continue };
+        let Some(pool) = controller.pool(&service, port) else {
+            continue;
+        };
         if let Ok(address) = listener.local_addr() {
             urls.push(format!("http://{address}/"));
             let _ = ctx.events.send(Event::Listening { service, address });
@@ -241,7 +278,12 @@ async fn find_images(
             if client.image(name).await?.is_some() {
                 continue;
             }
-            let at = || format!("Deployment `{}`: container `{}`", deployment.name, container.name);
+            let at = || {
+                format!(
+                    "Deployment `{}`: container `{}`",
+                    deployment.name, container.name
+                )
+            };
             let Some(layout) = layout else {
                 let message = format!("{}: image `{name}` is not in containerd", at());
                 let hint = "name a layout that has it with --images oci:DIR";
@@ -249,7 +291,9 @@ async fn find_images(
             };
             let reference: Reference = name.parse()?;
             let image = layout.find(&reference).with_context(at)?;
-            layout.select(&image, &oci::Platform::host()).with_context(at)?;
+            layout
+                .select(&image, &oci::Platform::host())
+                .with_context(at)?;
             missing.insert(name.clone());
         }
     }
@@ -264,14 +308,13 @@ async fn import(
     name: &str,
 ) -> anyhow::Result<()> {
     let image = layout.find(&name.parse()?)?;
-    let marks = Labels::from([(labels::IMPORTED.to_owned(), "true".to_owned())]);
+    let marks = Labels::from([(labels::IMPORTED.to_owned(), instance.id.clone())]);
     let unique = format!("{}{}", instance.import_prefix(), random_hex());
     let mark = (labels::INSTANCE.to_owned(), instance.id.clone());
     let held = holding(unique, Labels::from([mark]));
-    let imported =
-        images::import(client, layout, &image, name, marks, &held)
-            .await
-            .with_context(|| format!("cannot import `{name}` from `{}`", layout.path().display()))?;
+    let imported = images::import(client, layout, &image, name, marks, &held)
+        .await
+        .with_context(|| format!("cannot import `{name}` from `{}`", layout.path().display()))?;
     printer.status(&format!(
         "Imported {name}: {} blobs ({} already there, {})",
         imported.written,

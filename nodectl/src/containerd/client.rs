@@ -44,8 +44,13 @@ impl Containerd {
             .parse()
             .ok()
             .filter(|_| !namespace.is_empty())
-            .ok_or_else(|| Error::Namespace { name: namespace.to_owned() })?;
-        let socket = |source| Error::Socket { path: address.to_owned(), source };
+            .ok_or_else(|| Error::Namespace {
+                name: namespace.to_owned(),
+            })?;
+        let socket = |source| Error::Socket {
+            path: address.to_owned(),
+            source,
+        };
         // A plain connect first: its error says whether the socket is missing, forbidden or dead,
         // where the channel's only says that there is no transport.
         drop(UnixStream::connect(address).await.map_err(socket)?);
@@ -65,7 +70,12 @@ impl Containerd {
 
     /// The daemon's process ID, as the kernel knows it of the socket.
     pub async fn daemon_pid(&self) -> Option<i32> {
-        UnixStream::connect(&self.address).await.ok()?.peer_cred().ok()?.pid()
+        UnixStream::connect(&self.address)
+            .await
+            .ok()?
+            .peer_cred()
+            .ok()?
+            .pid()
     }
 
     /// The socket's path.
@@ -80,13 +90,19 @@ impl Containerd {
 
     /// The same client, whose calls hold what they create under a lease.
     pub(super) fn leased(&self, lease: &str) -> Self {
-        Self { lease_header: lease.parse().ok(), ..self.clone() }
+        Self {
+            lease_header: lease.parse().ok(),
+            ..self.clone()
+        }
     }
 
     /// The same client with another deadline for each call.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
-        Self { deadline, ..self.clone() }
+        Self {
+            deadline,
+            ..self.clone()
+        }
     }
 
     pub(super) fn request<T>(&self, message: T) -> Request<T> {
@@ -120,9 +136,11 @@ impl Containerd {
         match timeout(deadline, answer).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(Error::status(call, object, &status)),
-            Err(_) => {
-                Err(Error::Deadline { call, object: object.to_owned(), after: deadline })
-            }
+            Err(_) => Err(Error::Deadline {
+                call,
+                object: object.to_owned(),
+                after: deadline,
+            }),
         }
     }
 }

@@ -68,7 +68,10 @@ impl From<proto::Container> for Container {
 /// # Errors
 /// As serialization's.
 pub fn any_json<T: Serialize>(type_url: &str, value: &T) -> Result<Any, serde_json::Error> {
-    Ok(Any { type_url: type_url.to_owned(), value: serde_json::to_vec(value)? })
+    Ok(Any {
+        type_url: type_url.to_owned(),
+        value: serde_json::to_vec(value)?,
+    })
 }
 
 impl Containerd {
@@ -86,16 +89,29 @@ impl Containerd {
             id: new.id.clone(),
             labels: new.labels.into_iter().collect(),
             image: new.image,
-            runtime: Some(proto::container::Runtime { name: RUNTIME.to_owned(), options: None }),
-            spec: Some(Any { type_url: SPEC_TYPE.to_owned(), value: new.spec_json }),
+            runtime: Some(proto::container::Runtime {
+                name: RUNTIME.to_owned(),
+                options: None,
+            }),
+            spec: Some(Any {
+                type_url: SPEC_TYPE.to_owned(),
+                value: new.spec_json,
+            }),
             snapshotter: SNAPSHOTTER.to_owned(),
             snapshot_key: new.id,
             extensions: new.extensions.into_iter().collect(),
             ..proto::Container::default()
         };
-        let request = proto::CreateContainerRequest { container: Some(container) };
+        let request = proto::CreateContainerRequest {
+            container: Some(container),
+        };
         let mut client = self.containers_client();
-        self.call("Containers.Create", &id, client.create(self.request(request))).await?;
+        self.call(
+            "Containers.Create",
+            &id,
+            client.create(self.request(request)),
+        )
+        .await?;
         Ok(())
     }
 
@@ -104,9 +120,13 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn containers(&self, filters: &[String]) -> Result<Vec<Container>, Error> {
-        let request = proto::ListContainersRequest { filters: filters.to_vec() };
+        let request = proto::ListContainersRequest {
+            filters: filters.to_vec(),
+        };
         let mut client = self.containers_client();
-        let answer = self.call("Containers.List", "", client.list(self.request(request))).await?;
+        let answer = self
+            .call("Containers.List", "", client.list(self.request(request)))
+            .await?;
         Ok(answer.containers.into_iter().map(Into::into).collect())
     }
 
@@ -117,7 +137,14 @@ impl Containerd {
     pub async fn delete_container(&self, id: &str) -> Result<(), Error> {
         let request = proto::DeleteContainerRequest { id: id.to_owned() };
         let mut client = self.containers_client();
-        match self.call("Containers.Delete", id, client.delete(self.request(request))).await {
+        match self
+            .call(
+                "Containers.Delete",
+                id,
+                client.delete(self.request(request)),
+            )
+            .await
+        {
             Err(error) if error.is_not_found() => Ok(()),
             result => result,
         }

@@ -55,8 +55,17 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn blob_info(&self, digest: &str) -> Result<Option<BlobInfo>, Error> {
-        let request = InfoRequest { digest: digest.to_owned() };
-        match self.call("Content.Info", digest, self.content().info(self.request(request))).await {
+        let request = InfoRequest {
+            digest: digest.to_owned(),
+        };
+        match self
+            .call(
+                "Content.Info",
+                digest,
+                self.content().info(self.request(request)),
+            )
+            .await
+        {
             Ok(answer) => Ok(answer.info.map(Into::into)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -68,9 +77,12 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn blobs(&self) -> Result<Vec<BlobInfo>, Error> {
-        let request = self.request(ListContentRequest { filters: Vec::new() });
-        let mut stream =
-            self.call("Content.List", "", self.content().list(request)).await?;
+        let request = self.request(ListContentRequest {
+            filters: Vec::new(),
+        });
+        let mut stream = self
+            .call("Content.List", "", self.content().list(request))
+            .await?;
         let mut blobs = Vec::new();
         while let Some(page) = stream
             .message()
@@ -88,17 +100,28 @@ impl Containerd {
     /// As the call's, and [`Error::Incomplete`] if the blob is larger than the limit.
     pub async fn read_blob(&self, digest: &str, limit_bytes: usize) -> Result<Vec<u8>, Error> {
         const CALL: &str = "Content.Read";
-        let request =
-            self.request(ReadContentRequest { digest: digest.to_owned(), offset: 0, size: 0 });
-        let mut stream = self.call(CALL, digest, self.content().read(request)).await?;
+        let request = self.request(ReadContentRequest {
+            digest: digest.to_owned(),
+            offset: 0,
+            size: 0,
+        });
+        let mut stream = self
+            .call(CALL, digest, self.content().read(request))
+            .await?;
         let mut data = Vec::new();
-        while let Some(part) =
-            stream.message().await.map_err(|status| Error::status(CALL, digest, &status))?
+        while let Some(part) = stream
+            .message()
+            .await
+            .map_err(|status| Error::status(CALL, digest, &status))?
         {
             data.extend_from_slice(&part.data);
             if data.len() > limit_bytes {
                 let part = "an end within the size limit";
-                return Err(Error::Incomplete { call: CALL, object: digest.to_owned(), part });
+                return Err(Error::Incomplete {
+                    call: CALL,
+                    object: digest.to_owned(),
+                    part,
+                });
             }
         }
         Ok(data)
@@ -134,7 +157,7 @@ impl Containerd {
             ..first.clone()
         };
         let reader =
-            tokio::task::spawn_blocking(move || send_chunks(source, first, commit, &sender));
+            tokio::task::spawn_blocking(move || send_chunks(source, &first, commit, &sender));
         let requests = futures_util::stream::unfold(receiver, |mut receiver| async move {
             receiver.recv().await.map(|message| (message, receiver))
         });
@@ -156,7 +179,9 @@ impl Containerd {
             Ok::<_, Error>(())
         }
         .await;
-        let read = reader.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+        let read = reader
+            .await
+            .unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
         match (read, written) {
             (Ok(()), Ok(())) => Ok(Ok(())),
             // The daemon says so before the last chunk went out, and the reader finds nobody there.
@@ -174,8 +199,13 @@ impl Containerd {
 
     /// Drops an upload that was begun; one that is gone is fine.
     async fn abort_write(&self, reference: &str) -> Result<(), Error> {
-        let request = self.request(AbortRequest { r#ref: reference.to_owned() });
-        match self.call("Content.Abort", reference, self.content().abort(request)).await {
+        let request = self.request(AbortRequest {
+            r#ref: reference.to_owned(),
+        });
+        match self
+            .call("Content.Abort", reference, self.content().abort(request))
+            .await
+        {
             Err(error) if error.is_not_found() => Ok(()),
             result => result,
         }
@@ -186,10 +216,21 @@ impl Containerd {
     /// # Errors
     /// As the calls'.
     pub async fn abort_uploads(&self, prefix: &str) -> Result<(), Error> {
-        let request = self.request(ListStatusesRequest { filters: Vec::new() });
-        let answer =
-            self.call("Content.ListStatuses", "", self.content().list_statuses(request)).await?;
-        for status in answer.statuses.iter().filter(|s| s.r#ref.starts_with(prefix)) {
+        let request = self.request(ListStatusesRequest {
+            filters: Vec::new(),
+        });
+        let answer = self
+            .call(
+                "Content.ListStatuses",
+                "",
+                self.content().list_statuses(request),
+            )
+            .await?;
+        for status in answer
+            .statuses
+            .iter()
+            .filter(|s| s.r#ref.starts_with(prefix))
+        {
             self.abort_write(&status.r#ref).await?;
         }
         Ok(())
@@ -206,9 +247,16 @@ impl Containerd {
             labels: labels.into_iter().collect(),
             ..Info::default()
         };
-        let request =
-            UpdateRequest { info: Some(info), update_mask: Some(FieldMask { paths }) };
-        self.call("Content.Update", digest, self.content().update(self.request(request))).await?;
+        let request = UpdateRequest {
+            info: Some(info),
+            update_mask: Some(FieldMask { paths }),
+        };
+        self.call(
+            "Content.Update",
+            digest,
+            self.content().update(self.request(request)),
+        )
+        .await?;
         Ok(())
     }
 }
@@ -217,7 +265,7 @@ impl Containerd {
 /// at the end fails before it.
 fn send_chunks(
     mut source: impl Read,
-    first: WriteContentRequest,
+    first: &WriteContentRequest,
     commit: WriteContentRequest,
     sender: &mpsc::Sender<WriteContentRequest>,
 ) -> std::io::Result<()> {
@@ -225,13 +273,22 @@ fn send_chunks(
     let mut offset = 0;
     loop {
         let mut data = Vec::with_capacity(CHUNK_BYTES);
-        let read = source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut data)?;
+        let read = source
+            .by_ref()
+            .take(CHUNK_BYTES as u64)
+            .read_to_end(&mut data)?;
         if read == 0 {
             break;
         }
-        let message = WriteContentRequest { offset, data, ..first.clone() };
+        let message = WriteContentRequest {
+            offset,
+            data,
+            ..first.clone()
+        };
         sender.blocking_send(message).map_err(gone)?;
         offset += i64::try_from(read).unwrap_or(0);
     }
-    sender.blocking_send(WriteContentRequest { offset, ..commit }).map_err(gone)
+    sender
+        .blocking_send(WriteContentRequest { offset, ..commit })
+        .map_err(gone)
 }

@@ -98,11 +98,18 @@ impl Error {
         match self {
             Self::Socket { .. } | Self::Deadline { .. } => true,
             Self::Status { code, message, .. } => {
-                matches!(code, Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded)
-                    || (matches!(code, Code::Unknown | Code::Internal)
-                        && ["transport error", "h2 protocol error", "Service was not ready", "connection"]
-                            .iter()
-                            .any(|words| message.contains(words)))
+                matches!(
+                    code,
+                    Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded
+                ) || (matches!(code, Code::Unknown | Code::Internal)
+                    && [
+                        "transport error",
+                        "h2 protocol error",
+                        "Service was not ready",
+                        "connection",
+                    ]
+                    .iter()
+                    .any(|words| message.contains(words)))
             }
             Self::Namespace { .. } | Self::Incomplete { .. } => false,
         }

@@ -51,9 +51,14 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn image(&self, name: &str) -> Result<Option<Image>, Error> {
-        let request = proto::GetImageRequest { name: name.to_owned() };
+        let request = proto::GetImageRequest {
+            name: name.to_owned(),
+        };
         let mut client = self.images_client();
-        match self.call("Images.Get", name, client.get(self.request(request))).await {
+        match self
+            .call("Images.Get", name, client.get(self.request(request)))
+            .await
+        {
             Ok(answer) => Ok(answer.image.map(Into::into)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -65,9 +70,13 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn images(&self) -> Result<Vec<Image>, Error> {
-        let request = proto::ListImagesRequest { filters: Vec::new() };
+        let request = proto::ListImagesRequest {
+            filters: Vec::new(),
+        };
         let mut client = self.images_client();
-        let answer = self.call("Images.List", "", client.list(self.request(request))).await?;
+        let answer = self
+            .call("Images.List", "", client.list(self.request(request)))
+            .await?;
         let mut images: Vec<Image> = answer.images.into_iter().map(Into::into).collect();
         images.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(images)
@@ -84,7 +93,10 @@ impl Containerd {
             image: Some(image.clone().into()),
             ..proto::CreateImageRequest::default()
         };
-        match self.call("Images.Create", &name, client.create(self.request(create))).await {
+        match self
+            .call("Images.Create", &name, client.create(self.request(create)))
+            .await
+        {
             Err(error) if error.is_already_exists() => {}
             result => return result.map(drop),
         }
@@ -94,7 +106,9 @@ impl Containerd {
             update_mask: Some(FieldMask { paths }),
             ..proto::UpdateImageRequest::default()
         };
-        self.call("Images.Update", &name, client.update(self.request(update))).await.map(drop)
+        self.call("Images.Update", &name, client.update(self.request(update)))
+            .await
+            .map(drop)
     }
 
     /// Removes an image record; with `sync`, returns after the collector took what only it held.
@@ -103,9 +117,16 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn remove_image(&self, name: &str, sync: bool) -> Result<bool, Error> {
-        let request = proto::DeleteImageRequest { name: name.to_owned(), sync, target: None };
+        let request = proto::DeleteImageRequest {
+            name: name.to_owned(),
+            sync,
+            target: None,
+        };
         let mut client = self.images_client();
-        match self.call("Images.Delete", name, client.delete(self.request(request))).await {
+        match self
+            .call("Images.Delete", name, client.delete(self.request(request)))
+            .await
+        {
             Ok(()) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),

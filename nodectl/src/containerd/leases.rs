@@ -23,9 +23,13 @@ impl Containerd {
     pub async fn lease(&self, id: &str, labels: Labels, expire: &str) -> Result<Self, Error> {
         let mut labels = labels;
         labels.insert("containerd.io/gc.expire".to_owned(), expire.to_owned());
-        let request = CreateRequest { id: id.to_owned(), labels: labels.into_iter().collect() };
+        let request = CreateRequest {
+            id: id.to_owned(),
+            labels: labels.into_iter().collect(),
+        };
         let mut client = LeasesClient::new(self.channel.clone());
-        self.call("Leases.Create", id, client.create(self.request(request))).await?;
+        self.call("Leases.Create", id, client.create(self.request(request)))
+            .await?;
         Ok(self.leased(id))
     }
 
@@ -35,8 +39,14 @@ impl Containerd {
     /// As the call's.
     pub async fn release(&self, id: &str, sync: bool) -> Result<(), Error> {
         let mut client = LeasesClient::new(self.channel.clone());
-        let request = DeleteRequest { id: id.to_owned(), sync };
-        match self.call("Leases.Delete", id, client.delete(self.request(request))).await {
+        let request = DeleteRequest {
+            id: id.to_owned(),
+            sync,
+        };
+        match self
+            .call("Leases.Delete", id, client.delete(self.request(request)))
+            .await
+        {
             Err(error) if error.is_not_found() => Ok(()),
             result => result,
         }
@@ -48,12 +58,19 @@ impl Containerd {
     /// As the call's.
     pub async fn leases(&self) -> Result<Vec<Lease>, Error> {
         let mut client = LeasesClient::new(self.channel.clone());
-        let request = ListRequest { filters: Vec::new() };
-        let answer = self.call("Leases.List", "", client.list(self.request(request))).await?;
+        let request = ListRequest {
+            filters: Vec::new(),
+        };
+        let answer = self
+            .call("Leases.List", "", client.list(self.request(request)))
+            .await?;
         Ok(answer
             .leases
             .into_iter()
-            .map(|lease| Lease { id: lease.id, labels: lease.labels.into_iter().collect() })
+            .map(|lease| Lease {
+                id: lease.id,
+                labels: lease.labels.into_iter().collect(),
+            })
             .collect())
     }
 }

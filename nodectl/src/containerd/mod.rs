@@ -15,9 +15,9 @@ mod snapshots;
 mod tasks;
 
 pub use client::{Containerd, DEFAULT_ADDRESS};
+pub use containerd_client::types::{Descriptor, Mount};
 pub use containers::{Container, NewContainer, any_json};
 pub use content::BlobInfo;
-pub use containerd_client::types::{Descriptor, Mount};
 pub use error::Error;
 pub use images::Image;
 pub use leases::Lease;

@@ -14,10 +14,22 @@ impl Containerd {
     /// As the call's.
     pub async fn create_namespace(&self, labels: Labels) -> Result<bool, Error> {
         let name = self.namespace().to_owned();
-        let namespace = Namespace { name: name.clone(), labels: labels.into_iter().collect() };
+        let namespace = Namespace {
+            name: name.clone(),
+            labels: labels.into_iter().collect(),
+        };
         let mut client = NamespacesClient::new(self.channel.clone());
-        let request = CreateNamespaceRequest { namespace: Some(namespace) };
-        match self.call("Namespaces.Create", &name, client.create(self.request(request))).await {
+        let request = CreateNamespaceRequest {
+            namespace: Some(namespace),
+        };
+        match self
+            .call(
+                "Namespaces.Create",
+                &name,
+                client.create(self.request(request)),
+            )
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.is_already_exists() => Ok(false),
             Err(error) => Err(error),
@@ -30,8 +42,12 @@ impl Containerd {
     /// As the call's.
     pub async fn namespace_labels(&self) -> Result<Option<Labels>, Error> {
         let mut client = NamespacesClient::new(self.channel.clone());
-        let request = ListNamespacesRequest { filter: String::new() };
-        let answer = self.call("Namespaces.List", "", client.list(self.request(request))).await?;
+        let request = ListNamespacesRequest {
+            filter: String::new(),
+        };
+        let answer = self
+            .call("Namespaces.List", "", client.list(self.request(request)))
+            .await?;
         Ok(answer
             .namespaces
             .into_iter()
@@ -47,7 +63,14 @@ impl Containerd {
         let name = self.namespace().to_owned();
         let mut client = NamespacesClient::new(self.channel.clone());
         let request = DeleteNamespaceRequest { name: name.clone() };
-        match self.call("Namespaces.Delete", &name, client.delete(self.request(request))).await {
+        match self
+            .call(
+                "Namespaces.Delete",
+                &name,
+                client.delete(self.request(request)),
+            )
+            .await
+        {
             Err(error) if error.is_not_found() => Ok(()),
             result => result,
         }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use containerd_client::services::v1::ApplyRequest;
 use containerd_client::services::v1::diff_client::DiffClient;
 use containerd_client::services::v1::snapshots::snapshots_client::SnapshotsClient;
 use containerd_client::services::v1::snapshots::{
     CommitSnapshotRequest, ListSnapshotsRequest, MountsRequest, PrepareSnapshotRequest,
     RemoveSnapshotRequest, StatSnapshotRequest,
 };
-use containerd_client::services::v1::ApplyRequest;
 use containerd_client::tonic::transport::Channel;
 use containerd_client::types::{Descriptor, Mount};
 
@@ -54,8 +54,13 @@ impl Containerd {
             labels: labels.into_iter().collect(),
         };
         let mut client = self.snapshots_client();
-        let answer =
-            self.call("Snapshots.Prepare", key, client.prepare(self.request(request))).await?;
+        let answer = self
+            .call(
+                "Snapshots.Prepare",
+                key,
+                client.prepare(self.request(request)),
+            )
+            .await?;
         Ok(answer.mounts)
     }
 
@@ -64,11 +69,18 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn snapshot_mounts(&self, key: &str) -> Result<Vec<Mount>, Error> {
-        let request =
-            MountsRequest { snapshotter: SNAPSHOTTER.to_owned(), key: key.to_owned() };
+        let request = MountsRequest {
+            snapshotter: SNAPSHOTTER.to_owned(),
+            key: key.to_owned(),
+        };
         let mut client = self.snapshots_client();
-        let answer =
-            self.call("Snapshots.Mounts", key, client.mounts(self.request(request))).await?;
+        let answer = self
+            .call(
+                "Snapshots.Mounts",
+                key,
+                client.mounts(self.request(request)),
+            )
+            .await?;
         Ok(answer.mounts)
     }
 
@@ -84,7 +96,12 @@ impl Containerd {
             ..CommitSnapshotRequest::default()
         };
         let mut client = self.snapshots_client();
-        self.call("Snapshots.Commit", key, client.commit(self.request(request))).await
+        self.call(
+            "Snapshots.Commit",
+            key,
+            client.commit(self.request(request)),
+        )
+        .await
     }
 
     /// Whether a snapshot is there.
@@ -92,10 +109,15 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn has_snapshot(&self, key: &str) -> Result<bool, Error> {
-        let request =
-            StatSnapshotRequest { snapshotter: SNAPSHOTTER.to_owned(), key: key.to_owned() };
+        let request = StatSnapshotRequest {
+            snapshotter: SNAPSHOTTER.to_owned(),
+            key: key.to_owned(),
+        };
         let mut client = self.snapshots_client();
-        match self.call("Snapshots.Stat", key, client.stat(self.request(request))).await {
+        match self
+            .call("Snapshots.Stat", key, client.stat(self.request(request)))
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
@@ -107,10 +129,19 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn remove_snapshot(&self, key: &str) -> Result<(), Error> {
-        let request =
-            RemoveSnapshotRequest { snapshotter: SNAPSHOTTER.to_owned(), key: key.to_owned() };
+        let request = RemoveSnapshotRequest {
+            snapshotter: SNAPSHOTTER.to_owned(),
+            key: key.to_owned(),
+        };
         let mut client = self.snapshots_client();
-        match self.call("Snapshots.Remove", key, client.remove(self.request(request))).await {
+        match self
+            .call(
+                "Snapshots.Remove",
+                key,
+                client.remove(self.request(request)),
+            )
+            .await
+        {
             Err(error) if error.is_not_found() => Ok(()),
             result => result,
         }
@@ -122,19 +153,23 @@ impl Containerd {
     /// As the call's.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
         const CALL: &str = "Snapshots.List";
-        let request =
-            ListSnapshotsRequest { snapshotter: SNAPSHOTTER.to_owned(), filters: Vec::new() };
+        let request = ListSnapshotsRequest {
+            snapshotter: SNAPSHOTTER.to_owned(),
+            filters: Vec::new(),
+        };
         let mut client = self.snapshots_client();
-        let mut stream = self.call(CALL, "", client.list(self.request(request))).await?;
+        let mut stream = self
+            .call(CALL, "", client.list(self.request(request)))
+            .await?;
         let mut snapshots = Vec::new();
-        while let Some(page) =
-            stream.message().await.map_err(|status| Error::status(CALL, "", &status))?
+        while let Some(page) = stream
+            .message()
+            .await
+            .map_err(|status| Error::status(CALL, "", &status))?
         {
             snapshots.extend(page.info.into_iter().map(|info| Snapshot {
                 active: info.kind
-                    == i32::from(
-                        containerd_client::services::v1::snapshots::Kind::Active,
-                    ),
+                    == i32::from(containerd_client::services::v1::snapshots::Kind::Active),
                 name: info.name,
                 labels: info.labels.into_iter().collect(),
             }));
@@ -150,14 +185,26 @@ impl Containerd {
     pub async fn apply(&self, diff: Descriptor, mounts: Vec<Mount>) -> Result<String, Error> {
         const CALL: &str = "Diff.Apply";
         let digest = diff.digest.clone();
-        let request = ApplyRequest { diff: Some(diff), mounts, ..ApplyRequest::default() };
+        let request = ApplyRequest {
+            diff: Some(diff),
+            mounts,
+            ..ApplyRequest::default()
+        };
         let mut client = DiffClient::new(self.channel.clone());
         let answer = self
-            .call_within(APPLY_DEADLINE, CALL, &digest, client.apply(self.request(request)))
+            .call_within(
+                APPLY_DEADLINE,
+                CALL,
+                &digest,
+                client.apply(self.request(request)),
+            )
             .await?;
         let part = "the digest of what was applied";
-        let applied =
-            answer.applied.ok_or(Error::Incomplete { call: CALL, object: digest, part })?;
+        let applied = answer.applied.ok_or(Error::Incomplete {
+            call: CALL,
+            object: digest,
+            part,
+        })?;
         Ok(applied.digest)
     }
 }

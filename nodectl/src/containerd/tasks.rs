@@ -13,7 +13,7 @@ use super::client::MAX_MESSAGE_BYTES;
 use super::{Containerd, Error};
 
 /// Creating a task starts a shim and runs runc: some 60 ms alone, seconds when forty start at once.
-const CREATE_DEADLINE: Duration = Duration::from_secs(60);
+const CREATE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Where a task is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,11 @@ impl From<&containerd_client::types::v1::Process> for Process {
         };
         let exit = (state == TaskState::Stopped)
             .then(|| ExitInfo::new(process.exit_status, process.exited_at));
-        Self { pid: process.pid, state, exit }
+        Self {
+            pid: process.pid,
+            state,
+            exit,
+        }
     }
 }
 
@@ -113,7 +117,12 @@ impl Containerd {
         };
         let mut client = self.tasks_client();
         let answer = self
-            .call_within(CREATE_DEADLINE, "Tasks.Create", id, client.create(self.request(request)))
+            .call_within(
+                CREATE_DEADLINE,
+                "Tasks.Create",
+                id,
+                client.create(self.request(request)),
+            )
             .await?;
         Ok(answer.pid)
     }
@@ -123,11 +132,18 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn start_task(&self, id: &str) -> Result<(), Error> {
-        let request =
-            proto::StartRequest { container_id: id.to_owned(), exec_id: String::new() };
+        let request = proto::StartRequest {
+            container_id: id.to_owned(),
+            exec_id: String::new(),
+        };
         let mut client = self.tasks_client();
-        self.call_within(CREATE_DEADLINE, "Tasks.Start", id, client.start(self.request(request)))
-            .await?;
+        self.call_within(
+            CREATE_DEADLINE,
+            "Tasks.Start",
+            id,
+            client.start(self.request(request)),
+        )
+        .await?;
         Ok(())
     }
 
@@ -136,9 +152,15 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn task(&self, id: &str) -> Result<Option<Process>, Error> {
-        let request = proto::GetRequest { container_id: id.to_owned(), exec_id: String::new() };
+        let request = proto::GetRequest {
+            container_id: id.to_owned(),
+            exec_id: String::new(),
+        };
         let mut client = self.tasks_client();
-        match self.call("Tasks.Get", id, client.get(self.request(request))).await {
+        match self
+            .call("Tasks.Get", id, client.get(self.request(request)))
+            .await
+        {
             Ok(answer) => Ok(answer.process.as_ref().map(Into::into)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -150,10 +172,18 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn tasks(&self) -> Result<Vec<(String, Process)>, Error> {
-        let request = proto::ListTasksRequest { filter: String::new() };
+        let request = proto::ListTasksRequest {
+            filter: String::new(),
+        };
         let mut client = self.tasks_client();
-        let answer = self.call("Tasks.List", "", client.list(self.request(request))).await?;
-        Ok(answer.tasks.iter().map(|task| (task.id.clone(), task.into())).collect())
+        let answer = self
+            .call("Tasks.List", "", client.list(self.request(request)))
+            .await?;
+        Ok(answer
+            .tasks
+            .iter()
+            .map(|task| (task.id.clone(), task.into()))
+            .collect())
     }
 
     /// Waits for a task to end, without a deadline: it may run for years.
@@ -161,7 +191,10 @@ impl Containerd {
     /// # Errors
     /// As the call's. An error that [`Error::is_unavailable`] says nothing about the task.
     pub async fn wait_task(&self, id: &str) -> Result<ExitInfo, Error> {
-        let request = proto::WaitRequest { container_id: id.to_owned(), exec_id: String::new() };
+        let request = proto::WaitRequest {
+            container_id: id.to_owned(),
+            exec_id: String::new(),
+        };
         let mut client = self.tasks_client();
         match client.wait(self.request(request)).await {
             Ok(answer) => {
@@ -185,7 +218,10 @@ impl Containerd {
             all,
         };
         let mut client = self.tasks_client();
-        match self.call("Tasks.Kill", id, client.kill(self.request(request))).await {
+        match self
+            .call("Tasks.Kill", id, client.kill(self.request(request)))
+            .await
+        {
             Err(error) if error.is_not_found() || error.is_failed_precondition() => Ok(()),
             result => result,
         }
@@ -196,9 +232,14 @@ impl Containerd {
     /// # Errors
     /// As the call's; [`Error::is_failed_precondition`] if it still runs.
     pub async fn delete_task(&self, id: &str) -> Result<(), Error> {
-        let request = proto::DeleteTaskRequest { container_id: id.to_owned() };
+        let request = proto::DeleteTaskRequest {
+            container_id: id.to_owned(),
+        };
         let mut client = self.tasks_client();
-        match self.call("Tasks.Delete", id, client.delete(self.request(request))).await {
+        match self
+            .call("Tasks.Delete", id, client.delete(self.request(request)))
+            .await
+        {
             Err(error) if error.is_not_found() => Ok(()),
             result => result.map(drop),
         }
@@ -209,9 +250,13 @@ impl Containerd {
     /// # Errors
     /// As the call's.
     pub async fn metrics(&self, id: &str) -> Result<Option<Metric>, Error> {
-        let request = proto::MetricsRequest { filters: vec![format!("id=={id}")] };
+        let request = proto::MetricsRequest {
+            filters: vec![format!("id=={id}")],
+        };
         let mut client = self.tasks_client();
-        let answer = self.call("Tasks.Metrics", id, client.metrics(self.request(request))).await?;
+        let answer = self
+            .call("Tasks.Metrics", id, client.metrics(self.request(request)))
+            .await?;
         Ok(answer.metrics.into_iter().next())
     }
 }

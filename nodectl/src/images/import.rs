@@ -109,7 +109,9 @@ pub async fn import(
     held: &Holding,
 ) -> Result<Imported, ImportError> {
     let lease = format!("{UPLOAD_PREFIX}{}", held.unique);
-    let leased = client.lease(&lease, held.labels.clone(), &held.expire).await?;
+    let leased = client
+        .lease(&lease, held.labels.clone(), &held.expire)
+        .await?;
     let imported = import_leased(&leased, layout, image, name, labels, held).await;
     // Also on success: the record holds everything now. A failure is collected at once, so that
     // nothing of it is found afterwards.
@@ -127,37 +129,59 @@ async fn import_leased(
     labels: Labels,
     held: &Holding,
 ) -> Result<Imported, ImportError> {
-    let source = Source { layout, upload: format!("{UPLOAD_PREFIX}{}", held.unique) };
+    let source = Source {
+        layout,
+        upload: format!("{UPLOAD_PREFIX}{}", held.unique),
+    };
     let selected = layout.select(image, &Platform::host())?;
     let manifest = layout.manifest(&selected)?;
     let config = layout.config(&manifest.config)?;
-    let diff_ids = config.diff_ids().ok().filter(|ids| ids.len() == manifest.layers.len());
+    let diff_ids = config
+        .diff_ids()
+        .ok()
+        .filter(|ids| ids.len() == manifest.layers.len());
     let diff_ids = diff_ids.ok_or_else(|| ImportError::DiffIds {
         layout: layout.path().to_owned(),
         config: manifest.config.digest,
         layers: manifest.layers.len(),
     })?;
 
-    let mut tally =
-        Imported { name: name.to_owned(), digest: image.digest, written: 0, present: 0, bytes: 0 };
+    let mut tally = Imported {
+        name: name.to_owned(),
+        digest: image.digest,
+        written: 0,
+        present: 0,
+        bytes: 0,
+    };
     for layer in &manifest.layers {
         put(client, &source, layer, Labels::new(), &mut tally).await?;
     }
     put(client, &source, &manifest.config, Labels::new(), &mut tally).await?;
     let mut refs = Labels::new();
-    refs.insert("containerd.io/gc.ref.content.config".into(), manifest.config.digest.to_string());
+    refs.insert(
+        "containerd.io/gc.ref.content.config".into(),
+        manifest.config.digest.to_string(),
+    );
     for (at, layer) in manifest.layers.iter().enumerate() {
-        refs.insert(format!("containerd.io/gc.ref.content.l.{at}"), layer.digest.to_string());
+        refs.insert(
+            format!("containerd.io/gc.ref.content.l.{at}"),
+            layer.digest.to_string(),
+        );
     }
     put(client, &source, &selected, refs, &mut tally).await?;
     if image.media_type.kind() == Kind::Index {
-        let refs = ("containerd.io/gc.ref.content.m.0".to_owned(), selected.digest.to_string());
+        let refs = (
+            "containerd.io/gc.ref.content.m.0".to_owned(),
+            selected.digest.to_string(),
+        );
         put(client, &source, image, Labels::from([refs]), &mut tally).await?;
     }
     let top = unpack(client, &manifest.layers, &diff_ids, &held.unique).await?;
     let held = snapshot_label(top);
     if !held.is_empty() {
-        client.label_blob(&manifest.config.digest.to_string(), held).await?;
+        client
+            .label_blob(&manifest.config.digest.to_string(), held)
+            .await?;
     }
     let target = containerd::Descriptor {
         media_type: image.media_type.to_string(),
@@ -165,7 +189,13 @@ async fn import_leased(
         size: i64::try_from(image.size).unwrap_or(i64::MAX),
         ..containerd::Descriptor::default()
     };
-    client.put_image(Image { name: name.to_owned(), target, labels }).await?;
+    client
+        .put_image(Image {
+            name: name.to_owned(),
+            target,
+            labels,
+        })
+        .await?;
     Ok(tally)
 }
 
@@ -193,7 +223,9 @@ async fn put(
     }
     let blob = source.layout.blob(descriptor)?;
     let described = (digest.as_str(), descriptor.size);
-    let written = client.write_blob(&source.upload, described, labels, blob).await?;
+    let written = client
+        .write_blob(&source.upload, described, labels, blob)
+        .await?;
     written.map_err(|error| ImportError::Blob {
         layout: source.layout.path().to_owned(),
         digest: descriptor.digest,

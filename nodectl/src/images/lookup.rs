@@ -1,6 +1,6 @@
 //! Reads an image back from containerd: what a container needs of it.
 
-use oci::image::{Config, DocumentError, Index, Manifest, MAX_DOCUMENT_BYTES, NoPlatform};
+use oci::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest, NoPlatform};
 use oci::{Digest, Kind, MediaType, Platform};
 
 use crate::containerd::{self, Containerd};
@@ -59,7 +59,9 @@ pub enum LookupError {
 /// # Errors
 /// As [`LookupError`].
 pub async fn lookup(client: &Containerd, name: &str) -> Result<Option<RunImage>, LookupError> {
-    let Some(image) = client.image(name).await? else { return Ok(None) };
+    let Some(image) = client.image(name).await? else {
+        return Ok(None);
+    };
     let document = |digest: &str, source| LookupError::Document {
         name: name.to_owned(),
         digest: digest.to_owned(),
@@ -70,25 +72,38 @@ pub async fn lookup(client: &Containerd, name: &str) -> Result<Option<RunImage>,
     if MediaType::new(image.target.media_type).kind() == Kind::Index {
         let bytes = read(client, &digest).await?;
         let index = Index::parse(&bytes).map_err(|source| document(&digest, source))?;
-        let selected = index.select(&Platform::host()).map_err(|source| {
-            LookupError::Platform { name: name.to_owned(), source: Box::new(source) }
-        })?;
+        let selected = index
+            .select(&Platform::host())
+            .map_err(|source| LookupError::Platform {
+                name: name.to_owned(),
+                source: Box::new(source),
+            })?;
         manifest_digest = selected.digest.to_string();
     }
     let bytes = read(client, &manifest_digest).await?;
-    let manifest =
-        Manifest::parse(&bytes).map_err(|source| document(&manifest_digest, source))?;
+    let manifest = Manifest::parse(&bytes).map_err(|source| document(&manifest_digest, source))?;
     let config_digest = manifest.config.digest.to_string();
     let bytes = read(client, &config_digest).await?;
     let config = Config::parse(&bytes).map_err(|source| document(&config_digest, source))?;
     let diff_ids: Vec<Digest> = config.diff_ids().unwrap_or_default();
-    let chain_id = super::chain_ids(&diff_ids).last().map(ToString::to_string).unwrap_or_default();
+    let chain_id = super::chain_ids(&diff_ids)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let unpacked = diff_ids.len() == manifest.layers.len()
         && (chain_id.is_empty() || client.has_snapshot(&chain_id).await?);
     if !unpacked {
-        return Err(LookupError::NotUnpacked { name: name.to_owned(), chain_id });
+        return Err(LookupError::NotUnpacked {
+            name: name.to_owned(),
+            chain_id,
+        });
     }
-    Ok(Some(RunImage { name: name.to_owned(), digest, config, chain_id }))
+    Ok(Some(RunImage {
+        name: name.to_owned(),
+        digest,
+        config,
+        chain_id,
+    }))
 }
 
 async fn read(client: &Containerd, digest: &str) -> Result<Vec<u8>, containerd::Error> {

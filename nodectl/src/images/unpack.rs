@@ -28,7 +28,9 @@ pub(super) async fn unpack(
             unpacked?;
         }
         let label = ("containerd.io/uncompressed".to_owned(), diff_id.to_string());
-        client.label_blob(&layer.digest.to_string(), Labels::from([label])).await?;
+        client
+            .label_blob(&layer.digest.to_string(), Labels::from([label]))
+            .await?;
         parent = name;
     }
     Ok(chain.last().copied())
@@ -51,7 +53,11 @@ async fn one(
     };
     let applied = client.apply(diff, mounts).await?;
     if applied != diff_id.to_string() {
-        return Err(ImportError::DiffId { layer: layer.digest, expected: diff_id, applied });
+        return Err(ImportError::DiffId {
+            layer: layer.digest,
+            expected: diff_id,
+            applied,
+        });
     }
     match client.commit_snapshot(name, key).await {
         // Another import was faster with the same layer: its snapshot is as good as ours.
@@ -63,7 +69,12 @@ async fn one(
 /// The label that keeps the topmost snapshot alive as long as the config.
 pub(super) fn snapshot_label(chain_id: Option<Digest>) -> Labels {
     chain_id
-        .map(|id| (format!("containerd.io/gc.ref.snapshot.{SNAPSHOTTER}"), id.to_string()))
+        .map(|id| {
+            (
+                format!("containerd.io/gc.ref.snapshot.{SNAPSHOTTER}"),
+                id.to_string(),
+            )
+        })
         .into_iter()
         .collect()
 }

@@ -64,7 +64,10 @@ impl DesiredService {
     pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
         !self.selector.is_empty()
             && self.namespace == namespace
-            && self.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+            && self
+                .selector
+                .iter()
+                .all(|(key, value)| labels.get(key) == Some(value))
     }
 }
 
@@ -102,7 +105,9 @@ pub enum CheckError {
         problem: String,
     },
     /// A Deployment would not own its own pods.
-    #[error("Deployment `{name}`: spec.selector does not match the labels of spec.template ({labels})")]
+    #[error(
+        "Deployment `{name}`: spec.selector does not match the labels of spec.template ({labels})"
+    )]
     Selector {
         /// The Deployment.
         name: String,
@@ -153,8 +158,15 @@ pub fn check(objects: &Objects) -> Result<(Desired, Vec<Warning>), CheckError> {
     let mut names = BTreeSet::new();
     for (raw, template) in &objects.deployments {
         let deployment = deployment(raw, template, &mut warnings)?;
-        if !names.insert(("Deployment", deployment.namespace.clone(), deployment.name.clone())) {
-            return Err(CheckError::Twice { kind: "Deployment", name: deployment.name });
+        if !names.insert((
+            "Deployment",
+            deployment.namespace.clone(),
+            deployment.name.clone(),
+        )) {
+            return Err(CheckError::Twice {
+                kind: "Deployment",
+                name: deployment.name,
+            });
         }
         desired.deployments.push(deployment);
     }
@@ -164,12 +176,17 @@ pub fn check(objects: &Objects) -> Result<(Desired, Vec<Warning>), CheckError> {
     for raw in &objects.services {
         if raw.spec.selector.is_empty() {
             let name = &raw.metadata.name;
-            warnings.push(Warning(format!("Service `{name}` is ignored: it has no selector")));
+            warnings.push(Warning(format!(
+                "Service `{name}` is ignored: it has no selector"
+            )));
             continue;
         }
         let service = service(raw, &desired.deployments)?;
         if !names.insert(("Service", service.namespace.clone(), service.name.clone())) {
-            return Err(CheckError::Twice { kind: "Service", name: service.name });
+            return Err(CheckError::Twice {
+                kind: "Service",
+                name: service.name,
+            });
         }
         desired.services.push(service);
     }
@@ -177,7 +194,9 @@ pub fn check(objects: &Objects) -> Result<(Desired, Vec<Warning>), CheckError> {
 }
 
 fn namespace(raw: Option<&String>) -> String {
-    raw.filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| "default".to_owned())
+    raw.filter(|name| !name.is_empty())
+        .cloned()
+        .unwrap_or_else(|| "default".to_owned())
 }
 
 fn deployment(
@@ -187,7 +206,9 @@ fn deployment(
 ) -> Result<DesiredDeployment, CheckError> {
     let name = raw.metadata.name.clone();
     let spec = &raw.spec;
-    let field = Field { object: format!("Deployment `{name}`") };
+    let field = Field {
+        object: format!("Deployment `{name}`"),
+    };
     field.name("metadata.name", &name)?;
     if let Some(namespace) = &raw.metadata.namespace {
         field.name("metadata.namespace", namespace)?;
@@ -197,10 +218,16 @@ fn deployment(
         return field.wrong("spec.selector", "it selects nothing");
     }
     if !spec.selector.matches(labels) {
-        return Err(CheckError::Selector { name, labels: list(labels) });
+        return Err(CheckError::Selector {
+            name,
+            labels: list(labels),
+        });
     }
     if spec.replicas > MAX_REPLICAS {
-        return field.wrong("spec.replicas", "more than 110 pods do not fit on one machine");
+        return field.wrong(
+            "spec.replicas",
+            "more than 110 pods do not fit on one machine",
+        );
     }
     let (max_surge, max_unavailable) = bounds(&field, &spec.strategy, spec.replicas)?;
     pod(&field, &name, &spec.template, warnings)?;
@@ -239,7 +266,11 @@ fn bounds(field: &Field, strategy: &Strategy, replicas: u32) -> Result<(u32, u32
         })
     };
     match (count(&surge, true)?, count(&unavailable, false)?) {
-        (0, 0) if [&surge, &unavailable].iter().all(|v| ["0", "0%"].contains(&&*v.to_string())) => {
+        (0, 0)
+            if [&surge, &unavailable]
+                .iter()
+                .all(|v| ["0", "0%"].contains(&&*v.to_string())) =>
+        {
             field.wrong(path, "maxSurge and maxUnavailable cannot both be 0")
         }
         (0, 0) => Ok((0, 1)),
@@ -264,8 +295,15 @@ fn pod(
     if spec.host_network {
         return field.wrong(&format!("{at}.hostNetwork"), "not supported here");
     }
-    if spec.restart_policy.as_deref().is_some_and(|policy| policy != "Always") {
-        return field.wrong(&format!("{at}.restartPolicy"), "a Deployment's can only be Always");
+    if spec
+        .restart_policy
+        .as_deref()
+        .is_some_and(|policy| policy != "Always")
+    {
+        return field.wrong(
+            &format!("{at}.restartPolicy"),
+            "a Deployment's can only be Always",
+        );
     }
     for volume in &spec.volumes {
         if volume.empty_dir.is_none() {
@@ -300,13 +338,18 @@ fn container(
             image: spec.image.clone(),
         });
     }
-    spec.image.parse::<Reference>().map_err(|source| CheckError::Image {
-        deployment: deployment.to_owned(),
-        container: spec.name.clone(),
-        source,
-    })?;
+    spec.image
+        .parse::<Reference>()
+        .map_err(|source| CheckError::Image {
+            deployment: deployment.to_owned(),
+            container: spec.name.clone(),
+            source,
+        })?;
     if spec.security_context.privileged == Some(true) {
-        return field.wrong(&format!("{path}.securityContext.privileged"), "not supported here");
+        return field.wrong(
+            &format!("{path}.securityContext.privileged"),
+            "not supported here",
+        );
     }
     let volumes = &template.spec.volumes;
     for mount in &spec.volume_mounts {
@@ -324,7 +367,10 @@ fn container(
             && source.field_ref.is_none()
             && source.resource_field_ref.is_none()
         {
-            return field.wrong(&path, "only fieldRef and resourceFieldRef are supported here");
+            return field.wrong(
+                &path,
+                "only fieldRef and resourceFieldRef are supported here",
+            );
         }
     }
     let probes = [
@@ -349,8 +395,15 @@ fn check_probe(
 ) -> Result<(), CheckError> {
     let port = match (&probe.http_get, &probe.tcp_socket, &probe.exec) {
         (Some(http), None, None) => {
-            if http.scheme.as_deref().is_some_and(|scheme| scheme != "HTTP") {
-                return field.wrong(&format!("{path}.httpGet.scheme"), "only HTTP is supported here");
+            if http
+                .scheme
+                .as_deref()
+                .is_some_and(|scheme| scheme != "HTTP")
+            {
+                return field.wrong(
+                    &format!("{path}.httpGet.scheme"),
+                    "only HTTP is supported here",
+                );
             }
             &http.port
         }
@@ -386,13 +439,18 @@ impl ContainerSpec {
 impl PodTemplate {
     /// The number that a port's number or name stands for in these pods.
     pub fn port(&self, port: &IntOrString) -> Option<u16> {
-        self.spec.containers.iter().find_map(|container| container.port(port))
+        self.spec
+            .containers
+            .iter()
+            .find_map(|container| container.port(port))
     }
 }
 
 fn service(raw: &Service, deployments: &[DesiredDeployment]) -> Result<DesiredService, CheckError> {
     let name = raw.metadata.name.clone();
-    let field = Field { object: format!("Service `{name}`") };
+    let field = Field {
+        object: format!("Service `{name}`"),
+    };
     field.name("metadata.name", &name)?;
     let mut service = DesiredService {
         namespace: namespace(raw.metadata.namespace.as_ref()),
@@ -406,32 +464,51 @@ fn service(raw: &Service, deployments: &[DesiredDeployment]) -> Result<DesiredSe
         .filter(|of| service.selects(&of.namespace, &of.template.metadata.labels))
         .collect();
     if behind.is_empty() {
-        return Err(CheckError::NoEndpoints { name, selector: list(&service.selector) });
+        return Err(CheckError::NoEndpoints {
+            name,
+            selector: list(&service.selector),
+        });
     }
     if raw.spec.ports.is_empty() {
         return field.wrong("spec.ports", "a Service needs a port");
     }
     for port in &raw.spec.ports {
         let path = format!("spec.ports[{}]", port.port);
-        if port.protocol.as_deref().is_some_and(|protocol| protocol != "TCP") {
+        if port
+            .protocol
+            .as_deref()
+            .is_some_and(|protocol| protocol != "TCP")
+        {
             return field.wrong(&path, "only TCP is supported here");
         }
-        let target = port.target_port.clone().unwrap_or(IntOrString::Int(port.port.into()));
+        let target = port
+            .target_port
+            .clone()
+            .unwrap_or(IntOrString::Int(port.port.into()));
         for deployment in &behind {
             if deployment.template.port(&target).is_none() {
-                let problem =
-                    format!("Deployment `{}` has no port `{target}`", deployment.name);
+                let problem = format!("Deployment `{}` has no port `{target}`", deployment.name);
                 return field.wrong(&format!("{path}.targetPort"), &problem);
             }
         }
-        service.ports.push(ServicePort { port: port.port, target });
+        service.ports.push(ServicePort {
+            port: port.port,
+            target,
+        });
     }
     Ok(service)
 }
 
 fn list(labels: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if pairs.is_empty() { "none".to_owned() } else { pairs.join(", ") }
+    let pairs: Vec<_> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if pairs.is_empty() {
+        "none".to_owned()
+    } else {
+        pairs.join(", ")
+    }
 }
 
 /// Makes errors about fields of one object.
@@ -442,7 +519,11 @@ struct Field {
 impl Field {
     fn error(&self, path: &str, problem: &str) -> CheckError {
         let (object, field, problem) = (self.object.clone(), path.to_owned(), problem.to_owned());
-        CheckError::Field { object, field, problem }
+        CheckError::Field {
+            object,
+            field,
+            problem,
+        }
     }
 
     fn wrong<T>(&self, path: &str, problem: &str) -> Result<T, CheckError> {
@@ -456,6 +537,10 @@ impl Field {
             && name.bytes().all(inner)
             && !name.starts_with('-')
             && !name.ends_with('-');
-        if valid { Ok(()) } else { self.wrong(path, &format!("`{name}` is no DNS label")) }
+        if valid {
+            Ok(())
+        } else {
+            self.wrong(path, &format!("`{name}` is no DNS label"))
+        }
     }
 }

@@ -12,12 +12,13 @@ pub fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
         if let Some(after) = rest.strip_prefix("$$") {
             expanded.push('$');
             rest = after;
-        } else if let Some((name, after)) =
-            rest.strip_prefix("$(").and_then(|inner| inner.split_once(')'))
+        } else if let Some((name, after)) = rest
+            .strip_prefix("$(")
+            .and_then(|inner| inner.split_once(')'))
         {
             match lookup(name) {
                 Some(value) => expanded.push_str(&value),
-                None => expanded.push_str(&format!("$({name})")),
+                None => expanded.extend(["$(", name, ")"]),
             }
             rest = after;
         } else {

@@ -23,7 +23,11 @@ impl IntOrString {
             Self::Text(text) => {
                 let percent: u64 = text.strip_suffix('%')?.parse().ok()?;
                 let product = percent.checked_mul(u64::from(total))?;
-                let count = if round_up { product.div_ceil(100) } else { product / 100 };
+                let count = if round_up {
+                    product.div_ceil(100)
+                } else {
+                    product / 100
+                };
                 u32::try_from(count).ok()
             }
         }

@@ -16,14 +16,14 @@ mod workload;
 
 pub use check::{CheckError, Desired, DesiredDeployment, DesiredService, ServicePort, check};
 pub use container::{
-    Capabilities, ContainerPort, ContainerSpec, ContainerSecurity, EnvSource, EnvVar, FieldRef,
+    Capabilities, ContainerPort, ContainerSecurity, ContainerSpec, EnvSource, EnvVar, FieldRef,
     ResourceFieldRef, Resources, SeccompProfile, VolumeMount,
 };
 pub use expand::expand;
 pub use int_or_string::IntOrString;
 pub use object::{Metadata, Objects, ReadError, Warning, parse};
 pub use pod::{EmptyDir, PodSecurity, PodSpec, PodTemplate, Volume};
-pub use probe::{HttpGet, HttpHeader, Probe, TcpSocket, Exec};
+pub use probe::{Exec, HttpGet, HttpHeader, Probe, TcpSocket};
 pub use quantity::{Quantity, QuantityError};
 pub use read::{Document, read_paths};
 pub use workload::{Deployment, Service};

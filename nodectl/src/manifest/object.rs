@@ -111,14 +111,12 @@ pub fn parse(documents: &[Document]) -> Result<Objects, ReadError> {
     Ok(objects)
 }
 
-fn add(
-    objects: &mut Objects,
-    origin: &str,
-    number: usize,
-    value: Value,
-) -> Result<(), ReadError> {
-    let no_object =
-        |problem| ReadError::NoObject { origin: origin.to_owned(), number, problem };
+fn add(objects: &mut Objects, origin: &str, number: usize, value: Value) -> Result<(), ReadError> {
+    let no_object = |problem| ReadError::NoObject {
+        origin: origin.to_owned(),
+        number,
+        problem,
+    };
     if !value.is_object() {
         return Err(no_object("it is no object with `apiVersion` and `kind`"));
     }
@@ -135,7 +133,13 @@ fn add(
             return Ok(());
         }
         let (origin, name, api_version) = (origin.to_owned(), name.clone(), api_version.clone());
-        Err(ReadError::ApiVersion { origin, kind, name, api_version, wanted })
+        Err(ReadError::ApiVersion {
+            origin,
+            kind,
+            name,
+            api_version,
+            wanted,
+        })
     };
     match kind.as_str() {
         "List" => {
@@ -165,8 +169,12 @@ fn add(
 }
 
 /// Fields that cannot matter on one machine without an API server; the rest is warned about.
-const HARMLESS: [&str; 4] =
-    ["metadata.creationTimestamp", "metadata.uid", "metadata.resourceVersion", "status"];
+const HARMLESS: [&str; 4] = [
+    "metadata.creationTimestamp",
+    "metadata.uid",
+    "metadata.resourceVersion",
+    "status",
+];
 
 fn typed<T: DeserializeOwned>(
     warnings: &mut Vec<Warning>,
@@ -186,7 +194,10 @@ fn typed<T: DeserializeOwned>(
         message: format!("{}: {error}", track.path()),
     })?;
     // serde_ignored writes `?` for the step into an Option.
-    let mut ignored: Vec<_> = ignored.into_iter().map(|path| path.replace("?.", "")).collect();
+    let mut ignored: Vec<_> = ignored
+        .into_iter()
+        .map(|path| path.replace("?.", ""))
+        .collect();
     ignored.retain(|path| !HARMLESS.contains(&path.as_str()));
     if !ignored.is_empty() {
         let list = ignored.join(", ");
@@ -197,5 +208,10 @@ fn typed<T: DeserializeOwned>(
 
 /// The parser shows the place as an excerpt of several lines; the first says it all.
 fn one_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ")
+        .to_owned()
 }

@@ -56,7 +56,11 @@ impl Probe {
 
     /// From one probe to the next; 0 means the default, as in Kubernetes.
     pub fn period(&self) -> Duration {
-        let seconds = if self.period_seconds == 0 { ten() } else { self.period_seconds };
+        let seconds = if self.period_seconds == 0 {
+            ten()
+        } else {
+            self.period_seconds
+        };
         Duration::from_secs(seconds.into())
     }
 

@@ -54,8 +54,10 @@ impl Quantity {
         if divisor.thousandths <= 0 {
             return self.whole();
         }
-        u64::try_from(self.thousandths.saturating_add(divisor.thousandths - 1) / divisor.thousandths)
-            .unwrap_or(0)
+        u64::try_from(
+            self.thousandths.saturating_add(divisor.thousandths - 1) / divisor.thousandths,
+        )
+        .unwrap_or(0)
     }
 }
 
@@ -63,7 +65,9 @@ impl FromStr for Quantity {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || QuantityError { text: text.to_owned() };
+        let error = || QuantityError {
+            text: text.to_owned(),
+        };
         let number_end = text
             .char_indices()
             .find(|(_, c)| !c.is_ascii_digit() && *c != '.')
@@ -85,7 +89,9 @@ impl FromStr for Quantity {
         let unit = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
         let thousandths = digits.checked_mul(scale).ok_or_else(error)?;
         // Rounded up, as Kubernetes rounds what is finer than it keeps.
-        Ok(Self { thousandths: (thousandths + unit - 1) / unit })
+        Ok(Self {
+            thousandths: (thousandths + unit - 1) / unit,
+        })
     }
 }
 

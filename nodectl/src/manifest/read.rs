@@ -26,11 +26,16 @@ pub fn read_paths(paths: &[PathBuf]) -> Result<Vec<Document>, (PathBuf, io::Erro
         let at = |error| (path.clone(), error);
         if path.as_os_str() == "-" {
             let text = bounded(io::stdin().lock()).map_err(at)?;
-            documents.push(Document { origin: "standard input".to_owned(), text });
+            documents.push(Document {
+                origin: "standard input".to_owned(),
+                text,
+            });
         } else if path.is_dir() {
             let files = files_of(path).map_err(at)?;
             if files.is_empty() {
-                return Err(at(io::Error::other("the directory has no manifest (*.yaml)")));
+                return Err(at(io::Error::other(
+                    "the directory has no manifest (*.yaml)",
+                )));
             }
             for file in files {
                 documents.push(read_file(&file).map_err(|error| (file.clone(), error))?);
@@ -56,7 +61,10 @@ fn files_of(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn read_file(path: &Path) -> io::Result<Document> {
     let text = bounded(std::fs::File::open(path)?)?;
-    Ok(Document { origin: path.display().to_string(), text })
+    Ok(Document {
+        origin: path.display().to_string(),
+        text,
+    })
 }
 
 fn bounded(reader: impl Read) -> io::Result<String> {

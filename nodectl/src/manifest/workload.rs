@@ -76,8 +76,13 @@ pub struct MatchExpression {
 impl Selector {
     /// Whether labels fulfil every condition; an unknown operator is fulfilled by none.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-            && self.match_expressions.iter().all(|expression| expression.matches(labels))
+        self.match_labels
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+            && self
+                .match_expressions
+                .iter()
+                .all(|expression| expression.matches(labels))
     }
 
     /// Whether there is no condition at all.

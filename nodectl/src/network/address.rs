@@ -25,7 +25,10 @@ impl Subnet {
     /// The network that `address` is in; a prefix above 32 counts as 32.
     pub fn of(address: Ipv4Addr, prefix: u8) -> Self {
         let prefix = prefix.min(32);
-        Self { base: address.to_bits() & mask(prefix), prefix }
+        Self {
+            base: address.to_bits() & mask(prefix),
+            prefix,
+        }
     }
 
     /// The length of the network part, in bits.
@@ -98,12 +101,17 @@ impl FromStr for Subnet {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parse = || {
             let (address, prefix) = text.split_once('/')?;
-            let prefix = prefix.parse().ok().filter(|prefix| (8..=29).contains(prefix))?;
+            let prefix = prefix
+                .parse()
+                .ok()
+                .filter(|prefix| (8..=29).contains(prefix))?;
             let address: Ipv4Addr = address.parse().ok()?;
             let subnet = Self::of(address, prefix);
             (subnet.base == address.to_bits()).then_some(subnet)
         };
-        parse().ok_or_else(|| ParseSubnetError { text: text.to_owned() })
+        parse().ok_or_else(|| ParseSubnetError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -118,7 +126,14 @@ mod tests {
     #[test]
     fn parses_networks_only() {
         assert_eq!(subnet("10.88.0.0/24").to_string(), "10.88.0.0/24");
-        for text in ["10.88.0.1/24", "10.88.0.0", "10.88.0.0/30", "10.0.0.0/7", "::/64", ""] {
+        for text in [
+            "10.88.0.1/24",
+            "10.88.0.0",
+            "10.88.0.0/30",
+            "10.0.0.0/7",
+            "::/64",
+            "",
+        ] {
             assert!(text.parse::<Subnet>().is_err(), "{text}");
         }
     }

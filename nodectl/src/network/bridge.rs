@@ -51,16 +51,24 @@ impl Bridge {
             let _ = netlink.remove(name).await;
         }
         made?;
-        Ok(Self { name: name.to_owned(), subnet })
+        Ok(Self {
+            name: name.to_owned(),
+            subnet,
+        })
     }
 
     fn existing(name: &str, subnet: Subnet, choice: SubnetChoice) -> Result<Self, Error> {
         match choice {
-            SubnetChoice::Fixed(wanted) if wanted != subnet => {
-                Err(Error::OtherSubnet { bridge: name.to_owned(), wanted, actual: subnet })
-            }
+            SubnetChoice::Fixed(wanted) if wanted != subnet => Err(Error::OtherSubnet {
+                bridge: name.to_owned(),
+                wanted,
+                actual: subnet,
+            }),
             _ if !is_bridge(name) => Err(Error::NotABridge(name.to_owned())),
-            _ => Ok(Self { name: name.to_owned(), subnet }),
+            _ => Ok(Self {
+                name: name.to_owned(),
+                subnet,
+            }),
         }
     }
 
@@ -81,14 +89,28 @@ impl Bridge {
 }
 
 fn is_bridge(name: &str) -> bool {
-    std::path::Path::new("/sys/class/net").join(name).join("bridge").is_dir()
+    std::path::Path::new("/sys/class/net")
+        .join(name)
+        .join("bridge")
+        .is_dir()
 }
 
 async fn make(netlink: &Netlink, name: &str, subnet: Subnet) -> Result<(), Error> {
     let message = LinkBridge::new(name).build();
-    netlink.handle.link().add(message).execute().await.map_err(on_link("make bridge", name))?;
-    let index = netlink.index(name).await?.ok_or_else(|| Error::NotABridge(name.to_owned()))?;
-    netlink.add_address(name, index, subnet.gateway(), subnet.prefix()).await?;
+    netlink
+        .handle
+        .link()
+        .add(message)
+        .execute()
+        .await
+        .map_err(on_link("make bridge", name))?;
+    let index = netlink
+        .index(name)
+        .await?
+        .ok_or_else(|| Error::NotABridge(name.to_owned()))?;
+    netlink
+        .add_address(name, index, subnet.gateway(), subnet.prefix())
+        .await?;
     netlink.up(name, index).await
 }
 
@@ -114,9 +136,15 @@ mod tests {
     fn a_free_subnet_avoids_what_is_routed() {
         let routes = ["10.88.0.0/24", "10.88.1.0/25", "192.168.0.0/16"]
             .map(|text| Subnet::of(text.split_once('/').unwrap().0.parse().unwrap(), 24));
-        assert_eq!(choose(SubnetChoice::Free, &routes).unwrap().to_string(), "10.88.2.0/24");
+        assert_eq!(
+            choose(SubnetChoice::Free, &routes).unwrap().to_string(),
+            "10.88.2.0/24"
+        );
         let all = [Subnet::of(Ipv4Addr::new(10, 0, 0, 0), 8)];
-        assert!(matches!(choose(SubnetChoice::Free, &all), Err(Error::NoFreeSubnet)));
+        assert!(matches!(
+            choose(SubnetChoice::Free, &all),
+            Err(Error::NoFreeSubnet)
+        ));
         let fixed = SubnetChoice::Fixed("10.88.0.0/16".parse().unwrap());
         assert!(matches!(choose(fixed, &routes), Err(Error::Overlap { .. })));
     }

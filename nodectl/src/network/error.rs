@@ -105,5 +105,9 @@ pub(super) fn on_link(
     link: &str,
 ) -> impl FnOnce(rtnetlink::Error) -> Error + use<> {
     let link = link.to_owned();
-    move |error| Error::Netlink { action, link, source: kernel_error(error) }
+    move |error| Error::Netlink {
+        action,
+        link,
+        source: kernel_error(error),
+    }
 }

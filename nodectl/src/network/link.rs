@@ -28,7 +28,10 @@ impl Netlink {
         let action = "open a netlink socket";
         let (connection, handle, _) =
             rtnetlink::new_connection().map_err(|source| Error::Setup { action, source })?;
-        Ok(Self { handle, driver: tokio::spawn(connection) })
+        Ok(Self {
+            handle,
+            driver: tokio::spawn(connection),
+        })
     }
 
     /// The index of the link of that name, if there is one.
@@ -42,7 +45,11 @@ impl Netlink {
                 if source.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) {
                     return Ok(None);
                 }
-                Err(Error::Netlink { action: "look up", link: name.to_owned(), source })
+                Err(Error::Netlink {
+                    action: "look up",
+                    link: name.to_owned(),
+                    source,
+                })
             }
         }
     }
@@ -69,7 +76,9 @@ impl Netlink {
 
     /// Removes a link; one that is gone is fine.
     pub(super) async fn remove(&self, name: &str) -> Result<(), Error> {
-        let Some(index) = self.index(name).await? else { return Ok(()) };
+        let Some(index) = self.index(name).await? else {
+            return Ok(());
+        };
         match self.handle.link().del(index).execute().await {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -77,7 +86,11 @@ impl Netlink {
                 if source.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) {
                     return Ok(());
                 }
-                Err(Error::Netlink { action: "remove", link: name.to_owned(), source })
+                Err(Error::Netlink {
+                    action: "remove",
+                    link: name.to_owned(),
+                    source,
+                })
             }
         }
     }
@@ -85,7 +98,12 @@ impl Netlink {
     /// Sets a link up.
     pub(super) async fn up(&self, name: &str, index: u32) -> Result<(), Error> {
         let message = LinkUnspec::new_with_index(index).up().build();
-        self.handle.link().set(message).execute().await.map_err(on_link("set up", name))
+        self.handle
+            .link()
+            .set(message)
+            .execute()
+            .await
+            .map_err(on_link("set up", name))
     }
 
     /// Gives a link an address.
@@ -97,7 +115,10 @@ impl Netlink {
         prefix: u8,
     ) -> Result<(), Error> {
         let request = self.handle.address().add(index, address.into(), prefix);
-        request.execute().await.map_err(on_link("give an address to", name))
+        request
+            .execute()
+            .await
+            .map_err(on_link("give an address to", name))
     }
 
     /// The first IPv4 network of a link.
@@ -112,12 +133,15 @@ impl Netlink {
             .await
             .map_err(on_link("read the addresses of", name))?;
         Ok(addresses.into_iter().find_map(|message| {
-            message.attributes.iter().find_map(|attribute| match attribute {
-                AddressAttribute::Address(std::net::IpAddr::V4(address)) => {
-                    Some(Subnet::of(*address, message.header.prefix_len))
-                }
-                _ => None,
-            })
+            message
+                .attributes
+                .iter()
+                .find_map(|attribute| match attribute {
+                    AddressAttribute::Address(std::net::IpAddr::V4(address)) => {
+                        Some(Subnet::of(*address, message.header.prefix_len))
+                    }
+                    _ => None,
+                })
         }))
     }
 
@@ -137,12 +161,15 @@ impl Netlink {
             .filter(|route| route.header.destination_prefix_length > 0)
             .filter_map(|route| {
                 let prefix = route.header.destination_prefix_length;
-                route.attributes.iter().find_map(|attribute| match attribute {
-                    RouteAttribute::Destination(RouteAddress::Inet(address)) => {
-                        Some(Subnet::of(*address, prefix))
-                    }
-                    _ => None,
-                })
+                route
+                    .attributes
+                    .iter()
+                    .find_map(|attribute| match attribute {
+                        RouteAttribute::Destination(RouteAddress::Inet(address)) => {
+                            Some(Subnet::of(*address, prefix))
+                        }
+                        _ => None,
+                    })
             })
             .collect())
     }
@@ -153,7 +180,9 @@ impl Netlink {
         name: &str,
         gateway: Ipv4Addr,
     ) -> Result<(), Error> {
-        let route = RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway).build();
+        let route = RouteMessageBuilder::<Ipv4Addr>::new()
+            .gateway(gateway)
+            .build();
         self.handle
             .route()
             .add(route)

@@ -17,7 +17,11 @@ const OWN: &str = "/proc/thread-self/ns/net";
 pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
     let error = |action| {
         let path = path.to_owned();
-        move |source: io::Error| Error::Namespace { action, path, source }
+        move |source: io::Error| Error::Namespace {
+            action,
+            path,
+            source,
+        }
     };
     OpenOptions::new()
         .create_new(true)
@@ -28,9 +32,15 @@ pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
         .map_err(io::Error::from)
         .map_err(error("make"))
         .and_then(|()| {
-            mount(Some(OWN), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-                .map_err(io::Error::from)
-                .map_err(error("mount"))
+            mount(
+                Some(OWN),
+                path,
+                None::<&str>,
+                MsFlags::MS_BIND,
+                None::<&str>,
+            )
+            .map_err(io::Error::from)
+            .map_err(error("mount"))
         })
         .and_then(|()| File::open(OWN).map_err(error("open")));
     if entered.is_err() {
@@ -43,7 +53,11 @@ pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
     let error = |action| {
         let path = path.to_owned();
-        move |source: io::Error| Error::Namespace { action, path, source }
+        move |source: io::Error| Error::Namespace {
+            action,
+            path,
+            source,
+        }
     };
     // EINVAL: nothing is mounted there; ENOENT: it is gone.
     match umount2(path, MntFlags::MNT_DETACH) {

@@ -33,7 +33,10 @@ pub struct PodNetwork {
 /// The kernel's.
 pub async fn attach(bridge: &Bridge, pod: PodNetwork) -> Result<(), Error> {
     if !bridge.subnet.contains(pod.address) {
-        return Err(Error::Foreign { address: pod.address, subnet: bridge.subnet });
+        return Err(Error::Foreign {
+            address: pod.address,
+            subnet: bridge.subnet,
+        });
     }
     let (done, outcome) = tokio::sync::oneshot::channel();
     let bridge = bridge.clone();
@@ -42,17 +45,25 @@ pub async fn attach(bridge: &Bridge, pod: PodNetwork) -> Result<(), Error> {
     std::thread::Builder::new()
         .name("netns".to_owned())
         .spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build();
             let action = "start a runtime for netlink";
             let made = runtime
                 .map_err(|source| Error::Setup { action, source })
                 .and_then(|runtime| runtime.block_on(make(&bridge, &namespace)));
             let _ = done.send(made);
         })
-        .map_err(|source| Error::Setup { action: "start a thread", source })?;
+        .map_err(|source| Error::Setup {
+            action: "start a thread",
+            source,
+        })?;
     let made = outcome.await.unwrap_or_else(|_| {
         let source = io::Error::other("the thread panicked");
-        Err(Error::Setup { action: "make a network namespace", source })
+        Err(Error::Setup {
+            action: "make a network namespace",
+            source,
+        })
     });
     if made.is_err() {
         // Best effort: the first error is the one to tell.
@@ -79,7 +90,12 @@ async fn make(bridge: &Bridge, pod: &PodNetwork) -> Result<(), Error> {
         .controller(bridge_index)
         .up()
         .build();
-    host.handle.link().add(pair).execute().await.map_err(on_link("make veth", &pod.host_link))?;
+    host.handle
+        .link()
+        .add(pair)
+        .execute()
+        .await
+        .map_err(on_link("make veth", &pod.host_link))?;
 
     let gone = |name: &str| Error::Netlink {
         action: "look up",
@@ -88,10 +104,17 @@ async fn make(bridge: &Bridge, pod: &PodNetwork) -> Result<(), Error> {
     };
     let lo = inside.index("lo").await?.ok_or_else(|| gone("lo"))?;
     inside.up("lo", lo).await?;
-    let link = inside.index(POD_LINK).await?.ok_or_else(|| gone(POD_LINK))?;
-    inside.add_address(POD_LINK, link, pod.address, bridge.subnet.prefix()).await?;
+    let link = inside
+        .index(POD_LINK)
+        .await?
+        .ok_or_else(|| gone(POD_LINK))?;
+    inside
+        .add_address(POD_LINK, link, pod.address, bridge.subnet.prefix())
+        .await?;
     inside.up(POD_LINK, link).await?;
-    inside.add_default_route(POD_LINK, bridge.subnet.gateway()).await
+    inside
+        .add_default_route(POD_LINK, bridge.subnet.gateway())
+        .await
 }
 
 /// Takes a pod's network down; what is gone already is fine.

@@ -9,7 +9,12 @@ fn hierarchies() -> Vec<PathBuf> {
     let root = Path::new("/sys/fs/cgroup");
     let mut all = vec![root.to_owned()];
     if let Ok(entries) = fs::read_dir(root) {
-        all.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+        all.extend(
+            entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.is_dir()),
+        );
     }
     all
 }

@@ -50,7 +50,10 @@ pub(super) async fn start(
     let lease = format!("nodectl-{}-{id}", ctx.instance.id);
     let mark = Labels::from([(labels::INSTANCE.to_owned(), ctx.instance.id.clone())]);
     ctx.client.release(&lease, false).await?;
-    let leased = ctx.client.lease(&lease, mark.clone(), &ctx.expiry()).await?;
+    let leased = ctx
+        .client
+        .lease(&lease, mark.clone(), &ctx.expiry())
+        .await?;
     let started = start_leased(ctx, &leased, record, container, restarts, new, mark).await;
     if started.is_err() {
         // Best effort: the first error is the one to tell, and `down` finds the rest.
@@ -136,9 +139,15 @@ async fn new_container(
     let new = NewContainer {
         id: id.to_owned(),
         image: image.name.clone(),
-        labels: pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        labels: pairs
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
         spec_json: serde_json::to_vec(&spec)?,
-        extensions: vec![(labels::EXTENSION.to_owned(), any_json("nodectl.dev/v1/Pod", record)?)],
+        extensions: vec![(
+            labels::EXTENSION.to_owned(),
+            any_json("nodectl.dev/v1/Pod", record)?,
+        )],
     };
     Ok((new, image.chain_id))
 }

@@ -50,7 +50,11 @@ struct Entry {
 
 impl Entry {
     fn terminating(&self) -> bool {
-        self.stopping || self.status.as_ref().is_some_and(|status| status.terminating)
+        self.stopping
+            || self
+                .status
+                .as_ref()
+                .is_some_and(|status| status.terminating)
     }
 
     fn ready(&self) -> bool {
@@ -65,7 +69,10 @@ pub struct Controller {
     pods: BTreeMap<String, Entry>,
     pools: Vec<(DesiredService, ServicePort, Arc<Pool>)>,
     workers: JoinSet<()>,
-    reports: (mpsc::UnboundedSender<Report>, mpsc::UnboundedReceiver<Report>),
+    reports: (
+        mpsc::UnboundedSender<Report>,
+        mpsc::UnboundedReceiver<Report>,
+    ),
     rows: watch::Sender<Vec<PodRow>>,
     last_address: Option<Ipv4Addr>,
     settled: bool,
@@ -129,7 +136,9 @@ impl Controller {
         let names: BTreeSet<_> = keep.iter().map(|pod| pod.record.name.clone()).collect();
         sweep::orphans(client, &self.ctx.instance, &names).await?;
         for Observed { record, containers } in keep {
-            self.ctx.tell(Event::Adopted { pod: record.name.clone() });
+            self.ctx.tell(Event::Adopted {
+                pod: record.name.clone(),
+            });
             self.spawn(record, containers);
         }
         Ok(())
@@ -189,13 +198,19 @@ impl Controller {
         }
         if let Some(entry) = self.pods.get_mut(&name) {
             entry.status = Some(status);
-            entry.ready_since = entry.ready().then(|| entry.ready_since.unwrap_or_else(Instant::now));
+            entry.ready_since = entry
+                .ready()
+                .then(|| entry.ready_since.unwrap_or_else(Instant::now));
         }
     }
 
     fn min_ready(&self, key: &str) -> Duration {
         let of = |one: &&DesiredDeployment| format!("{}/{}", one.namespace, one.name) == key;
-        self.desired.deployments.iter().find(of).map_or(Duration::ZERO, |one| one.min_ready)
+        self.desired
+            .deployments
+            .iter()
+            .find(of)
+            .map_or(Duration::ZERO, |one| one.min_ready)
     }
 
     /// When a pod next becomes available by mere time.
@@ -207,7 +222,7 @@ impl Controller {
         availability
             .filter(|at| *at > now)
             .min()
-            .unwrap_or_else(|| now + Duration::from_secs(3600))
+            .unwrap_or_else(|| now + Duration::from_hours(1))
     }
 
     fn views(&self) -> Vec<PodView> {
@@ -221,7 +236,9 @@ impl Controller {
                 created_ms: entry.record.created_ms,
                 ready: entry.ready(),
                 available: entry.ready()
-                    && entry.ready_since.is_some_and(|since| since + min_ready <= now),
+                    && entry
+                        .ready_since
+                        .is_some_and(|since| since + min_ready <= now),
                 terminating: entry.terminating(),
                 deployment,
             }
@@ -255,7 +272,9 @@ impl Controller {
             old.is_empty() && ready == want.replicas as usize
         });
         if settled && !self.settled {
-            self.ctx.tell(Event::Settled { pods: views.iter().filter(|pod| pod.ready).count() });
+            self.ctx.tell(Event::Settled {
+                pods: views.iter().filter(|pod| pod.ready).count(),
+            });
         }
         self.settled = settled;
     }
@@ -264,7 +283,8 @@ impl Controller {
     fn show(&self) {
         for (service, port, pool) in &self.pools {
             let behind = self.pods.values().filter(|entry| {
-                entry.ready() && service.selects(&entry.record.namespace, &entry.record.pod_labels())
+                entry.ready()
+                    && service.selects(&entry.record.namespace, &entry.record.pod_labels())
             });
             let targets: Vec<_> = behind
                 .filter_map(|entry| {
@@ -278,7 +298,10 @@ impl Controller {
         let rows = self.pods.values().filter_map(|entry| {
             let mut status = entry.status.clone()?;
             status.terminating |= entry.terminating();
-            Some(PodRow { record: entry.record.clone(), status })
+            Some(PodRow {
+                record: entry.record.clone(),
+                status,
+            })
         });
         self.rows.send_replace(rows.collect());
     }
@@ -293,9 +316,13 @@ impl Controller {
     /// Ends a pod: no new connection first, then SIGTERM.
     fn stop_pod(&mut self, name: &str, limit: Duration) {
         let grace = self.grace(name).min(limit);
-        let Some(entry) = self.pods.get_mut(name) else { return };
+        let Some(entry) = self.pods.get_mut(name) else {
+            return;
+        };
         if !entry.stopping {
-            self.ctx.tell(Event::Stopping { pod: name.to_owned() });
+            self.ctx.tell(Event::Stopping {
+                pod: name.to_owned(),
+            });
         }
         entry.stopping = true;
         entry.ready_since = None;
@@ -308,13 +335,22 @@ impl Controller {
 
     fn create(&mut self, key: &str) {
         let of = |one: &&DesiredDeployment| format!("{}/{}", one.namespace, one.name) == key;
-        let Some(deployment) = self.desired.deployments.iter().find(of) else { return };
-        let used: BTreeSet<_> = self.pods.values().map(|entry| entry.record.address).collect();
+        let Some(deployment) = self.desired.deployments.iter().find(of) else {
+            return;
+        };
+        let used: BTreeSet<_> = self
+            .pods
+            .values()
+            .map(|entry| entry.record.address)
+            .collect();
         let address = match self.ctx.bridge.subnet.allocate(&used, self.last_address) {
             Ok(address) => address,
             Err(error) => {
                 let pod = deployment.name.clone();
-                return self.ctx.tell(Event::Failed { pod, reason: error.to_string() });
+                return self.ctx.tell(Event::Failed {
+                    pod,
+                    reason: error.to_string(),
+                });
             }
         };
         self.last_address = Some(address);
@@ -329,7 +365,9 @@ impl Controller {
             created_ms: (self.ctx.clock)(),
             template: deployment.template.clone(),
         };
-        self.ctx.tell(Event::Creating { pod: record.name.clone() });
+        self.ctx.tell(Event::Creating {
+            pod: record.name.clone(),
+        });
         self.spawn(record, Vec::new());
     }
 
@@ -346,7 +384,13 @@ impl Controller {
         };
         self.pods.insert(name, entry);
         let ctx = Arc::clone(&self.ctx);
-        self.workers.spawn(worker::run(ctx, record, found, orders, self.reports.0.clone()));
+        self.workers.spawn(worker::run(
+            ctx,
+            record,
+            found,
+            orders,
+            self.reports.0.clone(),
+        ));
     }
 }
 
@@ -363,5 +407,12 @@ fn want(deployment: &DesiredDeployment) -> Want {
 
 /// A version 4 UUID (RFC 9562) of 32 hex digits.
 fn uid(hex: &str) -> String {
-    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..32]
+    )
 }

@@ -87,12 +87,21 @@ impl std::fmt::Display for Event {
         match self {
             Self::Adopted { pod } => write!(f, "pod {pod}: adopted, it kept running"),
             Self::Creating { pod } => write!(f, "pod {pod}: creating"),
-            Self::Started { pod, container, pid } => {
+            Self::Started {
+                pod,
+                container,
+                pid,
+            } => {
                 write!(f, "pod {pod}: container {container} started, process {pid}")
             }
             Self::Ready { pod, ready: true } => write!(f, "pod {pod}: ready"),
             Self::Ready { pod, ready: false } => write!(f, "pod {pod}: not ready"),
-            Self::Exited { pod, container, code, restart_in_secs } => {
+            Self::Exited {
+                pod,
+                container,
+                code,
+                restart_in_secs,
+            } => {
                 write!(f, "pod {pod}: container {container} ended with {code}")?;
                 match code.checked_sub(128) {
                     Some(9) => f.write_str(" (SIGKILL)")?,
@@ -106,7 +115,11 @@ impl std::fmt::Display for Event {
                     None => Ok(()),
                 }
             }
-            Self::Unhealthy { pod, container, reason } => {
+            Self::Unhealthy {
+                pod,
+                container,
+                reason,
+            } => {
                 write!(f, "pod {pod}: container {container} is unhealthy: {reason}")
             }
             Self::Stopping { pod } => write!(f, "pod {pod}: stopping"),

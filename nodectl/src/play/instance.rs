@@ -95,10 +95,19 @@ impl Instance {
             let path = self.dir.join("lock");
             let error = |action| {
                 let path = path.clone();
-                move |source| InstanceError::File { action, path, source }
+                move |source| InstanceError::File {
+                    action,
+                    path,
+                    source,
+                }
             };
             fs::create_dir_all(&self.dir).map_err(error("make the directory of"))?;
-            let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+            let open = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path);
             let file = match open {
                 // Another nodectl took the directory away just now.
                 Err(source) if source.kind() == io::ErrorKind::NotFound => continue,
@@ -107,14 +116,20 @@ impl Instance {
             let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
                 Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
-                    let pid = self.locked_by().map_or("unknown".to_owned(), |pid| pid.to_string());
-                    return Err(InstanceError::Locked { dir: self.dir.clone(), pid });
+                    let pid = self
+                        .locked_by()
+                        .map_or("unknown".to_owned(), |pid| pid.to_string());
+                    return Err(InstanceError::Locked {
+                        dir: self.dir.clone(),
+                        pid,
+                    });
                 }
                 Err((_, errno)) => return Err(error("lock")(errno.into())),
             };
             // The file that was locked may be one that its last owner has removed since.
             let same = fs::metadata(&path).is_ok_and(|there| {
-                file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+                file.metadata()
+                    .is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
             });
             if !same {
                 continue;
@@ -122,17 +137,27 @@ impl Instance {
             file.set_len(0).map_err(error("write"))?;
             writeln!(file, "{}", std::process::id()).map_err(error("write"))?;
             for dir in [self.netns_dir(), self.pods_dir(), self.logs_dir()] {
-                fs::create_dir_all(&dir)
-                    .map_err(|source| InstanceError::File { action: "make", path: dir, source })?;
+                fs::create_dir_all(&dir).map_err(|source| InstanceError::File {
+                    action: "make",
+                    path: dir,
+                    source,
+                })?;
             }
-            return Ok(Lock { file, dir: self.dir.clone() });
+            return Ok(Lock {
+                file,
+                dir: self.dir.clone(),
+            });
         }
     }
 
     /// The process that wrote itself into the lock file; it may be gone.
     pub fn locked_by(&self) -> Option<i32> {
         let mut text = String::new();
-        File::open(self.dir.join("lock")).ok()?.take(32).read_to_string(&mut text).ok()?;
+        File::open(self.dir.join("lock"))
+            .ok()?
+            .take(32)
+            .read_to_string(&mut text)
+            .ok()?;
         text.trim().parse().ok()
     }
 }

@@ -16,6 +16,7 @@ mod plan;
 mod probe;
 mod record;
 mod sandbox;
+mod shim;
 mod status;
 mod sweep;
 mod worker;

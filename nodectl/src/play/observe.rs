@@ -53,14 +53,26 @@ pub async fn observe(
             strays.push(container.id);
             continue;
         };
-        let restarts =
-            container.labels.get(labels::RESTARTS).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let restarts = container
+            .labels
+            .get(labels::RESTARTS)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
         let process = tasks.get(&container.id).copied();
         let created_at = container.created_at;
         pods.entry(record.name.clone())
-            .or_insert_with(|| Observed { record, containers: Vec::new() })
+            .or_insert_with(|| Observed {
+                record,
+                containers: Vec::new(),
+            })
             .containers
-            .push(ObservedContainer { id: container.id, name, restarts, created_at, process });
+            .push(ObservedContainer {
+                id: container.id,
+                name,
+                restarts,
+                created_at,
+                process,
+            });
     }
     Ok((pods.into_values().collect(), strays))
 }

@@ -62,7 +62,9 @@ pub fn plan(wants: &[Want], pods: &[PodView]) -> Vec<Action> {
     for pod in pods {
         let wanted = wants.iter().any(|want| want.deployment == pod.deployment);
         if !wanted && !pod.terminating {
-            actions.push(Action::Delete { name: pod.name.clone() });
+            actions.push(Action::Delete {
+                name: pod.name.clone(),
+            });
         }
     }
     for want in wants {
@@ -90,7 +92,9 @@ fn one(want: &Want, pods: &[PodView], actions: &mut Vec<Action>) {
     let waits = want.recreate && !(old.is_empty() && ending.iter().all(|p| p.hash == want.hash));
     let room = (replicas + want.max_surge as usize).saturating_sub(total);
     let creations = if waits { 0 } else { missing.min(room) };
-    let create = || Action::Create { deployment: want.deployment.clone() };
+    let create = || Action::Create {
+        deployment: want.deployment.clone(),
+    };
     actions.extend(std::iter::repeat_with(create).take(creations));
 
     if old.is_empty() {
@@ -103,8 +107,8 @@ fn one(want: &Want, pods: &[PodView], actions: &mut Vec<Action>) {
     // minimum; then as many that do serve as the minimum allows.
     old.sort_by_key(|pod| (pod.available, pod.ready, pod.created_ms));
     let (broken, serving): (Vec<_>, Vec<_>) = old.into_iter().partition(|pod| !pod.available);
-    let spare = (new.len() + broken.len() + serving.len())
-        .saturating_sub(min_available + new_unavailable);
+    let spare =
+        (new.len() + broken.len() + serving.len()).saturating_sub(min_available + new_unavailable);
     let removed = broken.len().min(spare);
     actions.extend(broken.into_iter().take(removed).map(delete));
     let spare = available.saturating_sub(min_available).min(serving.len());
@@ -112,5 +116,7 @@ fn one(want: &Want, pods: &[PodView], actions: &mut Vec<Action>) {
 }
 
 fn delete(pod: &PodView) -> Action {
-    Action::Delete { name: pod.name.clone() }
+    Action::Delete {
+        name: pod.name.clone(),
+    }
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::manifest::{ContainerSpec, HttpGet, Probe};
+use crate::manifest::{ContainerSpec, HttpGet, HttpHeader, Probe};
 
 /// Counts successes and failures in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,17 @@ impl ProbeState {
 
     /// Counts one answer; returns the verdict if it is a new one.
     pub fn count(&mut self, success: bool) -> Option<bool> {
-        self.run = if self.last == Some(success) { self.run.saturating_add(1) } else { 1 };
+        self.run = if self.last == Some(success) {
+            self.run.saturating_add(1)
+        } else {
+            1
+        };
         self.last = Some(success);
-        let threshold = if success { self.success_threshold } else { self.failure_threshold };
+        let threshold = if success {
+            self.success_threshold
+        } else {
+            self.failure_threshold
+        };
         if self.run < threshold || self.verdict == Some(success) {
             return None;
         }
@@ -107,8 +115,12 @@ async fn ask(probe: &Probe, container: &ContainerSpec, pod: Ipv4Addr) -> Result<
         timeout(limit, ask_http(http, target)).await.map_err(late)?
     } else if let Some(tcp) = &probe.tcp_socket {
         let target = target(container.port(&tcp.port), tcp.host.as_deref(), pod)?;
-        let connected = timeout(limit, TcpStream::connect(target)).await.map_err(late)?;
-        connected.map(drop).map_err(|error| format!("{target}: {error}"))
+        let connected = timeout(limit, TcpStream::connect(target))
+            .await
+            .map_err(late)?;
+        connected
+            .map(drop)
+            .map_err(|error| format!("{target}: {error}"))
     } else {
         // A probe by command was warned about when the manifest was read.
         Ok(())
@@ -118,7 +130,9 @@ async fn ask(probe: &Probe, container: &ContainerSpec, pod: Ipv4Addr) -> Result<
 fn target(port: Option<u16>, host: Option<&str>, pod: Ipv4Addr) -> Result<SocketAddr, String> {
     let port = port.ok_or("the container has no such port")?;
     let host = match host {
-        Some(host) => host.parse().map_err(|_| format!("host `{host}` is no address"))?,
+        Some(host) => host
+            .parse()
+            .map_err(|_| format!("host `{host}` is no address"))?,
         None => IpAddr::V4(pod),
     };
     Ok(SocketAddr::new(host, port))
@@ -131,15 +145,18 @@ async fn ask_http(http: &HttpGet, target: SocketAddr) -> Result<(), String> {
     let failed = |error: io::Error| format!("GET http://{target}{}: {error}", http.path);
     let mut stream = TcpStream::connect(target).await.map_err(failed)?;
     let slash = if http.path.starts_with('/') { "" } else { "/" };
-    let mut request = format!("GET {slash}{} HTTP/1.1\r\n", http.path);
-    if !http.http_headers.iter().any(|header| header.name.eq_ignore_ascii_case("host")) {
-        request.push_str(&format!("Host: {target}\r\n"));
+    let mut lines = vec![format!("GET {slash}{} HTTP/1.1", http.path)];
+    let is_host = |header: &HttpHeader| header.name.eq_ignore_ascii_case("host");
+    if !http.http_headers.iter().any(is_host) {
+        lines.push(format!("Host: {target}"));
     }
-    request.push_str("User-Agent: nodectl-probe\r\nAccept: */*\r\nConnection: close\r\n");
-    for header in &http.http_headers {
-        request.push_str(&format!("{}: {}\r\n", header.name, header.value));
-    }
-    request.push_str("\r\n");
+    lines.push("User-Agent: nodectl-probe\r\nAccept: */*\r\nConnection: close".to_owned());
+    lines.extend(
+        http.http_headers
+            .iter()
+            .map(|h| format!("{}: {}", h.name, h.value)),
+    );
+    let request = lines.join("\r\n") + "\r\n\r\n";
     stream.write_all(request.as_bytes()).await.map_err(failed)?;
     let mut answer = Vec::with_capacity(STATUS_LINE_BYTES);
     while answer.len() < STATUS_LINE_BYTES && !answer.contains(&b'\n') {
@@ -150,7 +167,10 @@ async fn ask_http(http: &HttpGet, target: SocketAddr) -> Result<(), String> {
     match status_code(&answer) {
         Some(200..=399) => Ok(()),
         Some(code) => Err(format!("GET http://{target}{}: status {code}", http.path)),
-        None => Err(format!("GET http://{target}{}: the answer is no HTTP", http.path)),
+        None => Err(format!(
+            "GET http://{target}{}: the answer is no HTTP",
+            http.path
+        )),
     }
 }
 
@@ -172,11 +192,16 @@ mod tests {
         )
         .unwrap();
         let mut state = ProbeState::new(&probe);
-        let verdicts: Vec<_> = [true, false, true, true, true, false, false, true, false, false, false, false]
-            .map(|success| state.count(success))
-            .into();
+        let verdicts: Vec<_> = [
+            true, false, true, true, true, false, false, true, false, false, false, false,
+        ]
+        .map(|success| state.count(success))
+        .into();
         assert_eq!(verdicts[..4], [None, None, None, Some(true)]);
-        assert_eq!(verdicts[4..], [None, None, None, None, None, None, Some(false), None]);
+        assert_eq!(
+            verdicts[4..],
+            [None, None, None, None, None, None, Some(false), None]
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub mod labels {
     pub const ADDRESS: &str = "nodectl.dev/pod-ip";
     /// The file of the pod's network namespace.
     pub const NETNS: &str = "nodectl.dev/netns";
-    /// An image that `up` imported, which goes when the pods go.
+    /// The instance whose `up` imported an image, which goes when the pods go.
     pub const IMPORTED: &str = "nodectl.dev/imported-by-up";
     /// The name of the extension that holds the [`super::PodRecord`].
     pub const EXTENSION: &str = "nodectl.dev/pod";
@@ -73,18 +73,27 @@ impl PodRecord {
 
     /// Where the output of a container's `attempt`th start is, named as the kubelet names it.
     pub fn log_path(&self, instance: &Instance, container: &str, attempt: u32) -> PathBuf {
-        self.logs_dir(instance).join(container).join(format!("{attempt}.log"))
+        self.logs_dir(instance)
+            .join(container)
+            .join(format!("{attempt}.log"))
     }
 
     /// Where the output of all its containers is.
     pub(super) fn logs_dir(&self, instance: &Instance) -> PathBuf {
-        instance.logs_dir().join(format!("{}_{}_{}", self.namespace, self.name, self.uid))
+        instance
+            .logs_dir()
+            .join(format!("{}_{}_{}", self.namespace, self.name, self.uid))
     }
 
     /// The ID of a container's `attempt`th start. containerd takes at most 76 characters, no two
     /// separators in a row.
     pub fn container_id(&self, container: &str, attempt: u32) -> String {
-        let index = self.template.spec.containers.iter().position(|spec| spec.name == container);
+        let index = self
+            .template
+            .spec
+            .containers
+            .iter()
+            .position(|spec| spec.name == container);
         let readable = format!("{}.{container}.{attempt}", self.name);
         let id = if readable.len() <= 76 {
             readable

@@ -53,16 +53,23 @@ pub(super) async fn ensure(
     );
     let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
     let write = |path: &Path, bytes: &[u8]| {
-        fs::write(path, bytes)
-            .map_err(|source| SandboxError::File { path: path.to_owned(), source })
+        fs::write(path, bytes).map_err(|source| SandboxError::File {
+            path: path.to_owned(),
+            source,
+        })
     };
     let make = |path: &Path| {
-        fs::create_dir_all(path)
-            .map_err(|source| SandboxError::File { path: path.to_owned(), source })
+        fs::create_dir_all(path).map_err(|source| SandboxError::File {
+            path: path.to_owned(),
+            source,
+        })
     };
     make(&dir.join("volumes"))?;
     write(&dir.join("hosts"), hosts.as_bytes())?;
-    write(&dir.join("hostname"), format!("{}\n", record.name).as_bytes())?;
+    write(
+        &dir.join("hostname"),
+        format!("{}\n", record.name).as_bytes(),
+    )?;
     write(&dir.join("resolv.conf"), &resolv)?;
     for volume in &record.template.spec.volumes {
         let path = dir.join("volumes").join(&volume.name);
@@ -102,7 +109,10 @@ pub(super) fn binds(
 pub(super) async fn remove(instance: &Instance, record: &PodRecord) -> Result<(), SandboxError> {
     network::detach(&pod_network(instance, record)).await?;
     super::cgroup::remove(&format!("{}/{}", instance.cgroup(), record.name));
-    for path in [instance.pods_dir().join(&record.name), record.logs_dir(instance)] {
+    for path in [
+        instance.pods_dir().join(&record.name),
+        record.logs_dir(instance),
+    ] {
         match fs::remove_dir_all(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 return Err(SandboxError::File { path, source });

@@ -55,7 +55,10 @@ impl PodStatus {
 
     /// How often its containers were started again.
     pub fn restarts(&self) -> u32 {
-        self.containers.iter().map(|container| container.restarts).sum()
+        self.containers
+            .iter()
+            .map(|container| container.restarts)
+            .sum()
     }
 
     /// A word or two for a table.
@@ -63,11 +66,14 @@ impl PodStatus {
         if self.terminating {
             return "Terminating".to_owned();
         }
-        let waiting = self.containers.iter().find_map(|container| match &container.state {
-            ContainerState::Waiting(reason) => Some(reason.clone()),
-            ContainerState::Exited { code } => Some(format!("Exited ({code})")),
-            ContainerState::Running { .. } => None,
-        });
+        let waiting = self
+            .containers
+            .iter()
+            .find_map(|container| match &container.state {
+                ContainerState::Waiting(reason) => Some(reason.clone()),
+                ContainerState::Exited { code } => Some(format!("Exited ({code})")),
+                ContainerState::Running { .. } => None,
+            });
         waiting.unwrap_or_else(|| "Running".to_owned())
     }
 }

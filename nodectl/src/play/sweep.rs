@@ -11,6 +11,7 @@ use super::instance::Instance;
 use super::observe::observe;
 use super::record::labels;
 use super::sandbox::{self, SandboxError};
+use super::shim;
 use crate::containerd::{self, Containerd};
 use crate::images::UPLOAD_PREFIX;
 use crate::network::{self, PodNetwork};
@@ -35,7 +36,10 @@ pub struct Removed {
 pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Removed, SweepError> {
     let mut removed = Removed::default();
     let (pods, strays) = observe(client, &instance.id).await?;
-    let ids = pods.iter().flat_map(|pod| pod.containers.iter().map(|one| &one.id)).chain(&strays);
+    let ids = pods
+        .iter()
+        .flat_map(|pod| pod.containers.iter().map(|one| &one.id))
+        .chain(&strays);
     let removals: Vec<_> = ids.map(|id| container::remove(client, id)).collect();
     removed.containers = removals.len();
     removed.pods = pods.len();
@@ -49,13 +53,15 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
     network::remove_link(&instance.bridge).await?;
     super::cgroup::remove(&instance.cgroup());
     for image in client.images().await? {
-        if image.labels.contains_key(labels::IMPORTED) && client.remove_image(&image.name, true).await? {
+        if image.labels.get(labels::IMPORTED) == Some(&instance.id)
+            && client.remove_image(&image.name, true).await?
+        {
             removed.images += 1;
         }
     }
     // Only one that is empty can be removed; one that others use stays.
     match client.delete_namespace().await {
-        Err(error) if !error.is_failed_precondition() => return Err(error.into()),
+        Err(error) if !error.is_failed_precondition() => Err(error.into()),
         _ => Ok(removed),
     }
 }
@@ -70,8 +76,12 @@ pub(super) async fn orphans(
     instance: &Instance,
     keep: &BTreeSet<String>,
 ) -> Result<(), SweepError> {
-    let containers: BTreeSet<String> =
-        client.containers(&[]).await?.into_iter().map(|container| container.snapshot_key).collect();
+    let containers: BTreeSet<String> = client
+        .containers(&[])
+        .await?
+        .into_iter()
+        .map(|container| container.snapshot_key)
+        .collect();
     for snapshot in client.snapshots().await? {
         let ours = snapshot.labels.get(labels::INSTANCE) == Some(&instance.id);
         if ours && snapshot.active && !containers.contains(&snapshot.name) {
@@ -80,27 +90,43 @@ pub(super) async fn orphans(
     }
     let uploads = format!("{UPLOAD_PREFIX}{}", instance.import_prefix());
     client.abort_uploads(&uploads).await?;
+    let mut cut_short = false;
     for lease in client.leases().await? {
         if lease.labels.get(labels::INSTANCE) == Some(&instance.id) {
+            cut_short = true;
             client.release(&lease.id, true).await?;
         }
     }
+    shim::remove_orphans(client, cut_short).await?;
     let prefix = instance.link_prefix();
     for link in network::links_with_prefix(&prefix).await? {
         let suffix = link.trim_start_matches(&prefix);
-        if !keep.iter().any(|pod| pod.rsplit('-').next() == Some(suffix)) {
+        if !keep
+            .iter()
+            .any(|pod| pod.rsplit('-').next() == Some(suffix))
+        {
             network::remove_link(&link).await?;
         }
     }
-    let entries = fs::read_dir(instance.netns_dir()).into_iter().flatten().flatten();
+    let entries = fs::read_dir(instance.netns_dir())
+        .into_iter()
+        .flatten()
+        .flatten();
     for entry in entries {
         if !keep.contains(&*entry.file_name().to_string_lossy()) {
             let address = std::net::Ipv4Addr::UNSPECIFIED;
-            let pod = PodNetwork { netns: entry.path(), host_link: String::from("-"), address };
+            let pod = PodNetwork {
+                netns: entry.path(),
+                host_link: String::from("-"),
+                address,
+            };
             network::detach(&pod).await?;
         }
     }
-    let entries = fs::read_dir(instance.pods_dir()).into_iter().flatten().flatten();
+    let entries = fs::read_dir(instance.pods_dir())
+        .into_iter()
+        .flatten()
+        .flatten();
     for entry in entries {
         let name = entry.file_name();
         let name = name.to_string_lossy();

@@ -76,7 +76,9 @@ impl Context {
 
 /// A time as containerd reads it in labels.
 pub(super) fn rfc3339(unix_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(unix_ms).unwrap_or_default().to_string()
+    jiff::Timestamp::from_millisecond(unix_ms)
+        .unwrap_or_default()
+        .to_string()
 }
 
 /// How a pod is to end.
@@ -113,13 +115,22 @@ pub(super) async fn run(
         terminating: false,
         gone: false,
     };
-    let pod = Arc::new(Pod { ctx, record, status: std::sync::Mutex::new(status), reports });
+    let pod = Arc::new(Pod {
+        ctx,
+        record,
+        status: std::sync::Mutex::new(status),
+        reports,
+    });
     pod.change(|_| {});
     if pod.prepare(order.clone()).await {
         let mut all = JoinSet::new();
         for index in 0..pod.record.template.spec.containers.len() {
             let name = &pod.record.template.spec.containers[index].name;
-            let mine = found.iter().filter(|one| one.name == *name).cloned().collect();
+            let mine = found
+                .iter()
+                .filter(|one| one.name == *name)
+                .cloned()
+                .collect();
             let pod = Arc::clone(&pod);
             let order = order.clone();
             all.spawn(async move { pod.keep(index, mine, order).await });
@@ -127,14 +138,17 @@ pub(super) async fn run(
         while all.join_next().await.is_some() {}
     } else {
         for one in &found {
-            pod.insist("remove", || container::remove(&pod.ctx.client, &one.id)).await;
+            pod.insist("remove", || container::remove(&pod.ctx.client, &one.id))
+                .await;
         }
     }
     pod.change(|status| status.terminating = true);
     if let Err(error) = sandbox::remove(&pod.ctx.instance, &pod.record).await {
         pod.failed(&error);
     }
-    pod.ctx.tell(Event::Stopped { pod: pod.record.name.clone() });
+    pod.ctx.tell(Event::Stopped {
+        pod: pod.record.name.clone(),
+    });
     pod.change(|status| status.gone = true);
 }
 
@@ -172,7 +186,9 @@ impl Pod {
             let pod = self.record.name.clone();
             self.ctx.tell(Event::Ready { pod, ready: !ready });
         }
-        let _ = self.reports.send((self.record.name.clone(), status.clone()));
+        let _ = self
+            .reports
+            .send((self.record.name.clone(), status.clone()));
     }
 
     fn change_container(&self, index: usize, change: impl FnOnce(&mut ContainerStatus)) {
@@ -187,7 +203,10 @@ impl Pod {
             reason.push_str(&error.to_string());
             source = error.source();
         }
-        self.ctx.tell(Event::Failed { pod: self.record.name.clone(), reason });
+        self.ctx.tell(Event::Failed {
+            pod: self.record.name.clone(),
+            reason,
+        });
     }
 
     /// Makes the pod's surroundings, however often it takes; `false` if it is to stop before.
@@ -219,9 +238,17 @@ impl Pod {
         let mut restarts = 0;
         if let Some(last) = found.pop() {
             restarts = last.restarts;
-            let running = last.process.filter(|process| process.state == TaskState::Running);
+            let running = last
+                .process
+                .filter(|process| process.state == TaskState::Running);
             if let Some(process) = running {
-                current = Some((Started { id: last.id, pid: process.pid }, last.created_at));
+                current = Some((
+                    Started {
+                        id: last.id,
+                        pid: process.pid,
+                    },
+                    last.created_at,
+                ));
             } else {
                 // It ended while nobody looked: that is a restart, without anyone to blame for it.
                 restarts += u32::from(last.process.is_some());
@@ -229,14 +256,18 @@ impl Pod {
             }
         }
         for remains in &found {
-            self.insist("remove", || container::remove(client, &remains.id)).await;
+            self.insist("remove", || container::remove(client, &remains.id))
+                .await;
         }
         loop {
             let (started, age) = match current.take() {
                 Some((started, created_at)) => {
                     let now_secs = (self.ctx.clock)() / 1000;
                     let age = created_at.map_or(0, |at| now_secs.saturating_sub(at));
-                    (started, Duration::from_secs(u64::try_from(age).unwrap_or(0)))
+                    (
+                        started,
+                        Duration::from_secs(u64::try_from(age).unwrap_or(0)),
+                    )
                 }
                 None => match self.start(index, restarts, &mut order).await {
                     Some(started) => (started, Duration::ZERO),
@@ -250,7 +281,8 @@ impl Pod {
             });
             match self.watch(index, spec, &started, age, &mut order).await {
                 End::Ordered => {
-                    self.insist("remove", || container::remove(client, &started.id)).await;
+                    self.insist("remove", || container::remove(client, &started.id))
+                        .await;
                     return;
                 }
                 End::Exit(exit) => {
@@ -273,12 +305,17 @@ impl Pod {
                     let stop = ordered(&mut order, delay).await.is_some();
                     restarts += 1;
                     if stop {
-                        self.insist("remove", || container::remove(client, &started.id)).await;
+                        self.insist("remove", || container::remove(client, &started.id))
+                            .await;
                         return;
                     }
                     // The new one first: a nodectl that is killed in between still finds the pod.
-                    current = self.start(index, restarts, &mut order).await.map(|new| (new, None));
-                    self.insist("remove", || container::remove(client, &started.id)).await;
+                    current = self
+                        .start(index, restarts, &mut order)
+                        .await
+                        .map(|new| (new, None));
+                    self.insist("remove", || container::remove(client, &started.id))
+                        .await;
                     if current.is_none() {
                         return;
                     }
@@ -358,7 +395,10 @@ impl Pod {
         let mut exited = None;
         if !grace.is_zero() {
             let client = &self.ctx.client;
-            self.insist("signal", || client.kill_task(&started.id, nix::libc::SIGTERM, false)).await;
+            self.insist("signal", || {
+                client.kill_task(&started.id, nix::libc::SIGTERM, false)
+            })
+            .await;
             tokio::select! {
                 exit = &mut exit => exited = Some(exit),
                 () = sleep(grace) => {}
@@ -369,21 +409,27 @@ impl Pod {
         if by_order {
             return End::Ordered;
         }
-        match exited {
-            Some(exit) => End::Exit(exit),
-            None => {
-                let client = &self.ctx.client;
-                self.insist("kill", || client.kill_task(&started.id, nix::libc::SIGKILL, true)).await;
-                let killed = ExitInfo { code: 137, at_unix_ms: None };
-                End::Exit(timeout(INSISTENCE, exit).await.unwrap_or(killed))
-            }
+        if let Some(exit) = exited {
+            return End::Exit(exit);
         }
+        let client = &self.ctx.client;
+        let id = &started.id;
+        self.insist("kill", || client.kill_task(id, nix::libc::SIGKILL, true))
+            .await;
+        let killed = ExitInfo {
+            code: 137,
+            at_unix_ms: None,
+        };
+        End::Exit(timeout(INSISTENCE, exit).await.unwrap_or(killed))
     }
 
     /// Waits for a task to end, across restarts of containerd.
     async fn exit_of(&self, id: &str) -> ExitInfo {
         let client = &self.ctx.client;
-        let unknown = ExitInfo { code: 255, at_unix_ms: None };
+        let unknown = ExitInfo {
+            code: 255,
+            at_unix_ms: None,
+        };
         loop {
             match client.wait_task(id).await {
                 Ok(exit) => return exit,
@@ -465,7 +511,10 @@ impl Pod {
                 Err(_) if Instant::now() < until => sleep(RECONNECT).await,
                 Err(error) => {
                     let reason = format!("cannot {action} a container, giving up: {error}");
-                    self.ctx.tell(Event::Failed { pod: self.record.name.clone(), reason });
+                    self.ctx.tell(Event::Failed {
+                        pod: self.record.name.clone(),
+                        reason,
+                    });
                     return;
                 }
             }
@@ -476,7 +525,10 @@ impl Pod {
 /// Waits at most `patience` for the order to stop, and returns its grace period.
 async fn ordered(order: &mut watch::Receiver<Order>, patience: Duration) -> Option<Duration> {
     let stop = async {
-        let given = order.wait_for(|order| *order != Order::Run).await.map(|order| *order);
+        let given = order
+            .wait_for(|order| *order != Order::Run)
+            .await
+            .map(|order| *order);
         match given {
             Ok(Order::Stop(grace)) => grace,
             // Who gives orders is gone, as after a panic: the pods are left to the next nodectl.

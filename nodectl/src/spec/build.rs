@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use oci::image::Config;
 use oci_spec::OciSpecError;
 use oci_spec::runtime::{
-    LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
+    LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, ProcessBuilder,
+    RootBuilder, Spec, SpecBuilder, UserBuilder,
 };
 
 use super::environment::{PodFields, command_line, environment};
@@ -81,8 +82,13 @@ const MASKED: [&str; 11] = [
 ];
 
 /// Files of /proc that may be read but not written (runc's default spec).
-const READ_ONLY: [&str; 5] =
-    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
 
 /// Builds the spec of one container.
 ///
@@ -94,11 +100,17 @@ pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
     let variables = environment(input.image.env(), container, input.pod)
         .map_err(|path| SpecError::Field { path })?;
     let of_image = input.image.spec.config().as_ref();
-    let entrypoint = of_image.and_then(|config| config.entrypoint().clone()).unwrap_or_default();
-    let cmd = of_image.and_then(|config| config.cmd().clone()).unwrap_or_default();
+    let entrypoint = of_image
+        .and_then(|config| config.entrypoint().clone())
+        .unwrap_or_default();
+    let cmd = of_image
+        .and_then(|config| config.cmd().clone())
+        .unwrap_or_default();
     let args = command_line(&entrypoint, &cmd, container, &variables);
     if args.is_empty() {
-        return Err(SpecError::NoCommand { image: container.image.clone() });
+        return Err(SpecError::NoCommand {
+            image: container.image.clone(),
+        });
     }
     let capabilities = capabilities::resolve(&security.capabilities)
         .map_err(|name| SpecError::Capability { name })?;
@@ -116,7 +128,12 @@ pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .terminal(false)
         .user(user)
         .args(args)
-        .env(variables.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
+        .env(
+            variables
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>(),
+        )
         .cwd(cwd)
         .capabilities(capabilities)
         .no_new_privileges(security.allow_privilege_escalation == Some(false))
@@ -135,7 +152,10 @@ pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .resources(resources::cgroup(&container.resources))
         .masked_paths(paths(&MASKED))
         .readonly_paths(paths(&READ_ONLY));
-    let profile = security.seccomp_profile.as_ref().or(input.security.seccomp_profile.as_ref());
+    let profile = security
+        .seccomp_profile
+        .as_ref()
+        .or(input.security.seccomp_profile.as_ref());
     if profile.is_some_and(|profile| profile.kind == "RuntimeDefault")
         && let Some(profile) = seccomp::runtime_default()
     {
@@ -162,7 +182,10 @@ fn namespaces(netns: &Path, cgroup2: bool) -> Result<Vec<LinuxNamespace>, OciSpe
         own(LinuxNamespaceType::Ipc)?,
         own(LinuxNamespaceType::Uts)?,
         own(LinuxNamespaceType::Mount)?,
-        LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::Network).path(netns).build()?,
+        LinuxNamespaceBuilder::default()
+            .typ(LinuxNamespaceType::Network)
+            .path(netns)
+            .build()?,
     ];
     if cgroup2 {
         all.push(own(LinuxNamespaceType::Cgroup)?);

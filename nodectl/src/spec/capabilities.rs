@@ -49,7 +49,11 @@ pub(super) fn resolve(asked: &Capabilities) -> Result<LinuxCapabilities, String>
 
 fn parse(name: &str) -> Result<Capability, String> {
     let upper = name.to_ascii_uppercase();
-    let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
+    let full = if upper.starts_with("CAP_") {
+        upper
+    } else {
+        format!("CAP_{upper}")
+    };
     serde_json::from_value(serde_json::Value::String(full)).map_err(|_| name.to_owned())
 }
 
@@ -59,12 +63,26 @@ mod tests {
 
     #[test]
     fn all_is_dropped_before_one_is_added() {
-        let asked = Capabilities { add: vec!["NET_BIND_SERVICE".into()], drop: vec!["ALL".into()] };
+        let asked = Capabilities {
+            add: vec!["NET_BIND_SERVICE".into()],
+            drop: vec!["ALL".into()],
+        };
         let set = resolve(&asked).unwrap();
         let only = HashSet::from([Capability::NetBindService]);
         assert_eq!(set.bounding().as_ref(), Some(&only));
-        assert_eq!(resolve(&Capabilities::default()).unwrap().bounding().as_ref().unwrap().len(), 14);
-        let wrong = Capabilities { add: vec!["FLY".into()], drop: vec![] };
+        assert_eq!(
+            resolve(&Capabilities::default())
+                .unwrap()
+                .bounding()
+                .as_ref()
+                .unwrap()
+                .len(),
+            14
+        );
+        let wrong = Capabilities {
+            add: vec!["FLY".into()],
+            drop: vec![],
+        };
         assert_eq!(resolve(&wrong), Err("FLY".to_owned()));
     }
 }

@@ -34,7 +34,10 @@ impl PodFields {
     /// The value of a `fieldRef`, or `None` if there is no such field.
     fn get(&self, path: &str) -> Option<String> {
         let keyed = |prefix: &str, map: &BTreeMap<String, String>| {
-            let key = path.strip_prefix(prefix)?.strip_prefix("['")?.strip_suffix("']")?;
+            let key = path
+                .strip_prefix(prefix)?
+                .strip_prefix("['")?
+                .strip_suffix("']")?;
             // A label that is not there is an empty text.
             Some(map.get(key).cloned().unwrap_or_default())
         };
@@ -91,7 +94,10 @@ fn set(variables: &mut Vec<(String, String)>, name: &str, value: String) {
 }
 
 fn get(variables: &[(String, String)], name: &str) -> Option<String> {
-    variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    variables
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.clone())
 }
 
 fn from_source(
@@ -100,9 +106,13 @@ fn from_source(
     pod: &PodFields,
 ) -> Result<String, String> {
     if let Some(field) = &source.field_ref {
-        return pod.get(&field.field_path).ok_or_else(|| field.field_path.clone());
+        return pod
+            .get(&field.field_path)
+            .ok_or_else(|| field.field_path.clone());
     }
-    let Some(resource) = &source.resource_field_ref else { return Ok(String::new()) };
+    let Some(resource) = &source.resource_field_ref else {
+        return Ok(String::new());
+    };
     let path = &resource.resource;
     let (list, name) = match path.split_once('.') {
         Some(("limits", name)) => (&container.resources.limits, name),
@@ -126,7 +136,10 @@ pub(super) fn command_line(
     variables: &[(String, String)],
 ) -> Vec<String> {
     let expanded = |words: &[String]| {
-        words.iter().map(|word| expand(word, |name| get(variables, name))).collect::<Vec<_>>()
+        words
+            .iter()
+            .map(|word| expand(word, |name| get(variables, name)))
+            .collect::<Vec<_>>()
     };
     let (command, args) = (expanded(&container.command), expanded(&container.args));
     match (command.is_empty(), args.is_empty()) {

@@ -20,12 +20,24 @@ pub(super) fn common() -> Vec<Mount> {
     let safe = ["nosuid", "noexec", "nodev"];
     vec![
         mount("/proc", "proc", "proc", &safe),
-        mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        mount(
+            "/dev",
+            "tmpfs",
+            "tmpfs",
+            &["nosuid", "strictatime", "mode=755", "size=65536k"],
+        ),
         mount(
             "/dev/pts",
             "devpts",
             "devpts",
-            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+            &[
+                "nosuid",
+                "noexec",
+                "newinstance",
+                "ptmxmode=0666",
+                "mode=0620",
+                "gid=5",
+            ],
         ),
         mount("/dev/mqueue", "mqueue", "mqueue", &safe),
         mount(
@@ -34,16 +46,31 @@ pub(super) fn common() -> Vec<Mount> {
             "shm",
             &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
         ),
-        mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+        mount(
+            "/sys",
+            "sysfs",
+            "sysfs",
+            &["nosuid", "noexec", "nodev", "ro"],
+        ),
         // So that a program can read its own limits.
-        mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"]),
+        mount(
+            "/sys/fs/cgroup",
+            "cgroup",
+            "cgroup",
+            &["nosuid", "noexec", "nodev", "relatime", "ro"],
+        ),
     ]
 }
 
 /// A bind mount; its propagation is private, so nothing mounted inside is seen outside.
 pub(super) fn bind(bind: &BindMount) -> Mount {
     let write = if bind.read_only { "ro" } else { "rw" };
-    let mut mount = mount("", "bind", "", &["rbind", "rprivate", "nosuid", "nodev", write]);
+    let mut mount = mount(
+        "",
+        "bind",
+        "",
+        &["rbind", "rprivate", "nosuid", "nodev", write],
+    );
     mount.set_destination(bind.destination.clone());
     mount.set_source(Some(bind.source.clone()));
     mount

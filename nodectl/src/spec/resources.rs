@@ -16,7 +16,13 @@ const MIN_QUOTA_US: i64 = 1000;
 pub(super) fn cgroup(resources: &Resources) -> LinuxResources {
     let limit = |name: &str| resources.limits.get(name).copied();
     // A limit without a request is a request too.
-    let request = |name: &str| resources.requests.get(name).copied().or_else(|| limit(name));
+    let request = |name: &str| {
+        resources
+            .requests
+            .get(name)
+            .copied()
+            .or_else(|| limit(name))
+    };
     // 1024 shares are one CPU; 2 is the kernel's least, and what the kubelet gives without a request.
     let shares = request("cpu").map_or(2, |cpu| (cpu.milli() * 1024 / 1000).max(2));
     let mut cpu = LinuxCpuBuilder::default().shares(shares);
@@ -39,10 +45,16 @@ pub(super) fn cgroup(resources: &Resources) -> LinuxResources {
 /// <https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#node-out-of-memory-behavior>
 pub(super) fn oom_score_adj(resources: &Resources, memory_total: u64, floor: i32) -> i32 {
     let of = |list: &std::collections::BTreeMap<String, Quantity>, name: &str| {
-        list.get(name).copied().filter(|quantity| quantity.milli() > 0)
+        list.get(name)
+            .copied()
+            .filter(|quantity| quantity.milli() > 0)
     };
     let request = of(&resources.requests, "memory").or(of(&resources.limits, "memory"));
-    let any = resources.requests.values().chain(resources.limits.values()).any(|q| q.milli() > 0);
+    let any = resources
+        .requests
+        .values()
+        .chain(resources.limits.values())
+        .any(|q| q.milli() > 0);
     let score = match request {
         None if !any => 1000,
         None => 999,
@@ -68,7 +80,10 @@ mod tests {
             r#"{"limits": {"cpu": "250m", "memory": "128Mi"}, "requests": {"cpu": "100m"}}"#,
         ));
         let cpu = all.cpu().as_ref().unwrap();
-        assert_eq!((cpu.shares(), cpu.quota(), cpu.period()), (Some(102), Some(25_000), Some(100_000)));
+        assert_eq!(
+            (cpu.shares(), cpu.quota(), cpu.period()),
+            (Some(102), Some(25_000), Some(100_000))
+        );
         assert_eq!(all.memory().as_ref().unwrap().limit(), Some(128 << 20));
         let none = cgroup(&Resources::default());
         assert_eq!(none.cpu().as_ref().unwrap().quota(), None);

@@ -100,8 +100,14 @@ pub(super) fn runtime_default() -> Option<LinuxSeccomp> {
         "aarch64" => vec![Arch::ScmpArchAarch64, Arch::ScmpArchArm],
         _ => return None,
     };
-    let mut syscalls =
-        vec![deny(DENIED.iter().map(ToString::to_string).collect(), EPERM, None), clone3()];
+    let mut syscalls = vec![
+        deny(
+            DENIED.iter().map(ToString::to_string).collect(),
+            EPERM,
+            None,
+        ),
+        clone3(),
+    ];
     // CLONE_NEWTIME shares its bit with the exit signal in clone(2), so it only counts in clone3.
     for flag in &NAMESPACE_FLAGS[1..] {
         syscalls.push(deny(vec!["clone".to_owned()], EPERM, Some(*flag)));
@@ -133,5 +139,6 @@ fn deny(names: Vec<String>, errno: u32, flag: Option<u64>) -> LinuxSyscall {
             .expect("every field that has no default is set");
         rule = rule.args(vec![argument]);
     }
-    rule.build().expect("every field that has no default is set")
+    rule.build()
+        .expect("every field that has no default is set")
 }
