@@ -10,6 +10,7 @@ pub(super) fn verdict(error: &RegistryError) -> Verdict {
     let host = error.url.split('/').nth(2).unwrap_or_default();
     let ecr = EcrHost::parse(host);
     let exit = match &*error.problem {
+        Problem::Credentials(error) if aws_is_unreachable(error) => Exit::Unreachable,
         Problem::Unreachable(_) | Problem::Status { status: 500.., .. } => Exit::Unreachable,
         Problem::Unauthorized { .. }
         | Problem::Credentials(_)
@@ -42,6 +43,9 @@ pub(super) fn verdict(error: &RegistryError) -> Verdict {
         (Problem::Status { .. }, _, Some("TAG_INVALID" | "ImageTagAlreadyExistsException")) => {
             Some("the tag is another image and immutable: choose another --tag".to_owned())
         }
+        (Problem::Status { status: 400, .. }, ..) if error.url.starts_with("http:") => Some(
+            "the registry may want TLS, which one on this machine has with --ca-file".to_owned(),
+        ),
         _ => None,
     };
     Verdict { exit, hint }
@@ -54,10 +58,23 @@ pub(super) fn publish(error: &PublishError) -> Option<Verdict> {
             Exit::Usage
         }
         #[cfg(feature = "ecr")]
+        PublishError::Ecr(error) if error.is_unreachable() => Exit::Unreachable,
+        #[cfg(feature = "ecr")]
         PublishError::Ecr(_) => Exit::Authentication,
         PublishError::Registry { .. } | PublishError::Copy { .. } => return None,
     };
     Some(Verdict { exit, hint: None })
+}
+
+#[cfg(feature = "ecr")]
+fn aws_is_unreachable(error: &oci::registry::CredentialError) -> bool {
+    let cause = error.source.downcast_ref::<crate::registry::EcrError>();
+    cause.is_some_and(crate::registry::EcrError::is_unreachable)
+}
+
+#[cfg(not(feature = "ecr"))]
+fn aws_is_unreachable(_: &oci::registry::CredentialError) -> bool {
+    false
 }
 
 /// Whether a connection failed by its certificate.

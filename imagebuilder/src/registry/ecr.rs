@@ -21,7 +21,11 @@ pub(crate) enum EcrError {
     Runtime(#[source] std::io::Error),
     /// No part of the SDK's chain has credentials, or AWS refuses them.
     #[error("GetAuthorizationToken in {region}: {reason}")]
-    Token { region: String, reason: String },
+    Token {
+        region: String,
+        reason: String,
+        unreachable: bool,
+    },
     #[error("GetAuthorizationToken in {region}: its answer has no token")]
     NoToken { region: String },
     #[error("cannot create the repository `{repository}` in {region}: {reason}")]
@@ -29,6 +33,7 @@ pub(crate) enum EcrError {
         repository: String,
         region: String,
         reason: String,
+        unreachable: bool,
     },
 }
 
@@ -72,6 +77,7 @@ impl Ecr {
         let answer = answer.map_err(|error| EcrError::Token {
             region: region(),
             reason: reason(&error),
+            unreachable: is_unreachable(&error),
         })?;
         let token = answer
             .authorization_data()
@@ -90,10 +96,11 @@ impl Ecr {
     ///
     /// It is looked for first, since the permission to see is more common than that to create.
     pub(crate) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
-        let failed = |reason| EcrError::Create {
+        let failed = |reason, unreachable| EcrError::Create {
             repository: name.to_owned(),
             region: self.host.region.clone(),
             reason,
+            unreachable,
         };
         let describe = self
             .client
@@ -105,7 +112,7 @@ impl Ecr {
             Ok(_) => return Ok(false),
             Err(SdkError::ServiceError(error))
                 if error.err().is_repository_not_found_exception() => {}
-            Err(error) => return Err(failed(reason(&error))),
+            Err(error) => return Err(failed(reason(&error), is_unreachable(&error))),
         }
         let create = self.client.create_repository().repository_name(name).send();
         match self.runtime.block_on(create) {
@@ -116,8 +123,32 @@ impl Ecr {
             {
                 Ok(false)
             }
-            Err(error) => Err(failed(reason(&error))),
+            Err(error) => Err(failed(reason(&error), is_unreachable(&error))),
         }
+    }
+}
+
+impl EcrError {
+    /// Whether AWS could not be reached, so that nothing is known of the credentials.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Token {
+                unreachable: true,
+                ..
+            } | Self::Create {
+                unreachable: true,
+                ..
+            }
+        )
+    }
+}
+
+fn is_unreachable<E, R>(error: &SdkError<E, R>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
+        _ => false,
     }
 }
 

@@ -241,6 +241,13 @@ impl fmt::Display for PublishEvent {
             Self::Sent(descriptor) => {
                 write!(f, "Sent {}: {}", descriptor.digest, Bytes(descriptor.size))
             }
+            Self::Pushed(reference, Summary { blobs: 0, time, .. }) => {
+                write!(
+                    f,
+                    "Pushed {reference}: everything was there in {:.1}s",
+                    time.as_secs_f64()
+                )
+            }
             Self::Pushed(
                 reference,
                 Summary {

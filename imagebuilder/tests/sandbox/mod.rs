@@ -1,0 +1,114 @@
+//! A small workspace in a folder of its own, and the real program in it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(dead_code, reason = "not every file of tests uses all of it")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use oci::Reference;
+
+/// A workspace with the packages `hello` (a binary), `lib` (none) and `two` (several).
+pub(crate) struct Sandbox {
+    directory: tempfile::TempDir,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        let sandbox = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        sandbox.write(
+            "Cargo.toml",
+            "[workspace]\nresolver = \"3\"\nmembers = [\"hello\", \"lib\", \"two\"]\n",
+        );
+        sandbox.package("hello", "[package.metadata.image]\nname = \"team/hello\"\nports = [5000]\nargs = [\"--x\"]\nenv = { A = \"b\" }\n");
+        // A panic's message has the path of its file, and the library a path of its own.
+        sandbox.write(
+            "hello/src/main.rs",
+            "fn main() { let n = std::env::args().count(); lib::check(n); println!(\"{n}\"); }\n",
+        );
+        sandbox.package("lib", "");
+        sandbox.write(
+            "lib/src/lib.rs",
+            "pub fn check(n: usize) { assert!(n < 100, \"{n}\"); }\n",
+        );
+        sandbox.package("two", "");
+        sandbox.write("two/src/bin/a.rs", "fn main() {}\n");
+        sandbox.write("two/src/bin/b.rs", "fn main() {}\n");
+        sandbox.write(
+            "hello/Cargo.toml",
+            &format!(
+                "{}\n[dependencies]\nlib = {{ path = \"../lib\" }}\n",
+                sandbox.read("hello/Cargo.toml")
+            ),
+        );
+        sandbox
+    }
+
+    pub(crate) fn package(&self, name: &str, more: &str) {
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2024\"\n{more}"
+        );
+        self.write(&format!("{name}/Cargo.toml"), &manifest);
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path().join(path)).unwrap()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imagebuilder"));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_remove("CARGO_TARGET_DIR")
+            .env_remove("SOURCE_DATE_EPOCH")
+            .env_remove("RUSTFLAGS")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.path(), self.command(args).output().unwrap())
+    }
+}
+
+/// How a run ended, with the paths of this machine taken out.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    pub(crate) fn of(root: &Path, output: Output) -> Self {
+        let root = root.canonicalize().unwrap().display().to_string();
+        let text = |bytes| String::from_utf8(bytes).unwrap().replace(&root, "[WS]");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// It printed one reference, and it is this.
+    pub(crate) fn reference(&self) -> Reference {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
+        self.stdout.trim_end().parse().unwrap()
+    }
+}
+
+pub(crate) const QUIET: &str = "--progress=quiet";
