@@ -20,7 +20,7 @@ use crate::settings::parse;
 /// The longest text that is looked at.
 const MAX_BYTES: usize = 512;
 /// The longest delay: beyond it a connection is only held.
-const MAX_LATENCY: Duration = Duration::from_secs(300);
+const MAX_LATENCY: Duration = Duration::from_mins(5);
 /// The most memory that is taken: enough to meet any limit a pod of this service would have.
 const MAX_MEMORY: usize = 1 << 30;
 /// The most threads that burn CPU.
@@ -96,7 +96,9 @@ impl Faults {
         match self.latency {
             None => Duration::ZERO,
             Some(Latency::Fixed(delay)) => delay,
-            Some(Latency::Uniform(least, most)) => least + (most - least).mul_f64(fraction),
+            Some(Latency::Uniform(least, most)) => {
+                least + most.saturating_sub(least).mul_f64(fraction)
+            }
             Some(Latency::Exponential(mean)) => {
                 // The largest of four thousand million draws is 22 times the mean.
                 mean.mul_f64(-(1.0 - fraction).max(f64::from(u32::MAX).recip()).ln())

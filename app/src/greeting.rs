@@ -1,6 +1,6 @@
 //! What `GET /` says, from a setting or from a file that may change at any time.
 //!
-//! Kubernetes updates a mounted ConfigMap by swapping the symbolic link `..data` to a new directory,
+//! Kubernetes updates a mounted `ConfigMap` by swapping the symbolic link `..data` to a new directory,
 //! so a watch on the file sees nothing: it is a link, and stays one. The file is read again each
 //! second instead, which is cheap for a kilobyte of tmpfs.
 

@@ -17,7 +17,7 @@ pub(crate) fn random() -> u64 {
 pub(crate) fn hex(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
     for (index, digit) in digits.iter_mut().enumerate() {
-        *digit = DIGITS[usize::from((number >> (60 - 4 * index)) as u8 & 0xf)];
+        *digit = DIGITS[(number >> (60 - 4 * index) & 0xf) as usize];
     }
     digits
 }

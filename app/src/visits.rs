@@ -4,7 +4,7 @@
 //! so that a request waits for no disk. Adding is read, add, write beside, sync, rename, under an
 //! exclusive lock on a file of its own: whatever dies whenever, the file holds one whole number,
 //! which no visit was added to twice, and a killed pod loses its last half second at most. The lock
-//! is flock(2), which the kernel carries over NFSv4, and so over EFS.
+//! is flock(2), which the kernel carries over NFS 4, and so over EFS.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -79,6 +79,9 @@ impl Store {
                 .parse::<u64>()
                 .map_err(|_| VisitsError::NoNumber { path: path.clone() })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(VisitsError::NoNumber { path });
+            }
             Err(error) => return Err(at("read", &path)(error)),
         };
         if count == 0 {
@@ -102,15 +105,7 @@ impl Store {
 /// A number's worth of a file, whatever its size.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?
-        .take(32)
-        .read_to_string(&mut text)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => {
-                return io::Error::new(io::ErrorKind::InvalidData, "no text");
-            }
-            _ => error,
-        })?;
+    File::open(path)?.take(32).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -205,11 +200,11 @@ impl Visits {
             return;
         };
         let _ = stop.try_send(());
-        let step = Duration::from_millis(5);
+        let turn = Duration::from_millis(5);
         let mut waited = Duration::ZERO;
         while !handle.is_finished() && waited < patience {
-            std::thread::sleep(step);
-            waited += step;
+            std::thread::sleep(turn);
+            waited += turn;
         }
         if !handle.is_finished() {
             tracing::error!("the last visits are not saved: the volume does not answer");

@@ -1,5 +1,7 @@
 //! From start to the end of a drain: what probes say, who is still served, and how the end is known.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
 mod common;
 
 use std::net::TcpStream;
@@ -29,7 +31,7 @@ fn a_draining_pod_is_alive_unready_and_serves() {
     );
     assert_eq!(app.admin("GET", "/livez", "").status, 200);
     assert_eq!(app.get("/startupz").status, 200);
-    assert_eq!(app.metric("app_state{state=\"draining\"}"), 1.0);
+    assert_eq!(app.count("app_state{state=\"draining\"}"), 1);
     kept.send(GET);
     let last = kept.answer();
     assert_eq!(
@@ -75,7 +77,7 @@ fn a_request_in_flight_is_answered_after_the_listener_is_closed() {
     let mut client = app.connect();
     client.send(b"GET / HTTP/1.1\r\nhost: x\r\nx-app-fault: latency=700ms\r\n\r\n");
     wait("the request", || {
-        (app.metric("app_requests_in_flight") == 1.0).then_some(())
+        (app.count("app_requests_in_flight") == 1).then_some(())
     });
     let public = app.public;
     app.terminate();
@@ -124,7 +126,7 @@ fn a_deadline_that_cuts_requests_is_known_everywhere() {
         })
         .collect();
     wait("the requests", || {
-        (app.metric("app_requests_in_flight") == 3.0).then_some(())
+        (app.count("app_requests_in_flight") == 3).then_some(())
     });
     app.terminate();
     let (status, log) = app.wait();
@@ -145,7 +147,7 @@ fn a_deadline_that_cuts_requests_is_known_everywhere() {
         assert!(client.try_answer().is_none());
     }
     let next = App::start(&settings);
-    assert_eq!(next.metric("app_drain_cut_requests{drain=\"last\"}"), 3.0);
+    assert_eq!(next.count("app_drain_cut_requests{drain=\"last\"}"), 3);
 }
 
 #[test]

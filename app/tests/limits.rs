@@ -1,5 +1,7 @@
 //! Limits: each answers with its own status, in problem JSON, and the service goes on.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
 mod common;
 
 use std::time::Duration;
@@ -45,9 +47,9 @@ fn a_body_does_not_count_as_head() {
 fn too_many_headers_get_431() {
     let app = App::start(&[("APP_MAX_HEADERS", "10")]);
     let request = |count: usize| {
-        let headers: String = (1..count)
-            .map(|index| format!("x-{index}: y\r\n"))
-            .collect();
+        let headers = (1..count).fold(String::new(), |all, index| {
+            all + &format!("x-{index}: y\r\n")
+        });
         format!("GET / HTTP/1.1\r\nhost: x\r\n{headers}\r\n")
     };
     assert_eq!(app.request(&request(10)).status, 200);
@@ -89,7 +91,7 @@ fn a_connection_too_many_gets_503_and_the_next_one_after_it_is_served() {
         client.send(GET);
         client.try_answer().filter(|answer| answer.status == 200)
     });
-    assert!(app.metric("app_early_answers_total{status=\"503\"}") >= 1.0);
+    assert!(app.count("app_early_answers_total{status=\"503\"}") >= 1);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Settings: all problems at once, before a port is bound; and their help.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
 mod common;
 
 use std::net::TcpListener;
@@ -32,7 +34,7 @@ fn defaults_are_right_and_nlbs() {
     assert_eq!(settings.drain.delay, Duration::from_secs(150));
     assert_eq!(settings.identity.pod, "host");
     assert!(
-        settings.timeouts.keep_alive > Duration::from_secs(60),
+        settings.timeouts.keep_alive > Duration::from_mins(1),
         "longer than an ALB's"
     );
     assert!(!settings.faults);

@@ -322,7 +322,7 @@ mod tests {
             3000,
             "2000 bytes at 1000 a second are two seconds"
         );
-        conn.on_read(&[0; 100_000]);
+        conn.on_read(&vec![0; 100_000]);
         assert_eq!(conn.waited(), 0, "speed is not saved up");
     }
 

@@ -85,7 +85,7 @@ fn write_all(messages: &Receiver<Message>, mut sink: impl Write, json: bool) {
             match message {
                 Message::Event(line) => batch.extend(line),
                 Message::Request(line) => {
-                    batch.extend(if json { line.json() } else { line.text() })
+                    batch.extend(if json { line.json() } else { line.text() });
                 }
                 Message::Flush(done) => flushed.push(done),
             }

@@ -84,18 +84,18 @@ impl Acceptor {
         if index == 0 {
             server.spawn(stream, peer);
         } else if let Err(unsent) = self.workers[index].send(Message::Connection(stream, peer)) {
-            self.undo(server, index, unsent.0);
+            undo(server, index, unsent.0);
         }
     }
+}
 
-    /// A worker that is gone cannot serve; this one can.
-    fn undo(&self, server: &Rc<Server>, index: usize, message: Message) {
-        let shared = &server.worker.shared;
-        shared.assigned[index].fetch_sub(1, Ordering::Relaxed);
-        if let Message::Connection(stream, peer) = message {
-            shared.assigned[0].fetch_add(1, Ordering::Relaxed);
-            server.spawn(stream, peer);
-        }
+/// A worker that is gone cannot serve; this one can.
+fn undo(server: &Rc<Server>, index: usize, message: Message) {
+    let shared = &server.worker.shared;
+    shared.assigned[index].fetch_sub(1, Ordering::Relaxed);
+    if let Message::Connection(stream, peer) = message {
+        shared.assigned[0].fetch_add(1, Ordering::Relaxed);
+        server.spawn(stream, peer);
     }
 }
 

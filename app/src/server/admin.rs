@@ -30,7 +30,7 @@ const MOST_BODY_BYTES: usize = 4096;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// A connection ends after this, whatever it does: nobody needs one for longer.
-const LONGEST_CONNECTION: Duration = Duration::from_secs(300);
+const LONGEST_CONNECTION: Duration = Duration::from_mins(5);
 /// A worker whose clock has not moved for this long is stuck.
 const STUCK: Duration = Duration::from_secs(10);
 

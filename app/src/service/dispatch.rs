@@ -29,6 +29,10 @@ impl PublicService {
 }
 
 /// An answer, at once or later. Most are there at once and cost no allocation.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and is not to be boxed"
+)]
 pub(crate) enum Answering {
     Ready(Option<Response<AnswerBody>>),
     Later(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),

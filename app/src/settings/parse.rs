@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The longest duration a setting takes: a day. Longer is a slip of the unit.
-const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_DURATION: Duration = Duration::from_hours(24);
 
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
@@ -64,7 +64,7 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
 /// A whole number within bounds, both included.
 pub(crate) fn count<N>(text: &str, least: N, most: N) -> Result<N, String>
 where
-    N: FromStr + PartialOrd + std::fmt::Display,
+    N: Copy + FromStr + PartialOrd + std::fmt::Display,
 {
     match text.parse::<N>() {
         Ok(count) if count >= least && count <= most => Ok(count),

@@ -281,6 +281,10 @@ impl Reader {
     }
 
     /// As [`Reader::get`], for a setting that may be absent.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a problem, the inner one absence"
+    )]
     fn optional<T>(
         &self,
         setting: &Setting,

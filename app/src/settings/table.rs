@@ -19,6 +19,7 @@ pub struct Setting {
 macro_rules! settings {
     ($($constant:ident = $name:literal, $default:literal, $unit:literal, $help:literal;)*) => {
         $(#[doc = $help]
+        #[allow(clippy::doc_markdown, reason = "the text is for a terminal")]
         pub const $constant: Setting =
             Setting { name: $name, default: $default, unit: $unit, help: $help };)*
         /// Every setting, in the order of `--help`.

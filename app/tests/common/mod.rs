@@ -1,6 +1,7 @@
 //! The real binary in a sandbox: ports of the kernel's choice, no environment but ours, and an end
 //! with the test.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 #![allow(dead_code, reason = "each test file uses another part")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,29 +12,29 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, so that a hang is a failure and not a hang.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The binary with these settings and no others.
-pub fn command(settings: &[(&str, &str)]) -> Command {
+pub(crate) fn command(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rust-k8s-app"));
     command.env_clear().envs(settings.iter().copied());
     command
 }
 
 /// A running service.
-pub struct App {
+pub(crate) struct App {
     child: Child,
     /// The public listener.
-    pub public: SocketAddr,
+    pub(crate) public: SocketAddr,
     /// The admin listener.
-    pub admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl App {
     /// Starts the service and waits until it is ready.
-    pub fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let mut command = command(&[
             ("APP_LISTEN", "127.0.0.1:0"),
             ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
@@ -71,17 +72,17 @@ impl App {
     }
 
     /// The process's id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The log so far.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
     /// Waits for a log line that contains `part`.
-    pub fn wait_for_log(&self, part: &str) -> String {
+    pub(crate) fn wait_for_log(&self, part: &str) -> String {
         wait(
             &format!("a log line with {part}; there is {:#?}", self.log()),
             || self.log().into_iter().find(|line| line.contains(part)),
@@ -89,38 +90,38 @@ impl App {
     }
 
     /// Sends SIGTERM.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         signal(self.pid(), "TERM");
     }
 
     /// Waits for the end.
-    pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
+    pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let status = wait("the process's end", || self.child.try_wait().unwrap());
         self.reader.take().unwrap().join().unwrap();
         (status, self.log())
     }
 
     /// Opens a connection to the public listener.
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.public)
     }
 
     /// One request on a connection of its own.
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.request(&format!(
             "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
         ))
     }
 
     /// A request as it is written, on a connection of its own.
-    pub fn request(&self, request: &str) -> Answer {
+    pub(crate) fn request(&self, request: &str) -> Answer {
         let mut client = self.connect();
         client.send(request.as_bytes());
         client.answer()
     }
 
     /// One request to the admin listener.
-    pub fn admin(&self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) fn admin(&self, method: &str, path: &str, body: &str) -> Answer {
         let mut client = Client::connect(self.admin);
         let length = body.len();
         client.send(
@@ -133,13 +134,23 @@ impl App {
         client.answer()
     }
 
-    /// A metric's value; 0 where there is no such line.
-    pub fn metric(&self, line: &str) -> f64 {
+    /// A metric's value, as it is written.
+    fn metric(&self, line: &str) -> Option<String> {
         let page = self.admin("GET", "/metrics", "").body;
         let value = page
             .lines()
-            .find_map(|each| each.strip_prefix(line)?.strip_prefix(' '));
-        value.map_or(0.0, |value| value.parse().unwrap())
+            .find_map(|each| each.strip_prefix(line)?.strip_prefix(' '))?;
+        Some(value.to_owned())
+    }
+
+    /// A metric that counts; 0 where there is no such line.
+    pub(crate) fn count(&self, line: &str) -> u64 {
+        self.metric(line).map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// A metric that measures time.
+    pub(crate) fn seconds(&self, line: &str) -> f64 {
+        self.metric(line).unwrap().parse().unwrap()
     }
 }
 
@@ -151,7 +162,7 @@ impl Drop for App {
 }
 
 /// Sends a signal to a process of ours.
-pub fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
     let signal = match name {
         "TERM" => rustix::process::Signal::TERM,
@@ -162,7 +173,7 @@ pub fn signal(pid: u32, name: &str) {
 }
 
 /// Asks again and again, for as long as there is patience.
-pub fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = ask() {
@@ -175,30 +186,30 @@ pub fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// An answer, taken apart.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The head, with lower-case names.
-    pub head: String,
+    pub(crate) head: String,
     /// The body.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Holds the answer to be a problem (RFC 9457) with this status.
-    pub fn assert_problem(&self, status: u16) {
+    pub(crate) fn assert_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(
             self.header("content-type"),
@@ -217,20 +228,20 @@ impl Answer {
 }
 
 /// A connection that does as it is told.
-pub struct Client {
+pub(crate) struct Client {
     /// The socket.
-    pub stream: TcpStream,
+    pub(crate) stream: TcpStream,
     unread: Vec<u8>,
 }
 
 impl Client {
     /// Connects.
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         Self::connect_from(TcpStream::connect(address).unwrap())
     }
 
     /// Takes a connection over.
-    pub fn connect_from(stream: TcpStream) -> Self {
+    pub(crate) fn connect_from(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -241,22 +252,22 @@ impl Client {
     }
 
     /// Sends bytes.
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
 
     /// Sends bytes; `false` where the connection is gone.
-    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
     /// Reads one answer, by its length.
-    pub fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> Answer {
         self.try_answer().expect("an answer")
     }
 
     /// Reads one answer; `None` where the connection ends before it.
-    pub fn try_answer(&mut self) -> Option<Answer> {
+    pub(crate) fn try_answer(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|part| part == b"\r\n\r\n") {
                 break at + 4;
@@ -304,7 +315,7 @@ impl Client {
     }
 
     /// Waits for the end of the connection, and tells how long that took.
-    pub fn closed_after(&mut self) -> Duration {
+    pub(crate) fn closed_after(&mut self) -> Duration {
         let begun = Instant::now();
         while self.more().is_some() {}
         begun.elapsed()
@@ -312,4 +323,4 @@ impl Client {
 }
 
 /// A plain request on a connection that stays.
-pub const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+pub(crate) const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
