@@ -1,1 +1,11 @@
-//! Side-by-side measurements.
+//! Side-by-side measurements of the programs and their peers.
+//!
+//! Everything that is compared runs in one run on the same core, in alternating rounds, and the
+//! median round counts: what else the machine does then falls on all of them alike. Results are
+//! JSON files under `bench/results`; `docs/benchmarks.md` is written from them.
+
+mod app;
+mod command;
+mod document;
+
+pub use command::main;

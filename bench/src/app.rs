@@ -1,0 +1,16 @@
+//! The service beside a bare epoll loop, Flask under gunicorn, and podinfo.
+
+mod idle;
+mod image;
+mod machine;
+pub(crate) mod markdown;
+mod process;
+mod quota;
+pub(crate) mod results;
+mod run;
+mod speed;
+mod startup;
+mod subject;
+mod targets;
+
+pub(crate) use run::{Inputs, run};

@@ -1,0 +1,184 @@
+//! The service's section of the document.
+
+use std::fmt::{self, Write as _};
+
+use super::results::{Quota, Results, Series, Spread, Subject};
+use super::targets::{self, Target, float};
+
+/// Writes the section.
+pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
+    let Results { machine, plan, .. } = results;
+    writeln!(out, "## The service\n")?;
+    writeln!(
+        out,
+        "Server on one core, client on another, of a machine with {} ({} cores, Linux {}), \
+         revision `{}`. {} alternating rounds of {:.1} s, {} kept-alive connections; every figure \
+         is the median round, with the lowest and highest in brackets; a ratio is the median of the \
+         rounds' ratios. Load average {:.1} before \
+         and {:.1} after; the run itself adds up to 2. The service runs as it is deployed: metrics \
+         on, request log at its default.\n",
+        machine.cpu,
+        machine.cpus,
+        machine.kernel,
+        machine.revision,
+        plan.rounds,
+        seconds(plan.round_millis),
+        plan.connections,
+        machine.load_before,
+        machine.load_after,
+    )?;
+    write_targets(out, results)?;
+    write_speed(out, results)?;
+    write_latency(out, results)?;
+    write_size(out, results)?;
+    write_quota(out, &results.quota)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a round is seconds long")]
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+fn write_targets(out: &mut String, results: &Results) -> fmt::Result {
+    writeln!(out, "| target | wanted | measured | |\n|---|---|---|---|")?;
+    for target in targets::all(results) {
+        let Target {
+            what,
+            wanted,
+            unit,
+            digits,
+            ..
+        } = &target;
+        match target.measured {
+            Some(measured) => {
+                let verdict = if target.met(measured) {
+                    "met"
+                } else {
+                    "**missed**"
+                };
+                writeln!(
+                    out,
+                    "| {what} | {wanted}{unit} | {measured:.digits$}{unit} | {verdict} |"
+                )?;
+            }
+            None => writeln!(out, "| {what} | {wanted}{unit} | not measured | |")?,
+        }
+    }
+    writeln!(out)
+}
+
+/// A figure over the rounds, divided by `unit`.
+fn spread(values: &[f64], unit: f64, digits: usize) -> String {
+    let Spread { median, min, max } = Spread::of(values);
+    let (median, min, max) = (median / unit, min / unit, max / unit);
+    format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
+}
+
+fn write_speed(out: &mut String, results: &Results) -> fmt::Result {
+    writeln!(
+        out,
+        "### As fast as it can\n\n\
+         The loop reads once and writes the service's own answer, whatever was asked: what the \
+         kernel and one core can do at all. CPU a request is the server's own time: the figure that \
+         neighbours on the machine move least, and its inverse is what a core of its own would \
+         answer. gunicorn's sync worker closes each connection.\n\n\
+         | | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n|---|---|---|---|---|---|"
+    )?;
+    for Subject { name, closed, .. } in &results.subjects {
+        write_series(out, name, closed)?;
+    }
+    writeln!(out)
+}
+
+fn write_series(out: &mut String, name: &str, series: &Series) -> fmt::Result {
+    writeln!(
+        out,
+        "| {name} | {} | {} | {} | {} | {} |",
+        spread(&series.requests_per_second, 1.0, 0),
+        spread(&series.cpu_nanos_per_request, 1000.0, 1),
+        spread(&series.p50_micros, 1000.0, 2),
+        spread(&series.p99_micros, 1000.0, 2),
+        series.failed,
+    )
+}
+
+fn write_latency(out: &mut String, results: &Results) -> fmt::Result {
+    writeln!(
+        out,
+        "### At a constant {}/s\n\n\
+         Half of what the service can do, latency counted from when each request was due.\n\n\
+         | | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n|---|---|---|---|---|---|",
+        results.plan.rate
+    )?;
+    for Subject { name, constant, .. } in &results.subjects {
+        if let Some(series) = constant {
+            write_series(out, name, series)?;
+        }
+    }
+    writeln!(out)
+}
+
+fn write_size(out: &mut String, results: &Results) -> fmt::Result {
+    writeln!(
+        out,
+        "### Memory and start\n\n\
+         Resident sets are summed over a server's processes.\n\n\
+         | | idle, MiB | with 1,000 connections, MiB | a connection, KiB | exec to first 200, ms |\n\
+         |---|---|---|---|---|"
+    )?;
+    for subject in &results.subjects {
+        let mib = |bytes: u64| format!("{:.2}", float(bytes) / 1024.0 / 1024.0);
+        let each = subject.bytes_per_connection();
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            subject.name,
+            mib(subject.idle_rss_bytes),
+            subject
+                .rss_1000_bytes
+                .map_or_else(|| "keeps none".to_owned(), mib),
+            each.map_or_else(String::new, |bytes| format!("{:.1}", float(bytes) / 1024.0)),
+            spread(&subject.start_micros, 1000.0, 2),
+        )?;
+    }
+    writeln!(out)
+}
+
+fn write_quota(out: &mut String, quota: &[Quota]) -> fmt::Result {
+    if quota.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "### At a quarter of a CPU\n\n\
+         A limit of `cpu: 250m` lets a process run 25 ms of every 100 ms, and then holds it: a \
+         request that comes then waits up to 75 ms, however fast the service is. In a closed loop \
+         that is every period, so the p99 says more of the kernel's period than of the program. \
+         What lowers it is a period of 10 ms (the kubelet's `cpuCFSQuotaPeriod`), staying well \
+         below the limit, or a request without a limit.\n\n\
+         | | CPU limit | period, ms | offered, requests/s | answered, requests/s | p50, ms | p99, ms | \
+         longest, ms | periods held |\n|---|---|---|---|---|---|---|---|---|"
+    )?;
+    for row in quota {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {:.0} | {:.2} | {:.2} | {:.2} | {:.0} % |",
+            row.name,
+            row.cpus
+                .map_or_else(|| "none".to_owned(), |cpus| cpus.to_string()),
+            if row.cpus.is_some() {
+                row.period_millis.to_string()
+            } else {
+                String::new()
+            },
+            row.rate
+                .map_or_else(|| "all it can".to_owned(), |rate| rate.to_string()),
+            row.requests_per_second,
+            row.p50_micros / 1000.0,
+            row.p99_micros / 1000.0,
+            row.max_micros / 1000.0,
+            row.throttled_percent,
+        )?;
+    }
+    writeln!(out)
+}

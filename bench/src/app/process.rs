@@ -1,0 +1,202 @@
+//! A server under measurement: pinned, watched through `/proc`, and ended.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The CPU of every server.
+pub(crate) const SERVER_CPU: usize = 0;
+/// The CPU of every client, and of this program.
+pub(crate) const CLIENT_CPU: usize = 1;
+/// How long a server may take to come up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server, with whatever processes it started.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) path: &'static str,
+    /// From exec to the first complete 200.
+    pub(crate) started_in: Duration,
+}
+
+impl Server {
+    /// Starts `command` on [`SERVER_CPU`] and waits for its first answer.
+    pub(crate) fn start(
+        mut command: Command,
+        address: SocketAddr,
+        path: &'static str,
+    ) -> anyhow::Result<Self> {
+        let log = tempfile::tempfile().context("cannot create a log file")?;
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log.try_clone()?);
+        // A child has the affinity of the thread that starts it.
+        let spawn = move || -> io::Result<(Child, Instant)> {
+            e2e::cpu::stay_on(None, SERVER_CPU)?;
+            let begun = Instant::now();
+            Ok((command.spawn()?, begun))
+        };
+        let (child, begun) = std::thread::spawn(spawn)
+            .join()
+            .expect("starting does not panic")
+            .context("cannot start the server")?;
+        let mut server = Self {
+            child,
+            address,
+            path,
+            started_in: Duration::ZERO,
+        };
+        while !server.answers() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("the server ended with {status}\n{}", text(log)?);
+            }
+            if begun.elapsed() > PATIENCE {
+                bail!("the server does not answer\n{}", text(log)?);
+            }
+        }
+        server.started_in = begun.elapsed();
+        Ok(server)
+    }
+
+    fn answers(&self) -> bool {
+        self.ask()
+            .is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200 "))
+    }
+
+    /// One request on a connection of its own; the whole answer.
+    pub(crate) fn ask(&self) -> io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(request(self.path).as_bytes())?;
+        read_answer(&mut stream)
+    }
+
+    /// This many kept-alive connections that each carried a request.
+    pub(crate) fn connections(&self, count: usize) -> anyhow::Result<Vec<TcpStream>> {
+        let open = || -> io::Result<TcpStream> {
+            let mut stream = TcpStream::connect(self.address)?;
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            stream.write_all(request(self.path).as_bytes())?;
+            read_answer(&mut stream)?;
+            Ok(stream)
+        };
+        (0..count)
+            .map(|_| open().context("cannot hold a connection"))
+            .collect()
+    }
+
+    /// The process and everything it started.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let mut found = vec![self.child.id()];
+        let mut next = 0;
+        while let Some(&pid) = found.get(next) {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            let children = children.unwrap_or_default();
+            found.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|pid| pid.parse::<u32>().ok()),
+            );
+            next += 1;
+        }
+        found
+    }
+
+    /// The resident set, summed over processes.
+    pub(crate) fn rss_bytes(&self) -> u64 {
+        self.processes().into_iter().map(rss_bytes).sum()
+    }
+
+    /// CPU time so far, summed over processes.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        self.processes().into_iter().map(cpu_time).sum()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Children end with their parent (gunicorn's, at SIGTERM); a server without any needs no
+        // grace here, and would take its time to drain.
+        if self.processes().len() > 1 {
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(3) {
+                if !matches!(self.child.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n")
+}
+
+/// Reads one answer with a Content-Length.
+fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = stream.read(&mut buffer)?;
+        answer.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        let length = text.split("content-length:").nth(1).and_then(|rest| {
+            rest.lines()
+                .next()
+                .and_then(|value| value.trim().parse::<usize>().ok())
+        });
+        let complete = match (text.find("\r\n\r\n"), length) {
+            (Some(head), Some(length)) => answer.len() >= head + 4 + length,
+            _ => false,
+        };
+        if complete {
+            return Ok(answer);
+        }
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn text(mut log: File) -> io::Result<String> {
+    use std::io::Seek as _;
+    let mut text = String::new();
+    log.rewind()?;
+    log.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// A process that is gone has none.
+fn rss_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.trim().parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
+}
+
+/// From `schedstat`, which counts nanoseconds; `stat` has ticks of 10 ms.
+fn cpu_time(pid: u32) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let nanos = tasks.filter_map(|task| {
+        let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
+}

@@ -1,0 +1,158 @@
+//! What a run found, as `bench/results/app.json` keeps it. Raw figures, the unit in the key.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of this shape.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// One run.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Results {
+    pub(crate) schema_version: u32,
+    pub(crate) machine: Machine,
+    pub(crate) plan: Plan,
+    pub(crate) subjects: Vec<Subject>,
+    pub(crate) image: Option<Image>,
+    pub(crate) quota: Vec<Quota>,
+}
+
+/// Where and when.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    pub(crate) cpus: usize,
+    pub(crate) kernel: String,
+    pub(crate) revision: String,
+    pub(crate) unix_seconds: u64,
+    /// The one-minute load average before the first and after the last round; the run itself adds
+    /// up to 2.
+    pub(crate) load_before: f64,
+    pub(crate) load_after: f64,
+}
+
+/// How it was measured.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    pub(crate) rounds: usize,
+    pub(crate) round_millis: u64,
+    pub(crate) connections: usize,
+    /// The constant rate of the second series, for those that can keep it.
+    pub(crate) rate: u32,
+}
+
+/// What was measured of one program.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subject {
+    pub(crate) key: String,
+    pub(crate) name: String,
+    /// A closed loop: as fast as it can.
+    pub(crate) closed: Series,
+    /// A constant rate below what it can.
+    pub(crate) constant: Option<Series>,
+    pub(crate) idle_rss_bytes: u64,
+    /// With 1,000 kept-alive connections that each carried a request.
+    pub(crate) rss_1000_bytes: Option<u64>,
+    pub(crate) start_micros: Vec<f64>,
+}
+
+impl Subject {
+    /// What each of the 1,000 connections adds to the resident set.
+    pub(crate) fn bytes_per_connection(&self) -> Option<u64> {
+        Some(self.rss_1000_bytes?.saturating_sub(self.idle_rss_bytes) / 1000)
+    }
+}
+
+/// Figures of each round, in order: those of different subjects with the same index were measured
+/// one after the other.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Series {
+    pub(crate) requests_per_second: Vec<f64>,
+    /// CPU time of the server's processes per answer: what noise on the machine cannot move much.
+    pub(crate) cpu_nanos_per_request: Vec<f64>,
+    pub(crate) p50_micros: Vec<f64>,
+    pub(crate) p99_micros: Vec<f64>,
+    pub(crate) failed: u64,
+}
+
+/// A figure's median and range over the rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// Of at least one value.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median = if values.len().is_multiple_of(2) {
+            f64::midpoint(values[middle - 1], values[middle])
+        } else {
+            values[middle]
+        };
+        Self {
+            median,
+            min: values[0],
+            max: values[values.len() - 1],
+        }
+    }
+}
+
+/// An image as a registry would keep it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Image {
+    /// Manifest, configuration and compressed layers of one platform.
+    pub(crate) compressed_bytes: u64,
+}
+
+/// One program under a share of a CPU.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quota {
+    pub(crate) name: String,
+    /// What the cgroup allows, in CPUs; `None` is no limit.
+    pub(crate) cpus: Option<f64>,
+    pub(crate) period_millis: u64,
+    /// `None` is a closed loop.
+    pub(crate) rate: Option<u32>,
+    pub(crate) requests_per_second: f64,
+    pub(crate) p50_micros: f64,
+    pub(crate) p99_micros: f64,
+    pub(crate) max_micros: f64,
+    /// Of the periods in which it ran, those in which it was held.
+    pub(crate) throttled_percent: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_two() {
+        assert_eq!(
+            Spread::of(&[3.0, 1.0, 2.0]),
+            Spread {
+                median: 2.0,
+                min: 1.0,
+                max: 3.0
+            }
+        );
+        assert_eq!(
+            Spread::of(&[4.0, 1.0, 2.0, 3.0]),
+            Spread {
+                median: 2.5,
+                min: 1.0,
+                max: 4.0
+            }
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! One run: everything, in order.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cli::Printer;
+use e2e::load::Pace;
+
+use super::process::{CLIENT_CPU, Server};
+use super::results::{Plan, Results, SCHEMA_VERSION, Spread, Subject as Found};
+use super::subject::{self, Subject};
+use super::{idle, image, machine, quota, speed, startup};
+
+/// What a run needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs {
+    pub(crate) root: PathBuf,
+    pub(crate) app: PathBuf,
+    pub(crate) podinfo: Option<PathBuf>,
+    pub(crate) venv: Option<PathBuf>,
+    pub(crate) flask: PathBuf,
+    pub(crate) image: Option<PathBuf>,
+    pub(crate) rounds: usize,
+    pub(crate) round: Duration,
+    pub(crate) connections: usize,
+}
+
+/// Measures everything that is there.
+///
+/// # Errors
+/// When a server cannot be started or measured.
+pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
+    // First what can be wrong at once.
+    let image = inputs.image.as_deref().map(image::measure).transpose()?;
+    let mut machine = machine::describe(&inputs.root);
+    e2e::cpu::stay_on(None, CLIENT_CPU).context("two CPUs are needed")?;
+    let answer = tempfile::NamedTempFile::new().context("cannot create a file")?;
+    std::fs::write(&answer, subject::app(&inputs.app).start()?.ask()?)?;
+    let subjects = subject::all(inputs, answer.path())?;
+
+    let mut memory = Vec::new();
+    for subject in &subjects {
+        printer.status(&format!("{}: memory and start", subject.name));
+        let times = if subject.fast { 21 } else { 5 };
+        memory.push((idle::memory(subject)?, startup::measure(subject, times)?));
+    }
+
+    let servers = subjects
+        .iter()
+        .map(Subject::start)
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let all: Vec<&Server> = servers.iter().collect();
+    let Inputs {
+        rounds,
+        round,
+        connections,
+        ..
+    } = *inputs;
+    printer.status(&format!("{rounds} rounds in a closed loop"));
+    let closed = speed::alternate(&all, Pace::Closed, connections, rounds, round)?;
+    let fast: Vec<&Server> = subjects
+        .iter()
+        .zip(&servers)
+        .filter(|(subject, _)| subject.fast)
+        .map(|(_, s)| s)
+        .collect();
+    let rate = half(Spread::of(&closed[0].requests_per_second).median);
+    printer.status(&format!("{rounds} rounds at {rate}/s"));
+    let constant = speed::alternate(&fast, Pace::Rate(rate), connections, rounds, round)?;
+    drop(servers);
+
+    printer.status("a quarter of a CPU");
+    let quota = match quota::measure(&subjects.iter().collect::<Vec<_>>()) {
+        Ok(found) => found,
+        Err(error) => {
+            printer.warn(&format!("not measured under a quota: {error:#}"));
+            Vec::new()
+        }
+    };
+    machine.load_after = machine::load();
+
+    let mut constant = constant.into_iter();
+    let found = subjects
+        .iter()
+        .zip(closed)
+        .zip(memory)
+        .map(|((subject, closed), memory)| {
+            let ((idle_rss_bytes, rss_1000_bytes), start_micros) = memory;
+            Found {
+                key: subject.key.to_owned(),
+                name: subject.name.to_owned(),
+                closed,
+                constant: if subject.fast { constant.next() } else { None },
+                idle_rss_bytes,
+                rss_1000_bytes,
+                start_micros,
+            }
+        });
+    Ok(Results {
+        schema_version: SCHEMA_VERSION,
+        machine,
+        plan: Plan {
+            rounds,
+            round_millis: u64::try_from(round.as_millis())?,
+            connections,
+            rate,
+        },
+        subjects: found.collect(),
+        image,
+        quota,
+    })
+}
+
+/// Half of a rate, rounded to what reads well.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "below a million"
+)]
+fn half(rate: f64) -> u32 {
+    ((rate / 2000.0) as u32 * 1000).max(100)
+}

@@ -1,0 +1,55 @@
+//! `docs/benchmarks.md`, written from the results.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::app::markdown;
+use crate::app::results::{Results, SCHEMA_VERSION};
+
+const HEAD: &str = "# Benchmarks\n\n\
+    <!-- Written by `bench document` from bench/results; change that, not this. -->\n\n\
+    Each program beside its peers, in one run on one machine. `bench/app/run` measures the service \
+    again and writes this page; figures of different machines are not comparable, the ratios \
+    nearly are.\n\n";
+
+/// Writes the document's text from the results under `results`.
+///
+/// # Errors
+/// When a result cannot be read, or is of another version.
+pub(crate) fn render(results: &Path) -> anyhow::Result<String> {
+    let mut text = HEAD.to_owned();
+    markdown::write(&mut text, &read(&results.join("app.json"))?)
+        .context("cannot format the results")?;
+    Ok(text.trim_end().to_owned() + "\n")
+}
+
+fn read(path: &Path) -> anyhow::Result<Results> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let results: Results = serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is no result of this version", path.display()))?;
+    anyhow::ensure!(
+        results.schema_version == SCHEMA_VERSION,
+        "{} has schema_version {}, not {SCHEMA_VERSION}; measure again",
+        path.display(),
+        results.schema_version
+    );
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_what_the_results_say() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let document = fs::read_to_string(root.join("../docs/benchmarks.md")).unwrap();
+        assert_eq!(
+            document,
+            render(&root.join("results")).unwrap(),
+            "run `bench document`"
+        );
+    }
+}
