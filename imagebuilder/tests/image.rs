@@ -1,0 +1,135 @@
+//! What other tools make of an image: skopeo reads it, umoci unpacks it, and it runs.
+//!
+//! Needs `skopeo`, `umoci` and, as root, `chroot`; it fails where they are missing.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod sandbox;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::Command;
+
+use crate::sandbox::{QUIET, Sandbox};
+
+fn run(directory: &Path, program: &str, args: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(directory)
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("`{program}` is needed here: {error}"));
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
+    let sandbox = Sandbox::new();
+    let args = [
+        "build", "hello", "--tag", "v1", "--output", "oci:img", QUIET,
+    ];
+    let reference = sandbox.run(&args).reference();
+    let path = sandbox.path();
+
+    let inspected = run(path, "skopeo", &["inspect", "oci:img:team/hello:v1"]);
+    let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+    assert_eq!(inspected["Digest"], reference.digest().unwrap().to_string());
+    assert_eq!(inspected["Created"], "1970-01-01T00:00:00Z");
+    // A copy by another tool has the same digest: nothing had to be put right.
+    run(
+        path,
+        "skopeo",
+        &["copy", "--quiet", "oci:img:team/hello:v1", "dir:copy"],
+    );
+    let manifest = fs::read(path.join("copy/manifest.json")).unwrap();
+    assert_eq!(Some(oci::Digest::of(&manifest)), reference.digest());
+
+    run(
+        path,
+        "umoci",
+        &["unpack", "--image", "img:team/hello:v1", "bundle"],
+    );
+    let root = path.join("bundle/rootfs");
+    let mut found: Vec<String> = Vec::new();
+    list(&root, &root, &mut found);
+    assert_eq!(
+        found,
+        [
+            "755 0 etc",
+            "644 0 etc/group",
+            "644 0 etc/passwd",
+            "755 0 etc/ssl",
+            "755 0 etc/ssl/certs",
+            "644 0 etc/ssl/certs/ca-certificates.crt",
+            "755 0 home",
+            "700 65532 home/nonroot",
+            "1777 0 tmp",
+            "755 0 usr",
+            "755 0 usr/local",
+            "755 0 usr/local/bin",
+            "755 0 usr/local/bin/hello",
+        ]
+    );
+    // umoci's runtime spec is made from our configuration.
+    let spec = fs::read(path.join("bundle/config.json")).unwrap();
+    let spec: serde_json::Value = serde_json::from_slice(&spec).unwrap();
+    assert_eq!(
+        spec["process"]["args"],
+        serde_json::json!(["/usr/local/bin/hello", "--x"])
+    );
+    assert_eq!(spec["process"]["user"]["uid"], 65532);
+
+    let root = root.display().to_string();
+    let user = "--userspec=65532:65532";
+    let said = run(
+        path,
+        "chroot",
+        &[user, &root, "/usr/local/bin/hello", "--x"],
+    );
+    assert_eq!(said, "2\n");
+}
+
+/// The certificates in the image are ones that OpenSSL reads, each.
+#[test]
+fn the_certificates_are_readable() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&["build", "hello", "--output", "oci:img", QUIET])
+        .reference();
+    run(
+        sandbox.path(),
+        "umoci",
+        &["unpack", "--image", "img:team/hello", "bundle"],
+    );
+    let file = "bundle/rootfs/etc/ssl/certs/ca-certificates.crt";
+    let script =
+        format!("openssl crl2pkcs7 -nocrl -certfile {file} | openssl pkcs7 -print_certs -noout");
+    let listed = run(sandbox.path(), "sh", &["-ec", &script]);
+    let subjects = listed
+        .lines()
+        .filter(|line| line.starts_with("subject"))
+        .count();
+    assert_eq!(subjects, webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
+}
+
+fn list(root: &Path, directory: &Path, found: &mut Vec<String>) {
+    let entries = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort();
+    for path in entries {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let mode = metadata.permissions().mode() & 0o7777;
+        let name = path.strip_prefix(root).unwrap().display();
+        found.push(format!("{mode:o} {} {name}", metadata.uid()));
+        if metadata.is_dir() {
+            list(root, &path, found);
+        }
+    }
+}
