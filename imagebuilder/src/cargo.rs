@@ -65,11 +65,12 @@ pub(crate) fn compile(
         .arg("--target-dir")
         .arg(workspace.target_dir())
         .args(compile::arguments(target, toolchain, &paths))
-        // They would take the place of the flags above.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_INCREMENTAL", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    for name in &environment.ignored {
+        command.env_remove(name);
+    }
     if quiet {
         command.arg("--quiet");
     }

@@ -13,9 +13,9 @@ pub(crate) struct Environment {
     pub(crate) docker_config: Option<PathBuf>,
     /// The terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
-    /// `RUSTFLAGS` or `CARGO_ENCODED_RUSTFLAGS` is set; it is not used, since the image would
-    /// depend on it.
-    pub(crate) rustflags: bool,
+    /// The variables by which Cargo would compile something else; they are not passed on, since
+    /// the image would depend on them.
+    pub(crate) ignored: Vec<String>,
 }
 
 impl Environment {
@@ -36,9 +36,45 @@ impl Environment {
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))),
             docker_config: std::env::home_dir().map(|home| home.join(".docker")),
             dumb_terminal: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
-            rustflags: path("RUSTFLAGS")
-                .or_else(|| path("CARGO_ENCODED_RUSTFLAGS"))
-                .is_some(),
+            ignored: std::env::vars_os()
+                .filter_map(|(name, _)| name.into_string().ok())
+                .filter(|name| changes_the_build(name))
+                .collect(),
+        }
+    }
+}
+
+/// Whether a variable changes what Cargo compiles, by
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>.
+fn changes_the_build(name: &str) -> bool {
+    matches!(
+        name,
+        "RUSTFLAGS" | "CARGO_ENCODED_RUSTFLAGS" | "CARGO_BUILD_RUSTFLAGS"
+    ) || name.starts_with("CARGO_PROFILE_")
+        || (name.starts_with("CARGO_TARGET_")
+            && (name.ends_with("_RUSTFLAGS") || name.ends_with("_LINKER")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_change_the_build_are_known() {
+        for yes in [
+            "RUSTFLAGS",
+            "CARGO_PROFILE_RELEASE_LTO",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
+        ] {
+            assert!(changes_the_build(yes), "{yes}");
+        }
+        for no in [
+            "CARGO_TARGET_DIR",
+            "CARGO_HOME",
+            "RUSTUP_TOOLCHAIN",
+            "RUSTC_WRAPPER",
+        ] {
+            assert!(!changes_the_build(no), "{no}");
         }
     }
 }

@@ -33,10 +33,11 @@ impl<'a> Images<'a> {
     /// Reads the workspace; nothing is built yet.
     pub(super) fn new(context: &'a Context, arguments: &'a Image) -> anyhow::Result<Self> {
         let environment = &context.environment;
-        if environment.rustflags {
-            context
-                .printer
-                .warn("RUSTFLAGS is not used: the image would depend on it");
+        if !environment.ignored.is_empty() {
+            let names = environment.ignored.join(", ");
+            context.printer.warn(&format!(
+                "not used, since the image would depend on it: {names}"
+            ));
         }
         let workspace = Workspace::read(environment, arguments.manifest_path.as_deref())?;
         let quiet = matches!(context.printer.progress(), Progress::Quiet | Progress::Json);
