@@ -154,6 +154,8 @@ fn info_knows_the_pod_and_the_client() {
     assert_eq!(info["config_digest"].as_str().unwrap().len(), 64);
     assert_eq!(info["client"]["address"], "203.0.113.9");
     assert_eq!(info["client"]["believed_from"], "x-forwarded-for");
+    let line = app.wait_for_log("mine-7");
+    assert!(line.contains("\"client\":\"203.0.113.9\""), "{line}");
     assert_eq!(info["client"]["x_forwarded_for"], "1.1.1.1, 203.0.113.9");
 }
 

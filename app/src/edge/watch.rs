@@ -15,6 +15,9 @@ use crate::settings::Timeouts;
 /// Connections that may linger at the same time; beyond them an answer may be lost to a reset.
 const MOST_LINGERING: usize = 256;
 
+/// How long a connection that came with the last ones has to send something.
+const NEWCOMER: Duration = Duration::from_millis(500);
+
 /// A worker's connections.
 pub(crate) struct Watch {
     connections: RefCell<Slab<Rc<Conn>>>,
@@ -115,8 +118,9 @@ impl Watch {
 
     fn judge(&self, conn: &Conn) -> Option<Verdict> {
         let (limit, verdict) = match conn.phase() {
+            // Its request may be on the way: it was let in, so it is waited for, a little.
             Phase::FirstHead if self.closing.get() && !conn.has_received() => {
-                return Some(Verdict::Idle);
+                (self.timeouts.first_head.min(NEWCOMER), Verdict::Idle)
             }
             Phase::Idle | Phase::Unread if self.closing.get() => return Some(Verdict::Idle),
             Phase::FirstHead => (self.timeouts.first_head, Verdict::FirstHead),

