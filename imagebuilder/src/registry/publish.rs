@@ -58,6 +58,7 @@ pub(crate) struct Access {
 #[derive(Clone, Debug)]
 pub(crate) enum PublishEvent {
     /// A repository was made.
+    #[cfg(feature = "ecr")]
     Created(String),
     /// A blob was sent.
     Sent(Descriptor),
@@ -237,6 +238,7 @@ fn read(path: &Path) -> Result<Vec<u8>, PublishError> {
 impl fmt::Display for PublishEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "ecr")]
             Self::Created(name) => write!(f, "Created repository {name}"),
             Self::Sent(descriptor) => {
                 write!(f, "Sent {}: {}", descriptor.digest, Bytes(descriptor.size))
