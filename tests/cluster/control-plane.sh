@@ -18,7 +18,7 @@ etcd_answers() { (exec 3<>"/dev/tcp/$node_ip/2379"); }
 start_api_server() {
     local pki=$dir/pki
     start api-server kube-apiserver \
-        --advertise-address "$node_ip" --bind-address "$node_ip" --secure-port 6443 \
+        --advertise-address "$node_ip" --bind-address "$node_ip" --secure-port 6443 --allow-privileged \
         --tls-cert-file "$pki/api-server.crt" --tls-private-key-file "$pki/api-server.key" \
         --client-ca-file "$pki/ca.crt" --cert-dir "$pki" \
         --etcd-servers "https://$node_ip:2379" --etcd-cafile "$pki/ca.crt" \

@@ -75,6 +75,8 @@ start_containerd() {
         mkdir -p "$dir/certs.d/$host"
         cat >"$dir/certs.d/$host/hosts.toml" <<TOML
 server = "https://$node_ip"
+ca = "$dir/pki/ca.crt"
+# containerd 1.6 takes no file without a host. What the host does not have is asked of the server.
 [host."https://$node_ip"]
   capabilities = ["pull", "resolve"]
   ca = "$dir/pki/ca.crt"

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// One cluster, one service on it: tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// The image that was built, by digest.
+static IMAGE: OnceLock<String> = OnceLock::new();
 
 /// The cluster, for one test at a time.
 #[derive(Debug)]
@@ -76,9 +79,18 @@ impl Cluster {
         }
     }
 
-    /// Runs `ship deploy`, as `make deploy` does.
-    pub fn deploy(&self, overlay: &Path, args: &[&str]) -> Deployed {
+    /// Runs `ship deploy` from the sources, as `make deploy` does.
+    pub fn build_and_deploy(&self, overlay: &Path, args: &[&str]) -> Deployed {
         Deployed::of(self.ship("deploy", overlay).args(&self.source).args(args))
+    }
+
+    /// Runs `ship deploy` with the image that was built from the sources, once for all tests.
+    pub fn deploy(&self, overlay: &Path, args: &[&str]) -> Deployed {
+        let image = IMAGE.get_or_init(|| {
+            self.build_and_deploy(&local(), &[]).succeeded();
+            self.field(".spec.template.spec.containers[0].image")
+        });
+        self.deploy_image(overlay, image, args)
     }
 
     /// Runs `ship deploy` with another image.

@@ -34,7 +34,7 @@ fn a_deploy_answers_and_a_second_one_moves_nothing() {
     let cluster = Cluster::connect();
     cluster.undeploy();
 
-    let first = cluster.deploy(&local(), &[]).succeeded();
+    let first = cluster.build_and_deploy(&local(), &[]).succeeded();
     assert_eq!(
         first.stdout,
         format!("http://{}/\n", cluster.address().ip())
@@ -62,7 +62,7 @@ fn a_deploy_answers_and_a_second_one_moves_nothing() {
 
     let (pods, generation) = (cluster.identities(), cluster.field(".metadata.generation"));
     let version = cluster.field(".spec.template");
-    let second = cluster.deploy(&local(), &[]).succeeded();
+    let second = cluster.build_and_deploy(&local(), &[]).succeeded();
     assert_eq!(second.stdout, first.stdout);
     assert!(
         second.stderr.contains("Nothing to roll out"),
@@ -158,8 +158,8 @@ fn what_cannot_come_up_is_diagnosed_and_rolled_back() {
     fails_and_is_rolled_back(
         &cluster,
         &changed(
-            "privileged",
-            "securityContext: {privileged: true, allowPrivilegeEscalation: true}",
+            "unrestricted",
+            "securityContext: {allowPrivilegeEscalation: true}",
         ),
         None,
         &[
