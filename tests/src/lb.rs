@@ -18,12 +18,19 @@
 //! - A connection that a target refuses is reset at the client, and not tried elsewhere.
 //! - A connection idle for too long is cut.
 //!
+//! With [`Layer::Requests`] it is like an Application Load Balancer: requests are balanced, over
+//! kept connections to the targets. `Connection: close` from a target ends that connection and not
+//! the client's. A target that refuses, or closes on a request, is a 502, and is not tried again
+//! (AWS, "Troubleshoot your Application Load Balancers", 502). Requests have no body and answers a
+//! `Content-Length`; nothing is ever reset.
+//!
 //! Not simulated: zones, passive health checks, client addresses, UDP, TLS, and the minutes a
 //! registration takes.
 
 mod balancer;
 mod check;
 mod flow;
+mod requests;
 mod rules;
 mod table;
 mod target;
@@ -31,6 +38,6 @@ mod target;
 mod tests;
 
 pub use balancer::LoadBalancer;
-pub use rules::{HealthCheck, Rules, Scale, WhenUnhealthy};
+pub use rules::{HealthCheck, Layer, Rules, Scale, WhenUnhealthy};
 pub use table::Counters;
 pub use target::Health;

@@ -16,7 +16,7 @@
 mod connection;
 mod plan;
 mod report;
-mod response;
+pub(crate) mod response;
 mod schedule;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::check::{self, lock};
 use super::table::Table;
-use super::{Counters, Health, Rules, flow};
+use super::{Counters, Health, Layer, Rules, flow, requests};
 
 /// Connections that may wait to be accepted; a burst of clients is not what is tested.
 const BACKLOG: u32 = 4096;
@@ -156,7 +156,15 @@ async fn serve(
                 // Out of file descriptors: the client waits in the backlog, and is a failure there.
                 let Ok((client, _)) = accepted else { continue };
                 let table = Arc::clone(table);
-                tasks.spawn(async move { flow::carry(&table, client).await });
+                let layer = lock(&table).rules.layer;
+                match layer {
+                    Layer::Connections => {
+                        tasks.spawn(async move { flow::carry(&table, client).await });
+                    }
+                    Layer::Requests => {
+                        tasks.spawn(async move { requests::serve(&table, client).await });
+                    }
+                }
             }
         }
         while tasks.try_join_next().is_some() {}

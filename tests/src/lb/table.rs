@@ -11,7 +11,7 @@ use super::{Health, Rules};
 /// What a balancer did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Connections that were given to a target.
+    /// Connections that were given to a target; requests, at layer 7.
     pub flows: u64,
     /// Of these, to a target that had been deregistered: the lag at work.
     pub to_deregistered: u64,
@@ -27,11 +27,14 @@ pub struct Counters {
     pub reset_through: u64,
     /// Live connections cut because they were idle.
     pub idle: u64,
+    /// Requests that were answered with 502 (layer 7).
+    pub bad_gateway: u64,
 }
 
-/// A connection's target.
+/// The target of a connection or, at layer 7, of a request.
 #[derive(Debug)]
 pub(super) struct Choice {
+    pub(super) id: u64,
     pub(super) address: SocketAddr,
     /// Moves when the connection is to be reset.
     pub(super) resets: watch::Receiver<u64>,
@@ -122,6 +125,7 @@ impl Table {
         self.counters.to_deregistered += u64::from(target.deregistered.is_some());
         self.counters.to_unhealthy += u64::from(target.health == Health::Unhealthy);
         Some(Choice {
+            id: target.id,
             address: target.address,
             resets: target.resets.subscribe(),
         })

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::Rules;
+use super::requests::Resting;
 
 /// What the checks say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(super) struct Target {
     pub(super) deregistered: Option<Instant>,
     /// Moves whenever its live connections are to be reset.
     pub(super) resets: watch::Sender<u64>,
+    /// Kept connections to it, at layer 7.
+    pub(super) resting: Vec<Resting>,
 }
 
 impl Target {
@@ -46,6 +49,7 @@ impl Target {
             fell: None,
             deregistered: None,
             resets: watch::Sender::new(0),
+            resting: Vec::new(),
         }
     }
 

@@ -309,3 +309,75 @@ fn an_idle_connection_is_cut() {
     assert!(rested.elapsed() >= Duration::from_millis(200));
     assert_eq!(lb.counters().idle, 1);
 }
+
+fn alb() -> Rules {
+    let (alb, nlb) = (Rules::alb("/healthz", SCALE), rules());
+    Rules {
+        check: nlb.check,
+        idle_timeout: nlb.idle_timeout,
+        ..alb
+    }
+}
+
+#[test]
+fn an_alb_balances_the_requests_of_one_connection() {
+    let (lb, a, b) = two(alb());
+    let mut client = Client::connect(&lb);
+    let names: String = (0..64).map(|_| client.ask().unwrap()).collect();
+    assert!(names.contains('a') && names.contains('b'), "{names}");
+    // One client: one kept connection to each.
+    assert_eq!(
+        a.accepted.load(Ordering::SeqCst) + b.accepted.load(Ordering::SeqCst),
+        2
+    );
+}
+
+#[test]
+fn an_alb_answers_502_for_a_target_that_refuses() {
+    let (lb, a, _b) = two(alb());
+    a.close();
+    let mut client = Client::connect(&lb);
+    let mut answers = Vec::new();
+    for _ in 0..64 {
+        client.0.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = [0; 1024];
+        let count = client.0.read(&mut answer).unwrap();
+        answers.push(answer[..count].starts_with(b"HTTP/1.1 502 "));
+    }
+    let refused = answers.iter().filter(|&&refused| refused).count() as u64;
+    assert!(refused > 0 && refused < 64);
+    assert_eq!(
+        (lb.counters().bad_gateway, lb.counters().refused),
+        (refused, refused)
+    );
+}
+
+#[test]
+fn an_alb_takes_a_targets_close_for_itself() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap();
+    let accepted = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&accepted);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 1024];
+            let read = stream.read(&mut buffer).unwrap_or(0);
+            count.fetch_add(
+                u64::from(!buffer[..read].starts_with(b"GET /healthz ")),
+                Ordering::SeqCst,
+            );
+            let answer = "HTTP/1.1 200 x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let lb = LoadBalancer::start(alb()).unwrap();
+    lb.register(target);
+    assert!(lb.wait_for(target, Health::Healthy, PATIENCE));
+    let mut client = Client::connect(&lb);
+    assert!((0..10).all(|_| client.ask() == Ok('a')));
+    assert_eq!(
+        (accepted.load(Ordering::SeqCst), lb.counters().bad_gateway),
+        (10, 0)
+    );
+}

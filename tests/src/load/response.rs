@@ -3,11 +3,11 @@
 /// The largest head that is read: more is malformed.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// The largest answer that is read, head and body.
-pub(super) const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// What the bytes so far are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parsed {
+pub(crate) enum Parsed {
     /// The beginning of an answer.
     Incomplete,
     /// An answer, and perhaps bytes after it.
@@ -18,18 +18,18 @@ pub(super) enum Parsed {
 
 /// A complete answer's outline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) status: u16,
+pub(crate) struct Head {
+    pub(crate) status: u16,
     /// The server closes after this answer.
-    pub(super) close: bool,
+    pub(crate) close: bool,
     /// Where the body begins.
-    pub(super) body: usize,
+    pub(crate) body: usize,
     /// Where the body ends.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 /// Reads an answer from the start of `bytes`.
-pub(super) fn parse(bytes: &[u8]) -> Parsed {
+pub(crate) fn parse(bytes: &[u8]) -> Parsed {
     let Some(head_end) = find_head_end(bytes) else {
         return if bytes.len() > MAX_HEAD_BYTES {
             Parsed::Malformed("the head is too large")
