@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::containerd::DEFAULT_ADDRESS;
 use crate::network::Subnet;
+use crate::node::Host;
 use crate::publish::Publish;
 
 /// Plays Kubernetes Deployments and Services on this machine's containerd.
@@ -29,24 +30,79 @@ pub struct Cli {
 /// Settings of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// containerd's socket
-    #[arg(long, global = true, env = "CONTAINERD_ADDRESS", default_value = DEFAULT_ADDRESS, value_name = "SOCKET")]
-    pub address: PathBuf,
-    /// The containerd namespace to work in
-    #[arg(long, global = true, env = "NODECTL_NAMESPACE", default_value = "nodectl", value_name = "NAME", value_parser = namespace)]
-    pub namespace: String,
+    /// Show the kubelet's containers on this node instead of nodectl's own (read only)
+    #[arg(short, long, global = true)]
+    pub kubernetes: bool,
+    /// containerd's socket; /run/containerd/containerd.sock by default
+    #[arg(long, global = true, env = "CONTAINERD_ADDRESS", value_name = "SOCKET")]
+    pub address: Option<PathBuf>,
+    /// The containerd namespace to work in; `nodectl` by default, with -k `k8s.io`
+    #[arg(
+        long,
+        global = true,
+        env = "NODECTL_NAMESPACE",
+        value_name = "NAME",
+        value_parser = namespace
+    )]
+    pub namespace: Option<String>,
     /// Where logs, network namespaces and the lock are kept while pods run
     #[arg(
         long,
         global = true,
         env = "NODECTL_STATE_DIR",
         default_value = "/run/nodectl",
-        value_name = "DIR"
+        value_name = "DIR",
+        value_parser = absolute
     )]
     pub state_dir: PathBuf,
+    /// Where the node's root directory is, such as /host in a pod that debugs the node
+    #[arg(
+        long,
+        global = true,
+        env = "NODECTL_HOST_ROOT",
+        default_value = "/",
+        value_name = "DIR"
+    )]
+    pub host_root: PathBuf,
     /// How progress is told on stderr
-    #[arg(long, global = true, env = "NODECTL_PROGRESS", value_enum, default_value_t = ProgressArg::Auto, value_name = "HOW")]
+    #[arg(
+        long,
+        global = true,
+        env = "NODECTL_PROGRESS",
+        value_enum,
+        default_value_t = ProgressArg::Auto,
+        value_name = "HOW"
+    )]
     pub progress: ProgressArg,
+}
+
+impl Global {
+    /// The node whose files are looked at.
+    pub fn host(&self) -> Host {
+        Host::new(&self.host_root)
+    }
+
+    /// containerd's socket: the one that was named, else the node's default one.
+    pub fn address(&self) -> PathBuf {
+        self.address
+            .clone()
+            .unwrap_or_else(|| self.host().path(DEFAULT_ADDRESS))
+    }
+
+    /// The containerd namespace.
+    pub fn namespace(&self) -> &str {
+        let default = if self.kubernetes {
+            crate::node::NAMESPACE
+        } else {
+            "nodectl"
+        };
+        self.namespace.as_deref().unwrap_or(default)
+    }
+}
+
+/// Paths below it are written down for containerd, which has another working directory.
+fn absolute(text: &str) -> Result<PathBuf, std::io::Error> {
+    std::path::absolute(text)
 }
 
 /// A name that can be a directory, a header and a containerd namespace
@@ -110,8 +166,14 @@ pub enum Command {
     Up(UpArgs),
     /// Remove everything that `up` has made, even after a crash
     Down(DownArgs),
-    /// Show pods and their containers
+    /// Show containers by pod
     Ps(OutputArgs),
+    /// Show pods (with -k)
+    Pods(OutputArgs),
+    /// Show everything about a pod (with -k)
+    Inspect(InspectArgs),
+    /// Show what containers use (with -k)
+    Stats(StatsArgs),
     /// Show what a pod's container has written
     Logs(LogsArgs),
     /// Work with the images in containerd
@@ -165,14 +227,109 @@ pub struct OutputArgs {
     pub output: Output,
 }
 
+/// `inspect`
+#[derive(Clone, Debug, Args)]
+pub struct InspectArgs {
+    /// The pod's name, NAMESPACE/NAME or unique ID, or the ID of one of its containers
+    pub pod: String,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
+    pub output: Output,
+}
+
+/// `stats`
+#[derive(Clone, Debug, Args)]
+pub struct StatsArgs {
+    /// The pods; all by default
+    pub pods: Vec<String>,
+    /// Milliseconds between the two samples that rates are computed from
+    #[arg(
+        long,
+        default_value_t = 1000,
+        value_name = "MS",
+        value_parser = clap::value_parser!(u32).range(10..=60_000)
+    )]
+    pub interval: u32,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
+    pub output: Output,
+}
+
 /// `logs`
 #[derive(Clone, Debug, Args)]
 pub struct LogsArgs {
-    /// The pod
+    /// The pod's name; with -k also NAMESPACE/NAME, or an ID
     pub pod: String,
     /// The container, where the pod has several
     #[arg(short, long)]
     pub container: Option<String>,
+    /// Go on with what is written from now on (with -k)
+    #[arg(short, long)]
+    pub follow: bool,
+    /// The last lines only (with -k)
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<usize>,
+    /// Lines from then on only: a time (RFC 3339), or how long ago (90s, 10m, 2h) (with -k)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Since>,
+    /// Of the start before the latest (with -k)
+    #[arg(short, long)]
+    pub previous: bool,
+    /// Put its time before each line (with -k)
+    #[arg(long)]
+    pub timestamps: bool,
+    /// How to print it; JSON is one object a line
+    #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
+    pub output: Output,
+}
+
+/// A moment: a time, or how long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// A time.
+    Time(jiff::Timestamp),
+    /// Seconds ago.
+    Ago(i64),
+}
+
+impl Since {
+    /// The moment, seen from `now_ms` (milliseconds since 1970).
+    pub fn at(self, now_ms: i64) -> jiff::Timestamp {
+        match self {
+            Self::Time(time) => time,
+            Self::Ago(seconds) => {
+                let ms = now_ms.saturating_sub(seconds.saturating_mul(1000));
+                jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MIN)
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(time) = text.parse() {
+            return Ok(Self::Time(time));
+        }
+        let wrong = || {
+            format!("`{text}` is neither a time such as 2026-01-31T12:00:00Z nor 90s, 10m, 2h, 1d")
+        };
+        let unit_at = text
+            .len()
+            .checked_sub(1)
+            .filter(|at| text.is_char_boundary(*at));
+        let (number, unit) = text.split_at(unit_at.ok_or_else(wrong)?);
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            _ => return Err(wrong()),
+        };
+        let number: u32 = number.parse().map_err(|_| wrong())?;
+        Ok(Self::Ago(i64::from(number) * seconds))
+    }
 }
 
 /// `images`

@@ -7,6 +7,7 @@ pub mod containerd;
 pub mod images;
 pub mod manifest;
 pub mod network;
+pub mod node;
 pub mod play;
 pub mod publish;
 pub mod spec;

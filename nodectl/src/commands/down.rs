@@ -17,8 +17,8 @@ pub(super) async fn down(
     global: &Global,
     args: &DownArgs,
 ) -> anyhow::Result<Exit> {
-    let instance = Instance::new(&global.state_dir, &global.namespace);
-    let client = Containerd::connect(&global.address, &global.namespace).await?;
+    let instance = Instance::new(&global.state_dir, global.namespace());
+    let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let lock = take(printer, &instance, Duration::from_secs(args.wait.into())).await?;
     let removed = remove_all(&client, &instance)
         .await

@@ -17,7 +17,7 @@ pub(super) async fn images(
     global: &Global,
     command: ImagesCommand,
 ) -> anyhow::Result<Exit> {
-    let client = Containerd::connect(&global.address, &global.namespace).await?;
+    let client = Containerd::connect(&global.address(), global.namespace()).await?;
     match command {
         ImagesCommand::Import(args) => import(printer, &client, &args).await,
         ImagesCommand::List(args) => list(printer, &client, args.output).await,

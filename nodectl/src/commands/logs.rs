@@ -19,8 +19,8 @@ pub(super) async fn logs(
     global: &Global,
     args: &LogsArgs,
 ) -> anyhow::Result<Exit> {
-    let instance = Instance::new(&global.state_dir, &global.namespace);
-    let client = Containerd::connect(&global.address, &global.namespace).await?;
+    let instance = Instance::new(&global.state_dir, global.namespace());
+    let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let (pods, _) = observe(&client, &instance.id).await?;
     let pod = pods
         .iter()

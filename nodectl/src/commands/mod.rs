@@ -5,6 +5,8 @@ mod down;
 mod edge;
 mod images;
 mod logs;
+mod node;
+mod node_logs;
 mod ps;
 mod run;
 mod screen;

@@ -14,8 +14,8 @@ pub(super) async fn ps(
     global: &Global,
     args: OutputArgs,
 ) -> anyhow::Result<Exit> {
-    let instance = Instance::new(&global.state_dir, &global.namespace);
-    let client = Containerd::connect(&global.address, &global.namespace).await?;
+    let instance = Instance::new(&global.state_dir, global.namespace());
+    let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let (pods, _) = observe(&client, &instance.id).await?;
     match args.output {
         Output::Text => {

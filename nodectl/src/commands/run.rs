@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use cli::{Exit, Printer};
 
-use super::classify::classify;
-use super::{down, images, logs, ps, up};
+use super::classify::{Wrong, classify};
+use super::{down, images, logs, node, ps, up};
 use crate::args::{Cli, Command};
 
 /// Runs a command and reports how it ended.
@@ -33,11 +33,19 @@ pub fn main(cli: Cli) -> ExitCode {
 
 async fn dispatch(printer: &Printer, cli: Cli) -> anyhow::Result<Exit> {
     let global = cli.global;
+    if global.kubernetes {
+        return node::dispatch(printer, &global, cli.command).await;
+    }
     match cli.command {
         Command::Up(args) => up::up(printer, &global, &args).await,
         Command::Down(args) => down::down(printer, &global, &args).await,
         Command::Ps(args) => ps::ps(printer, &global, args).await,
         Command::Logs(args) => logs::logs(printer, &global, &args).await,
         Command::Images(command) => images::images(printer, &global, command).await,
+        Command::Pods(_) | Command::Inspect(_) | Command::Stats(_) => Err(Wrong::new(
+            "this command shows the kubelet's pods and needs -k",
+            Some("`nodectl ps` shows the pods of `nodectl up`"),
+        )
+        .into()),
     }
 }

@@ -42,8 +42,8 @@ pub(super) async fn up(printer: &Printer, global: &Global, args: &UpArgs) -> any
         .transpose()?;
     let grace = Duration::from_secs(args.grace_period.into());
     let stop = stop_on_signals(grace).context("cannot watch for signals")?;
-    let client = Containerd::connect(&global.address, &global.namespace).await?;
-    let instance = Instance::new(&global.state_dir, &global.namespace);
+    let client = Containerd::connect(&global.address(), global.namespace()).await?;
+    let instance = Instance::new(&global.state_dir, global.namespace());
     let lock = instance.lock()?;
 
     let outcome = locked(

@@ -9,6 +9,7 @@ mod containers;
 mod content;
 mod error;
 mod images;
+mod introspection;
 mod leases;
 mod namespaces;
 mod snapshots;

@@ -1,0 +1,374 @@
+//! `nodectl -k`: views of the kubelet's containers.
+
+use std::time::Duration;
+
+use cli::{Exit, Printer};
+use serde_json::{Value, json};
+
+use super::classify::Wrong;
+use super::edge::now_ms;
+use super::node_logs;
+use super::table::{age, bytes, table};
+use crate::args::{Command, Global, InspectArgs, Output, OutputArgs, StatsArgs};
+use crate::containerd::Containerd;
+use crate::node::logs::{LogQuery, read};
+use crate::node::{
+    ContainerStats, Host, NodeContainer, NodePod, SelectError, State, collect, rates, sample,
+    select_pod,
+};
+
+pub(super) async fn dispatch(
+    printer: &Printer,
+    global: &Global,
+    command: Command,
+) -> anyhow::Result<Exit> {
+    if matches!(
+        command,
+        Command::Up(_) | Command::Down(_) | Command::Images(_)
+    ) {
+        let message = "-k only looks at the kubelet's containers, and this command changes things";
+        return Err(Wrong::new(message, None).into());
+    }
+    let host = global.host();
+    let client = Containerd::connect(&global.address(), global.namespace()).await?;
+    let pods = collect(&client, &host).await?;
+    match command {
+        Command::Ps(args) => ps(printer, &pods, args),
+        Command::Pods(args) => show_pods(printer, &host, &pods, args),
+        Command::Inspect(args) => inspect(printer, &host, &pods, &args),
+        Command::Stats(args) => stats(printer, &host, pods, &args).await,
+        Command::Logs(args) => node_logs::logs(printer, &host, &pods, &args).await,
+        Command::Up(_) | Command::Down(_) | Command::Images(_) => Ok(Exit::Usage),
+    }
+}
+
+pub(super) fn select<'a>(pods: &'a [NodePod], word: &str) -> anyhow::Result<&'a NodePod> {
+    select_pod(pods, word).map_err(|error| {
+        let hint = match &error {
+            SelectError::None(_) => "`nodectl -k pods` lists them",
+            SelectError::Several { .. } => "name one as NAMESPACE/NAME",
+        };
+        Wrong::new(error.to_string(), Some(hint)).into()
+    })
+}
+
+fn ps(printer: &Printer, pods: &[NodePod], args: OutputArgs) -> anyhow::Result<Exit> {
+    let all = || {
+        pods.iter()
+            .flat_map(|pod| pod.current().map(move |container| (pod, container)))
+    };
+    if args.output == Output::Json {
+        let containers: Vec<_> = all()
+            .map(|(pod, container)| container_json(pod, container))
+            .collect();
+        printer.data(&json!({"containers": containers, "schema_version": 1}).to_string())?;
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<_> = all()
+        .map(|(pod, container)| {
+            vec![
+                pod.namespace.clone(),
+                pod.name.clone(),
+                container.name.clone(),
+                state(container),
+                container.restarts.to_string(),
+                age_of(container.created_unix),
+                container
+                    .pid
+                    .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+                short(&container.id),
+                image(container),
+            ]
+        })
+        .collect();
+    let header = [
+        "NAMESPACE",
+        "POD",
+        "CONTAINER",
+        "STATE",
+        "RESTARTS",
+        "AGE",
+        "PID",
+        "ID",
+        "IMAGE",
+    ];
+    print(printer, &header, &rows)
+}
+
+fn container_json(pod: &NodePod, container: &NodeContainer) -> Value {
+    let mut value = serde_json::to_value(container).unwrap_or_default();
+    value["namespace"] = json!(pod.namespace);
+    value["pod"] = json!(pod.name);
+    value["pod_ip"] = json!(pod.ip);
+    value["pod_uid"] = json!(pod.uid);
+    value
+}
+
+/// The pods, each with the figures of its running containers.
+fn show_pods(
+    printer: &Printer,
+    host: &Host,
+    pods: &[NodePod],
+    args: OutputArgs,
+) -> anyhow::Result<Exit> {
+    let used = sample(host, pods);
+    let memory = |pod: &NodePod| -> u64 {
+        let mine = used
+            .iter()
+            .filter(|one| one.pod == pod.name && one.namespace == pod.namespace);
+        mine.map(|one| one.cgroup.memory_working_set_bytes).sum()
+    };
+    if args.output == Output::Json {
+        let pods: Vec<_> = pods
+            .iter()
+            .map(|pod| {
+                let mut value = serde_json::to_value(pod).unwrap_or_default();
+                value["memory_working_set_bytes"] = json!(memory(pod));
+                value["problem"] = json!(pod.problem());
+                value
+            })
+            .collect();
+        printer.data(&json!({"pods": pods, "schema_version": 1}).to_string())?;
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<_> = pods
+        .iter()
+        .map(|pod| {
+            let running = pod
+                .current()
+                .filter(|one| one.state == State::Running)
+                .count();
+            vec![
+                pod.namespace.clone(),
+                pod.name.clone(),
+                format!("{running}/{}", pod.current().count()),
+                pod.sandbox_state.as_str().to_owned(),
+                pod.restarts().to_string(),
+                age_of(pod.created_unix),
+                if pod.ip.is_empty() {
+                    "-".to_owned()
+                } else {
+                    pod.ip.clone()
+                },
+                bytes(memory(pod)),
+                pod.problem().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let header = [
+        "NAMESPACE",
+        "POD",
+        "RUNNING",
+        "SANDBOX",
+        "RESTARTS",
+        "AGE",
+        "IP",
+        "MEMORY",
+        "PROBLEM",
+    ];
+    print(printer, &header, &rows)
+}
+
+/// How many of a failed container's last lines `inspect` shows.
+const LAST_LINES: usize = 5;
+
+fn last_lines(host: &Host, container: &NodeContainer) -> Vec<String> {
+    let mut lines = Vec::new();
+    let query = LogQuery {
+        tail: Some(LAST_LINES),
+        ..LogQuery::default()
+    };
+    // A log that is gone has no lines.
+    let _ = read(&host.path(&container.log_path), query, |line| {
+        lines.push(line.text);
+        Ok(())
+    });
+    lines
+}
+
+fn inspect(
+    printer: &Printer,
+    host: &Host,
+    pods: &[NodePod],
+    args: &InspectArgs,
+) -> anyhow::Result<Exit> {
+    let pod = select(pods, &args.pod)?;
+    let used = sample(host, std::slice::from_ref(pod));
+    let stats_of = |container: &NodeContainer| used.iter().find(|one| one.id == container.id);
+    if args.output == Output::Json {
+        let mut value = serde_json::to_value(pod).unwrap_or_default();
+        value["schema_version"] = json!(1);
+        value["problem"] = json!(pod.problem());
+        for (container, json) in pod
+            .containers
+            .iter()
+            .zip(value["containers"].as_array_mut().into_iter().flatten())
+        {
+            json["stats"] = json!(stats_of(container).map(|one| one.cgroup));
+            json["last_lines"] = json!(last_lines(host, container));
+        }
+        printer.data(&value.to_string())?;
+        return Ok(Exit::Ok);
+    }
+    let pair = |name: &str, value: &str| {
+        if value.is_empty() {
+            Ok(())
+        } else {
+            printer.data(&format!("{name:<12} {value}"))
+        }
+    };
+    pair("Pod", &format!("{}/{}", pod.namespace, pod.name))?;
+    pair("UID", &pod.uid)?;
+    pair(
+        "Problem",
+        &pod.problem().unwrap_or_else(|| "none".to_owned()),
+    )?;
+    pair("IP", &pod.ip)?;
+    pair(
+        "Sandbox",
+        &format!("{} ({})", pod.sandbox_id, pod.sandbox_state.as_str()),
+    )?;
+    pair("Network", &pod.netns)?;
+    let labels: Vec<_> = pod
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    pair("Labels", &labels.join(", "))?;
+    for container in &pod.containers {
+        let which = if container.current {
+            ""
+        } else {
+            " (earlier start)"
+        };
+        printer.data("")?;
+        pair("Container", &format!("{}{which}", container.name))?;
+        pair("  ID", &container.id)?;
+        pair("  State", &state(container))?;
+        pair("  Restarts", &container.restarts.to_string())?;
+        pair("  Image", &container.image)?;
+        pair("  Digest", &container.image_digest)?;
+        pair(
+            "  Process",
+            &container.pid.map(|pid| pid.to_string()).unwrap_or_default(),
+        )?;
+        if let Some(stats) = stats_of(container) {
+            pair("  Memory", &memory(stats))?;
+            if stats.cgroup.oom_kills > 0 {
+                pair("  OOM kills", &stats.cgroup.oom_kills.to_string())?;
+            }
+        }
+        pair("  Reason", &container.reason)?;
+        pair("  Message", &container.message)?;
+        pair("  Log", &container.log_path)?;
+        if container.problem().is_some() {
+            for line in last_lines(host, container) {
+                printer.data(&format!("    | {line}"))?;
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn stats(
+    printer: &Printer,
+    host: &Host,
+    pods: Vec<NodePod>,
+    args: &StatsArgs,
+) -> anyhow::Result<Exit> {
+    let mut chosen = Vec::new();
+    for word in &args.pods {
+        chosen.push(select(&pods, word)?.clone());
+    }
+    let pods = if args.pods.is_empty() { pods } else { chosen };
+    let first = sample(host, &pods);
+    let began = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_millis(args.interval.into())).await;
+    let second = sample(host, &pods);
+    let used = rates(&first, second, began.elapsed());
+    if args.output == Output::Json {
+        printer.data(&json!({"schema_version": 1, "stats": used}).to_string())?;
+        return Ok(Exit::Ok);
+    }
+    let number = |value: Option<u64>, unit: &str| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value}{unit}"))
+    };
+    let rows: Vec<_> = used
+        .iter()
+        .map(|one| {
+            let network = |of: fn(&crate::node::Network) -> u64| {
+                one.network
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), |network| bytes(of(network)))
+            };
+            vec![
+                one.namespace.clone(),
+                one.pod.clone(),
+                one.container.clone(),
+                number(one.cpu_millicores, "m"),
+                number(one.throttled_permille.map(|permille| permille / 10), "%"),
+                memory(one),
+                one.cgroup.pids.to_string(),
+                network(|network| network.rx_bytes),
+                network(|network| network.tx_bytes),
+            ]
+        })
+        .collect();
+    let header = [
+        "NAMESPACE",
+        "POD",
+        "CONTAINER",
+        "CPU",
+        "THROTTLED",
+        "MEMORY",
+        "PIDS",
+        "RECEIVED",
+        "SENT",
+    ];
+    print(printer, &header, &rows)
+}
+
+fn memory(stats: &ContainerStats) -> String {
+    let used = bytes(stats.cgroup.memory_working_set_bytes);
+    match stats.cgroup.memory_limit_bytes {
+        Some(limit) => format!("{used} / {}", bytes(limit)),
+        None => used,
+    }
+}
+
+fn state(container: &NodeContainer) -> String {
+    match container.exit_code {
+        Some(code) if !container.reason.is_empty() => {
+            format!("exited ({code}, {})", container.reason)
+        }
+        Some(code) => format!("exited ({code})"),
+        None => container.state.as_str().to_owned(),
+    }
+}
+
+fn image(container: &NodeContainer) -> String {
+    let digest = container.image_digest.trim_start_matches("sha256:");
+    let short: String = digest.chars().take(12).collect();
+    // A name by digest says it already.
+    if container.image.contains(digest) || short.is_empty() {
+        return container
+            .image
+            .replacen(digest, &short, usize::from(!short.is_empty()));
+    }
+    format!("{} ({short})", container.image)
+}
+
+fn short(id: &str) -> String {
+    id.chars().take(13).collect()
+}
+
+fn age_of(created_unix: Option<i64>) -> String {
+    created_unix.map_or_else(|| "-".to_owned(), |created| age(now_ms() / 1000 - created))
+}
+
+fn print(printer: &Printer, header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<Exit> {
+    for line in table(header, rows) {
+        printer.data(&line)?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,113 @@
+//! `nodectl -k logs`.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cli::{Exit, Printer};
+use serde_json::json;
+
+use super::classify::Wrong;
+use super::edge::{now_ms, stop_on_signals};
+use super::node::select;
+use crate::args::{LogsArgs, Output};
+use crate::node::logs::{Follower, LogLine, LogQuery, read};
+use crate::node::{Host, NodeContainer, NodePod};
+use crate::play::Stop;
+
+/// How often a followed log is looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+pub(super) async fn logs(
+    printer: &Printer,
+    host: &Host,
+    pods: &[NodePod],
+    args: &LogsArgs,
+) -> anyhow::Result<Exit> {
+    let pod = select(pods, &args.pod)?;
+    let container = choose(pod, args)?;
+    let path = host.path(&container.log_path);
+    let context = || format!("cannot read the log `{}`", path.display());
+    if container.log_path.is_empty() {
+        let message = format!(
+            "container `{}` has no log that containerd knows",
+            container.name
+        );
+        return Err(Wrong::new(message, None).into());
+    }
+    // From here on nothing is missed: what comes after this end is the follower's.
+    let mut follower = args
+        .follow
+        .then(|| Follower::at_end(&path))
+        .transpose()
+        .with_context(context)?;
+    let query = LogQuery {
+        tail: args.tail,
+        since: args.since.map(|since| since.at(now_ms())),
+        end: follower.as_ref().and_then(Follower::begins),
+    };
+    read(&path, query, |line| print(*printer, args, &line)).with_context(context)?;
+    let Some(follower) = &mut follower else {
+        return Ok(Exit::Ok);
+    };
+    let mut stop = stop_on_signals(Duration::ZERO).context("cannot watch for signals")?;
+    loop {
+        for line in follower.poll().with_context(context)? {
+            print(*printer, args, &line)?;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            _ = stop.wait_for(|stop| *stop != Stop::No) => return Ok(Exit::Interrupted),
+        }
+    }
+}
+
+fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> anyhow::Result<&'a NodeContainer> {
+    let named = |container: &&NodeContainer| {
+        args.container
+            .as_ref()
+            .is_none_or(|name| container.name == *name)
+            || container.id.starts_with(&args.pod)
+    };
+    let mut current = pod.current().filter(named);
+    let found = match (current.next(), current.next()) {
+        (Some(container), None) => container,
+        _ => {
+            let names: Vec<_> = pod
+                .current()
+                .map(|container| container.name.as_str())
+                .collect();
+            let message = match names.as_slice() {
+                [] => format!("pod `{}` has no container on this node", pod.name),
+                names => format!("pod `{}` has the containers {}", pod.name, names.join(", ")),
+            };
+            let hint = (!names.is_empty()).then_some("choose one with --container");
+            return Err(Wrong::new(message, hint).into());
+        }
+    };
+    if !args.previous {
+        return Ok(found);
+    }
+    let earlier = |container: &&NodeContainer| container.name == found.name && !container.current;
+    pod.containers.iter().find(earlier).ok_or_else(|| {
+        let message = format!(
+            "container `{}` has no earlier start on this node",
+            found.name
+        );
+        Wrong::new(message, None).into()
+    })
+}
+
+fn print(printer: Printer, args: &LogsArgs, line: &LogLine) -> io::Result<()> {
+    let text = match args.output {
+        Output::Json => json!({
+            "stream": line.stream.as_str(),
+            "text": line.text,
+            "time": line.time.to_string(),
+        })
+        .to_string(),
+        Output::Text if args.timestamps => format!("{} {}", line.time, line.text),
+        Output::Text => line.text.clone(),
+    };
+    printer.data(&text)
+}

@@ -1,0 +1,198 @@
+//! What a container uses, from its cgroup: version 1 or 2.
+//!
+//! <https://docs.kernel.org/admin-guide/cgroup-v2.html>,
+//! <https://docs.kernel.org/admin-guide/cgroup-v1/index.html>
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::Host;
+
+/// What has been used so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// CPU time, in nanoseconds.
+    pub cpu_nanos: u64,
+    /// Time that the CPU limit held it back, in nanoseconds.
+    pub throttled_nanos: u64,
+}
+
+/// A cgroup's figures at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CgroupStats {
+    /// What has been used so far.
+    pub usage: Usage,
+    /// Memory that cannot be had back at once, in bytes: usage less inactive file pages, what the
+    /// kubelet calls the working set.
+    pub memory_working_set_bytes: u64,
+    /// The memory limit in bytes, if there is one.
+    pub memory_limit_bytes: Option<u64>,
+    /// Processes that were killed for want of memory.
+    pub oom_kills: u64,
+    /// Threads.
+    pub pids: u64,
+}
+
+/// The figures of the cgroups that process `pid` is in, or `None` if it is gone.
+pub fn read(host: &Host, pid: u32) -> Option<CgroupStats> {
+    let text = host.text(format!("/proc/{pid}/cgroup"))?;
+    let root = Path::new("/sys/fs/cgroup");
+    let of = |controller: &str| -> Option<PathBuf> {
+        text.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (parts.next()?, parts.next()?);
+            let mine = controllers.split(',').any(|name| name == controller);
+            mine.then(|| root.join(controller).join(path.trim_start_matches('/')))
+        })
+    };
+    match of("memory") {
+        Some(memory) => Some(version_1(host, &memory, of)),
+        None => {
+            let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+            Some(version_2(host, &root.join(path.trim_start_matches('/'))))
+        }
+    }
+}
+
+fn version_1(host: &Host, memory: &Path, of: impl Fn(&str) -> Option<PathBuf>) -> CgroupStats {
+    let value = |path: Option<PathBuf>, file: &str| {
+        path.and_then(|path| host.text(path.join(file))?.trim().parse::<u64>().ok())
+    };
+    let usage = value(Some(memory.to_owned()), "memory.usage_in_bytes").unwrap_or(0);
+    let stat = host.text(memory.join("memory.stat")).unwrap_or_default();
+    let oom = host
+        .text(memory.join("memory.oom_control"))
+        .unwrap_or_default();
+    let cpu = of("cpu")
+        .and_then(|path| host.text(path.join("cpu.stat")))
+        .unwrap_or_default();
+    let limit = value(Some(memory.to_owned()), "memory.limit_in_bytes");
+    CgroupStats {
+        usage: Usage {
+            cpu_nanos: value(of("cpuacct"), "cpuacct.usage").unwrap_or(0),
+            throttled_nanos: field(&cpu, "throttled_time"),
+        },
+        memory_working_set_bytes: usage.saturating_sub(field(&stat, "total_inactive_file")),
+        // No limit is written as the largest number of pages.
+        memory_limit_bytes: limit.filter(|limit| *limit < 1 << 62),
+        oom_kills: field(&oom, "oom_kill"),
+        pids: value(of("pids"), "pids.current").unwrap_or(0),
+    }
+}
+
+fn version_2(host: &Host, path: &Path) -> CgroupStats {
+    let text = |file: &str| host.text(path.join(file)).unwrap_or_default();
+    let value = |file: &str| text(file).trim().parse::<u64>().ok();
+    let cpu = text("cpu.stat");
+    let inactive = field(&text("memory.stat"), "inactive_file");
+    CgroupStats {
+        usage: Usage {
+            cpu_nanos: field(&cpu, "usage_usec").saturating_mul(1000),
+            throttled_nanos: field(&cpu, "throttled_usec").saturating_mul(1000),
+        },
+        memory_working_set_bytes: value("memory.current")
+            .unwrap_or(0)
+            .saturating_sub(inactive),
+        // No limit is written as `max`.
+        memory_limit_bytes: value("memory.max"),
+        oom_kills: field(&text("memory.events"), "oom_kill"),
+        pids: value("pids.current").unwrap_or(0),
+    }
+}
+
+/// A line `NAME NUMBER`; 0 if it is not there.
+fn field(text: &str, name: &str) -> u64 {
+    text.lines()
+        .find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(' ')?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let host = Host::new(dir.path());
+        (dir, host)
+    }
+
+    #[test]
+    fn version_2_has_one_hierarchy() {
+        let at = "sys/fs/cgroup/kubepods.slice/a.scope";
+        let (_dir, host) = node(&[
+            ("proc/7/cgroup", "0::/kubepods.slice/a.scope\n"),
+            (
+                &format!("{at}/cpu.stat"),
+                "usage_usec 1500\nuser_usec 1\nthrottled_usec 20\n",
+            ),
+            (&format!("{at}/memory.current"), "1000\n"),
+            (&format!("{at}/memory.stat"), "anon 1\ninactive_file 300\n"),
+            (&format!("{at}/memory.max"), "max\n"),
+            (&format!("{at}/memory.events"), "oom 2\noom_kill 1\n"),
+            (&format!("{at}/pids.current"), "4\n"),
+        ]);
+        let stats = read(&host, 7).unwrap();
+        let expected = CgroupStats {
+            usage: Usage {
+                cpu_nanos: 1_500_000,
+                throttled_nanos: 20_000,
+            },
+            memory_working_set_bytes: 700,
+            memory_limit_bytes: None,
+            oom_kills: 1,
+            pids: 4,
+        };
+        assert_eq!(stats, expected);
+        assert_eq!(read(&host, 8), None);
+    }
+
+    #[test]
+    fn version_1_has_one_for_each_controller() {
+        let (_dir, host) = node(&[
+            (
+                "proc/7/cgroup",
+                "4:memory:/k/a\n3:cpu,cpuacct:/k/a\n2:pids:/k/a\n0::/k/a\n",
+            ),
+            ("sys/fs/cgroup/memory/k/a/memory.usage_in_bytes", "1000\n"),
+            ("sys/fs/cgroup/memory/k/a/memory.limit_in_bytes", "4096\n"),
+            (
+                "sys/fs/cgroup/memory/k/a/memory.stat",
+                "inactive_file 9\ntotal_inactive_file 400\n",
+            ),
+            (
+                "sys/fs/cgroup/memory/k/a/memory.oom_control",
+                "under_oom 0\noom_kill 3\n",
+            ),
+            ("sys/fs/cgroup/cpuacct/k/a/cpuacct.usage", "777\n"),
+            (
+                "sys/fs/cgroup/cpu/k/a/cpu.stat",
+                "nr_periods 1\nthrottled_time 5\n",
+            ),
+            ("sys/fs/cgroup/pids/k/a/pids.current", "2\n"),
+        ]);
+        let expected = CgroupStats {
+            usage: Usage {
+                cpu_nanos: 777,
+                throttled_nanos: 5,
+            },
+            memory_working_set_bytes: 600,
+            memory_limit_bytes: Some(4096),
+            oom_kills: 3,
+            pids: 2,
+        };
+        assert_eq!(read(&host, 7), Some(expected));
+    }
+}

@@ -1,0 +1,256 @@
+//! Puts the pods together from containerd's records, tasks and images.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::cri::{
+    self, CONTAINER_EXTENSION, CONTAINER_NAME, ContainerMetadata, KIND_LABEL, POD_NAME,
+    POD_NAMESPACE, POD_UID, RESTART_COUNT, SANDBOX_EXTENSION, SandboxMetadata, StatusFile,
+};
+use super::{Host, NodeContainer, NodePod, State};
+use crate::containerd::{Container, Containerd, Error, Image, Process, TaskState};
+
+/// The containerd namespace that the kubelet's containers are in.
+pub const NAMESPACE: &str = "k8s.io";
+
+/// containerd gives up on a stuck shim after 2 s (measured with 1.6); a list that takes longer than
+/// this is not worth waiting for.
+const TASKS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Where containerd's CRI plugin keeps its state, below containerd's root.
+const CRI_STATE: &str = "io.containerd.grpc.v1.cri/containers";
+
+/// The pods of the node, by namespace and name.
+///
+/// # Errors
+/// As containerd's. A list of tasks that does not come is none: everything then shows as stuck.
+pub async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, Error> {
+    let containers = client.containers(&[]).await?;
+    let images = client.images().await?;
+    let root = client.root_dir().await?;
+    let tasks = match client.with_deadline(TASKS_DEADLINE).tasks().await {
+        Ok(tasks) => Some(tasks.into_iter().collect::<BTreeMap<_, _>>()),
+        Err(Error::Deadline { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let collector = Collector {
+        host,
+        images,
+        root,
+        tasks,
+    };
+    Ok(collector.pods(&containers))
+}
+
+struct Collector<'a> {
+    host: &'a Host,
+    images: Vec<Image>,
+    root: Option<PathBuf>,
+    tasks: Option<BTreeMap<String, Process>>,
+}
+
+impl Collector<'_> {
+    fn pods(&self, containers: &[Container]) -> Vec<NodePod> {
+        let kind = |of: &Container| of.labels.get(KIND_LABEL).cloned().unwrap_or_default();
+        let mut pods: Vec<NodePod> = containers
+            .iter()
+            .filter(|container| kind(container) == "sandbox")
+            .map(|container| self.pod(container))
+            .collect();
+        for container in containers
+            .iter()
+            .filter(|container| kind(container) == "container")
+        {
+            let metadata = extension::<ContainerMetadata>(container, CONTAINER_EXTENSION);
+            let of = |label: &str| container.labels.get(label).cloned().unwrap_or_default();
+            let uid = of(POD_UID);
+            let pod = pods.iter_mut().find(|pod| {
+                if metadata.sandbox_id.is_empty() {
+                    pod.uid == uid
+                } else {
+                    pod.sandbox_id == metadata.sandbox_id
+                }
+            });
+            let container = self.container(container, &metadata);
+            match pod {
+                Some(pod) => pod.containers.push(container),
+                // Its sandbox is gone: shown all the same.
+                None => pods.push(NodePod {
+                    containers: vec![container],
+                    ..without_sandbox(of(POD_NAME), of(POD_NAMESPACE), uid)
+                }),
+            }
+        }
+        for pod in &mut pods {
+            pod.containers.sort_by(|one, other| {
+                (&one.name, other.restarts, other.created_unix).cmp(&(
+                    &other.name,
+                    one.restarts,
+                    one.created_unix,
+                ))
+            });
+            let mut last = String::new();
+            for container in &mut pod.containers {
+                container.current = container.name != last;
+                last.clone_from(&container.name);
+            }
+        }
+        pods.sort_by(|one, other| {
+            (&one.namespace, &one.name, one.created_unix).cmp(&(
+                &other.namespace,
+                &other.name,
+                other.created_unix,
+            ))
+        });
+        pods
+    }
+
+    fn pod(&self, container: &Container) -> NodePod {
+        let metadata = extension::<SandboxMetadata>(container, SANDBOX_EXTENSION);
+        let of = |label: &str| container.labels.get(label).cloned().unwrap_or_default();
+        let (state, pid) = self.state(&container.id);
+        // A sandbox is started as it is made, so one without a task has ended.
+        let state = if state == State::Created && pid.is_none() {
+            State::Exited
+        } else {
+            state
+        };
+        let mut labels = metadata.config.labels;
+        labels.retain(|label, _| !label.starts_with("io.kubernetes."));
+        NodePod {
+            sandbox_id: container.id.clone(),
+            sandbox_state: state,
+            sandbox_pid: pid,
+            ip: metadata.ip,
+            additional_ips: metadata.additional_ips,
+            netns: metadata.netns,
+            labels,
+            log_directory: metadata.config.log_directory,
+            created_unix: container.created_at,
+            ..without_sandbox(of(POD_NAME), of(POD_NAMESPACE), of(POD_UID))
+        }
+    }
+
+    fn container(&self, container: &Container, metadata: &ContainerMetadata) -> NodeContainer {
+        let (mut state, pid) = self.state(&container.id);
+        let status = self.status(&container.id);
+        let finished = status.finished_at > 0;
+        // A task of which only the end is left may be there or not; the record knows.
+        if state == State::Created && finished {
+            state = State::Exited;
+        }
+        let of_task = self
+            .tasks
+            .as_ref()
+            .and_then(|tasks| tasks.get(&container.id)?.exit);
+        let exit_code = match (state, finished) {
+            (State::Exited, true) => u32::try_from(status.exit_code).ok(),
+            (State::Exited, false) => of_task.map(|exit| exit.code),
+            _ => None,
+        };
+        let millis = |nanos: i64| (nanos > 0).then_some(nanos / 1_000_000);
+        let (image, image_digest) = self.image(container, metadata);
+        let count = metadata.config.annotations.get(RESTART_COUNT);
+        NodeContainer {
+            name: container
+                .labels
+                .get(CONTAINER_NAME)
+                .cloned()
+                .unwrap_or_default(),
+            id: container.id.clone(),
+            current: false,
+            state,
+            pid,
+            restarts: count
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(metadata.config.metadata.attempt),
+            image,
+            image_digest,
+            created_unix: container.created_at,
+            started_unix_ms: millis(status.started_at),
+            finished_unix_ms: millis(status.finished_at)
+                .or_else(|| of_task.and_then(|exit| exit.at_unix_ms)),
+            exit_code,
+            reason: status.reason,
+            message: status.message,
+            log_path: metadata.log_path.clone(),
+        }
+    }
+
+    fn state(&self, id: &str) -> (State, Option<u32>) {
+        let Some(tasks) = &self.tasks else {
+            return (State::Stuck, None);
+        };
+        let Some(process) = tasks.get(id) else {
+            return (State::Created, None);
+        };
+        let state = match process.state {
+            TaskState::Created => State::Created,
+            TaskState::Running => State::Running,
+            TaskState::Paused => State::Paused,
+            TaskState::Stopped => State::Exited,
+            TaskState::Unknown => State::Stuck,
+        };
+        (
+            state,
+            (state == State::Running || state == State::Paused).then_some(process.pid),
+        )
+    }
+
+    fn status(&self, id: &str) -> StatusFile {
+        let text = self
+            .root
+            .as_ref()
+            .and_then(|root| self.host.text(root.join(CRI_STATE).join(id).join("status")));
+        text.and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default()
+    }
+
+    /// An image has several names for one target: the one in the manifest says most, then a tag,
+    /// then a digest; `sha256:…` is the last resort.
+    fn image(&self, container: &Container, metadata: &ContainerMetadata) -> (String, String) {
+        let named = |name: &str| self.images.iter().find(|image| image.name == name);
+        let known = named(&container.image).or_else(|| named(&metadata.image_ref));
+        let digest = known
+            .map(|image| image.target.digest.clone())
+            .unwrap_or_default();
+        let asked = &metadata.config.image.user_specified_image;
+        if !asked.is_empty() {
+            return (asked.clone(), digest);
+        }
+        let names = self
+            .images
+            .iter()
+            .filter(|image| image.target.digest == digest);
+        let best = names
+            .map(|image| &image.name)
+            .chain([&container.image])
+            .min_by_key(|name| (name.starts_with("sha256:"), name.contains('@')));
+        (best.cloned().unwrap_or_default(), digest)
+    }
+}
+
+fn extension<T: serde::de::DeserializeOwned + Default>(container: &Container, name: &str) -> T {
+    let any = container.extensions.get(name);
+    any.and_then(|any| cri::parse(&any.value))
+        .unwrap_or_default()
+}
+
+fn without_sandbox(name: String, namespace: String, uid: String) -> NodePod {
+    NodePod {
+        name,
+        namespace,
+        uid,
+        sandbox_id: String::new(),
+        sandbox_state: State::Exited,
+        sandbox_pid: None,
+        ip: String::new(),
+        additional_ips: Vec::new(),
+        netns: String::new(),
+        labels: BTreeMap::new(),
+        log_directory: String::new(),
+        created_unix: None,
+        containers: Vec::new(),
+    }
+}

@@ -1,0 +1,146 @@
+//! The records that containerd's CRI plugin keeps: extensions of containers, and status files.
+//!
+//! Go writes a nil map as null and leaves zeros out, so everything has a default.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The extension of a sandbox.
+pub(super) const SANDBOX_EXTENSION: &str = "io.cri-containerd.sandbox.metadata";
+/// The extension of a container.
+pub(super) const CONTAINER_EXTENSION: &str = "io.cri-containerd.container.metadata";
+/// The label that says which of the two it is.
+pub(super) const KIND_LABEL: &str = "io.cri-containerd.kind";
+
+/// Labels that the kubelet sets.
+pub(super) const POD_NAME: &str = "io.kubernetes.pod.name";
+pub(super) const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
+pub(super) const POD_UID: &str = "io.kubernetes.pod.uid";
+pub(super) const CONTAINER_NAME: &str = "io.kubernetes.container.name";
+pub(super) const RESTART_COUNT: &str = "io.kubernetes.container.restartCount";
+
+#[derive(Deserialize)]
+struct Versioned<T> {
+    #[serde(rename = "Metadata")]
+    metadata: T,
+}
+
+/// Reads an extension; `None` if it is not what containerd 1.5 to 2.x writes.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice::<Versioned<T>>(bytes)
+        .ok()
+        .map(|versioned| versioned.metadata)
+}
+
+/// A sandbox: what a pod's containers share.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct SandboxMetadata {
+    #[serde(rename = "NetNSPath")]
+    pub(super) netns: String,
+    #[serde(rename = "IP")]
+    pub(super) ip: String,
+    #[serde(rename = "AdditionalIPs", deserialize_with = "null_is_default")]
+    pub(super) additional_ips: Vec<String>,
+    pub(super) config: SandboxConfig,
+}
+
+/// What the kubelet asked a sandbox to be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SandboxConfig {
+    pub(super) metadata: Named,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) log_directory: String,
+}
+
+/// A container of a pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct ContainerMetadata {
+    #[serde(rename = "SandboxID")]
+    pub(super) sandbox_id: String,
+    pub(super) config: ContainerConfig,
+    pub(super) image_ref: String,
+    pub(super) log_path: String,
+}
+
+/// What the kubelet asked a container to be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ContainerConfig {
+    pub(super) metadata: Named,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) image: Image,
+}
+
+/// A name and which try it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named {
+    pub(super) attempt: u32,
+}
+
+/// An image as the kubelet names it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Image {
+    /// What the pod's manifest says; containerd 1.7 and later.
+    pub(super) user_specified_image: String,
+}
+
+/// The status file of a container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct StatusFile {
+    /// Nanoseconds since 1970; 0 if it has not begun.
+    pub(super) started_at: i64,
+    /// Nanoseconds since 1970; 0 if it has not ended.
+    pub(super) finished_at: i64,
+    pub(super) exit_code: i32,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_containerd_writes() {
+        let sandbox: SandboxMetadata = parse(
+            br#"{"Version":"v1","Metadata":{"ID":"s","Config":{"metadata":{"name":"web-1","uid":"u",
+            "namespace":"default"},"log_directory":"/var/log/pods/x","labels":{"app":"web"}},
+            "NetNSPath":"/var/run/netns/cni-1","IP":"10.0.0.7","AdditionalIPs":null}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (&*sandbox.ip, sandbox.config.metadata.attempt),
+            ("10.0.0.7", 0)
+        );
+        assert_eq!(sandbox.config.labels["app"], "web");
+        let container: ContainerMetadata = parse(
+            br#"{"Version":"v1","Metadata":{"SandboxID":"s","Config":{"metadata":{"name":"web",
+            "attempt":2},"annotations":null},"LogPath":"/var/log/pods/x/web/2.log"}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (&*container.sandbox_id, container.config.metadata.attempt),
+            ("s", 2)
+        );
+        assert!(parse::<ContainerMetadata>(b"{}").is_none());
+        assert!(parse::<ContainerMetadata>(b"\x0a\x01").is_none());
+    }
+}

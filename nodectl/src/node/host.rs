@@ -1,0 +1,38 @@
+//! Where the node's files are: at the root, or below a directory where a debugging pod has them.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The most that is read of a file of /proc, of a cgroup or of containerd's state.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The node's file system.
+#[derive(Clone, Debug)]
+pub struct Host {
+    root: PathBuf,
+}
+
+impl Host {
+    /// The node whose root directory is `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// A path of the node, as this process reaches it.
+    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The text of a small file, or `None` if it is gone or cannot be read.
+    pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+        let mut text = String::new();
+        File::open(self.path(path))
+            .ok()?
+            .take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .ok()?;
+        Some(text)
+    }
+}

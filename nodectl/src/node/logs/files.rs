@@ -1,0 +1,138 @@
+//! Which files a container's log is in, the oldest first.
+//!
+//! The kubelet renames `0.log` to `0.log.20060102-150405` and compresses all but the newest of those
+//! to `.gz` (pkg/kubelet/logs/container_log_manager.go).
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// A file of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// It is compressed.
+    pub gzip: bool,
+    /// It is read up to there only.
+    pub end: Option<u64>,
+}
+
+impl LogFile {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As the file system's.
+    pub fn open(&self) -> io::Result<Box<dyn BufRead + Send>> {
+        let file = BufReader::new(File::open(&self.path)?);
+        Ok(match self.end {
+            _ if self.gzip => Box::new(BufReader::new(MultiGzDecoder::new(file))),
+            Some(end) => Box::new(file.take(end)),
+            None => Box::new(file),
+        })
+    }
+}
+
+/// The files of the log at `path`: rotated ones by their time, then the one being written. One that
+/// is being compressed (`.tmp`) is left out, since the original is still there.
+///
+/// # Errors
+/// As the file system's; that the current file is missing is no error, as between a rotation and the
+/// next line.
+pub fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let mut rotated: Vec<(String, LogFile)> = Vec::new();
+    if let Some(directory) = path.parent() {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let other = entry.file_name();
+            let suffix = other
+                .to_str()
+                .and_then(|other| other.strip_prefix(name)?.strip_prefix('.'));
+            let Some(suffix) = suffix else { continue };
+            let (time, gzip) = suffix
+                .strip_suffix(".gz")
+                .map_or((suffix, false), |time| (time, true));
+            let digits = time.len() == 15 && time.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+            if digits {
+                rotated.push((
+                    time.to_owned(),
+                    LogFile {
+                        path: entry.path(),
+                        gzip,
+                        end: None,
+                    },
+                ));
+            }
+        }
+    }
+    // Compressed or not yet deleted original: the same time twice is the same text.
+    rotated.sort_by(|(one, first), (other, second)| (one, first.gzip).cmp(&(other, second.gzip)));
+    rotated.dedup_by(|(later, _), (earlier, _)| later == earlier);
+    let mut files: Vec<_> = rotated.into_iter().map(|(_, file)| file).collect();
+    if path.exists() {
+        files.push(LogFile {
+            path: path.to_owned(),
+            gzip: false,
+            end: None,
+        });
+    }
+    Ok(files)
+}
+
+/// Where a follower begins: a file, by its inode, and a place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    pub(super) inode: u64,
+    pub(super) offset: u64,
+}
+
+/// Cuts the files off where a follower begins, so that no line is read twice.
+pub(super) fn cut(files: &mut Vec<LogFile>, end: End) {
+    let is = |file: &LogFile| fs::metadata(&file.path).is_ok_and(|of| of.ino() == end.inode);
+    if let Some(at) = files.iter().position(is) {
+        files.truncate(at + 1);
+        files[at].end = Some(end.offset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_comes_first_and_nothing_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = [
+            "0.log",
+            "0.log.20260102-030405",
+            "0.log.20260101-030405.gz",
+            "0.log.20260101-030405",
+            "0.log.20260103-030405.gz.tmp",
+            "0.log.20251231-030405.gz",
+            "1.log",
+            "10.log",
+        ];
+        for name in names {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let files = log_files(&dir.path().join("0.log")).unwrap();
+        let found: Vec<_> = files
+            .iter()
+            .map(|file| file.path.file_name().unwrap().to_str().unwrap())
+            .collect();
+        let expected = [
+            "0.log.20251231-030405.gz",
+            "0.log.20260101-030405",
+            "0.log.20260102-030405",
+            "0.log",
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,11 @@
+//! Logs as the kubelet keeps them: one line a part, in files that are rotated and compressed.
+//!
+//! <https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md>
+
+mod files;
+mod line;
+mod reader;
+
+pub use files::{End, LogFile, log_files};
+pub use line::{Joiner, LogLine, ParseLineError, Stream};
+pub use reader::{Follower, LogQuery, read};

@@ -1,0 +1,369 @@
+//! Reads a log across its files: all of it, its end, or what comes next.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::files::cut;
+use super::{End, Joiner, LogFile, LogLine, log_files};
+
+/// A part has 16 KiB and a head; a line of a file that is longer than this is no line of a log.
+const MAX_PART_BYTES: u64 = 64 * 1024;
+
+/// Which lines are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// The last so many only.
+    pub tail: Option<usize>,
+    /// Those from then on only.
+    pub since: Option<Timestamp>,
+    /// Those before a follower's only.
+    pub end: Option<End>,
+}
+
+/// Passes every wanted line of the log at `path` to `sink`, in order.
+///
+/// Without `tail` lines stream; with it, that many are held. Files that lie before the wanted lines
+/// are not read.
+///
+/// # Errors
+/// As the file system's, or the sink's.
+pub fn read(
+    path: &Path,
+    query: LogQuery,
+    mut sink: impl FnMut(LogLine) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut files = log_files(path)?;
+    if let Some(end) = query.end {
+        cut(&mut files, end);
+    }
+    let Some(tail) = query.tail else {
+        let mut joiner = Joiner::default();
+        for file in &files {
+            each_line(file, &mut joiner, &mut |line| {
+                wanted(line, query).map_or(Ok(()), &mut sink)
+            })?;
+        }
+        return joiner
+            .finish()
+            .filter_map(|line| wanted(line, query))
+            .try_for_each(sink);
+    };
+    // From the newest file back, until there is enough. A line's parts may be in two files, so one
+    // file more than needed is read where the oldest kept line is a file's first.
+    let mut held: VecDeque<LogLine> = VecDeque::new();
+    for start in (0..files.len()).rev() {
+        held.clear();
+        let mut joiner = Joiner::default();
+        let mut hold = |line: LogLine| {
+            if let Some(line) = wanted(line, query) {
+                if held.len() == tail {
+                    held.pop_front();
+                }
+                if tail > 0 {
+                    held.push_back(line);
+                }
+            }
+            Ok(())
+        };
+        let mut count = 0_usize;
+        for file in &files[start..] {
+            each_line(file, &mut joiner, &mut |line| {
+                count += 1;
+                hold(line)
+            })?;
+        }
+        for line in joiner.finish() {
+            count += 1;
+            hold(line)?;
+        }
+        if count > tail {
+            break;
+        }
+    }
+    held.into_iter().try_for_each(sink)
+}
+
+fn wanted(line: LogLine, query: LogQuery) -> Option<LogLine> {
+    query
+        .since
+        .is_none_or(|since| line.time >= since)
+        .then_some(line)
+}
+
+fn each_line(
+    file: &LogFile,
+    joiner: &mut Joiner,
+    sink: &mut dyn FnMut(LogLine) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut reader = match file.open() {
+        // Deleted or compressed just now by the kubelet.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    };
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        if take_line(&mut reader, &mut bytes)? == 0 {
+            return Ok(());
+        }
+        if let Some(line) = parse(&bytes).and_then(|part| joiner.push(part)) {
+            sink(line)?;
+        }
+    }
+}
+
+/// Reads up to and with a newline, at most [`MAX_PART_BYTES`].
+fn take_line(reader: &mut dyn BufRead, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    io::Read::take(reader, MAX_PART_BYTES).read_until(b'\n', bytes)
+}
+
+/// A part, or `None` for a line that the format does not know, which is left out as the kubelet
+/// leaves it out.
+fn parse(bytes: &[u8]) -> Option<LogLine> {
+    let text = String::from_utf8_lossy(bytes);
+    text.strip_suffix('\n').unwrap_or(&text).parse().ok()
+}
+
+/// Reads what is written to a log after its end, across rotations.
+#[derive(Debug)]
+pub struct Follower {
+    path: PathBuf,
+    file: Option<(u64, BufReader<File>)>,
+    joiner: Joiner,
+    half: Vec<u8>,
+    begins: Option<End>,
+}
+
+impl Follower {
+    /// Follows the log at `path` from its end.
+    ///
+    /// # Errors
+    /// As the file system's.
+    pub fn at_end(path: &Path) -> io::Result<Self> {
+        let mut follower = Self::at_start(path);
+        if let Some((inode, mut file)) = open(path)? {
+            let offset = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
+            follower.begins = Some(End { inode, offset });
+            follower.file = Some((inode, file));
+        }
+        Ok(follower)
+    }
+
+    /// Where it begins, if the log is there.
+    pub fn begins(&self) -> Option<End> {
+        self.begins
+    }
+
+    /// Follows the log at `path` from its first line.
+    pub fn at_start(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: None,
+            joiner: Joiner::default(),
+            half: Vec::new(),
+            begins: None,
+        }
+    }
+
+    /// The lines that were written since the last call.
+    ///
+    /// # Errors
+    /// As the file system's.
+    pub fn poll(&mut self) -> io::Result<Vec<LogLine>> {
+        let mut lines = Vec::new();
+        self.drain(&mut lines)?;
+        // Asked after the old file's end was reached: nothing is written there after a rotation has
+        // been told to the runtime, but what was written before it has to be read first.
+        let inode = fs::metadata(&self.path).map(|metadata| metadata.ino()).ok();
+        if inode.is_some() && self.file.as_ref().map(|(inode, _)| *inode) != inode {
+            self.drain(&mut lines)?;
+            self.half.clear();
+            self.file = open(&self.path)?;
+            self.drain(&mut lines)?;
+        }
+        Ok(lines)
+    }
+
+    fn drain(&mut self, lines: &mut Vec<LogLine>) -> io::Result<()> {
+        let Some((_, file)) = &mut self.file else {
+            return Ok(());
+        };
+        loop {
+            if take_line(file, &mut self.half)? == 0 {
+                return Ok(());
+            }
+            // A line that is being written is completed by the next call.
+            if self.half.last() != Some(&b'\n') && (self.half.len() as u64) < MAX_PART_BYTES {
+                return Ok(());
+            }
+            lines.extend(parse(&self.half).and_then(|part| self.joiner.push(part)));
+            self.half.clear();
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<Option<(u64, BufReader<File>)>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some((file.metadata()?.ino(), BufReader::new(file)))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn line(second: u32, tag: &str, text: &str) -> String {
+        format!("2026-11-22T15:39:{second:02}.5Z stdout {tag} {text}\n")
+    }
+
+    /// Lines 0 to 9: four compressed, three rotated (with a line that goes on in the next file),
+    /// three current.
+    fn rotated() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let lines: Vec<_> = (0..10).map(|n| line(n, "F", &n.to_string())).collect();
+        let gz = File::create(dir.path().join("0.log.20260101-000000.gz")).unwrap();
+        let mut gz = GzEncoder::new(gz, Compression::fast());
+        gz.write_all(lines[..4].concat().as_bytes()).unwrap();
+        gz.finish().unwrap();
+        let middle = lines[4..6].concat() + &line(6, "P", "6 and ");
+        fs::write(dir.path().join("0.log.20260102-000000"), middle).unwrap();
+        let path = dir.path().join("0.log");
+        fs::write(&path, line(6, "F", "its rest") + &lines[7..].concat()).unwrap();
+        (dir, path)
+    }
+
+    fn texts(path: &Path, query: LogQuery) -> Vec<String> {
+        let mut all = Vec::new();
+        read(path, query, |line| {
+            all.push(line.text);
+            Ok(())
+        })
+        .unwrap();
+        all
+    }
+
+    #[test]
+    fn reads_across_rotation_and_compression() {
+        let (_dir, path) = rotated();
+        let all = [
+            "0",
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6 and its rest",
+            "7",
+            "8",
+            "9",
+        ];
+        assert_eq!(texts(&path, LogQuery::default()), all);
+        for tail in 0..=12 {
+            let query = LogQuery {
+                tail: Some(tail),
+                ..LogQuery::default()
+            };
+            assert_eq!(
+                texts(&path, query),
+                all[all.len().saturating_sub(tail)..],
+                "{tail}"
+            );
+        }
+        let since = Some("2026-11-22T15:39:05.5Z".parse().unwrap());
+        assert_eq!(
+            texts(
+                &path,
+                LogQuery {
+                    since,
+                    ..LogQuery::default()
+                }
+            ),
+            all[5..]
+        );
+        assert_eq!(
+            texts(
+                &path,
+                LogQuery {
+                    tail: Some(2),
+                    since,
+                    ..LogQuery::default()
+                }
+            ),
+            all[8..]
+        );
+    }
+
+    #[test]
+    fn what_is_no_line_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.log");
+        let mut bytes = b"garbage\n\xff\xfe\n".to_vec();
+        bytes.extend(line(1, "F", "good").as_bytes());
+        bytes.extend(line(2, "P", "cut off").as_bytes());
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(texts(&path, LogQuery::default()), ["good", "cut off"]);
+        assert!(texts(&dir.path().join("none.log"), LogQuery::default()).is_empty());
+    }
+
+    #[test]
+    fn follows_across_a_rotation() {
+        let (dir, path) = rotated();
+        let mut follower = Follower::at_end(&path).unwrap();
+        let begins = follower.begins();
+        let mut poll = || {
+            follower
+                .poll()
+                .unwrap()
+                .into_iter()
+                .map(|line| line.text)
+                .collect::<Vec<_>>()
+        };
+        let append = |path: &Path, text: &str| {
+            let mut file = fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        };
+        assert!(poll().is_empty());
+        // What was there before is read up to where the follower begins, and not beyond.
+        append(&path, &line(10, "F", "ten"));
+        assert_eq!(
+            texts(
+                &path,
+                LogQuery {
+                    end: begins,
+                    ..LogQuery::default()
+                }
+            )
+            .last()
+            .unwrap(),
+            "9"
+        );
+        assert_eq!(poll(), ["ten"]);
+        let whole = line(11, "F", "eleven");
+        append(&path, &whole[..20]);
+        assert!(poll().is_empty(), "half a line");
+        append(&path, &whole[20..]);
+        assert_eq!(poll(), ["eleven"]);
+        append(&path, &line(12, "F", "last before"));
+        let old = dir.path().join("0.log.20260103-000000");
+        fs::rename(&path, &old).unwrap();
+        append(&old, &line(13, "F", "after the rename"));
+        append(&path, &line(14, "F", "first after"));
+        assert_eq!(poll(), ["last before", "after the rename", "first after"]);
+    }
+}

@@ -1,0 +1,21 @@
+//! The kubelet's containers on this node, from containerd and the node's files alone.
+//!
+//! Read only, and without the API server: it works where `kubectl` does not, and tells what the node
+//! knows, not what the cluster believes. It does not speak CRI; the records that containerd's CRI
+//! plugin keeps on containers are read instead, in the form they have had since containerd 1.5.
+
+mod cgroup;
+mod collect;
+mod cri;
+mod host;
+pub mod logs;
+mod model;
+mod select;
+mod stats;
+
+pub use cgroup::{CgroupStats, Usage, read as read_cgroup};
+pub use collect::{NAMESPACE, collect};
+pub use host::Host;
+pub use model::{NodeContainer, NodePod, State};
+pub use select::{SelectError, select_pod};
+pub use stats::{ContainerStats, Network, rates, sample};

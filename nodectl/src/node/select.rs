@@ -1,0 +1,52 @@
+//! Which pod or container a word on the command line means.
+
+use super::NodePod;
+
+/// A word that means no pod, or several.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// There is none.
+    #[error("there is no pod `{0}` on this node")]
+    None(String),
+    /// There are several.
+    #[error("`{word}` may be {}", choices.join(", "))]
+    Several {
+        /// The word.
+        word: String,
+        /// What it may mean.
+        choices: Vec<String>,
+    },
+}
+
+/// The pod that `word` means: `NAME`, `NAMESPACE/NAME`, a unique ID, or the ID (or its start) of its
+/// sandbox or of one of its containers. With one name twice, as after a sandbox was made anew, the
+/// latest is meant.
+///
+/// # Errors
+/// As [`SelectError`].
+pub fn select_pod<'a>(pods: &'a [NodePod], word: &str) -> Result<&'a NodePod, SelectError> {
+    let id = |id: &str| word.len() >= 6 && id.starts_with(word);
+    let matches = |pod: &&NodePod| {
+        pod.name == word
+            || format!("{}/{}", pod.namespace, pod.name) == word
+            || pod.uid == word
+            || id(&pod.sandbox_id)
+            || pod.containers.iter().any(|container| id(&container.id))
+    };
+    let mut found: Vec<&NodePod> = pods.iter().filter(matches).collect();
+    found.sort_by_key(|pod| std::cmp::Reverse(pod.created_unix));
+    found.dedup_by(|later, earlier| {
+        (&later.namespace, &later.name) == (&earlier.namespace, &earlier.name)
+    });
+    match found.as_slice() {
+        [] => Err(SelectError::None(word.to_owned())),
+        [pod] => Ok(pod),
+        several => Err(SelectError::Several {
+            word: word.to_owned(),
+            choices: several
+                .iter()
+                .map(|pod| format!("{}/{}", pod.namespace, pod.name))
+                .collect(),
+        }),
+    }
+}

@@ -1,0 +1,143 @@
+//! What pods use: two samples, and the rates between them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::cgroup::{self, CgroupStats};
+use super::{Host, NodePod};
+
+/// Bytes through a pod's network links, loopback aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// Received.
+    pub rx_bytes: u64,
+    /// Sent.
+    pub tx_bytes: u64,
+}
+
+/// What a container uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContainerStats {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// The container's ID.
+    pub id: String,
+    /// Thousandths of a CPU; `None` in a first sample.
+    pub cpu_millicores: Option<u64>,
+    /// The share of the time that the CPU limit held it back, in thousandths.
+    pub throttled_permille: Option<u64>,
+    /// The cgroup's figures.
+    #[serde(flatten)]
+    pub cgroup: CgroupStats,
+    /// The pod's network, shared by its containers; `None` in the host's.
+    pub network: Option<Network>,
+}
+
+/// What every running container uses now.
+pub fn sample(host: &Host, pods: &[NodePod]) -> Vec<ContainerStats> {
+    let running = pods
+        .iter()
+        .flat_map(|pod| pod.current().map(move |container| (pod, container)));
+    running
+        .filter_map(|(pod, container)| {
+            let pid = container.pid?;
+            Some(ContainerStats {
+                namespace: pod.namespace.clone(),
+                pod: pod.name.clone(),
+                container: container.name.clone(),
+                id: container.id.clone(),
+                cpu_millicores: None,
+                throttled_permille: None,
+                cgroup: cgroup::read(host, pid)?,
+                network: (!pod.netns.is_empty())
+                    .then(|| network(host, pid))
+                    .flatten(),
+            })
+        })
+        .collect()
+}
+
+/// The second sample, with the rates since the first, `apart` before it. A container that is new has
+/// none.
+pub fn rates(
+    first: &[ContainerStats],
+    second: Vec<ContainerStats>,
+    apart: Duration,
+) -> Vec<ContainerStats> {
+    let nanos = u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let per_mille = |before: u64, after: u64| {
+        let spent = u128::from(after.saturating_sub(before)) * 1000;
+        u64::try_from(spent / u128::from(nanos)).unwrap_or(u64::MAX)
+    };
+    second
+        .into_iter()
+        .map(|mut now| {
+            if let Some(before) = first.iter().find(|before| before.id == now.id) {
+                let (before, after) = (before.cgroup.usage, now.cgroup.usage);
+                now.cpu_millicores = Some(per_mille(before.cpu_nanos, after.cpu_nanos));
+                now.throttled_permille =
+                    Some(per_mille(before.throttled_nanos, after.throttled_nanos));
+            }
+            now
+        })
+        .collect()
+}
+
+/// The links of a process's network namespace (proc_pid_net(5)).
+fn network(host: &Host, pid: u32) -> Option<Network> {
+    let text = host.text(format!("/proc/{pid}/net/dev"))?;
+    let mut total = Network::default();
+    for line in text.lines().skip(2) {
+        let Some((name, figures)) = line.split_once(':') else {
+            continue;
+        };
+        if name.trim() == "lo" {
+            continue;
+        }
+        let figures: Vec<u64> = figures
+            .split_ascii_whitespace()
+            .map_while(|figure| figure.parse().ok())
+            .collect();
+        total.rx_bytes += figures.first().copied().unwrap_or(0);
+        total.tx_bytes += figures.get(8).copied().unwrap_or(0);
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Usage;
+
+    #[test]
+    fn rates_are_between_two_samples() {
+        let at = |id: &str, cpu_nanos, throttled_nanos| ContainerStats {
+            namespace: String::new(),
+            pod: String::new(),
+            container: String::new(),
+            id: id.to_owned(),
+            cpu_millicores: None,
+            throttled_permille: None,
+            cgroup: CgroupStats {
+                usage: Usage {
+                    cpu_nanos,
+                    throttled_nanos,
+                },
+                ..CgroupStats::default()
+            },
+            network: None,
+        };
+        let second = vec![at("a", 600, 100), at("new", 5, 5)];
+        let rated = rates(&[at("a", 100, 0)], second, Duration::from_nanos(1000));
+        let figures: Vec<_> = rated
+            .iter()
+            .map(|one| (one.cpu_millicores, one.throttled_permille))
+            .collect();
+        assert_eq!(figures, [(Some(500), Some(100)), (None, None)]);
+    }
+}
