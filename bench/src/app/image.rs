@@ -37,3 +37,35 @@ fn read(path: &Path) -> anyhow::Result<Value> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_images_size_is_that_of_all_its_parts() {
+        let layout = tempfile::tempdir().unwrap();
+        let put = |path: &str, json: &str| {
+            let path = layout.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, json).unwrap();
+        };
+        put(
+            "index.json",
+            r#"{"manifests":[{"digest":"sha256:aa","size":7}]}"#,
+        );
+        put(
+            "blobs/sha256/aa",
+            r#"{"manifests":[{"digest":"sha256:bb","size":500}]}"#,
+        );
+        let manifest = r#"{"config":{"size":20},"layers":[{"size":1000},{"size":3}]}"#;
+        put("blobs/sha256/bb", manifest);
+        assert_eq!(measure(layout.path()).unwrap().compressed_bytes, 1523);
+
+        put("index.json", r#"{"manifests":[]}"#);
+        assert!(
+            measure(layout.path()).is_err(),
+            "an empty layout has no image"
+        );
+    }
+}

@@ -201,3 +201,29 @@ fn ratio(app: &[f64], other: &[f64]) -> f64 {
 pub(crate) fn float(bytes: u64) -> f64 {
     bytes as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_the_median_of_the_rounds_ratios() {
+        // The second round was disturbed, for both alike.
+        let (app, floor) = ([80.0, 8.0, 90.0], [100.0, 10.0, 100.0]);
+        assert!((ratio(&app, &floor) - 0.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_bound_is_met_at_the_bound() {
+        let target = |wanted| Target {
+            what: String::new(),
+            wanted,
+            unit: "",
+            digits: 0,
+            measured: None,
+        };
+        let (least, most) = (target(Wanted::AtLeast(3.0)), target(Wanted::AtMost(3.0)));
+        assert!(least.met(3.0) && !least.met(2.9));
+        assert!(most.met(3.0) && !most.met(3.1));
+    }
+}

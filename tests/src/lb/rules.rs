@@ -80,7 +80,7 @@ impl Rules {
                 path: path.to_owned(),
                 interval: scale.seconds(10),
                 // AWS's 6 s would be some milliseconds; a busy machine is no bad target.
-                timeout: scale.seconds(6).max(Duration::from_secs(1)),
+                timeout: scale.seconds(6).max(Duration::from_secs(2)),
                 healthy_threshold: 3,
                 unhealthy_threshold: 3,
             },
