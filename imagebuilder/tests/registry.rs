@@ -5,6 +5,10 @@
 //! `moto_server` (on PATH or in `target/moto/bin`); it fails where they are missing.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test builds the environment of a program"
+)]
 
 mod sandbox;
 
@@ -476,4 +480,63 @@ fn a_killed_push_leaves_no_tag_and_the_next_succeeds() {
         assert_eq!(run.reference().digest(), built.digest());
         assert_eq!(registry.tag("team/hello", "v1"), built.digest());
     }
+}
+
+#[test]
+fn credentials_come_from_a_helper() {
+    let (sandbox, built) = built();
+    let auth = Auth::Basic("name".into(), "hunter2".into());
+    let registry = TestRegistry::start(Behaviour {
+        auth,
+        ..Behaviour::default()
+    });
+    sandbox.write("login/config.json", r#"{"credsStore": "fake"}"#);
+    let helper = "bin/docker-credential-fake";
+    let run = |script: &str| {
+        sandbox.write(
+            helper,
+            &format!("#!/bin/sh\n[ \"$1\" = get ] && {script}\n"),
+        );
+        sh(sandbox.path(), &format!("chmod +x {helper}"));
+        let args = [
+            "push",
+            "oci:img",
+            "--repo",
+            &registry.host(),
+            "--docker-config",
+            "login",
+        ];
+        let mut command = sandbox.command(&args);
+        let path = std::env::join_paths(
+            std::iter::once(sandbox.path().join("bin"))
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        );
+        Run::of(
+            sandbox.path(),
+            command.env("PATH", path.unwrap()).output().unwrap(),
+        )
+    };
+    let host = registry.host();
+    let known = format!(
+        "read host && [ \"$host\" = {host} ] && echo '{{\"Username\":\"name\",\"Secret\":\"hunter2\"}}'"
+    );
+    assert_eq!(run(&known).reference().digest(), built.digest());
+    let unknown = run("echo credentials not found in native keychain && exit 1");
+    assert!(
+        unknown.stderr.contains("none are known for it"),
+        "{}",
+        unknown.stderr
+    );
+    let broken = run("echo hunter2 is locked away && exit 7");
+    assert_eq!(broken.code, Some(3), "{}", broken.stderr);
+    assert!(
+        broken.stderr.contains("from `docker-credential-fake`"),
+        "{}",
+        broken.stderr
+    );
+    assert!(
+        broken.stderr.contains("it failed (exit status: 7)"),
+        "{}",
+        broken.stderr
+    );
 }

@@ -239,15 +239,23 @@ fn a_blob_with_other_content_is_not_stored() {
     let Sample {
         directory, layout, ..
     } = sample();
-    let check = |descriptor: &Descriptor, bytes: &[u8]| {
+    let check = |descriptor: &Descriptor, bytes: &[u8], expected: &str| {
         let error = layout.write_blob(descriptor, &mut &bytes[..]).unwrap_err();
-        assert!(error.is_mismatch(), "{error}");
+        assert!(
+            error.is_mismatch() && full(&error).contains(expected),
+            "{}",
+            full(&error)
+        );
         assert!(!layout.blob_path(&descriptor.digest).exists());
     };
     let descriptor = Descriptor::of(MediaType::OCI_LAYER_GZIP, b"content");
-    check(&descriptor, b"Content");
-    check(&descriptor, b"conten");
-    check(&descriptor, b"content and much more");
+    check(&descriptor, b"Content", "is damaged: its digest is");
+    check(&descriptor, b"conten", "is cut short: 6 bytes of 7");
+    check(
+        &descriptor,
+        b"content and much more",
+        "is longer than the 7 bytes",
+    );
     assert_eq!(
         fs::read_dir(directory.path().join(".ingest"))
             .unwrap()

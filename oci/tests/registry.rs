@@ -496,6 +496,31 @@ fn credentials_are_shown_where_they_are_wanted() {
 }
 
 #[test]
+fn many_requests_at_once_fetch_one_token() {
+    let auth = Auth::Bearer("AWS".into(), "hunter2".into(), 1000);
+    let registry = TestRegistry::start(Behaviour {
+        auth,
+        ..Behaviour::default()
+    });
+    let repository = Repository::pull(&registry.reference(NAME), settings(), someone()).unwrap();
+    let barrier = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                barrier.wait();
+                assert_eq!(repository.resolve("none").unwrap(), None);
+            });
+        }
+    });
+    let tokens = registry
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.path == "/token")
+        .count();
+    assert_eq!(tokens, 1);
+}
+
+#[test]
 fn an_identity_token_is_exchanged_by_post() {
     let auth = Auth::Bearer("x".into(), "y".into(), 1000);
     let registry = TestRegistry::start(Behaviour {
