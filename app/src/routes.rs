@@ -2,7 +2,7 @@
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
+#[repr(u8)]
 pub(crate) enum Route {
     /// The greeting, or the page.
     Root,

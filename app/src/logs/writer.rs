@@ -16,6 +16,10 @@ const QUEUE: usize = 2048;
 /// Bytes that are collected before they are written.
 const BATCH_BYTES: usize = 32 * 1024;
 
+/// How long the thread rests after it wrote, so that lines that come close together cost one wake-up
+/// and one write, and not one each.
+const REST: Duration = Duration::from_millis(10);
+
 /// How long the end of the process waits for its last lines.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -98,6 +102,9 @@ fn write_all(messages: &Receiver<Message>, mut sink: impl Write, json: bool) {
         // Nobody is left to be told that stderr is gone.
         let _ = sink.write_all(&batch).and_then(|()| sink.flush());
         batch.clear();
+        if flushed.is_empty() {
+            std::thread::sleep(REST);
+        }
         for done in flushed {
             let _ = done.try_send(());
         }

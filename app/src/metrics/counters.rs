@@ -105,12 +105,13 @@ pub(crate) struct Counters {
 }
 
 /// The index of a method's column.
-pub(crate) fn method_index(method: &actix_http::Method) -> usize {
+pub(crate) fn method_index(method: &actix_http::Method) -> u8 {
     let name = method.as_str();
-    METHODS
+    let index = METHODS
         .iter()
         .position(|known| *known == name)
-        .unwrap_or(METHODS.len() - 1)
+        .unwrap_or(METHODS.len() - 1);
+    u8::try_from(index).expect("there are five")
 }
 
 impl Counters {

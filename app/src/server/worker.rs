@@ -20,8 +20,8 @@ use crate::service::page::Page;
 use crate::settings::{RequestLog, Settings};
 use crate::shared::Shared;
 
-/// Ids are cut from blocks of this many bytes, so that only every 256th allocates.
-const ARENA_BYTES: usize = 4096;
+/// Ids are cut from a block of this many bytes, which is used again once they are all gone.
+const ARENA_BYTES: usize = 1024;
 
 /// A thousandth of a log line: lines are rationed in these, so that slow rates are kept too.
 const LINE: u64 = 1000;
@@ -81,7 +81,7 @@ impl Worker {
         let digits = request_id::hex(request_id::mix(self.seed.wrapping_add(number)));
         let mut arena = self.arena.borrow_mut();
         if arena.capacity() < digits.len() {
-            *arena = BytesMut::with_capacity(ARENA_BYTES);
+            arena.reserve(ARENA_BYTES);
         }
         arena.extend_from_slice(&digits);
         let id = arena.split().freeze();

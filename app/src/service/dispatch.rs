@@ -29,10 +29,6 @@ impl PublicService {
 }
 
 /// An answer, at once or later. Most are there at once and cost no allocation.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one, and is not to be boxed"
-)]
 pub(crate) enum Answering {
     Ready(Option<Response<AnswerBody>>),
     Later(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),
@@ -101,9 +97,10 @@ fn check(exchange: Exchange, request: &Request) -> Result<Exchange, Response<Ans
             "the request head is too large or has too many headers",
         ));
     }
-    let announced = head
-        .headers
-        .get(header::CONTENT_LENGTH)
+    let announced = exchange
+        .has_body()
+        .then(|| head.headers.get(header::CONTENT_LENGTH))
+        .flatten()
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limits.body_bytes as u64) {
         let detail = format!("the body is larger than {} bytes", limits.body_bytes);
@@ -201,18 +198,15 @@ fn root(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
                 .any(|part| part == b"text/html")
         });
     let worker = Rc::clone(&exchange.worker);
-    let mut response = if wants_page {
+    // No Vary is needed: nothing that is not stored is mistaken for something else.
+    if wants_page {
         let page = worker.page();
         let mut response = answer(exchange, StatusCode::OK, Media::Html, page.body.clone());
         guard_page(&mut response, &page.policy);
         response
     } else {
         answer(exchange, StatusCode::OK, Media::Text, worker.greeting())
-    };
-    response
-        .headers_mut()
-        .insert(header::VARY, HeaderValue::from_static("accept"));
-    response
+    }
 }
 
 fn text(exchange: Exchange, text: &'static str) -> Response<AnswerBody> {

@@ -20,35 +20,60 @@ use crate::trace::{SpanIds, TraceParent};
 /// The longest path that a log line repeats.
 const MAX_LOGGED_PATH: usize = 128;
 
-/// A request that is being answered.
+/// A request that is being answered. It is moved from hand to hand, so what few requests have is kept
+/// apart.
 pub(crate) struct Exchange {
     pub(crate) worker: Rc<Worker>,
     pub(crate) conn: Rc<Conn>,
-    pub(crate) route: Route,
     /// Which of the worker's requests it is; its ids follow from it.
     pub(crate) number: u64,
-    /// Set where the client names the request.
-    given_id: Option<HeaderValue>,
-    parent: Option<TraceParent>,
-    /// Whom a trusted proxy names.
-    forwarded: Option<IpAddr>,
+    given: Option<Box<Given>>,
     begun: Instant,
-    method: usize,
+    bytes: u32,
     status: u16,
-    bytes: u64,
+    pub(crate) route: Route,
+    method: u8,
     /// The body has bytes that no handler has read.
     unread: bool,
     closes: bool,
     finished: bool,
-    /// Where the route does not tell it.
+}
+
+/// What a request brought along.
+#[derive(Default)]
+struct Given {
+    /// The client's name for the request.
+    id: Option<HeaderValue>,
+    /// The caller's trace.
+    parent: Option<TraceParent>,
+    /// Whom a trusted proxy names.
+    client: Option<IpAddr>,
+    /// The path, where the route does not tell it.
     path: Option<Box<str>>,
 }
 
-impl Exchange {
-    pub(crate) fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, request: &mut Request) -> Self {
+impl Given {
+    fn of(worker: &Worker, conn: &Conn, request: &Request, route: Route) -> Option<Box<Self>> {
         let head = request.head();
-        let route = Route::of(head.uri.path());
-        let method = method_index(&head.method);
+        let id = head
+            .headers
+            .get(super::answer::X_REQUEST_ID)
+            .filter(|id| crate::request_id::is_acceptable(id.as_bytes()));
+        let parent = head
+            .headers
+            .get(super::answer::TRACEPARENT)
+            .and_then(|value| TraceParent::parse(value.as_bytes()));
+        let trusted = &worker.shared.settings.trusted_proxies;
+        let forwarded = if trusted.is_empty() {
+            None
+        } else {
+            head.headers
+                .get(header::X_FORWARDED_FOR)
+                .and_then(|value| value.to_str().ok())
+        };
+        if id.is_none() && parent.is_none() && forwarded.is_none() && route != Route::NotFound {
+            return None;
+        }
         let path = (route == Route::NotFound).then(|| {
             head.uri
                 .path()
@@ -57,52 +82,56 @@ impl Exchange {
                 .collect::<String>()
                 .into()
         });
-        let given_id = head
-            .headers
-            .get(super::answer::X_REQUEST_ID)
-            .filter(|id| crate::request_id::is_acceptable(id.as_bytes()))
-            .cloned();
-        let parent = head
-            .headers
-            .get("traceparent")
-            .and_then(|value| TraceParent::parse(value.as_bytes()));
-        let trusted = &worker.shared.settings.trusted_proxies;
-        let forwarded = head
-            .headers
-            .get(header::X_FORWARDED_FOR)
-            .filter(|_| !trusted.is_empty());
-        let forwarded = forwarded
-            .and_then(|value| value.to_str().ok())
-            .map(|value| {
-                let source = conn.proxied.as_ref();
-                client::believe(conn.peer.ip(), source, Some(value), trusted).address
-            });
+        let client = forwarded.map(|value| {
+            let source = conn.proxied.as_ref();
+            client::believe(conn.peer.ip(), source, Some(value), trusted).address
+        });
+        Some(Box::new(Self {
+            id: id.cloned(),
+            parent,
+            client,
+            path,
+        }))
+    }
+}
+
+impl Exchange {
+    pub(crate) fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, request: &mut Request) -> Self {
+        let route = Route::of(request.head().uri.path());
+        let method = method_index(&request.head().method);
+        let given = Given::of(worker, conn, request, route);
         let has_body = !matches!(request.payload(), Payload::None);
         conn.on_request(has_body);
         worker.counters.in_flight.add(1);
         Self {
             worker: Rc::clone(worker),
             conn: Rc::clone(conn),
-            route,
             number: worker.next_number(),
-            given_id,
-            parent,
-            forwarded,
+            given,
             begun: Instant::now(),
-            method,
-            status: 0,
             bytes: 0,
+            status: 0,
+            route,
+            method,
             unread: has_body,
             // A body that no handler reads would have to be read to find the next request.
             closes: has_body || route == Route::Hop || worker.is_draining(),
             finished: false,
-            path,
         }
+    }
+
+    /// Whether the request has a body.
+    pub(crate) fn has_body(&self) -> bool {
+        self.unread
+    }
+
+    fn parent(&self) -> Option<TraceParent> {
+        self.given.as_ref()?.parent
     }
 
     /// The answer's `x-request-id`.
     pub(crate) fn id(&self) -> HeaderValue {
-        match &self.given_id {
+        match self.given.as_ref().and_then(|given| given.id.as_ref()) {
             Some(id) => id.clone(),
             None => self.worker.id_value(self.number),
         }
@@ -112,19 +141,19 @@ impl Exchange {
         let percent = self.worker.shared.settings.trace_percent;
         SpanIds::of(
             self.worker.seed.wrapping_add(self.number),
-            self.parent,
+            self.parent(),
             percent,
         )
     }
 
     /// The header that continues the caller's trace, where there is one.
     pub(crate) fn traceparent(&self) -> Option<HeaderValue> {
-        self.parent?;
+        self.parent()?;
         HeaderValue::from_maybe_shared(Bytes::from(self.span().header())).ok()
     }
 
     pub(crate) fn method(&self) -> &'static str {
-        METHODS[self.method]
+        METHODS[usize::from(self.method)]
     }
 
     /// Whether the connection ends with this answer.
@@ -146,11 +175,12 @@ impl Exchange {
     pub(crate) fn answered(&mut self, status: StatusCode, bytes: usize) {
         self.status = status.as_u16();
         // Nothing of a HEAD request's body is sent, and an empty body is never asked for.
-        self.bytes = if self.method() == Method::HEAD.as_str() {
+        let sent = if self.method() == Method::HEAD.as_str() {
             0
         } else {
-            bytes as u64
+            bytes
         };
+        self.bytes = u32::try_from(sent).unwrap_or(u32::MAX);
         self.finished = bytes == 0;
     }
 
@@ -173,12 +203,16 @@ impl Exchange {
             id: String::from_utf8_lossy(self.id().as_bytes()).into_owned(),
             method: self.method(),
             route: self.route.label(),
-            path: self.path.clone(),
+            path: self.given.as_ref().and_then(|given| given.path.clone()),
             status: self.status,
-            bytes: self.bytes,
+            bytes: self.bytes.into(),
             took,
             span: self.span(),
-            client: self.forwarded.unwrap_or_else(nearest),
+            client: self
+                .given
+                .as_ref()
+                .and_then(|given| given.client)
+                .unwrap_or_else(nearest),
             cut,
         };
         if !self.worker.shared.logs.request(line) {
@@ -199,7 +233,7 @@ impl Drop for Exchange {
         counters.in_flight.subtract(1);
         counters.request(
             self.route,
-            self.method,
+            self.method.into(),
             if cut { 0 } else { self.status },
             took,
         );
