@@ -110,6 +110,29 @@ impl Cluster {
         ship
     }
 
+    /// Where the cluster of `tests/cluster` keeps its files.
+    ///
+    /// # Panics
+    /// When the cluster is another one, whose node is not this machine.
+    pub fn state(&self) -> PathBuf {
+        variable("CLUSTER_DIR")
+            .expect("this test needs the cluster of tests/cluster/up")
+            .into()
+    }
+
+    /// Waits until something holds.
+    ///
+    /// # Panics
+    /// When it takes too long.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// Removes the service, where it is.
     ///
     /// # Panics

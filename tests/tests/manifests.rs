@@ -316,3 +316,30 @@ fn the_clusters_are_valid_for_eksctl() {
         assert_eq!(schema.check(&wrong_type).len(), 1, "{file}");
     }
 }
+
+#[test]
+fn the_tour_and_the_guide_name_files_that_are_there() {
+    let root = k8s().join("..");
+    let mut named = 0;
+    for document in ["docs/tour.md", "docs/eks.md"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        for word in text.split('`').skip(1).step_by(2) {
+            let places = [
+                "app/",
+                "imagebuilder/",
+                "k8s/",
+                "nodectl/",
+                "tests/",
+                "scripts/",
+            ];
+            if places.iter().any(|place| word.starts_with(place)) && !word.contains(' ') {
+                assert!(root.join(word).exists(), "{document} names {word}");
+                named += 1;
+            }
+        }
+    }
+    assert!(
+        named > 20,
+        "only {named} files are named: the documents are written differently now"
+    );
+}
