@@ -79,9 +79,10 @@ fn write_speed(out: &mut String, results: &Results) -> fmt::Result {
         out,
         "### As fast as it can\n\n\
          The loop reads once and writes the service's own answer, whatever was asked: what the \
-         kernel and one core can do at all. CPU a request is the server's own time: the figure that \
-         neighbours on the machine move least, and its inverse is what a core of its own would \
-         answer. gunicorn's sync worker closes each connection.\n\n\
+         kernel and one core can do at all. CPU a request is the time of all the server's threads: \
+         the figure that neighbours on the machine move least, and its inverse is what a core of \
+         its own would answer. Against the loop it is the stricter one, too: a client costs about \
+         as much as the loop does, and holds it up. gunicorn's sync worker closes each connection.\n\n\
          | | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n|---|---|---|---|---|---|"
     )?;
     for Subject { name, closed, .. } in &results.subjects {
