@@ -16,8 +16,10 @@ with_containerd := scripts/with-containerd
 
 .PHONY: help
 help: ## List these commands
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+##@ On this machine
 .PHONY: up
 up: build ## Build the service's image and run it on this machine: three pods, one load balancer
 	@$(BIN)/imagebuilder resolve -f $(MANIFESTS) --output oci:$(IMAGE) >target/up.yaml
@@ -31,6 +33,7 @@ down: build ## Remove what a killed `make up` left
 ps: build ## Show the pods and containers of `make up`
 	@$(with_containerd) $(BIN)/nodectl ps
 
+##@ Development
 .PHONY: build
 build: deps-up ## Compile the programs
 	@cargo build --workspace --bins
@@ -38,6 +41,10 @@ build: deps-up ## Compile the programs
 .PHONY: test
 test: deps-test build ## Run all tests against the real containerd, runc, registry, and browser
 	@cargo test --workspace
+
+.PHONY: e2e
+e2e: deps-e2e build ## Deploy to a real Kubernetes on this machine, and roll out under load
+	@tests/cluster/run cargo test -p e2e --test cluster --test cluster_ecr --test cluster_node -- --ignored --test-threads=1
 
 .PHONY: lint
 lint: deps-lint ## Check format, lints, docs and shell scripts
@@ -47,8 +54,10 @@ lint: deps-lint ## Check format, lints, docs and shell scripts
 	@shellcheck $$(git ls-files | xargs -d '\n' grep -lE '^#!(/usr/bin/env bash|/bin/(ba)?sh)')
 
 .PHONY: ci
-ci: lint test ## What CI runs
+ci: lint test e2e ## What CI runs
 
-.PHONY: deps-up deps-test deps-lint
-deps-up deps-test deps-lint:
+.PHONY: deps-up deps-test deps-lint deps-e2e
+deps-up deps-test deps-lint deps-e2e:
 	@scripts/install $(@:deps-%=%)
+
+include scripts/eks.mk

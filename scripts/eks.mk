@@ -1,3 +1,5 @@
+# Included by the Makefile, which sets BIN and has the target `build`.
+#
 # To Amazon EKS, or any other Kubernetes. Each target says what it needs and will do, acts on the
 # context it is told and no other, and can be repeated. docs/eks.md walks through them.
 
@@ -16,9 +18,12 @@ PLATFORM ?= linux/amd64,linux/arm64
 URL ?=
 NODE ?=
 
-ship = target/release/ship
+ship = $(BIN)/ship
+# For the scripts.
+export BIN
 ship_flags = --context "$(CONTEXT)" --overlay k8s/overlays/$(OVERLAY)
 
+##@ On Amazon EKS, or any Kubernetes
 .PHONY: cluster
 cluster: ## Make an EKS cluster: CLUSTER= REGION= [OVERLAY=eks|eks-auto]
 	@scripts/eks/cluster.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
@@ -28,23 +33,23 @@ kubeconfig: ## Let kubectl reach it: CLUSTER= REGION=
 	@scripts/eks/kubeconfig.sh "$(CLUSTER)" "$(REGION)"
 
 .PHONY: deploy
-deploy: build-release ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY=
+deploy: build ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY=
 	@scripts/eks/deploy.sh "$(CONTEXT)" "$(REGION)" "$(OVERLAY)" "$(REPO)" "$(PLATFORM)"
 
 .PHONY: smoke
-smoke: build-release ## Test a running service: URL=, or CONTEXT= OVERLAY=
+smoke: build ## Test a running service: URL=, or CONTEXT= OVERLAY=
 	@scripts/eks/smoke.sh "$(URL)" "$(CONTEXT)" "$(OVERLAY)"
 
 .PHONY: rollout-test
-rollout-test: build-release ## Restart, scale and kill pods under load; 0 requests may fail: CONTEXT= OVERLAY=
+rollout-test: build ## Restart, scale and kill pods under load; 0 requests may fail: CONTEXT= OVERLAY=
 	@$(ship) rollout-test $(ship_flags)
 
 .PHONY: status
-status: build-release ## Show what runs: CONTEXT= OVERLAY=
+status: build ## Show what runs: CONTEXT= OVERLAY=
 	@$(ship) status $(ship_flags)
 
 .PHONY: undeploy
-undeploy: build-release ## Remove the service, its load balancer first: CONTEXT= OVERLAY= [DELETE_DATA=1]
+undeploy: build ## Remove the service, its load balancer first: CONTEXT= OVERLAY= [DELETE_DATA=1]
 	@$(ship) undeploy $(ship_flags) $(if $(DELETE_DATA),--delete-data)
 
 .PHONY: cluster-delete
@@ -60,7 +65,3 @@ cluster-up: ## Start a real single-node Kubernetes on this machine, as the tests
 	@tests/cluster/up
 cluster-down: ## Take it away again
 	@tests/cluster/down
-
-.PHONY: build-release
-build-release:
-	@cargo build --release --quiet -p imagebuilder -p e2e --bin imagebuilder --bin ship

@@ -21,7 +21,7 @@ fi
 # A registry whose certificate is not signed by a public CA.
 [[ -z ${CA_FILE:-} ]] || flags+=(--ca-file "$CA_FILE")
 say "Deploying overlay $overlay to context $context; images go to $repo"
-exec target/release/ship deploy --context "$context" --overlay "k8s/overlays/$overlay" \
-    --imagebuilder target/release/imagebuilder --repo "$repo" --platform "$platform" \
+exec "$BIN"/ship deploy --context "$context" --overlay "k8s/overlays/$overlay" \
+    --imagebuilder "$BIN"/imagebuilder --repo "$repo" --platform "$platform" \
     ${TIMEOUT:+--timeout "$TIMEOUT"} ${BALANCER_TIMEOUT:+--balancer-timeout "$BALANCER_TIMEOUT"} \
     "${flags[@]}"

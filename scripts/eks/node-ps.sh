@@ -22,7 +22,7 @@ fi
 flags=()
 [[ $repo != *.dkr.ecr.* ]] || flags+=(--create-repository)
 [[ -z ${CA_FILE:-} ]] || flags+=(--ca-file "$CA_FILE")
-image=$(target/release/imagebuilder build nodectl --repo "$repo" --platform "$platform" "${flags[@]}")
+image=$("$BIN"/imagebuilder build nodectl --repo "$repo" --platform "$platform" "${flags[@]}")
 
 # The debug pod sees the node's file system at /host; containerd's socket is there, and root may
 # use it. It is made by hand instead of by `kubectl debug`, whose pods stay behind.

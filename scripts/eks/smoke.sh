@@ -9,6 +9,6 @@ url=$1 context=$2 overlay=$3
 
 if [[ -z $url ]]; then
     [[ -n $context ]] || fail 2 "which service?" "make smoke URL=http://127.0.0.1:8080/, or CONTEXT="
-    url=$(target/release/ship url --context "$context" --overlay "k8s/overlays/$overlay")
+    url=$("$BIN"/ship url --context "$context" --overlay "k8s/overlays/$overlay")
 fi
-exec target/release/ship smoke "$url"
+exec "$BIN"/ship smoke "$url"
