@@ -56,8 +56,8 @@ lint: deps-lint ## Check format, lints, docs and shell scripts
 .PHONY: ci
 ci: lint test e2e ## What CI runs
 
-.PHONY: deps-up deps-test deps-lint deps-e2e
-deps-up deps-test deps-lint deps-e2e:
+.PHONY: deps-deploy deps-e2e deps-lint deps-test deps-up
+deps-deploy deps-e2e deps-lint deps-test deps-up:
 	@scripts/install $(@:deps-%=%)
 
 include scripts/eks.mk
