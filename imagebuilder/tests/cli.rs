@@ -1,10 +1,16 @@
 //! The real program on small workspaces: what it prints, how it ends, and what it leaves.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test builds the environment of a program"
+)]
 
 mod sandbox;
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -43,15 +49,50 @@ fn an_image_is_built_named_and_described() {
     assert_eq!(manifest.layers.len(), config.diff_ids().unwrap().len());
 }
 
+/// Its own paths, a build script's, a dependency's: all of them are in panic messages.
+fn with_paths() -> Sandbox {
+    let sandbox = Sandbox::new();
+    // So that no newer version is looked for.
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
+    sandbox.write("Cargo.lock", &fs::read_to_string(lock).unwrap());
+    let manifest = sandbox.read("hello/Cargo.toml");
+    sandbox.write(
+        "hello/Cargo.toml",
+        &format!("{manifest}serde_json = \"1\"\n"),
+    );
+    sandbox.write(
+        "hello/build.rs",
+        "fn main() {
+             let out = std::env::var(\"OUT_DIR\").unwrap();
+             std::fs::write(out + \"/at.rs\", \"fn at(v: &[u8]) -> u8 { v[3] }\").unwrap();
+         }",
+    );
+    sandbox.write(
+        "hello/src/main.rs",
+        "include!(concat!(env!(\"OUT_DIR\"), \"/at.rs\"));
+         fn main() {
+             let text = std::env::args().nth(1).unwrap();
+             lib::check(text.len());
+             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+             println!(\"{value} {}\", at(text.as_bytes()));
+         }",
+    );
+    sandbox
+}
+
 #[test]
 fn two_folders_give_the_same_digest_and_a_time_another() {
-    let (one, other) = (Sandbox::new(), Sandbox::new());
+    let (one, other) = (with_paths(), with_paths());
     let args = ["build", "hello", "--output", "oci:img", QUIET];
     let first = one.run(&args).reference();
     let elsewhere = tempfile::tempdir().unwrap();
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cargo"));
+    symlink(home, elsewhere.path().join("cargo")).unwrap();
     let mut second = other.command(&args);
     second
-        .env("CARGO_TARGET_DIR", elsewhere.path())
+        .env("CARGO_TARGET_DIR", elsewhere.path().join("target"))
+        .env("CARGO_HOME", elsewhere.path().join("cargo"))
         .env("RUSTFLAGS", "-Cdebuginfo=2")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
     let second = Run::of(other.path(), second.output().unwrap());
@@ -63,6 +104,18 @@ fn two_folders_give_the_same_digest_and_a_time_another() {
         "{}",
         second.stderr
     );
+    let binary = one
+        .path()
+        .join("target/x86_64-unknown-linux-musl/release/hello");
+    if let Ok(binary) = fs::read(binary) {
+        let text = String::from_utf8_lossy(&binary);
+        assert!(text.contains("/target/") && text.contains("/cargo/registry/serde_json"));
+        let root = one.path().canonicalize().unwrap();
+        assert!(
+            !text.contains(&*root.to_string_lossy()),
+            "a path of this machine is in the binary"
+        );
+    }
     let mut later = one.command(&args);
     let later = Run::of(
         one.path(),
