@@ -5,9 +5,11 @@
 mod daemon;
 mod image;
 mod inventory;
+mod kubelet;
 mod nodectl;
 
 pub use daemon::Daemon;
 pub use image::{image_layout, manifest, pod_program};
 pub use inventory::Inventory;
+pub use kubelet::Kubelet;
 pub use nodectl::{Nodectl, Outcome};

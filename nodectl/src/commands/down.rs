@@ -13,7 +13,7 @@ use crate::containerd::Containerd;
 use crate::play::{Instance, InstanceError, Lock, remove_all};
 
 pub(super) async fn down(
-    printer: &Printer,
+    printer: Printer,
     global: &Global,
     args: &DownArgs,
 ) -> anyhow::Result<Exit> {
@@ -33,7 +33,7 @@ pub(super) async fn down(
 }
 
 /// Takes the lock; an `up` that has it is told to end, and waited for.
-async fn take(printer: &Printer, instance: &Instance, wait: Duration) -> anyhow::Result<Lock> {
+async fn take(printer: Printer, instance: &Instance, wait: Duration) -> anyhow::Result<Lock> {
     let deadline = Instant::now() + wait;
     let mut told = false;
     loop {

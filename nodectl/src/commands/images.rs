@@ -13,7 +13,7 @@ use crate::containerd::{Containerd, Labels};
 use crate::images::{self, Holding};
 
 pub(super) async fn images(
-    printer: &Printer,
+    printer: Printer,
     global: &Global,
     command: ImagesCommand,
 ) -> anyhow::Result<Exit> {
@@ -36,7 +36,7 @@ pub(super) async fn images(
     }
 }
 
-async fn import(printer: &Printer, client: &Containerd, args: &ImportArgs) -> anyhow::Result<Exit> {
+async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> anyhow::Result<Exit> {
     let layout = Layout::open(&args.layout.0)?;
     let all = layout.images()?;
     let image = match (&args.reference, all.as_slice()) {
@@ -80,7 +80,7 @@ pub(super) fn holding(unique: String, labels: Labels) -> Holding {
     }
 }
 
-async fn list(printer: &Printer, client: &Containerd, output: Output) -> anyhow::Result<Exit> {
+async fn list(printer: Printer, client: &Containerd, output: Output) -> anyhow::Result<Exit> {
     let images = client.images().await?;
     match output {
         Output::Text => {

@@ -15,7 +15,7 @@ use crate::play::{Instance, observe};
 const CHUNK_BYTES: usize = 64 * 1024;
 
 pub(super) async fn logs(
-    printer: &Printer,
+    printer: Printer,
     global: &Global,
     args: &LogsArgs,
 ) -> anyhow::Result<Exit> {

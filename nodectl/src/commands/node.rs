@@ -18,7 +18,7 @@ use crate::node::{
 };
 
 pub(super) async fn dispatch(
-    printer: &Printer,
+    printer: Printer,
     global: &Global,
     command: Command,
 ) -> anyhow::Result<Exit> {
@@ -52,7 +52,7 @@ pub(super) fn select<'a>(pods: &'a [NodePod], word: &str) -> anyhow::Result<&'a 
     })
 }
 
-fn ps(printer: &Printer, pods: &[NodePod], args: OutputArgs) -> anyhow::Result<Exit> {
+fn ps(printer: Printer, pods: &[NodePod], args: OutputArgs) -> anyhow::Result<Exit> {
     let all = || {
         pods.iter()
             .flat_map(|pod| pod.current().map(move |container| (pod, container)))
@@ -106,7 +106,7 @@ fn container_json(pod: &NodePod, container: &NodeContainer) -> Value {
 
 /// The pods, each with the figures of its running containers.
 fn show_pods(
-    printer: &Printer,
+    printer: Printer,
     host: &Host,
     pods: &[NodePod],
     args: OutputArgs,
@@ -187,7 +187,7 @@ fn last_lines(host: &Host, container: &NodeContainer) -> Vec<String> {
 }
 
 fn inspect(
-    printer: &Printer,
+    printer: Printer,
     host: &Host,
     pods: &[NodePod],
     args: &InspectArgs,
@@ -271,7 +271,7 @@ fn inspect(
 }
 
 async fn stats(
-    printer: &Printer,
+    printer: Printer,
     host: &Host,
     pods: Vec<NodePod>,
     args: &StatsArgs,
@@ -366,7 +366,7 @@ fn age_of(created_unix: Option<i64>) -> String {
     created_unix.map_or_else(|| "-".to_owned(), |created| age(now_ms() / 1000 - created))
 }
 
-fn print(printer: &Printer, header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<Exit> {
+fn print(printer: Printer, header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<Exit> {
     for line in table(header, rows) {
         printer.data(&line)?;
     }

@@ -19,7 +19,7 @@ use crate::play::Stop;
 const POLL: Duration = Duration::from_millis(100);
 
 pub(super) async fn logs(
-    printer: &Printer,
+    printer: Printer,
     host: &Host,
     pods: &[NodePod],
     args: &LogsArgs,
@@ -46,14 +46,14 @@ pub(super) async fn logs(
         since: args.since.map(|since| since.at(now_ms())),
         end: follower.as_ref().and_then(Follower::begins),
     };
-    read(&path, query, |line| print(*printer, args, &line)).with_context(context)?;
+    read(&path, query, |line| print(printer, args, &line)).with_context(context)?;
     let Some(follower) = &mut follower else {
         return Ok(Exit::Ok);
     };
     let mut stop = stop_on_signals(Duration::ZERO).context("cannot watch for signals")?;
     loop {
         for line in follower.poll().with_context(context)? {
-            print(*printer, args, &line)?;
+            print(printer, args, &line)?;
         }
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
@@ -63,13 +63,13 @@ pub(super) async fn logs(
 }
 
 fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> anyhow::Result<&'a NodeContainer> {
-    let named = |container: &&NodeContainer| {
+    let is_meant = |container: &&NodeContainer| {
         args.container
             .as_ref()
             .is_none_or(|name| container.name == *name)
             || container.id.starts_with(&args.pod)
     };
-    let mut current = pod.current().filter(named);
+    let mut current = pod.current().filter(is_meant);
     let found = match (current.next(), current.next()) {
         (Some(container), None) => container,
         _ => {

@@ -10,7 +10,7 @@ use crate::containerd::{Containerd, TaskState};
 use crate::play::{Instance, Observed, ObservedContainer, observe};
 
 pub(super) async fn ps(
-    printer: &Printer,
+    printer: Printer,
     global: &Global,
     args: OutputArgs,
 ) -> anyhow::Result<Exit> {

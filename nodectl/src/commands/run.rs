@@ -21,7 +21,7 @@ pub fn main(cli: Cli) -> ExitCode {
         .build();
     let outcome = match runtime {
         Ok(runtime) => {
-            let outcome = runtime.block_on(dispatch(&printer, cli));
+            let outcome = runtime.block_on(dispatch(printer, cli));
             // Nothing that matters is left; a blocked read of standard input is not waited for.
             runtime.shutdown_background();
             outcome
@@ -31,7 +31,7 @@ pub fn main(cli: Cli) -> ExitCode {
     cli::exit_code(&printer, outcome, classify)
 }
 
-async fn dispatch(printer: &Printer, cli: Cli) -> anyhow::Result<Exit> {
+async fn dispatch(printer: Printer, cli: Cli) -> anyhow::Result<Exit> {
     let global = cli.global;
     if global.kubernetes {
         return node::dispatch(printer, &global, cli.command).await;

@@ -28,8 +28,8 @@ use crate::play::{
 use crate::publish::{self, Publish};
 use crate::{images, spec};
 
-pub(super) async fn up(printer: &Printer, global: &Global, args: &UpArgs) -> anyhow::Result<Exit> {
-    let desired = read(*printer, args)?;
+pub(super) async fn up(printer: Printer, global: &Global, args: &UpArgs) -> anyhow::Result<Exit> {
+    let desired = read(printer, args)?;
     let published = published(&desired, &args.publish)?;
     if !nix::unistd::geteuid().is_root() {
         let hint = "run it with sudo: pods need network namespaces and cgroups";
@@ -133,7 +133,7 @@ fn published(desired: &Desired, asked: &[Publish]) -> anyhow::Result<Vec<(Publis
     reason = "one caller; each is a thing of its own"
 )]
 async fn locked(
-    printer: &Printer,
+    printer: Printer,
     args: &UpArgs,
     desired: &Desired,
     published: Vec<(Publish, String)>,
@@ -201,14 +201,14 @@ async fn locked(
 
 /// Runs everything until it is told to stop and all pods are gone.
 async fn play(
-    printer: &Printer,
+    printer: Printer,
     ctx: &Context,
     controller: Controller,
     listeners: Vec<(TcpListener, String, u16)>,
     mut told: mpsc::UnboundedReceiver<Event>,
     mut stop: watch::Receiver<Stop>,
 ) {
-    let mut screen = Screen::new(*printer);
+    let mut screen = Screen::new(printer);
     let mut rows = controller.rows();
     let (stop_listening, listening) = watch::channel(false);
     let mut forwarders = JoinSet::new();
@@ -301,7 +301,7 @@ async fn find_images(
 }
 
 async fn import(
-    printer: &Printer,
+    printer: Printer,
     client: &Containerd,
     instance: &Instance,
     layout: &Layout,
@@ -326,7 +326,7 @@ async fn import(
 
 /// Leaves nothing, unless an `up` that failed found pods that were there before it.
 async fn finish(
-    printer: &Printer,
+    printer: Printer,
     global: &Global,
     client: &Containerd,
     instance: &Instance,

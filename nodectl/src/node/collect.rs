@@ -210,8 +210,8 @@ impl Collector<'_> {
     /// An image has several names for one target: the one in the manifest says most, then a tag,
     /// then a digest; `sha256:…` is the last resort.
     fn image(&self, container: &Container, metadata: &ContainerMetadata) -> (String, String) {
-        let named = |name: &str| self.images.iter().find(|image| image.name == name);
-        let known = named(&container.image).or_else(|| named(&metadata.image_ref));
+        let called = |name: &str| self.images.iter().find(|image| image.name == name);
+        let known = called(&container.image).or_else(|| called(&metadata.image_ref));
         let digest = known
             .map(|image| image.target.digest.clone())
             .unwrap_or_default();

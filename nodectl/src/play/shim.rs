@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use oci::Digest;
 use tokio::time::sleep;
 
 use crate::containerd::{Containerd, Error};
@@ -40,18 +41,33 @@ pub(super) async fn remove_orphans(client: &Containerd, recent: bool) -> Result<
             .into_iter()
             .map(|container| container.id)
             .collect();
-        for (pid, id) in shims {
-            if !known.contains(&id) {
-                // One that has gone by itself is fine.
-                let _ = kill(pid, Signal::SIGKILL);
-            }
+        for shim in shims.iter().filter(|shim| !known.contains(&shim.id)) {
+            // One that has gone by itself is fine, and so is a socket that is elsewhere.
+            let _ = kill(shim.pid, Signal::SIGKILL);
+            let _ = fs::remove_file(shim.socket(client.namespace()));
         }
     }
     Ok(())
 }
 
-/// The shims of a containerd's namespace: process and container.
-fn shims(address: &Path, namespace: &str) -> Vec<(Pid, String)> {
+/// A shim, as its command line tells.
+struct Shim {
+    pid: Pid,
+    id: String,
+    address: String,
+}
+
+impl Shim {
+    /// The socket it listens on, which containerd names by a hash (`SocketAddress` of containerd's
+    /// package shim, 1.4 to 2.x).
+    fn socket(&self, namespace: &str) -> PathBuf {
+        let name = format!("{}/{namespace}/{}", self.address, self.id);
+        Path::new("/run/containerd/s").join(Digest::of(name.as_bytes()).hex())
+    }
+}
+
+/// The shims of a containerd's namespace.
+fn shims(address: &Path, namespace: &str) -> Vec<Shim> {
     let socket = fs::canonicalize(address).unwrap_or_else(|_| address.to_owned());
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
@@ -64,10 +80,15 @@ fn shims(address: &Path, namespace: &str) -> Vec<(Pid, String)> {
                 let at = words.iter().position(|word| *word == flag)?;
                 words.get(at + 1).copied()
             };
+            let (id, address) = (of("-id")?.to_owned(), of("-address")?.to_owned());
             let ours = shim.to_str()?.starts_with("containerd-shim")
                 && of("-namespace")? == namespace
-                && fs::canonicalize(of("-address")?).ok()? == socket;
-            ours.then(|| Some((Pid::from_raw(pid), of("-id")?.to_owned())))?
+                && fs::canonicalize(&address).ok()? == socket;
+            ours.then(|| Shim {
+                pid: Pid::from_raw(pid),
+                id,
+                address,
+            })
         })
         .collect()
 }

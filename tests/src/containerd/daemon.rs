@@ -198,6 +198,9 @@ impl Drop for Daemon {
         for mount in super::inventory::mounts_of(&marker).iter().rev() {
             let _ = Command::new("umount").arg("-l").arg(mount).output();
         }
+        for record in super::inventory::runc_of(&marker) {
+            let _ = fs::remove_dir_all(record);
+        }
         for cgroup in super::inventory::cgroups(&instance) {
             for below in super::inventory::below(&cgroup).iter().rev() {
                 let _ = fs::remove_dir(below);

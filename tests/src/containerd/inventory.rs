@@ -26,6 +26,8 @@ pub struct Inventory {
     pub files: Vec<PathBuf>,
     /// Firewall rules that name nodectl or the instance's links.
     pub rules: Vec<String>,
+    /// What runc remembers of containers, which it keeps outside containerd's directories.
+    pub runc: Vec<PathBuf>,
     /// Named network namespaces of nodectl's.
     pub netns: Vec<PathBuf>,
 }
@@ -58,6 +60,7 @@ impl Inventory {
             cgroups: cgroups(&instance(daemon)),
             processes,
             state: below("run"),
+            runc: runc_of(&marker),
             files,
             rules: rules
                 .unwrap_or_default()
@@ -134,6 +137,21 @@ pub(super) fn links(instance: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// runc's records of containers whose bundle is below a directory.
+pub(super) fn runc_of(marker: &str) -> Vec<PathBuf> {
+    let of = |entry: fs::DirEntry| {
+        let state = fs::read_to_string(entry.path().join("state.json")).unwrap_or_default();
+        state.contains(marker).then(|| entry.path())
+    };
+    let namespaces = fs::read_dir("/run/containerd/runc").into_iter().flatten().flatten();
+    let mut all: Vec<_> = namespaces
+        .flat_map(|namespace| fs::read_dir(namespace.path()).into_iter().flatten().flatten())
+        .filter_map(of)
+        .collect();
+    all.sort();
+    all
 }
 
 /// Mount points below a directory, in the order they were made.

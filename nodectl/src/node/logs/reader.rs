@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::files::cut;
-use super::{End, Joiner, LogFile, LogLine, log_files};
+use super::{End, Joiner, LogFile, LogLine, Stream, log_files};
 
 /// A part has 16 KiB and a head; a line of a file that is longer than this is no line of a log.
 const MAX_PART_BYTES: u64 = 64 * 1024;
@@ -53,39 +53,62 @@ pub fn read(
             .filter_map(|line| wanted(line, query))
             .try_for_each(sink);
     };
-    // From the newest file back, until there is enough. A line's parts may be in two files, so one
-    // file more than needed is read where the oldest kept line is a file's first.
-    let mut held: VecDeque<LogLine> = VecDeque::new();
+    // From the newest file back, until there is enough. The first line of each stream may have its
+    // beginning in an older file, so it counts only once that file was read too.
+    let mut held = VecDeque::new();
     for start in (0..files.len()).rev() {
-        held.clear();
         let mut joiner = Joiner::default();
-        let mut hold = |line: LogLine| {
-            if let Some(line) = wanted(line, query) {
-                if held.len() == tail {
-                    held.pop_front();
-                }
-                if tail > 0 {
-                    held.push_back(line);
-                }
-            }
-            Ok(())
+        let mut tail_of = Tail {
+            query,
+            tail,
+            held: VecDeque::new(),
+            seen: [false; 2],
+            enough: false,
         };
-        let mut count = 0_usize;
         for file in &files[start..] {
             each_line(file, &mut joiner, &mut |line| {
-                count += 1;
-                hold(line)
+                tail_of.push(line);
+                Ok(())
             })?;
         }
-        for line in joiner.finish() {
-            count += 1;
-            hold(line)?;
-        }
-        if count > tail {
+        joiner.finish().for_each(|line| tail_of.push(line));
+        let whole = tail_of.held.len() == tail && tail_of.held.iter().all(|(_, whole)| *whole);
+        let enough = whole || tail_of.enough;
+        held = tail_of.held;
+        if enough {
             break;
         }
     }
-    held.into_iter().try_for_each(sink)
+    held.into_iter().try_for_each(|(line, _)| sink(line))
+}
+
+/// The last lines so far.
+struct Tail {
+    query: LogQuery,
+    tail: usize,
+    /// Each with whether it is known to be whole.
+    held: VecDeque<(LogLine, bool)>,
+    /// Which streams have had a line.
+    seen: [bool; 2],
+    /// A line came that is too old, so older files have nothing that is wanted.
+    enough: bool,
+}
+
+impl Tail {
+    fn push(&mut self, line: LogLine) {
+        let seen = &mut self.seen[usize::from(line.stream == Stream::Stderr)];
+        let whole = std::mem::replace(seen, true);
+        match wanted(line, self.query) {
+            None => self.enough |= whole,
+            Some(_) if self.tail == 0 => self.enough = true,
+            Some(line) => {
+                if self.held.len() == self.tail {
+                    self.held.pop_front();
+                }
+                self.held.push_back((line, whole));
+            }
+        }
+    }
 }
 
 fn wanted(line: LogLine, query: LogQuery) -> Option<LogLine> {
@@ -303,6 +326,31 @@ mod tests {
             ),
             all[8..]
         );
+    }
+
+    #[test]
+    fn a_line_that_begins_in_an_older_file_is_whole_on_either_stream() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.log");
+        let stderr = |second, tag, text| line(second, tag, text).replace("stdout", "stderr");
+        let old = line(1, "F", "one") + &stderr(2, "P", "two ");
+        fs::write(dir.path().join("0.log.20260101-000000"), old).unwrap();
+        fs::write(
+            &path,
+            line(3, "F", "three") + &line(4, "F", "four") + &stderr(5, "F", "parts"),
+        )
+        .unwrap();
+        let tail = |tail| {
+            texts(
+                &path,
+                LogQuery {
+                    tail: Some(tail),
+                    ..LogQuery::default()
+                },
+            )
+        };
+        assert_eq!(tail(1), ["two parts"]);
+        assert_eq!(tail(2), ["four", "two parts"]);
     }
 
     #[test]

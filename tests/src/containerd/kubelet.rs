@@ -1,0 +1,191 @@
+//! Containers as the kubelet has them, made without a kubelet: the same records, labels, logs and
+//! status files, on a containerd of the test's own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use nodectl::containerd::{Containerd, NewContainer, any_json};
+use serde_json::{Value, json};
+
+use super::{Daemon, pod_program};
+
+/// Makes containers in `k8s.io`. Each runs the program of the other tests.
+#[derive(Debug)]
+pub struct Kubelet<'a> {
+    daemon: &'a Daemon,
+    client: Containerd,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl<'a> Kubelet<'a> {
+    /// One on that daemon.
+    ///
+    /// # Panics
+    /// When the daemon does not answer.
+    pub fn new(daemon: &'a Daemon) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be had");
+        let client = runtime
+            .block_on(Containerd::connect(&daemon.socket(), "k8s.io"))
+            .expect("containerd answers");
+        Self {
+            daemon,
+            client,
+            runtime,
+        }
+    }
+
+    /// A pod's sandbox, which runs; returns its ID.
+    ///
+    /// # Panics
+    /// When containerd refuses it.
+    pub fn sandbox(&self, namespace: &str, pod: &str, ip: &str) -> String {
+        let id = self.id(&format!("sandbox-{pod}"));
+        let metadata = json!({
+            "ID": id,
+            "Config": {
+                "metadata": {"name": pod, "uid": uid(pod), "namespace": namespace},
+                "log_directory": self.log_dir(namespace, pod),
+                "labels": {"app": "web", "io.kubernetes.pod.name": pod},
+            },
+            "NetNSPath": format!("/var/run/netns/cni-{pod}"),
+            "IP": ip,
+            "AdditionalIPs": null,
+        });
+        self.create(&id, "sandbox", namespace, pod, None, &metadata);
+        self.run(&id);
+        id
+    }
+
+    /// A container of a pod, not started; returns its ID.
+    ///
+    /// # Panics
+    /// When containerd refuses it.
+    pub fn container(&self, namespace: &str, pod: &str, name: &str, attempt: u32) -> String {
+        let id = self.id(&format!("{pod}-{name}-{attempt}"));
+        let metadata = json!({
+            "ID": id,
+            "SandboxID": self.id(&format!("sandbox-{pod}")),
+            "Config": {
+                "metadata": {"name": name, "attempt": attempt},
+                "annotations": {"io.kubernetes.container.restartCount": attempt.to_string()},
+            },
+            "LogPath": self.log_path(namespace, pod, name, attempt),
+        });
+        self.create(&id, "container", namespace, pod, Some(name), &metadata);
+        let log = self.log_path(namespace, pod, name, attempt);
+        let dir = log.parent().expect("the log is in a directory");
+        fs::create_dir_all(dir).expect("the directory can be made");
+        id
+    }
+
+    /// runc keeps the state of all daemons' containers in one place, by ID.
+    fn id(&self, name: &str) -> String {
+        format!("{}-{name}", super::inventory::instance(self.daemon))
+    }
+
+    fn create(
+        &self,
+        id: &str,
+        kind: &str,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        metadata: &Value,
+    ) {
+        let mut labels = BTreeMap::from(
+            [
+                ("io.cri-containerd.kind", kind.to_owned()),
+                ("io.kubernetes.pod.name", pod.to_owned()),
+                ("io.kubernetes.pod.namespace", namespace.to_owned()),
+                ("io.kubernetes.pod.uid", uid(pod)),
+            ]
+            .map(|(key, value)| (key.to_owned(), value)),
+        );
+        labels.extend(
+            container.map(|name| ("io.kubernetes.container.name".to_owned(), name.to_owned())),
+        );
+        let rootfs = self.daemon.path("rootfs");
+        if !rootfs.exists() {
+            fs::create_dir_all(&rootfs).expect("the directory can be made");
+            fs::copy(pod_program(), rootfs.join("pod")).expect("the program can be copied");
+        }
+        let spec = json!({
+            "ociVersion": "1.0.2",
+            "process": {"user": {"uid": 0, "gid": 0}, "args": ["/pod"], "cwd": "/", "env": ["PORT=0"]},
+            "root": {"path": rootfs},
+            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+            "linux": {
+                "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", super::inventory::instance(self.daemon)),
+                "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}],
+            },
+        });
+        let document = json!({"Version": "v1", "Metadata": metadata});
+        let name = format!("io.cri-containerd.{kind}.metadata");
+        let url = format!("github.com/containerd/cri/pkg/store/{kind}/Metadata");
+        let new = NewContainer {
+            id: id.to_owned(),
+            image: "registry.example/web:1".to_owned(),
+            labels,
+            spec_json: serde_json::to_vec(&spec).expect("the spec is JSON"),
+            extensions: vec![(name, any_json(&url, &document).expect("metadata is JSON"))],
+        };
+        self.runtime
+            .block_on(self.client.create_container(new))
+            .expect("containerd takes it");
+    }
+
+    /// Runs a container and returns its process.
+    ///
+    /// # Panics
+    /// When containerd cannot run it.
+    pub fn run(&self, id: &str) -> u32 {
+        let log = self.daemon.path("output");
+        self.runtime.block_on(async {
+            let pid = self
+                .client
+                .create_task(id, Vec::new(), &log)
+                .await
+                .expect("a task can be made");
+            self.client
+                .start_task(id)
+                .await
+                .expect("a task can be started");
+            pid
+        })
+    }
+
+    /// Writes the status file that the kubelet's plugin keeps of a container.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn status(&self, id: &str, status: &Value) {
+        let dir = self
+            .daemon
+            .path("root/io.containerd.grpc.v1.cri/containers")
+            .join(id);
+        fs::create_dir_all(&dir).expect("the directory can be made");
+        fs::write(dir.join("status"), status.to_string()).expect("the file can be written");
+    }
+
+    /// The directory of a pod's logs.
+    pub fn log_dir(&self, namespace: &str, pod: &str) -> PathBuf {
+        self.daemon
+            .path("logs")
+            .join(format!("{namespace}_{pod}_{}", uid(pod)))
+    }
+
+    /// The file of a container's log.
+    pub fn log_path(&self, namespace: &str, pod: &str, name: &str, attempt: u32) -> PathBuf {
+        self.log_dir(namespace, pod)
+            .join(name)
+            .join(format!("{attempt}.log"))
+    }
+}
+
+fn uid(pod: &str) -> String {
+    format!("uid-of-{pod}")
+}

@@ -1,0 +1,246 @@
+//! `nodectl -k` on a real containerd whose containers look like a kubelet's. Needs root, containerd,
+//! ctr, runc and rustc's musl target.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use e2e::containerd::{Daemon, Kubelet, Nodectl, Outcome};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+fn run(daemon: &Daemon, args: &[&str]) -> Outcome {
+    Nodectl::run(daemon, &[&["-k"], args].concat())
+}
+
+fn ok(daemon: &Daemon, args: &[&str]) -> String {
+    let outcome = run(daemon, args);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.stdout
+}
+
+fn as_json(daemon: &Daemon, args: &[&str]) -> Value {
+    serde_json::from_str(&ok(daemon, &[args, &["--output", "json"]].concat())).unwrap()
+}
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+fn line(second: u32, stream: &str, tag: &str, text: &str) -> String {
+    format!("2026-11-22T15:39:{second:02}.5Z {stream} {tag} {text}\n")
+}
+
+#[test]
+fn pods_and_containers_are_told_with_what_is_wrong() {
+    let daemon = Daemon::start();
+    let kubelet = Kubelet::new(&daemon);
+    kubelet.sandbox("shop", "web-1", "10.1.0.7");
+    let running = kubelet.container("shop", "web-1", "web", 0);
+    let pid = kubelet.run(&running);
+    kubelet.sandbox("shop", "web-2", "10.1.0.8");
+    for attempt in [3, 4] {
+        let dead = kubelet.container("shop", "web-2", "web", attempt);
+        kubelet.status(
+            &dead,
+            &json!({"Version": "v1", "StartedAt": 1_795_361_998_942_244_259_i64,
+                    "FinishedAt": 1_795_362_000_000_000_000_i64, "ExitCode": 137,
+                    "Reason": "OOMKilled", "Message": ""}),
+        );
+    }
+    let log = kubelet.log_path("shop", "web-2", "web", 4);
+    append(&log, &line(1, "stdout", "F", "starting"));
+    append(&log, &line(2, "stderr", "F", "allocating a lot"));
+    kubelet.sandbox("shop", "web-3", "10.1.0.9");
+
+    let text = ok(&daemon, &["pods"]);
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows[1][..5],
+        ["shop", "web-1", "1/1", "running", "0"],
+        "{text}"
+    );
+    assert!(
+        text.contains("web: exit 137 (SIGKILL), OOMKilled"),
+        "{text}"
+    );
+    assert!(
+        text.contains("no container: its image is being pulled or cannot be"),
+        "{text}"
+    );
+
+    let ps = as_json(&daemon, &["ps"]);
+    let containers = ps["containers"].as_array().unwrap();
+    assert_eq!(containers.len(), 2, "one start of each: {ps}");
+    assert_eq!(containers[0]["pid"], pid);
+    assert_eq!(containers[0]["pod_ip"], "10.1.0.7");
+    assert_eq!(containers[0]["image"], "registry.example/web:1");
+    assert_eq!(
+        (&containers[1]["restarts"], &containers[1]["state"]),
+        (&json!(4), &json!("exited"))
+    );
+    assert_eq!(containers[1]["exit_code"], 137);
+    let text = ok(&daemon, &["ps"]);
+    assert!(text.contains("exited (137, OOMKilled)"), "{text}");
+
+    let inspected = ok(&daemon, &["inspect", "shop/web-2"]);
+    for expected in [
+        "Problem      web: exit 137",
+        "    | allocating a lot",
+        "(earlier start)",
+    ] {
+        assert!(
+            inspected.contains(expected),
+            "`{expected}` is not in:\n{inspected}"
+        );
+    }
+    let inspected = as_json(&daemon, &["inspect", "uid-of-web-2"]);
+    assert_eq!(
+        inspected["containers"][0]["last_lines"],
+        json!(["starting", "allocating a lot"])
+    );
+    assert_eq!(inspected["labels"], json!({"app": "web"}));
+
+    let stats = as_json(&daemon, &["stats", "--interval", "100"]);
+    let one = &stats["stats"][0];
+    assert_eq!(
+        (&one["pod"], stats["stats"].as_array().unwrap().len()),
+        (&json!("web-1"), 1)
+    );
+    assert!(
+        one["memory_working_set_bytes"].as_u64().unwrap() > 0,
+        "{one}"
+    );
+    assert!(one["pids"].as_u64().unwrap() >= 1, "{one}");
+    assert!(
+        one["cpu_millicores"].is_u64() && one["network"]["rx_bytes"].is_u64(),
+        "{one}"
+    );
+
+    let outcome = run(&daemon, &["inspect", "nosuch"]);
+    assert_eq!(outcome.code, Some(2));
+    assert_eq!(
+        outcome.stderr,
+        "error: there is no pod `nosuch` on this node\nhint: `nodectl -k pods` lists them\n"
+    );
+    let outcome = run(&daemon, &["down"]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+}
+
+#[test]
+fn logs_are_read_across_rotation_and_followed() {
+    let daemon = Daemon::start();
+    let kubelet = Kubelet::new(&daemon);
+    kubelet.sandbox("shop", "web-1", "10.1.0.7");
+    kubelet.container("shop", "web-1", "web", 0);
+    kubelet.container("shop", "web-1", "web", 1);
+    append(
+        &kubelet.log_path("shop", "web-1", "web", 0),
+        &line(0, "stdout", "F", "the first start"),
+    );
+    let log = kubelet.log_path("shop", "web-1", "web", 1);
+    let rotated = log.with_extension("log.20261122-153900");
+    append(
+        &rotated,
+        &(line(1, "stdout", "F", "one") + &line(2, "stderr", "P", "two ")),
+    );
+    let zipped = Command::new("gzip").arg(&rotated).status().unwrap();
+    assert!(zipped.success());
+    append(
+        &log,
+        &(line(3, "stdout", "F", "three") + &line(4, "stderr", "F", "parts")),
+    );
+
+    assert_eq!(ok(&daemon, &["logs", "web-1"]), "one\nthree\ntwo parts\n");
+    assert_eq!(
+        ok(&daemon, &["logs", "web-1", "--tail", "1"]),
+        "two parts\n"
+    );
+    assert_eq!(
+        ok(
+            &daemon,
+            &["logs", "web-1", "--since", "2026-11-22T15:39:03Z"]
+        ),
+        "three\n"
+    );
+    assert_eq!(ok(&daemon, &["logs", "web-1", "--since", "1s"]), "");
+    assert_eq!(
+        ok(&daemon, &["logs", "web-1", "--previous"]),
+        "the first start\n"
+    );
+    let text = ok(
+        &daemon,
+        &["logs", "web-1", "--tail", "1", "--output", "json"],
+    );
+    let last: Value = serde_json::from_str(&text).unwrap();
+    let expected =
+        json!({"stream": "stderr", "text": "two parts", "time": "2026-11-22T15:39:02.5Z"});
+    assert_eq!(last, expected);
+
+    let mut child = Command::new(e2e::program("nodectl"))
+        .args(["-k", "logs", "shop/web-1", "--follow", "--tail", "1"])
+        .env("CONTAINERD_ADDRESS", daemon.socket())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "two parts");
+    append(&log, &line(5, "stdout", "F", "five"));
+    assert_eq!(next(), "five");
+    fs::rename(&log, log.with_extension("log.20261122-154000")).unwrap();
+    append(&log, &line(6, "stdout", "F", "six"));
+    assert_eq!(next(), "six");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_stuck_shim_is_told_and_not_waited_for() {
+    let daemon = Daemon::start();
+    let kubelet = Kubelet::new(&daemon);
+    kubelet.sandbox("shop", "web-1", "10.1.0.7");
+    let id = kubelet.container("shop", "web-1", "web", 0);
+    kubelet.run(&id);
+    kubelet.sandbox("shop", "web-2", "10.1.0.8");
+    let shim = shim_of(&id);
+    kill_process(shim, Signal::STOP).unwrap();
+    let began = Instant::now();
+    let pods = ok(&daemon, &["pods"]);
+    let took = began.elapsed();
+    kill_process(shim, Signal::CONT).unwrap();
+    assert!(pods.contains("web: its shim does not answer"), "{pods}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(
+        pods.lines()
+            .any(|line| line.contains("web-2") && line.contains("running")),
+        "{pods}"
+    );
+    let ps = as_json(&daemon, &["ps"]);
+    assert_eq!(ps["containers"][0]["state"], "running", "it answers again");
+}
+
+fn shim_of(id: &str) -> Pid {
+    let of = |entry: fs::DirEntry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let words = fs::read(entry.path().join("cmdline")).ok()?;
+        let words: Vec<_> = words.split(|byte| *byte == 0).collect();
+        let shim = words.first()?.ends_with(b"containerd-shim-runc-v2");
+        (shim && words.contains(&id.as_bytes())).then(|| Pid::from_raw(pid))?
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .find_map(of)
+        .expect("each container has a shim")
+}
