@@ -70,20 +70,17 @@ fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> anyhow::Result<&'a NodeConta
             || container.id.starts_with(&args.pod)
     };
     let mut current = pod.current().filter(is_meant);
-    let found = match (current.next(), current.next()) {
-        (Some(container), None) => container,
-        _ => {
-            let names: Vec<_> = pod
-                .current()
-                .map(|container| container.name.as_str())
-                .collect();
-            let message = match names.as_slice() {
-                [] => format!("pod `{}` has no container on this node", pod.name),
-                names => format!("pod `{}` has the containers {}", pod.name, names.join(", ")),
-            };
-            let hint = (!names.is_empty()).then_some("choose one with --container");
-            return Err(Wrong::new(message, hint).into());
-        }
+    let (Some(found), None) = (current.next(), current.next()) else {
+        let names: Vec<_> = pod
+            .current()
+            .map(|container| container.name.as_str())
+            .collect();
+        let message = match names.as_slice() {
+            [] => format!("pod `{}` has no container on this node", pod.name),
+            all => format!("pod `{}` has the containers {}", pod.name, all.join(", ")),
+        };
+        let hint = (!names.is_empty()).then_some("choose one with --container");
+        return Err(Wrong::new(message, hint).into());
     };
     if !args.previous {
         return Ok(found);

@@ -46,13 +46,11 @@ pub fn read(host: &Host, pid: u32) -> Option<CgroupStats> {
             mine.then(|| root.join(controller).join(path.trim_start_matches('/')))
         })
     };
-    match of("memory") {
-        Some(memory) => Some(version_1(host, &memory, of)),
-        None => {
-            let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-            Some(version_2(host, &root.join(path.trim_start_matches('/'))))
-        }
+    if let Some(memory) = of("memory") {
+        return Some(version_1(host, &memory, of));
     }
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    Some(version_2(host, &root.join(path.trim_start_matches('/'))))
 }
 
 fn version_1(host: &Host, memory: &Path, of: impl Fn(&str) -> Option<PathBuf>) -> CgroupStats {

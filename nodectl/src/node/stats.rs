@@ -88,7 +88,7 @@ pub fn rates(
         .collect()
 }
 
-/// The links of a process's network namespace (proc_pid_net(5)).
+/// The links of a process's network namespace (`proc_pid_net(5)`).
 fn network(host: &Host, pid: u32) -> Option<Network> {
     let text = host.text(format!("/proc/{pid}/net/dev"))?;
     let mut total = Network::default();
@@ -133,7 +133,7 @@ mod tests {
             network: None,
         };
         let second = vec![at("a", 600, 100), at("new", 5, 5)];
-        let rated = rates(&[at("a", 100, 0)], second, Duration::from_nanos(1000));
+        let rated = rates(&[at("a", 100, 0)], second, Duration::from_micros(1));
         let figures: Vec<_> = rated
             .iter()
             .map(|one| (one.cpu_millicores, one.throttled_permille))

@@ -176,11 +176,22 @@ impl Lock {
     /// # Errors
     /// As the file system's.
     pub fn remove_dir(self, state_dir: &Path) -> io::Result<()> {
-        match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let lock = self.dir.join("lock");
+        let gone_is_fine = |result: io::Result<()>| match result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                gone_is_fine(fs::remove_dir_all(&path))?;
+            } else if path != lock {
+                gone_is_fine(fs::remove_file(&path))?;
+            }
         }
-        // Others may be in there; that is no failure.
+        gone_is_fine(fs::remove_file(&lock))?;
+        // From here on another nodectl may have taken the instance over: then it stays.
+        let _ = fs::remove_dir(&self.dir);
         let _ = fs::remove_dir(state_dir);
         Ok(())
     }

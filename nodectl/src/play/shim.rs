@@ -6,46 +6,33 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oci::Digest;
-use tokio::time::sleep;
 
 use crate::containerd::{Containerd, Error};
 
-/// containerd may still be starting a shim for a client that is gone; this often and this long is
-/// looked for it.
-const LOOKS: u32 = 8;
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// Ends the shims of this containerd and namespace whose container has no record. `recent` says that
-/// something was cut short lately, so that one may yet appear.
+/// Ends the shims of this containerd and namespace whose container has no record.
 ///
 /// # Errors
 /// As containerd's.
-pub(super) async fn remove_orphans(client: &Containerd, recent: bool) -> Result<(), Error> {
-    for look in 0..if recent { LOOKS } else { 1 } {
-        if look > 0 {
-            sleep(PAUSE).await;
-        }
-        // First the shims, then the records: a container's record is older than its shim.
-        let shims = shims(client.address(), client.namespace());
-        if shims.is_empty() {
-            continue;
-        }
-        let known: BTreeSet<String> = client
-            .containers(&[])
-            .await?
-            .into_iter()
-            .map(|container| container.id)
-            .collect();
-        for shim in shims.iter().filter(|shim| !known.contains(&shim.id)) {
-            // One that has gone by itself is fine, and so is a socket that is elsewhere.
-            let _ = kill(shim.pid, Signal::SIGKILL);
-            let _ = fs::remove_file(shim.socket(client.namespace()));
-        }
+pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
+    // First the shims, then the records: a container's record is older than its shim.
+    let shims = shims(client.address(), client.namespace());
+    if shims.is_empty() {
+        return Ok(());
+    }
+    let known: BTreeSet<String> = client
+        .containers(&[])
+        .await?
+        .into_iter()
+        .map(|container| container.id)
+        .collect();
+    for shim in shims.iter().filter(|shim| !known.contains(&shim.id)) {
+        // One that has gone by itself is fine, and so is a socket that is elsewhere.
+        let _ = kill(shim.pid, Signal::SIGKILL);
+        let _ = fs::remove_file(shim.socket(client.namespace()));
     }
     Ok(())
 }

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::sleep;
 
 use super::container;
 use super::instance::Instance;
@@ -66,6 +68,10 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
     }
 }
 
+/// How often and how long is looked for what appears late.
+const LOOKS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Removes what belongs to no pod of `keep`: the rest of what was being made when a nodectl was
 /// killed.
 ///
@@ -97,7 +103,14 @@ pub(super) async fn orphans(
             client.release(&lease.id, true).await?;
         }
     }
-    shim::remove_orphans(client, cut_short).await?;
+    shim::remove_orphans(client).await?;
+    // containerd may still be at what a client asked that was killed just now: an upload or a shim
+    // may yet appear.
+    for _ in 0..if cut_short { LOOKS } else { 0 } {
+        sleep(PAUSE).await;
+        client.abort_uploads(&uploads).await?;
+        shim::remove_orphans(client).await?;
+    }
     let prefix = instance.link_prefix();
     for link in network::links_with_prefix(&prefix).await? {
         let suffix = link.trim_start_matches(&prefix);

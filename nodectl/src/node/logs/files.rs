@@ -1,7 +1,7 @@
 //! Which files a container's log is in, the oldest first.
 //!
 //! The kubelet renames `0.log` to `0.log.20060102-150405` and compresses all but the newest of those
-//! to `.gz` (pkg/kubelet/logs/container_log_manager.go).
+//! to `.gz` (`pkg/kubelet/logs/container_log_manager.go`).
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read as _};

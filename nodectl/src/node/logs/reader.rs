@@ -60,7 +60,7 @@ pub fn read(
         let mut joiner = Joiner::default();
         let mut tail_of = Tail {
             query,
-            tail,
+            most: tail,
             held: VecDeque::new(),
             seen: [false; 2],
             enough: false,
@@ -85,7 +85,7 @@ pub fn read(
 /// The last lines so far.
 struct Tail {
     query: LogQuery,
-    tail: usize,
+    most: usize,
     /// Each with whether it is known to be whole.
     held: VecDeque<(LogLine, bool)>,
     /// Which streams have had a line.
@@ -100,9 +100,9 @@ impl Tail {
         let whole = std::mem::replace(seen, true);
         match wanted(line, self.query) {
             None => self.enough |= whole,
-            Some(_) if self.tail == 0 => self.enough = true,
+            Some(_) if self.most == 0 => self.enough = true,
             Some(line) => {
-                if self.held.len() == self.tail {
+                if self.held.len() == self.most {
                     self.held.pop_front();
                 }
                 self.held.push_back((line, whole));
