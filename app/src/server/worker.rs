@@ -20,8 +20,9 @@ use crate::service::page::Page;
 use crate::settings::{RequestLog, Settings};
 use crate::shared::Shared;
 
-/// Ids are cut from a block of this many bytes, which is used again once they are all gone.
-const ARENA_BYTES: usize = 1024;
+/// Ids are cut from blocks of this many bytes, so that only every 512th allocates. A block is not used
+/// again: actix-http's pool of heads keeps the last id of it for longer than the answer.
+const ARENA_BYTES: usize = 8192;
 
 /// A thousandth of a log line: lines are rationed in these, so that slow rates are kept too.
 const LINE: u64 = 1000;
@@ -81,7 +82,7 @@ impl Worker {
         let digits = request_id::hex(request_id::mix(self.seed.wrapping_add(number)));
         let mut arena = self.arena.borrow_mut();
         if arena.capacity() < digits.len() {
-            arena.reserve(ARENA_BYTES);
+            *arena = BytesMut::with_capacity(ARENA_BYTES);
         }
         arena.extend_from_slice(&digits);
         let id = arena.split().freeze();
