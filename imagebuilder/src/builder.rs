@@ -1,7 +1,9 @@
 //! From a package to an image in a layout: compile, check, pack, for each platform.
 
+use std::fs::File;
 use std::path::PathBuf;
 
+use object::ReadCache;
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Platform, Reference, annotation};
@@ -211,19 +213,21 @@ impl Builder {
             target,
             self.quiet,
         )?;
-        let binary = std::fs::read(&path).map_err(|source| BuildError::Binary {
+        let cannot = |source| BuildError::Binary {
             path: path.clone(),
             source,
-        })?;
-        elf::check_static(&path, &binary, platform)?;
-        let binary_bytes = binary.len() as u64;
+        };
+        let binary = File::open(&path).map_err(cannot)?;
+        let binary_bytes = binary.metadata().map_err(cannot)?.len();
+        elf::check_static(&path, &ReadCache::new(&binary), platform)?;
         events(Event::Compiled {
             package,
             platform: platform.clone(),
             binary_bytes,
         });
         let mut files = Files::default();
-        files.file(&format!("{BIN_DIRECTORY}/{}", service.bin), 0o755, binary);
+        let target = format!("{BIN_DIRECTORY}/{}", service.bin);
+        files.open_file(&target, 0o755, binary, binary_bytes);
         Ok(files.store(layout, self.created, "imagebuilder: cargo build --release")?)
     }
 

@@ -28,9 +28,9 @@ pub(crate) enum ElfError {
 }
 
 /// Checks that `binary`, read from `path`, runs on `platform` with nothing beside it.
-pub(crate) fn check_static(
+pub(crate) fn check_static<'data>(
     path: &Path,
-    binary: &[u8],
+    binary: impl ReadRef<'data>,
     platform: &Platform,
 ) -> Result<(), ElfError> {
     let not_elf = |source| ElfError::NotElf {

@@ -4,7 +4,8 @@
 //! are numbers. The format is ustar, which every reader knows and which has no optional parts.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 
 use flate2::{Compression, GzBuilder};
 use oci::layout::{Layout, LayoutError};
@@ -26,21 +27,24 @@ pub(crate) enum LayerError {
 }
 
 /// A file or directory of a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Entry {
     content: Content,
     mode: u32,
     owner: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Content {
     Directory,
-    File(Vec<u8>),
+    Bytes(Vec<u8>),
+    /// An open file of so many bytes: what was checked is what is packed, and a large one is
+    /// never in memory.
+    Open(File, u64),
 }
 
 /// The files of a layer, by path without a leading slash.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Files(BTreeMap<String, Entry>);
 
 /// A layer that is stored: what the manifest and the configuration say of it.
@@ -58,7 +62,13 @@ impl Files {
     /// Adds a file of root's, and the directories it is in.
     pub(crate) fn file(&mut self, path: &str, mode: u32, content: Vec<u8>) {
         self.parents(path);
-        self.insert(path, Content::File(content), mode, 0);
+        self.insert(path, Content::Bytes(content), mode, 0);
+    }
+
+    /// Adds a file of root's with the content of an open one of `size` bytes.
+    pub(crate) fn open_file(&mut self, path: &str, mode: u32, file: File, size: u64) {
+        self.parents(path);
+        self.insert(path, Content::Open(file, size), mode, 0);
     }
 
     /// Adds a directory, and those it is in.
@@ -98,19 +108,24 @@ impl Files {
             header.set_uid(entry.owner.into());
             header.set_gid(entry.owner.into());
             header.set_mtime(mtime);
-            let (kind, content) = match &entry.content {
-                Content::Directory => (EntryType::Directory, &[][..]),
-                Content::File(content) => (EntryType::Regular, &content[..]),
+            let (kind, size) = match &entry.content {
+                Content::Directory => (EntryType::Directory, 0),
+                Content::Bytes(bytes) => (EntryType::Regular, bytes.len() as u64),
+                Content::Open(_, size) => (EntryType::Regular, *size),
             };
             header.set_entry_type(kind);
-            header.set_size(content.len() as u64);
+            header.set_size(size);
             if kind == EntryType::Directory {
                 header.set_path(format!("{path}/"))?;
             } else {
                 header.set_path(path)?;
             }
             header.set_cksum();
-            tar.append(&header, content)?;
+            match &entry.content {
+                Content::Directory => tar.append(&header, io::empty())?,
+                Content::Bytes(bytes) => tar.append(&header, &bytes[..])?,
+                Content::Open(file, size) => append(&mut tar, &header, file, *size)?,
+            }
         }
         tar.into_inner().map(drop)
     }
@@ -142,6 +157,26 @@ impl Files {
     }
 }
 
+/// Appends a file from its start; one that is not as long as its header says would make every later
+/// entry unreadable.
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    header: &Header,
+    mut file: &File,
+    size: u64,
+) -> io::Result<()> {
+    file.seek(SeekFrom::Start(0))?;
+    tar.append(header, file.take(size))?;
+    if file.stream_position()? == size {
+        Ok(())
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the binary became shorter meanwhile",
+        ))
+    }
+}
+
 /// Hashes what it passes on.
 struct Tee<W> {
     inner: W,
@@ -162,8 +197,6 @@ impl<W: Write> Write for Tee<W> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     fn sample() -> Files {
@@ -188,6 +221,24 @@ mod tests {
             layer.descriptor.digest.to_string(),
             "sha256:6c5320718a567490033f51e0f39c41ddc5dfa64794415409ca069e671a912459"
         );
+    }
+
+    #[test]
+    fn an_open_file_is_packed_as_its_bytes_are() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"binary").unwrap();
+        let tar = |file: File, size| {
+            let mut files = Files::default();
+            files.open_file("usr/local/bin/x", 0o755, file, size);
+            let mut tar = Vec::new();
+            files.write_tar(0, &mut tar).map(|()| tar)
+        };
+        let mut bytes = Files::default();
+        bytes.file("usr/local/bin/x", 0o755, b"binary".to_vec());
+        let mut expected = Vec::new();
+        bytes.write_tar(0, &mut expected).unwrap();
+        assert_eq!(tar(file.try_clone().unwrap(), 6).unwrap(), expected);
+        assert!(tar(file, 7).is_err(), "it is shorter than it was");
     }
 
     #[test]
