@@ -540,3 +540,27 @@ fn credentials_come_from_a_helper() {
         broken.stderr
     );
 }
+
+#[test]
+fn a_registry_on_this_machine_is_reached_without_a_proxy() {
+    let (sandbox, built) = built();
+    let registry = TestRegistry::start(Behaviour::default());
+    let args = [
+        "push",
+        "oci:img",
+        "--repo",
+        &registry.host(),
+        "--docker-config",
+        "none",
+    ];
+    let mut command = sandbox.command(&args);
+    command
+        .env("http_proxy", "http://127.0.0.1:1")
+        .env("HTTP_PROXY", "http://127.0.0.1:1");
+    command
+        .env("ALL_PROXY", "http://127.0.0.1:1")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    let run = Run::of(sandbox.path(), command.output().unwrap());
+    assert_eq!(run.reference().digest(), built.digest());
+}

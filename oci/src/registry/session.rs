@@ -136,7 +136,9 @@ impl Repository {
         };
         let base = Url::parse(&url).map_err(|_| error(ureq::Error::BadUri(host.clone())))?;
         let agent = concat!("imagebuilder/", env!("CARGO_PKG_VERSION"));
-        let transport = Transport::new(agent, &settings.extra_roots).map_err(error)?;
+        // No proxy knows a registry on this machine.
+        let transport =
+            Transport::new(agent, &settings.extra_roots, is_loopback(&host)).map_err(error)?;
         let (name, authorization) = (reference.repository().to_owned(), Authorization::default());
         Ok(Self {
             base,

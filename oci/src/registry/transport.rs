@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, SendBody};
+use ureq::{Agent, Proxy, SendBody};
 use url::Url;
 
 use super::location::redact;
@@ -128,8 +128,9 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// A pool that trusts Mozilla's certificate authorities and those of `extra` (PEM).
-    pub(super) fn new(user_agent: &str, extra: &[u8]) -> Result<Self, ureq::Error> {
+    /// A pool that trusts Mozilla's certificate authorities and those of `extra` (PEM). It goes
+    /// through the proxy of the environment, unless `direct`.
+    pub(super) fn new(user_agent: &str, extra: &[u8], direct: bool) -> Result<Self, ureq::Error> {
         let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
             .iter()
             .map(|der| Certificate::from_der(der.as_ref()))
@@ -142,7 +143,9 @@ impl Transport {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::Specific(Arc::new(roots)))
             .build();
+        let proxy = if direct { None } else { Proxy::try_from_env() };
         let config = Agent::config_builder()
+            .proxy(proxy)
             .tls_config(tls)
             .user_agent(user_agent)
             .http_status_as_error(false)
