@@ -114,7 +114,8 @@ fn row(row: &PodRow) -> Vec<String> {
     ]
 }
 
-/// The terminal's width; 80 where it does not say.
+/// The terminal's width in columns; 80 where it does not say.
 fn terminal_width() -> usize {
-    80
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.map_or(80, |size| usize::from(size.ws_col)).max(1)
 }

@@ -233,9 +233,8 @@ async fn play(
             event = told.recv() => if let Some(event) = event {
                 screen.event(&event);
                 if matches!(event, Event::Settled { .. }) {
-                    for url in &urls {
-                        screen.line(url);
-                    }
+                    // Once: later it is in the table.
+                    urls.drain(..).for_each(|url| screen.line(&url));
                 }
             },
             changed = rows.changed() => if changed.is_ok() {

@@ -161,6 +161,9 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: Value) -> Resu
         }
         // What only arranges files is no loss.
         "Kustomization" | "Namespace" => {}
+        "NetworkPolicy" => objects.warnings.push(Warning(format!(
+            "{kind} `{name}` is not enforced here: pods reach each other and the host"
+        ))),
         _ => objects.warnings.push(Warning(format!(
             "{kind} `{name}` is ignored: it has no effect on one machine"
         ))),

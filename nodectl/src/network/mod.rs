@@ -14,4 +14,4 @@ mod pod;
 pub use address::{ParseSubnetError, Subnet};
 pub use bridge::{Bridge, SubnetChoice};
 pub use error::Error;
-pub use pod::{PodNetwork, attach, attached, detach, links_with_prefix, remove_link};
+pub use pod::{PodNetwork, attach, attached, detach, links_with_prefix, release, remove_link};

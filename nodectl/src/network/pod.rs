@@ -128,6 +128,14 @@ pub async fn detach(pod: &PodNetwork) -> Result<(), Error> {
     netns::remove(&pod.netns)
 }
 
+/// Lets go of the network namespace at `path`, of whichever pod it was; one that is gone is fine.
+///
+/// # Errors
+/// The kernel's.
+pub fn release(path: &Path) -> Result<(), Error> {
+    netns::remove(path)
+}
+
 /// Whether a pod's network is there as it was made.
 ///
 /// # Errors

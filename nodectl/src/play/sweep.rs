@@ -16,7 +16,7 @@ use super::sandbox::{self, SandboxError};
 use super::shim;
 use crate::containerd::{self, Containerd};
 use crate::images::UPLOAD_PREFIX;
-use crate::network::{self, PodNetwork};
+use crate::network;
 
 /// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,13 +127,7 @@ pub(super) async fn orphans(
         .flatten();
     for entry in entries {
         if !keep.contains(&*entry.file_name().to_string_lossy()) {
-            let address = std::net::Ipv4Addr::UNSPECIFIED;
-            let pod = PodNetwork {
-                netns: entry.path(),
-                host_link: String::from("-"),
-                address,
-            };
-            network::detach(&pod).await?;
+            network::release(&entry.path())?;
         }
     }
     let entries = fs::read_dir(instance.pods_dir())

@@ -104,10 +104,10 @@ fn tar_of(name: &str, bytes: &[u8]) -> Vec<u8> {
 /// A Deployment of `replicas` pods with a Service in front, with more variables in `env`
 /// (`NAME: value`), restricted as Pod Security's strictest profile asks.
 pub fn manifest(replicas: u32, env: &[(&str, &str)]) -> String {
-    let variables: String = env
+    let lines = env
         .iter()
-        .map(|(name, value)| format!("            - {{name: {name}, value: \"{value}\"}}\n"))
-        .collect();
+        .map(|(name, value)| format!("            - {{name: {name}, value: \"{value}\"}}\n"));
+    let variables = lines.collect::<Vec<_>>().concat();
     format!(
         "apiVersion: apps/v1
 kind: Deployment

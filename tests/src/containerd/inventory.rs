@@ -145,9 +145,17 @@ pub(super) fn runc_of(marker: &str) -> Vec<PathBuf> {
         let state = fs::read_to_string(entry.path().join("state.json")).unwrap_or_default();
         state.contains(marker).then(|| entry.path())
     };
-    let namespaces = fs::read_dir("/run/containerd/runc").into_iter().flatten().flatten();
+    let namespaces = fs::read_dir("/run/containerd/runc")
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut all: Vec<_> = namespaces
-        .flat_map(|namespace| fs::read_dir(namespace.path()).into_iter().flatten().flatten())
+        .flat_map(|namespace| {
+            fs::read_dir(namespace.path())
+                .into_iter()
+                .flatten()
+                .flatten()
+        })
         .filter_map(of)
         .collect();
     all.sort();
