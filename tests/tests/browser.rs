@@ -167,7 +167,7 @@ fn chromium(profile: &Path, more: &[&str], url: &str) -> String {
     };
     let log = log.join().expect("no panic").expect("it is read");
     assert!(status.success(), "{log}");
-    for line in log.lines().filter(|line| line.contains("CONSOLE")) {
+    if let Some(line) = log.lines().find(|line| line.contains("CONSOLE")) {
         panic!("the page complains: {line}");
     }
     dom.join().expect("no panic").expect("it is text")
