@@ -284,14 +284,14 @@ impl Deployed {
         }
     }
 
-    /// Panics with all that was told unless it succeeded.
+    /// What it printed and what it told, when it succeeded.
     ///
     /// # Panics
-    /// Unless it succeeded.
+    /// With all that was told, unless it succeeded.
     #[track_caller]
-    pub fn succeeded(self) -> Self {
+    pub fn succeeded(self) -> (String, String) {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
-        self
+        (self.stdout, self.stderr)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Needs the cluster that `tests/cluster/run` brings up on this machine, `unshare`, and moto_server
 //! (on PATH or in `target/moto/bin`).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

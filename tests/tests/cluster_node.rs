@@ -2,6 +2,8 @@
 //! and has to say what kubectl and the kubelet say. Needs the cluster that `tests/cluster/run`
 //! brings up, on this machine.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::process::Command;
 

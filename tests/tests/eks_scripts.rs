@@ -1,6 +1,8 @@
 //! The scripts behind `make cluster`, `kubeconfig`, `deploy` and so on, with programs in place of
 //! aws, eksctl, helm, kubectl and ship that write down how they were called. No cloud, no cluster.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The manifests under `k8s/`, as kustomize renders them. Needs kubectl, and no cluster.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
