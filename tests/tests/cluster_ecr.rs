@@ -1,8 +1,8 @@
 //! `make deploy` by way of Amazon ECR: the token and the repository are moto's, the registry has
 //! ECR's host name, and the kubelet logs in by a credential provider, as on an EKS node.
 //!
-//! Needs the cluster that `tests/cluster/run` brings up on this machine, `unshare`, and moto_server
-//! (on PATH or in `target/moto/bin`).
+//! Needs the cluster that `tests/cluster/run` brings up on this machine, `unshare`, and
+//! `moto_server` (on PATH or in `target/moto/bin`).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -47,7 +47,7 @@ impl Moto {
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(
-                began.elapsed() < Duration::from_secs(60),
+                began.elapsed() < Duration::from_mins(1),
                 "moto_server does not listen"
             );
             sleep(Duration::from_millis(100));

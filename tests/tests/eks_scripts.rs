@@ -138,9 +138,10 @@ fn a_cluster_is_made_from_its_definition_with_name_and_region_put_in() {
         );
         assert_eq!(schema.check(&cluster), []);
         let nodes = |cluster: &Value| cluster["managedNodeGroups"][0]["name"].clone();
-        let original = fs::read_to_string(root().join(match helm {
-            true => "k8s/cluster.yaml",
-            false => "k8s/cluster-auto.yaml",
+        let original = fs::read_to_string(root().join(if helm {
+            "k8s/cluster.yaml"
+        } else {
+            "k8s/cluster-auto.yaml"
         }));
         let original: Value = serde_saphyr::from_str(&original.unwrap()).unwrap();
         assert_eq!(
