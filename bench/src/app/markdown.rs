@@ -27,6 +27,14 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
         machine.load_before,
         machine.load_after,
     )?;
+    if machine.load_before > 1.0 {
+        writeln!(
+            out,
+            "**The machine was busy with other work.** Requests a second and p99 are what that \
+             left, for each of them alike; CPU time, memory and sizes are good. Measure again on a \
+             quiet machine before judging by the former.\n"
+        )?;
+    }
     write_targets(out, results)?;
     write_speed(out, results)?;
     write_latency(out, results)?;
@@ -155,8 +163,9 @@ fn write_quota(out: &mut String, quota: &[Quota]) -> fmt::Result {
          A limit of `cpu: 250m` lets a process run 25 ms of every 100 ms, and then holds it: a \
          request that comes then waits up to 75 ms, however fast the service is. In a closed loop \
          that is every period, so the p99 says more of the kernel's period than of the program. \
-         What lowers it is a period of 10 ms (the kubelet's `cpuCFSQuotaPeriod`), staying well \
-         below the limit, or a request without a limit.\n\n\
+         What lowers it is a shorter period (the kubelet's `cpuCFSQuotaPeriod`), staying well below \
+         the limit, or a CPU request without a limit: the rows with a rate try each. They ran one \
+         after the other and once, so other work on the machine is in them.\n\n\
          | | CPU limit | period, ms | offered, requests/s | answered, requests/s | p50, ms | p99, ms | \
          longest, ms | periods held |\n|---|---|---|---|---|---|---|---|---|"
     )?;
