@@ -189,7 +189,7 @@ fn nobody_who_connected_is_lost_when_the_listener_closes() {
         let results: Vec<_> = load.into_iter().map(|each| each.join().unwrap()).collect();
         let answered: u32 = results.iter().map(|(answered, _)| answered).sum();
         let lost: u32 = results.iter().map(|(_, lost)| lost).sum();
-        assert!(answered > 100, "{answered}");
+        assert!(answered > 10, "{answered}");
         // A connection that the kernel completes after the queue was emptied and before the
         // listener is closed cannot be served by anyone: that is what the delay is for.
         assert!(lost <= 1, "{lost} of {answered} lost");

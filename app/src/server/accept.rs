@@ -4,7 +4,8 @@
 //! is closed, and a listener that all wait for wakes all of them for each connection. A single
 //! worker hands nothing over at all.
 
-use std::net::SocketAddr;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -40,52 +41,66 @@ impl Acceptor {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.place(&server, stream, peer),
-                Err(error) => self.rest(&error).await,
+                Ok((stream, peer)) => {
+                    // It fails only for a socket that is gone.
+                    if let Ok(stream) = stream.into_std() {
+                        place(&self.workers, &server, stream, peer);
+                    }
+                }
+                Err(error) => rest(&error).await,
             }
         }
-        // Ready until the queue is empty.
-        loop {
-            let polled = std::future::poll_fn(|context| {
-                std::task::Poll::Ready(match self.listener.poll_accept(context) {
-                    std::task::Poll::Ready(Ok(accepted)) => Some(accepted),
-                    _ => None,
-                })
-            });
-            match polled.await {
-                Some((stream, peer)) => self.place(&server, stream, peer),
-                None => return,
-            }
-        }
-    }
-
-    async fn rest(&self, error: &std::io::Error) {
-        // A client that gave up before it was accepted is none of our business (accept(2)).
-        if error.kind() != std::io::ErrorKind::ConnectionAborted {
-            tracing::error!(%error, "cannot accept");
-            tokio::time::sleep(REST).await;
-        }
-    }
-
-    fn place(&self, server: &Rc<Server>, stream: tokio::net::TcpStream, peer: SocketAddr) {
-        let shared = &server.worker.shared;
-        let limit = shared.settings.limits.connections;
-        if shared.connections.load(Ordering::SeqCst) >= limit {
-            refuse(server, stream);
-            return;
-        }
-        // It fails only for a socket that is gone.
-        let Ok(stream) = stream.into_std() else {
+        // Asked of the kernel itself: tokio would answer from what its last look at epoll told.
+        let Self { listener, workers } = self;
+        let Ok(listener) = listener.into_std() else {
             return;
         };
-        shared.connections.fetch_add(1, Ordering::SeqCst);
-        let index = shared.least_loaded();
-        shared.assigned[index].fetch_add(1, Ordering::Relaxed);
-        if index == 0 {
-            server.spawn(stream, peer);
-        } else if let Err(unsent) = self.workers[index].send(Message::Connection(stream, peer)) {
-            undo(server, index, unsent.0);
+        loop {
+            match listener.accept() {
+                Ok((stream, peer)) => place(&workers, &server, stream, peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::error!(%error, "the listener's queue cannot be emptied");
+                    return;
+                }
+            }
         }
+    }
+}
+
+async fn rest(error: &io::Error) {
+    // A client that gave up before it was accepted is none of our business (accept(2)).
+    if error.kind() != io::ErrorKind::ConnectionAborted {
+        tracing::error!(%error, "cannot accept");
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// Gives a connection to the worker with the fewest, or refuses it.
+fn place(
+    workers: &[UnboundedSender<Message>],
+    server: &Rc<Server>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    // It fails only for a socket that is gone.
+    if stream.set_nonblocking(true).is_err() {
+        return;
+    }
+    let shared = &server.worker.shared;
+    let limit = shared.settings.limits.connections;
+    if shared.connections.load(Ordering::SeqCst) >= limit {
+        refuse(server, stream);
+        return;
+    }
+    shared.connections.fetch_add(1, Ordering::SeqCst);
+    let index = shared.least_loaded();
+    shared.assigned[index].fetch_add(1, Ordering::Relaxed);
+    if index == 0 {
+        server.spawn(stream, peer);
+    } else if let Err(unsent) = workers[index].send(Message::Connection(stream, peer)) {
+        undo(server, index, unsent.0);
     }
 }
 
@@ -100,11 +115,13 @@ fn undo(server: &Rc<Server>, index: usize, message: Message) {
 }
 
 /// Answers a connection too many, and closes it.
-fn refuse(server: &Server, stream: tokio::net::TcpStream) {
+fn refuse(server: &Server, mut stream: TcpStream) {
     server.worker.counters.canned(Canned::Full);
     let (answer, _) = Canned::Full.render();
     // A fresh socket takes it whole.
-    if stream.try_write(answer.as_bytes()).is_ok() {
+    if stream.write_all(answer.as_bytes()).is_ok()
+        && let Ok(stream) = tokio::net::TcpStream::from_std(stream)
+    {
         server.watch.linger(linger::close(stream));
     }
 }
