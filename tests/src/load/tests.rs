@@ -119,16 +119,16 @@ fn a_connection_closed_between_requests_is_no_failure() {
             stream.write_all(GOOD.as_bytes()).unwrap();
         }
     });
-    // One request each 20 ms: the close is seen before the next.
+    // Four requests a second: even on a busy machine the close is seen before the next.
     let report = run(Plan {
-        pace: Pace::Rate(50),
-        requests: 10,
+        pace: Pace::Rate(4),
+        requests: 5,
         connections: 1,
         ..plan(target)
     });
-    assert_eq!((report.ok, report.failed()), (10, 0), "{report}");
+    assert_eq!((report.ok, report.failed()), (5, 0), "{report}");
     assert!(
-        report.closed_idle >= 9,
+        report.closed_idle >= 4,
         "the last one's may come after the end: {report}"
     );
 }
