@@ -1,5 +1,6 @@
 //! `nodectl up` on a real containerd and runc. Needs root, containerd, ctr, runc and rustc's musl
 //! target.
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
