@@ -459,6 +459,7 @@ fn two_at_once_are_told_apart() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of inputs and what is told of each")]
 fn bad_input_is_told_and_leaves_nothing() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
