@@ -33,7 +33,7 @@ kubeconfig: ## Let kubectl reach it: CLUSTER= REGION=
 	@scripts/eks/kubeconfig.sh "$(CLUSTER)" "$(REGION)"
 
 .PHONY: deploy
-deploy: build ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY=
+deploy: deps-deploy build ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY=
 	@scripts/eks/deploy.sh "$(CONTEXT)" "$(REGION)" "$(OVERLAY)" "$(REPO)" "$(PLATFORM)"
 
 .PHONY: smoke
@@ -57,7 +57,7 @@ cluster-delete: ## Remove the cluster and everything eksctl made for it: CLUSTER
 	@scripts/eks/cluster-delete.sh "$(CLUSTER)" "$(REGION)"
 
 .PHONY: node-ps
-node-ps: ## nodectl on a node of the cluster: NODE= CONTEXT= [REPO=]
+node-ps: deps-deploy build ## nodectl on a node of the cluster: NODE= CONTEXT= [REPO=]
 	@scripts/eks/node-ps.sh "$(NODE)" "$(CONTEXT)" "$(REGION)" "$(REPO)" "$(PLATFORM)"
 
 .PHONY: cluster-up cluster-down

@@ -1,5 +1,8 @@
 //! The load balancer between real sockets.
-#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

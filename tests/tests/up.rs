@@ -1,6 +1,9 @@
 //! `nodectl up` on a real containerd and runc. Needs root, containerd, ctr, runc and rustc's musl
 //! target.
-#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -459,7 +462,10 @@ fn two_at_once_are_told_apart() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of inputs and what is told of each")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of inputs and what is told of each"
+)]
 fn bad_input_is_told_and_leaves_nothing() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
