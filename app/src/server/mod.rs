@@ -1,4 +1,4 @@
-//! Threads and sockets: binding ([`bind`]), running and draining ([`run`]), the threads that serve
+//! Threads and sockets: binding ([`bind`]), running and draining ([`run()`]), the threads that serve
 //! ([`worker`], [`thread`]), who accepts ([`accept`]), and the admin listener ([`admin`]).
 
 mod accept;

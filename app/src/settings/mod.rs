@@ -1,4 +1,4 @@
-//! The settings: what there is ([`table`]), how it is written ([`parse`]), and what came of it
+//! The settings: what there is ([`table`]), how it is written (`parse`), and what came of it
 //! ([`Settings`]). They are read once, all of them, before a port is bound.
 
 mod error;
