@@ -218,3 +218,61 @@ fn one_line(message: &str) -> String {
         .trim_start_matches("error: ")
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Objects, ReadError> {
+        parse(&[Document {
+            origin: "a.yaml".to_owned(),
+            text: text.to_owned(),
+        }])
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(read(text).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        check(
+            "hello",
+            "a.yaml, document 1: it is no object with `apiVersion` and `kind`",
+        );
+        check(
+            "{apiVersion: v1, kind: Namespace}\n---\nkind: Service",
+            "a.yaml, document 2: it has no `apiVersion`",
+        );
+        check(
+            "{apiVersion: apps/v1beta1, kind: Deployment, metadata: {name: web}}",
+            "a.yaml: Deployment `web` is of apps/v1beta1, only apps/v1 is supported",
+        );
+        let wrong = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: 80}}";
+        let message = read(wrong).unwrap_err().to_string();
+        assert!(
+            message.starts_with("a.yaml: Service `web`: spec.ports: "),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_not_honoured_is_told_of_by_its_path() {
+        let objects = read(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {}\n  \
+             template:\n    spec:\n      priority: 3\n      containers: []\n      volumes:\n      - \
+             {name: tmp, emptyDir: {sizeLimit: 1Mi}}\n",
+        )
+        .unwrap();
+        let [Warning(warning)] = objects.warnings.as_slice() else {
+            panic!("{:?}", objects.warnings);
+        };
+        for path in [
+            "spec.template.spec.priority",
+            "volumes.0.emptyDir.sizeLimit",
+        ] {
+            assert!(warning.contains(path), "{path} is not in: {warning}");
+        }
+    }
+}

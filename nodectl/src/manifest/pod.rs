@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerSpec, Metadata, Quantity, SeccompProfile};
+use super::{ContainerSpec, Metadata, SeccompProfile};
 
 /// What every pod of a Deployment is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,14 +88,7 @@ pub struct Volume {
     pub empty_dir: Option<EmptyDir>,
 }
 
-/// A directory that lives as long as the pod.
+/// A directory that lives as long as the pod. It is on the machine's disk and bounded by that alone:
+/// a `medium` or `sizeLimit` is warned about as ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EmptyDir {
-    /// `Memory` puts it in a tmpfs.
-    #[serde(default)]
-    pub medium: Option<String>,
-    /// How much it may hold.
-    #[serde(default)]
-    pub size_limit: Option<Quantity>,
-}
+pub struct EmptyDir {}
