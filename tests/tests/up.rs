@@ -7,6 +7,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use e2e::containerd::{Daemon, Inventory, Nodectl, image_layout, manifest};
@@ -573,6 +575,28 @@ fn bad_input_is_told_and_leaves_nothing() {
         4,
         &[told, "hint: is containerd installed and running?"],
     );
+}
+
+#[test]
+fn a_socket_that_is_not_ours_to_use_is_told_of() {
+    const NOBODY: u32 = 65534;
+    let daemon = Daemon::start();
+    // Where everybody may run it; the folder of the build may be closed to others.
+    let nodectl = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    std::fs::copy(e2e::program("nodectl"), &nodectl).unwrap();
+    let mut command = Command::new(&nodectl);
+    command
+        .args(["images", "list", "--address"])
+        .arg(daemon.socket());
+    let output = command.uid(NOBODY).gid(NOBODY).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    for text in [
+        "Permission denied",
+        "hint: the socket is root's: run this with sudo",
+    ] {
+        assert!(stderr.contains(text), "`{text}` is not in:\n{stderr}");
+    }
 }
 
 #[test]
