@@ -272,13 +272,13 @@ pub struct LogsArgs {
     /// Lines from then on only: a time (RFC 3339), or how long ago (90s, 10m, 2h) (with -k)
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
-    /// Of the start before the latest (with -k)
+    /// Of the start before the latest
     #[arg(short, long)]
     pub previous: bool,
     /// Put its time before each line (with -k)
     #[arg(long)]
     pub timestamps: bool,
-    /// How to print it; JSON is one object a line
+    /// How to print it; JSON (with -k) is one object a line
     #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
     pub output: Output,
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use cli::{Exit, Printer};
 
 use super::classify::Wrong;
-use crate::args::{Global, LogsArgs};
+use crate::args::{Global, LogsArgs, Output};
 use crate::containerd::Containerd;
 use crate::play::{Instance, observe};
 
@@ -19,6 +19,7 @@ pub(super) async fn logs(
     global: &Global,
     args: &LogsArgs,
 ) -> anyhow::Result<Exit> {
+    refuse_what_needs_cri_logs(args)?;
     let instance = Instance::new(&global.state_dir, global.namespace());
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let (pods, _) = observe(&client, &instance.id).await?;
@@ -43,7 +44,15 @@ pub(super) async fn logs(
         }
     };
     let mine = pod.containers.iter().filter(|one| one.name == name);
-    let attempt = mine.map(|one| one.restarts).max().unwrap_or(0);
+    let latest = mine.map(|one| one.restarts).max().unwrap_or(0);
+    let attempt = if args.previous {
+        let problem = || format!("container `{name}` of pod `{}` has started once", args.pod);
+        latest
+            .checked_sub(1)
+            .ok_or_else(|| Wrong::new(problem(), None))?
+    } else {
+        latest
+    };
     let path = pod.record.log_path(&instance, name, attempt);
     let context = || format!("cannot read `{}`", path.display());
     let mut file = File::open(&path).with_context(context)?;
@@ -54,5 +63,23 @@ pub(super) async fn logs(
             return Ok(Exit::Ok);
         }
         printer.data_raw(&buffer[..read])?;
+    }
+}
+
+/// Our own pods' logs are what the container wrote, byte for byte: no times, no streams.
+fn refuse_what_needs_cri_logs(args: &LogsArgs) -> Result<(), Wrong> {
+    let asked = [
+        (args.follow, "--follow"),
+        (args.tail.is_some(), "--tail"),
+        (args.since.is_some(), "--since"),
+        (args.timestamps, "--timestamps"),
+        (args.output == Output::Json, "--output json"),
+    ];
+    match asked.iter().find(|(given, _)| *given) {
+        None => Ok(()),
+        Some((_, flag)) => Err(Wrong::new(
+            format!("`logs {flag}` is for the kubelet's containers"),
+            Some("give -k as well, or pipe the log into tail, grep or the like"),
+        )),
     }
 }
