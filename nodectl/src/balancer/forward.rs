@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -19,6 +20,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection waits for a pod when none is ready: long enough for a restart.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A pod whose network is gone says nothing any more, not even that; asked for a sign of life, it is
+/// found out within 4 s.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(1))
+    .with_interval(Duration::from_secs(1))
+    .with_retries(3);
 
 /// What each direction of a connection may hold.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -108,6 +116,7 @@ async fn forward(mut client: TcpStream, pool: &Pool, stats: &Stats) {
     stats.forwarded.fetch_add(1, Ordering::Relaxed);
     let _ = client.set_nodelay(true);
     let _ = pod.set_nodelay(true);
+    let _ = SockRef::from(&pod).set_tcp_keepalive(&KEEPALIVE);
     let copied =
         tokio::io::copy_bidirectional_with_sizes(&mut client, &mut pod, BUFFER_BYTES, BUFFER_BYTES)
             .await;

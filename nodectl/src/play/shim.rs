@@ -6,10 +6,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oci::Digest;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::containerd::{Containerd, Error};
 
@@ -33,8 +37,48 @@ pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
         // One that has gone by itself is fine, and so is a socket that is elsewhere.
         let _ = kill(shim.pid, Signal::SIGKILL);
         let _ = fs::remove_file(shim.socket(client.namespace()));
+        forget(client.namespace(), &shim.id).await;
     }
     Ok(())
+}
+
+/// Where containerd has runc keep what it knows of containers, by namespace; the daemon's own state
+/// directory does not change it (`runc.Root` of containerd's runc options, 1.4 to 2.x).
+const RUNC_ROOT: &str = "/run/containerd/runc";
+
+/// How long a runc that a killed shim left behind may take to end.
+const RUNC_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Makes runc forget a container that containerd does not know any more: a shim that is killed
+/// leaves the runc it had started, and that goes on making the container.
+pub(super) async fn forget(namespace: &str, id: &str) {
+    let deadline = Instant::now() + RUNC_PATIENCE;
+    while runc_is_at(id) && Instant::now() < deadline {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let root = Path::new(RUNC_ROOT).join(namespace);
+    let state = root.join(id);
+    if !state.exists() {
+        return;
+    }
+    let delete = Command::new("runc")
+        .arg("--root")
+        .arg(&root)
+        .args(["delete", "--force", id])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    // A container that was not made whole is no container to runc, and its directory stays.
+    let _ = timeout(RUNC_PATIENCE, delete).await;
+    let _ = fs::remove_dir_all(&state);
+}
+
+/// Whether a runc process is at work on a container.
+fn runc_is_at(id: &str) -> bool {
+    processes().any(|(_, words)| {
+        let program = words.first().map(Path::new).and_then(Path::file_name);
+        program.is_some_and(|name| name == "runc") && words.iter().any(|word| word == id)
+    })
 }
 
 /// A shim, as its command line tells.
@@ -56,26 +100,29 @@ impl Shim {
 /// The shims of a containerd's namespace.
 fn shims(address: &Path, namespace: &str) -> Vec<Shim> {
     let socket = fs::canonicalize(address).unwrap_or_else(|_| address.to_owned());
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| {
-            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-            let command = fs::read(entry.path().join("cmdline")).ok()?;
-            let words: Vec<&str> = std::str::from_utf8(&command).ok()?.split('\0').collect();
+    processes()
+        .filter_map(|(pid, words)| {
             let shim = Path::new(words.first()?).file_name()?;
             let of = |flag: &str| {
-                let at = words.iter().position(|word| *word == flag)?;
-                words.get(at + 1).copied()
+                let at = words.iter().position(|word| word == flag)?;
+                words.get(at + 1)
             };
-            let (id, address) = (of("-id")?.to_owned(), of("-address")?.to_owned());
+            let (id, address) = (of("-id")?.clone(), of("-address")?.clone());
             let ours = shim.to_str()?.starts_with("containerd-shim")
                 && of("-namespace")? == namespace
                 && fs::canonicalize(&address).ok()? == socket;
-            ours.then(|| Shim {
-                pid: Pid::from_raw(pid),
-                id,
-                address,
-            })
+            ours.then_some(Shim { pid, id, address })
         })
         .collect()
+}
+
+/// The processes of this machine, each with its command line.
+fn processes() -> impl Iterator<Item = (Pid, Vec<String>)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let command = fs::read(entry.path().join("cmdline")).ok()?;
+        let words = std::str::from_utf8(&command).ok()?.split('\0');
+        Some((Pid::from_raw(pid), words.map(str::to_owned).collect()))
+    })
 }

@@ -38,11 +38,12 @@ pub struct Removed {
 pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Removed, SweepError> {
     let mut removed = Removed::default();
     let (pods, strays) = observe(client, &instance.id).await?;
-    let ids = pods
+    let ids: Vec<_> = pods
         .iter()
         .flat_map(|pod| pod.containers.iter().map(|one| &one.id))
-        .chain(&strays);
-    let removals: Vec<_> = ids.map(|id| container::remove(client, id)).collect();
+        .chain(&strays)
+        .collect();
+    let removals: Vec<_> = ids.iter().map(|id| container::remove(client, id)).collect();
     removed.containers = removals.len();
     removed.pods = pods.len();
     for result in join_all(removals).await {
@@ -52,6 +53,9 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
         sandbox::remove(instance, &pod.record).await?;
     }
     orphans(client, instance, &BTreeSet::new()).await?;
+    for id in &ids {
+        shim::forget(client.namespace(), id).await;
+    }
     network::remove_link(&instance.bridge).await?;
     super::cgroup::remove(&instance.cgroup());
     for image in client.images().await? {

@@ -143,6 +143,7 @@ pub(super) async fn run(
         }
     }
     pod.change(|status| status.terminating = true);
+    sleep(LAST_PACKETS).await;
     if let Err(error) = sandbox::remove(&pod.ctx.instance, &pod.record).await {
         pod.failed(&error);
     }
@@ -151,6 +152,10 @@ pub(super) async fn run(
     });
     pod.change(|status| status.gone = true);
 }
+
+/// Between the end of a pod's last process and that of its network. What the kernel still has to say
+/// for the process, an end or a reset, may wait in a queue that goes with the link.
+const LAST_PACKETS: Duration = Duration::from_millis(100);
 
 /// Between two tries of something that failed.
 const RETRY: Duration = Duration::from_secs(1);
