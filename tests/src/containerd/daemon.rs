@@ -18,7 +18,6 @@ static TURN: Mutex<()> = Mutex::new(());
 pub struct Daemon {
     child: Option<Child>,
     dir: TempDir,
-    cri: bool,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -28,18 +27,6 @@ impl Daemon {
     /// # Panics
     /// Where it cannot be started: without root, or without containerd.
     pub fn start() -> Self {
-        Self::start_with(false)
-    }
-
-    /// Starts one with the kubelet's plugin (CRI).
-    ///
-    /// # Panics
-    /// As [`Daemon::start`].
-    pub fn start_with_cri() -> Self {
-        Self::start_with(true)
-    }
-
-    fn start_with(cri: bool) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test starts containerd and needs root"
@@ -53,7 +40,6 @@ impl Daemon {
         let mut daemon = Self {
             child: None,
             dir,
-            cri,
             _turn: turn,
         };
         daemon.write_config();
@@ -63,22 +49,11 @@ impl Daemon {
 
     fn write_config(&self) {
         let dir = self.dir.path().display();
-        let cri = if self.cri {
-            // A machine without CAP_SYS_RESOURCE cannot lower a score under its own.
-            "[plugins.\"io.containerd.grpc.v1.cri\"]\nrestrict_oom_score_adj = true\n".to_owned()
-        } else {
-            String::new()
-        };
-        let disabled = if self.cri {
-            ""
-        } else {
-            "\"io.containerd.grpc.v1.cri\""
-        };
         let text = format!(
             "version = 2\nroot = \"{dir}/root\"\nstate = \"{dir}/state\"\n\
-             disabled_plugins = [{disabled}]\n\
+             disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
              [grpc]\naddress = \"{dir}/c.sock\"\n\
-             [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{dir}/opt\"\n{cri}"
+             [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{dir}/opt\"\n"
         );
         fs::write(self.path("config.toml"), text).expect("the directory takes a file");
     }
