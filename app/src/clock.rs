@@ -30,6 +30,32 @@ pub(crate) fn rfc3339(since_1970: Duration) -> String {
     )
 }
 
+/// The length of an HTTP date, in bytes.
+pub(crate) const IMF_FIXDATE_BYTES: usize = 29;
+
+/// A second since 1970 as HTTP has it (RFC 9110 §5.6.7, IMF-fixdate). From the year 10000 on, which
+/// the format does not know, it stays at the last second before.
+pub(crate) fn imf_fixdate(second: u64) -> [u8; IMF_FIXDATE_BYTES] {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    const LAST: u64 = 253_402_300_799;
+    let second = second.min(LAST);
+    let (days, of_day) = (second / SECONDS_A_DAY, second % SECONDS_A_DAY);
+    let (year, month, day) = civil(days);
+    let text = format!(
+        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
+        DAYS[(days % 7) as usize],
+        MONTHS[((month + 11) % 12) as usize],
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60
+    );
+    let bytes = text.as_bytes().try_into();
+    bytes.expect("every part has its width, up to the year 9999")
+}
+
 /// Year, month and day of a day since 1970, in the Gregorian calendar: years are counted from March,
 /// so that a leap day comes last (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 const fn civil(days: u64) -> (u64, u64, u64) {
@@ -65,5 +91,15 @@ mod tests {
         check(951_782_400, "2000-02-29T00:00:00.000000Z");
         check(1_735_689_599, "2024-12-31T23:59:59.000000Z");
         check(4_107_542_400, "2100-03-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn times_are_written_as_http_has_them() {
+        let check = |second, text: &str| assert_eq!(imf_fixdate(second), text.as_bytes());
+        check(0, "Thu, 01 Jan 1970 00:00:00 GMT");
+        // RFC 9110's own example.
+        check(784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT");
+        check(951_868_799, "Tue, 29 Feb 2000 23:59:59 GMT");
+        check(u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 }

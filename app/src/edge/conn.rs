@@ -163,6 +163,14 @@ impl Conn {
         self.tail.set(tail);
     }
 
+    /// The stream took back what it gave last, to give it once more.
+    pub(crate) fn on_put_back(&self) {
+        if self.phase.get() == Phase::NextHead {
+            self.phase.set(Phase::Idle);
+        }
+        self.received.set(0);
+    }
+
     /// The service got a request.
     pub(crate) fn on_request(&self, has_body: bool) {
         self.phase.set(Phase::Service);

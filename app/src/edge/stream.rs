@@ -18,7 +18,7 @@ use super::watch::Watch;
 pub(crate) struct EdgeStream {
     /// `None` once it was handed to [`linger`].
     socket: Option<TcpStream>,
-    /// Bytes that came before it was known that they are no PROXY header.
+    /// Bytes that were read and are to be read again: they were no PROXY header, or no plain request.
     replay: Vec<u8>,
     conn: Rc<Conn>,
     watch: Rc<Watch>,
@@ -47,6 +47,12 @@ impl EdgeStream {
 
     pub(crate) fn conn(&self) -> &Rc<Conn> {
         &self.conn
+    }
+
+    /// Takes back what was read last. It is what the next read returns first.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        self.conn.on_put_back();
+        self.replay.splice(..0, bytes.iter().copied());
     }
 
     /// Says what is wrong, as far as the kernel takes it at once. It does: the answer is small, and
@@ -110,15 +116,16 @@ impl AsyncRead for EdgeStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let Some(verdict) = this.conn.verdict() {
-            return this.carry_out(verdict, context, buffer);
-        }
+        // Before any verdict: who is ended as idle may be waiting for the answer to these.
         if !this.replay.is_empty() {
             let count = this.replay.len().min(buffer.remaining());
             buffer.put_slice(&this.replay[..count]);
             this.conn.on_read(&this.replay[..count]);
             this.replay.drain(..count);
             return Poll::Ready(Ok(()));
+        }
+        if let Some(verdict) = this.conn.verdict() {
+            return this.carry_out(verdict, context, buffer);
         }
         let before = buffer.filled().len();
         let Some(socket) = this.socket.as_mut() else {

@@ -36,6 +36,9 @@ impl Counter {
 /// series.
 pub(crate) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "other"];
 
+/// The column of `GET`.
+pub(crate) const METHOD_GET: u8 = 0;
+
 /// The statuses that are told apart; 0 is a request that was cut, and the last one stands for all
 /// others.
 pub(crate) const STATUSES: [u16; 16] = [

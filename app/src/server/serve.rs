@@ -14,11 +14,12 @@ use tokio::net::TcpStream;
 
 use super::worker::Worker;
 use crate::edge::conn::Conn;
+use crate::edge::fast_path;
 use crate::edge::proxied::{self, Opening};
 use crate::edge::stream::EdgeStream;
 use crate::edge::task::Turns;
 use crate::edge::watch::Watch;
-use crate::service::{AnswerBody, PublicService};
+use crate::service::{AnswerBody, PlainService, PublicService};
 use crate::settings::ProxyProtocol;
 
 /// How long a client that still sends a body nobody wants has to see its answer.
@@ -30,6 +31,8 @@ type Http = H1ServiceHandler<EdgeStream, PublicService, AnswerBody, ExpectHandle
 pub(super) struct Server {
     pub(super) worker: Rc<Worker>,
     pub(super) watch: Rc<Watch>,
+    plain: PlainService,
+    buffers: fast_path::Buffers,
     http: Http,
     index: usize,
 }
@@ -61,6 +64,8 @@ impl Server {
             .await
             .ok()?;
         Some(Self {
+            plain: PlainService::new(Rc::clone(&worker)),
+            buffers: fast_path::Buffers::default(),
             worker,
             watch: Rc::new(watch),
             http,
@@ -101,15 +106,18 @@ impl Server {
             clock,
             settings.timeouts.min_rate,
         ));
-        let stream = EdgeStream::new(
+        let mut stream = EdgeStream::new(
             stream,
             opening.replay,
             Rc::clone(&conn),
             Rc::clone(&self.watch),
         );
+        // Clients come and go as they like, here and below.
+        let Ok(true) = fast_path::serve(&mut stream, &self.plain, &self.buffers).await else {
+            return;
+        };
         let dispatcher = self.http.call((stream, Some(peer)));
         match Turns::new(dispatcher, conn, settings.limits.header_bytes).await {
-            // Clients come and go as they like.
             Ok(()) | Err(DispatchError::Io(_)) => {}
             Err(error) => tracing::debug!(%peer, %error, "connection ended"),
         }

@@ -67,7 +67,7 @@ async fn work(
     listener: Option<TcpListener>,
     workers: Vec<UnboundedSender<Message>>,
 ) -> io::Result<()> {
-    let worker = Rc::new(Worker::new(Arc::clone(&shared), index));
+    let worker = Rc::new(Worker::new(shared, index));
     let Some(server) = Server::new(Rc::clone(&worker), index).await.map(Rc::new) else {
         return Err(io::Error::other("HTTP cannot be set up"));
     };
@@ -84,15 +84,8 @@ async fn work(
         None => None,
     };
     let watch = Rc::clone(&server.watch);
-    let watching = tokio::task::spawn_local(async move {
-        let watch = &watch;
-        watch
-            .run(|interval| {
-                worker.refill_log(interval);
-                worker.counters.heartbeat.set(shared.uptime_millis());
-            })
-            .await;
-    });
+    let watching =
+        tokio::task::spawn_local(async move { watch.run(|interval| worker.turn(interval)).await });
     while let Some(message) = messages.recv().await {
         match message {
             Message::Connection(stream, peer) => server.spawn(stream, peer),

@@ -11,6 +11,7 @@ use actix_http::header::HeaderValue;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
+use crate::clock;
 use crate::faults::Faults;
 use crate::lifecycle::State;
 use crate::metrics::counters::Counters;
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     page: RefCell<Option<(u64, Rc<Page>)>>,
     faults: Cell<(u64, Faults)>,
     log_ration: Cell<u64>,
+    /// The second it is, as an answer's `Date` has it.
+    date: Cell<(u64, [u8; clock::IMF_FIXDATE_BYTES])>,
 }
 
 impl Worker {
@@ -53,8 +56,10 @@ impl Worker {
             page: RefCell::default(),
             faults: Cell::default(),
             log_ration: Cell::new(0),
+            date: Cell::new((u64::MAX, [0; clock::IMF_FIXDATE_BYTES])),
             shared,
         };
+        worker.turn_date();
         worker.refill_log(Duration::from_secs(1));
         worker
     }
@@ -77,9 +82,33 @@ impl Worker {
         number
     }
 
+    /// The time for a `Date` header, to a quarter of a second.
+    pub(crate) fn date(&self) -> [u8; clock::IMF_FIXDATE_BYTES] {
+        self.date.get().1
+    }
+
+    fn turn_date(&self) {
+        let second = clock::unix_now().as_secs();
+        if self.date.get().0 != second {
+            self.date.set((second, clock::imf_fixdate(second)));
+        }
+    }
+
+    /// Does what is done every now and then, `interval` after the last time.
+    pub(crate) fn turn(&self, interval: Duration) {
+        self.turn_date();
+        self.refill_log(interval);
+        self.counters.heartbeat.set(self.shared.uptime_millis());
+    }
+
+    /// Request `number`'s id.
+    pub(crate) fn id_digits(&self, number: u64) -> [u8; 16] {
+        request_id::hex(request_id::mix(self.seed.wrapping_add(number)))
+    }
+
     /// Request `number`'s id, as a header.
     pub(crate) fn id_value(&self, number: u64) -> HeaderValue {
-        let digits = request_id::hex(request_id::mix(self.seed.wrapping_add(number)));
+        let digits = self.id_digits(number);
         let mut arena = self.arena.borrow_mut();
         if arena.capacity() < digits.len() {
             *arena = BytesMut::with_capacity(ARENA_BYTES);
@@ -194,7 +223,7 @@ impl Worker {
     }
 
     /// Adds what `time` allows to the ration of lines, up to a second's worth.
-    pub(crate) fn refill_log(&self, time: Duration) {
+    fn refill_log(&self, time: Duration) {
         let rate = self.settings().request_log_rate.unwrap_or(0);
         let workers = self.shared.counters.len().max(1) as u64;
         let second = u64::from(rate) * LINE / workers;

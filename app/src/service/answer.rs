@@ -29,16 +29,22 @@ pub(crate) enum Media {
 }
 
 impl Media {
-    const fn value(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
+    pub(super) const fn text(self) -> &'static str {
+        match self {
             Self::Text => "text/plain; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
             Self::Json => "application/json",
             Self::Problem => problem::MEDIA_TYPE,
             Self::Binary => "application/octet-stream",
-        })
+        }
     }
 }
+
+/// What every answer says: it is about this moment and this pod, and of the type that it names.
+pub(super) const ALWAYS: [(HeaderName, &str); 2] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];
 
 /// A body in one piece, and the exchange that ends with it.
 pub(crate) struct AnswerBody {
@@ -83,13 +89,10 @@ pub(crate) fn answer(
         head.set_connection_type(ConnectionType::Close);
     }
     let headers = head.headers_mut();
-    headers.insert(header::CONTENT_TYPE, media.value());
-    // Each answer is about this moment and this pod.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media.text()));
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     headers.insert(X_REQUEST_ID, id);
     if let Some(traceparent) = traceparent {
         headers.insert(TRACEPARENT, traceparent);

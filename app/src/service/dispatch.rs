@@ -157,10 +157,35 @@ pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Resp
     }
 }
 
+/// The line of text that a route answers with, and 200, as things are. It is all there is to the
+/// answer.
+pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
+    let state = worker.state();
+    match route {
+        Route::Root => {
+            worker.shared.visits.count();
+            Some(worker.greeting())
+        }
+        Route::Healthz => Some(Bytes::from_static(b"ok\n")),
+        Route::Startupz if state > State::Starting => Some(Bytes::from_static(b"started\n")),
+        Route::Readyz if state == State::Ready && !worker.faults().not_ready => {
+            Some(Bytes::from_static(b"ready\n"))
+        }
+        _ => None,
+    }
+}
+
 fn answer_at_once(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
     let state = exchange.worker.state();
+    let accept = request.head().headers.get(header::ACCEPT);
+    // No Vary is needed: nothing that is not stored is mistaken for something else.
+    if exchange.route == Route::Root && accept.is_some_and(|accept| wants_page(accept.as_bytes())) {
+        return page(exchange);
+    }
+    if let Some(line) = line(&exchange.worker, exchange.route) {
+        return answer(exchange, StatusCode::OK, Media::Text, line);
+    }
     match exchange.route {
-        Route::Root => root(exchange, request),
         Route::Hop => {
             let body = exchange.worker.hop(state);
             answer(exchange, StatusCode::OK, Media::Json, body)
@@ -169,53 +194,30 @@ fn answer_at_once(exchange: Exchange, request: &Request) -> Response<AnswerBody>
             let body = info::body(&exchange, request);
             answer(exchange, StatusCode::OK, Media::Json, body)
         }
-        Route::Healthz => text(exchange, "ok\n"),
-        Route::Startupz if state == State::Starting => unready(exchange, "starting"),
-        Route::Startupz => text(exchange, "started\n"),
-        Route::Readyz if exchange.worker.faults().not_ready => {
-            unready(exchange, "not ready: a fault says so")
-        }
+        Route::Startupz => unready(exchange, "starting"),
         Route::Readyz => match state {
-            State::Ready => text(exchange, "ready\n"),
+            State::Ready => unready(exchange, "not ready: a fault says so"),
             State::Starting => unready(exchange, "not ready: starting"),
             State::Draining => unready(exchange, "not ready: draining after SIGTERM"),
             State::Stopped => unready(exchange, "not ready: stopped"),
         },
-        Route::Echo | Route::NotFound => refuse(exchange, StatusCode::NOT_FOUND, "nothing here"),
+        Route::Root | Route::Healthz | Route::Echo | Route::NotFound => {
+            refuse(exchange, StatusCode::NOT_FOUND, "nothing here")
+        }
     }
 }
 
-fn root(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
+/// Whether an `Accept` header is a browser's.
+pub(super) fn wants_page(accept: &[u8]) -> bool {
+    accept.windows(9).any(|part| part == b"text/html")
+}
+
+fn page(exchange: Exchange) -> Response<AnswerBody> {
     exchange.worker.shared.visits.count();
-    let wants_page = request
-        .head()
-        .headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| {
-            accept
-                .as_bytes()
-                .windows(9)
-                .any(|part| part == b"text/html")
-        });
-    let worker = Rc::clone(&exchange.worker);
-    // No Vary is needed: nothing that is not stored is mistaken for something else.
-    if wants_page {
-        let page = worker.page();
-        let mut response = answer(exchange, StatusCode::OK, Media::Html, page.body.clone());
-        guard_page(&mut response, &page.policy);
-        response
-    } else {
-        answer(exchange, StatusCode::OK, Media::Text, worker.greeting())
-    }
-}
-
-fn text(exchange: Exchange, text: &'static str) -> Response<AnswerBody> {
-    answer(
-        exchange,
-        StatusCode::OK,
-        Media::Text,
-        Bytes::from_static(text.as_bytes()),
-    )
+    let page = exchange.worker.page();
+    let mut response = answer(exchange, StatusCode::OK, Media::Html, page.body.clone());
+    guard_page(&mut response, &page.policy);
+    response
 }
 
 fn unready(exchange: Exchange, why: &str) -> Response<AnswerBody> {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::client;
 use crate::edge::conn::{Conn, Verdict};
 use crate::logs::RequestLine;
-use crate::metrics::counters::{METHODS, method_index};
+use crate::metrics::counters::{METHOD_GET, METHODS, method_index};
 use crate::routes::Route;
 use crate::server::worker::Worker;
 use crate::trace::{SpanIds, TraceParent};
@@ -101,21 +101,37 @@ impl Exchange {
         let method = method_index(&request.head().method);
         let given = Given::of(worker, conn, request, route);
         let has_body = !matches!(request.payload(), Payload::None);
+        let mut exchange = Self::new(worker, conn, route, method, has_body);
+        exchange.given = given;
+        exchange.unread = has_body;
+        // A body that no handler reads would have to be read to find the next request.
+        exchange.closes = has_body || route == Route::Hop || worker.is_draining();
+        exchange
+    }
+
+    /// A `GET` that brought nothing along, and is answered with 200 and so many bytes at once.
+    pub(crate) fn plain(worker: &Rc<Worker>, conn: &Rc<Conn>, route: Route, bytes: usize) -> Self {
+        let mut exchange = Self::new(worker, conn, route, METHOD_GET, false);
+        exchange.answered(StatusCode::OK, bytes);
+        exchange.finish();
+        exchange
+    }
+
+    fn new(worker: &Rc<Worker>, conn: &Rc<Conn>, route: Route, method: u8, has_body: bool) -> Self {
         conn.on_request(has_body);
         worker.counters.in_flight.add(1);
         Self {
             worker: Rc::clone(worker),
             conn: Rc::clone(conn),
             number: worker.next_number(),
-            given,
+            given: None,
             begun: Instant::now(),
             bytes: 0,
             status: 0,
             route,
             method,
-            unread: has_body,
-            // A body that no handler reads would have to be read to find the next request.
-            closes: has_body || route == Route::Hop || worker.is_draining(),
+            unread: false,
+            closes: false,
             finished: false,
         }
     }

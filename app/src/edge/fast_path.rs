@@ -1,0 +1,92 @@
+//! A connection's first requests, as long as all are plain: answered without actix-http, which then
+//! does not exist for the connection, nor do its buffers.
+//!
+//! The first bytes that are not a plain request go to actix-http, and so does all that follows them:
+//! it is never asked whether the two could be at the same connection at once. So answers cannot
+//! come out of order, and no byte is parsed twice.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
+
+use super::conn::Conn;
+use super::stream::EdgeStream;
+
+/// The longest request that can be plain, in bytes: several times what any client sends for one.
+const MOST_BYTES: usize = 2048;
+
+/// Answers requests of its choice from their bytes.
+pub(crate) trait AnswerPlain {
+    /// Appends the whole answer to `out` and reports it to `conn`, or does nothing and returns
+    /// `false`: the request is not plain, or not whole, or more than one.
+    fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> bool;
+}
+
+/// A worker's buffers. No connection keeps anything in them while it waits, so one pair is enough.
+pub(crate) struct Buffers(RefCell<(Box<[u8; MOST_BYTES]>, Vec<u8>)>);
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self(RefCell::new((Box::new([0; MOST_BYTES]), Vec::new())))
+    }
+}
+
+/// What became of one read.
+enum Turn {
+    /// It was answered, but for bytes that the kernel did not take at once.
+    Answered(Vec<u8>),
+    /// It is not plain, and was put back.
+    NotPlain,
+    /// There is nothing more to read.
+    Ended,
+}
+
+/// Answers plain requests until one is not. Returns whether the connection goes on; then its next
+/// bytes are read from `stream`.
+///
+/// # Errors
+/// The connection is broken, or was ended because it stalled.
+pub(crate) async fn serve(
+    stream: &mut EdgeStream,
+    service: &impl AnswerPlain,
+    buffers: &Buffers,
+) -> io::Result<bool> {
+    loop {
+        let turn = std::future::poll_fn(|context| turn(stream, service, buffers, context)).await?;
+        match turn {
+            Turn::Answered(rest) if rest.is_empty() => {}
+            Turn::Answered(rest) => stream.write_all(&rest).await?,
+            Turn::NotPlain => return Ok(true),
+            Turn::Ended => return Ok(false),
+        }
+    }
+}
+
+fn turn(
+    stream: &mut EdgeStream,
+    service: &impl AnswerPlain,
+    buffers: &Buffers,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<Turn>> {
+    let (input, output) = &mut *buffers.0.borrow_mut();
+    let mut input = ReadBuf::new(&mut **input);
+    ready!(Pin::new(&mut *stream).poll_read(context, &mut input))?;
+    let request = input.filled();
+    if request.is_empty() {
+        return Poll::Ready(Ok(Turn::Ended));
+    }
+    output.clear();
+    if !service.answer(stream.conn(), request, output) {
+        stream.put_back(request);
+        return Poll::Ready(Ok(Turn::NotPlain));
+    }
+    let written = match Pin::new(stream).poll_write(context, output) {
+        Poll::Ready(written) => written?,
+        Poll::Pending => 0,
+    };
+    Poll::Ready(Ok(Turn::Answered(output[written..].to_vec())))
+}

@@ -1,0 +1,348 @@
+//! The requests that need nothing but their answer: a `GET` of one of the one-line routes, whole in
+//! one read, with no header that any handler looks at.
+//!
+//! Nearly all requests behind a load balancer are of this kind, and the work for them is a read and
+//! a write. So they are recognised by their bytes and answered from a head that is mostly written
+//! already: no header map is filled, emptied and written out. What is not recognised is no error,
+//! it is for actix-http. [`recognise`] is therefore stricter than any parser: it knows the headers
+//! that change nothing, and leaves every other one alone.
+
+use std::io::Write as _;
+use std::rc::Rc;
+
+use super::answer::{ALWAYS, Media, X_REQUEST_ID};
+use super::dispatch::{line, wants_page};
+use super::exchange::Exchange;
+use crate::edge::conn::Conn;
+use crate::edge::fast_path::AnswerPlain;
+use crate::routes::Route;
+use crate::server::worker::Worker;
+use crate::settings::Limits;
+
+/// Headers that no handler looks at, whatever is in them: those that clients send with every
+/// request, and those that AWS's load balancers add.
+const WITHOUT_EFFECT: [&[u8]; 10] = [
+    b"user-agent",
+    b"accept-encoding",
+    b"accept-language",
+    b"cache-control",
+    b"pragma",
+    b"dnt",
+    b"via",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+    b"x-amzn-trace-id",
+];
+
+/// Answers one worker's plain requests.
+pub(crate) struct PlainService {
+    worker: Rc<Worker>,
+    /// Faults are looked for in each request's headers.
+    off: bool,
+    /// Whether `X-Forwarded-For` tells who asks.
+    believes_forwarded: bool,
+}
+
+impl PlainService {
+    pub(crate) fn new(worker: Rc<Worker>) -> Self {
+        let settings = &worker.shared.settings;
+        Self {
+            off: settings.faults,
+            believes_forwarded: !settings.trusted_proxies.is_empty(),
+            worker,
+        }
+    }
+}
+
+impl AnswerPlain for PlainService {
+    fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> bool {
+        // A draining pod closes connections, which is more than an answer.
+        if self.off || self.worker.is_draining() {
+            return false;
+        }
+        let limits = &self.worker.shared.settings.limits;
+        let Some(route) = recognise(request, limits, self.believes_forwarded) else {
+            return false;
+        };
+        let Some(body) = line(&self.worker, route) else {
+            return false;
+        };
+        let exchange = Exchange::plain(&self.worker, conn, route, body.len());
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-length: ");
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "{}", body.len());
+        header(out, "content-type", Media::Text.text().as_bytes());
+        for (name, value) in &ALWAYS {
+            header(out, name.as_str(), value.as_bytes());
+        }
+        header(
+            out,
+            X_REQUEST_ID.as_str(),
+            &self.worker.id_digits(exchange.number),
+        );
+        header(out, "date", &self.worker.date());
+        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(&body);
+        true
+    }
+}
+
+/// Ends the line before it, and begins one.
+fn header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+}
+
+/// The route of a request that is exactly one whole head (RFC 9112 §3 and §5) without anything that
+/// would change its answer.
+fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Option<Route> {
+    if request.len() > limits.header_bytes {
+        return None;
+    }
+    let lines = request.strip_prefix(b"GET ")?.strip_suffix(b"\r\n\r\n")?;
+    let (path, mut rest) = split(lines, b" HTTP/1.1\r\n")?;
+    // A query would make it another text than any route's.
+    let route = match Route::of(std::str::from_utf8(path).ok()?) {
+        Route::NotFound => return None,
+        known => known,
+    };
+    let (mut count, mut hosts) = (0, 0);
+    loop {
+        let (field, after) = match split(rest, b"\r\n") {
+            Some((field, after)) => (field, Some(after)),
+            None => (rest, None),
+        };
+        let (name, value) = split(field, b":")?;
+        // A lone line end, an obsolete fold, other text than ASCII: for the parser to judge.
+        if !value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+            return None;
+        }
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        let without_effect = if is(b"host") {
+            hosts += 1;
+            true
+        } else if is(b"connection") {
+            value.trim_ascii().eq_ignore_ascii_case(b"keep-alive")
+        } else if is(b"accept") {
+            !wants_page(value)
+        } else if is(b"x-forwarded-for") {
+            !believes_forwarded
+        } else {
+            WITHOUT_EFFECT.into_iter().any(is)
+        };
+        if !without_effect {
+            return None;
+        }
+        count += 1;
+        match after {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    (hosts == 1 && count <= limits.headers).then_some(route)
+}
+
+/// What is before and behind the first `separator`.
+fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes
+        .windows(separator.len())
+        .position(|window| window == separator)?;
+    Some((&bytes[..at], &bytes[at + separator.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_http::h1::{Codec, Message, MessageType};
+    use actix_http::{HttpMessage as _, Method, ServiceConfig};
+    use bytes::BytesMut;
+    use proptest::prelude::*;
+    use tokio_util::codec::Decoder as _;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        connections: 1,
+        header_bytes: 200,
+        headers: 6,
+        body_bytes: 1,
+    };
+
+    fn check(request: &str, expected: Option<Route>) {
+        let found = recognise(request.as_bytes(), &LIMITS, false);
+        assert_eq!(found, expected, "{request:?}");
+    }
+
+    #[test]
+    fn what_clients_and_load_balancers_send_is_recognised() {
+        let root = Some(Route::Root);
+        check("GET / HTTP/1.1\r\nHost: x\r\n\r\n", root);
+        check(
+            "GET /readyz HTTP/1.1\r\nhost:x\r\n\r\n",
+            Some(Route::Readyz),
+        );
+        check(
+            "GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.1\r\nAccept: */*\r\n\r\n",
+            root,
+        );
+        check(
+            "GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n\
+             X-Forwarded-Port: 80\r\nHost: x\r\nX-Amzn-Trace-Id: Root=1-2\r\n\
+             Connection: Keep-Alive\r\n\r\n",
+            root,
+        );
+    }
+
+    #[test]
+    fn whatever_could_change_the_answer_is_left_alone() {
+        for header in [
+            "Accept: text/html",
+            "Connection: close",
+            "Connection: keep-alive, close",
+            "Content-Length: 0",
+            "Expect: 100-continue",
+            "Host: y",
+            "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "Transfer-Encoding: chunked",
+            "Upgrade: websocket",
+            "User-Agent : x",
+            "User-Agent: \u{fc}",
+            "User-Agent: x\ny: z",
+            "X-App-Fault: status=503",
+            "X-Request-Id: a",
+            " folded: x",
+            "nothing",
+        ] {
+            check(
+                &format!("GET / HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n"),
+                None,
+            );
+        }
+        for request in [
+            "",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nAccept: */*\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\n",
+            "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+            "GET /?x HTTP/1.1\r\nHost: x\r\n\r\n",
+            "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\nG",
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        ] {
+            check(request, None);
+        }
+    }
+
+    #[test]
+    fn what_is_over_a_limit_is_left_alone() {
+        let with = |headers: &str| format!("GET / HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        check(&with(&"Via: x\r\n".repeat(5)), Some(Route::Root));
+        check(&with(&"Via: x\r\n".repeat(6)), None);
+        check(&with(&format!("Via: {}\r\n", "x".repeat(180))), None);
+    }
+
+    #[test]
+    fn who_is_asked_for_by_others_matters_where_they_are_believed() {
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
+        assert_eq!(recognise(request, &LIMITS, false), Some(Route::Root));
+        assert_eq!(recognise(request, &LIMITS, true), None);
+    }
+
+    /// Parts of heads, right and wrong, that come together in every way.
+    fn head() -> impl Strategy<Value = String> {
+        let any = |all: &'static [&'static str]| prop::sample::select(all);
+        let line = (
+            any(&["GET ", "GET ", "GET ", "get ", "HEAD ", "GET\t"]),
+            any(&["/", "/", "/healthz", "/readyz", "/?", "//", "*", ""]),
+            any(&[
+                " HTTP/1.1",
+                " HTTP/1.1",
+                " HTTP/1.1",
+                " HTTP/1.0",
+                "  HTTP/1.1",
+                "",
+            ]),
+        );
+        let names: &[&str] = &[
+            "host",
+            "Host",
+            "HOST",
+            "user-agent",
+            "Accept",
+            "connection",
+            "Connection",
+            "via",
+            "content-length",
+            "transfer-encoding",
+            "upgrade",
+            "expect",
+            "x-request-id",
+            "",
+        ];
+        let values: &[&str] = &[
+            "x",
+            "x",
+            "",
+            "keep-alive",
+            "close",
+            "chunked",
+            "0",
+            "5",
+            "text/html",
+            "*/*",
+            "websocket",
+            "100-continue",
+            "a\u{e9}",
+            "a\0b",
+            "a\tb",
+        ];
+        let field = (
+            any(names),
+            any(&[": ", ": ", ":", " : ", "\r\n "]),
+            any(values),
+            any(&["\r\n", "\r\n", "\r\n", "\n", "\r", " \r\n"]),
+        );
+        let fields = prop::collection::vec(field, 0..6);
+        let end = any(&["\r\n", "\r\n", "\r\n", "\n", "", "\r\n\r\n", "\r\nGET / "]);
+        (line, any(&["\r\n", "\r\n", "\n"]), fields, end).prop_map(|(line, cut, fields, end)| {
+            let (method, path, version) = line;
+            let fields = fields.into_iter();
+            let fields: String = fields.map(|(a, b, c, d)| [a, b, c, d].concat()).collect();
+            [method, path, version, cut, &fields, end].concat()
+        })
+    }
+
+    /// Or a request would be smuggled past whoever reads it as actix-http does.
+    #[test]
+    fn what_is_recognised_is_the_same_request_to_actix_http() {
+        // actix-http's configuration comes with a task that keeps the time.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let tasks = tokio::task::LocalSet::new();
+        let config = tasks.block_on(&runtime, async { ServiceConfig::default() });
+        proptest!(ProptestConfig::with_cases(20_000), |(head in head())| {
+            let Some(route) = recognise(head.as_bytes(), &LIMITS, false) else {
+                return Ok(());
+            };
+            let mut bytes = BytesMut::from(head.as_bytes());
+            let mut codec = Codec::new(config.clone());
+            let decoded = codec.decode(&mut bytes);
+            let Ok(Some(Message::Item(request))) = decoded else {
+                panic!("{head:?}: {decoded:?}");
+            };
+            prop_assert!(bytes.is_empty(), "{head:?} leaves {bytes:?}");
+            prop_assert_eq!(&request.head().method, Method::GET);
+            prop_assert_eq!(Route::of(request.head().uri.path()), route);
+            prop_assert!(codec.keep_alive() && !codec.upgrade() && !request.head().expect());
+            prop_assert!(matches!(codec.message_type(), MessageType::None));
+            for looked_at in ["x-request-id", "content-length", "transfer-encoding"] {
+                prop_assert!(!request.headers().contains_key(looked_at));
+            }
+        });
+    }
+}

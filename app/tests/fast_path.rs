@@ -1,0 +1,189 @@
+//! Plain requests are answered without actix-http, all others with it, and no client can tell.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Answer, App, Client, GET, PATIENCE};
+use proptest::prelude::*;
+use socket2::{Domain, Socket, Type};
+
+/// A service that looks for faults in each request's headers, and so has no fast path.
+fn without_fast_path() -> App {
+    App::start(&[("APP_FAULTS", "on")])
+}
+
+/// Status, headers and body, but for the id and the time, in the order of the names.
+fn comparable(answer: &Answer) -> (u16, Vec<String>, String) {
+    let mut headers: Vec<_> = answer
+        .head
+        .lines()
+        .map(|line| match line.split_once(':') {
+            Some((name @ ("x-request-id" | "date"), value)) => {
+                format!("{name}: {} bytes", value.len())
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    headers.sort();
+    (answer.status, headers, answer.body.clone())
+}
+
+const PLAIN: [&str; 5] = [
+    "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
+    "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+    "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: keep-alive\r\n\r\n",
+    "GET /startupz HTTP/1.1\r\nx-forwarded-for: 192.0.2.1\r\nhost: x\r\n\r\n",
+];
+
+#[test]
+fn an_answer_is_the_same_on_both_ways() {
+    let (fast, slow) = (App::start(&[]), without_fast_path());
+    for request in PLAIN {
+        let answers = [&fast, &slow].map(|app| {
+            let mut client = app.connect();
+            client.send(request.as_bytes());
+            comparable(&client.answer())
+        });
+        assert_eq!(answers[0], answers[1], "{request:?}");
+        assert_eq!(answers[0].0, 200, "{request:?}");
+    }
+    for (path, count) in [("/", 2), ("/healthz", 1), ("/readyz", 1), ("/startupz", 1)] {
+        let name = format!("app_requests_total{{route=\"{path}\",method=\"GET\",status=\"200\"}}");
+        assert_eq!(fast.count(&name), count, "{name}");
+        assert_eq!(slow.count(&name), count, "{name}");
+    }
+    assert_eq!(fast.count("app_requests_in_flight"), 0);
+}
+
+#[test]
+fn a_plain_request_is_logged_like_any_other() {
+    let app = App::start(&[]);
+    let mut client = app.connect();
+    client.send(GET);
+    let answer = client.answer();
+    let line = app.wait_for_log(answer.header("x-request-id").unwrap());
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&line["method"], &line["route"], &line["status"]),
+        (&"GET".into(), &"/".into(), &200.into())
+    );
+    assert_eq!(line["bytes"], answer.body.len());
+    assert_eq!(line["client"], "127.0.0.1");
+}
+
+/// What a client may send on one connection, and the answers that it must get.
+const STEPS: [(&str, &[u16]); 9] = [
+    ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", &[200]),
+    ("GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n", &[200]),
+    (
+        "GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n",
+        &[200],
+    ),
+    ("GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n", &[404]),
+    ("GET /info HTTP/1.1\r\nhost: x\r\n\r\n", &[200]),
+    (
+        "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nGET ",
+        &[200],
+    ),
+    ("DELETE / HTTP/1.1\r\nhost: x\r\n\r\n", &[405]),
+    (
+        "GET / HTTP/1.1\r\nhost: x\r\nx-request-id: mine\r\n\r\n",
+        &[200],
+    ),
+    (
+        "GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /nothing HTTP/1.1\r\nhost: x\r\n\r\n\
+         GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+        &[200, 404, 200],
+    ),
+];
+
+#[test]
+fn answers_come_in_order_whatever_comes_after_what() {
+    let app = App::start(&[]);
+    // A step, where it is cut into two packets, and whether the next one waits for its answers.
+    let step = (0..STEPS.len(), 0..80_usize, any::<bool>());
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    };
+    proptest!(config, |(steps in prop::collection::vec(step, 1..8))| {
+        let mut client = app.connect();
+        let mut owed = Vec::new();
+        for (index, cut, waits) in steps {
+            let (request, statuses) = STEPS[index];
+            let (first, second) = request.split_at(cut.min(request.len()));
+            client.send(first.as_bytes());
+            if !second.is_empty() {
+                client.send(second.as_bytes());
+            }
+            owed.extend(statuses);
+            if waits {
+                settle(&mut client, &mut owed);
+            }
+        }
+        settle(&mut client, &mut owed);
+    });
+}
+
+/// Reads the answers that are owed.
+fn settle(client: &mut Client, owed: &mut Vec<u16>) {
+    for status in owed.drain(..) {
+        assert_eq!(client.answer().status, status);
+    }
+}
+
+/// Asks one plain request after the other and reads no answer, until the service, which cannot get
+/// rid of one, reads no more either. Returns how many were asked.
+fn ask_until_it_blocks(app: &App) -> (Client, u64) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // As little as the kernel allows, so that few answers fill it.
+    socket.set_recv_buffer_size(1).unwrap();
+    socket.connect(&app.public.into()).unwrap();
+    let mut client = Client::connect_from(socket.into());
+    for asked in 1.. {
+        client.send(GET);
+        let begun = Instant::now();
+        // The next one is sent when this one was read, or the two would come as one read.
+        while app.count("app_requests_total{route=\"/\",method=\"GET\",status=\"200\"}") < asked {
+            if begun.elapsed() > Duration::from_millis(300) {
+                return (client, asked);
+            }
+        }
+        assert!(
+            begun.elapsed() < PATIENCE && asked < 100_000,
+            "it never blocked"
+        );
+    }
+    unreachable!("the numbers do not end")
+}
+
+fn with_long_answers(settings: &[(&str, &str)]) -> App {
+    let greeting = "x".repeat(1000);
+    App::start(&[settings, &[("APP_GREETING", greeting.as_str())]].concat())
+}
+
+#[test]
+fn an_answer_that_the_kernel_took_in_part_is_sent_whole() {
+    let app = with_long_answers(&[]);
+    let (mut client, asked) = ask_until_it_blocks(&app);
+    assert!(asked > 2, "{asked}");
+    for _ in 0..asked {
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.body.len()), (200, 1001));
+    }
+    client.send(GET);
+    assert_eq!(client.answer().status, 200, "the connection goes on");
+}
+
+#[test]
+fn a_client_that_does_not_read_plain_answers_is_ended() {
+    let app = with_long_answers(&[("APP_ANSWER_TIMEOUT", "600ms")]);
+    let (mut client, _) = ask_until_it_blocks(&app);
+    let reason = "app_connections_ended_total{reason=\"answer\"}";
+    common::wait("the end", || (app.count(reason) == 1).then_some(()));
+    assert!(client.closed_after() < Duration::from_secs(5));
+}
