@@ -309,6 +309,20 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_read_twice_count_once() {
+        let (conn, _) = conn();
+        conn.on_read(HEAD);
+        conn.on_put_back();
+        assert_eq!((conn.phase(), conn.received()), (Phase::FirstHead, 0));
+        serve(&conn, HEAD);
+        conn.on_read(b"G");
+        conn.on_put_back();
+        assert_eq!((conn.phase(), conn.received()), (Phase::Idle, 0));
+        conn.on_read(b"G");
+        assert_eq!((conn.phase(), conn.received()), (Phase::NextHead, 1));
+    }
+
+    #[test]
     fn bytes_do_not_prolong_a_head() {
         let (conn, clock) = conn();
         conn.on_read(b"G");
