@@ -30,12 +30,12 @@ pub(crate) fn rfc3339(since_1970: Duration) -> String {
     )
 }
 
-/// The length of an HTTP date, in bytes.
-pub(crate) const IMF_FIXDATE_BYTES: usize = 29;
+/// A date as HTTP has it.
+pub(crate) type HttpDate = [u8; 29];
 
 /// A second since 1970 as HTTP has it (RFC 9110 §5.6.7, IMF-fixdate). From the year 10000 on, which
 /// the format does not know, it stays at the last second before.
-pub(crate) fn imf_fixdate(second: u64) -> [u8; IMF_FIXDATE_BYTES] {
+pub(crate) fn http_date(second: u64) -> HttpDate {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn times_are_written_as_http_has_them() {
-        let check = |second, text: &str| assert_eq!(imf_fixdate(second), text.as_bytes());
+        let check = |second, text: &str| assert_eq!(http_date(second), text.as_bytes());
         check(0, "Thu, 01 Jan 1970 00:00:00 GMT");
         // RFC 9110's own example.
         check(784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT");

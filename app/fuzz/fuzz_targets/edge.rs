@@ -1,5 +1,6 @@
 //! Any bytes on a real connection to the real service: whatever comes back is HTTP with a status that
-//! the service gives, the connection ends, and the service goes on.
+//! the service gives, the connection ends, and the service goes on. And it is the same whether or
+//! not plain requests are answered without actix-http.
 #![no_main]
 
 use std::io::{Read as _, Write as _};
@@ -16,20 +17,34 @@ use libfuzzer_sys::fuzz_target;
 const STATUSES: [&str; 12] =
     ["100", "200", "400", "404", "405", "408", "413", "415", "417", "431", "501", "505"];
 
-/// The ports of two services: one as it is by default, one that takes PROXY headers.
-fn ports() -> [u16; 2] {
-    static PORTS: OnceLock<[u16; 2]> = OnceLock::new();
-    *PORTS.get_or_init(|| [start("off"), start("optional")])
+/// The ports of three services.
+struct Ports {
+    /// One as it is by default.
+    plain: u16,
+    /// One that looks for faults in each request, and so answers none without actix-http.
+    parsed: u16,
+    /// One that takes PROXY headers.
+    proxied: u16,
 }
 
-fn start(proxy_protocol: &str) -> u16 {
+fn ports() -> &'static Ports {
+    static PORTS: OnceLock<Ports> = OnceLock::new();
+    PORTS.get_or_init(|| Ports {
+        plain: start("off", "off"),
+        parsed: start("off", "on"),
+        proxied: start("optional", "off"),
+    })
+}
+
+fn start(proxy_protocol: &str, faults: &str) -> u16 {
     let variables = [
         ("APP_LISTEN", "0.0.0.0:0"),
         ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
         ("APP_WORKERS", "1"),
         ("APP_LOG", "off"),
+        ("APP_FAULTS", faults),
         ("APP_PROXY_PROTOCOL", proxy_protocol),
-        ("APP_TRUSTED_PROXIES", "127.0.0.0/8"),
+        ("APP_TRUSTED_PROXIES", if proxy_protocol == "off" { "" } else { "127.0.0.0/8" }),
         ("APP_MAX_HEADER_BYTES", "1KiB"),
         ("APP_MAX_HEADERS", "16"),
         ("APP_MAX_BODY_BYTES", "2KiB"),
@@ -60,16 +75,15 @@ fn connect(port: u16) -> TcpStream {
     stream
 }
 
-fuzz_target!(|input: (bool, u8, &[u8])| {
-    let (proxied, cut, bytes) = input;
-    let mut stream = connect(ports()[usize::from(proxied)]);
-    let (first, second) = bytes.split_at(usize::from(cut).min(bytes.len()));
+/// Everything that comes back, and whether it ended as it should.
+fn exchange(port: u16, first: &[u8], second: &[u8]) -> (Vec<u8>, bool) {
+    let mut stream = connect(port);
     // The service may close before it has read everything.
     let _ = stream.write_all(first).and_then(|()| stream.write_all(second));
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    if let Err(error) = read {
+    if let Err(error) = &read {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "it never ended");
     }
     if !answer.is_empty() {
@@ -79,4 +93,48 @@ fuzz_target!(|input: (bool, u8, &[u8])| {
     }
     // Closed with a reset, so that nothing stays behind for a minute.
     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    (answer, read.is_ok())
+}
+
+/// The lines of an answer in their order by name, without what is never the same twice.
+fn comparable(answer: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(answer).to_lowercase();
+    let lines = text.lines().filter(|line| !line.starts_with("date: "));
+    let mut lines: Vec<_> = lines.map(mask).collect();
+    lines.sort();
+    lines
+}
+
+/// Without ids: runs of 16 hexadecimal digits.
+fn mask(line: &str) -> String {
+    let mut masked = String::new();
+    for part in line.split_inclusive(|char: char| !char.is_ascii_hexdigit()) {
+        let digits = part.trim_end_matches(|char: char| !char.is_ascii_hexdigit());
+        let kept = if digits.len() == 16 { &part[16..] } else { part };
+        masked.push_str(kept);
+    }
+    masked
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+}
+
+fuzz_target!(|input: (bool, u8, &[u8])| {
+    let (proxied, cut, bytes) = input;
+    let (first, second) = bytes.split_at(usize::from(cut).min(bytes.len()));
+    let ports = ports();
+    if proxied {
+        exchange(ports.proxied, first, second);
+        return;
+    }
+    let (plain, whole) = exchange(ports.plain, first, second);
+    // `/info` tells the two services apart, and the other one does as this header says.
+    if contains(bytes, b"info") || contains(bytes, b"x-app-fault") {
+        return;
+    }
+    let (parsed, both_whole) = exchange(ports.parsed, first, second);
+    if whole && both_whole {
+        assert_eq!(comparable(&plain), comparable(&parsed), "{:?}", String::from_utf8_lossy(bytes));
+    }
 });

@@ -41,7 +41,7 @@ pub(crate) struct Worker {
     faults: Cell<(u64, Faults)>,
     log_ration: Cell<u64>,
     /// The second it is, as an answer's `Date` has it.
-    date: Cell<(u64, [u8; clock::IMF_FIXDATE_BYTES])>,
+    date: Cell<(u64, clock::HttpDate)>,
 }
 
 impl Worker {
@@ -56,7 +56,7 @@ impl Worker {
             page: RefCell::default(),
             faults: Cell::default(),
             log_ration: Cell::new(0),
-            date: Cell::new((u64::MAX, [0; clock::IMF_FIXDATE_BYTES])),
+            date: Cell::new((0, clock::http_date(0))),
             shared,
         };
         worker.turn_date();
@@ -83,14 +83,14 @@ impl Worker {
     }
 
     /// The time for a `Date` header, to a quarter of a second.
-    pub(crate) fn date(&self) -> [u8; clock::IMF_FIXDATE_BYTES] {
+    pub(crate) fn date(&self) -> clock::HttpDate {
         self.date.get().1
     }
 
     fn turn_date(&self) {
         let second = clock::unix_now().as_secs();
         if self.date.get().0 != second {
-            self.date.set((second, clock::imf_fixdate(second)));
+            self.date.set((second, clock::http_date(second)));
         }
     }
 

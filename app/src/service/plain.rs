@@ -7,12 +7,15 @@
 //! it is for actix-http. [`recognise`] is therefore stricter than any parser: it knows the headers
 //! that change nothing, and leaves every other one alone.
 
-use std::io::Write as _;
+use std::cell::RefCell;
 use std::rc::Rc;
+
+use bytes::Bytes;
 
 use super::answer::{ALWAYS, Media, X_REQUEST_ID};
 use super::dispatch::{line, wants_page};
 use super::exchange::Exchange;
+use crate::clock::HttpDate;
 use crate::edge::conn::Conn;
 use crate::edge::fast_path::AnswerPlain;
 use crate::routes::Route;
@@ -37,6 +40,8 @@ const WITHOUT_EFFECT: [&[u8]; 10] = [
 /// Answers one worker's plain requests.
 pub(crate) struct PlainService {
     worker: Rc<Worker>,
+    /// By route, the last answer: the next one differs in its id, and once a second in its date.
+    last: RefCell<[Option<Written>; Route::COUNT]>,
     /// Faults are looked for in each request's headers.
     off: bool,
     /// Whether `X-Forwarded-For` tells who asks.
@@ -49,6 +54,7 @@ impl PlainService {
         Self {
             off: settings.faults,
             believes_forwarded: !settings.trusted_proxies.is_empty(),
+            last: RefCell::default(),
             worker,
         }
     }
@@ -68,31 +74,63 @@ impl AnswerPlain for PlainService {
             return false;
         };
         let exchange = Exchange::plain(&self.worker, conn, route, body.len());
-        out.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-length: ");
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{}", body.len());
-        header(out, "content-type", Media::Text.text().as_bytes());
-        for (name, value) in &ALWAYS {
-            header(out, name.as_str(), value.as_bytes());
+        let id = self.worker.id_digits(exchange.number);
+        let last = &mut self.last.borrow_mut()[route as usize];
+        match last {
+            Some(last) if last.is_of(&body, self.worker.date()) => last.name(id),
+            _ => *last = Some(Written::new(body, self.worker.date(), id)),
         }
-        header(
-            out,
-            X_REQUEST_ID.as_str(),
-            &self.worker.id_digits(exchange.number),
-        );
-        header(out, "date", &self.worker.date());
-        out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(&body);
+        let written = last.as_ref().expect("it was there, or is now");
+        out.extend_from_slice(&written.bytes);
         true
     }
 }
 
-/// Ends the line before it, and begins one.
-fn header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
+/// A whole answer.
+struct Written {
+    bytes: Vec<u8>,
+    /// Where its id begins.
+    id_at: usize,
+    date: HttpDate,
+    body: Bytes,
+}
+
+impl Written {
+    fn new(body: Bytes, date: HttpDate, id: [u8; 16]) -> Self {
+        let mut bytes = b"HTTP/1.1 200 OK".to_vec();
+        let mut header = |name: &str, value: &[u8]| {
+            bytes.extend_from_slice(b"\r\n");
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value);
+            bytes.len() - value.len()
+        };
+        header("content-length", body.len().to_string().as_bytes());
+        header("content-type", Media::Text.text().as_bytes());
+        for (name, value) in &ALWAYS {
+            header(name.as_str(), value.as_bytes());
+        }
+        header("date", &date);
+        let id_at = header(X_REQUEST_ID.as_str(), &id);
+        bytes.extend_from_slice(b"\r\n\r\n");
+        bytes.extend_from_slice(&body);
+        Self {
+            bytes,
+            id_at,
+            date,
+            body,
+        }
+    }
+
+    /// Whether it would be written the same, but for the id. The body is held, so that no other can
+    /// be at its address.
+    fn is_of(&self, body: &Bytes, date: HttpDate) -> bool {
+        self.body.as_ptr() == body.as_ptr() && self.body.len() == body.len() && self.date == date
+    }
+
+    fn name(&mut self, id: [u8; 16]) {
+        self.bytes[self.id_at..][..id.len()].copy_from_slice(&id);
+    }
 }
 
 /// The route of a request that is exactly one whole head (RFC 9112 §3 and §5) without anything that
@@ -101,24 +139,24 @@ fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Optio
     if request.len() > limits.header_bytes {
         return None;
     }
-    let lines = request.strip_prefix(b"GET ")?.strip_suffix(b"\r\n\r\n")?;
-    let (path, mut rest) = split(lines, b" HTTP/1.1\r\n")?;
+    let head = request.strip_prefix(b"GET ")?.strip_suffix(b"\r\n\r\n")?;
+    let mut lines = head.split(|byte| *byte == b'\r');
+    let path = lines.next()?.strip_suffix(b" HTTP/1.1")?;
     // A query would make it another text than any route's.
     let route = match Route::of(std::str::from_utf8(path).ok()?) {
         Route::NotFound => return None,
         known => known,
     };
     let (mut count, mut hosts) = (0, 0);
-    loop {
-        let (field, after) = match split(rest, b"\r\n") {
-            Some((field, after)) => (field, Some(after)),
-            None => (rest, None),
-        };
-        let (name, value) = split(field, b":")?;
+    for line in lines {
+        let field = line.strip_prefix(b"\n")?;
+        let colon = field.iter().position(|byte| *byte == b':')?;
+        let (name, value) = (&field[..colon], &field[colon + 1..]);
         // A lone line end, an obsolete fold, other text than ASCII: for the parser to judge.
         if !value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
             return None;
         }
+        count += 1;
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         let without_effect = if is(b"host") {
             hosts += 1;
@@ -135,21 +173,8 @@ fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Optio
         if !without_effect {
             return None;
         }
-        count += 1;
-        match after {
-            Some(after) => rest = after,
-            None => break,
-        }
     }
     (hosts == 1 && count <= limits.headers).then_some(route)
-}
-
-/// What is before and behind the first `separator`.
-fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = bytes
-        .windows(separator.len())
-        .position(|window| window == separator)?;
-    Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
 #[cfg(test)]
