@@ -127,6 +127,29 @@ fn what_is_no_request_gets_400() {
 }
 
 #[test]
+fn what_is_no_request_gets_400_behind_a_good_one_too() {
+    let app = App::start(&[]);
+    let mut client = app.connect();
+    client.send(b"GET /info HTTP/1.1\r\nhost: x\r\n\r\nGET /x: \r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    client.answer().assert_problem(400);
+    client.closed_after();
+}
+
+#[test]
+fn a_body_may_look_like_what_the_parser_says() {
+    let app = App::start(&[]);
+    let body = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
+    let length = body.len();
+    let mut client = app.connect();
+    let echo = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}");
+    client.send(echo.as_bytes());
+    assert_eq!(client.answer().body, body);
+    client.send(GET);
+    assert_eq!(client.answer().status, 200);
+}
+
+#[test]
 fn closing_after_an_answer_does_not_take_the_answer_back() {
     let app = App::start(&[("APP_MAX_HEADER_BYTES", "1KiB")]);
     for _ in 0..50 {

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+use super::canned::Canned;
 use super::proxy::Source;
 
 /// What a connection waits for.
@@ -75,6 +76,8 @@ pub(crate) struct Conn {
     tail: Cell<u32>,
     /// Whether the last request had a body, whose end the tail does not tell.
     had_body: Cell<bool>,
+    /// Whether our last answer ends as the parser's own do, so that the two cannot be told apart.
+    mimics: Cell<bool>,
 }
 
 impl Conn {
@@ -98,6 +101,7 @@ impl Conn {
             received: Cell::new(0),
             tail: Cell::new(0),
             had_body: Cell::new(false),
+            mimics: Cell::new(false),
         }
     }
 
@@ -176,6 +180,16 @@ impl Conn {
         self.phase.set(Phase::Service);
         self.active.set(self.active.get() + 1);
         self.had_body.set(has_body);
+    }
+
+    /// The service answers with this body.
+    pub(crate) fn on_answer_body(&self, body: &[u8]) {
+        self.mimics.set(Canned::at_end_of(body).is_some());
+    }
+
+    /// What the parser says without the service at the end of `answers`, and where that begins.
+    pub(crate) fn refusal(&self, answers: &[u8]) -> Option<(usize, Canned)> {
+        Canned::at_end_of(answers).filter(|_| !self.mimics.get())
     }
 
     /// A handler waits for more of the body.

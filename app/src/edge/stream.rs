@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::canned::Canned;
-use super::conn::{Conn, Phase, Verdict};
+use super::conn::{Conn, Verdict};
 use super::linger;
 use super::watch::Watch;
 
@@ -154,18 +154,19 @@ impl AsyncWrite for EdgeStream {
             this.reset_on_close();
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        if matches!(
-            this.conn.phase(),
-            Phase::FirstHead | Phase::NextHead | Phase::Idle
-        ) && let Some(canned) = Canned::instead_of(bytes)
-        {
-            this.say(canned);
-            return Poll::Ready(Ok(bytes.len()));
-        }
+        let ours = match this.conn.refusal(bytes) {
+            Some((0, canned)) => {
+                this.say(canned);
+                this.conn.on_write(bytes.len(), bytes.len());
+                return Poll::Ready(Ok(bytes.len()));
+            }
+            Some((at, _)) => &bytes[..at],
+            None => bytes,
+        };
         let Some(socket) = this.socket.as_mut() else {
             return Poll::Ready(Err(Self::gone()));
         };
-        let polled = Pin::new(socket).poll_write(context, bytes);
+        let polled = Pin::new(socket).poll_write(context, ours);
         match polled {
             Poll::Ready(Ok(count)) => this.conn.on_write(count, bytes.len()),
             Poll::Pending => {
