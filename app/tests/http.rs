@@ -120,6 +120,27 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn a_request_behind_another_does_not_change_its_answer() {
+    let app = App::start(&[]);
+    let bodies = [
+        "content-length: 3\r\n\r\nabc",
+        "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    ];
+    for body in bodies {
+        let mut client = app.connect();
+        // In one packet. The second has no body, another version, and ends the connection.
+        let second = "HEAD / HTTP/1.0\r\n\r\n";
+        client.send(format!("POST /echo HTTP/1.1\r\nhost: x\r\n{body}{second}").as_bytes());
+        let mut answers = String::new();
+        std::io::Read::read_to_string(&mut client.stream, &mut answers).unwrap();
+        let (first, second) = answers.split_once("\r\n\r\n").unwrap();
+        assert!(first.starts_with("HTTP/1.1 200"), "{answers}");
+        assert!(!first.contains("connection"), "{answers}");
+        assert!(second.starts_with("abcHTTP/1.0 200"), "{answers}");
+    }
+}
+
+#[test]
 fn a_hop_has_a_connection_of_its_own() {
     let app = App::start(&[]);
     let mut client = app.connect();

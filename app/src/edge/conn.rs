@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-use super::canned::Canned;
+use super::framing::{Body, Head};
 use super::proxy::Source;
 
 /// What a connection waits for.
@@ -68,16 +68,16 @@ pub(crate) struct Conn {
     since: Cell<u64>,
     verdict: Cell<Option<Verdict>>,
     waker: RefCell<Option<Waker>>,
-    /// Requests that were begun and not yet answered; more than one with pipelining.
-    active: Cell<u32>,
-    /// Bytes that came since the connection was last idle.
+    /// Bytes of the head, or of the last one that was complete.
     received: Cell<usize>,
-    /// The last four bytes that came: a head that is complete ends with two line ends.
-    tail: Cell<u32>,
-    /// Whether the last request had a body, whose end the tail does not tell.
-    had_body: Cell<bool>,
-    /// Whether our last answer ends as the parser's own do, so that the two cannot be told apart.
-    mimics: Cell<bool>,
+    /// How far the head is that comes.
+    head: Cell<Head>,
+    /// A whole head was given to the parser, and the service has yet to get it.
+    head_is_given: Cell<bool>,
+    /// What is yet to come of the request's body.
+    body: Cell<Body>,
+    /// Whether the stream holds bytes back.
+    holds: Cell<bool>,
 }
 
 impl Conn {
@@ -97,11 +97,11 @@ impl Conn {
             since: Cell::new(now),
             verdict: Cell::new(None),
             waker: RefCell::default(),
-            active: Cell::new(0),
             received: Cell::new(0),
-            tail: Cell::new(0),
-            had_body: Cell::new(false),
-            mimics: Cell::new(false),
+            head: Cell::default(),
+            head_is_given: Cell::new(false),
+            body: Cell::new(Body::NONE),
+            holds: Cell::new(false),
         }
     }
 
@@ -123,7 +123,7 @@ impl Conn {
         self.received.get() > 0
     }
 
-    /// Bytes that came since the connection was last idle.
+    /// Bytes of the head, or of the last one that was complete.
     pub(crate) fn received(&self) -> usize {
         self.received.get()
     }
@@ -149,22 +149,45 @@ impl Conn {
         );
     }
 
-    /// The stream gave `bytes` to the parser.
-    pub(crate) fn on_read(&self, bytes: &[u8]) {
+    /// How many of `bytes` the parser may have now; the stream then gives it just these. It is none
+    /// of the next request while one is being answered.
+    pub(crate) fn give(&self, bytes: &[u8]) -> usize {
+        if bytes.is_empty() {
+            return 0;
+        }
         match self.phase.get() {
-            Phase::Idle => {
-                self.enter(Phase::NextHead);
-                self.received.set(0);
+            Phase::Service | Phase::Answer => 0,
+            Phase::FirstHead | Phase::Idle | Phase::NextHead => self.give_head(bytes),
+            Phase::Body => {
+                let mut body = self.body.get();
+                let count = body.take(bytes);
+                self.body.set(body);
+                self.progress(count);
+                count
             }
-            Phase::Body | Phase::Unread => self.progress(bytes.len()),
-            Phase::FirstHead | Phase::NextHead | Phase::Service | Phase::Answer => {}
+            // Nobody looks at it: the connection ends.
+            Phase::Unread => {
+                self.progress(bytes.len());
+                bytes.len()
+            }
         }
-        self.received.set(self.received.get() + bytes.len());
-        let mut tail = self.tail.get();
-        for byte in &bytes[bytes.len().saturating_sub(4)..] {
-            tail = tail << 8 | u32::from(*byte);
+    }
+
+    fn give_head(&self, bytes: &[u8]) -> usize {
+        if self.head_is_given.get() {
+            return 0;
         }
-        self.tail.set(tail);
+        if self.phase.get() == Phase::Idle {
+            self.enter(Phase::NextHead);
+            self.received.set(0);
+        }
+        let mut head = self.head.get();
+        let end = head.end(bytes);
+        self.head.set(head);
+        self.head_is_given.set(end.is_some());
+        let count = end.unwrap_or(bytes.len());
+        self.received.set(self.received.get() + count);
+        count
     }
 
     /// The stream took back what it gave last, to give it once more.
@@ -173,29 +196,34 @@ impl Conn {
             self.phase.set(Phase::Idle);
         }
         self.received.set(0);
+        self.head.set(Head::default());
+        self.head_is_given.set(false);
+    }
+
+    /// The stream holds bytes back, or none.
+    pub(crate) fn hold(&self, holds: bool) {
+        self.holds.set(holds);
+    }
+
+    /// What is held back may be wanted now.
+    fn offer(&self) {
+        if self.holds.get() {
+            self.wake();
+        }
     }
 
     /// The service got a request.
-    pub(crate) fn on_request(&self, has_body: bool) {
+    pub(crate) fn on_request(&self, body: Body) {
         self.phase.set(Phase::Service);
-        self.active.set(self.active.get() + 1);
-        self.had_body.set(has_body);
-    }
-
-    /// The service answers with this body.
-    pub(crate) fn on_answer_body(&self, body: &[u8]) {
-        self.mimics.set(Canned::at_end_of(body).is_some());
-    }
-
-    /// What the parser says without the service at the end of `answers`, and where that begins.
-    pub(crate) fn refusal(&self, answers: &[u8]) -> Option<(usize, Canned)> {
-        Canned::at_end_of(answers).filter(|_| !self.mimics.get())
+        self.head_is_given.set(false);
+        self.body.set(body);
     }
 
     /// A handler waits for more of the body.
     pub(crate) fn on_body_wait(&self) {
         if self.phase.get() != Phase::Body {
             self.enter(Phase::Body);
+            self.offer();
         }
     }
 
@@ -206,12 +234,12 @@ impl Conn {
 
     /// The answer is complete, as far as we are concerned; it has yet to be written.
     pub(crate) fn on_answer(&self, body_is_unread: bool) {
-        self.active.set(self.active.get().saturating_sub(1));
-        self.enter(if body_is_unread {
-            Phase::Unread
+        if body_is_unread {
+            self.enter(Phase::Unread);
+            self.offer();
         } else {
-            Phase::Answer
-        });
+            self.enter(Phase::Answer);
+        }
     }
 
     /// The kernel took `written` of `offered` bytes.
@@ -221,12 +249,9 @@ impl Conn {
         }
         if written < offered {
             self.progress(written);
-        } else if self.active.get() > 0 {
-            self.phase.set(Phase::Service);
-        } else if self.had_body.get() || self.tail_ends_a_head() {
-            self.enter(Phase::Idle);
         } else {
-            self.enter(Phase::NextHead);
+            self.enter(Phase::Idle);
+            self.offer();
         }
     }
 
@@ -240,19 +265,15 @@ impl Conn {
         }
     }
 
-    /// Whether the last bytes that came can be a head's end, so that no part of a next one waits in
-    /// the parser.
-    fn tail_ends_a_head(&self) -> bool {
-        let tail = self.tail.get();
-        tail == u32::from_be_bytes(*b"\r\n\r\n")
-            || tail & 0xffff == u32::from_be_bytes(*b"\0\0\n\n")
-    }
-
     /// Ends the connection: its task wakes up and finds why.
     pub(crate) fn end(&self, verdict: Verdict) {
         if self.verdict.get().is_none() {
             self.verdict.set(Some(verdict));
         }
+        self.wake();
+    }
+
+    fn wake(&self) {
         // Cloned, so that no borrow is held while the runtime runs.
         let waker = self.waker.borrow().clone();
         if let Some(waker) = waker {
@@ -293,8 +314,8 @@ mod tests {
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
     fn serve(conn: &Conn, received: &[u8]) {
-        conn.on_read(received);
-        conn.on_request(false);
+        assert_eq!(conn.give(received), HEAD.len());
+        conn.on_request(Body::NONE);
         conn.on_answer(false);
         conn.on_write(100, 100);
     }
@@ -313,60 +334,83 @@ mod tests {
     #[test]
     fn part_of_a_next_head_is_a_head_and_not_idleness() {
         let (conn, _) = conn();
-        serve(&conn, b"GET / HTTP/1.1\r\nhost: x\r\n\r\nG");
-        assert_eq!(conn.phase(), Phase::NextHead);
-        let (conn, _) = self::conn();
         serve(&conn, HEAD);
-        conn.on_read(b"G");
+        assert_eq!(conn.give(b"G"), 1);
         assert_eq!(conn.phase(), Phase::NextHead);
         assert!(conn.is_busy());
     }
 
     #[test]
+    fn the_next_request_is_held_back_until_the_answer_is_written() {
+        let (conn, _) = conn();
+        assert_eq!(conn.give(&HEAD.repeat(2)), HEAD.len());
+        assert_eq!(conn.give(HEAD), 0, "the service has not got the first");
+        conn.on_request(Body::NONE);
+        assert_eq!(conn.give(HEAD), 0, "it is being answered");
+        conn.on_answer(false);
+        conn.on_write(10, 100);
+        assert_eq!(conn.give(HEAD), 0, "it is being written");
+        conn.on_write(90, 90);
+        assert_eq!(conn.give(HEAD), HEAD.len());
+        assert_eq!(conn.received(), HEAD.len());
+    }
+
+    #[test]
+    fn a_body_is_given_to_its_end() {
+        let (conn, _) = conn();
+        conn.give(HEAD);
+        conn.on_request(Body::Length(5));
+        assert_eq!(conn.give(b"abc"), 0, "nobody wants it yet");
+        conn.on_body_wait();
+        assert_eq!((conn.give(b"abc"), conn.give(b"deGET /")), (3, 2));
+        assert_eq!(conn.give(b"GET /"), 0);
+    }
+
+    #[test]
     fn bytes_that_are_read_twice_count_once() {
         let (conn, _) = conn();
-        conn.on_read(HEAD);
+        conn.give(HEAD);
         conn.on_put_back();
         assert_eq!((conn.phase(), conn.received()), (Phase::FirstHead, 0));
         serve(&conn, HEAD);
-        conn.on_read(b"G");
+        conn.give(b"G");
         conn.on_put_back();
         assert_eq!((conn.phase(), conn.received()), (Phase::Idle, 0));
-        conn.on_read(b"G");
+        conn.give(b"G");
         assert_eq!((conn.phase(), conn.received()), (Phase::NextHead, 1));
     }
 
     #[test]
     fn bytes_do_not_prolong_a_head() {
         let (conn, clock) = conn();
-        conn.on_read(b"G");
+        conn.give(b"G");
         clock.set(3000);
-        conn.on_read(b"E");
+        conn.give(b"E");
         assert_eq!(conn.waited(), 2000);
     }
 
     #[test]
     fn a_body_earns_time_by_its_rate_and_no_more() {
         let (conn, clock) = conn();
-        conn.on_read(HEAD);
-        conn.on_request(true);
+        conn.give(HEAD);
+        conn.on_request(Body::ENDLESS);
         conn.on_body_wait();
         clock.set(6000);
-        conn.on_read(&[0; 2000]);
+        conn.give(&[0; 2000]);
         assert_eq!(
             conn.waited(),
             3000,
             "2000 bytes at 1000 a second are two seconds"
         );
-        conn.on_read(&vec![0; 100_000]);
+        conn.give(&vec![0; 100_000]);
         assert_eq!(conn.waited(), 0, "speed is not saved up");
     }
 
     #[test]
     fn a_client_that_does_not_read_is_waited_for() {
         let (conn, clock) = conn();
-        conn.on_read(HEAD);
-        conn.on_request(false);
+        conn.give(HEAD);
+        conn.on_request(Body::NONE);
         conn.on_answer(false);
         conn.on_write(10, 100);
         conn.on_blocked();

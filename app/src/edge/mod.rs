@@ -3,11 +3,13 @@
 //! actix-http parses requests and writes answers; this module owns the socket under it
 //! ([`stream`]), knows what each connection waits for ([`conn`]), ends those that wait too long
 //! ([`watch`]), answers what actix-http would answer without a body ([`canned`]), reads the PROXY
-//! header ([`proxy`]), and spares actix-http what needs no parser ([`fast_path`]). It knows no route.
+//! header ([`proxy`]), gives actix-http one request at a time ([`framing`]), and spares it what needs
+//! no parser ([`fast_path`]). It knows no route.
 
 pub(crate) mod canned;
 pub(crate) mod conn;
 pub(crate) mod fast_path;
+pub(crate) mod framing;
 pub(crate) mod linger;
 pub(crate) mod proxied;
 pub mod proxy;

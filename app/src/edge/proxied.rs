@@ -17,7 +17,7 @@ pub(crate) struct Opening {
     /// Whom the connection is for, where that is known and believed.
     pub(crate) source: Option<Source>,
     /// Bytes that were read and are part of a request.
-    pub(crate) replay: Vec<u8>,
+    pub(crate) held: Vec<u8>,
 }
 
 /// Why a connection is closed before a request was read.
@@ -62,14 +62,14 @@ pub(crate) async fn read(
             Parsed::Absent => {
                 return Ok(Opening {
                     source: None,
-                    replay: bytes,
+                    held: bytes,
                 });
             }
             Parsed::Complete(Header::Local, _) => return Ok(Opening::default()),
             Parsed::Complete(Header::Proxied(source), _) => {
                 return Ok(Opening {
                     source: Some(source),
-                    replay: Vec::new(),
+                    held: Vec::new(),
                 });
             }
         };

@@ -3,14 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::canned::Canned;
-use super::conn::{Conn, Verdict};
+use super::conn::{Conn, Phase, Verdict};
 use super::linger;
 use super::watch::Watch;
 
@@ -18,8 +18,9 @@ use super::watch::Watch;
 pub(crate) struct EdgeStream {
     /// `None` once it was handed to [`linger`].
     socket: Option<TcpStream>,
-    /// Bytes that were read and are to be read again: they were no PROXY header, or no plain request.
-    replay: Vec<u8>,
+    /// Bytes that came and were not given on: a next request's, or such as turned out to be no PROXY
+    /// header or no plain request. As long as there are any, nothing is read from the socket.
+    held: Vec<u8>,
     conn: Rc<Conn>,
     watch: Rc<Watch>,
     key: usize,
@@ -28,16 +29,12 @@ pub(crate) struct EdgeStream {
 }
 
 impl EdgeStream {
-    pub(crate) fn new(
-        socket: TcpStream,
-        replay: Vec<u8>,
-        conn: Rc<Conn>,
-        watch: Rc<Watch>,
-    ) -> Self {
+    pub(crate) fn new(socket: TcpStream, held: Vec<u8>, conn: Rc<Conn>, watch: Rc<Watch>) -> Self {
         let key = watch.insert(Rc::clone(&conn));
+        conn.hold(!held.is_empty());
         Self {
             socket: Some(socket),
-            replay,
+            held,
             conn,
             watch,
             key,
@@ -52,7 +49,8 @@ impl EdgeStream {
     /// Takes back what was read last. It is what the next read returns first.
     pub(crate) fn put_back(&mut self, bytes: &[u8]) {
         self.conn.on_put_back();
-        self.replay.splice(..0, bytes.iter().copied());
+        self.held.splice(..0, bytes.iter().copied());
+        self.conn.hold(true);
     }
 
     /// Says what is wrong, as far as the kernel takes it at once. It does: the answer is small, and
@@ -76,13 +74,10 @@ impl EdgeStream {
             Verdict::Idle => {
                 // A request may have come in the meantime; it is served.
                 let before = buffer.filled().len();
-                if let Some(socket) = self.socket.as_mut()
-                    && let Poll::Ready(read) = Pin::new(socket).poll_read(context, buffer)
-                {
+                if let Poll::Ready(read) = self.read(context, buffer) {
                     read?;
                     if buffer.filled().len() > before {
                         self.conn.acquit();
-                        self.conn.on_read(&buffer.filled()[before..]);
                     }
                 }
                 // Otherwise nothing was added, which is the end of the stream.
@@ -94,6 +89,43 @@ impl EdgeStream {
             Verdict::Answer | Verdict::Cut | Verdict::Abort => self.reset_on_close(),
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Gives what is held, as far as it may be given now. Returns whether that is anything.
+    fn give_held(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let most = self.held.len().min(buffer.remaining());
+        let count = self.conn.give(&self.held[..most]);
+        buffer.put_slice(&self.held[..count]);
+        self.held.drain(..count);
+        self.conn.hold(!self.held.is_empty());
+        count > 0
+    }
+
+    /// Reads from the socket, and holds what may not be given now. It is pending where that is all.
+    fn read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let Some(socket) = self.socket.as_mut() else {
+            return Poll::Ready(Err(Self::gone()));
+        };
+        ready!(Pin::new(socket).poll_read(context, buffer))?;
+        let read = &buffer.filled()[before..];
+        let count = self.conn.give(read);
+        let rest = &read[count..];
+        if rest.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.held.extend_from_slice(rest);
+        self.conn.hold(true);
+        buffer.set_filled(before + count);
+        if count == 0 {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 
     /// Nobody reads what is in the send buffer: give its memory back at once.
@@ -117,27 +149,22 @@ impl AsyncRead for EdgeStream {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         // Before any verdict: who is ended as idle may be waiting for the answer to these.
-        if !this.replay.is_empty() {
-            let count = this.replay.len().min(buffer.remaining());
-            buffer.put_slice(&this.replay[..count]);
-            this.conn.on_read(&this.replay[..count]);
-            this.replay.drain(..count);
+        if !this.held.is_empty() && this.give_held(buffer) {
+            if this.conn.verdict() == Some(Verdict::Idle) {
+                this.conn.acquit();
+            }
             return Poll::Ready(Ok(()));
         }
         if let Some(verdict) = this.conn.verdict() {
             return this.carry_out(verdict, context, buffer);
         }
-        let before = buffer.filled().len();
-        let Some(socket) = this.socket.as_mut() else {
-            return Poll::Ready(Err(Self::gone()));
+        let polled = if this.held.is_empty() {
+            this.read(context, buffer)
+        } else {
+            Poll::Pending
         };
-        let polled = Pin::new(socket).poll_read(context, buffer);
-        match &polled {
-            Poll::Pending => this.conn.watch(context),
-            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
-                this.conn.on_read(&buffer.filled()[before..]);
-            }
-            Poll::Ready(_) => {}
+        if polled.is_pending() {
+            this.conn.watch(context);
         }
         polled
     }
@@ -154,19 +181,18 @@ impl AsyncWrite for EdgeStream {
             this.reset_on_close();
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        let ours = match this.conn.refusal(bytes) {
-            Some((0, canned)) => {
-                this.say(canned);
-                this.conn.on_write(bytes.len(), bytes.len());
-                return Poll::Ready(Ok(bytes.len()));
-            }
-            Some((at, _)) => &bytes[..at],
-            None => bytes,
-        };
+        if matches!(
+            this.conn.phase(),
+            Phase::FirstHead | Phase::NextHead | Phase::Idle
+        ) && let Some(canned) = Canned::instead_of(bytes)
+        {
+            this.say(canned);
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let Some(socket) = this.socket.as_mut() else {
             return Poll::Ready(Err(Self::gone()));
         };
-        let polled = Pin::new(socket).poll_write(context, ours);
+        let polled = Pin::new(socket).poll_write(context, bytes);
         match polled {
             Poll::Ready(Ok(count)) => this.conn.on_write(count, bytes.len()),
             Poll::Pending => {

@@ -9,8 +9,7 @@ use super::conn::{Conn, Phase, Verdict};
 /// Drives `dispatcher` and holds its request heads to the limit.
 ///
 /// The parser decodes everything it has before its turn ends. A head that has grown beyond the limit
-/// and is still incomplete then is therefore too large, however much body came along in the same
-/// packets.
+/// and is still incomplete then is therefore too large.
 pub(crate) struct Turns<D> {
     dispatcher: Pin<Box<D>>,
     conn: Rc<Conn>,

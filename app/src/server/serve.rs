@@ -108,7 +108,7 @@ impl Server {
         ));
         let mut stream = EdgeStream::new(
             stream,
-            opening.replay,
+            opening.held,
             Rc::clone(&conn),
             Rc::clone(&self.watch),
         );

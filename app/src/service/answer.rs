@@ -80,7 +80,6 @@ pub(crate) fn answer(
     bytes: Bytes,
 ) -> Response<AnswerBody> {
     exchange.answered(status, bytes.len());
-    exchange.conn.on_answer_body(&bytes);
     let id = exchange.id();
     let traceparent = exchange.traceparent();
     let closes = exchange.closes();

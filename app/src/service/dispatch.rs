@@ -83,10 +83,8 @@ impl Service<Request> for PublicService {
 fn check(exchange: Exchange, request: &Request) -> Result<Exchange, Response<AnswerBody>> {
     let limits = &exchange.worker.shared.settings.limits;
     let head = request.head();
-    // Summing up is only for a head that can be too large by what was received.
-    let too_large = head.headers.len() > limits.headers
-        || (exchange.conn.received() > limits.header_bytes
-            && head_bytes(request) > limits.header_bytes);
+    let too_large =
+        head.headers.len() > limits.headers || exchange.conn.received() > limits.header_bytes;
     if too_large {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         let mut exchange = exchange;
@@ -127,17 +125,6 @@ fn check(exchange: Exchange, request: &Request) -> Result<Exchange, Response<Ans
         return Err(refusal);
     }
     Ok(exchange)
-}
-
-/// The size of a head as it was sent, but for white space.
-fn head_bytes(request: &Request) -> usize {
-    let head = request.head();
-    let line = head.method.as_str().len() + head.uri.to_string().len() + " HTTP/1.1\r\n".len() + 1;
-    let headers = head.headers.iter();
-    line + headers
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum::<usize>()
-        + 2
 }
 
 /// Answers any route that is left after the checks.

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use actix_http::header::{self, HeaderValue};
-use actix_http::{Method, Payload, Request, StatusCode};
+use actix_http::{HttpMessage as _, Method, Payload, Request, StatusCode};
 use bytes::Bytes;
 
 use crate::client;
 use crate::edge::conn::{Conn, Verdict};
+use crate::edge::framing::Body;
 use crate::logs::RequestLine;
 use crate::metrics::counters::{METHOD_GET, METHODS, method_index};
 use crate::routes::Route;
@@ -95,13 +96,24 @@ impl Given {
     }
 }
 
+/// The body of a request that has one (RFC 9112 §6.3); the parser has refused what is ambiguous.
+fn body(request: &Request) -> Body {
+    if request.chunked().unwrap_or(false) {
+        return Body::CHUNKED;
+    }
+    let length = request.head().headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    length.map_or(Body::ENDLESS, Body::Length)
+}
+
 impl Exchange {
     pub(crate) fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, request: &mut Request) -> Self {
         let route = Route::of(request.head().uri.path());
         let method = method_index(&request.head().method);
         let given = Given::of(worker, conn, request, route);
         let has_body = !matches!(request.payload(), Payload::None);
-        let mut exchange = Self::new(worker, conn, route, method, has_body);
+        let body = if has_body { body(request) } else { Body::NONE };
+        let mut exchange = Self::new(worker, conn, route, method, body);
         exchange.given = given;
         exchange.unread = has_body;
         // A body that no handler reads would have to be read to find the next request.
@@ -111,14 +123,14 @@ impl Exchange {
 
     /// A `GET` that brought nothing along, and is answered with 200 and so many bytes at once.
     pub(crate) fn plain(worker: &Rc<Worker>, conn: &Rc<Conn>, route: Route, bytes: usize) -> Self {
-        let mut exchange = Self::new(worker, conn, route, METHOD_GET, false);
+        let mut exchange = Self::new(worker, conn, route, METHOD_GET, Body::NONE);
         exchange.answered(StatusCode::OK, bytes);
         exchange.finish();
         exchange
     }
 
-    fn new(worker: &Rc<Worker>, conn: &Rc<Conn>, route: Route, method: u8, has_body: bool) -> Self {
-        conn.on_request(has_body);
+    fn new(worker: &Rc<Worker>, conn: &Rc<Conn>, route: Route, method: u8, body: Body) -> Self {
+        conn.on_request(body);
         worker.counters.in_flight.add(1);
         Self {
             worker: Rc::clone(worker),
