@@ -141,6 +141,32 @@ fn a_request_behind_another_does_not_change_its_answer() {
 }
 
 #[test]
+fn nothing_is_answered_behind_an_answer_that_closes() {
+    let app = App::start(&[]);
+    let requests = [
+        ("GET /hop HTTP/1.1\r\nhost: x\r\n\r\n", 200),
+        (
+            "PUT /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            405,
+        ),
+        (
+            "PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc",
+            405,
+        ),
+    ];
+    for (request, status) in requests {
+        let mut client = app.connect();
+        // More than is read at once, so that some of it is still in the socket.
+        let more = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(10_000);
+        client.send(format!("{request}{more}").as_bytes());
+        let answer = client.answer();
+        assert_eq!(answer.status, status, "{request}");
+        assert_eq!(answer.header("connection"), Some("close"), "{request}");
+        assert!(client.try_answer().is_none(), "{request}");
+    }
+}
+
+#[test]
 fn a_hop_has_a_connection_of_its_own() {
     let app = App::start(&[]);
     let mut client = app.connect();

@@ -37,6 +37,9 @@ struct AppArguments {
     /// The service's image as an OCI layout; without it the size is not measured
     #[arg(long, value_name = "DIR")]
     image: Option<PathBuf>,
+    /// The image of the service with the feature `otlp`, likewise
+    #[arg(long, value_name = "DIR")]
+    image_with_otlp: Option<PathBuf>,
     /// A Python environment with Flask and gunicorn; without it they are not measured
     #[arg(long, value_name = "DIR")]
     venv: Option<PathBuf>,
@@ -76,6 +79,10 @@ fn run(arguments: Arguments, printer: Printer) -> anyhow::Result<()> {
                 ("podinfo (PODINFO_BIN)", app.podinfo.is_some()),
                 ("Flask (--venv)", app.venv.is_some()),
                 ("the image's size (--image)", app.image.is_some()),
+                (
+                    "the size with OTLP (--image-with-otlp)",
+                    app.image_with_otlp.is_some(),
+                ),
             ] {
                 if !there {
                     printer.warn(&format!("skipped, because it is not here: {peer}"));
@@ -97,6 +104,7 @@ fn inputs(arguments: AppArguments, root: PathBuf) -> app::Inputs {
         podinfo: arguments.podinfo,
         venv: arguments.venv,
         image: arguments.image,
+        image_with_otlp: arguments.image_with_otlp,
         rounds: arguments.rounds.into(),
         round: Duration::from_millis(arguments.round.into()),
         connections: arguments.connections.into(),

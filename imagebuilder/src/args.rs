@@ -36,6 +36,9 @@ pub(crate) struct Build {
     pub(crate) package: String,
     #[command(flatten)]
     pub(crate) image: Image,
+    /// Cargo features to enable, beside those in the package's [package.metadata.image].
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
     /// What standard output carries.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

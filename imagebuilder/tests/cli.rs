@@ -49,6 +49,27 @@ fn an_image_is_built_named_and_described() {
     assert_eq!(manifest.layers.len(), config.diff_ids().unwrap().len());
 }
 
+#[test]
+fn features_are_cargos() {
+    let sandbox = Sandbox::new();
+    let manifest = sandbox.read("hello/Cargo.toml") + "\n[features]\nloud = []\n";
+    sandbox.write("hello/Cargo.toml", &manifest);
+    sandbox.write(
+        "hello/src/main.rs",
+        "fn main() { println!(\"{}\", if cfg!(feature = \"loud\") { \"HELLO\" } else { \"hello\" }); }\n",
+    );
+    let build = |features: &[&str]| {
+        let args = ["build", "hello", "--output", "oci:img", QUIET];
+        sandbox.run(&[&args, features].concat())
+    };
+    let quiet = build(&[]).reference();
+    assert_ne!(build(&["--features", "loud"]).reference(), quiet);
+    assert_eq!(build(&[]).reference(), quiet);
+    let unknown = build(&["--features", "lout"]);
+    assert_eq!(unknown.code, Some(1), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("lout"), "{}", unknown.stderr);
+}
+
 /// Its own paths, a build script's, a dependency's: all of them are in panic messages.
 fn with_paths() -> Sandbox {
     let sandbox = Sandbox::new();

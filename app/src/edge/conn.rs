@@ -158,17 +158,13 @@ impl Conn {
         match self.phase.get() {
             Phase::Service | Phase::Answer => 0,
             Phase::FirstHead | Phase::Idle | Phase::NextHead => self.give_head(bytes),
-            Phase::Body => {
+            // Behind a body that nobody looks at there is nothing: the connection ends.
+            Phase::Body | Phase::Unread => {
                 let mut body = self.body.get();
                 let count = body.take(bytes);
                 self.body.set(body);
                 self.progress(count);
                 count
-            }
-            // Nobody looks at it: the connection ends.
-            Phase::Unread => {
-                self.progress(bytes.len());
-                bytes.len()
             }
         }
     }
@@ -364,6 +360,17 @@ mod tests {
         conn.on_body_wait();
         assert_eq!((conn.give(b"abc"), conn.give(b"deGET /")), (3, 2));
         assert_eq!(conn.give(b"GET /"), 0);
+    }
+
+    #[test]
+    fn a_request_behind_a_body_that_nobody_reads_is_none() {
+        let (conn, _) = conn();
+        conn.give(HEAD);
+        conn.on_request(Body::Length(5));
+        conn.on_answer(true);
+        assert_eq!(conn.give(b"abcdeGET /"), 5);
+        conn.on_write(100, 100);
+        assert_eq!(conn.give(HEAD), 0);
     }
 
     #[test]

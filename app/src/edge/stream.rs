@@ -24,8 +24,8 @@ pub(crate) struct EdgeStream {
     conn: Rc<Conn>,
     watch: Rc<Watch>,
     key: usize,
-    /// Set where the answer could be lost to a reset.
-    lingers: bool,
+    /// Something was said that could be lost to a reset.
+    spoke: bool,
 }
 
 impl EdgeStream {
@@ -38,7 +38,7 @@ impl EdgeStream {
             conn,
             watch,
             key,
-            lingers: false,
+            spoke: false,
         }
     }
 
@@ -58,7 +58,7 @@ impl EdgeStream {
     fn say(&mut self, canned: Canned) {
         let (answer, id) = canned.render();
         if let Some(socket) = &self.socket {
-            self.lingers = socket.try_write(answer.as_bytes()).is_ok();
+            self.spoke = socket.try_write(answer.as_bytes()).is_ok();
         }
         self.watch.said(&self.conn, canned, &id, answer.len());
     }
@@ -126,6 +126,15 @@ impl EdgeStream {
         } else {
             Poll::Ready(Ok(()))
         }
+    }
+
+    /// Whether the last answer could be lost to a reset: bytes of the client are unread, or may be.
+    fn lingers(&self) -> bool {
+        let cut = matches!(
+            self.conn.verdict(),
+            Some(Verdict::Answer | Verdict::Cut | Verdict::Abort)
+        );
+        self.spoke || (!self.held.is_empty() && !cut)
     }
 
     /// Nobody reads what is in the send buffer: give its memory back at once.
@@ -211,7 +220,7 @@ impl AsyncWrite for EdgeStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A socket that lingers is shut down there.
-        let lingers = self.lingers;
+        let lingers = self.lingers();
         match self.socket.as_mut().filter(|_| !lingers) {
             Some(socket) => Pin::new(socket).poll_shutdown(context),
             None => Poll::Ready(Ok(())),
@@ -222,7 +231,7 @@ impl AsyncWrite for EdgeStream {
 impl Drop for EdgeStream {
     fn drop(&mut self) {
         self.watch.remove(self.key);
-        if self.lingers
+        if self.lingers()
             && let Some(socket) = self.socket.take()
         {
             self.watch.linger(linger::close(socket));

@@ -14,6 +14,7 @@ pub(crate) struct Results {
     pub(crate) plan: Plan,
     pub(crate) subjects: Vec<Subject>,
     pub(crate) image: Option<Image>,
+    pub(crate) image_with_otlp: Option<Image>,
     pub(crate) quota: Vec<Quota>,
 }
 

@@ -21,6 +21,7 @@ pub(crate) struct Inputs {
     pub(crate) venv: Option<PathBuf>,
     pub(crate) flask: PathBuf,
     pub(crate) image: Option<PathBuf>,
+    pub(crate) image_with_otlp: Option<PathBuf>,
     pub(crate) rounds: usize,
     pub(crate) round: Duration,
     pub(crate) connections: usize,
@@ -32,7 +33,8 @@ pub(crate) struct Inputs {
 /// When a server cannot be started or measured.
 pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
     // First what can be wrong at once.
-    let image = inputs.image.as_deref().map(image::measure).transpose()?;
+    let measure = |layout: &Option<PathBuf>| layout.as_deref().map(image::measure).transpose();
+    let (image, image_with_otlp) = (measure(&inputs.image)?, measure(&inputs.image_with_otlp)?);
     let mut machine = machine::describe(&inputs.root);
     e2e::cpu::stay_on(None, CLIENT_CPU).context("two CPUs are needed")?;
     let answer = tempfile::NamedTempFile::new().context("cannot create a file")?;
@@ -108,6 +110,7 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
         },
         subjects: found.collect(),
         image,
+        image_with_otlp,
         quota,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::results::{Results, Series, Spread, Subject};
+use super::results::{Image, Results, Series, Spread, Subject};
 
 const KIB: f64 = 1024.0;
 const MIB: f64 = KIB * KIB;
@@ -115,6 +115,7 @@ fn requests_per_cpu_second(series: &Series) -> Vec<f64> {
 
 fn size(results: &Results) -> Vec<Target> {
     let app = find(results, "app");
+    let mib = |image: &Option<Image>| Some(float(image.as_ref()?.compressed_bytes) / MIB);
     let at_most = |what: &str, limit, unit, digits, measured| {
         let (what, wanted) = (what.to_owned(), Wanted::AtMost(limit));
         Target {
@@ -148,15 +149,13 @@ fn size(results: &Results) -> Vec<Target> {
             2,
             app.map(|app| Spread::of(&app.start_micros).median / 1000.0),
         ),
+        at_most("image, compressed", 2.0, " MiB", 2, mib(&results.image)),
         at_most(
-            "image, compressed",
-            2.0,
+            "image with OTLP, compressed",
+            3.0,
             " MiB",
             2,
-            results
-                .image
-                .as_ref()
-                .map(|image| float(image.compressed_bytes) / MIB),
+            mib(&results.image_with_otlp),
         ),
     ]
 }

@@ -22,7 +22,8 @@ pub(super) fn run(context: &Context, args: &Build) -> anyhow::Result<()> {
 
 fn build(context: &Context, args: &Build) -> anyhow::Result<Done> {
     let images = Images::new(context, &args.image)?;
-    let service = images.service(&args.package)?;
+    let mut service = images.service(&args.package)?;
+    service.settings.features.extend_from_slice(&args.features);
     images.build(&service, &images.layout()?)
 }
 
