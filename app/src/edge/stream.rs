@@ -97,6 +97,10 @@ impl EdgeStream {
         let count = self.conn.give(&self.held[..most]);
         buffer.put_slice(&self.held[..count]);
         self.held.drain(..count);
+        if self.held.is_empty() {
+            // An idle connection needs no room for it.
+            self.held = Vec::new();
+        }
         self.conn.hold(!self.held.is_empty());
         count > 0
     }
