@@ -1,8 +1,12 @@
 //! A Kubernetes cluster to test on, and the service on it. `tests/cluster/run` brings one up and
 //! says in the environment where it is.
 
+mod make;
+mod node;
+mod overlays;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +16,8 @@ use serde_json::Value;
 use crate::manifests::repository;
 use crate::program;
 use crate::ship::Kubectl;
+
+pub use overlays::{changed, drainless, local, patched};
 
 /// The namespace of `k8s/base`.
 pub const NAMESPACE: &str = "rust-app";
@@ -46,6 +52,19 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Arguments of imagebuilder, and of ship, that say where images go and what for.
+fn registry() -> Vec<String> {
+    let repo = variable("REPO").expect("`tests/cluster/run` says where images go");
+    let platform = variable("PLATFORM").unwrap_or_else(|| "linux/amd64".to_owned());
+    let mut args = vec!["--repo".to_owned(), repo, "--platform".to_owned(), platform];
+    args.extend(
+        variable("CA_FILE")
+            .into_iter()
+            .flat_map(|ca| ["--ca-file".to_owned(), ca]),
+    );
+    args
+}
+
 impl Cluster {
     /// Waits for its turn and finds the cluster.
     ///
@@ -60,17 +79,8 @@ impl Cluster {
         let source = if let Some(image) = variable("E2E_IMAGE") {
             vec!["--image".to_owned(), image]
         } else {
-            let repo = variable("REPO").expect("`tests/cluster/run` says where images go");
             let imagebuilder = program("imagebuilder").display().to_string();
-            let platform = variable("PLATFORM").unwrap_or_else(|| "linux/amd64".to_owned());
-            let mut args = vec!["--repo".to_owned(), repo, "--platform".to_owned(), platform];
-            args.extend(["--imagebuilder".to_owned(), imagebuilder]);
-            args.extend(
-                variable("CA_FILE")
-                    .into_iter()
-                    .flat_map(|ca| ["--ca-file".to_owned(), ca]),
-            );
-            args
+            [registry(), vec!["--imagebuilder".to_owned(), imagebuilder]].concat()
         };
         Self {
             kubectl,
@@ -108,16 +118,6 @@ impl Cluster {
         ship.args([command, "--context", self.kubectl.context(), "--overlay"])
             .arg(overlay);
         ship
-    }
-
-    /// Where the cluster of `tests/cluster` keeps its files.
-    ///
-    /// # Panics
-    /// When the cluster is another one, whose node is not this machine.
-    pub fn state(&self) -> PathBuf {
-        variable("CLUSTER_DIR")
-            .expect("this test needs the cluster of tests/cluster/up")
-            .into()
     }
 
     /// Waits until something holds.
@@ -293,9 +293,4 @@ impl Deployed {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         (self.stdout, self.stderr)
     }
-}
-
-/// The overlay for one machine.
-pub fn local() -> PathBuf {
-    repository().join("k8s/overlays/local")
 }
