@@ -14,7 +14,7 @@ const NAMESPACE: &str = "node-inspector";
 /// What `kubectl exec` names it by.
 const DAEMONSET: &str = "daemonset/node-inspector";
 
-/// The DaemonSet, which goes with the test.
+/// The inspector on every node, which goes with the test.
 struct Inspector<'a> {
     cluster: &'a Cluster,
 }
@@ -144,8 +144,8 @@ fn nodectl_tells_in_a_pod_what_it_tells_on_the_node() {
     );
     same(&["pods"]);
     same(&["inspect", &app]);
-    let crasher = same(&["inspect", "crasher"]);
-    let words = crasher["containers"][0]["last_lines"].to_string();
+    let inspected = same(&["inspect", "crasher"]);
+    let words = inspected["containers"][0]["last_lines"].to_string();
     assert!(words.contains("--no-such-flag"), "{words}");
 
     let log = cluster.nodectl(&["logs", &app]);

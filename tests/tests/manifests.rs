@@ -319,7 +319,8 @@ fn the_clusters_are_valid_for_eksctl() {
     }
 }
 
-/// `make node-ps` is given what the DaemonSet is given, and the API server knows every field of it.
+/// What `make node-ps` starts is given what the pods on every node are given, and the API server
+/// knows each field of it.
 #[test]
 fn both_ways_to_inspect_a_node_have_the_same_powers() {
     let folder = k8s().join("node-inspector");
