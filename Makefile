@@ -71,8 +71,8 @@ bench: ## Measure the service beside its peers and write docs/benchmarks.md (min
 .PHONY: ci
 ci: lint test e2e ## What CI runs
 
-.PHONY: deps-deploy deps-e2e deps-lint deps-test deps-up
-deps-deploy deps-e2e deps-lint deps-test deps-up:
+.PHONY: deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up
+deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up:
 	@scripts/install $(@:deps-%=%)
 
 include scripts/eks.mk

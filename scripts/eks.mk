@@ -72,7 +72,7 @@ node-ps: deps-deploy build ## nodectl -k on a node of the cluster: NODE= CLUSTER
 	@scripts/eks/node-ps.sh "$(NODE)" "$(CONTEXT)" "$(REGION)" "$(REPO)" "$(PLATFORM)" "$(ARGS)"
 
 .PHONY: cluster-up cluster-down
-cluster-up: ## Start a real single-node Kubernetes on this machine, as the tests do
+cluster-up: deps-cluster ## Start a real single-node Kubernetes on this machine, as the tests do
 	@tests/cluster/up
 cluster-down: ## Take it away again
 	@tests/cluster/down
