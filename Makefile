@@ -16,6 +16,8 @@ with_containerd := scripts/with-containerd
 # What renders the manifests: a kubectl, or Go to build one. Nothing else here needs either.
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
+# On a cluster that was named, only what needs nothing of its node.
+e2e_tests = cluster cluster_make $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_node cluster_inspector)
 
 .PHONY: help
 help: ## List these commands
@@ -52,8 +54,8 @@ test: deps-test build image ## Run all tests against the real containerd, runc, 
 	@cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
 
 .PHONY: e2e
-e2e: deps-e2e build ## Deploy to a real Kubernetes on this machine, and roll out under load
-	@tests/cluster/run cargo test --locked -p e2e --test cluster --test cluster_ecr --test cluster_node -- --ignored --test-threads=1
+e2e: deps-e2e build ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
+	@tests/cluster/run cargo test --locked -p e2e --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1
 
 .PHONY: lint
 lint: deps-lint ## Check format, lints, docs and shell scripts
@@ -67,10 +69,10 @@ bench: ## Measure the service beside its peers and write docs/benchmarks.md (min
 	@bench/app/run
 
 .PHONY: ci
-ci: lint test ## What CI runs
+ci: lint test e2e ## What CI runs
 
-.PHONY: deps-deploy deps-e2e deps-lint deps-test deps-up
-deps-deploy deps-e2e deps-lint deps-test deps-up:
+.PHONY: deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up
+deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up:
 	@scripts/install $(@:deps-%=%)
 
 include scripts/eks.mk

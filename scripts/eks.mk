@@ -9,13 +9,24 @@ REGION ?=
 # The folder below k8s/overlays.
 OVERLAY ?= eks
 # The kubeconfig's context; `make kubeconfig` names it CLUSTER.REGION.
-CONTEXT ?= $(if $(and $(CLUSTER),$(REGION)),$(CLUSTER).$(REGION))
+named := $(if $(and $(CLUSTER),$(REGION)),$(CLUSTER).$(REGION))
+CONTEXT ?= $(named)
+# As after `source target/cluster/env`: which of the two is meant is not guessed.
+ifeq ($(origin CONTEXT),environment)
+ifneq ($(and $(named),$(filter-out $(named),$(CONTEXT))),)
+$(error CONTEXT is $(CONTEXT) in the environment, and CLUSTER and REGION mean $(named): unset CONTEXT, or leave them out)
+endif
+endif
 # Where images are pushed: a registry and a prefix. ECR in the account of your credentials, unless
 # another is named.
 REPO ?=
 # What the nodes run on.
 PLATFORM ?= linux/amd64,linux/arm64
 URL ?=
+# By name alone, on the command line or in the environment: CA_FILE, the CA of a registry whose
+# certificate is not signed by a public one; TIMEOUT and BALANCER_TIMEOUT of a deploy, such as 20m.
+# What nodectl is asked for, and where.
+ARGS ?= ps
 NODE ?=
 
 ship = $(BIN)/ship
@@ -38,7 +49,7 @@ deploy: deps-deploy build ## Build, push, roll out and test: CLUSTER= REGION=, o
 
 .PHONY: smoke
 smoke: build ## Test a running service: URL=, or CONTEXT= OVERLAY=
-	@scripts/eks/smoke.sh "$(URL)" "$(CONTEXT)" "$(OVERLAY)"
+	@$(ship) smoke $(if $(URL),"$(URL)",$(ship_flags))
 
 .PHONY: rollout-test
 rollout-test: build ## Restart, scale and kill pods under load; 0 requests may fail: CONTEXT= OVERLAY=
@@ -57,11 +68,11 @@ cluster-delete: ## Remove the cluster and everything eksctl made for it: CLUSTER
 	@scripts/eks/cluster-delete.sh "$(CLUSTER)" "$(REGION)"
 
 .PHONY: node-ps
-node-ps: deps-deploy build ## nodectl on a node of the cluster: NODE= CONTEXT= [REPO=]
-	@scripts/eks/node-ps.sh "$(NODE)" "$(CONTEXT)" "$(REGION)" "$(REPO)" "$(PLATFORM)"
+node-ps: deps-deploy build ## nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
+	@scripts/eks/node-ps.sh "$(NODE)" "$(CONTEXT)" "$(REGION)" "$(REPO)" "$(PLATFORM)" "$(ARGS)"
 
 .PHONY: cluster-up cluster-down
-cluster-up: ## Start a real single-node Kubernetes on this machine, as the tests do
+cluster-up: deps-cluster ## Start a real single-node Kubernetes on this machine, as the tests do
 	@tests/cluster/up
 cluster-down: ## Take it away again
 	@tests/cluster/down

@@ -9,8 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 context=$1 region=$2 overlay=$3 repo=$4 platform=$5
 
 need kubectl
-[[ -n $context ]] || fail 2 "which cluster?" \
-    "make deploy CLUSTER=hello REGION=eu-west-1, or CONTEXT= one of: $(kubectl config get-contexts -o name | paste -sd' ')"
+need_context "make deploy CLUSTER=hello REGION=eu-west-1"
 flags=()
 if [[ -z $repo ]]; then
     [[ -n $region ]] || fail 2 "where do images go?" "REGION= for ECR, or REPO=registry.example/prefix"

@@ -30,6 +30,16 @@ need_cluster() {
     [[ $region =~ ^[a-z]{2}(-[a-z]+)+-[0-9]$ ]] || fail 2 "\`$region\` is no region" "such as eu-west-1"
 }
 
+# Those that the kubeconfig has, for a hint.
+contexts() { kubectl config get-contexts -o name | paste -sd' '; }
+
+# need_context USAGE: acts on no other context than the one that was named, and no misspelled one.
+need_context() {
+    [[ -n $context ]] || fail 2 "which cluster?" "$1, or CONTEXT= one of: $(contexts)"
+    [[ " $(contexts) " == *" $context "* ]] || fail 2 "the kubeconfig has no context \`$context\`" \
+        "make kubeconfig CLUSTER= REGION= adds one; there are: $(contexts)"
+}
+
 account() {
     aws sts get-caller-identity --query Account --output text \
         || fail 3 "AWS does not know who you are" "aws configure sso, or export AWS_PROFILE"

@@ -10,6 +10,8 @@ here=$root/tests/cluster
 
 dir=${CLUSTER_DIR:-$root/target/cluster}
 socket=$dir/containerd.sock
+# Below here files have the paths that they have on a node that is a machine of its own.
+node_root=$dir/node
 context=rust-k8s-local
 node=node-1
 zone=local-1a

@@ -84,7 +84,7 @@ TOML
     done
     cat >"$dir/containerd.toml" <<TOML
 version = 2
-root = "$dir/containerd/root"
+root = "$node_root/var/lib/containerd"
 state = "$dir/containerd/state"
 
 [grpc]
@@ -114,6 +114,9 @@ config_path = "$dir/certs.d"
 TOML
     start containerd containerd --config "$dir/containerd.toml"
     wait_for_process containerd 30 ctr --address "$socket" version
+    # A socket's path may have 107 bytes, and in a long folder the node's would have more.
+    mkdir -p "$node_root/run/containerd"
+    ln -s "$socket" "$node_root/run/containerd/containerd.sock"
     import_pause_image
 }
 
@@ -176,7 +179,7 @@ imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 registerWithTaints: []
 volumePluginDir: $dir/kubelet/volume-plugins
-podLogsDir: $dir/pod-logs
+podLogsDir: $node_root/var/log/pods
 YAML
     start kubelet kubelet --config "$dir/kubelet.yaml" --kubeconfig "$dir/pki/kubelet.kubeconfig" \
         --root-dir "$dir/kubelet" --cert-dir "$dir/kubelet/pki" \

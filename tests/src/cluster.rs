@@ -1,8 +1,12 @@
 //! A Kubernetes cluster to test on, and the service on it. `tests/cluster/run` brings one up and
 //! says in the environment where it is.
 
+mod make;
+mod node;
+mod overlays;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +16,8 @@ use serde_json::Value;
 use crate::manifests::repository;
 use crate::program;
 use crate::ship::Kubectl;
+
+pub use overlays::{changed, drainless, local, patched};
 
 /// The namespace of `k8s/base`.
 pub const NAMESPACE: &str = "rust-app";
@@ -46,6 +52,33 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Arguments of imagebuilder, and of ship, that say where images go and what for.
+fn registry() -> Vec<String> {
+    let repo = variable("REPO").expect("`tests/cluster/run` says where images go");
+    let platform = variable("PLATFORM").unwrap_or_else(|| "linux/amd64".to_owned());
+    let mut args = vec!["--repo".to_owned(), repo, "--platform".to_owned(), platform];
+    args.extend(
+        variable("CA_FILE")
+            .into_iter()
+            .flat_map(|ca| ["--ca-file".to_owned(), ca]),
+    );
+    args
+}
+
+/// Builds and pushes the service's image, where none is named, and deploys nothing.
+fn image() -> String {
+    if let Some(image) = variable("E2E_IMAGE") {
+        return image;
+    }
+    let mut imagebuilder = Command::new(program("imagebuilder"));
+    imagebuilder
+        .args(["build", "app"])
+        .args(registry())
+        .current_dir(repository());
+    let (image, _) = Deployed::of(&mut imagebuilder).succeeded();
+    image.trim_end().to_owned()
+}
+
 impl Cluster {
     /// Waits for its turn and finds the cluster.
     ///
@@ -60,17 +93,8 @@ impl Cluster {
         let source = if let Some(image) = variable("E2E_IMAGE") {
             vec!["--image".to_owned(), image]
         } else {
-            let repo = variable("REPO").expect("`tests/cluster/run` says where images go");
             let imagebuilder = program("imagebuilder").display().to_string();
-            let platform = variable("PLATFORM").unwrap_or_else(|| "linux/amd64".to_owned());
-            let mut args = vec!["--repo".to_owned(), repo, "--platform".to_owned(), platform];
-            args.extend(["--imagebuilder".to_owned(), imagebuilder]);
-            args.extend(
-                variable("CA_FILE")
-                    .into_iter()
-                    .flat_map(|ca| ["--ca-file".to_owned(), ca]),
-            );
-            args
+            [registry(), vec!["--imagebuilder".to_owned(), imagebuilder]].concat()
         };
         Self {
             kubectl,
@@ -86,10 +110,7 @@ impl Cluster {
 
     /// Runs `ship deploy` with the image that was built from the sources, once for all tests.
     pub fn deploy(&self, overlay: &Path, args: &[&str]) -> Deployed {
-        let image = IMAGE.get_or_init(|| {
-            self.build_and_deploy(&local(), &[]).succeeded();
-            self.field(".spec.template.spec.containers[0].image")
-        });
+        let image = IMAGE.get_or_init(image);
         self.deploy_image(overlay, image, args)
     }
 
@@ -108,16 +129,6 @@ impl Cluster {
         ship.args([command, "--context", self.kubectl.context(), "--overlay"])
             .arg(overlay);
         ship
-    }
-
-    /// Where the cluster of `tests/cluster` keeps its files.
-    ///
-    /// # Panics
-    /// When the cluster is another one, whose node is not this machine.
-    pub fn state(&self) -> PathBuf {
-        variable("CLUSTER_DIR")
-            .expect("this test needs the cluster of tests/cluster/up")
-            .into()
     }
 
     /// Waits until something holds.
@@ -293,9 +304,4 @@ impl Deployed {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         (self.stdout, self.stderr)
     }
-}
-
-/// The overlay for one machine.
-pub fn local() -> PathBuf {
-    repository().join("k8s/overlays/local")
 }

@@ -12,6 +12,7 @@ mod diagnose;
 mod kubectl;
 mod manifests;
 mod rollout_test;
+mod running;
 mod smoke;
 mod snapshot;
 mod wait;

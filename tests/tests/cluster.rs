@@ -6,28 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use e2e::cluster::{Cluster, NAMESPACE, SELECTOR, local};
-use e2e::manifests::variant;
+use e2e::cluster::{self, Cluster, NAMESPACE, SELECTOR, drainless, local, patched};
 use e2e::ship::under_load;
 
 /// What the proof of no lost request has to send at least.
 const REQUESTS: u64 = 500_000;
 
-/// The overlay `local` with a strategic merge patch on the Deployment's container.
 fn changed(name: &str, container: &str) -> PathBuf {
-    patched(
-        name,
-        "Deployment",
-        &format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: rust-app, namespace: rust-app}}\n\
-         spec: {{template: {{spec: {{containers: [{{name: rust-app, {container}}}]}}}}}}\n"
-        ),
-    )
-}
-
-fn patched(name: &str, kind: &str, patch: &str) -> PathBuf {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster");
-    variant(&scratch, name, &local(), kind, patch)
+    cluster::changed(Path::new(env!("CARGO_TARGET_TMPDIR")), name, container)
 }
 
 #[test]
@@ -167,6 +153,7 @@ fn a_missing_load_balancer_is_told() {
     let cluster = Cluster::connect();
     cluster.undeploy();
     let overlay = patched(
+        Path::new(env!("CARGO_TARGET_TMPDIR")),
         "unbalanced",
         "Service",
         "apiVersion: v1\nkind: Service\nmetadata: {name: rust-app-service, namespace: rust-app}\n\
@@ -263,11 +250,7 @@ fn drain_the_node(cluster: &Cluster) {
 #[ignore = "needs a Kubernetes: make e2e"]
 fn without_the_drain_requests_are_lost() {
     let cluster = Cluster::connect();
-    let off = changed(
-        "drainless",
-        "env: [{name: APP_DRAIN_PROFILE, value: \"off\"}, {name: APP_DRAIN_DELAY, $patch: delete}, \
-         {name: APP_DRAIN_DEADLINE, $patch: delete}]",
-    );
+    let off = drainless(Path::new(env!("CARGO_TARGET_TMPDIR")));
     cluster.deploy(&off, &[]).succeeded();
     let ((), losses) = under_load(cluster.address(), 2500, |_| {
         for _ in 0..3 {

@@ -8,24 +8,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use e2e::cluster::{Cluster, NAMESPACE, local};
-use e2e::program;
 use e2e::ship::under_load;
 use serde_json::Value;
-
-fn nodectl(cluster: &Cluster, args: &[&str]) -> String {
-    let output = Command::new(program("nodectl"))
-        .args(["-k", "--address"])
-        .arg(cluster.state().join("containerd.sock"))
-        .args(args)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -96,7 +80,7 @@ fn by_nodectl(pod: &Value) -> (String, Told) {
 fn nodectl_tells_of_pods_what_kubectl_tells() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
-    let pods = json(&nodectl(&cluster, &["pods", "-o", "json"]));
+    let pods = json(&cluster.nodectl(&["pods", "-o", "json"]));
     let running = pods["pods"]
         .as_array()
         .unwrap()
@@ -116,7 +100,7 @@ fn nodectl_tells_of_pods_what_kubectl_tells() {
     });
 
     let kubectl: BTreeMap<_, _> = cluster.pods().iter().map(by_kubectl).collect();
-    let pods = json(&nodectl(&cluster, &["pods", "-o", "json"]));
+    let pods = json(&cluster.nodectl(&["pods", "-o", "json"]));
     let nodectl: BTreeMap<_, _> = pods["pods"]
         .as_array()
         .unwrap()
@@ -160,7 +144,7 @@ fn nodectl_measures_what_the_kubelet_measures() {
             .collect();
         names.iter().all(|name| kubelet.contains_key(name))
     });
-    let stats = json(&nodectl(&cluster, &["stats", "-o", "json"]));
+    let stats = json(&cluster.nodectl(&["stats", "-o", "json"]));
     let stats = stats["stats"].as_array().unwrap();
     for name in names {
         let own = stats
@@ -187,7 +171,7 @@ fn nodectl_shows_the_log_that_kubectl_shows_and_what_was_rotated_away() {
     // New pods, so that nothing of their logs has been dropped yet.
     cluster.restart();
     let pod = text(&cluster.pods()[0]["metadata"]["name"]);
-    let logs = cluster.state().join("pod-logs");
+    let logs = cluster.node_root().join("var/log/pods");
     let folder = std::fs::read_dir(logs)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -203,7 +187,7 @@ fn nodectl_shows_the_log_that_kubectl_shows_and_what_was_rotated_away() {
     .unwrap();
 
     let theirs = cluster.run(&["logs", &pod, "-n", NAMESPACE]);
-    let own = nodectl(&cluster, &["logs", &pod]);
+    let own = cluster.nodectl(&["logs", &pod]);
     assert!(
         own.lines().next().unwrap().contains("listening"),
         "the log has lost its beginning"
@@ -215,7 +199,7 @@ fn nodectl_shows_the_log_that_kubectl_shows_and_what_was_rotated_away() {
     assert!(at > 0, "nodectl shows nothing of what was rotated away");
     assert!(own[..at].ends_with('\n'));
 
-    let inspected = json(&nodectl(&cluster, &["inspect", &pod, "-o", "json"]));
+    let inspected = json(&cluster.nodectl(&["inspect", &pod, "-o", "json"]));
     let uid = cluster.run(&[
         "get",
         "pod",

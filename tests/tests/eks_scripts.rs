@@ -23,7 +23,7 @@ case "$name $*" in
     "eksctl get cluster"*) test -e "$STUBS/exists" ;;
     "eksctl create cluster -f "*) cp "$4" "$STUBS/cluster.yaml" ;;
     "kubectl config current-context") echo mine ;;
-    "kubectl config get-contexts"*) printf 'mine\nother\n' ;;
+    "kubectl config get-contexts"*) printf 'mine\nother\nhello.cn-north-1\n' ;;
     "kubectl --context "*"get services"*) cat "$STUBS/balancers" 2>/dev/null || : ;;
 esac
 "#;
@@ -118,8 +118,10 @@ fn nothing_is_called_for_a_cluster_that_was_not_named() {
         &["other", "", "eks", "", "linux/amd64"],
         "where do images go?",
     );
-    refused("smoke", &["", "", "eks"], "which service?");
     refused("node-ps", &["n", "", "", "", ""], "which cluster?");
+    let unknown = "the kubeconfig has no context `misspelt`";
+    refused("deploy", &["misspelt", "", "eks", "", ""], unknown);
+    refused("node-ps", &["n", "misspelt", "", "", ""], unknown);
 }
 
 #[test]

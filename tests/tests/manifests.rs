@@ -319,6 +319,39 @@ fn the_clusters_are_valid_for_eksctl() {
     }
 }
 
+/// What `make node-ps` starts is given what the pods on every node are given, and the API server
+/// knows each field of it.
+#[test]
+fn both_ways_to_inspect_a_node_have_the_same_powers() {
+    let folder = k8s().join("node-inspector");
+    let rendered = render(&folder);
+    let text = std::fs::read_to_string(folder.join("pod.yaml")).unwrap();
+    let text = text
+        .replace("NODE_ROOT", "")
+        .replace("IMAGE", "cargo://nodectl")
+        .replace("ARGS", "[-k, ps]");
+    let pod: Value = serde_saphyr::from_str(&text).unwrap();
+    for version in VERSIONS {
+        let schema = Schema::load(&k8s().join(format!("schemas/{version}.json")));
+        for object in rendered.objects() {
+            let violations = schema.check(object);
+            assert!(violations.is_empty(), "{version}: {}", violations[0]);
+        }
+    }
+    let mut one = pod["spec"].clone();
+    let mut all = rendered.only("DaemonSet")["spec"]["template"]["spec"].clone();
+    // What differs between a look and a watch.
+    for field in ["nodeName", "restartPolicy", "serviceAccountName"] {
+        one[field].take();
+        all[field].take();
+    }
+    for field in ["args", "env", "livenessProbe"] {
+        one["containers"][0][field].take();
+        all["containers"][0][field].take();
+    }
+    assert_eq!(one, all);
+}
+
 #[test]
 fn the_tour_and_the_guide_name_files_that_are_there() {
     let root = k8s().join("..");

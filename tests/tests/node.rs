@@ -7,7 +7,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -139,6 +139,78 @@ fn pods_and_containers_are_told_with_what_is_wrong() {
     );
     let outcome = run(&daemon, &["down"]);
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+}
+
+/// A cgroup of every hierarchy that a process can be moved into; it goes with the test.
+struct Elsewhere(Vec<PathBuf>);
+
+impl Elsewhere {
+    fn new() -> Self {
+        let name = format!("nodectl-test-{}", std::process::id());
+        let root = PathBuf::from("/sys/fs/cgroup");
+        let below = fs::read_dir(&root).unwrap().map(|e| e.unwrap().path());
+        let hierarchies: Vec<_> = if root.join("cgroup.procs").exists() {
+            vec![root]
+        } else {
+            // A cpuset takes no process before it is given CPUs.
+            below.filter(|path| !path.ends_with("cpuset")).collect()
+        };
+        let groups = hierarchies
+            .iter()
+            .filter(|path| path.join("cgroup.procs").exists())
+            .map(|path| path.join(&name));
+        Self(
+            groups
+                .inspect(|path| fs::create_dir(path).unwrap())
+                .collect(),
+        )
+    }
+
+    /// nodectl in a cgroup namespace of its own, as a pod's containers are under version 2.
+    fn run(&self, daemon: &Daemon, args: &[&str]) -> Value {
+        let enter = "for group; do [ \"$group\" != -- ] || break; echo $$ >\"$group\"/cgroup.procs; shift; done; \
+                     shift; exec unshare --cgroup \"$@\"";
+        let output = Command::new("sh")
+            .args(["-ec", enter, "sh"])
+            .args(&self.0)
+            .arg("--")
+            .arg(e2e::program("nodectl"))
+            .arg("-k")
+            .args(args)
+            .env("CONTAINERD_ADDRESS", daemon.socket())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        for group in &self.0 {
+            let _ = fs::remove_dir(group);
+        }
+    }
+}
+
+#[test]
+fn figures_are_the_same_from_a_cgroup_namespace_of_its_own() {
+    let daemon = Daemon::start();
+    let kubelet = Kubelet::new(&daemon);
+    kubelet.sandbox("shop", "web-1", "10.1.0.7");
+    let id = kubelet.container("shop", "web-1", "web", 0);
+    kubelet.run(&id);
+    let args = ["stats", "--interval", "100", "--output", "json"];
+    let outside = as_json(&daemon, &args[..3]);
+    let inside = Elsewhere::new().run(&daemon, &args);
+    let figure = |stats: &Value, name: &str| stats["stats"][0][name].as_u64().unwrap();
+    assert_eq!(figure(&inside, "pids"), figure(&outside, "pids"));
+    let memory = [&inside, &outside].map(|stats| figure(stats, "memory_working_set_bytes"));
+    assert!(
+        memory[0] > 0 && memory[0] < 3 * memory[1] && memory[1] < 3 * memory[0],
+        "{memory:?}"
+    );
 }
 
 #[test]

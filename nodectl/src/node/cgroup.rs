@@ -34,23 +34,58 @@ pub struct CgroupStats {
     pub pids: u64,
 }
 
-/// The figures of the cgroups that process `pid` is in, or `None` if it is gone.
-pub fn read(host: &Host, pid: u32) -> Option<CgroupStats> {
+/// Levels of directories between a hierarchy's root and a container's cgroup, at most: four under
+/// systemd, and a few more where the node is a container itself.
+const MAX_DEPTH: usize = 8;
+
+/// The figures of the cgroups that process `pid` of the container `id` is in, or `None` if it is
+/// gone.
+pub(super) fn read(host: &Host, pid: u32, id: &str) -> Option<CgroupStats> {
     let text = host.text(format!("/proc/{pid}/cgroup"))?;
     let root = Path::new("/sys/fs/cgroup");
-    let of = |controller: &str| -> Option<PathBuf> {
+    let told = |controller: &str| -> Option<&str> {
         text.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
             let (controllers, path) = (parts.next()?, parts.next()?);
             let mine = controllers.split(',').any(|name| name == controller);
-            mine.then(|| root.join(controller).join(path.trim_start_matches('/')))
+            mine.then_some(path)
         })
     };
-    if let Some(memory) = of("memory") {
-        return Some(version_1(host, &memory, of));
+    if told("memory").is_some() {
+        let of = |controller: &str| directory(host, &root.join(controller), told(controller)?, id);
+        return Some(version_1(host, &of("memory")?, of));
     }
     let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-    Some(version_2(host, &root.join(path.trim_start_matches('/'))))
+    Some(version_2(host, &directory(host, root, path, id)?))
+}
+
+/// Where in a hierarchy a cgroup is that /proc calls `path`.
+///
+/// To a process in a cgroup namespace of its own, as a pod's containers are under version 2, /proc
+/// tells the way from there (`cgroup_namespaces(7)`): `/` for its own cgroup, and `/../../…` for
+/// others. Which cgroup it starts from cannot be known there, so the container's is looked for by
+/// the name that the runtime gives it.
+fn directory(host: &Host, hierarchy: &Path, path: &str, id: &str) -> Option<PathBuf> {
+    let relative = path == "/" || path.starts_with("/..");
+    if !relative {
+        return Some(hierarchy.join(path.trim_start_matches('/')));
+    }
+    let named = |name: &str| name.strip_suffix(".scope").unwrap_or(name).ends_with(id);
+    let mut level = vec![hierarchy.to_owned()];
+    for _ in 0..MAX_DEPTH {
+        let mut below = Vec::new();
+        for parent in level {
+            for name in host.directories(&parent) {
+                let path = parent.join(&name);
+                if named(&name) {
+                    return Some(path);
+                }
+                below.push(path);
+            }
+        }
+        level = below;
+    }
+    None
 }
 
 fn version_1(host: &Host, memory: &Path, of: impl Fn(&str) -> Option<PathBuf>) -> CgroupStats {
@@ -142,7 +177,7 @@ mod tests {
             (&format!("{at}/memory.events"), "oom 2\noom_kill 1\n"),
             (&format!("{at}/pids.current"), "4\n"),
         ]);
-        let stats = read(&host, 7).unwrap();
+        let stats = read(&host, 7, "a").unwrap();
         let expected = CgroupStats {
             usage: Usage {
                 cpu_nanos: 1_500_000,
@@ -154,7 +189,7 @@ mod tests {
             pids: 4,
         };
         assert_eq!(stats, expected);
-        assert_eq!(read(&host, 8), None);
+        assert_eq!(read(&host, 8, "a"), None);
     }
 
     #[test]
@@ -191,6 +226,36 @@ mod tests {
             oom_kills: 3,
             pids: 2,
         };
-        assert_eq!(read(&host, 7), Some(expected));
+        assert_eq!(read(&host, 7, "a"), Some(expected));
+    }
+
+    /// Who asks from a cgroup namespace is told another way to each cgroup, and `/` for its own.
+    #[test]
+    fn a_cgroup_that_is_told_of_from_another_one_is_found_by_the_containers_id() {
+        let (_dir, host) = node(&[
+            (
+                "proc/7/cgroup",
+                "0::/../../b.slice/cri-containerd-bb.scope\n",
+            ),
+            ("proc/8/cgroup", "0::/\n"),
+            ("proc/9/cgroup", "4:memory:/../b/bb\n2:pids:/../b/bb\n"),
+            ("sys/fs/cgroup/pids.current", "999\n"),
+            (
+                "sys/fs/cgroup/k.slice/b.slice/cri-containerd-bb.scope/pids.current",
+                "4\n",
+            ),
+            (
+                "sys/fs/cgroup/k.slice/a.slice/cri-containerd-aa.scope/pids.current",
+                "5\n",
+            ),
+            ("sys/fs/cgroup/memory/k/b/bb/memory.usage_in_bytes", "70\n"),
+            ("sys/fs/cgroup/pids/k/b/bb/pids.current", "6\n"),
+        ]);
+        let pids = |pid, id| read(&host, pid, id).map(|stats| stats.pids);
+        assert_eq!(pids(7, "bb"), Some(4));
+        assert_eq!(pids(8, "aa"), Some(5));
+        assert_eq!(pids(9, "bb"), Some(6));
+        assert_eq!(read(&host, 9, "bb").unwrap().memory_working_set_bytes, 70);
+        assert_eq!(pids(7, "gone"), None);
     }
 }

@@ -35,4 +35,14 @@ impl Host {
             .ok()?;
         Some(text)
     }
+
+    /// The names of the directories in a directory; none if it is gone or cannot be read.
+    pub(super) fn directories(&self, path: impl AsRef<Path>) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(path)).into_iter().flatten();
+        entries
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    }
 }

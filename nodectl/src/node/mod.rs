@@ -13,7 +13,7 @@ mod model;
 mod select;
 mod stats;
 
-pub use cgroup::{CgroupStats, Usage, read as read_cgroup};
+pub use cgroup::{CgroupStats, Usage};
 pub use collect::{NAMESPACE, collect};
 pub use host::Host;
 pub use model::{NodeContainer, NodePod, State};

@@ -53,7 +53,7 @@ pub fn sample(host: &Host, pods: &[NodePod]) -> Vec<ContainerStats> {
                 id: container.id.clone(),
                 cpu_millicores: None,
                 throttled_permille: None,
-                cgroup: cgroup::read(host, pid)?,
+                cgroup: cgroup::read(host, pid, &container.id)?,
                 network: (!pod.netns.is_empty())
                     .then(|| network(host, pid))
                     .flatten(),

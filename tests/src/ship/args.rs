@@ -17,7 +17,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Build, push, apply by digest, wait, and test; print the URL.
     Deploy(Deploy),
-    /// Test the service at a URL.
+    /// Test the service: at a URL, or where the overlay's load balancer is.
     Smoke(Smoke),
     /// Restart, scale and kill pods under load, and count the requests that fail.
     RolloutTest(RolloutTest),
@@ -98,12 +98,14 @@ pub(super) struct Source {
 
 #[derive(Debug, Args)]
 pub(super) struct Smoke {
-    /// The service's URL.
-    #[arg(env = "URL", value_name = "URL")]
-    pub(super) url: String,
-    /// How many different pods have to answer.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) pods: usize,
+    /// The service's URL; the one of the overlay's load balancer by default.
+    #[arg(value_name = "URL")]
+    pub(super) url: Option<String>,
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
+    /// How many different pods have to answer; with a context all that there are, otherwise one.
+    #[arg(long, value_name = "N")]
+    pub(super) pods: Option<usize>,
     /// How long to wait for the first answer: a new name takes a while to be known everywhere.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(super) timeout: Duration,

@@ -6,7 +6,7 @@ use cli::{Exit, Verdict};
 
 use super::deploy::WrongCluster;
 use super::kubectl::KubectlError;
-use super::manifests::ManifestError;
+use super::manifests::{ManifestError, NotBuilt};
 
 pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
     let verdict = |exit, hint: String| {
@@ -52,9 +52,24 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
             "choose the cluster with --context, or another OVERLAY".to_owned(),
         );
     }
-    if error.is::<ManifestError>() {
+    if let Some(error) = error.downcast_ref::<ManifestError>() {
+        let hint = match error {
+            ManifestError::NoOverlay { known, .. } if !known.is_empty() => {
+                Some(format!("OVERLAY= one of: {}", known.join(", ")))
+            }
+            _ => None,
+        };
         return Some(Verdict {
             exit: Exit::Usage,
+            hint,
+        });
+    }
+    if let Some(NotBuilt(status)) = error.downcast_ref() {
+        // Its own words and hint are on stderr already; what is left to pass on is the code.
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        let exit = Exit::ALL.into_iter().find(|exit| Some(exit.code()) == code);
+        return Some(Verdict {
+            exit: exit.unwrap_or(Exit::Failed),
             hint: None,
         });
     }

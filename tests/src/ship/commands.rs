@@ -6,7 +6,7 @@ use cli::{Exit, Printer};
 use super::args::{Cli, Cluster, Command, Undeploy};
 use super::kubectl::Kubectl;
 use super::manifests::Manifests;
-use super::snapshot::Snapshot;
+use super::running::Running;
 use super::{deploy, rollout_test, smoke};
 
 pub(super) fn run(printer: Printer, cli: Cli) -> anyhow::Result<Exit> {
@@ -45,20 +45,15 @@ fn status(printer: Printer, args: &Cluster) -> anyhow::Result<()> {
         .data_raw(format!("\n{images}").as_bytes())
         .context("cannot write to stdout")?;
     let warnings = kubectl.run(&["events", "-n", namespace, "--types=Warning"])?;
-    printer.status(warnings.trim_end());
+    if !warnings.trim().is_empty() {
+        printer.status(warnings.trim_end());
+    }
     Ok(())
 }
 
 fn url(printer: Printer, args: &Cluster) -> anyhow::Result<()> {
-    let target = Manifests::render(&args.overlay)?.target;
-    let kubectl = Kubectl::on(args.context.as_deref())?;
-    match Snapshot::take(&kubectl, &target)?.url() {
-        Some(url) => printer.data(&url).context("cannot write to stdout"),
-        None => bail!(
-            "nothing is deployed on {}, or it has no address yet",
-            kubectl.context()
-        ),
-    }
+    let running = Running::find(args)?;
+    printer.data(&running.url).context("cannot write to stdout")
 }
 
 /// The Service goes first, and with it the load balancer in AWS, which only the controller in the

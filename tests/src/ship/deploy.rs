@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use cli::Printer;
 use thiserror::Error;
 
-use super::args::{Deploy, Smoke, Source};
+use super::args::{Deploy, Source};
 use super::diagnose::Cause;
 use super::kubectl::Kubectl;
 use super::manifests::{Manifests, Target};
@@ -132,16 +132,8 @@ fn roll_out(
     // The address first: with a readiness gate no pod is ready before the load balancer is there.
     let rollout = for_rollout(printer, kubectl, target, args.timeout)?;
     let url = for_address(printer, kubectl, target, args.balancer_timeout)?;
-    let pods = rollout.pods.len();
     printer.status(&format!("Testing {url}"));
-    smoke::run(
-        printer,
-        &Smoke {
-            url: url.clone(),
-            pods,
-            timeout: args.balancer_timeout,
-        },
-    )?;
+    smoke::test(printer, &url, rollout.pods.len(), args.balancer_timeout)?;
     Ok(url)
 }
 

@@ -1,11 +1,13 @@
 //! The overlay, rendered, and what in it the other commands have to know by name.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use thiserror::Error;
+
+use super::kubectl::KubectlError;
 
 /// What stands where a user has to put something of their own.
 const PLACEHOLDER: &str = "REPLACE-ME";
@@ -15,6 +17,14 @@ const UNRESOLVED: &str = "cargo://app";
 /// Manifests that cannot be deployed as they are.
 #[derive(Debug, Error)]
 pub(super) enum ManifestError {
+    /// There is no such overlay.
+    #[error("there is no kustomization in {folder}")]
+    NoOverlay {
+        /// Where one was looked for.
+        folder: String,
+        /// What there is beside it.
+        known: Vec<String>,
+    },
     /// kustomize refused.
     #[error("cannot render {folder}: {message}")]
     Kustomize {
@@ -41,6 +51,11 @@ pub(super) enum ManifestError {
     },
 }
 
+/// imagebuilder failed, and has said why.
+#[derive(Debug, Error)]
+#[error("imagebuilder did not build and push the image ({0})")]
+pub(super) struct NotBuilt(pub(super) ExitStatus);
+
 /// The names of what is deployed.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -62,10 +77,16 @@ impl Manifests {
     /// Renders an overlay.
     pub(super) fn render(folder: &Path) -> anyhow::Result<Self> {
         let name = folder.display().to_string();
+        if !folder.join("kustomization.yaml").is_file() {
+            bail!(ManifestError::NoOverlay {
+                known: beside(folder),
+                folder: name
+            });
+        }
         let output = Command::new("kubectl")
             .args(["kustomize", &name])
             .output()
-            .context("cannot run kubectl")?;
+            .map_err(KubectlError::Start)?;
         if !output.status.success() {
             let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             bail!(ManifestError::Kustomize {
@@ -139,13 +160,25 @@ impl Manifests {
             .wait_with_output()
             .context("cannot wait for imagebuilder")?;
         if !output.status.success() {
-            bail!(
-                "imagebuilder did not build and push the image ({})",
-                output.status
-            );
+            bail!(NotBuilt(output.status));
         }
         String::from_utf8(output.stdout).context("imagebuilder did not print UTF-8")
     }
+}
+
+/// The names of the overlays in the same place as a missing one.
+fn beside(folder: &Path) -> Vec<String> {
+    let entries = folder.parent().map(std::fs::read_dir);
+    let mut known: Vec<_> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join("kustomization.yaml").is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    known.sort();
+    known
 }
 
 #[cfg(test)]
@@ -183,5 +216,20 @@ mod tests {
             ("Ingress", "i")
         );
         assert!(Manifests::parse("k8s", DEPLOYMENT.to_owned()).is_err());
+    }
+
+    #[test]
+    fn the_overlays_there_are_are_told_where_one_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["local", "eks"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+            std::fs::write(dir.path().join(name).join("kustomization.yaml"), "").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("empty")).unwrap();
+        let error = Manifests::render(&dir.path().join("lokal")).unwrap_err();
+        let Some(ManifestError::NoOverlay { known, .. }) = error.downcast_ref() else {
+            panic!("{error:#}");
+        };
+        assert_eq!(*known, ["eks", "local"]);
     }
 }

@@ -8,7 +8,8 @@ use cli::Printer;
 
 use super::args::RolloutTest;
 use super::kubectl::Kubectl;
-use super::manifests::{Manifests, Target};
+use super::manifests::Target;
+use super::running::Running;
 use super::snapshot::Snapshot;
 use super::wait;
 use crate::load::{Client, Load, Pace, Plan, Report};
@@ -91,15 +92,12 @@ pub fn under_load<T>(
 
 /// The command: the steps of a day in a cluster, and 0 lost requests or a failure.
 pub(super) fn run(printer: Printer, args: &RolloutTest) -> anyhow::Result<()> {
-    let target = Manifests::render(&args.cluster.overlay)?.target;
-    let kubectl = Kubectl::on(args.cluster.context.as_deref())?;
-    let before = Snapshot::take(&kubectl, &target)?;
-    let Some(url) = before.url() else {
-        bail!(
-            "nothing is deployed on {}, or it has no address yet",
-            kubectl.context()
-        );
-    };
+    let Running {
+        kubectl,
+        target,
+        snapshot: before,
+        url,
+    } = Running::find(&args.cluster)?;
     let address = address(&url)?;
     let pods = u32::try_from(before.pods.len()).unwrap_or(u32::MAX);
     let steps = [

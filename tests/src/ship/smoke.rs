@@ -12,6 +12,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::args::Smoke;
+use super::running::Running;
 
 /// A single answer may take so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -115,16 +116,32 @@ impl Client {
     }
 }
 
-/// Tests the service at a URL.
+/// The command: tests the service at the URL that was given, or that the cluster says.
 pub(super) fn run(printer: Printer, args: &Smoke) -> anyhow::Result<()> {
+    let given = args.url.as_deref().filter(|url| !url.is_empty());
+    if let Some(url) = given {
+        return test(printer, url, args.pods.unwrap_or(1), args.timeout);
+    }
+    let running = Running::find(&args.cluster)?;
+    let pods = args.pods.unwrap_or(running.snapshot.pods.len());
+    test(printer, &running.url, pods, args.timeout)
+}
+
+/// Tests the service at a URL, until so many pods have answered.
+pub(super) fn test(
+    printer: Printer,
+    url: &str,
+    pods: usize,
+    timeout: Duration,
+) -> anyhow::Result<()> {
     let began = Instant::now();
-    let client = Client::new(&args.url)?;
-    first_answer(printer, &client, args.timeout)?;
+    let client = Client::new(url)?;
+    first_answer(printer, &client, timeout)?;
     greets(&client)?;
     shows_a_page(&client)?;
     probes_are_green(&client)?;
     refuses_well(&client)?;
-    let pods = all_pods_answer(&client, args.pods)?;
+    let pods = all_pods_answer(&client, pods)?;
     let names: Vec<_> = pods.iter().map(String::as_str).collect();
     printer.status(&format!(
         "Smoke tests passed in {:.1}s; pods that answered: {}",

@@ -1,0 +1,10 @@
+//! The registry client and the copy engine against a registry that misbehaves.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod credentials;
+mod damage;
+mod fixture;
+mod push;
+mod reach;
+mod retry;

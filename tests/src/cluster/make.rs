@@ -1,0 +1,25 @@
+//! The make targets, as a user types them.
+
+use std::process::{Command, Stdio};
+
+use super::{Cluster, Deployed};
+use crate::manifests::repository;
+
+impl Cluster {
+    /// `make TARGET` on this cluster with the overlay for one machine, and further settings. Where
+    /// images go is in the environment.
+    pub fn make(&self, target: &str, settings: &[&str]) -> Deployed {
+        let mut make = Command::new("make");
+        make.arg(target)
+            .arg(format!("CONTEXT={}", self.kubectl.context()))
+            .arg("OVERLAY=local")
+            .args(settings)
+            .current_dir(repository())
+            .stdin(Stdio::null());
+        // The make that runs the tests is none of its business.
+        for variable in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS"] {
+            make.env_remove(variable);
+        }
+        Deployed::of(&mut make)
+    }
+}

@@ -1,0 +1,68 @@
+//! The node of the cluster in `tests/cluster`, which is this machine.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::{Cluster, Deployed, registry, variable};
+use crate::manifests::repository;
+use crate::program;
+
+impl Cluster {
+    /// Where the cluster of `tests/cluster` keeps its files.
+    ///
+    /// # Panics
+    /// When the cluster is another one, whose node is not this machine.
+    pub fn state(&self) -> PathBuf {
+        variable("CLUSTER_DIR")
+            .expect("this test needs the cluster of tests/cluster/up")
+            .into()
+    }
+
+    /// Where its node's files are, below which they have the paths that any node has.
+    ///
+    /// # Panics
+    /// As [`Cluster::state`].
+    pub fn node_root(&self) -> PathBuf {
+        variable("NODE_ROOT")
+            .expect("this test needs the cluster of tests/cluster/up")
+            .into()
+    }
+
+    /// What `nodectl -k` prints on the node itself.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn nodectl(&self, args: &[&str]) -> String {
+        let socket = self.node_root().join("run/containerd/containerd.sock");
+        let mut nodectl = Command::new(program("nodectl"));
+        nodectl.args(["-k", "--address"]).arg(socket).args(args);
+        Deployed::of(&mut nodectl).succeeded().0
+    }
+
+    /// Manifests with the images that imagebuilder builds and pushes for them.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn resolve(&self, manifests: &str) -> String {
+        let mut child = Command::new(program("imagebuilder"))
+            .args(["resolve", "-f", "-"])
+            .args(registry())
+            .current_dir(repository())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("imagebuilder starts");
+        let mut stdin = child.stdin.take().expect("asked for above");
+        stdin
+            .write_all(manifests.as_bytes())
+            .expect("imagebuilder reads its input");
+        drop(stdin);
+        let output = child.wait_with_output().expect("imagebuilder ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        String::from_utf8(output.stdout).expect("imagebuilder prints UTF-8")
+    }
+}

@@ -1,0 +1,101 @@
+//! `make deploy`, `smoke`, `status`, `rollout-test` and `undeploy` on a real Kubernetes, as a user
+//! types them. Needs the cluster that `tests/cluster/run` brings up, or another that it is told.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+
+use e2e::cluster::{Cluster, drainless, local};
+
+#[track_caller]
+fn contains(text: &str, expected: &[&str]) {
+    for expected in expected {
+        assert!(text.contains(expected), "no `{expected}` in:\n{text}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn the_service_is_deployed_looked_at_and_removed_again() {
+    let cluster = Cluster::connect();
+    let context = cluster.kubectl.context().to_owned();
+    cluster.undeploy();
+
+    let absent = cluster.make("smoke", &[]);
+    assert_ne!(absent.code, Some(0));
+    contains(
+        &absent.stderr,
+        &[&format!("error: nothing is deployed on {context}")],
+    );
+
+    let (url, told) = cluster.make("deploy", &[]).succeeded();
+    assert_eq!(url, format!("http://{}/\n", cluster.address().ip()));
+    contains(
+        &told,
+        &[
+            &format!("Deploying overlay local to context {context}; images go to "),
+            "Rolled out revision 1 to 3 pods",
+        ],
+    );
+
+    let (nothing, told) = cluster.make("smoke", &[]).succeeded();
+    assert_eq!(nothing, "");
+    contains(&told, &["Smoke tests passed in "]);
+
+    let (status, _) = cluster.make("status", &[]).succeeded();
+    let digest = cluster.field(".spec.template.spec.containers[0].image");
+    let digest = digest.rsplit('@').next().unwrap();
+    assert_eq!(status.matches(digest).count(), 3 + 1, "{status}");
+    for pod in cluster.pods() {
+        contains(&status, &[pod["metadata"]["name"].as_str().unwrap()]);
+    }
+
+    let (_, told) = cluster.make("undeploy", &[]).succeeded();
+    contains(&told, &["and its load balancer with it", "Removed"]);
+    let namespaces = cluster.run(&["get", "namespaces", "-o=name"]);
+    assert!(!namespaces.contains("namespace/rust-app"), "{namespaces}");
+    let (_, told) = cluster.make("undeploy", &[]).succeeded();
+    contains(&told, &["Nothing to remove"]);
+}
+
+/// How many requests a rollout test says it has sent, and how many of them failed.
+#[track_caller]
+fn counted(told: &str) -> (u64, u64) {
+    let line = told
+        .lines()
+        .find(|line| line.ends_with(" requests failed"))
+        .unwrap_or_else(|| panic!("nothing is counted in:\n{told}"));
+    let mut numbers = line.split(' ').filter_map(|word| word.parse().ok());
+    let failed = numbers.next().unwrap();
+    (failed, numbers.next().unwrap())
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn a_rollout_test_passes_with_the_drain_and_fails_without() {
+    let cluster = Cluster::connect();
+    cluster.deploy(&local(), &[]).succeeded();
+    let (_, told) = cluster.make("rollout-test", &[]).succeeded();
+    contains(
+        &told,
+        &[
+            "Restarting all pods",
+            "Scaling to 5 pods",
+            "Scaling to 3 pods",
+            "Deleting pod rust-app-",
+        ],
+    );
+    let (failed, sent) = counted(&told);
+    println!("with the drain: {failed} of {sent}");
+    assert!(failed == 0 && sent > 10_000, "{told}");
+    assert_eq!(cluster.pods().len(), 3);
+
+    let off = drainless(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    cluster.deploy(&off, &[]).succeeded();
+    let tested = cluster.make("rollout-test", &[]);
+    let (failed, sent) = counted(&tested.stderr);
+    println!("without: {failed} of {sent}");
+    assert_ne!(tested.code, Some(0), "{}", tested.stderr);
+    assert!(failed > 0, "{}", tested.stderr);
+    cluster.deploy(&local(), &[]).succeeded();
+}

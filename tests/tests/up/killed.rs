@@ -1,0 +1,203 @@
+//! What ends by itself, by a signal or by another program, and what is left and made good then.
+
+use std::time::{Duration, Instant};
+
+use e2e::containerd::{Inventory, Nodectl, manifest};
+use e2e::load::{Client, Load, Pace, Plan};
+use rustix::process::Signal;
+
+use crate::world::{World, kill};
+
+#[test]
+fn a_killed_process_is_replaced_within_5_s_and_loses_only_what_it_had() {
+    let world = World::new();
+    let mut up = world.up(&manifest(3, &[]));
+    up.wait_for("all ready: 3 pods", 1);
+    for round in 0..3 {
+        let mut plan = Plan::new(world.address());
+        plan.client = Client::OneShot;
+        plan.pace = Pace::Rate(1000);
+        plan.time = Duration::from_secs(3);
+        let began = Instant::now();
+        let load = Load::start(plan).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        let (_, pid) = world.running()[round].clone();
+        let ready = up.told().matches("all ready").count();
+        let killed_at = began.elapsed();
+        kill(pid);
+        let replaced = up.wait_for("all ready", ready + 1);
+        assert!(replaced < Duration::from_secs(5), "{replaced:?}");
+        let report = load.finish().unwrap();
+        assert!(report.ok > 2500, "{report}");
+        // What failed was under way when the process died: it was sent before, and ended after. The
+        // kernel takes some milliseconds to close what a killed process had open, and takes
+        // connections in its name until then.
+        let closing = Duration::from_millis(50);
+        for failure in &report.failures {
+            let sent_at = failure.at.saturating_sub(failure.after);
+            assert!(
+                sent_at <= killed_at + closing,
+                "killed at {killed_at:?}: {report}"
+            );
+            assert!(failure.at >= killed_at, "killed at {killed_at:?}: {report}");
+        }
+        assert!(report.failed() <= 16, "{report}");
+        println!("replaced in {replaced:.1?}; {report}");
+    }
+    assert_eq!(world.running().len(), 3);
+}
+
+#[test]
+fn a_killed_nodectl_is_followed_by_one_that_adopts_its_pods() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(3, &[]));
+    up.wait_for("all ready: 3 pods", 1);
+    let running = world.running();
+    up.signal(Signal::KILL);
+    up.wait();
+    assert_eq!(world.running(), running, "the pods go on without nodectl");
+    let mut up = world.up(&manifest(3, &[]));
+    up.wait_for("all ready: 3 pods", 1);
+    assert_eq!(world.running(), running);
+    assert_eq!(up.told().matches("adopted").count(), 3, "{}", up.told());
+    assert!(!world.get("/").is_empty());
+    // A process that died while nobody looked is started again, in its pod.
+    up.signal(Signal::KILL);
+    up.wait();
+    kill(running[0].1);
+    let mut up = world.up(&manifest(3, &[]));
+    up.wait_for("all ready: 3 pods", 1);
+    let after = world.running();
+    assert_eq!(after[1..], running[1..]);
+    assert_ne!(after[0], running[0]);
+    up.signal(Signal::KILL);
+    up.wait();
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn down_removes_what_an_up_that_was_killed_at_any_moment_left() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    for step in 0..16 {
+        let up = world.up(&manifest(3, &[]));
+        std::thread::sleep(Duration::from_millis(step * 25));
+        up.signal(Signal::KILL);
+        up.wait();
+        world.down();
+        let after = Inventory::take(&world.daemon);
+        assert_eq!(after, before, "killed after {} ms", step * 25);
+    }
+}
+
+#[test]
+fn a_stubborn_pod_is_killed_after_its_grace_and_at_once_by_a_second_ctrl_c() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[("STUBBORN", "1")]));
+    up.wait_for("all ready: 1 pod", 1);
+    let began = Instant::now();
+    up.signal(Signal::INT);
+    up.wait_for("stopping", 1);
+    std::thread::sleep(Duration::from_millis(500));
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+
+    let publish = world.publish();
+    let args = [
+        "--images",
+        &world.layout,
+        "--publish",
+        &publish,
+        "--grace-period",
+        "1",
+    ];
+    let mut up = Nodectl::up(&world.daemon, &manifest(1, &[("STUBBORN", "1")]), &args);
+    up.wait_for("all ready: 1 pod", 1);
+    let began = Instant::now();
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait(), Some(130));
+    let took = began.elapsed();
+    assert!(
+        (Duration::from_secs(1)..Duration::from_secs(3)).contains(&took),
+        "{took:?}"
+    );
+}
+
+#[test]
+fn a_crash_is_made_good_at_once_and_the_next_one_waits() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[("CRASH_MS", "300")]));
+    up.wait_for("container web ended with 3, starting it again\n", 1);
+    up.wait_for("container web ended with 3, starting it again in 10 s", 1);
+    let ps = Nodectl::run(&world.daemon, &["ps"]);
+    assert!(ps.stdout.contains("exited (3)"), "{}", ps.stdout);
+    let pod = world.ps()["pods"][0]["name"].as_str().unwrap().to_owned();
+    // The shim copies what was written; the end of it may come after the exit.
+    let deadline = Instant::now() + Duration::from_secs(2);
+    let logs = loop {
+        let logs = Nodectl::run(&world.daemon, &["logs", &pod]).stdout;
+        if logs.ends_with("crashing as asked\n") || Instant::now() > deadline {
+            break logs;
+        }
+    };
+    assert!(logs.ends_with("crashing as asked\n"), "{logs}");
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+}
+
+#[test]
+fn containerd_may_be_restarted_under_running_pods() {
+    let mut world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(2, &[]));
+    up.wait_for("all ready: 2 pods", 1);
+    let running = world.running();
+    let mut plan = Plan::new(world.address());
+    plan.pace = Pace::Rate(200);
+    plan.time = Duration::from_secs(4);
+    let load = Load::start(plan).unwrap();
+    world.daemon.restart(Duration::from_millis(500));
+    let report = load.finish().unwrap();
+    assert_eq!(report.failed(), 0, "{report}");
+    assert_eq!(world.running(), running);
+    kill(running[0].1);
+    up.wait_for("all ready: 2 pods", 2);
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn two_at_once_are_told_apart() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let file = world.daemon.path("manifest.yaml");
+    let file = file.to_str().unwrap();
+    let outcome = Nodectl::run(&world.daemon, &["up", "-f", file, "--publish", "0:80"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome
+            .stderr
+            .contains("error: another `nodectl` (process "),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("hint: `nodectl down` ends it"),
+        "{}",
+        outcome.stderr
+    );
+    // `down` ends the one that runs.
+    world.down();
+    assert_eq!(up.wait(), Some(130));
+}

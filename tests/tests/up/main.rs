@@ -1,0 +1,12 @@
+//! `nodectl up` on a real containerd and runc. Needs root, containerd, ctr, runc and rustc's musl
+//! target.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod images;
+mod killed;
+mod refused;
+mod serve;
+mod world;

@@ -1,0 +1,190 @@
+//! What is wrong is told, and leaves nothing.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use e2e::containerd::{Daemon, Inventory, Nodectl, manifest};
+
+use crate::world::World;
+
+#[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of inputs and what is told of each"
+)]
+fn bad_input_is_told_and_leaves_nothing() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let good = manifest(1, &[]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().port();
+    let check = |manifest: &str, args: &[&str], code: i32, told: &[&str]| {
+        let args = [&["up", "-f", "-"], args].concat();
+        let outcome = Nodectl::run_with_input(&world.daemon, &args, manifest);
+        assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+        for text in told {
+            assert!(
+                outcome.stderr.contains(text),
+                "`{text}` is not in:\n{}",
+                outcome.stderr
+            );
+        }
+        assert_eq!(outcome.stdout, "");
+        assert_eq!(Inventory::take(&world.daemon), before, "{told:?}");
+    };
+    let layout = ["--images", &world.layout, "--publish", &world.publish()].map(str::to_owned);
+    let layout: Vec<_> = layout.iter().map(String::as_str).collect();
+
+    check(
+        "{not: [yaml",
+        &layout,
+        2,
+        &["error: standard input is not YAML: "],
+    );
+    check(
+        "just words",
+        &layout,
+        2,
+        &["document 1: it is no object with `apiVersion` and `kind`"],
+    );
+    check("", &layout, 2, &["error: the manifests have no Deployment"]);
+    let other = good.replace("matchLabels: {app: web}", "matchLabels: {app: other}");
+    let told =
+        "Deployment `web`: spec.selector does not match the labels of spec.template (app=web)";
+    check(&other, &layout, 2, &[told]);
+    let other = good.replace("selector: {app: web}", "selector: {app: other}");
+    let told = "Service `web`: spec.selector (app=other) selects the pods of no Deployment";
+    check(&other, &layout, 2, &[told]);
+    let cargo = good.replace("image: pod:1", "image: cargo://app");
+    let told = "container `web`: image `cargo://app` is not resolved";
+    check(&cargo, &layout, 2, &[told, "hint: `imagebuilder resolve "]);
+    let port = good.replace("targetPort: http", "targetPort: nosuch");
+    check(
+        &port,
+        &layout,
+        2,
+        &["spec.ports[80].targetPort: Deployment `web` has no port `nosuch`"],
+    );
+    let field = good.replace("replicas: 1", "replicas: many");
+    check(&field, &layout, 2, &["Deployment `web`: spec.replicas: "]);
+    let missing = good.replace("image: pod:1", "image: nosuch:1");
+    check(
+        &missing,
+        &layout,
+        2,
+        &["has no image `nosuch:1`, only `pod:1`"],
+    );
+    let told = "image `pod:1` is not in containerd";
+    check(
+        &good,
+        &["--publish", "0:80"],
+        2,
+        &[told, "hint: name a layout that has it"],
+    );
+    let root = good.replace("runAsUser: 65532", "runAsUser: 0");
+    check(
+        &root,
+        &layout,
+        2,
+        &["runAsNonRoot is set, and the container would run as root"],
+    );
+    let publish = format!("{taken}:80");
+    let in_use = ["--images", layout[1], "--publish", &publish];
+    let told = format!("error: cannot listen on 127.0.0.1:{taken}");
+    check(
+        &good,
+        &in_use,
+        2,
+        &[&told, "in use", "hint: choose another port"],
+    );
+    let told = "--publish: no Service has port 81";
+    check(
+        &good,
+        &["--images", layout[1], "--publish", "0:81"],
+        2,
+        &[told, "there are web:80"],
+    );
+    let overlap = [&layout[..], &["--pod-cidr", "127.0.0.0/24"]].concat();
+    check(
+        &good,
+        &overlap,
+        2,
+        &["pod network 127.0.0.0/24 overlaps 127.0.0.0/"],
+    );
+    let nowhere = [&layout[..], &["--address", "/nosuch/socket"]].concat();
+    let told = "error: cannot reach containerd at /nosuch/socket";
+    check(
+        &good,
+        &nowhere,
+        4,
+        &[told, "hint: is containerd installed and running?"],
+    );
+}
+
+#[test]
+fn a_socket_that_is_not_ours_to_use_is_told_of() {
+    const NOBODY: u32 = 65534;
+    let daemon = Daemon::start();
+    // Where everybody may run it; the folder of the build may be closed to others.
+    let nodectl = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    std::fs::copy(e2e::program("nodectl"), &nodectl).unwrap();
+    let mut command = Command::new(&nodectl);
+    command
+        .args(["images", "list", "--address"])
+        .arg(daemon.socket());
+    let output = command.uid(NOBODY).gid(NOBODY).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    for text in [
+        "Permission denied",
+        "hint: the socket is root's: run this with sudo",
+    ] {
+        assert!(stderr.contains(text), "`{text}` is not in:\n{stderr}");
+    }
+}
+
+#[test]
+fn a_damaged_layout_is_refused_and_leaves_nothing() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let dir = world.daemon.path("image");
+    let blobs = dir.join("blobs/sha256");
+    for entry in std::fs::read_dir(&blobs).unwrap() {
+        let path = entry.unwrap().path();
+        let whole = std::fs::read(&path).unwrap();
+        let digest = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut flipped = whole.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        for damaged in [flipped, whole[..whole.len() - 1].to_vec()] {
+            std::fs::write(&path, damaged).unwrap();
+            let publish = world.publish();
+            let args = [
+                "up",
+                "-f",
+                "-",
+                "--images",
+                &world.layout,
+                "--publish",
+                &publish,
+            ];
+            let outcome = Nodectl::run_with_input(&world.daemon, &args, &manifest(1, &[]));
+            assert_eq!(outcome.code, Some(5), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains(&digest), "{}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains(dir.to_str().unwrap()),
+                "{}",
+                outcome.stderr
+            );
+            assert_eq!(Inventory::take(&world.daemon), before);
+            let args = ["images", "import", &world.layout];
+            let outcome = Nodectl::run(&world.daemon, &args);
+            assert_eq!(outcome.code, Some(5), "{}", outcome.stderr);
+            let without_namespace = |inventory: Inventory| inventory.containerd.len();
+            assert!(
+                without_namespace(Inventory::take(&world.daemon)) <= before.containerd.len() + 1
+            );
+        }
+        std::fs::write(&path, whole).unwrap();
+    }
+}

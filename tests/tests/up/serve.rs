@@ -1,0 +1,174 @@
+//! Pods that do what their manifest says, and answer throughout.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use e2e::containerd::{Inventory, Nodectl, manifest};
+use e2e::load::{Client, Load, Pace, Plan};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::world::{World, get};
+
+#[test]
+fn three_pods_answer_behind_one_port_and_ctrl_c_leaves_nothing() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(3, &[]));
+    up.wait_for("all ready: 3 pods", 1);
+    up.wait_for(&format!("http://127.0.0.1:{}/", world.port), 1);
+    let mut names: Vec<_> = (0..9).map(|_| world.get("/")).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3, "{names:?}");
+    let listed: Vec<_> = world.ps()["pods"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["name"].clone())
+        .collect();
+    assert_eq!(
+        listed,
+        names
+            .iter()
+            .map(|name| Value::from(name.as_str()))
+            .collect::<Vec<_>>()
+    );
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn a_template_that_changed_rolls_out_without_a_lost_request() {
+    let world = World::new();
+    let mut up = world.up(&manifest(3, &[("VERSION", "1")]));
+    up.wait_for("all ready: 3 pods", 1);
+    assert_eq!(world.get("/env/VERSION"), "1");
+    up.signal(Signal::KILL);
+    up.wait();
+    let old = world.running();
+    let mut up = world.up(&manifest(3, &[("VERSION", "2"), ("DRAIN_MS", "300")]));
+    up.wait_for("service web: listening", 1);
+    let mut plan = Plan::new(world.address());
+    plan.client = Client::OneShot;
+    plan.pace = Pace::Rate(500);
+    plan.time = Duration::from_secs(3);
+    let load = Load::start(plan).unwrap();
+    up.wait_for("all ready: 3 pods", 1);
+    let report = load.finish().unwrap();
+    assert_eq!(report.failed(), 0, "{report}");
+    assert!(report.ok > 1000, "{report}");
+    assert_eq!(world.get("/env/VERSION"), "2");
+    let new = world.running();
+    assert_eq!(new.len(), 3);
+    assert!(old.iter().all(|one| !new.contains(one)));
+}
+
+#[test]
+fn probes_decide_who_gets_requests_and_who_is_started_again() {
+    let world = World::new();
+    let mut up = world.up(&manifest(2, &[]));
+    up.wait_for("all ready: 2 pods", 1);
+    // Not ready: it gets no more connections, and is not started again.
+    let pods = world.ps();
+    let ip = |at: usize| -> SocketAddr {
+        format!("{}:5000", pods["pods"][at]["ip"].as_str().unwrap())
+            .parse()
+            .unwrap()
+    };
+    let name = |at: usize| pods["pods"][at]["name"].as_str().unwrap().to_owned();
+    get(ip(0), "/unready");
+    up.wait_for(&format!("pod {}: not ready", name(0)), 1);
+    assert!((0..10).all(|_| world.get("/") == name(1)));
+    get(ip(0), "/ready");
+    up.wait_for(&format!("pod {}: ready", name(0)), 2);
+    // Not alive: it is started again, in its pod.
+    get(ip(1), "/sick");
+    up.wait_for(
+        &format!(
+            "pod {}: container web is unhealthy: liveness probe",
+            name(1)
+        ),
+        1,
+    );
+    up.wait_for(&format!("pod {}: ready", name(1)), 2);
+    let restarts = |at: usize| world.ps()["pods"][at]["containers"][0]["restarts"].clone();
+    assert_eq!((restarts(0), restarts(1)), (0.into(), 1.into()));
+}
+
+#[test]
+fn a_pod_has_what_its_manifest_says() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[("GREETING", "hello $(NAME)")]));
+    up.wait_for("all ready: 1 pod", 1);
+    let pod = world.ps()["pods"][0].clone();
+    let name = pod["name"].as_str().unwrap();
+    assert_eq!(world.get("/"), name);
+    assert_eq!(world.get("/env/GREETING"), format!("hello {name}"));
+    assert_eq!(world.get("/env/HOSTNAME"), name);
+    let hosts = world.get("/read/etc/hosts");
+    assert!(
+        hosts.contains(&format!("{}\t{name}", pod["ip"].as_str().unwrap())),
+        "{hosts}"
+    );
+    assert!(world.get("/write/file").contains("Read-only file system"));
+    let status = world.get("/read/proc/self/status");
+    for line in [
+        "Uid:\t65532\t65532\t65532\t65532",
+        "Gid:\t65532\t65532\t65532\t65532",
+        "CapBnd:\t0000000000000000",
+        "CapEff:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ] {
+        assert!(status.contains(line), "{line} is not in\n{status}");
+    }
+    let logs = Nodectl::run(&world.daemon, &["logs", name]);
+    assert_eq!(
+        logs.stdout,
+        format!("{name}: starting\n{name}: listening\n")
+    );
+    for (flags, told) in [
+        (["--previous"].as_slice(), "has started once"),
+        (
+            ["--tail", "1"].as_slice(),
+            "`logs --tail` is for the kubelet's containers",
+        ),
+    ] {
+        let refused = Nodectl::run(&world.daemon, &[&["logs", name], flags].concat());
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn connections_end_in_order_and_either_side_may_end_first() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    // The client has nothing more to send, and still gets its answer.
+    let mut stream = TcpStream::connect(world.address()).unwrap();
+    stream.write_all(b"GET /slow/200 HTTP/1.1\r\n\r\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    // A request under way when Ctrl-C comes is still answered, and nobody new is let in.
+    let address = world.address();
+    let slow = std::thread::spawn(move || get(address, "/slow/700"));
+    std::thread::sleep(Duration::from_millis(200));
+    drop(up);
+    let mut up = world.up(&manifest(1, &[("DRAIN_MS", "1500")]));
+    let _ = slow.join();
+    up.wait_for("all ready: 1 pod", 1);
+    let slow = std::thread::spawn(move || get(address, "/slow/700"));
+    std::thread::sleep(Duration::from_millis(200));
+    up.signal(Signal::TERM);
+    up.wait_for("Stopping", 1);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(TcpStream::connect(address).is_err());
+    assert!(slow.join().unwrap().starts_with("web-"));
+    assert_eq!(up.wait(), Some(130));
+}

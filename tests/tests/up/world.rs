@@ -1,0 +1,111 @@
+//! A containerd with an image beside it, and what is asked of the pods on it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use e2e::containerd::{Daemon, Nodectl, image_layout};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A daemon with an image's layout beside it.
+pub(crate) struct World {
+    pub(crate) daemon: Daemon,
+    pub(crate) layout: String,
+    pub(crate) port: u16,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let daemon = Daemon::start();
+        let dir = daemon.path("image");
+        image_layout(&dir);
+        let layout = format!("oci:{}", dir.display());
+        Self {
+            daemon,
+            layout,
+            port: free_port(),
+        }
+    }
+
+    pub(crate) fn publish(&self) -> String {
+        format!("{}:80", self.port)
+    }
+
+    pub(crate) fn up(&self, manifest: &str) -> Nodectl {
+        let publish = self.publish();
+        Nodectl::up(
+            &self.daemon,
+            manifest,
+            &["--images", &self.layout, "--publish", &publish],
+        )
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> String {
+        get(self.address(), path)
+    }
+
+    pub(crate) fn ps(&self) -> Value {
+        let outcome = Nodectl::run(&self.daemon, &["ps", "--output", "json"]);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        serde_json::from_str(&outcome.stdout).unwrap()
+    }
+
+    /// Container ID and process of every container, sorted.
+    pub(crate) fn running(&self) -> Vec<(String, u64)> {
+        let ps = self.ps();
+        let containers = ps["pods"].as_array().unwrap().iter().flat_map(|pod| {
+            pod["containers"].as_array().unwrap().iter().map(|one| {
+                (
+                    one["id"].as_str().unwrap().to_owned(),
+                    one["pid"].as_u64().unwrap_or(0),
+                )
+            })
+        });
+        let mut all: Vec<_> = containers.collect();
+        all.sort();
+        all
+    }
+
+    pub(crate) fn down(&self) {
+        let outcome = Nodectl::run(&self.daemon, &["down"]);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// The body of an answer; empty if there is none.
+pub(crate) fn get(address: SocketAddr, path: &str) -> String {
+    let ask = || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = ask().unwrap_or_default();
+    answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .unwrap_or_default()
+}
+
+pub(crate) fn kill(pid: u64) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+}
