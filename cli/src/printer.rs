@@ -78,6 +78,14 @@ impl Printer {
         }
     }
 
+    /// Shows `line` at the bottom until anything else is said. Only on a terminal, where it should
+    /// be shorter than a line.
+    pub fn live(self, line: &str) {
+        if self.progress == Progress::Tty {
+            self.write_err(line);
+        }
+    }
+
     /// Warns on stderr, always.
     pub fn warn(self, line: &str) {
         match self.progress {
@@ -92,12 +100,13 @@ impl Printer {
     }
 
     /// A stderr that is gone leaves nobody to tell, so a failure to write there is ignored.
-    #[allow(
-        clippy::unused_self,
-        reason = "whoever holds the printer owns the stream"
-    )]
     fn write_err(self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let mut stderr = io::stderr().lock();
+        if self.progress == Progress::Tty {
+            // What was live is over: to the left, and the line away (ECMA-48: CR, EL).
+            let _ = stderr.write_all(b"\r\x1b[K");
+        }
+        let _ = stderr.write_all(text.as_bytes());
     }
 }
 

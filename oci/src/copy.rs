@@ -20,7 +20,7 @@ const WORKERS: usize = 4;
 pub type EndError = Box<dyn Error + Send + Sync>;
 
 /// Opens content from its start.
-pub type Open<'a> = &'a dyn Fn() -> io::Result<Box<dyn Read + Send>>;
+pub type Open<'a> = &'a dyn Fn() -> io::Result<Box<dyn Read + Send + 'a>>;
 
 /// A place that images can be read from.
 pub trait Source: Sync {
@@ -118,6 +118,13 @@ pub enum CopyError {
 /// What is told of a copy, from any thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyEvent<'a> {
+    /// A blob is on its way. One that is begun anew starts at 0 again.
+    Progress {
+        /// Which.
+        descriptor: &'a Descriptor,
+        /// How many of its bytes were read so far.
+        bytes: u64,
+    },
     /// A blob is there now.
     Blob {
         /// Which.
@@ -238,6 +245,45 @@ fn plan(
     Ok(())
 }
 
+/// Tells how far a blob is read.
+struct Told<'a> {
+    reader: Box<dyn Read + Send>,
+    descriptor: &'a Descriptor,
+    bytes: u64,
+    events: &'a (dyn Fn(CopyEvent<'_>) + Sync),
+}
+
+impl<'a> Told<'a> {
+    fn new(
+        reader: Box<dyn Read + Send>,
+        descriptor: &'a Descriptor,
+        events: &'a (dyn Fn(CopyEvent<'_>) + Sync),
+    ) -> Self {
+        let told = Self {
+            reader,
+            descriptor,
+            bytes: 0,
+            events,
+        };
+        told.tell();
+        told
+    }
+
+    fn tell(&self) {
+        let (descriptor, bytes) = (self.descriptor, self.bytes);
+        (self.events)(CopyEvent::Progress { descriptor, bytes });
+    }
+}
+
+impl Read for Told<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.bytes += count as u64;
+        self.tell();
+        Ok(count)
+    }
+}
+
 /// Copies blobs by a few workers; the first failure stops the others at their next blob.
 fn copy_blobs(
     source: &dyn Source,
@@ -252,7 +298,10 @@ fn copy_blobs(
         while !stopped.load(Ordering::Relaxed)
             && let Some(descriptor) = blobs.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            let open = || source.open(descriptor).map_err(io::Error::other);
+            let open = || -> io::Result<Box<dyn Read + Send + '_>> {
+                let reader = source.open(descriptor).map_err(io::Error::other)?;
+                Ok(Box::new(Told::new(reader, descriptor, events)))
+            };
             match destination.put_blob(descriptor, &open) {
                 Ok(sent) => events(CopyEvent::Blob { descriptor, sent }),
                 Err(source) => {

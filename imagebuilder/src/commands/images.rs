@@ -1,7 +1,7 @@
 //! What `build` and `resolve` share: packages in, names by digest out.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use cli::Progress;
@@ -13,6 +13,9 @@ use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event};
 use crate::registry::{Access, Prefix, PublishEvent, Publisher};
 use crate::workspace::{Service, Workspace};
+
+/// How often what is live is shown anew.
+const REFRESH: Duration = Duration::from_millis(100);
 
 /// Builds images and, where that is asked for, pushes them.
 pub(super) struct Images<'a> {
@@ -131,7 +134,18 @@ pub(super) fn publish(
 ) -> anyhow::Result<Reference> {
     let printer = context.printer;
     let started = Instant::now();
-    let events = |event: PublishEvent| printer.status(&event.to_string());
     let elapsed = || started.elapsed();
+    let shown = Mutex::new(Duration::ZERO);
+    let events = |event: PublishEvent| {
+        if !matches!(event, PublishEvent::Sending { .. }) {
+            printer.status(&event.to_string());
+            return;
+        }
+        let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if elapsed() >= *shown + REFRESH {
+            *shown = elapsed();
+            printer.live(&event.to_string());
+        }
+    };
     Ok(publisher.publish(layout, name, root, tag, &elapsed, &events)?)
 }

@@ -1,9 +1,10 @@
 //! Pushing an image from a layout to its place below a prefix.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oci::copy::{CopyError, CopyEvent, copy};
@@ -60,6 +61,13 @@ pub(crate) enum PublishEvent {
     /// A repository was made.
     #[cfg(feature = "ecr")]
     Created(String),
+    /// Blobs are on their way.
+    Sending {
+        /// Of those that had to be sent, what was sent so far.
+        sent_bytes: u64,
+        /// What they are in all, as far as it is known.
+        total_bytes: u64,
+    },
     /// A blob was sent.
     Sent(Descriptor),
     /// The image is there.
@@ -168,8 +176,18 @@ impl Publisher {
             source,
         })?;
         let [blobs, present, sent_bytes] = [const { AtomicU64::new(0) }; 3];
-        let told = |event: CopyEvent<'_>| {
-            if let CopyEvent::Blob { descriptor, sent } = event {
+        // By blob, what was sent of it and what it is in all.
+        let sending = Mutex::new(BTreeMap::new());
+        let told = |event: CopyEvent<'_>| match event {
+            CopyEvent::Progress { descriptor, bytes } => {
+                let mut sending = sending.lock().unwrap_or_else(PoisonError::into_inner);
+                sending.insert(descriptor.digest, (bytes, descriptor.size));
+                events(PublishEvent::Sending {
+                    sent_bytes: sending.values().map(|(sent, _)| sent).sum(),
+                    total_bytes: sending.values().map(|(_, size)| size).sum(),
+                });
+            }
+            CopyEvent::Blob { descriptor, sent } => {
                 blobs.fetch_add(1, Ordering::Relaxed);
                 if sent {
                     sent_bytes.fetch_add(descriptor.size, Ordering::Relaxed);
@@ -178,6 +196,7 @@ impl Publisher {
                     present.fetch_add(1, Ordering::Relaxed);
                 }
             }
+            CopyEvent::Document { .. } | CopyEvent::Named(_) => {}
         };
         let started = elapsed();
         let tags: Vec<&str> = tag.into_iter().collect();
@@ -240,6 +259,14 @@ impl fmt::Display for PublishEvent {
         match self {
             #[cfg(feature = "ecr")]
             Self::Created(name) => write!(f, "Created repository {name}"),
+            Self::Sending {
+                sent_bytes,
+                total_bytes,
+            } => {
+                let (sent, total) = (Bytes(*sent_bytes), Bytes(*total_bytes));
+                let percent = sent_bytes * 100 / (*total_bytes).max(1);
+                write!(f, "Sending {sent} of {total}, {percent} %")
+            }
             Self::Sent(descriptor) => {
                 write!(f, "Sent {}: {}", descriptor.digest, Bytes(descriptor.size))
             }

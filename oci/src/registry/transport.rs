@@ -206,12 +206,12 @@ impl Transport {
 }
 
 /// Remembers that it was the reading that failed, not the sending.
-struct Watched {
-    reader: Box<dyn Read + Send>,
+struct Watched<'a> {
+    reader: Box<dyn Read + Send + 'a>,
     error: Option<io::Error>,
 }
 
-impl Read for Watched {
+impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer).map_err(|error| {
             let told = io::Error::new(error.kind(), "cannot read what is to be sent");

@@ -1,5 +1,6 @@
 //! What is sent, in which order, and what is not sent again.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use oci::copy::{CopyEvent, copy};
@@ -11,8 +12,15 @@ use crate::fixture::{NAME, assert_there, cause, image, push, repository};
 fn an_image_is_pushed_children_first_and_the_tag_last() {
     let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
     let events = Mutex::new(Vec::new());
+    // By blob, how far it is told to be, and how long it is.
+    let progress = Mutex::new(BTreeMap::new());
     let told = |event: CopyEvent<'_>| {
         events.lock().unwrap().push(match event {
+            CopyEvent::Progress { descriptor, bytes } => {
+                let mut progress = progress.lock().unwrap();
+                progress.insert(descriptor.digest, (bytes, descriptor.size));
+                return;
+            }
             CopyEvent::Blob { sent, .. } => format!("blob {sent}"),
             CopyEvent::Document { descriptor, sent } => format!("{} {sent}", descriptor.digest),
             CopyEvent::Named(name) => name.to_owned(),
@@ -30,6 +38,12 @@ fn an_image_is_pushed_children_first_and_the_tag_last() {
     assert_there(&registry, &image, "v2");
     let events = events.into_inner().unwrap();
     assert_eq!(events[..5], ["blob true"; 5], "the base is sent once");
+    let progress = progress.into_inner().unwrap();
+    assert_eq!(progress.len(), 5, "{progress:?}");
+    assert!(
+        progress.values().all(|(told, size)| told == size),
+        "{progress:?}"
+    );
     assert_eq!(
         events[7..],
         [
