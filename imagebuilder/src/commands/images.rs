@@ -135,17 +135,23 @@ pub(super) fn publish(
     let printer = context.printer;
     let started = Instant::now();
     let elapsed = || started.elapsed();
-    let shown = Mutex::new(Duration::ZERO);
+    // When it was last shown, and the line that is live.
+    let screen = Mutex::new((None, String::new()));
     let events = |event: PublishEvent| {
-        if !matches!(event, PublishEvent::Sending { .. }) {
-            printer.status(&event.to_string());
-            return;
+        let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (shown, line) = &mut *screen;
+        match event {
+            PublishEvent::Sending { .. } => {
+                *line = event.to_string();
+                if shown.is_some_and(|shown| elapsed() < shown + REFRESH) {
+                    return;
+                }
+                *shown = Some(elapsed());
+            }
+            PublishEvent::Pushed(..) => return printer.status(&event.to_string()),
+            _ => printer.status(&event.to_string()),
         }
-        let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if elapsed() >= *shown + REFRESH {
-            *shown = elapsed();
-            printer.live(&event.to_string());
-        }
+        printer.live(line);
     };
     Ok(publisher.publish(layout, name, root, tag, &elapsed, &events)?)
 }
