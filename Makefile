@@ -55,7 +55,7 @@ test: deps-test build image ## Run all tests against the real containerd, runc, 
 
 .PHONY: e2e
 e2e: deps-e2e build ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
-	@tests/cluster/run cargo test --locked -p e2e --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1
+	@tests/cluster/run cargo test --locked -p e2e --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1 --show-output
 
 .PHONY: lint
 lint: deps-lint ## Check format, lints, docs and shell scripts

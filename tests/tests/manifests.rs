@@ -378,3 +378,57 @@ fn the_tour_and_the_guide_name_files_that_are_there() {
         "only {named} files are named: the documents are written differently now"
     );
 }
+
+/// The `make` commands of a document: in its blocks of code and in its sentences.
+fn make_commands(text: &str) -> Vec<&str> {
+    let lines = text
+        .lines()
+        .map(|line| line.strip_prefix("$ ").unwrap_or(line))
+        .map(|line| line.split(" #").next().unwrap_or(line));
+    let spans = text.split('`').skip(1).step_by(2);
+    lines
+        .chain(spans)
+        .filter(|command| command.starts_with("make "))
+        .collect()
+}
+
+#[test]
+fn the_documents_name_make_targets_and_settings_that_are_there() {
+    let root = k8s().join("..");
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let makefiles = read("Makefile") + &read("scripts/eks.mk");
+    let is_target = |word: &str| {
+        let mut rules = makefiles.lines().filter_map(|line| line.split_once(':'));
+        rules.any(|(names, _)| names.split(' ').any(|name| name == word))
+    };
+    let is_setting = |word: &str| {
+        let mut words = makefiles.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        words.any(|known| known == word)
+    };
+    assert!(is_target("deploy") && !is_target("deplo"));
+    assert!(is_setting("CA_FILE") && !is_setting("CA_FIL"));
+    let mut named = 0;
+    for document in [
+        "README.md",
+        "docs/ARCHITECTURE.md",
+        "docs/eks.md",
+        "docs/tour.md",
+    ] {
+        for command in make_commands(&read(document)) {
+            for word in command.split_whitespace().skip(1) {
+                let known = match word.split_once('=') {
+                    Some((setting, _)) => is_setting(setting),
+                    // What is left out, and the rest of what is in quotation marks.
+                    None if word == "…" || word.ends_with('"') => continue,
+                    None => is_target(word),
+                };
+                assert!(known, "{document} says `{command}`: what is {word}?");
+                named += 1;
+            }
+        }
+    }
+    assert!(
+        named > 30,
+        "only {named} are named: the documents are written differently now"
+    );
+}
