@@ -7,12 +7,16 @@ mod common;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use common::{App, GET};
+use common::{App, Client, GET};
+use socket2::{Domain, Socket, Type};
 
 /// One deadline is short and all others are far away, so that only the one meant can end it.
 fn app(short: &str) -> App {
     let far = "60s";
+    // A long greeting, so that few answers fill a buffer.
+    let greeting = "x".repeat(1000);
     let mut settings = vec![
+        ("APP_GREETING", greeting.as_str()),
         ("APP_FIRST_HEAD_TIMEOUT", far),
         ("APP_NEXT_HEAD_TIMEOUT", far),
         ("APP_BODY_TIMEOUT", far),
@@ -151,16 +155,19 @@ fn a_body_that_no_handler_reads_does_not_hold_the_connection() {
     }
 }
 
-#[test]
-fn a_client_that_does_not_read_is_ended() {
+/// Sends a request again and again, and reads no answer, until the connection is ended.
+fn ask_and_read_nothing(request: &[u8]) {
     let app = app("APP_ANSWER_TIMEOUT");
-    let mut client = app.connect();
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // As little as the kernel allows: memory for sockets is shared with the tests beside this one.
+    socket.set_recv_buffer_size(1).unwrap();
+    socket.connect(&app.public.into()).unwrap();
+    let mut client = Client::connect_from(socket.into());
     client.stream.set_nonblocking(true).unwrap();
     // Requests are sent until nothing goes any more: both buffers are full of what is not read.
     let begun = Instant::now();
-    let page = b"GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n";
     let ended = loop {
-        match client.stream.write(page) {
+        match client.stream.write(request) {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 std::thread::sleep(Duration::from_millis(5));
@@ -171,6 +178,16 @@ fn a_client_that_does_not_read_is_ended() {
     };
     assert!(ended >= Duration::from_millis(300), "{ended:?}");
     assert_eq!(self::ended(&app, "answer"), 1);
+}
+
+#[test]
+fn a_client_that_does_not_read_is_ended() {
+    ask_and_read_nothing(b"GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n");
+}
+
+#[test]
+fn a_client_that_does_not_read_plain_answers_is_ended() {
+    ask_and_read_nothing(GET);
 }
 
 #[test]

@@ -185,7 +185,12 @@ mod tests {
     use proptest::prelude::*;
     use tokio_util::codec::Decoder as _;
 
+    use std::sync::Arc;
+
     use super::*;
+    use crate::lifecycle::State;
+    use crate::settings::Settings;
+    use crate::shared::Shared;
 
     const LIMITS: Limits = Limits {
         connections: 1,
@@ -274,6 +279,51 @@ mod tests {
         let request = b"GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
         assert_eq!(recognise(request, &LIMITS, false), Some(Route::Root));
         assert_eq!(recognise(request, &LIMITS, true), None);
+    }
+
+    /// A worker of a service that is ready.
+    fn worker() -> Rc<Worker> {
+        let settings = Settings::from_env([], "host").unwrap();
+        let (logs, filter) = crate::logs::start("off", settings.log_format).unwrap();
+        #[cfg(feature = "otlp")]
+        let (spans, _) = crate::otlp::start(&settings);
+        let shared = Shared::new(
+            settings,
+            1,
+            logs,
+            filter,
+            #[cfg(feature = "otlp")]
+            spans,
+        );
+        shared.life.advance(State::Ready);
+        Rc::new(Worker::new(Arc::new(shared), 0))
+    }
+
+    #[test]
+    fn only_the_id_tells_one_answer_from_the_next() {
+        let worker = worker();
+        let service = PlainService::new(Rc::clone(&worker));
+        let peer = ([127, 0, 0, 1], 1).into();
+        let conn = Rc::new(Conn::new(peer, None, Rc::default(), 1));
+        let answer = || {
+            let mut out = Vec::new();
+            let answered = service.answer(&conn, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", &mut out);
+            answered.then(|| String::from_utf8(out).unwrap())
+        };
+        let (first, second) = (answer().unwrap(), answer().unwrap());
+        let id = |answer: &str| {
+            let (_, rest) = answer.split_once("x-request-id: ").unwrap();
+            rest[..16].to_owned()
+        };
+        assert_ne!(id(&first), id(&second));
+        assert_eq!(first.replace(&id(&first), &id(&second)), second);
+        assert!(first.starts_with("HTTP/1.1 200 OK\r\n"), "{first}");
+        assert!(
+            first.ends_with("\r\n\r\nHello from Rust on Kubernetes!\n"),
+            "{first}"
+        );
+        worker.shared.life.advance(State::Draining);
+        assert_eq!(answer(), None, "a draining pod closes the connection");
     }
 
     /// Mostly what is right, and everything else.
