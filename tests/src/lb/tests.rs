@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Health, LoadBalancer, Rules, Scale, WhenUnhealthy};
+use super::{Health, HealthCheck, LoadBalancer, Rules, Scale, WhenUnhealthy};
 
 /// Slow enough that a busy machine keeps the order of things.
 const SCALE: Scale = Scale(100);
@@ -102,6 +102,15 @@ impl Client {
 
 fn rules() -> Rules {
     Rules::nlb("/healthz", SCALE)
+}
+
+/// The same, but a target that is gone is noticed later than a busy machine takes for the test.
+fn late(rules: Rules) -> Rules {
+    let check = HealthCheck {
+        unhealthy_threshold: 20,
+        ..rules.check
+    };
+    Rules { check, ..rules }
 }
 
 /// A balancer with a healthy target.
@@ -276,7 +285,7 @@ fn with_no_healthy_target_it_fails_open_and_resets_nothing() {
 
 #[test]
 fn a_refused_connection_is_reset_and_not_tried_elsewhere() {
-    let (lb, a, _b) = two(rules());
+    let (lb, a, _b) = two(late(rules()));
     a.close();
     let mut refused = 0;
     for _ in 0..64 {
@@ -334,7 +343,7 @@ fn an_alb_balances_the_requests_of_one_connection() {
 
 #[test]
 fn an_alb_answers_502_for_a_target_that_refuses() {
-    let (lb, a, _b) = two(alb());
+    let (lb, a, _b) = two(late(alb()));
     a.close();
     let mut client = Client::connect(&lb);
     let mut answers = Vec::new();
