@@ -309,6 +309,8 @@ impl Client {
                 self.unread.extend(&buffer[..count]);
                 Some(())
             }
+            // Whoever stops and continues the machine interrupts a read with a time-out (signal(7)).
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Some(()),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
             Err(error) => panic!("{error}"),
         }
