@@ -1,9 +1,8 @@
 //! A connection's first requests, as long as all are plain: answered without actix-http, which then
 //! does not exist for the connection, nor do its buffers.
 //!
-//! The first bytes that are not a plain request go to actix-http, and so does all that follows them:
-//! it is never asked whether the two could be at the same connection at once. So answers cannot
-//! come out of order, and no byte is parsed twice.
+//! The first bytes that are not a plain request go to actix-http, and so does all that follows them.
+//! The two are never at work on one connection together, so answers cannot come out of order.
 
 use std::cell::RefCell;
 use std::io;

@@ -145,7 +145,7 @@ pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Resp
 }
 
 /// The line of text that a route answers with, and 200, as things are. It is all there is to the
-/// answer.
+/// answer. Who is given the greeting is counted as a visit.
 pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
     let state = worker.state();
     match route {

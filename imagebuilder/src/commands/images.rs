@@ -135,14 +135,14 @@ pub(super) fn publish(
     let printer = context.printer;
     let started = Instant::now();
     let elapsed = || started.elapsed();
-    // When it was last shown, and the line that is live.
-    let screen = Mutex::new((None, String::new()));
+    // When something live was last shown, and what is to be shown now: it is told of each read.
+    let screen = Mutex::new((None, None));
     let events = |event: PublishEvent| {
         let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (shown, line) = &mut *screen;
+        let (shown, live) = &mut *screen;
         match event {
             PublishEvent::Sending { .. } => {
-                *line = event.to_string();
+                *live = Some(event);
                 if shown.is_some_and(|shown| elapsed() < shown + REFRESH) {
                     return;
                 }
@@ -151,7 +151,9 @@ pub(super) fn publish(
             PublishEvent::Pushed(..) => return printer.status(&event.to_string()),
             _ => printer.status(&event.to_string()),
         }
-        printer.live(line);
+        if let Some(live) = live {
+            printer.live(&live.to_string());
+        }
     };
     Ok(publisher.publish(layout, name, root, tag, &elapsed, &events)?)
 }
