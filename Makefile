@@ -12,7 +12,8 @@ MANIFESTS ?= k8s/base
 IMAGE := target/image
 
 BIN := target/debug
-with_containerd := scripts/with-containerd
+with_containerd := dev/with-containerd
+build_image = $(BIN)/imagebuilder build app --output oci:$(IMAGE)
 # What renders the manifests: a kubectl, or Go to build one. Nothing else here needs either.
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
@@ -40,22 +41,27 @@ ps: build ## Show the pods and containers of `make up`
 
 ##@ Development
 .PHONY: build
-build: deps-up ## Compile the programs
+build: deps-up ## Compile the programs that `make up` runs
+	@cargo build --locked --package imagebuilder --package nodectl
+
+.PHONY: build-all
+build-all: deps-up ## Compile all programs
 	@cargo build --locked --workspace --bins
 
 .PHONY: image
 image: build ## Build the service's image into target/image
-	@$(BIN)/imagebuilder build app --output oci:$(IMAGE)
+	@$(build_image)
 
 .PHONY: test
-test: deps-test build image ## Run all tests against the real containerd, runc, registry and browser
+test: deps-test build-all ## Run all tests against the real containerd, runc, registry and browser
 	@[ -n "$(renderer)" ] || echo "==> no kubectl, and no Go to build one: the manifests are not tested as rendered" >&2
 	@[ -n "$(renderer)" ] || [ -z "$${CI:-}" ]
+	@$(build_image)
 	@cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
 
 .PHONY: e2e
-e2e: deps-e2e build ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
-	@tests/cluster/run cargo test --locked -p e2e --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1 --show-output
+e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
+	@dev/cluster/run cargo test --locked -p e2e --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1 --show-output
 
 .PHONY: lint
 lint: deps-lint ## Check format, lints, docs and shell scripts
@@ -73,6 +79,6 @@ ci: lint test e2e ## What CI runs
 
 .PHONY: deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up
 deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up:
-	@scripts/install $(@:deps-%=%)
+	@dev/install $(@:deps-%=%)
 
-include scripts/eks.mk
+include dev/eks.mk

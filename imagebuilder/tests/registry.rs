@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use oci::image::Index;
-use oci::test_registry::{Action, Auth, Behaviour, Fault, TestRegistry};
+use test_registry::{Action, Auth, Behaviour, Fault, TestRegistry};
 
 use crate::sandbox::{QUIET, Run, Sandbox};
 

@@ -1,4 +1,4 @@
-//! A Kubernetes cluster to test on, and the service on it. `tests/cluster/run` brings one up and
+//! A Kubernetes cluster to test on, and the service on it. `dev/cluster/run` brings one up and
 //! says in the environment where it is.
 
 mod make;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::manifests::repository;
 use crate::program;
-use crate::ship::Kubectl;
+use ship::Kubectl;
 
 pub use overlays::{changed, drainless, local, patched};
 
@@ -46,7 +46,7 @@ pub struct Cluster {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the edge: what tests/cluster/run says"
+    reason = "the edge: what dev/cluster/run says"
 )]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -54,7 +54,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// Arguments of imagebuilder, and of ship, that say where images go and what for.
 fn registry() -> Vec<String> {
-    let repo = variable("REPO").expect("`tests/cluster/run` says where images go");
+    let repo = variable("REPO").expect("`dev/cluster/run` says where images go");
     let platform = variable("PLATFORM").unwrap_or_else(|| "linux/amd64".to_owned());
     let mut args = vec!["--repo".to_owned(), repo, "--platform".to_owned(), platform];
     args.extend(
@@ -86,8 +86,7 @@ impl Cluster {
     /// When the environment names none, or it does not answer.
     pub fn connect() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let context =
-            variable("CONTEXT").expect("`tests/cluster/run` says which cluster; make e2e");
+        let context = variable("CONTEXT").expect("`dev/cluster/run` says which cluster; make e2e");
         let kubectl = Kubectl::on(Some(&context)).unwrap_or_else(|error| panic!("{error}"));
         // An image that is already in a registry, or one that is built and pushed.
         let source = if let Some(image) = variable("E2E_IMAGE") {

@@ -3,13 +3,10 @@
 
 pub mod cluster;
 pub mod containerd;
-pub mod cpu;
 pub mod lb;
-pub mod load;
 pub mod manifests;
 pub mod pod;
 mod programs;
 pub mod rollout;
-pub mod ship;
 
 pub use programs::program;

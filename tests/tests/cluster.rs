@@ -1,4 +1,4 @@
-//! The service on a real Kubernetes. Needs the cluster that `tests/cluster/run` brings up, so these
+//! The service on a real Kubernetes. Needs the cluster that `dev/cluster/run` brings up, so these
 //! tests are `make e2e`'s and not `make test`'s.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use e2e::cluster::{self, Cluster, NAMESPACE, SELECTOR, drainless, local, patched};
-use e2e::ship::under_load;
+use ship::under_load;
 
 /// What the proof of no lost request has to send at least.
 const REQUESTS: u64 = 500_000;

@@ -1,7 +1,7 @@
 //! `make deploy` by way of Amazon ECR: the token and the repository are moto's, the registry has
 //! ECR's host name, and the kubelet logs in by a credential provider, as on an EKS node.
 //!
-//! Needs the cluster that `tests/cluster/run` brings up on this machine, `unshare`, and
+//! Needs the cluster that `dev/cluster/run` brings up on this machine, `unshare`, and
 //! `moto_server` (on PATH or in `target/moto/bin`).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -1,6 +1,6 @@
 //! nodectl in a pod on the node of a real Kubernetes, by `k8s/node-inspector` and by `make node-ps`:
 //! with the little that it is given there it has to say what it says on the node itself. Needs the
-//! cluster that `tests/cluster/run` brings up, on this machine.
+//! cluster that `dev/cluster/run` brings up, on this machine.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,5 +1,5 @@
 //! `make deploy`, `smoke`, `status`, `rollout-test` and `undeploy` on a real Kubernetes, as a user
-//! types them. Needs the cluster that `tests/cluster/run` brings up, or another that it is told.
+//! types them. Needs the cluster that `dev/cluster/run` brings up, or another that it is told.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,5 +1,5 @@
 //! `nodectl -k` on the node of a real Kubernetes: it reads containerd and the node's files alone,
-//! and has to say what kubectl and the kubelet say. Needs the cluster that `tests/cluster/run`
+//! and has to say what kubectl and the kubelet say. Needs the cluster that `dev/cluster/run`
 //! brings up, on this machine.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use e2e::cluster::{Cluster, NAMESPACE, local};
-use e2e::ship::under_load;
 use serde_json::Value;
+use ship::under_load;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()

@@ -17,8 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use e2e::lb::{Counters, LoadBalancer, Rules, Scale, WhenUnhealthy};
-use e2e::load::{Client, Load, Pace, Plan, Reason, Report};
 use e2e::rollout::{Deployment, Ended, Timing};
+use loadgen::{Client, Load, Pace, Plan, Reason, Report};
 
 const SCALE: Scale = Scale(20);
 const REPLICAS: usize = 3;

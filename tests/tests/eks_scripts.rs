@@ -48,7 +48,7 @@ fn run_with(script: &str, args: &[&str], prepare: impl FnOnce(&Path)) -> Ran {
     }
     prepare(stubs.path());
     let output = Command::new("bash")
-        .arg(format!("scripts/eks/{script}.sh"))
+        .arg(format!("dev/eks/{script}.sh"))
         .args(args)
         .current_dir(root())
         .env_clear()

@@ -365,7 +365,7 @@ fn the_tour_and_the_guide_name_files_that_are_there() {
                 "k8s/",
                 "nodectl/",
                 "tests/",
-                "scripts/",
+                "dev/",
             ];
             if places.iter().any(|place| word.starts_with(place)) && !word.contains(' ') {
                 assert!(root.join(word).exists(), "{document} names {word}");
@@ -396,7 +396,7 @@ fn make_commands(text: &str) -> Vec<&str> {
 fn the_documents_name_make_targets_and_settings_that_are_there() {
     let root = k8s().join("..");
     let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
-    let makefiles = read("Makefile") + &read("scripts/eks.mk");
+    let makefiles = read("Makefile") + &read("dev/eks.mk");
     let is_target = |word: &str| {
         let mut rules = makefiles.lines().filter_map(|line| line.split_once(':'));
         rules.any(|(names, _)| names.split(' ').any(|name| name == word))

@@ -40,7 +40,7 @@ impl Server {
             .stderr(log.try_clone()?);
         // A child has the affinity of the thread that starts it.
         let spawn = move || -> io::Result<(Child, Instant)> {
-            e2e::cpu::stay_on(None, SERVER_CPU)?;
+            loadgen::cpu::stay_on(None, SERVER_CPU)?;
             let begun = Instant::now();
             Ok((command.spawn()?, begun))
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use e2e::load::{Load, Pace};
+use loadgen::{Load, Pace};
 
 use super::process::Server;
 use super::results::Quota;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cli::Printer;
-use e2e::load::Pace;
+use loadgen::Pace;
 
 use super::process::{CLIENT_CPU, Server};
 use super::results::{Plan, Results, SCHEMA_VERSION, Spread, Subject as Found};
@@ -36,7 +36,7 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
     let measure = |layout: &Option<PathBuf>| layout.as_deref().map(image::measure).transpose();
     let (image, image_with_otlp) = (measure(&inputs.image)?, measure(&inputs.image_with_otlp)?);
     let mut machine = machine::describe(&inputs.root);
-    e2e::cpu::stay_on(None, CLIENT_CPU).context("two CPUs are needed")?;
+    loadgen::cpu::stay_on(None, CLIENT_CPU).context("two CPUs are needed")?;
     let answer = tempfile::NamedTempFile::new().context("cannot create a file")?;
     std::fs::write(&answer, subject::app(&inputs.app).start()?.ask()?)?;
     let subjects = subject::all(inputs, answer.path())?;

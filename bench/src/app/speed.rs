@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use e2e::load::{Load, Pace, Plan, Report};
+use loadgen::{Load, Pace, Plan, Report};
 
 use super::process::{CLIENT_CPU, Server};
 use super::results::Series;

@@ -1,4 +1,4 @@
-//! The node of the cluster in `tests/cluster`, which is this machine.
+//! The node of the cluster in `dev/cluster`, which is this machine.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use crate::manifests::repository;
 use crate::program;
 
 impl Cluster {
-    /// Where the cluster of `tests/cluster` keeps its files.
+    /// Where the cluster of `dev/cluster` keeps its files.
     ///
     /// # Panics
     /// When the cluster is another one, whose node is not this machine.
     pub fn state(&self) -> PathBuf {
         variable("CLUSTER_DIR")
-            .expect("this test needs the cluster of tests/cluster/up")
+            .expect("this test needs the cluster of dev/cluster/up")
             .into()
     }
 
@@ -25,7 +25,7 @@ impl Cluster {
     /// As [`Cluster::state`].
     pub fn node_root(&self) -> PathBuf {
         variable("NODE_ROOT")
-            .expect("this test needs the cluster of tests/cluster/up")
+            .expect("this test needs the cluster of dev/cluster/up")
             .into()
     }
 

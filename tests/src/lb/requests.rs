@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::check::lock;
 use super::table::{Choice, Table};
-use crate::load::response::{self, Parsed};
+use loadgen::response::{self, Parsed};
 
 /// The largest request head; requests have no body here.
 const MAX_HEAD_BYTES: usize = 16 * 1024;

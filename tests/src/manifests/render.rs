@@ -61,11 +61,11 @@ pub fn kubectl() -> PathBuf {
     {
         return PathBuf::from("kubectl");
     }
-    let build = repository().join("tests/cluster/build");
+    let build = repository().join("dev/cluster/build");
     let output = Command::new(&build)
         .arg("kubectl")
         .output()
-        .expect("tests/cluster/build starts");
+        .expect("dev/cluster/build starts");
     assert!(
         output.status.success(),
         "kubectl is not on PATH, and cannot be built:\n{}",

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use e2e::containerd::{Inventory, Nodectl, manifest};
-use e2e::load::{Client, Load, Pace, Plan};
+use loadgen::{Client, Load, Pace, Plan};
 use rustix::process::Signal;
 
 use crate::world::{World, kill};

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use e2e::containerd::{Inventory, Nodectl, manifest};
-use e2e::load::{Client, Load, Pace, Plan};
+use loadgen::{Client, Load, Pace, Plan};
 use rustix::process::Signal;
 use serde_json::Value;
 

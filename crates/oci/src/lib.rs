@@ -1,0 +1,32 @@
+//! Container images as data: digests, references, platforms, the image model, and the layout on
+//! disk that holds them.
+//!
+//! [`copy`](copy::copy) moves images between the places that hold them; with the feature `registry`
+//! a registry is one.
+//!
+//! Everything here is synchronous and verified: a [`Digest`] is a digest, bytes read through a
+//! [`Descriptor`] are the bytes it describes or an error, and a document is bounded in size before
+//! it is parsed. It knows nothing of Cargo, of AWS or of containerd.
+//!
+//! Specifications: [image-spec](https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md),
+//! [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
+
+pub mod annotation;
+pub mod copy;
+mod descriptor;
+mod digest;
+pub mod image;
+pub mod layout;
+mod media_type;
+mod platform;
+mod reference;
+#[cfg(feature = "registry")]
+pub mod registry;
+mod verify;
+
+pub use descriptor::Descriptor;
+pub use digest::{Digest, DigestError, Hasher};
+pub use media_type::{Compression, Kind, MediaType};
+pub use platform::{Platform, PlatformError};
+pub use reference::{Reference, ReferenceError};
+pub use verify::{Mismatch, VerifyingReader};

@@ -1,0 +1,104 @@
+//! An image to move, and where it goes.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oci::copy::{CopyError, copy};
+use oci::image::{Index, Manifest};
+use oci::layout::Layout;
+use oci::registry::{Credentials, Keychain, RegistryError, Repository, Retry, Secret, Settings};
+use oci::{Descriptor, MediaType, Platform};
+use test_registry::TestRegistry;
+
+pub(crate) const NAME: &str = "team/app";
+
+/// A layout with an index of two images that share a layer.
+pub(crate) struct Image {
+    _directory: tempfile::TempDir,
+    pub(crate) layout: Layout,
+    pub(crate) root: Descriptor,
+}
+
+pub(crate) fn image() -> Image {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::create(directory.path()).unwrap();
+    let put = |media_type: &str, bytes: &[u8]| {
+        layout.write_bytes(bytes).unwrap();
+        Descriptor::of(media_type, bytes)
+    };
+    let base = put(MediaType::OCI_LAYER_GZIP, b"the base");
+    let children = ["amd64", "arm64"].map(|architecture| {
+        let layer = put(
+            MediaType::OCI_LAYER_GZIP,
+            architecture.repeat(1000).as_bytes(),
+        );
+        let config = put(
+            MediaType::OCI_CONFIG,
+            format!("{{\"a\":\"{architecture}\"}}").as_bytes(),
+        );
+        let (bytes, mut child) = Manifest::new(config, vec![base.clone(), layer]).to_bytes();
+        layout.write_bytes(&bytes).unwrap();
+        child.platform = Some(Platform::linux(architecture));
+        child
+    });
+    let (bytes, root) = Index::new(children.to_vec()).to_bytes();
+    layout.write_bytes(&bytes).unwrap();
+    Image {
+        _directory: directory,
+        layout,
+        root,
+    }
+}
+
+pub(crate) fn settings() -> Settings {
+    let (first, longest) = (Duration::from_millis(1), Duration::from_millis(4));
+    Settings {
+        retry: Retry {
+            attempts: 5,
+            first,
+            longest,
+        },
+        ..Settings::default()
+    }
+}
+
+pub(crate) fn anyone() -> Arc<dyn Keychain> {
+    Arc::new(Credentials::Anonymous)
+}
+
+pub(crate) fn someone() -> Arc<dyn Keychain> {
+    let (username, password) = ("AWS".to_owned(), Secret::new("hunter2"));
+    Arc::new(Credentials::Basic { username, password })
+}
+
+pub(crate) fn repository(registry: &TestRegistry) -> Repository {
+    Repository::push(&registry.reference(NAME), settings(), anyone()).unwrap()
+}
+
+pub(crate) fn push(image: &Image, repository: &Repository, tags: &[&str]) -> Result<(), CopyError> {
+    copy(&image.layout, repository, &image.root, tags, &|_| {})
+}
+
+/// The image is in the registry, whole, and named.
+pub(crate) fn assert_there(registry: &TestRegistry, image: &Image, tag: &str) {
+    assert_eq!(registry.tag(NAME, tag), Some(image.root.digest));
+    let target = tempfile::tempdir().unwrap();
+    let layout = Layout::create(target.path()).unwrap();
+    copy(&repository(registry), &layout, &image.root, &["x"], &|_| {}).unwrap();
+    for child in layout.index(&image.root).unwrap().manifests {
+        for layer in layout.manifest(&child).unwrap().layers {
+            io::copy(&mut layout.blob(&layer).unwrap(), &mut io::sink()).unwrap();
+        }
+    }
+}
+
+/// The registry's error inside a copy's.
+pub(crate) fn cause(error: &CopyError) -> &RegistryError {
+    match error {
+        CopyError::Write { source, .. }
+        | CopyError::Name { source, .. }
+        | CopyError::Read { source, .. } => source.downcast_ref().unwrap(),
+        CopyError::Document { .. } | CopyError::Kind { .. } => panic!("{error}"),
+    }
+}

@@ -1,0 +1,122 @@
+//! What is sent, in which order, and what is not sent again.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use oci::copy::{CopyEvent, copy};
+use test_registry::{Action, Behaviour, Fault, TestRegistry};
+
+use crate::fixture::{NAME, assert_there, cause, image, push, repository};
+
+#[test]
+fn an_image_is_pushed_children_first_and_the_tag_last() {
+    let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
+    let events = Mutex::new(Vec::new());
+    // By blob, how far it is told to be, and how long it is.
+    let progress = Mutex::new(BTreeMap::new());
+    let told = |event: CopyEvent<'_>| {
+        events.lock().unwrap().push(match event {
+            CopyEvent::Progress { descriptor, bytes } => {
+                let mut progress = progress.lock().unwrap();
+                progress.insert(descriptor.digest, (bytes, descriptor.size));
+                return;
+            }
+            CopyEvent::Blob { sent, .. } => format!("blob {sent}"),
+            CopyEvent::Document { descriptor, sent } => format!("{} {sent}", descriptor.digest),
+            CopyEvent::Named(name) => name.to_owned(),
+        });
+    };
+    copy(
+        &image.layout,
+        &repository(&registry),
+        &image.root,
+        &["v1", "v2"],
+        &told,
+    )
+    .unwrap();
+    assert_there(&registry, &image, "v1");
+    assert_there(&registry, &image, "v2");
+    let events = events.into_inner().unwrap();
+    assert_eq!(events[..5], ["blob true"; 5], "the base is sent once");
+    let progress = progress.into_inner().unwrap();
+    assert_eq!(progress.len(), 5, "{progress:?}");
+    assert!(
+        progress.values().all(|(told, size)| told == size),
+        "{progress:?}"
+    );
+    assert_eq!(
+        events[7..],
+        [
+            format!("{} true", image.root.digest),
+            "v1".into(),
+            "v2".into()
+        ]
+    );
+    let puts: Vec<_> = registry
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method == "PUT" && seen.path.contains("/manifests/"))
+        .map(|seen| seen.path)
+        .collect();
+    assert!(
+        puts[..3]
+            .iter()
+            .all(|path| path.contains("/manifests/sha256:")),
+        "{puts:?}"
+    );
+    assert!(
+        puts[3].ends_with("/v1") && puts[4].ends_with("/v2") && puts.len() == 5,
+        "{puts:?}"
+    );
+}
+
+#[test]
+fn a_second_push_sends_nothing() {
+    let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
+    push(&image, &repository(&registry), &["v1"]).unwrap();
+    let before = registry.seen().len();
+    push(&image, &repository(&registry), &["v1"]).unwrap();
+    let seen = registry.seen();
+    let methods: Vec<_> = seen[before..]
+        .iter()
+        .map(|seen| seen.method.as_str())
+        .collect();
+    assert_eq!(
+        methods,
+        ["HEAD", "HEAD"],
+        "one for the index, one for the tag"
+    );
+}
+
+#[test]
+fn an_immutable_tag_is_a_success_when_it_is_the_same() {
+    let behaviour = Behaviour {
+        immutable_tags: true,
+        ..Behaviour::default()
+    };
+    let (registry, image) = (TestRegistry::start(behaviour), image());
+    push(&image, &repository(&registry), &["v1"]).unwrap();
+    push(&image, &repository(&registry), &["v1"]).unwrap();
+    // The answer to the PUT is lost, and the next is refused since the first arrived.
+    let action = Action::CutAnswer;
+    registry.fault(Fault {
+        method: "PUT",
+        path: "/manifests/v2",
+        after: 0,
+        times: 1,
+        action,
+    });
+    push(&image, &repository(&registry), &["v2"]).unwrap();
+    // Another image under the same tag is refused.
+    let child = image.layout.index(&image.root).unwrap().manifests[0].clone();
+    let error = copy(
+        &image.layout,
+        &repository(&registry),
+        &child,
+        &["v1"],
+        &|_| {},
+    )
+    .unwrap_err();
+    assert_eq!(cause(&error).code(), Some("TAG_INVALID"));
+    assert_eq!(registry.tag(NAME, "v1"), Some(image.root.digest));
+}

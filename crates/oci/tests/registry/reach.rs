@@ -1,0 +1,67 @@
+//! Registries and repositories that are not there, or silent.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use oci::registry::{Problem, Repository, Settings};
+use test_registry::{Behaviour, TestRegistry};
+
+use crate::fixture::{NAME, anyone, assert_there, cause, image, push, repository, settings};
+
+#[test]
+fn a_repository_that_does_not_exist_is_told_so() {
+    let repositories = Some(["other".to_owned()].into());
+    let registry = TestRegistry::start(Behaviour {
+        repositories,
+        ..Behaviour::default()
+    });
+    let error = push(&image(), &repository(&registry), &["v1"]).unwrap_err();
+    assert_eq!(
+        (cause(&error).status(), cause(&error).code()),
+        (Some(404), Some("NAME_UNKNOWN"))
+    );
+    registry.create_repository(NAME);
+    push(&image(), &repository(&registry), &["v1"]).unwrap();
+}
+
+#[test]
+fn a_silent_registry_is_asked_after() {
+    let behaviour = Behaviour {
+        silent: true,
+        ..Behaviour::default()
+    };
+    let (registry, image) = (TestRegistry::start(behaviour), image());
+    push(&image, &repository(&registry), &["v1"]).unwrap();
+    assert_there(&registry, &image, "v1");
+    assert_eq!(
+        repository(&registry).resolve("v1").unwrap(),
+        Some(image.root.digest)
+    );
+    assert_eq!(repository(&registry).resolve("none").unwrap(), None);
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_unreachable() {
+    let registry = TestRegistry::start(Behaviour::default());
+    let repository = repository(&registry);
+    drop(registry);
+    let error = repository.resolve("v1").unwrap_err();
+    assert!(matches!(*error.problem, Problem::Unreachable(_)), "{error}");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let on_retry: oci::registry::OnRetry =
+        Arc::new(move |what, _, pause| log.lock().unwrap().push((what.to_owned(), pause)));
+    let settings = Settings {
+        on_retry: Some(on_retry),
+        ..settings()
+    };
+    let reference = "127.0.0.1:1/x".parse().unwrap();
+    let repository = Repository::push(&reference, settings, anyone()).unwrap();
+    assert!(repository.resolve("v1").is_err());
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 4, "five attempts have four pauses");
+    assert!(
+        told.iter()
+            .all(|(_, pause)| *pause <= Duration::from_millis(4))
+    );
+}

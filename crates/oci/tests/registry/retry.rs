@@ -1,0 +1,221 @@
+//! What is tried again, what is not, and how large blobs get there.
+
+use std::io::{self, Read};
+
+use oci::registry::{Repository, Settings};
+use oci::{Descriptor, MediaType};
+use test_registry::{Action, Behaviour, Fault, TestRegistry};
+
+use crate::fixture::{NAME, anyone, assert_there, cause, image, push, repository, settings};
+
+#[test]
+fn what_passes_is_tried_again() {
+    let answer = |status| Action::Answer(status, vec![("retry-after", "0".to_owned())], "");
+    let faults = [
+        ("HEAD", "/blobs/", answer(503)),
+        ("HEAD", "/manifests/", answer(429)),
+        ("POST", "/blobs/uploads/", answer(500)),
+        ("POST", "/blobs/uploads/", Action::CutAnswer),
+        ("PUT", "/blobs/uploads/", answer(502)),
+        ("PUT", "/blobs/uploads/", Action::CutRequest(3)),
+        ("PUT", "/blobs/uploads/", Action::CutAnswer),
+        ("PUT", "/blobs/uploads/", Action::Answer(404, vec![], "")),
+        ("PUT", "/manifests/", answer(429)),
+        ("PUT", "/manifests/sha256", Action::CutRequest(5)),
+        ("PUT", "/manifests/v1", Action::CutAnswer),
+    ];
+    for (method, path, action) in faults {
+        for (after, times) in [(0, 1), (0, 3), (1, 2)] {
+            let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
+            let action = action.clone();
+            let what = format!("{method} {path} {action:?}");
+            registry.fault(Fault {
+                method,
+                path,
+                after,
+                times,
+                action,
+            });
+            push(&image, &repository(&registry), &["v1"])
+                .unwrap_or_else(|error| panic!("{what}: {error}: {:?}", cause(&error)));
+            assert_there(&registry, &image, "v1");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_pass_is_told_at_once() {
+    let denied = r#"{"errors":[{"code":"DENIED","message":"no\n\u001b[31m way"}]}"#;
+    let check = |method, path, action: Action, requests: usize, expected: &str| {
+        let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
+        registry.fault(Fault {
+            method,
+            path,
+            after: 0,
+            times: 100,
+            action,
+        });
+        let error = push(&image, &repository(&registry), &["v1"]).unwrap_err();
+        let text = cause(&error).to_string().replace(&registry.host(), "HOST");
+        assert!(text.contains(expected), "{text}");
+        assert!(
+            !text.contains("_state") && !text.contains('\u{1b}'),
+            "{text}"
+        );
+        let hits = registry
+            .seen()
+            .iter()
+            .filter(|s| s.method == method && s.path.contains(path))
+            .count();
+        assert!(hits <= requests, "{hits} requests for {expected}");
+        assert_eq!(registry.tag(NAME, "v1"), None);
+    };
+    // Up to four workers are under way when the first fails.
+    check(
+        "POST",
+        "/blobs/uploads/",
+        Action::Answer(403, vec![], denied),
+        4,
+        "POST http://HOST/v2/team/app/blobs/uploads/: 403 DENIED: no  [31m way",
+    );
+    check(
+        "POST",
+        "/blobs/uploads/",
+        Action::NoLocation,
+        4,
+        "the answer has no valid Location",
+    );
+    check(
+        "PUT",
+        "/manifests/sha256",
+        Action::Answer(400, vec![], "<html>"),
+        1,
+        ": 400",
+    );
+    check(
+        "PUT",
+        "/manifests/sha256",
+        Action::OtherDigest,
+        1,
+        "the registry has sha256:",
+    );
+    check(
+        "PUT",
+        "/blobs/uploads/",
+        Action::OtherDigest,
+        4,
+        "the registry has sha256:",
+    );
+    check(
+        "HEAD",
+        "/manifests/",
+        Action::Answer(503, vec![], ""),
+        5,
+        ": 503",
+    );
+    check(
+        "HEAD",
+        "/manifests/",
+        Action::CutAnswer,
+        5,
+        "HEAD http://HOST/v2/team/app/manifests/",
+    );
+    // From a registry on this machine a private address is no step inwards; a file is.
+    let file = vec![("location", "file:///etc/passwd".to_owned())];
+    check(
+        "POST",
+        "/uploads/",
+        Action::Answer(202, file, ""),
+        4,
+        "it is no HTTP URL",
+    );
+}
+
+#[test]
+fn large_blobs_go_in_chunks_whatever_happens_to_them() {
+    let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    let descriptor = Descriptor::of(MediaType::OCI_LAYER_GZIP, &bytes);
+    let ecr = Behaviour {
+        patch_status: 201,
+        lagging_range: true,
+        ..Behaviour::default()
+    };
+    let patient = Behaviour {
+        chunk_min_bytes: Some(150_000),
+        ..Behaviour::default()
+    };
+    let faults = [
+        None,
+        Some(("PATCH", Action::CutRequest(1000))),
+        Some(("PATCH", Action::CutAnswer)),
+        Some(("PATCH", Action::Answer(503, vec![], ""))),
+        Some(("PATCH", Action::Answer(416, vec![], ""))),
+        Some(("PUT", Action::Answer(500, vec![], ""))),
+        Some(("PUT", Action::CutAnswer)),
+    ];
+    for behaviour in [Behaviour::default(), ecr, patient] {
+        for fault in &faults {
+            for after in [0, 1, 2] {
+                let registry = TestRegistry::start(behaviour.clone());
+                if let Some((method, action)) = fault.clone() {
+                    let (path, times) = ("/uploads/", 1);
+                    registry.fault(Fault {
+                        method,
+                        path,
+                        after,
+                        times,
+                        action,
+                    });
+                }
+                let settings = Settings {
+                    monolithic_bytes: 1000,
+                    chunk_bytes: 100_000,
+                    ..settings()
+                };
+                let repository =
+                    Repository::push(&registry.reference(NAME), settings, anyone()).unwrap();
+                let open = || Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read + Send>);
+                assert!(
+                    repository.push_blob(&descriptor, &open).unwrap(),
+                    "{fault:?}"
+                );
+                assert_eq!(
+                    registry.blob(descriptor.digest),
+                    Some(bytes.clone()),
+                    "{fault:?}"
+                );
+                let patches = registry
+                    .seen()
+                    .into_iter()
+                    .filter(|seen| seen.method == "PATCH");
+                let least = behaviour.chunk_min_bytes.map_or(4, |_| 3);
+                assert!(patches.count() >= least);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_chunk_does_not_cost_the_others() {
+    let bytes = vec![7; 1_000_000];
+    let descriptor = Descriptor::of(MediaType::OCI_LAYER_GZIP, &bytes);
+    let registry = TestRegistry::start(Behaviour::default());
+    let action = Action::CutRequest(10);
+    registry.fault(Fault {
+        method: "PATCH",
+        path: "/",
+        after: 8,
+        times: 1,
+        action,
+    });
+    let settings = Settings {
+        monolithic_bytes: 1,
+        chunk_bytes: 100_000,
+        ..settings()
+    };
+    let repository = Repository::push(&registry.reference(NAME), settings, anyone()).unwrap();
+    let open = || Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read + Send>);
+    repository.push_blob(&descriptor, &open).unwrap();
+    let sent: u64 = registry.seen().iter().map(|seen| seen.body_bytes).sum();
+    assert_eq!(sent, 1_000_010);
+}

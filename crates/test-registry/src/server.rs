@@ -1,0 +1,199 @@
+//! Connections, faults, and what a test can ask.
+
+use std::io::{self, BufReader};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::handle::handle;
+use crate::http::{Answer, Head, body, head};
+use crate::state::{Action, Behaviour, Fault, Seen, State};
+use oci::{Digest, Reference};
+
+/// A registry on a port of this machine, until it is dropped.
+#[derive(Debug)]
+pub struct TestRegistry {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl TestRegistry {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When no port of this machine can be listened on.
+    pub fn start(behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a test machine has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let state = Arc::new(Mutex::new(State {
+            behaviour,
+            ..State::default()
+        }));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, stopped) = (Arc::clone(&state), Arc::clone(&stop));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let state = Arc::clone(&shared);
+                thread::spawn(move || serve(&stream, address, &state));
+            }
+        });
+        Self {
+            address,
+            state,
+            stop,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The name of a repository in it.
+    ///
+    /// # Panics
+    /// When `repository` is no name.
+    pub fn reference(&self, repository: &str) -> Reference {
+        format!("{}/{repository}", self.address)
+            .parse()
+            .expect("it is a repository's name")
+    }
+
+    /// Makes something go wrong.
+    pub fn fault(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// How many faults have not come to pass.
+    pub fn faults_left(&self) -> u32 {
+        self.state().faults.iter().map(|fault| fault.times).sum()
+    }
+
+    /// What was asked so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.state().seen.clone()
+    }
+
+    /// What a tag names.
+    pub fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+        self.state()
+            .tags
+            .get(&(repository.to_owned(), tag.to_owned()))
+            .copied()
+    }
+
+    /// The bytes of a manifest or index.
+    pub fn manifest(&self, repository: &str, digest: Digest) -> Option<Vec<u8>> {
+        self.state()
+            .manifests
+            .get(&(repository.to_owned(), digest))
+            .map(|(_, bytes)| bytes.clone())
+    }
+
+    /// The bytes of a blob.
+    pub fn blob(&self, digest: Digest) -> Option<Vec<u8>> {
+        self.state().blobs.get(&digest).cloned()
+    }
+
+    /// Stores a blob.
+    pub fn put_blob(&self, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        self.state().blobs.insert(digest, bytes.to_vec());
+        digest
+    }
+
+    /// Stores a repository's name, where only some exist.
+    pub fn create_repository(&self, name: &str) {
+        let mut state = self.state();
+        state
+            .behaviour
+            .repositories
+            .get_or_insert_default()
+            .insert(name.to_owned());
+    }
+}
+
+impl Drop for TestRegistry {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Wakes the listener up.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) {
+    // A connection that breaks is a test's doing, or its end.
+    let _ = requests(stream, address, state);
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+fn requests(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut stream = stream.try_clone()?;
+    while let Some(head) = head(&mut reader)? {
+        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = lock().fault(&head.method, &head.path);
+        if let Some(Action::CutRequest(bytes)) = fault {
+            body(&mut reader, &head, bytes)?;
+            lock().seen.push(seen(&head, bytes));
+            return Ok(());
+        }
+        let body = body(&mut reader, &head, u64::MAX)?;
+        let mut state = lock();
+        state.seen.push(seen(&head, body.len() as u64));
+        let mut answer = match &fault {
+            Some(Action::Answer(status, headers, body)) => {
+                let answer = Answer::new(*status).body(body.as_bytes().to_vec());
+                Answer {
+                    headers: headers.clone(),
+                    ..answer
+                }
+            }
+            _ => handle(&mut state, &head, &body, address),
+        };
+        drop(state);
+        match fault {
+            Some(Action::CutAnswer) => return Ok(()),
+            Some(Action::DamageBody) => {
+                if let Some(byte) = answer.body.first_mut() {
+                    *byte ^= 1;
+                }
+            }
+            Some(Action::OtherDigest) => {
+                answer
+                    .headers
+                    .retain(|(name, _)| *name != "docker-content-digest");
+                answer = answer.header("docker-content-digest", Digest::of(b"other"));
+            }
+            Some(Action::NoLocation) => answer.headers.retain(|(name, _)| *name != "location"),
+            _ => {}
+        }
+        let cut = matches!(fault, Some(Action::CutBody));
+        answer.write(&mut stream, head.method == "HEAD", cut)?;
+        if cut {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn seen(head: &Head, body_bytes: u64) -> Seen {
+    Seen {
+        method: head.method.clone(),
+        path: head.path.clone(),
+        query: head.query.clone(),
+        authorization: head.header("authorization").map(str::to_owned),
+        content_range: head.header("content-range").map(str::to_owned),
+        body_bytes,
+    }
+}

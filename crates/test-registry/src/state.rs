@@ -1,0 +1,140 @@
+//! What the registry holds, how it behaves, and what it has seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oci::Digest;
+
+/// Whom it lets in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Auth {
+    /// Anyone.
+    #[default]
+    Open,
+    /// Whoever has the name and password, as Amazon ECR.
+    Basic(String, String),
+    /// Whoever has a token, got for the name and password; each token is good for so many requests.
+    Bearer(String, String, u32),
+}
+
+/// How it differs from the registry of the specification.
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    /// Whom it lets in.
+    pub auth: Auth,
+    /// How it answers a PATCH; Amazon ECR says 201.
+    pub patch_status: u16,
+    /// Its `Range` stays behind after the first chunk, as ECR's.
+    pub lagging_range: bool,
+    /// It refuses a tag that exists, even for the same content, as ECR can.
+    pub immutable_tags: bool,
+    /// The repositories there are; any where `None`.
+    pub repositories: Option<BTreeSet<String>>,
+    /// It sends no `Docker-Content-Digest`.
+    pub silent: bool,
+    /// What it asks of a chunk.
+    pub chunk_min_bytes: Option<u64>,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            auth: Auth::Open,
+            patch_status: 202,
+            lagging_range: false,
+            immutable_tags: false,
+            repositories: None,
+            silent: false,
+            chunk_min_bytes: None,
+        }
+    }
+}
+
+/// Something that goes wrong, for the next requests that match.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The method of the requests.
+    pub method: &'static str,
+    /// What their path has in it.
+    pub path: &'static str,
+    /// How many match without harm first.
+    pub after: u32,
+    /// How many it then hits.
+    pub times: u32,
+    /// What happens.
+    pub action: Action,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// The answer is this status, with these headers and this body.
+    Answer(u16, Vec<(&'static str, String)>, &'static str),
+    /// The connection ends after so many bytes of the request's body.
+    CutRequest(u64),
+    /// Everything is done, and the connection ends without an answer.
+    CutAnswer,
+    /// The connection ends in the middle of the answer's body.
+    CutBody,
+    /// One bit of the answer's body is another.
+    DamageBody,
+    /// `Docker-Content-Digest` is another.
+    OtherDigest,
+    /// The answer has no `Location`.
+    NoLocation,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its method.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// Its query, if any.
+    pub query: String,
+    /// Its `Authorization`.
+    pub authorization: Option<String>,
+    /// Its `Content-Range`.
+    pub content_range: Option<String>,
+    /// How many bytes its body had.
+    pub body_bytes: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) behaviour: Behaviour,
+    pub(super) blobs: BTreeMap<Digest, Vec<u8>>,
+    /// By `repository@digest`: media type and bytes.
+    pub(super) manifests: BTreeMap<(String, Digest), (String, Vec<u8>)>,
+    pub(super) tags: BTreeMap<(String, String), Digest>,
+    /// By number: repository and data.
+    pub(super) uploads: BTreeMap<u64, Upload>,
+    pub(super) counter: u64,
+    /// Tokens and how many requests each is good for.
+    pub(super) tokens: BTreeMap<String, u32>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) seen: Vec<Seen>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Upload {
+    pub(super) data: Vec<u8>,
+    /// What `Range` says where it lags.
+    pub(super) told: u64,
+}
+
+impl State {
+    /// The fault that hits this request, if one does.
+    pub(super) fn fault(&mut self, method: &str, path: &str) -> Option<Action> {
+        let matching = |fault: &&mut Fault| {
+            fault.times > 0 && fault.method == method && path.contains(fault.path)
+        };
+        let fault = self.faults.iter_mut().find(matching)?;
+        if fault.after > 0 {
+            fault.after -= 1;
+            return None;
+        }
+        fault.times -= 1;
+        Some(fault.action.clone())
+    }
+}

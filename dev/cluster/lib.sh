@@ -1,0 +1,114 @@
+# shellcheck shell=bash disable=SC2034,SC2100  # the names are for the scripts that source this
+# What `up` and `down` share: where everything is, and how a process is started and ended.
+#
+# Every process started here leaves a file with its pid and start time; nothing else is ever
+# signalled, since a pid alone may have passed on to somebody else's process.
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=$root/dev/cluster
+
+dir=${CLUSTER_DIR:-$root/target/cluster}
+socket=$dir/containerd.sock
+# Below here files have the paths that they have on a node that is a machine of its own.
+node_root=$dir/node
+context=rust-k8s-local
+node=node-1
+zone=local-1a
+
+# A bridge without ports stands in for the node's network card, so that the cluster needs no
+# address of the machine's own.
+node_link=kube-node0
+node_ip=10.123.0.1
+pod_link=kube-pods0
+# As CNI names it in the files that it keeps in /var/lib/cni/results.
+pod_network=rust-k8s-pods
+pod_cidr=10.244.0.0/16
+service_cidr=10.96.0.0/16
+# A load balancer's address is its Service's cluster address in this range: unique without
+# keeping a list.
+balancer_cidr=10.97.0.0/16
+
+# As ECR names its registries; it is served on the node's address with the cluster's own CA.
+registry=123456789012.dkr.ecr.eu-west-1.amazonaws.com
+registry_user=AWS
+
+# Kernel settings that the kubelet, kube-proxy and `up` change, put back by `down`.
+sysctls=(
+    net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables
+    vm.overcommit_memory kernel.panic kernel.panic_on_oops
+    net.ipv4.conf.all.route_localnet net.netfilter.nf_conntrack_tcp_be_liberal
+)
+
+say() { printf '==> %s\n' "$*" >&2; }
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    [[ -z ${2:-} ]] || printf 'hint: %s\n' "$2" >&2
+    exit 1
+}
+
+# When the process began, in clock ticks after boot (proc(5), field 22 of stat). The name in
+# parentheses may hold spaces, so the count starts after it.
+started_at() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    # shellcheck disable=SC2086  # split on purpose
+    set -- ${stat##*) }
+    [[ $1 != Z ]] && printf '%s\n' "${20}"
+}
+
+# start NAME COMMAND...: in a session of its own, with its output in logs/NAME.log.
+start() {
+    local name=$1 pid
+    shift
+    # Files inherited from here, such as a lock's, would outlive this script in it.
+    setsid "$@" </dev/null >"$dir/logs/$name.log" 2>&1 9>&- &
+    pid=$!
+    printf '%s %s\n' "$pid" "$(started_at "$pid")" >"$dir/run/$name"
+}
+
+running() {
+    local pid began
+    read -r pid began 2>/dev/null <"$dir/run/$1" || return 1
+    [[ $(started_at "$pid") == "$began" ]]
+}
+
+# stop NAME [SECONDS]: SIGTERM, and SIGKILL when that did not end it in time.
+stop() {
+    local name=$1 seconds=${2:-10} pid began
+    if running "$name"; then
+        read -r pid began <"$dir/run/$name"
+        kill -TERM "$pid" 2>/dev/null || :
+        wait_for "$seconds" gone "$name" || {
+            say "$name did not end within ${seconds}s; killing it"
+            kill -KILL "$pid" 2>/dev/null || :
+            wait_for 5 gone "$name" || :
+        }
+    fi
+    rm -f "$dir/run/$name"
+}
+gone() { ! running "$1"; }
+
+# wait_for SECONDS COMMAND...: until it succeeds; false when it never did.
+wait_for() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.2
+    done
+}
+
+# wait_for_process NAME SECONDS COMMAND...: as wait_for, but gives up at once when NAME has died,
+# and shows the end of its log.
+wait_for_process() {
+    local name=$1 deadline=$((SECONDS + $2))
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        if ! running "$name" || ((SECONDS >= deadline)); then
+            tail -n 20 "$dir/logs/$name.log" >&2
+            fail "$name did not come up" "its whole log: $dir/logs/$name.log"
+        fi
+        sleep 0.2
+    done
+}

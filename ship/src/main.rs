@@ -1,0 +1,7 @@
+//! The `ship` program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ship::main()
+}

@@ -1,0 +1,131 @@
+//! What a cluster says of one Deployment at one moment.
+
+use serde_json::Value;
+
+use crate::kubectl::{Kubectl, KubectlError};
+use crate::manifests::Target;
+
+/// The Deployment, its Service or Ingress, the pods of its newest revision and all events.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The Deployment; `Null` where there is none.
+    pub deployment: Value,
+    /// What carries the load balancer's address; `Null` where there is none.
+    pub balancer: Value,
+    /// The `ReplicaSet` of the newest revision; `Null` while there is none.
+    pub newest: Value,
+    /// The pods of that `ReplicaSet` that are not being deleted.
+    pub pods: Vec<Value>,
+    /// Of the namespace, the oldest first.
+    pub events: Vec<Value>,
+}
+
+impl Snapshot {
+    /// Asks the cluster, once for everything.
+    ///
+    /// # Errors
+    /// When kubectl fails.
+    pub(super) fn take(kubectl: &Kubectl, target: &Target) -> Result<Self, KubectlError> {
+        let kinds =
+            "deployments.apps,replicasets.apps,pods,services,ingresses.networking.k8s.io,events";
+        let list = kubectl.json(&["get", kinds, "-n", &target.namespace])?;
+        let items = list["items"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        Ok(Self::of(
+            items,
+            &target.deployment,
+            (target.balancer_kind, &target.balancer),
+        ))
+    }
+
+    /// Sorts the objects of a namespace.
+    pub fn of(items: &[Value], deployment: &str, balancer: (&str, &str)) -> Self {
+        let find = |kind: &str, name: &str| {
+            let found = items
+                .iter()
+                .find(|item| item["kind"] == kind && item["metadata"]["name"] == name);
+            found.cloned().unwrap_or_default()
+        };
+        let owned_by = |item: &Value, kind: &str, owner: &Value| {
+            let owners = item["metadata"]["ownerReferences"].as_array();
+            owners.into_iter().flatten().any(|reference| {
+                reference["kind"] == kind && reference["uid"] == owner["metadata"]["uid"]
+            })
+        };
+        let deployment = find("Deployment", deployment);
+        let revision = revision(&deployment);
+        let newest = items
+            .iter()
+            .filter(|item| {
+                item["kind"] == "ReplicaSet" && owned_by(item, "Deployment", &deployment)
+            })
+            .find(|set| revision.is_some() && self::revision(set) == revision)
+            .cloned()
+            .unwrap_or_default();
+        let pods = items
+            .iter()
+            .filter(|item| item["kind"] == "Pod" && owned_by(item, "ReplicaSet", &newest))
+            .filter(|pod| !newest.is_null() && pod["metadata"]["deletionTimestamp"].is_null())
+            .cloned()
+            .collect();
+        let mut events: Vec<_> = items
+            .iter()
+            .filter(|item| item["kind"] == "Event")
+            .cloned()
+            .collect();
+        // RFC 3339 in UTC sorts as text.
+        events.sort_by_key(|event| event["lastTimestamp"].as_str().map(str::to_owned));
+        Self {
+            deployment,
+            balancer: find(balancer.0, balancer.1),
+            newest,
+            pods,
+            events,
+        }
+    }
+
+    /// Messages of the warnings about an object, the newest first.
+    pub(super) fn warnings<'a>(&'a self, object: &'a Value) -> impl Iterator<Item = &'a Value> {
+        self.events.iter().rev().filter(move |event| {
+            event["type"] == "Warning"
+                && event["involvedObject"]["uid"] == object["metadata"]["uid"]
+                && !object.is_null()
+        })
+    }
+
+    /// The revision of the Deployment.
+    pub fn revision(&self) -> Option<u64> {
+        revision(&self.deployment)
+    }
+
+    /// The address that the load balancer has, a name or an IP address.
+    pub fn address(&self) -> Option<&str> {
+        let ingress = &self.balancer["status"]["loadBalancer"]["ingress"][0];
+        ingress["hostname"]
+            .as_str()
+            .or_else(|| ingress["ip"].as_str())
+    }
+
+    /// `http://` or `https://` and that address, once it has one.
+    pub fn url(&self) -> Option<String> {
+        let address = self.address()?;
+        let port = self.balancer["spec"]["ports"][0]["port"]
+            .as_u64()
+            .unwrap_or(80);
+        Some(match port {
+            80 => format!("http://{address}/"),
+            443 => format!("https://{address}/"),
+            port => format!("http://{address}:{port}/"),
+        })
+    }
+}
+
+/// The revision that the Deployment controller numbers replica sets by.
+fn revision(object: &Value) -> Option<u64> {
+    object["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+        .as_str()?
+        .parse()
+        .ok()
+}

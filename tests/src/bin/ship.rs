@@ -1,7 +1,0 @@
-//! The `ship` program; everything is in the library.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    e2e::ship::main()
-}
