@@ -10,4 +10,4 @@ mod report;
 
 pub use exit::Exit;
 pub use printer::{Printer, Progress};
-pub use report::{Classify, Verdict, exit_code, report};
+pub use report::{Classify, ExitError, Verdict, exit_code, finish, report};

@@ -14,6 +14,30 @@ pub struct Verdict {
     pub hint: Option<String>,
 }
 
+/// An error that knows the exit code it stands for and what can be done about it.
+///
+/// Each type answers in a `match` without a wildcard, so a new variant does not compile until its
+/// exit code is decided. A variant that wraps another such error passes its answer on.
+pub trait ExitError: Error {
+    /// The exit code.
+    fn exit(&self) -> Exit;
+
+    /// What the person at the terminal can do about it, where that is known.
+    fn hint(&self) -> Option<String>;
+}
+
+/// The last step of `main`: prints an error with its causes and its hint, and returns the exit
+/// status.
+pub fn finish<E: ExitError>(printer: &Printer, outcome: Result<Exit, E>) -> ExitCode {
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            printer.error(&render(&error, error.hint().as_deref()));
+            error.exit().into()
+        }
+    }
+}
+
 /// Tells the verdict on one link of an error's chain, or `None` to ask the next one down.
 pub type Classify = fn(&(dyn Error + 'static)) -> Option<Verdict>;
 
@@ -23,7 +47,7 @@ pub type Classify = fn(&(dyn Error + 'static)) -> Option<Verdict>;
 pub fn report(printer: &Printer, error: &anyhow::Error, classify: Classify) -> Exit {
     let verdict = error.chain().find_map(classify);
     printer.error(&render(
-        error,
+        error.as_ref(),
         verdict.as_ref().and_then(|verdict| verdict.hint.as_deref()),
     ));
     verdict.map_or(Exit::Failed, |verdict| verdict.exit)
@@ -41,12 +65,14 @@ pub fn exit_code(
     }
 }
 
-fn render(error: &anyhow::Error, hint: Option<&str>) -> String {
+fn render(error: &dyn Error, hint: Option<&str>) -> String {
     let mut text = format!("error: {error}\n");
-    for cause in error.chain().skip(1) {
+    let mut source = error.source();
+    while let Some(cause) = source {
         text.push_str("  Caused by: ");
         text.push_str(&cause.to_string());
         text.push('\n');
+        source = cause.source();
     }
     if let Some(hint) = hint {
         text.push_str("hint: ");
@@ -68,7 +94,7 @@ mod tests {
             .context("cannot write `target/image`")
             .unwrap_err();
         assert_eq!(
-            render(&error, Some("free some space")),
+            render(error.as_ref(), Some("free some space")),
             "error: cannot write `target/image`\n  Caused by: disk full\nhint: free some space\n"
         );
     }
