@@ -28,7 +28,7 @@ pub(crate) fn render(results: &Path) -> anyhow::Result<String> {
 fn read(path: &Path) -> anyhow::Result<Results> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let results: Results = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} is no result of this version", path.display()))?;
+        .with_context(|| format!("{} does not hold a result of this version", path.display()))?;
     anyhow::ensure!(
         results.schema_version == SCHEMA_VERSION,
         "{} has schema_version {}, not {SCHEMA_VERSION}; measure again",

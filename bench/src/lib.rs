@@ -1,7 +1,7 @@
 //! Side-by-side measurements of the programs and their peers.
 //!
-//! Everything that is compared runs in one run on the same core, in alternating rounds, and the
-//! median round counts: what else the machine does then falls on all of them alike. Results are
+//! Everything that is compared is measured in one run on the same core, in alternating rounds, and
+//! the median round counts, so that other load on the machine affects all of them alike. Results are
 //! JSON files under `bench/results`; `docs/benchmarks.md` is written from them.
 
 mod app;

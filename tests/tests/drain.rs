@@ -239,7 +239,7 @@ fn a_rolling_replacement_behind_an_nlb_loses_none_of_half_a_million_requests() {
         REQUESTS,
     );
     assert!(outcome.sent() >= REQUESTS, "{}", outcome.tell());
-    assert!(outcome.reports[0].told_to_close > 0, "{}", outcome.tell());
+    assert!(outcome.reports[0].close_requested > 0, "{}", outcome.tell());
     assert_nothing_lost(&outcome, SCALE.seconds(150));
 }
 

@@ -35,7 +35,7 @@ fn blob(layout: &Path, descriptor: &Value) -> anyhow::Result<Value> {
 
 fn read(path: &Path) -> anyhow::Result<Value> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", path.display()))
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where a run happens.
+//! The machine of a run.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use super::results::Machine;
 
-/// The one-minute load average; 0 where the kernel does not tell.
+/// The one-minute load average; 0 where the kernel does not report it.
 pub(crate) fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ')
@@ -47,7 +47,7 @@ pub(crate) fn describe(root: &Path) -> Machine {
     }
 }
 
-/// The commit that was measured, or nothing outside a checkout.
+/// The commit that was measured, or nothing outside a Git checkout.
 fn revision(root: &Path) -> String {
     let git = Command::new("git")
         .arg("-C")

@@ -59,14 +59,14 @@ fn write_targets(out: &mut String, results: &Results) -> fmt::Result {
         } = &target;
         match target.measured {
             Some(measured) => {
-                let verdict = if target.met(measured) {
+                let outcome = if target.met(measured) {
                     "met"
                 } else {
                     "**missed**"
                 };
                 writeln!(
                     out,
-                    "| {what} | {wanted}{unit} | {measured:.digits$}{unit} | {verdict} |"
+                    "| {what} | {wanted}{unit} | {measured:.digits$}{unit} | {outcome} |"
                 )?;
             }
             None => writeln!(out, "| {what} | {wanted}{unit} | not measured | |")?,

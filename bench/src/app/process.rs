@@ -1,4 +1,4 @@
-//! A server under measurement: pinned, watched through `/proc`, and ended.
+//! A server under measurement: pinned, observed through `/proc`, and stopped.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) const SERVER_CPU: usize = 0;
 /// The CPU of every client, and of this program.
 pub(crate) const CLIENT_CPU: usize = 1;
-/// How long a server may take to come up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may take to become ready.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running server, with whatever processes it started.
 #[derive(Debug)]
@@ -22,12 +22,12 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) path: &'static str,
-    /// From exec to the first complete 200.
+    /// Time from exec to the first complete 200 response.
     pub(crate) started_in: Duration,
 }
 
 impl Server {
-    /// Starts `command` on [`SERVER_CPU`] and waits for its first answer.
+    /// Starts `command` on [`SERVER_CPU`] and waits for its first response.
     pub(crate) fn start(
         mut command: Command,
         address: SocketAddr,
@@ -40,7 +40,7 @@ impl Server {
             .stderr(log.try_clone()?);
         // A child has the affinity of the thread that starts it.
         let spawn = move || -> io::Result<(Child, Instant)> {
-            loadgen::cpu::stay_on(None, SERVER_CPU)?;
+            loadgen::cpu::pin(None, SERVER_CPU)?;
             let begun = Instant::now();
             Ok((command.spawn()?, begun))
         };
@@ -56,9 +56,9 @@ impl Server {
         };
         while !server.answers() {
             if let Some(status) = server.child.try_wait()? {
-                bail!("the server ended with {status}\n{}", text(log)?);
+                bail!("the server exited with {status}\n{}", text(log)?);
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > START_TIMEOUT {
                 bail!("the server does not answer\n{}", text(log)?);
             }
         }
@@ -71,7 +71,7 @@ impl Server {
             .is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200 "))
     }
 
-    /// One request on a connection of its own; the whole answer.
+    /// Sends one request on a new connection and returns the whole response.
     pub(crate) fn ask(&self) -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -79,7 +79,7 @@ impl Server {
         read_answer(&mut stream)
     }
 
-    /// This many kept-alive connections that each carried a request.
+    /// Opens this many kept-alive connections, each of which has carried a request.
     pub(crate) fn connections(&self, count: usize) -> anyhow::Result<Vec<TcpStream>> {
         let open = || -> io::Result<TcpStream> {
             let mut stream = TcpStream::connect(self.address)?;
@@ -93,7 +93,7 @@ impl Server {
             .collect()
     }
 
-    /// The process and everything it started.
+    /// The process and its descendants.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let mut found = vec![self.child.id()];
         let mut next = 0;
@@ -110,12 +110,12 @@ impl Server {
         found
     }
 
-    /// The resident set, summed over processes.
+    /// The resident set size, summed over the processes.
     pub(crate) fn rss_bytes(&self) -> u64 {
         self.processes().into_iter().map(rss_bytes).sum()
     }
 
-    /// CPU time so far, summed over processes.
+    /// CPU time so far, summed over the processes.
     pub(crate) fn cpu_time(&self) -> Duration {
         self.processes().into_iter().map(cpu_time).sum()
     }
@@ -123,7 +123,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Children end with their parent (gunicorn's, at SIGTERM); a server without any needs no
+        // Children exit with their parent (gunicorn's, at SIGTERM); a server without any needs no
         // grace here, and would take its time to drain.
         if self.processes().len() > 1 {
             let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
@@ -144,7 +144,7 @@ fn request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n")
 }
 
-/// Reads one answer with a Content-Length.
+/// Reads one response with a Content-Length.
 fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];

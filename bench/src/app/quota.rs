@@ -1,4 +1,4 @@
-//! What a share of a CPU does to latency, by a cgroup of our own (version 1 or 2; needs root).
+//! The effect of a CPU limit on latency, measured in a dedicated cgroup (v1 or v2; needs root).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use super::results::Quota;
 use super::speed::{micros, plan};
 use super::subject::Subject;
 
-/// The share: what many a Deployment's limit is.
+/// The CPU limit in CPUs, a common one for Deployments.
 const CPUS: f64 = 0.25;
 /// The kernel's and the kubelet's default period.
 const PERIOD: Duration = Duration::from_millis(100);
-/// A period that a kubelet can be told (`cpuCFSQuotaPeriod`).
+/// A period that the kubelet can be configured with (`cpuCFSQuotaPeriod`).
 const SHORT_PERIOD: Duration = Duration::from_millis(10);
 const CONNECTIONS: usize = 64;
 const TIME: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ impl Cgroup {
             .with_context(|| format!("cannot write {value} to {}", path.display()))
     }
 
-    /// Periods in which the group ran, and in which it was held.
+    /// Periods in which the group ran, and in which it was throttled.
     fn periods(&self) -> (f64, f64) {
         let stat = fs::read_to_string(self.0.join("cpu.stat")).unwrap_or_default();
         let value = |name: &str| {
@@ -68,7 +68,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // The server in it was dropped before. A group that is left does nothing.
+        // The server in it was dropped before. An empty cgroup that remains is harmless.
         let _ = fs::remove_dir(&self.0);
     }
 }

@@ -1,8 +1,8 @@
-//! What a run found, as `bench/results/app.json` keeps it. Raw figures, the unit in the key.
+//! The results of a run, as stored in `bench/results/app.json`: raw figures, with the unit in the key.
 
 use serde::{Deserialize, Serialize};
 
-/// The version of this shape.
+/// The version of this schema.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
 /// One run.
@@ -18,7 +18,7 @@ pub(crate) struct Results {
     pub(crate) quota: Vec<Quota>,
 }
 
-/// Where and when.
+/// The machine and the time.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Machine {
@@ -33,7 +33,7 @@ pub(crate) struct Machine {
     pub(crate) load_after: f64,
 }
 
-/// How it was measured.
+/// The parameters of the measurement.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
@@ -50,9 +50,9 @@ pub(crate) struct Plan {
 pub(crate) struct Subject {
     pub(crate) key: String,
     pub(crate) name: String,
-    /// A closed loop: as fast as it can.
+    /// In a closed loop, at full speed.
     pub(crate) closed: Series,
-    /// A constant rate below what it can.
+    /// At a constant rate below saturation.
     pub(crate) constant: Option<Series>,
     pub(crate) idle_rss_bytes: u64,
     /// With 1,000 kept-alive connections that each carried a request.
@@ -73,7 +73,7 @@ impl Subject {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Series {
     pub(crate) requests_per_second: Vec<f64>,
-    /// CPU time of the server's processes per answer: what noise on the machine cannot move much.
+    /// CPU time of the server's processes per response, which noise on the machine hardly affects.
     pub(crate) cpu_nanos_per_request: Vec<f64>,
     pub(crate) p50_micros: Vec<f64>,
     pub(crate) p99_micros: Vec<f64>,
@@ -120,7 +120,7 @@ pub(crate) struct Image {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Quota {
     pub(crate) name: String,
-    /// What the cgroup allows, in CPUs; `None` is no limit.
+    /// The cgroup's CPU limit, in CPUs; `None`: unlimited.
     pub(crate) cpus: Option<f64>,
     pub(crate) period_millis: u64,
     /// `None` is a closed loop.
@@ -129,7 +129,7 @@ pub(crate) struct Quota {
     pub(crate) p50_micros: f64,
     pub(crate) p99_micros: f64,
     pub(crate) max_micros: f64,
-    /// Of the periods in which it ran, those in which it was held.
+    /// The share of the periods in which it ran that were throttled.
     pub(crate) throttled_percent: f64,
 }
 

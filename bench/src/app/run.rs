@@ -12,7 +12,7 @@ use super::results::{Plan, Results, SCHEMA_VERSION, Spread, Subject as Found};
 use super::subject::{self, Subject};
 use super::{idle, image, machine, quota, speed, startup};
 
-/// What a run needs.
+/// The inputs of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
     pub(crate) root: PathBuf,
@@ -27,16 +27,16 @@ pub(crate) struct Inputs {
     pub(crate) connections: usize,
 }
 
-/// Measures everything that is there.
+/// Measures every program that is available.
 ///
 /// # Errors
 /// When a server cannot be started or measured.
 pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
-    // First what can be wrong at once.
+    // Check the arguments first.
     let measure = |layout: &Option<PathBuf>| layout.as_deref().map(image::measure).transpose();
     let (image, image_with_otlp) = (measure(&inputs.image)?, measure(&inputs.image_with_otlp)?);
     let mut machine = machine::describe(&inputs.root);
-    loadgen::cpu::stay_on(None, CLIENT_CPU).context("two CPUs are needed")?;
+    loadgen::cpu::pin(None, CLIENT_CPU).context("two CPUs are needed")?;
     let answer = tempfile::NamedTempFile::new().context("cannot create a file")?;
     std::fs::write(&answer, subject::app(&inputs.app).start()?.ask()?)?;
     let subjects = subject::all(inputs, answer.path())?;

@@ -1,4 +1,4 @@
-//! From exec to the first complete answer.
+//! Time from exec to the first complete response.
 
 use super::speed::micros;
 use super::subject::Subject;

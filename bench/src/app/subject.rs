@@ -66,7 +66,7 @@ pub(crate) fn app(program: &Path) -> Subject {
     }
 }
 
-/// The loop that always writes the bytes of the file `answer`.
+/// The epoll loop that always writes the bytes of the file `answer`.
 fn floor(program: PathBuf, answer: &Path) -> Subject {
     let address = address(2);
     Subject {
@@ -145,7 +145,7 @@ fn podinfo(
 
 /// Everything that can be compared here, the service and the loop first.
 pub(crate) fn all(inputs: &Inputs, answer: &Path) -> anyhow::Result<Vec<Subject>> {
-    let here = std::env::current_exe().context("cannot tell where this program is")?;
+    let here = std::env::current_exe().context("cannot find the path of this program")?;
     let mut subjects = vec![
         app(&inputs.app),
         floor(here.with_file_name("floor"), answer),

@@ -1,4 +1,4 @@
-//! What the service shall reach, and what was measured of it.
+//! The targets of the service, and the figures measured.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Whether a figure is within the bound.
+    /// Whether a figure meets the bound.
     pub(crate) fn met(&self, measured: f64) -> bool {
         match self.wanted {
             Wanted::AtLeast(limit) => measured >= limit,
@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-/// Every target, in the order in which they are shown.
+/// All targets, in display order.
 pub(crate) fn all(results: &Results) -> Vec<Target> {
     let mut targets = speed(results);
     targets.extend(size(results));
@@ -104,7 +104,7 @@ fn speed(results: &Results) -> Vec<Target> {
     targets
 }
 
-/// What a core that nobody else uses would answer a second.
+/// The requests per second that an otherwise idle core would answer.
 fn requests_per_cpu_second(series: &Series) -> Vec<f64> {
     series
         .cpu_nanos_per_request
@@ -185,7 +185,7 @@ fn p99_over_loop(results: &Results, pick: fn(&Subject) -> Option<&Series>) -> Op
     Some(ratio(p99("app")?, p99("floor")?))
 }
 
-/// The median of the rounds' ratios: what else the machine did in a round fell on both.
+/// The median of the rounds' ratios: other load on the machine affects both in the same round.
 fn ratio(app: &[f64], other: &[f64]) -> f64 {
     let ratios: Vec<f64> = app
         .iter()

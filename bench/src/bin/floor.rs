@@ -1,5 +1,5 @@
-//! The least a server on one core can do: epoll, one read, and one write of the same bytes, for
-//! whatever was read. What a service adds to this is its own cost.
+//! The least work a server on one core can do: epoll, one read, and one write of the same bytes,
+//! whatever was read. Anything above it is the cost of the service.
 //!
 //! `floor ADDRESS:PORT FILE` answers every read with the file's bytes.
 
@@ -71,8 +71,8 @@ fn accept(listener: &TcpListener) -> anyhow::Result<Option<TcpStream>> {
     }
 }
 
-/// Reads once and writes once; false at the connection's end. An answer that does not fit into the
-/// socket's buffer, as none here, ends it too.
+/// Reads once and writes once; false when the connection is closed, or when the response does not
+/// fit into the socket's buffer, which no response here exceeds.
 fn serve(stream: &mut TcpStream, buffer: &mut [u8], answer: &[u8]) -> bool {
     match stream.read(buffer) {
         Ok(0) => false,

@@ -1,4 +1,4 @@
-//! One connection of a client, and the request under way on it.
+//! One connection of a client, and its request in flight.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -10,33 +10,36 @@ use mio::{Interest, Registry, Token};
 use crate::Reason;
 use crate::response::{self, Head, Parsed};
 
-/// Where reading starts; most answers fit.
+/// The initial size of the read buffer; most responses fit.
 const BUFFER_BYTES: usize = 4096;
 
-/// What a readiness event led to.
+/// The result of handling a readiness event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Nothing yet.
+    /// No progress yet.
     Waiting,
-    /// The first half of the head is written; the second waits for the pause's end.
+    /// The first half of the head is written; the second waits until the pause is over.
     Paused,
-    /// The answer is complete. `reusable` says whether the connection can carry another request.
-    Answered { reusable: bool, told_to_close: bool },
-    /// The request got no answer.
+    /// The response is complete. `reusable`: the connection can carry another request.
+    Answered {
+        reusable: bool,
+        close_requested: bool,
+    },
+    /// The request failed.
     Failed(Reason),
-    /// The other side closed, and no request was under way.
+    /// The server closed the connection while no request was in flight.
     ClosedIdle,
 }
 
-/// A request under way.
+/// A request in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exchange {
-    /// When it should have gone.
+    /// When it was due.
     pub(super) due: Instant,
-    /// When it went.
+    /// When it was sent.
     pub(super) sent: Instant,
     written: usize,
-    /// How much of it may be written for now.
+    /// How many of its bytes may be written for now.
     allowed: usize,
     /// Its pause has begun.
     pausing: bool,
@@ -47,14 +50,14 @@ pub(super) struct Exchange {
 pub(super) struct Connection {
     stream: TcpStream,
     exchange: Option<Exchange>,
-    /// It has carried an answer before.
+    /// It has carried a response before.
     pub(super) reused: bool,
     buffer: Vec<u8>,
     filled: usize,
 }
 
 impl Connection {
-    /// Begins to connect, with events under `token`.
+    /// Starts to connect; its events carry `token`.
     pub(super) fn open(target: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
         let mut stream = TcpStream::connect(target)?;
         // Half a head and its rest are two small segments; Nagle's algorithm would hold the second.
@@ -69,12 +72,12 @@ impl Connection {
         })
     }
 
-    /// The request under way.
+    /// The request in flight.
     pub(super) fn exchange(&self) -> Option<Exchange> {
         self.exchange
     }
 
-    /// Starts a request, of which `allowed` bytes may go now.
+    /// Starts a request, of which `allowed` bytes may be sent now.
     pub(super) fn start(&mut self, due: Instant, now: Instant, allowed: usize) {
         self.exchange = Some(Exchange {
             due,
@@ -86,14 +89,14 @@ impl Connection {
         self.filled = 0;
     }
 
-    /// Lets the rest of the request go.
+    /// Allows the rest of the request to be sent.
     pub(super) fn resume(&mut self, request: &[u8]) {
         if let Some(exchange) = &mut self.exchange {
             exchange.allowed = request.len();
         }
     }
 
-    /// Writes what may be written of the request.
+    /// Writes the part of the request that may be sent.
     pub(super) fn write(&mut self, request: &[u8]) -> Step {
         let Some(exchange) = &mut self.exchange else {
             return Step::Waiting;
@@ -116,12 +119,12 @@ impl Connection {
         Step::Waiting
     }
 
-    /// Reads what came. `closing` says that the other side's end is known to have come as well.
+    /// Reads what is available. `closing`: the server is known to have closed its side.
     pub(super) fn read(&mut self, body: Option<&[u8]>, closing: bool) -> Step {
         loop {
             if self.filled == self.buffer.len() {
-                if self.filled >= response::MAX_ANSWER_BYTES {
-                    return self.lost(Reason::Malformed("the answer is too large"));
+                if self.filled >= response::MAX_RESPONSE_BYTES {
+                    return self.lost(Reason::Malformed("the response is too large"));
                 }
                 self.buffer.resize(self.filled * 2, 0);
             }
@@ -133,7 +136,7 @@ impl Connection {
                 Err(error) => return self.lost(reason(&error)),
             }
             if self.exchange.is_none() {
-                return Step::ClosedIdle; // An answer nobody asked for, such as 408: not to be used.
+                return Step::ClosedIdle; // An unsolicited response, such as 408: the connection cannot be reused.
             }
             match response::parse(&self.buffer[..self.filled]) {
                 Parsed::Incomplete => {}
@@ -150,18 +153,18 @@ impl Connection {
         } else if body.is_some_and(|body| body != got) {
             Step::Failed(Reason::Body)
         } else if self.filled != head.end {
-            Step::Failed(Reason::Malformed("bytes after the answer"))
+            Step::Failed(Reason::Malformed("bytes after the response"))
         } else {
             self.exchange = None;
             self.reused = true;
             Step::Answered {
                 reusable: !head.close && !closing,
-                told_to_close: head.close,
+                close_requested: head.close,
             }
         }
     }
 
-    /// The connection is gone: a failure when a request was under way.
+    /// The connection is gone, which is a failure if a request was in flight.
     fn lost(&self, reason: Reason) -> Step {
         if self.exchange.is_some() {
             Step::Failed(reason)
@@ -171,7 +174,7 @@ impl Connection {
     }
 }
 
-/// Sorts an error of the socket.
+/// Classifies a socket error.
 pub(super) fn reason(error: &io::Error) -> Reason {
     match error.kind() {
         ErrorKind::ConnectionRefused => Reason::Refused,

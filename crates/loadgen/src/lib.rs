@@ -1,17 +1,17 @@
-//! A load generator that tells every request that did not get its answer, and why.
+//! A load generator that accounts for every request, with the reason for each failure.
 //!
-//! One [`Plan`] is one thread that drives many connections by epoll, so that load of both kinds of
-//! client costs a test little of the machine. A request has **failed** unless its complete answer
-//! came: status 200, the expected body, nothing after it, within the time-out. That includes a
-//! connection that was refused or reset, one that was closed on a request already sent, and one
-//! that was closed while it was being reused; nothing is ever sent again to hide a loss. As
-//! browsers and load balancers do, a client honours `Connection: close`, and a kept-alive
-//! connection that is closed *between* requests is no failure: the next request opens another.
+//! One [`Plan`] is one thread that drives many connections by epoll, so that both kinds of client
+//! cost a test little CPU time. A request has **failed** unless a complete response
+//! arrived: status 200, the expected body, nothing after it, within the timeout. A
+//! refused or reset connection is a failure, and so is one that the server closes after a request
+//! was sent on it, including a reused one; requests are never retried. As browsers and load
+//! balancers do, a client honours `Connection: close`, and the server may close a kept-alive
+//! connection *between* requests: the next request opens another.
 //!
-//! Latency is counted from when a request was due, not from when a free connection let it go
-//! (under a constant rate), so a stall shows in every request it delayed.
+//! Under a constant rate, latency is measured from when a request was due, not from when a
+//! connection became free (no coordinated omission), so a stall shows in every request it delayed.
 //!
-//! It speaks HTTP/1.1 with `Content-Length` only: no TLS, no chunked answers, no redirects.
+//! It speaks HTTP/1.1 with `Content-Length` only: no TLS, no chunked responses, no redirects.
 
 mod connection;
 pub mod cpu;

@@ -1,4 +1,4 @@
-//! What a load is made of.
+//! The parameters of a load.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,50 +6,51 @@ use std::time::Duration;
 /// How a client uses its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
-    /// Keeps connections and uses the one that rested longest next, as a pool of a balancer does.
+    /// Keeps connections alive and reuses the one that has been idle longest, as a load balancer's pool
+    /// does.
     KeptAlive,
-    /// Opens a connection for each request and says `Connection: close`.
+    /// Opens a connection for each request and sends `Connection: close`.
     OneShot,
 }
 
-/// When the next request goes.
+/// When requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// As soon as an answer came: every connection always has a request under way.
+    /// Closed loop: as soon as a response arrives, so every connection always has a request in flight.
     Closed,
-    /// So many a second, whatever the answers do; those that find no free connection wait, and the
-    /// wait counts as latency.
+    /// Open loop: requests per second, whatever the response times are. A request that finds no free
+    /// connection waits, and the wait counts as latency.
     Rate(u32),
 }
 
-/// One load: its target, its client and where it ends. All of it is bounded.
+/// One load: its target, its client and its limits.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where connections go.
+    /// The address to connect to.
     pub target: SocketAddr,
     /// The path of every request.
     pub path: String,
-    /// The body every answer must have; `None` accepts any.
+    /// The body that every response must have; `None` accepts any.
     pub body: Option<Vec<u8>>,
     /// How connections are used.
     pub client: Client,
-    /// When requests go.
+    /// When requests are sent.
     pub pace: Pace,
-    /// The most connections at one time.
+    /// The maximum number of open connections.
     pub connections: usize,
-    /// The load ends after so many requests.
+    /// Stops after this many requests.
     pub requests: u64,
-    /// The load ends after so long.
+    /// Stops after this time.
     pub time: Duration,
-    /// A request without its complete answer after so long has failed.
+    /// A request fails when its response is not complete within this time.
     pub timeout: Duration,
-    /// A pause in the middle of each request's head, as of a client far away: such requests are
-    /// in flight for a known time.
+    /// A pause in the middle of each request's head, as if the client were far away; such requests
+    /// are in flight for a known time.
     pub pause: Option<Duration>,
-    /// Spins for the last millisecond before a request is due instead of sleeping over it. For
-    /// measuring on a core of its own.
+    /// Spins for the last millisecond before a request is due instead of sleeping. For measurements
+    /// on a dedicated core.
     pub spin: bool,
-    /// The CPU the load's thread stays on, if it shall.
+    /// The CPU that the load's thread is pinned to, if any.
     pub cpu: Option<usize>,
 }
 
@@ -80,7 +81,7 @@ impl Plan {
             Client::OneShot => "Connection: close\r\n",
         };
         format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: e2e-load\r\n{close}\r\n",
+            "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: loadgen\r\n{close}\r\n",
             self.path, self.target
         )
         .into_bytes()

@@ -1,4 +1,4 @@
-//! What a load saw.
+//! The result of a load.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,56 +6,56 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// How many failures are kept with their details; all are counted.
+/// The number of failures kept with their details; all are counted.
 const KEPT_FAILURES: usize = 100;
-/// The longest latency told apart, in nanoseconds.
+/// The highest latency recorded, in nanoseconds; the histogram saturates there.
 const LONGEST_NANOS: u64 = 120_000_000_000;
 
-/// Why a request got no answer.
+/// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// Nobody listened.
+    /// The connection was refused.
     Refused,
     /// The connection was reset.
     Reset,
-    /// The connection was closed before the answer was complete.
+    /// The connection was closed before the response was complete.
     Closed,
-    /// No complete answer in time.
+    /// The response was not complete within the timeout.
     TimedOut,
-    /// Another status than 200.
+    /// A status other than 200.
     Status(u16),
-    /// Another body than the expected one.
+    /// A body other than the expected one.
     Body,
-    /// Bytes that are no answer.
+    /// Bytes that are not an HTTP response.
     Malformed(&'static str),
-    /// Another error of the socket.
+    /// Another socket error.
     Socket(std::io::ErrorKind),
 }
 
-/// One request that got no answer.
+/// One failed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Why.
+    /// Why it failed.
     pub reason: Reason,
-    /// When, from the load's start.
+    /// When it failed, since the start of the load.
     pub at: Duration,
-    /// How long the request was under way.
+    /// How long the request was in flight.
     pub after: Duration,
     /// The connection had carried a request before.
     pub reused: bool,
 }
 
-/// Latencies from when a request was due to its complete answer.
+/// Latencies, from when a request was due until its response was complete.
 #[derive(Clone, Debug)]
 pub struct Latency(Histogram<u64>);
 
 impl Latency {
-    /// The latency that a share `quantile` (0 to 1) of the answers stayed within.
+    /// The latency at a quantile between 0 and 1.
     pub fn quantile(&self, quantile: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_quantile(quantile))
     }
 
-    /// The longest.
+    /// The highest latency.
     pub fn max(&self) -> Duration {
         Duration::from_nanos(self.0.max())
     }
@@ -64,23 +64,23 @@ impl Latency {
 /// The counts of a load.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Requests that got their complete answer.
+    /// Requests that got a complete response.
     pub ok: u64,
-    /// Requests that did not, by reason.
+    /// Failed requests, by reason.
     pub failed: BTreeMap<Reason, u64>,
-    /// The first failures, in order of time.
+    /// The first failures, in chronological order.
     pub failures: Vec<Failure>,
-    /// Requests that were due and never sent, because no connection was free before the end.
+    /// Requests that were due and never sent, because no connection became free before the load stopped.
     pub unsent: u64,
     /// Connections opened.
     pub connections: u64,
-    /// Kept-alive connections that the other side closed between requests.
+    /// Kept-alive connections that the server closed between requests.
     pub closed_idle: u64,
-    /// Answers that said `Connection: close` to a client that would have kept the connection.
-    pub told_to_close: u64,
-    /// Of the answered requests.
+    /// Responses with `Connection: close` to a client that would have kept the connection.
+    pub close_requested: u64,
+    /// Latencies of the requests that got a response.
     pub latency: Latency,
-    /// From the first request to the last answer.
+    /// From the first request to the last response.
     pub elapsed: Duration,
 }
 
@@ -95,7 +95,7 @@ impl Report {
             unsent: 0,
             connections: 0,
             closed_idle: 0,
-            told_to_close: 0,
+            close_requested: 0,
             latency: Latency(histogram),
             elapsed: Duration::ZERO,
         }
@@ -115,7 +115,7 @@ impl Report {
         }
     }
 
-    /// Requests that got no complete answer.
+    /// Requests that got no complete response.
     pub fn failed(&self) -> u64 {
         self.failed.values().sum()
     }
@@ -125,7 +125,7 @@ impl Report {
         self.ok + self.failed()
     }
 
-    /// Answers a second.
+    /// Responses per second.
     pub fn rate(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
         let ok = self.ok as f64;
@@ -137,8 +137,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} ok, {} failed, {} unsent in {:.1?} ({:.0}/s), {} connections ({} closed idle, {} told \
-             to close), p50 {:.2?} p99 {:.2?} max {:.2?}",
+            "{} ok, {} failed, {} unsent in {:.1?} ({:.0}/s), {} connections ({} closed idle, {} by \
+             Connection: close), p50 {:.2?} p99 {:.2?} max {:.2?}",
             self.ok,
             self.failed(),
             self.unsent,
@@ -146,7 +146,7 @@ impl fmt::Display for Report {
             self.rate(),
             self.connections,
             self.closed_idle,
-            self.told_to_close,
+            self.close_requested,
             self.latency.quantile(0.5),
             self.latency.quantile(0.99),
             self.latency.max(),

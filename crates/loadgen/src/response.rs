@@ -1,35 +1,35 @@
-//! Reads an answer strictly: HTTP/1.1 with `Content-Length` (RFC 9112 sections 4 to 6).
+//! Parses a response strictly: HTTP/1.1 with `Content-Length` (RFC 9112 sections 4 to 6).
 
-/// The largest head that is read: more is malformed.
+/// The largest head accepted, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// The largest answer that is read, head and body.
-pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// The largest response accepted, head and body, in bytes.
+pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
-/// What the bytes so far are.
+/// The result of parsing the bytes received so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// The beginning of an answer.
+    /// The beginning of a response.
     Incomplete,
-    /// An answer, and perhaps bytes after it.
+    /// A complete response, perhaps with bytes after it.
     Complete(Head),
-    /// No answer that this client understands.
+    /// Not a response that this client understands.
     Malformed(&'static str),
 }
 
-/// A complete answer's outline.
+/// The properties of a complete response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The status code.
     pub status: u16,
-    /// The server closes after this answer.
+    /// The server closes the connection after this response.
     pub close: bool,
-    /// Where the body begins.
+    /// The offset of the body.
     pub body: usize,
-    /// Where the body ends.
+    /// The offset after the body.
     pub end: usize,
 }
 
-/// Reads an answer from the start of `bytes`.
+/// Parses the response at the start of `bytes`.
 pub fn parse(bytes: &[u8]) -> Parsed {
     let Some(head_end) = find_head_end(bytes) else {
         return if bytes.len() > MAX_HEAD_BYTES {
@@ -58,7 +58,7 @@ fn find_head_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Reads the lines of a head, each with its CRLF.
+/// Parses the lines of a head, each with its CRLF.
 fn parse_head(head: &[u8], body: usize) -> Result<Head, &'static str> {
     let mut lines = head
         .split(|&byte| byte == b'\n')
@@ -84,7 +84,7 @@ fn parse_head(head: &[u8], body: usize) -> Result<Head, &'static str> {
                     .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"));
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                return Err("a Transfer-Encoding");
+                return Err("an unsupported Transfer-Encoding");
             }
             _ => {}
         }
@@ -99,7 +99,7 @@ fn parse_head(head: &[u8], body: usize) -> Result<Head, &'static str> {
 }
 
 fn parse_status(line: &[u8]) -> Result<u16, &'static str> {
-    const NOT: &str = "no HTTP/1.1 status line";
+    const NOT: &str = "not an HTTP/1.1 status line";
     let code = line
         .strip_prefix(b"HTTP/1.1 ")
         .ok_or(NOT)?
@@ -112,11 +112,11 @@ fn parse_status(line: &[u8]) -> Result<u16, &'static str> {
 }
 
 fn parse_length(value: &[u8]) -> Result<usize, &'static str> {
-    let digits = std::str::from_utf8(value).map_err(|_| "a Content-Length that is no number")?;
+    let digits = std::str::from_utf8(value).map_err(|_| "an invalid Content-Length")?;
     match digits.parse() {
-        Ok(length) if length <= MAX_ANSWER_BYTES => Ok(length),
+        Ok(length) if length <= MAX_RESPONSE_BYTES => Ok(length),
         Ok(_) => Err("a body that is too large"),
-        Err(_) => Err("a Content-Length that is no number"),
+        Err(_) => Err("an invalid Content-Length"),
     }
 }
 
@@ -124,16 +124,16 @@ fn parse_length(value: &[u8]) -> Result<usize, &'static str> {
 mod tests {
     use super::*;
 
-    fn check(answer: &str, expected: Parsed) {
-        assert_eq!(parse(answer.as_bytes()), expected, "{answer:?}");
+    fn check(response: &str, expected: Parsed) {
+        assert_eq!(parse(response.as_bytes()), expected, "{response:?}");
     }
 
     #[test]
-    fn a_complete_answer_has_an_outline() {
-        let answer = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 2\r\n\r\nhi";
-        let body = answer.len() - 2;
+    fn parses_a_complete_response() {
+        let response = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 2\r\n\r\nhi";
+        let body = response.len() - 2;
         check(
-            answer,
+            response,
             Parsed::Complete(Head {
                 status: 200,
                 close: false,
@@ -145,10 +145,10 @@ mod tests {
 
     #[test]
     fn close_is_seen_in_a_list_and_in_any_case() {
-        let answer = "HTTP/1.1 503 \r\nConnection: Upgrade, Close\r\nContent-Length: 0\r\n\r\n";
-        let end = answer.len();
+        let response = "HTTP/1.1 503 \r\nConnection: Upgrade, Close\r\nContent-Length: 0\r\n\r\n";
+        let end = response.len();
         check(
-            answer,
+            response,
             Parsed::Complete(Head {
                 status: 503,
                 close: true,
@@ -160,15 +160,15 @@ mod tests {
 
     #[test]
     fn every_cut_is_incomplete() {
-        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-        for cut in 0..answer.len() {
-            check(&answer[..cut], Parsed::Incomplete);
+        let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        for cut in 0..response.len() {
+            check(&response[..cut], Parsed::Incomplete);
         }
     }
 
     #[test]
     fn what_this_client_does_not_understand_is_malformed() {
-        for answer in [
+        for response in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.1 2xx OK\r\nContent-Length: 0\r\n\r\n",
@@ -179,8 +179,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
         ] {
             assert!(
-                matches!(parse(answer.as_bytes()), Parsed::Malformed(_)),
-                "{answer:?}"
+                matches!(parse(response.as_bytes()), Parsed::Malformed(_)),
+                "{response:?}"
             );
         }
         assert!(matches!(

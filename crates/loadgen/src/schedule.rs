@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Pace;
 
-/// Hands out the times at which requests are due, until the load's end.
+/// Yields the times at which requests are due, until the load stops.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pace: Pace,
@@ -34,7 +34,7 @@ impl Schedule {
         (self.left > 0 && due < self.ends && now < self.ends).then_some(due)
     }
 
-    /// Takes the next request if it is due, and tells when it was.
+    /// Takes the next request if it is due, and returns its due time.
     pub(super) fn take(&mut self, now: Instant) -> Option<Instant> {
         let due = self.next_due(now).filter(|&due| due <= now)?;
         self.left -= 1;
@@ -42,12 +42,12 @@ impl Schedule {
         Some(due)
     }
 
-    /// No request after this.
+    /// No further requests.
     pub(super) fn stop(&mut self) {
         self.left = 0;
     }
 
-    /// How many requests are due by `now` and were not taken.
+    /// The number of requests that are due by `now` and were not taken.
     pub(super) fn overdue(&self, now: Instant) -> u64 {
         let Pace::Rate(rate) = self.pace else {
             return 0;
@@ -62,7 +62,7 @@ impl Schedule {
     }
 }
 
-/// When the request with this number goes, at `rate` a second.
+/// When the request with this number is due, at `rate` per second.
 fn since_start(number: u64, rate: u32) -> Duration {
     let rate = u64::from(rate.max(1));
     Duration::from_secs(number / rate) + Duration::from_nanos(number % rate * 1_000_000_000 / rate)
@@ -87,7 +87,11 @@ mod tests {
         assert_eq!(taken, 501);
         assert_eq!(schedule.overdue(started + SECOND * 9), 499);
         assert_eq!(schedule.next_due(late), Some(started + SECOND / 1000 * 501));
-        assert_eq!(schedule.take(started + SECOND), None, "the end is the end");
+        assert_eq!(
+            schedule.take(started + SECOND),
+            None,
+            "nothing is due after the deadline"
+        );
     }
 
     #[test]

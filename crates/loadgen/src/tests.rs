@@ -11,7 +11,7 @@ use super::{Client, Load, Pace, Plan, Reason, Report};
 const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
 
-/// Serves every connection, each on its own thread, by `serve`, until the process ends.
+/// Serves every connection, each on its own thread, by `serve`, until the process exits.
 fn server(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -24,7 +24,7 @@ fn server(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     address
 }
 
-/// Reads one request's head; false at the connection's end.
+/// Reads one request's head; false when the connection is closed.
 fn request(stream: &mut TcpStream) -> bool {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -37,11 +37,11 @@ fn request(stream: &mut TcpStream) -> bool {
     true
 }
 
-/// A server that gives every request of a connection the same answer.
-fn always(answer: &'static str) -> SocketAddr {
+/// A server that gives every request of a connection the same response.
+fn always(response: &'static str) -> SocketAddr {
     server(move |mut stream| {
         while request(&mut stream) {
-            stream.write_all(answer.as_bytes()).unwrap();
+            stream.write_all(response.as_bytes()).unwrap();
         }
     })
 }
@@ -109,7 +109,7 @@ fn connection_close_is_honoured() {
         (100, 0, 100),
         "{report}"
     );
-    assert_eq!(report.told_to_close, 100);
+    assert_eq!(report.close_requested, 100);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_connection_closed_between_requests_is_no_failure() {
     assert_eq!((report.ok, report.failed()), (5, 0), "{report}");
     assert!(
         report.closed_idle >= 4,
-        "the last one's may come after the end: {report}"
+        "the last one's may arrive after the load stopped: {report}"
     );
 }
 
@@ -154,7 +154,7 @@ fn a_connection_closed_on_a_reused_request_is_a_failure() {
 }
 
 #[test]
-fn what_is_no_answer_fails_with_its_reason() {
+fn a_malformed_response_fails_with_its_reason() {
     check_fails(
         always("HTTP/1.1 503 \r\nContent-Length: 2\r\n\r\nhi"),
         Reason::Status(503),
@@ -165,7 +165,7 @@ fn what_is_no_answer_fails_with_its_reason() {
     );
     check_fails(
         always("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!"),
-        Reason::Malformed("bytes after the answer"),
+        Reason::Malformed("bytes after the response"),
     );
     check_fails(
         always("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi"),
@@ -179,7 +179,7 @@ fn what_is_no_answer_fails_with_its_reason() {
 }
 
 #[test]
-fn a_cut_answer_and_a_reset_are_told_apart() {
+fn a_truncated_response_and_a_reset_are_distinct_failures() {
     let cut = server(|mut stream| {
         request(&mut stream);
         let _ = stream.write_all(&GOOD.as_bytes()[..GOOD.len() - 1]);

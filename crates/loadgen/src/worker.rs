@@ -13,12 +13,12 @@ use crate::connection::{Connection, Exchange, Step};
 use crate::schedule::Schedule;
 use crate::{Client, Failure, Plan, Reason, Report};
 
-/// The longest sleep: how late a stop or a time-out can be noticed.
+/// The longest sleep, and so the delay until a stop or a timeout is noticed.
 const TICK: Duration = Duration::from_millis(10);
-/// The resolution of epoll's time-out.
+/// The resolution of epoll's timeout.
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// A load that runs.
+/// A running load.
 #[derive(Debug)]
 pub struct Load {
     shared: Arc<Shared>,
@@ -36,7 +36,7 @@ impl Load {
     /// Starts a load on a thread of its own.
     ///
     /// # Errors
-    /// When no epoll instance or thread can be had.
+    /// When no epoll instance or thread can be created.
     pub fn start(plan: Plan) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let worker = Worker::new(plan, Arc::clone(&shared))?;
@@ -49,7 +49,7 @@ impl Load {
         })
     }
 
-    /// Runs a load to its end.
+    /// Runs a load to completion.
     ///
     /// # Errors
     /// As [`Load::start`] and [`Load::finish`].
@@ -57,28 +57,28 @@ impl Load {
         Self::start(plan)?.finish()
     }
 
-    /// Requests that got their answer so far.
+    /// Requests that have got a response so far.
     pub fn ok(&self) -> u64 {
         self.shared.ok.load(Ordering::Relaxed)
     }
 
-    /// Requests that got none so far.
+    /// Requests that have failed so far.
     pub fn failed(&self) -> u64 {
         self.shared.failed.load(Ordering::Relaxed)
     }
 
-    /// Sends no further request; those under way are still waited for.
+    /// Sends no further requests; those in flight are still awaited.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for the load's end.
+    /// Waits until the load has finished.
     ///
     /// # Errors
-    /// When epoll failed, or the machine had no socket left.
+    /// When epoll fails, or no socket can be created.
     ///
     /// # Panics
-    /// When the load's thread did.
+    /// When the load's thread panicked.
     pub fn finish(mut self) -> io::Result<Report> {
         let thread = self
             .thread
@@ -102,9 +102,10 @@ struct Worker {
     schedule: Schedule,
     poll: Poll,
     slots: Vec<Option<Connection>>,
-    /// Slots without a request under way; the one that rested longest is first.
+    /// Slots without a request in flight, the one idle longest first.
     free: VecDeque<usize>,
-    /// Pauses: when each ends, its slot, and when its request went, which tells it from a later one.
+    /// Pauses: when each is over, its slot, and when its request was sent, which distinguishes it from a
+    /// later request in the same slot.
     paused: VecDeque<(Instant, usize, Instant)>,
     started: Instant,
     swept: Instant,
@@ -133,11 +134,11 @@ impl Worker {
 
     fn run(mut self) -> io::Result<Report> {
         if let Some(cpu) = self.plan.cpu {
-            crate::cpu::stay_on(None, cpu)?;
+            crate::cpu::pin(None, cpu)?;
         }
         let mut events = Events::with_capacity(1024);
         while self.send_what_is_due()? || self.free.len() < self.slots.len() {
-            match self.poll.poll(&mut events, Some(self.patience())) {
+            match self.poll.poll(&mut events, Some(self.poll_timeout())) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
@@ -153,7 +154,7 @@ impl Worker {
         Ok(self.report)
     }
 
-    /// Sends every request that is due and finds a free connection; false when the load is over.
+    /// Sends every request that is due and finds a free connection; false when the load is complete.
     fn send_what_is_due(&mut self) -> io::Result<bool> {
         if self.shared.stop.load(Ordering::Relaxed) {
             self.report.unsent += self.schedule.overdue(Instant::now());
@@ -177,8 +178,8 @@ impl Worker {
                     self.report.connections += 1;
                     self.slots[slot] = Some(connection);
                 }
-                // A refusal comes later, as an event. This is the machine's own limit, such as no
-                // file or port left: no loss of the service's, and nothing that can be measured.
+                // A refusal is reported later, by an event. This is a limit of the client's machine, such as
+                // no file descriptor or port left, and says nothing about the service.
                 Err(error) => return Err(error),
             }
         }
@@ -190,7 +191,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Writes and reads what a slot can, and acts on what came of it.
+    /// Writes and reads what a slot can, and handles the result.
     fn advance(&mut self, slot: usize, readable: bool, closing: bool) {
         let Some(connection) = &mut self.slots[slot] else {
             return;
@@ -223,7 +224,7 @@ impl Worker {
             (
                 Step::Answered {
                     reusable,
-                    told_to_close,
+                    close_requested,
                 },
                 Some(exchange),
             ) => {
@@ -231,15 +232,15 @@ impl Worker {
                     .succeed(now.saturating_duration_since(exchange.due));
                 self.shared.ok.store(self.report.ok, Ordering::Relaxed);
                 let keep = self.plan.client == Client::KeptAlive;
-                self.report.told_to_close += u64::from(keep && told_to_close);
-                self.report.closed_idle += u64::from(keep && !told_to_close && !reusable);
+                self.report.close_requested += u64::from(keep && close_requested);
+                self.report.closed_idle += u64::from(keep && !close_requested && !reusable);
                 if !(keep && reusable) {
                     self.slots[slot] = None;
                 }
                 self.free.push_back(slot);
             }
             (Step::Failed(_) | Step::Answered { .. }, None) => {
-                unreachable!("only a request under way is answered or fails")
+                unreachable!("only a request in flight is answered or fails")
             }
         }
     }
@@ -274,7 +275,7 @@ impl Worker {
         }
     }
 
-    /// Gives up on requests that took too long. Ten times a second is exact enough.
+    /// Fails requests that exceeded the timeout. Ten checks per second are exact enough.
     fn sweep(&mut self) {
         let now = Instant::now();
         if now.duration_since(self.swept) < TICK * 10 {
@@ -296,7 +297,7 @@ impl Worker {
     }
 
     /// How long to sleep at most.
-    fn patience(&self) -> Duration {
+    fn poll_timeout(&self) -> Duration {
         let now = Instant::now();
         let due = if self.free.is_empty() {
             None
