@@ -1,4 +1,4 @@
-//! The process's edge: command line, environment, signals, exit status.
+//! The process boundary: command line, environment, signals, exit status.
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::build;
+use crate::build_info;
 use crate::lifecycle::DrainResult;
 use crate::probe;
 use crate::server::{self, Bound, ServeError};
@@ -47,8 +47,8 @@ pub fn main() -> ExitCode {
         ["--help" | "-h" | "help"] => say(&help()),
         ["--version" | "-V"] => say(&format!(
             "rust-k8s-app {} ({})\n",
-            build::VERSION,
-            build::REVISION
+            build_info::VERSION,
+            build_info::REVISION
         )),
         ["probe", ..] => fail(
             USAGE,

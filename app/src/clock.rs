@@ -7,7 +7,7 @@ const SECONDS_A_DAY: u64 = 86_400;
 /// Time since 1970, UTC.
 #[allow(
     clippy::disallowed_methods,
-    reason = "this is the edge that hands the clock in"
+    reason = "this is the one place that reads the wall clock"
 )]
 pub(crate) fn unix_now() -> Duration {
     // A clock before 1970 is a broken one; 1970 then says so in every line.

@@ -1,17 +1,18 @@
 //! The sample service: says hello on a public port, and never loses a request behind a load
 //! balancer. `docs/ARCHITECTURE.md` is the map; [`run`] is the way in for a test.
 
-mod build;
+mod build_info;
+mod canned;
 pub mod cidr;
 mod cli;
-mod client;
+mod client_address;
 mod clock;
-mod drain;
+mod close_reason;
+mod drain_report;
 mod edge;
 pub mod faults;
 mod greeting;
 mod lifecycle;
-mod load;
 mod logs;
 mod metrics;
 #[cfg(feature = "otlp")]

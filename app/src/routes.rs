@@ -1,4 +1,4 @@
-//! The public listener's routes, by name. What each answers is in [`crate::service`].
+//! The public listener's routes, by name. What each answers is in `service`.
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 
 use crate::clock;
-use crate::faults::Faults;
+use crate::faults::{Faults, Load};
 use crate::greeting::{self, Greeting};
 use crate::lifecycle::{DrainResult, Lifecycle};
-use crate::load::Load;
 use crate::logs::{Filter, Logs};
 use crate::metrics::counters::Counters;
+use crate::metrics::render::Snapshot;
 use crate::settings::Settings;
 use crate::visits::Visits;
 
@@ -65,7 +65,7 @@ impl Shared {
         let last_drain = settings
             .data_dir
             .as_deref()
-            .and_then(crate::drain::read_last);
+            .and_then(crate::drain_report::read_last);
         Self {
             visits: Visits::start(settings.data_dir.clone()),
             greeting,
@@ -114,6 +114,24 @@ impl Shared {
             .store(self.filter.logs_requests(Level::INFO), Ordering::Relaxed);
         self.logs_probes
             .store(self.filter.logs_requests(Level::DEBUG), Ordering::Relaxed);
+    }
+
+    /// What the metrics show.
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        let errors = || self.visits.errors.load(Ordering::Relaxed);
+        Snapshot {
+            counters: &self.counters,
+            state: self.life.state(),
+            drained: self.drained.get().copied(),
+            last_drain: self.last_drain,
+            config_digest: &self.settings.digest,
+            visits: self.visits.total(),
+            visits_errors: self.settings.data_dir.as_ref().map(|_| errors()),
+            logs_dropped: self.logs.dropped(),
+            started_unix: self.started_unix,
+            #[cfg(feature = "otlp")]
+            spans: self.spans.figures(),
+        }
     }
 
     pub(crate) fn faults(&self) -> Faults {

@@ -11,6 +11,7 @@ use std::task::{Context, Waker};
 
 use super::framing::{Body, Head};
 use super::proxy::Source;
+use crate::close_reason::CloseReason;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,27 +32,6 @@ pub(crate) enum Phase {
     Answer,
 }
 
-/// Why a connection is ended by us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The first head stalled.
-    FirstHead,
-    /// A later head stalled.
-    NextHead,
-    /// A body stalled.
-    Body,
-    /// The client stopped reading.
-    Answer,
-    /// The head is larger than the limit.
-    HeadTooLarge,
-    /// It was idle for too long, or is idle while the listener is closed.
-    Idle,
-    /// The drain's deadline has passed.
-    Cut,
-    /// A fault was asked for.
-    Abort,
-}
-
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -66,7 +46,7 @@ pub(crate) struct Conn {
     phase: Cell<Phase>,
     /// When the phase began, moved on by every byte that is as fast as the slowest rate.
     since: Cell<u64>,
-    verdict: Cell<Option<Verdict>>,
+    close_reason: Cell<Option<CloseReason>>,
     waker: RefCell<Option<Waker>>,
     /// Bytes of the head, or of the last one that was complete.
     received: Cell<usize>,
@@ -95,7 +75,7 @@ impl Conn {
             min_rate: u64::from(min_rate),
             phase: Cell::new(Phase::FirstHead),
             since: Cell::new(now),
-            verdict: Cell::new(None),
+            close_reason: Cell::new(None),
             waker: RefCell::default(),
             received: Cell::new(0),
             head: Cell::default(),
@@ -261,10 +241,10 @@ impl Conn {
         }
     }
 
-    /// Ends the connection: its task wakes up and finds why.
-    pub(crate) fn end(&self, verdict: Verdict) {
-        if self.verdict.get().is_none() {
-            self.verdict.set(Some(verdict));
+    /// Closes the connection: its task wakes up and finds the reason. The first reason stays.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        if self.close_reason.get().is_none() {
+            self.close_reason.set(Some(reason));
         }
         self.wake();
     }
@@ -277,13 +257,13 @@ impl Conn {
         }
     }
 
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
-        self.verdict.get()
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.close_reason.get()
     }
 
-    /// Takes an idle connection's sentence back: a request came at the last moment.
-    pub(crate) fn acquit(&self) {
-        self.verdict.set(None);
+    /// Keeps an idle connection open after all: a request came at the last moment.
+    pub(crate) fn clear_close_reason(&self) {
+        self.close_reason.set(None);
     }
 
     /// Remembers whom to wake.

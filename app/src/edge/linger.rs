@@ -6,8 +6,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// How long the client has to see the answer and close.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the client has to read the answer and close.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// How much of that is left when the worker stops.
+pub(crate) const LINGER_AT_STOP: Duration = Duration::from_millis(500);
 
 /// Bytes that are read and thrown away at most.
 const MOST_BYTES: usize = 1 << 20;
@@ -27,5 +30,5 @@ pub(crate) async fn close(mut stream: TcpStream) {
         std::io::Result::Ok(())
     };
     // Whatever goes wrong here, the connection is over.
-    drop(tokio::time::timeout(PATIENCE, discard).await);
+    drop(tokio::time::timeout(LINGER, discard).await);
 }

@@ -1,4 +1,4 @@
-//! The socket under actix-http: reports to [`Conn`], and carries out its verdicts.
+//! The socket under actix-http: reports to [`Conn`], and closes for the reason that it gives.
 
 use std::io;
 use std::pin::Pin;
@@ -9,10 +9,11 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::canned::Canned;
-use super::conn::{Conn, Phase, Verdict};
+use super::conn::{Conn, Phase};
 use super::linger;
 use super::watch::Watch;
+use crate::canned::Canned;
+use crate::close_reason::CloseReason;
 
 /// A connection's socket.
 pub(crate) struct EdgeStream {
@@ -63,30 +64,32 @@ impl EdgeStream {
         self.watch.said(&self.conn, canned, &id, answer.len());
     }
 
-    /// Carries out why the connection is ended. `Ready` is what the parser gets to see.
-    fn carry_out(
+    /// Closes the connection for `reason`. `Ready` is what the parser gets to see.
+    fn close_for(
         &mut self,
-        verdict: Verdict,
+        reason: CloseReason,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match verdict {
-            Verdict::Idle => {
+        match reason {
+            CloseReason::Idle => {
                 // A request may have come in the meantime; it is served.
                 let before = buffer.filled().len();
                 if let Poll::Ready(read) = self.read(context, buffer) {
                     read?;
                     if buffer.filled().len() > before {
-                        self.conn.acquit();
+                        self.conn.clear_close_reason();
                     }
                 }
                 // Otherwise nothing was added, which is the end of the stream.
                 return Poll::Ready(Ok(()));
             }
-            Verdict::FirstHead if !self.conn.has_received() => {}
-            Verdict::FirstHead | Verdict::NextHead | Verdict::Body => self.say(Canned::Timeout),
-            Verdict::HeadTooLarge => self.say(Canned::HeadTooLarge),
-            Verdict::Answer | Verdict::Cut | Verdict::Abort => self.reset_on_close(),
+            CloseReason::FirstHead if !self.conn.has_received() => {}
+            CloseReason::FirstHead | CloseReason::NextHead | CloseReason::Body => {
+                self.say(Canned::Timeout)
+            }
+            CloseReason::HeadTooLarge => self.say(Canned::HeadTooLarge),
+            CloseReason::Answer | CloseReason::Cut | CloseReason::Abort => self.reset_on_close(),
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -135,8 +138,8 @@ impl EdgeStream {
     /// Whether the last answer could be lost to a reset: bytes of the client are unread, or may be.
     fn lingers(&self) -> bool {
         let cut = matches!(
-            self.conn.verdict(),
-            Some(Verdict::Answer | Verdict::Cut | Verdict::Abort)
+            self.conn.close_reason(),
+            Some(CloseReason::Answer | CloseReason::Cut | CloseReason::Abort)
         );
         self.spoke || (!self.held.is_empty() && !cut)
     }
@@ -161,15 +164,15 @@ impl AsyncRead for EdgeStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        // Before any verdict: who is ended as idle may be waiting for the answer to these.
+        // Before any close reason: a client that is closed as idle may wait for the answer to these.
         if !this.held.is_empty() && this.give_held(buffer) {
-            if this.conn.verdict() == Some(Verdict::Idle) {
-                this.conn.acquit();
+            if this.conn.close_reason() == Some(CloseReason::Idle) {
+                this.conn.clear_close_reason();
             }
             return Poll::Ready(Ok(()));
         }
-        if let Some(verdict) = this.conn.verdict() {
-            return this.carry_out(verdict, context, buffer);
+        if let Some(reason) = this.conn.close_reason() {
+            return this.close_for(reason, context, buffer);
         }
         let polled = if this.held.is_empty() {
             this.read(context, buffer)
@@ -190,7 +193,9 @@ impl AsyncWrite for EdgeStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if let Some(Verdict::Answer | Verdict::Cut | Verdict::Abort) = this.conn.verdict() {
+        if let Some(CloseReason::Answer | CloseReason::Cut | CloseReason::Abort) =
+            this.conn.close_reason()
+        {
             this.reset_on_close();
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

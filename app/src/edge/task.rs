@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::conn::{Conn, Phase, Verdict};
+use super::conn::{Conn, Phase};
+use crate::close_reason::CloseReason;
 
 /// Drives `dispatcher` and holds its request heads to the limit.
 ///
@@ -35,7 +36,7 @@ impl<D: Future> Future for Turns<D> {
             && matches!(self.conn.phase(), Phase::FirstHead | Phase::NextHead)
             && self.conn.received() > self.head_limit
         {
-            self.conn.end(Verdict::HeadTooLarge);
+            self.conn.close(CloseReason::HeadTooLarge);
         }
         polled
     }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::canned::Canned;
-use super::conn::{Conn, Phase, Verdict};
+use super::conn::{Conn, Phase};
+use crate::canned::Canned;
+use crate::close_reason::CloseReason;
 use crate::metrics::counters::Counters;
 use crate::settings::Timeouts;
 
@@ -94,7 +95,7 @@ impl Watch {
         let connections = self.snapshot();
         let busy = connections.iter().filter(|conn| conn.is_busy()).count();
         for conn in connections {
-            conn.end(Verdict::Cut);
+            conn.close(CloseReason::Cut);
         }
         busy as u64
     }
@@ -105,33 +106,33 @@ impl Watch {
             let connections = self.connections.borrow();
             connections
                 .iter()
-                .filter_map(|(_, conn)| Some((Rc::clone(conn), self.judge(conn)?)))
+                .filter_map(|(_, conn)| Some((Rc::clone(conn), self.overdue(conn)?)))
                 .collect()
         };
-        for (conn, verdict) in overdue {
-            if conn.verdict().is_none() {
-                self.counters.ended(verdict);
+        for (conn, reason) in overdue {
+            if conn.close_reason().is_none() {
+                self.counters.ended(reason);
             }
-            conn.end(verdict);
+            conn.close(reason);
         }
     }
 
-    fn judge(&self, conn: &Conn) -> Option<Verdict> {
-        let (limit, verdict) = match conn.phase() {
+    fn overdue(&self, conn: &Conn) -> Option<CloseReason> {
+        let (limit, reason) = match conn.phase() {
             // Its request may be on the way: it was let in, so it is waited for, a little.
             Phase::FirstHead if self.closing.get() && !conn.has_received() => {
-                (self.timeouts.first_head.min(NEWCOMER), Verdict::Idle)
+                (self.timeouts.first_head.min(NEWCOMER), CloseReason::Idle)
             }
-            Phase::Idle | Phase::Unread if self.closing.get() => return Some(Verdict::Idle),
-            Phase::FirstHead => (self.timeouts.first_head, Verdict::FirstHead),
-            Phase::Idle => (self.timeouts.keep_alive, Verdict::Idle),
-            Phase::NextHead => (self.timeouts.next_head, Verdict::NextHead),
+            Phase::Idle | Phase::Unread if self.closing.get() => return Some(CloseReason::Idle),
+            Phase::FirstHead => (self.timeouts.first_head, CloseReason::FirstHead),
+            Phase::Idle => (self.timeouts.keep_alive, CloseReason::Idle),
+            Phase::NextHead => (self.timeouts.next_head, CloseReason::NextHead),
             Phase::Service => return None,
-            Phase::Body => (self.timeouts.body, Verdict::Body),
-            Phase::Unread => (self.timeouts.body, Verdict::Idle),
-            Phase::Answer => (self.timeouts.answer, Verdict::Answer),
+            Phase::Body => (self.timeouts.body, CloseReason::Body),
+            Phase::Unread => (self.timeouts.body, CloseReason::Idle),
+            Phase::Answer => (self.timeouts.answer, CloseReason::Answer),
         };
-        (u128::from(conn.waited()) >= limit.as_millis()).then_some(verdict)
+        (u128::from(conn.waited()) >= limit.as_millis()).then_some(reason)
     }
 
     fn snapshot(&self) -> Vec<Rc<Conn>> {

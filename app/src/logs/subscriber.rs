@@ -9,8 +9,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::Logs;
-use crate::settings::LogFormat;
+use super::format::LogFormat;
+use super::writer::Logs;
 
 /// The longest filter that is looked at.
 const MAX_FILTER_BYTES: usize = 1024;

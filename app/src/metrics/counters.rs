@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::edge::canned::Canned;
-use crate::edge::conn::Verdict;
+use crate::canned::Canned;
+use crate::close_reason::CloseReason;
 use crate::routes::Route;
 
 /// A number that one thread changes and any may read.
@@ -52,15 +52,15 @@ pub(crate) const BOUNDS_MICROS: [u64; 14] = [
 ];
 
 /// The stalls and ends that are told apart.
-pub(crate) const ENDS: [(Verdict, &str); 8] = [
-    (Verdict::FirstHead, "first_head"),
-    (Verdict::NextHead, "next_head"),
-    (Verdict::Body, "body"),
-    (Verdict::Answer, "answer"),
-    (Verdict::Idle, "idle"),
-    (Verdict::Cut, "drain_deadline"),
-    (Verdict::Abort, "fault"),
-    (Verdict::HeadTooLarge, "head_too_large"),
+pub(crate) const ENDS: [(CloseReason, &str); 8] = [
+    (CloseReason::FirstHead, "first_head"),
+    (CloseReason::NextHead, "next_head"),
+    (CloseReason::Body, "body"),
+    (CloseReason::Answer, "answer"),
+    (CloseReason::Idle, "idle"),
+    (CloseReason::Cut, "drain_deadline"),
+    (CloseReason::Abort, "fault"),
+    (CloseReason::HeadTooLarge, "head_too_large"),
 ];
 
 /// The answers that no service saw.
@@ -128,8 +128,8 @@ impl Counters {
         self.latency[route as usize].record(duration);
     }
 
-    pub(crate) fn ended(&self, verdict: Verdict) {
-        if let Some(index) = ENDS.iter().position(|(known, _)| *known == verdict) {
+    pub(crate) fn ended(&self, reason: CloseReason) {
+        if let Some(index) = ENDS.iter().position(|(known, _)| *known == reason) {
             self.ended[index].add(1);
         }
     }

@@ -2,25 +2,48 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 use std::fmt::{Display, Write as _};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::counters::{BOUNDS_MICROS, CANNED, Counter, Counters, ENDS, METHODS, STATUSES};
 use super::process::Process;
 use crate::lifecycle::{DrainResult, State};
 use crate::routes::Route;
-use crate::shared::Shared;
 
 /// The format's media type.
 pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Everything that is measured, now.
-pub(crate) fn render(shared: &Shared) -> String {
+/// The figures that the process has at one moment.
+pub(crate) struct Snapshot<'a> {
+    /// One for each worker.
+    pub(crate) counters: &'a [Arc<Counters>],
+    pub(crate) state: State,
+    /// How this process's drain ended, once it has.
+    pub(crate) drained: Option<DrainResult>,
+    /// How the drain of the process before this one ended, where that is known.
+    pub(crate) last_drain: Option<DrainResult>,
+    pub(crate) config_digest: &'a str,
+    /// Durable visits of all pods, once they are known.
+    pub(crate) visits: Option<u64>,
+    /// Failed saves of visits, where visits are durable.
+    pub(crate) visits_errors: Option<u64>,
+    /// Log lines other than requests' that found no room.
+    pub(crate) logs_dropped: u64,
+    /// Since 1970.
+    pub(crate) started_unix: Duration,
+    /// Spans that the collector accepted, and those that it did not.
+    #[cfg(feature = "otlp")]
+    pub(crate) spans: (u64, u64),
+}
+
+/// The snapshot, and the figures that the kernel has of the process, as text.
+pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
     let mut page = Page(String::with_capacity(8 * 1024));
-    requests(&mut page, &shared.counters);
-    connections(&mut page, &shared.counters);
-    life(&mut page, shared);
-    logs(&mut page, shared);
-    process(&mut page, shared);
+    requests(&mut page, snapshot.counters);
+    connections(&mut page, snapshot.counters);
+    life(&mut page, snapshot);
+    logs(&mut page, snapshot);
+    process(&mut page, snapshot);
     page.0
 }
 
@@ -61,13 +84,13 @@ impl Page {
 }
 
 /// One counter, added up over the workers.
-fn sum(all: &[std::sync::Arc<Counters>], each: impl Fn(&Counters) -> &Counter) -> u64 {
+fn sum(all: &[Arc<Counters>], each: impl Fn(&Counters) -> &Counter) -> u64 {
     all.iter().fold(0, |total, counters| {
         total.wrapping_add(each(counters).get())
     })
 }
 
-fn requests(page: &mut Page, all: &[std::sync::Arc<Counters>]) {
+fn requests(page: &mut Page, all: &[Arc<Counters>]) {
     let name = "app_requests_total";
     page.head(
         name,
@@ -123,7 +146,7 @@ fn requests(page: &mut Page, all: &[std::sync::Arc<Counters>]) {
     );
 }
 
-fn latency(page: &mut Page, all: &[std::sync::Arc<Counters>]) {
+fn latency(page: &mut Page, all: &[Arc<Counters>]) {
     let name = "app_request_duration_seconds";
     page.head(
         name,
@@ -162,7 +185,7 @@ fn seconds(micros: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn connections(page: &mut Page, all: &[std::sync::Arc<Counters>]) {
+fn connections(page: &mut Page, all: &[Arc<Counters>]) {
     page.single(
         "app_connections_accepted_total",
         "counter",
@@ -196,8 +219,8 @@ fn connections(page: &mut Page, all: &[std::sync::Arc<Counters>]) {
     );
 }
 
-fn life(page: &mut Page, shared: &Shared) {
-    let state = shared.life.state();
+fn life(page: &mut Page, snapshot: &Snapshot<'_>) {
+    let state = snapshot.state;
     page.head(
         "app_state",
         "gauge",
@@ -211,10 +234,7 @@ fn life(page: &mut Page, shared: &Shared) {
         );
     }
     let name = "app_drain_cut_requests";
-    let results = [
-        ("this", shared.drained.get().copied()),
-        ("last", shared.last_drain),
-    ];
+    let results = [("this", snapshot.drained), ("last", snapshot.last_drain)];
     if results.iter().any(|(_, result)| result.is_some()) {
         page.head(
             name,
@@ -232,8 +252,8 @@ fn life(page: &mut Page, shared: &Shared) {
     }
     page.head("app_build_info", "gauge", "Always 1; what was built.");
     let labels = [
-        ("version", crate::build::VERSION),
-        ("revision", crate::build::REVISION),
+        ("version", crate::build_info::VERSION),
+        ("revision", crate::build_info::REVISION),
     ];
     page.line("app_build_info", &labels, 1);
     page.head(
@@ -241,18 +261,17 @@ fn life(page: &mut Page, shared: &Shared) {
         "gauge",
         "Always 1; digest of the settings that replicas share.",
     );
-    page.line("app_config_info", &[("digest", &shared.settings.digest)], 1);
+    page.line("app_config_info", &[("digest", snapshot.config_digest)], 1);
     page.single(
         "app_workers",
         "gauge",
         "Worker threads.",
-        shared.counters.len(),
+        snapshot.counters.len(),
     );
-    if let Some(visits) = shared.visits.total() {
+    if let Some(visits) = snapshot.visits {
         page.single("app_visits", "gauge", "Durable visits, all pods.", visits);
     }
-    if shared.settings.data_dir.is_some() {
-        let errors = shared.visits.errors.load(Ordering::Relaxed);
+    if let Some(errors) = snapshot.visits_errors {
         page.single(
             "app_visits_errors_total",
             "counter",
@@ -262,30 +281,30 @@ fn life(page: &mut Page, shared: &Shared) {
     }
 }
 
-fn logs(page: &mut Page, shared: &Shared) {
+fn logs(page: &mut Page, snapshot: &Snapshot<'_>) {
     let name = "app_log_lines_dropped_total";
     page.head(name, "counter", "Log lines dropped, by why.");
-    let rate = sum(&shared.counters, |counters| &counters.log_rate);
-    let full = sum(&shared.counters, |counters| &counters.log_full);
+    let rate = sum(snapshot.counters, |counters| &counters.log_rate);
+    let full = sum(snapshot.counters, |counters| &counters.log_full);
     page.line(name, &[("reason", "rate")], rate);
-    page.line(name, &[("reason", "full")], full + shared.logs.dropped());
+    page.line(name, &[("reason", "full")], full + snapshot.logs_dropped);
     #[cfg(feature = "otlp")]
     {
         let name = "app_spans_total";
         page.head(name, "counter", "Trace spans, by what became of them.");
-        let (sent, dropped) = shared.spans.figures();
+        let (sent, dropped) = snapshot.spans;
         page.line(name, &[("outcome", "sent")], sent);
         page.line(name, &[("outcome", "dropped")], dropped);
     }
 }
 
-fn process(page: &mut Page, shared: &Shared) {
+fn process(page: &mut Page, snapshot: &Snapshot<'_>) {
     let process = Process::read();
     page.single(
         "process_start_time_seconds",
         "gauge",
         "When the process began, in seconds since 1970.",
-        shared.started_unix.as_secs_f64(),
+        snapshot.started_unix.as_secs_f64(),
     );
     if let Some(cpu) = process.cpu {
         let name = "process_cpu_seconds_total";

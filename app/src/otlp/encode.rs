@@ -84,7 +84,7 @@ pub(super) fn request(resource: &Resource, spans: &[Span]) -> Vec<u8> {
         resource_spans.message(2, |scope_spans| {
             scope_spans.message(1, |scope| {
                 scope.bytes(1, b"rust-k8s-app");
-                scope.bytes(2, crate::build::VERSION.as_bytes());
+                scope.bytes(2, crate::build_info::VERSION.as_bytes());
             });
             for each in spans {
                 scope_spans.message(2, |message| span(message, each));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::encode::{self, Resource};
 use super::queue::{Message, Span, Spans};
-use crate::build;
+use crate::build_info;
 use crate::settings::Settings;
 use crate::url::HttpUrl;
 
@@ -58,7 +58,7 @@ fn resource(settings: &Settings) -> Resource {
     let identity = &settings.identity;
     let mut attributes = vec![
         ("service.name", settings.otlp_service_name.clone()),
-        ("service.version", build::VERSION.to_owned()),
+        ("service.version", build_info::VERSION.to_owned()),
         ("service.instance.id", identity.pod.clone()),
         ("k8s.pod.name", identity.pod.clone()),
     ];
@@ -171,7 +171,7 @@ fn post(url: &HttpUrl, body: &[u8]) -> io::Result<u16> {
         "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/x-protobuf\r\n\
          content-length: {}\r\nuser-agent: rust-k8s-app/{}\r\nconnection: close\r\n\r\n",
         body.len(),
-        build::VERSION
+        build_info::VERSION
     );
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;

@@ -14,9 +14,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::serve::Server;
-use super::thread::Message;
-use crate::edge::canned::Canned;
+use super::connection::Server;
+use super::message::Message;
+use crate::canned::Canned;
 use crate::edge::linger;
 
 /// How long accepting rests when there are no more file descriptors.

@@ -142,7 +142,7 @@ async fn alive(shared: Data<Shared>) -> HttpResponse {
 async fn metrics(shared: Data<Shared>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(render::MEDIA_TYPE)
-        .body(render::render(&shared))
+        .body(render::render(&shared.snapshot()))
 }
 
 async fn log(shared: Data<Shared>) -> HttpResponse {

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::run::ServeError;
+use super::error::ServeError;
 use crate::settings::Settings;
 
 /// Connections that may wait for the admin listener.

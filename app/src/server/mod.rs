@@ -1,13 +1,16 @@
-//! Threads and sockets: binding ([`bind`]), running and draining ([`run()`]), the threads that serve
-//! ([`worker`], [`thread`]), who accepts ([`accept`]), and the admin listener ([`admin`]).
+//! Threads and sockets: binding ([`bind`]), running and draining ([`run()`]), worker threads
+//! ([`thread`]) and their commands ([`message`]), accepting ([`accept`]), the life of one connection
+//! ([`connection`]), and the admin listener ([`admin`]).
 
 mod accept;
 mod admin;
 mod bind;
+mod connection;
+mod error;
+mod message;
 mod run;
-mod serve;
 mod thread;
-pub(crate) mod worker;
 
 pub use bind::Bound;
-pub use run::{ServeError, run};
+pub use error::ServeError;
+pub use run::run;

@@ -1,19 +1,19 @@
 //! The service's life, from two bound listeners to the end of its drain.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::admin;
 use super::bind::Bound;
-use super::thread::{self, Message};
-use crate::drain;
+use super::error::ServeError;
+use super::message::Message;
+use super::thread;
+use crate::drain_report;
 use crate::lifecycle::{DrainResult, State};
 use crate::logs;
 use crate::settings::Settings;
@@ -31,24 +31,6 @@ const SAVE: Duration = Duration::from_secs(2);
 /// How long the last spans may take to be sent.
 #[cfg(feature = "otlp")]
 const EXPORT: Duration = Duration::from_secs(2);
-
-/// Why the service cannot run.
-#[derive(Debug, Error)]
-pub enum ServeError {
-    /// A listener's address is taken or not ours.
-    #[error("cannot listen on {address} ({setting})")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The setting that named it.
-        setting: &'static str,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// A thread or a runtime cannot be had.
-    #[error("cannot start serving")]
-    Start(#[source] io::Error),
-}
 
 /// Serves until `shutdown` resolves, and then drains. When `hurry` resolves, the drain's delay ends
 /// at once.
@@ -92,7 +74,7 @@ pub async fn run(
     shared.visits.stop(SAVE);
     let directory = shared.settings.data_dir.as_deref();
     if let Ok(result) = &outcome {
-        drain::leave(*result, directory);
+        drain_report::leave(*result, directory);
     }
     // Telemetry goes last: everything above may have something to say.
     #[cfg(feature = "otlp")]

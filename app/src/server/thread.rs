@@ -1,7 +1,7 @@
-//! A worker's thread: one single-threaded runtime, told what to do by messages.
+//! A worker's thread: one single-threaded runtime, driven by messages.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,26 +12,11 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 use super::accept::Acceptor;
-use super::serve::Server;
-use super::worker::Worker;
+use super::connection::Server;
+use super::message::Message;
+use crate::edge::linger::LINGER_AT_STOP;
+use crate::service::Worker;
 use crate::shared::Shared;
-
-/// How long answers that are on their way may take when the worker stops.
-const LINGERING: Duration = Duration::from_millis(500);
-
-/// What a worker can be told.
-pub(super) enum Message {
-    /// Serve this connection.
-    Connection(TcpStream, SocketAddr),
-    /// Accept no more; answered when the listener is closed. Only for the worker that accepts.
-    CloseListener(oneshot::Sender<()>),
-    /// Close idle connections, now and from now on.
-    CloseIdle,
-    /// End all connections; answered with how many were busy.
-    Cut(oneshot::Sender<u64>),
-    /// End the thread.
-    Stop,
-}
 
 /// Starts worker `index`. The one that is given the listener accepts.
 pub(super) fn start(
@@ -110,7 +95,7 @@ async fn work(
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    drop(tokio::time::timeout(LINGERING, quiet).await);
+    drop(tokio::time::timeout(LINGER_AT_STOP, quiet).await);
     watching.abort();
     Ok(())
 }

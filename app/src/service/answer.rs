@@ -10,41 +10,12 @@ use actix_http::{ConnectionType, Response, StatusCode};
 use bytes::Bytes;
 
 use super::exchange::Exchange;
+use super::headers::{ALWAYS, Media, TRACEPARENT, X_REQUEST_ID};
 use crate::problem;
 
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-
-/// What is in a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Media {
-    Text,
-    Html,
-    Json,
-    Problem,
-    Binary,
-}
-
-impl Media {
-    pub(super) const fn text(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; charset=utf-8",
-            Self::Html => "text/html; charset=utf-8",
-            Self::Json => "application/json",
-            Self::Problem => problem::MEDIA_TYPE,
-            Self::Binary => "application/octet-stream",
-        }
-    }
-}
-
-/// What every answer says: it is about this moment and this pod, and of the type that it names.
-pub(super) const ALWAYS: [(HeaderName, &str); 2] = [
-    (header::CACHE_CONTROL, "no-store"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-];
 
 /// A body in one piece, and the exchange that ends with it.
 pub(crate) struct AnswerBody {

@@ -7,15 +7,15 @@ use std::task::{Context, Poll};
 use actix_http::header::{self, HeaderValue};
 use actix_http::{Method, Request, Response, StatusCode};
 use actix_service::Service;
-use bytes::Bytes;
 
-use super::answer::{AnswerBody, Media, answer, guard_page, refuse};
+use super::answer::{AnswerBody, refuse};
 use super::exchange::Exchange;
-use super::{body, faulty, info};
+use super::handlers;
+use super::worker::Worker;
+use crate::close_reason::CloseReason;
 use crate::edge::conn::Conn;
-use crate::lifecycle::State;
+use crate::faults::{Action, Faults};
 use crate::routes::Route;
-use crate::server::worker::Worker;
 
 /// The public service of one worker.
 pub(crate) struct PublicService {
@@ -61,14 +61,13 @@ impl Service<Request> for PublicService {
         let response = match check(exchange, &request) {
             Err(refusal) => refusal,
             Ok(exchange) => {
-                let faults = self.worker.faults_for(&request, &exchange);
-                if let Some(faults) = faults {
-                    return Answering::Later(Box::pin(faulty::handle(exchange, request, faults)));
+                if let Some(faults) = faults_of(&exchange, &request) {
+                    return Answering::Later(Box::pin(inject(exchange, request, faults)));
                 }
                 if exchange.route == Route::Echo {
-                    return Answering::Later(Box::pin(handle(exchange, request)));
+                    return Answering::Later(Box::pin(handlers::handle(exchange, request)));
                 }
-                answer_at_once(exchange, &request)
+                handlers::answer_at_once(exchange, &request)
             }
         };
         Answering::Ready(Some(response))
@@ -127,86 +126,32 @@ fn check(exchange: Exchange, request: &Request) -> Result<Exchange, Response<Ans
     Ok(exchange)
 }
 
-/// Answers any route that is left after the checks.
-pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Response<AnswerBody> {
-    if exchange.route != Route::Echo {
-        return answer_at_once(exchange, &request);
+/// The faults of a request: those that its header names, or else those in force.
+fn faults_of(exchange: &Exchange, request: &Request) -> Option<Faults> {
+    let worker = &exchange.worker;
+    if !worker.shared.settings.faults || !exchange.route.takes_faults() {
+        return None;
     }
-    let limit = exchange.worker.shared.settings.limits.body_bytes;
-    let payload = request.take_payload();
-    match body::read(&exchange.conn, payload, limit).await {
-        Ok(bytes) => {
-            exchange.body_is_read();
-            // Never the sender's type: what it says of itself could be a page with a script.
-            answer(exchange, StatusCode::OK, Media::Binary, bytes)
-        }
-        Err(error) => refuse(exchange, error.status(), &error.to_string()),
-    }
+    let asked = request
+        .head()
+        .headers
+        .get("x-app-fault")
+        .and_then(|value| value.to_str().ok()?.parse::<Faults>().ok());
+    let faults = asked.unwrap_or_else(|| worker.faults());
+    (faults.affects_requests() && faults.picks(exchange.number)).then_some(faults)
 }
 
-/// The line of text that a route answers with, and 200, as things are. It is all there is to the
-/// answer. Who is given the greeting is counted as a visit.
-pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
-    let state = worker.state();
-    match route {
-        Route::Root => {
-            worker.shared.visits.count();
-            Some(worker.greeting())
+/// Answers a request that faults apply to.
+async fn inject(exchange: Exchange, request: Request, faults: Faults) -> Response<AnswerBody> {
+    exchange.worker.counters.faults.add(1);
+    match faults.inject(exchange.number).await {
+        Action::Reset => {
+            exchange.worker.counters.ended(CloseReason::Abort);
+            exchange.conn.close(CloseReason::Abort);
+            // The stream resets the connection; there is nothing left to do.
+            std::future::pending().await
         }
-        Route::Healthz => Some(Bytes::from_static(b"ok\n")),
-        Route::Startupz if state > State::Starting => Some(Bytes::from_static(b"started\n")),
-        Route::Readyz if state == State::Ready && !worker.faults().not_ready => {
-            Some(Bytes::from_static(b"ready\n"))
-        }
-        _ => None,
+        Action::Respond(status) => refuse(exchange, status, "a fault was injected"),
+        Action::Proceed => handlers::handle(exchange, request).await,
     }
-}
-
-fn answer_at_once(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
-    let state = exchange.worker.state();
-    let accept = request.head().headers.get(header::ACCEPT);
-    // No Vary is needed: nothing that is not stored is mistaken for something else.
-    if exchange.route == Route::Root && accept.is_some_and(|accept| wants_page(accept.as_bytes())) {
-        return page(exchange);
-    }
-    if let Some(line) = line(&exchange.worker, exchange.route) {
-        return answer(exchange, StatusCode::OK, Media::Text, line);
-    }
-    match exchange.route {
-        Route::Hop => {
-            let body = exchange.worker.hop(state);
-            answer(exchange, StatusCode::OK, Media::Json, body)
-        }
-        Route::Info => {
-            let body = info::body(&exchange, request);
-            answer(exchange, StatusCode::OK, Media::Json, body)
-        }
-        Route::Startupz => unready(exchange, "starting"),
-        Route::Readyz => match state {
-            State::Ready => unready(exchange, "not ready: a fault says so"),
-            State::Starting => unready(exchange, "not ready: starting"),
-            State::Draining => unready(exchange, "not ready: draining after SIGTERM"),
-            State::Stopped => unready(exchange, "not ready: stopped"),
-        },
-        Route::Root | Route::Healthz | Route::Echo | Route::NotFound => {
-            refuse(exchange, StatusCode::NOT_FOUND, "nothing here")
-        }
-    }
-}
-
-/// Whether an `Accept` header is a browser's.
-pub(super) fn wants_page(accept: &[u8]) -> bool {
-    accept.windows(9).any(|part| part == b"text/html")
-}
-
-fn page(exchange: Exchange) -> Response<AnswerBody> {
-    exchange.worker.shared.visits.count();
-    let page = exchange.worker.page();
-    let mut response = answer(exchange, StatusCode::OK, Media::Html, page.body.clone());
-    guard_page(&mut response, &page.policy);
-    response
-}
-
-fn unready(exchange: Exchange, why: &str) -> Response<AnswerBody> {
-    refuse(exchange, StatusCode::SERVICE_UNAVAILABLE, why)
 }

@@ -9,13 +9,15 @@ use actix_http::header::{self, HeaderValue};
 use actix_http::{HttpMessage as _, Method, Payload, Request, StatusCode};
 use bytes::Bytes;
 
-use crate::client;
-use crate::edge::conn::{Conn, Verdict};
+use super::headers::{TRACEPARENT, X_REQUEST_ID};
+use super::worker::Worker;
+use crate::client_address;
+use crate::close_reason::CloseReason;
+use crate::edge::conn::Conn;
 use crate::edge::framing::Body;
 use crate::logs::RequestLine;
 use crate::metrics::counters::{METHOD_GET, METHODS, method_index};
 use crate::routes::Route;
-use crate::server::worker::Worker;
 use crate::trace::{SpanIds, TraceParent};
 
 /// The longest path that a log line repeats.
@@ -58,11 +60,11 @@ impl Given {
         let head = request.head();
         let id = head
             .headers
-            .get(super::answer::X_REQUEST_ID)
+            .get(X_REQUEST_ID)
             .filter(|id| crate::request_id::is_acceptable(id.as_bytes()));
         let parent = head
             .headers
-            .get(super::answer::TRACEPARENT)
+            .get(TRACEPARENT)
             .and_then(|value| TraceParent::parse(value.as_bytes()));
         let trusted = &worker.shared.settings.trusted_proxies;
         let forwarded = if trusted.is_empty() {
@@ -85,7 +87,7 @@ impl Given {
         });
         let client = forwarded.map(|value| {
             let source = conn.proxied.as_ref();
-            client::believe(conn.peer.ip(), source, Some(value), trusted).address
+            client_address::believe(conn.peer.ip(), source, Some(value), trusted).address
         });
         Some(Box::new(Self {
             id: id.cloned(),
@@ -252,8 +254,8 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let took = self.begun.elapsed();
-        let cut = !self.finished && self.conn.verdict() != Some(Verdict::Body);
-        if self.conn.verdict() == Some(Verdict::Body) && self.status == 0 {
+        let cut = !self.finished && self.conn.close_reason() != Some(CloseReason::Body);
+        if self.conn.close_reason() == Some(CloseReason::Body) && self.status == 0 {
             // The stream has answered in our place.
             self.status = 408;
         }

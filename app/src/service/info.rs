@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::exchange::Exchange;
-use crate::build;
-use crate::client;
+use crate::build_info;
+use crate::client_address;
 
 /// The longest forwarded header that is repeated.
 const MAX_SHOWN: usize = 512;
@@ -72,7 +72,7 @@ pub(super) fn body(exchange: &Exchange, request: &Request) -> Bytes {
     let forwarded_for = joined(request, header::X_FORWARDED_FOR);
     let peer = exchange.conn.peer;
     let trusted = &settings.trusted_proxies;
-    let believed = client::believe(peer.ip(), source, forwarded_for.as_deref(), trusted);
+    let believed = client_address::believe(peer.ip(), source, forwarded_for.as_deref(), trusted);
     let id = exchange.id();
     let info = Info {
         schema_version: 1,
@@ -82,8 +82,8 @@ pub(super) fn body(exchange: &Exchange, request: &Request) -> Bytes {
         node: identity.node.as_deref(),
         zone: identity.zone.as_deref(),
         service: &identity.service,
-        version: build::VERSION,
-        revision: build::REVISION,
+        version: build_info::VERSION,
+        revision: build_info::REVISION,
         state: shared.life.state().name(),
         uptime_ms: shared.started.elapsed().as_millis(),
         workers: shared.counters.len(),

@@ -8,12 +8,14 @@ mod answer;
 mod body;
 mod dispatch;
 mod exchange;
-mod faulty;
+mod handlers;
+mod headers;
 mod info;
-pub(crate) mod page;
+mod page;
 mod plain;
+mod worker;
 
 pub(crate) use answer::AnswerBody;
 pub(crate) use dispatch::PublicService;
-pub(crate) use exchange::Exchange;
 pub(crate) use plain::PlainService;
+pub(crate) use worker::Worker;

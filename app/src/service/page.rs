@@ -30,7 +30,7 @@ impl Page {
             ("{{node}}", known(&identity.node)),
             ("{{zone}}", known(&identity.zone)),
             ("{{service}}", identity.service.clone()),
-            ("{{version}}", crate::build::VERSION.to_owned()),
+            ("{{version}}", crate::build_info::VERSION.to_owned()),
         ];
         let body = fields
             .iter()

@@ -12,14 +12,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::answer::{ALWAYS, Media, X_REQUEST_ID};
-use super::dispatch::{line, wants_page};
 use super::exchange::Exchange;
+use super::handlers::{line, wants_page};
+use super::headers::{ALWAYS, Media, X_REQUEST_ID};
+use super::worker::Worker;
 use crate::clock::HttpDate;
 use crate::edge::conn::Conn;
 use crate::edge::fast_path::AnswerPlain;
 use crate::routes::Route;
-use crate::server::worker::Worker;
 use crate::settings::Limits;
 
 /// Headers that no handler looks at, whatever is in them: those that clients send with every

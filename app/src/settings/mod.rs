@@ -7,7 +7,6 @@ mod read;
 pub mod table;
 mod values;
 
+pub use crate::logs::LogFormat;
 pub use error::{Problem, SettingsError};
-pub use values::{
-    DrainProfile, Identity, Limits, LogFormat, ProxyProtocol, RequestLog, Settings, Timeouts,
-};
+pub use values::{DrainProfile, Identity, Limits, ProxyProtocol, RequestLog, Settings, Timeouts};

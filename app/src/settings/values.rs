@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cidr::Cidr;
+use crate::logs::LogFormat;
 
 /// Every setting, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,17 +122,6 @@ pub enum ProxyProtocol {
     Optional,
     /// Always, and only from trusted peers.
     Required,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
 }
 
 /// Which requests get a line.

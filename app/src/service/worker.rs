@@ -6,18 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix_http::Request;
 use actix_http::header::HeaderValue;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
+use super::page::Page;
 use crate::clock;
 use crate::faults::Faults;
 use crate::lifecycle::State;
 use crate::metrics::counters::Counters;
 use crate::request_id;
 use crate::routes::Route;
-use crate::service::page::Page;
 use crate::settings::{RequestLog, Settings};
 use crate::shared::Shared;
 
@@ -161,7 +160,7 @@ impl Worker {
             pod: &identity.pod,
             node: identity.node.as_deref(),
             zone: identity.zone.as_deref(),
-            version: crate::build::VERSION,
+            version: crate::build_info::VERSION,
             state: state.name(),
             visits: self.shared.visits.total(),
         };
@@ -179,24 +178,6 @@ impl Worker {
         let faults = self.shared.faults();
         self.faults.set((generation, faults));
         faults
-    }
-
-    /// The faults that befall a request: those it asks for, or those in force.
-    pub(crate) fn faults_for(
-        &self,
-        request: &Request,
-        exchange: &crate::service::Exchange,
-    ) -> Option<Faults> {
-        if !self.settings().faults || !exchange.route.takes_faults() {
-            return None;
-        }
-        let asked = request
-            .head()
-            .headers
-            .get("x-app-fault")
-            .and_then(|value| value.to_str().ok()?.parse::<Faults>().ok());
-        let faults = asked.unwrap_or_else(|| self.faults());
-        (faults.affects_requests() && faults.picks(exchange.number)).then_some(faults)
     }
 
     /// Whether this request's line is written: it is wanted, and within the ration.

@@ -12,18 +12,15 @@ use actix_http::{HttpService, KeepAlive};
 use actix_service::{Service as _, ServiceFactory as _, fn_factory};
 use tokio::net::TcpStream;
 
-use super::worker::Worker;
 use crate::edge::conn::Conn;
 use crate::edge::fast_path;
+use crate::edge::linger;
 use crate::edge::proxied::{self, Opening};
 use crate::edge::stream::EdgeStream;
 use crate::edge::task::Turns;
 use crate::edge::watch::Watch;
-use crate::service::{AnswerBody, PlainService, PublicService};
+use crate::service::{AnswerBody, PlainService, PublicService, Worker};
 use crate::settings::ProxyProtocol;
-
-/// How long a client that still sends a body nobody wants has to see its answer.
-const LINGER: Duration = Duration::from_secs(1);
 
 type Http = H1ServiceHandler<EdgeStream, PublicService, AnswerBody, ExpectHandler, UpgradeHandler>;
 
@@ -55,7 +52,7 @@ impl Server {
         let http = HttpService::build()
             .keep_alive(KeepAlive::Os)
             .client_request_timeout(Duration::ZERO)
-            .client_disconnect_timeout(LINGER)
+            .client_disconnect_timeout(linger::LINGER)
             .on_connect_ext(|stream: &EdgeStream, data| {
                 data.insert(Rc::clone(stream.conn()));
             })

@@ -1,0 +1,97 @@
+//! What each route answers.
+
+use actix_http::header;
+use actix_http::{Request, Response, StatusCode};
+use bytes::Bytes;
+
+use super::answer::{AnswerBody, answer, guard_page, refuse};
+use super::exchange::Exchange;
+use super::headers::Media;
+use super::worker::Worker;
+use super::{body, info};
+use crate::lifecycle::State;
+use crate::routes::Route;
+
+/// Answers any route that is left after the checks.
+pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Response<AnswerBody> {
+    if exchange.route != Route::Echo {
+        return answer_at_once(exchange, &request);
+    }
+    let limit = exchange.worker.shared.settings.limits.body_bytes;
+    let payload = request.take_payload();
+    match body::read(&exchange.conn, payload, limit).await {
+        Ok(bytes) => {
+            exchange.body_is_read();
+            // Never the sender's type: what it says of itself could be a page with a script.
+            answer(exchange, StatusCode::OK, Media::Binary, bytes)
+        }
+        Err(error) => refuse(exchange, error.status(), &error.to_string()),
+    }
+}
+
+/// The line of text that a route answers with, and 200, as things are. It is all there is to the
+/// answer. Who is given the greeting is counted as a visit.
+pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
+    let state = worker.state();
+    match route {
+        Route::Root => {
+            worker.shared.visits.count();
+            Some(worker.greeting())
+        }
+        Route::Healthz => Some(Bytes::from_static(b"ok\n")),
+        Route::Startupz if state > State::Starting => Some(Bytes::from_static(b"started\n")),
+        Route::Readyz if state == State::Ready && !worker.faults().not_ready => {
+            Some(Bytes::from_static(b"ready\n"))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
+    let state = exchange.worker.state();
+    let accept = request.head().headers.get(header::ACCEPT);
+    // No Vary is needed: nothing that is not stored is mistaken for something else.
+    if exchange.route == Route::Root && accept.is_some_and(|accept| wants_page(accept.as_bytes())) {
+        return page(exchange);
+    }
+    if let Some(line) = line(&exchange.worker, exchange.route) {
+        return answer(exchange, StatusCode::OK, Media::Text, line);
+    }
+    match exchange.route {
+        Route::Hop => {
+            let body = exchange.worker.hop(state);
+            answer(exchange, StatusCode::OK, Media::Json, body)
+        }
+        Route::Info => {
+            let body = info::body(&exchange, request);
+            answer(exchange, StatusCode::OK, Media::Json, body)
+        }
+        Route::Startupz => unready(exchange, "starting"),
+        Route::Readyz => match state {
+            State::Ready => unready(exchange, "not ready: a fault says so"),
+            State::Starting => unready(exchange, "not ready: starting"),
+            State::Draining => unready(exchange, "not ready: draining after SIGTERM"),
+            State::Stopped => unready(exchange, "not ready: stopped"),
+        },
+        Route::Root | Route::Healthz | Route::Echo | Route::NotFound => {
+            refuse(exchange, StatusCode::NOT_FOUND, "nothing here")
+        }
+    }
+}
+
+/// Whether an `Accept` header is a browser's.
+pub(super) fn wants_page(accept: &[u8]) -> bool {
+    accept.windows(9).any(|part| part == b"text/html")
+}
+
+fn page(exchange: Exchange) -> Response<AnswerBody> {
+    exchange.worker.shared.visits.count();
+    let page = exchange.worker.page();
+    let mut response = answer(exchange, StatusCode::OK, Media::Html, page.body.clone());
+    guard_page(&mut response, &page.policy);
+    response
+}
+
+fn unready(exchange: Exchange, why: &str) -> Response<AnswerBody> {
+    refuse(exchange, StatusCode::SERVICE_UNAVAILABLE, why)
+}
