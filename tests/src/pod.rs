@@ -1,4 +1,4 @@
-//! The service as a process of its own, with an address of its own, as a pod has.
+//! The service as a process with its own address, as in a pod.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How much of a log is shown when a test fails.
+/// The length of the log tail shown when a test fails.
 const LOG_TAIL_BYTES: i64 = 4096;
 
 /// A running service. Dropping it kills the process.
@@ -58,17 +58,17 @@ impl Pod {
         self.admin
     }
 
-    /// The process's number.
+    /// The process ID.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until `path` answers 200, as a readiness probe does.
+    /// Polls `path` until it returns 200, as a readiness probe does.
     ///
     /// # Errors
-    /// When that takes longer than `patience`, or the process ends: with the end of its log.
-    pub fn wait_ready(&mut self, path: &str, patience: Duration) -> io::Result<()> {
-        let deadline = Instant::now() + patience;
+    /// When that exceeds `timeout`, or the process exits; the error holds the tail of its log.
+    pub fn wait_ready(&mut self, path: &str, timeout: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + timeout;
         while !probe(self.public, path).is_ok_and(|status| status == 200) {
             if let Some(status) = self.child.try_wait()? {
                 return Err(io::Error::other(format!(
@@ -77,7 +77,7 @@ impl Pod {
                 )));
             }
             if Instant::now() >= deadline {
-                let text = format!("not ready after {patience:?}\n{}", self.log());
+                let text = format!("not ready after {timeout:?}\n{}", self.log());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -91,8 +91,8 @@ impl Pod {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
     }
 
-    /// Waits for the process's end until `deadline`, and then kills it as a kubelet does. Returns
-    /// how it ended by itself, or `None`, and the end of its log.
+    /// Waits for the process to exit, and kills it at `deadline`, as the kubelet does. Returns its exit
+    /// status, or `None` if it was killed, and the tail of its log.
     ///
     /// # Errors
     /// When it cannot be waited for.
@@ -108,7 +108,7 @@ impl Pod {
         }
     }
 
-    /// The end of what it wrote.
+    /// The tail of its log.
     pub fn log(&mut self) -> String {
         let mut tail = Vec::new();
         let read = self
@@ -125,13 +125,13 @@ impl Pod {
 
 impl Drop for Pod {
     fn drop(&mut self) {
-        // Both fail when it has ended, which is what they are for.
+        // Both fail if the process has already exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// An address of the loopback that no other pod has: 127.64.0.0/10, by process and by count.
+/// A loopback address, unique to this pod: in 127.64.0.0/10, by process ID and a counter.
 fn address() -> IpAddr {
     static COUNT: AtomicU8 = AtomicU8::new(1);
     let [.., high, low] = std::process::id().to_be_bytes();
@@ -139,7 +139,7 @@ fn address() -> IpAddr {
     Ipv4Addr::new(127, 64 + high % 64, low, count).into()
 }
 
-/// Asks once; the status.
+/// Sends one request and returns the status code.
 fn probe(address: SocketAddr, path: &str) -> io::Result<u16> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;

@@ -1,4 +1,4 @@
-//! What Kubernetes and the load balancer controller do to the pods of a Deployment.
+//! Rolls out a Deployment as Kubernetes and the load balancer controller do.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::lb::{Health, LoadBalancer, Scale};
 use crate::pod::Pod;
 
-/// How long anything may take to come up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit for a pod to become ready or healthy.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The times of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +42,14 @@ impl Timing {
     }
 }
 
-/// How a pod that was told to end did.
+/// The termination of a pod.
 #[derive(Clone, Debug)]
-pub struct Ended {
-    /// `None` when the grace was over and it was killed.
+pub struct Termination {
+    /// The exit status; `None` if it was killed at the end of the grace period.
     pub status: Option<ExitStatus>,
-    /// From SIGTERM to its end.
+    /// From SIGTERM to exit.
     pub took: Duration,
-    /// The last of its log.
+    /// The tail of its log.
     pub log: String,
 }
 
@@ -61,14 +61,14 @@ pub struct Deployment<'lb> {
     settings: Vec<(&'static str, String)>,
     timing: Timing,
     pods: Vec<Pod>,
-    leaving: Vec<std::thread::JoinHandle<io::Result<Ended>>>,
+    terminating: Vec<std::thread::JoinHandle<io::Result<Termination>>>,
 }
 
 impl<'lb> Deployment<'lb> {
-    /// Starts `replicas` pods and waits until the balancer finds them healthy.
+    /// Starts `replicas` pods and waits until their targets are healthy.
     ///
     /// # Errors
-    /// When a pod does not come up.
+    /// When a pod does not become ready.
     pub fn start(
         lb: &'lb LoadBalancer,
         program: PathBuf,
@@ -76,14 +76,14 @@ impl<'lb> Deployment<'lb> {
         timing: Timing,
         replicas: usize,
     ) -> io::Result<Self> {
-        let (pods, leaving) = (Vec::new(), Vec::new());
+        let (pods, terminating) = (Vec::new(), Vec::new());
         let mut deployment = Self {
             lb,
             program,
             settings,
             timing,
             pods,
-            leaving,
+            terminating,
         };
         for _ in 0..replicas {
             let pod = deployment.start_pod()?;
@@ -96,7 +96,7 @@ impl<'lb> Deployment<'lb> {
     }
 
     /// Replaces every pod, one at a time: `maxSurge` 1, `maxUnavailable` 0, and a readiness gate
-    /// that waits for the balancer. Returns while the last ones still drain, as Kubernetes does.
+    /// that waits for the balancer. Returns while the last pods still drain, as a Deployment's rollout does.
     ///
     /// # Errors
     /// When a new pod does not come up.
@@ -107,21 +107,21 @@ impl<'lb> Deployment<'lb> {
             sleep(self.timing.min_ready);
             let old = self.pods.remove(0);
             self.pods.push(new);
-            self.end_pod(old);
+            self.delete_pod(old);
         }
         Ok(())
     }
 
-    /// Waits for the pods that were told to end, and says how they did.
+    /// Waits for the terminating pods, and returns how each terminated.
     ///
     /// # Errors
     /// When one cannot be waited for.
     ///
     /// # Panics
-    /// When a waiting thread did.
-    pub fn wait_for_leaving(&mut self) -> io::Result<Vec<Ended>> {
-        let leaving = std::mem::take(&mut self.leaving);
-        leaving
+    /// When a waiting thread panicked.
+    pub fn wait_for_terminating(&mut self) -> io::Result<Vec<Termination>> {
+        let terminating = std::mem::take(&mut self.terminating);
+        terminating
             .into_iter()
             .map(|pod| pod.join().expect("waiting does not panic"))
             .collect()
@@ -130,32 +130,35 @@ impl<'lb> Deployment<'lb> {
     /// Starts a pod, waits for its readiness probe, and registers it.
     fn start_pod(&self) -> io::Result<Pod> {
         let mut pod = Pod::start(&self.program, &self.settings)?;
-        pod.wait_ready("/readyz", PATIENCE)?;
+        pod.wait_ready("/readyz", READY_TIMEOUT)?;
         self.lb.register(pod.public());
         Ok(pod)
     }
 
     fn wait_healthy(&self, pod: &Pod) -> io::Result<()> {
-        if self.lb.wait_for(pod.public(), Health::Healthy, PATIENCE) {
+        if self
+            .lb
+            .wait_for(pod.public(), Health::Healthy, READY_TIMEOUT)
+        {
             return Ok(());
         }
         Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            "the balancer does not find the pod healthy",
+            "the load balancer does not report the target healthy",
         ))
     }
 
-    /// Deletes a pod: SIGTERM at once, the deregistration when the controller comes to it.
-    fn end_pod(&mut self, pod: Pod) {
+    /// Deletes a pod: SIGTERM at once, deregistration after the controller's lag.
+    fn delete_pod(&mut self, pod: Pod) {
         pod.terminate();
-        let told = Instant::now();
-        let deadline = told + self.timing.grace;
+        let signalled = Instant::now();
+        let deadline = signalled + self.timing.grace;
         let target = pod.public();
-        self.leaving.push(std::thread::spawn(move || {
+        self.terminating.push(std::thread::spawn(move || {
             let (status, log) = pod.wait(deadline)?;
-            Ok(Ended {
+            Ok(Termination {
                 status,
-                took: told.elapsed(),
+                took: signalled.elapsed(),
                 log,
             })
         }));

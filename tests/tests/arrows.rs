@@ -109,6 +109,6 @@ fn there_is_one_tls_stack() {
         .collect();
     assert!(
         found.is_empty(),
-        "banned: {found:?}; `cargo tree -i NAME` tells who brings it"
+        "banned: {found:?}; `cargo tree -i NAME` shows why it is there"
     );
 }

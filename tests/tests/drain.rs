@@ -1,9 +1,9 @@
-//! No request is lost when the service is replaced behind a load balancer, and the test can tell.
+//! No request is lost when the service is replaced behind a load balancer, with controls that lose some.
 //!
-//! Needs the service, and nothing else: real processes of it, three at a time, behind a balancer
-//! that has the semantics of AWS's, with times scaled down by 20: of the 120 s in which an NLB
-//! still sends new connections to a deregistered target, 6 s remain, and the drain of 150 s is one
-//! of 7.5 s. Requests come at a constant rate from clients of three kinds.
+//! Needs only the service: real processes, three at a time, behind a load balancer with the semantics
+//! of AWS's and times scaled down by 20. The 120 s during which an NLB still sends new connections to a
+//! deregistered target become 6 s, and the drain of 150 s becomes 7.5 s. Three kinds of client send
+//! requests at a constant rate.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,18 +17,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use e2e::lb::{Counters, LoadBalancer, Rules, Scale, WhenUnhealthy};
-use e2e::rollout::{Deployment, Ended, Timing};
+use e2e::rollout::{Deployment, Termination, Timing};
 use loadgen::{Client, Load, Pace, Plan, Reason, Report};
 
 const SCALE: Scale = Scale(20);
 const REPLICAS: usize = 3;
-/// The issue asks that none of so many be lost.
+/// How many requests the rollouts carry, none of which may be lost.
 const REQUESTS: u64 = 500_000;
 
-/// A machine that takes longer for that is too slow for this test.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// Bounds the test. An idle machine takes a minute, a busy one several.
+const TIMEOUT: Duration = Duration::from_mins(15);
 
-/// One of these tests at a time: each fills the machine.
+/// Runs one of these tests at a time: each uses the whole machine.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -81,8 +81,8 @@ impl Clients {
         let plan = Plan {
             body: Some(b"Hello from Rust on Kubernetes!\n".to_vec()),
             requests: u64::MAX,
-            time: 2 * PATIENCE,
-            // A machine that is busy with something else is no loss of the service's.
+            time: 2 * TIMEOUT,
+            // A slow machine is not a request lost by the service.
             timeout: Duration::from_secs(20),
             ..Plan::new(lb.address())
         };
@@ -116,10 +116,10 @@ impl Clients {
     }
 }
 
-/// What a rollout did.
+/// The outcome of a rollout.
 struct Outcome {
     reports: [Report; 3],
-    ended: Vec<Ended>,
+    terminations: Vec<Termination>,
     counters: Counters,
 }
 
@@ -139,8 +139,8 @@ impl Outcome {
         self.reports.iter().map(Report::sent).sum()
     }
 
-    /// Everything a person needs to see what happened.
-    fn tell(&self) -> String {
+    /// A summary for the log and for assertion messages.
+    fn summary(&self) -> String {
         let [kept_alive, one_shot, slow] = &self.reports;
         let mut text = format!(
             "{} of {} lost\nkept alive: {kept_alive}\none shot: {one_shot}\nslow: {slow}\n{:?}",
@@ -148,22 +148,22 @@ impl Outcome {
             self.sent(),
             self.counters
         );
-        let took = self.ended.iter().map(|ended| ended.took);
+        let took = self.terminations.iter().map(|pod| pod.took);
         let (shortest, longest) = (took.clone().min().unwrap(), took.max().unwrap());
-        let count = self.ended.len();
+        let count = self.terminations.len();
         text.push_str(&format!(
-            "\n{count} pods took {shortest:.2?} to {longest:.2?} to end"
+            "\n{count} pods took {shortest:.2?} to {longest:.2?} to terminate"
         ));
-        for Ended { status, log, .. } in &self.ended {
+        for Termination { status, log, .. } in &self.terminations {
             if !status.is_some_and(|status| status.success()) {
-                text.push_str(&format!("\na pod ended with {status:?}: {log}"));
+                text.push_str(&format!("\na pod exited with {status:?}: {log}"));
             }
         }
         text
     }
 }
 
-/// An ALB that checks as often as the NLB does: its own default takes 150 s to find a pod healthy.
+/// An ALB with the NLB's health check: by its own defaults a target takes 150 s to become healthy.
 fn alb() -> Rules {
     Rules {
         check: Rules::nlb("/healthz", SCALE).check,
@@ -171,7 +171,7 @@ fn alb() -> Rules {
     }
 }
 
-/// Replaces all pods under load, again and again until so many requests were answered.
+/// Replaces all pods under load, repeatedly until `requests` have been answered.
 fn replace_under_load(
     rules: Rules,
     settings: Vec<(&'static str, String)>,
@@ -189,48 +189,48 @@ fn replace_under_load(
             break;
         }
         assert!(
-            begun.elapsed() < PATIENCE,
-            "{answered} of {requests} answered in {PATIENCE:?}"
+            begun.elapsed() < TIMEOUT,
+            "{answered} of {requests} answered in {TIMEOUT:?}"
         );
     }
-    // The drains' ends are under load, too.
-    let ended = deployment.wait_for_leaving().unwrap();
+    // The last drains run under load, too.
+    let terminations = deployment.wait_for_terminating().unwrap();
     let counters = lb.counters();
     let outcome = Outcome {
         reports: clients.finish(),
-        ended,
+        terminations,
         counters,
     };
-    println!("{}", outcome.tell());
+    println!("{}", outcome.summary());
     outcome
 }
 
-/// Nothing was lost, and that means something: every pod drained to its own end, while the
-/// balancer still sent it connections.
+/// Asserts that nothing was lost, and that the drain was exercised: every pod exited by itself,
+/// after the load balancer had still sent connections to deregistered targets.
 fn assert_nothing_lost(outcome: &Outcome, delay: Duration) {
-    let story = outcome.tell();
-    assert_eq!(outcome.failed(), 0, "{story}");
+    let summary = outcome.summary();
+    assert_eq!(outcome.failed(), 0, "{summary}");
     let counters = outcome.counters;
     assert_eq!(
         (counters.refused, counters.reset, counters.no_target),
         (0, 0, 0),
-        "{story}"
+        "{summary}"
     );
     assert!(
         counters.to_deregistered > 500,
-        "the lag was not at work: {story}"
+        "no connections went to deregistered targets: {summary}"
     );
-    for ended in &outcome.ended {
+    for pod in &outcome.terminations {
         assert!(
-            ended.status.is_some_and(|status| status.success()),
-            "{story}"
+            pod.status.is_some_and(|status| status.success()),
+            "{summary}"
         );
-        assert!(ended.took >= delay, "{story}");
+        assert!(pod.took >= delay, "{summary}");
     }
 }
 
 #[test]
-fn a_rolling_replacement_behind_an_nlb_loses_none_of_half_a_million_requests() {
+fn a_rolling_update_behind_an_nlb_loses_none_of_500_000_requests() {
     let _alone = alone();
     let outcome = replace_under_load(
         Rules::nlb("/healthz", SCALE),
@@ -238,23 +238,27 @@ fn a_rolling_replacement_behind_an_nlb_loses_none_of_half_a_million_requests() {
         Timing::nlb(SCALE),
         REQUESTS,
     );
-    assert!(outcome.sent() >= REQUESTS, "{}", outcome.tell());
-    assert!(outcome.reports[0].close_requested > 0, "{}", outcome.tell());
+    assert!(outcome.sent() >= REQUESTS, "{}", outcome.summary());
+    assert!(
+        outcome.reports[0].close_requested > 0,
+        "{}",
+        outcome.summary()
+    );
     assert_nothing_lost(&outcome, SCALE.seconds(150));
 }
 
 #[test]
-fn with_the_drain_switched_off_many_are_lost() {
+fn without_a_drain_a_rolling_update_behind_an_nlb_loses_requests() {
     let _alone = alone();
     let settings = vec![("APP_DRAIN_PROFILE", "off".to_owned())];
     let rules = Rules::nlb("/healthz", SCALE);
     let outcome = replace_under_load(rules, settings, Timing::nlb(SCALE), 0);
-    assert!(outcome.failed() > 100, "{}", outcome.tell());
-    assert!(outcome.counters.refused > 100, "{}", outcome.tell());
+    assert!(outcome.failed() > 100, "{}", outcome.summary());
+    assert!(outcome.counters.refused > 100, "{}", outcome.summary());
 }
 
 #[test]
-fn the_short_profile_loses_nothing_behind_an_alb() {
+fn the_short_drain_profile_loses_no_request_behind_an_alb() {
     let _alone = alone();
     let rules = alb();
     let outcome = replace_under_load(rules, drain(70, 30), Timing::short(SCALE), 0);
@@ -262,7 +266,7 @@ fn the_short_profile_loses_nothing_behind_an_alb() {
 }
 
 #[test]
-fn behind_an_alb_too_many_are_lost_without_the_drain() {
+fn without_a_drain_a_rolling_update_behind_an_alb_loses_requests() {
     let _alone = alone();
     let settings = vec![("APP_DRAIN_PROFILE", "off".to_owned())];
     let rules = alb();
@@ -270,21 +274,25 @@ fn behind_an_alb_too_many_are_lost_without_the_drain() {
     assert!(
         outcome.failed_by(Reason::Status(502)) > 100,
         "{}",
-        outcome.tell()
+        outcome.summary()
     );
 }
 
 #[test]
-fn a_check_that_fails_while_draining_resets_live_requests() {
+fn an_nlb_health_check_that_fails_while_draining_resets_requests() {
     let _alone = alone();
     let rules = Rules::nlb("/readyz", SCALE);
     let outcome = replace_under_load(rules, drain(150, 30), Timing::nlb(SCALE), 0);
-    assert!(outcome.counters.reset > 0, "{}", outcome.tell());
-    assert!(outcome.failed_by(Reason::Reset) > 0, "{}", outcome.tell());
+    assert!(outcome.counters.reset > 0, "{}", outcome.summary());
+    assert!(
+        outcome.failed_by(Reason::Reset) > 0,
+        "{}",
+        outcome.summary()
+    );
 }
 
 #[test]
-fn without_connection_termination_even_that_check_loses_nothing() {
+fn without_connection_termination_that_health_check_resets_nothing() {
     let _alone = alone();
     let when_unhealthy = WhenUnhealthy::Drain(SCALE.seconds(60));
     let rules = Rules {
@@ -292,14 +300,14 @@ fn without_connection_termination_even_that_check_loses_nothing() {
         ..Rules::nlb("/readyz", SCALE)
     };
     let outcome = replace_under_load(rules, drain(150, 30), Timing::nlb(SCALE), 0);
-    let story = outcome.tell();
+    let summary = outcome.summary();
     assert_eq!(
         (outcome.failed(), outcome.counters.refused),
         (0, 0),
-        "{story}"
+        "{summary}"
     );
     assert!(
         outcome.counters.to_unhealthy > 0,
-        "the check did not fail: {story}"
+        "the check did not fail: {summary}"
     );
 }
