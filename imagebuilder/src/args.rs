@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cli::Progress;
 use oci::Platform;
 
 use crate::registry::Prefix;
@@ -12,7 +13,7 @@ use crate::registry::Prefix;
 #[derive(Debug, Parser)]
 #[command(name = "imagebuilder", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// How progress is told on stderr.
+    /// How progress is shown on stderr.
     #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
     #[command(subcommand)]
@@ -165,31 +166,4 @@ pub(crate) enum Format {
     Text,
     /// One JSON object.
     Json,
-}
-
-/// How progress is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Progress {
-    /// `tty` on a terminal, else `plain`.
-    Auto,
-    /// Live.
-    Tty,
-    /// A line for each step.
-    Plain,
-    /// A JSON object for each step.
-    Json,
-    /// Only warnings and errors.
-    Quiet,
-}
-
-impl From<Progress> for cli::Progress {
-    fn from(progress: Progress) -> Self {
-        match progress {
-            Progress::Auto => Self::Auto,
-            Progress::Tty => Self::Tty,
-            Progress::Plain => Self::Plain,
-            Progress::Json => Self::Json,
-            Progress::Quiet => Self::Quiet,
-        }
-    }
 }

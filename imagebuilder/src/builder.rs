@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use cli::Bytes;
 use object::ReadCache;
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
@@ -39,23 +40,8 @@ pub(crate) enum BuildError {
     Layer(#[from] LayerError),
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    #[error("the binary's name is no image name; set `name` in [package.metadata.image]")]
+    #[error("the binary's name is not an image name; set `name` in [package.metadata.image]")]
     Name(#[source] SettingError),
-}
-
-impl BuildError {
-    /// The error of the part that failed, which a transparent variant hides from the chain.
-    pub(crate) fn part(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(match self {
-            Self::Workspace(error) => error,
-            Self::Target(error) => error,
-            Self::Compile(error) => error,
-            Self::Elf(error) => error,
-            Self::Layer(LayerError::Layout(error)) | Self::Layout(error) => error,
-            Self::Layer(error) => error,
-            Self::Binary { .. } | Self::Name(_) => return None,
-        })
-    }
 }
 
 /// What a builder tells of its work.
@@ -297,21 +283,6 @@ impl std::fmt::Display for Event {
                     Bytes(*layer_bytes)
                 )
             }
-        }
-    }
-}
-
-/// A size in binary units.
-pub(crate) struct Bytes(pub(crate) u64);
-
-impl std::fmt::Display for Bytes {
-    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            bytes @ ..1024 => write!(f, "{bytes} B"),
-            bytes @ ..1_048_576 => write!(f, "{:.1} KiB", bytes as f64 / 1024.0),
-            bytes @ ..1_073_741_824 => write!(f, "{:.1} MiB", bytes as f64 / 1_048_576.0),
-            bytes => write!(f, "{:.1} GiB", bytes as f64 / 1_073_741_824.0),
         }
     }
 }

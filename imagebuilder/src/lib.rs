@@ -11,7 +11,6 @@ mod args;
 mod base;
 mod builder;
 mod cargo;
-mod classify;
 mod commands;
 mod compile;
 mod elf;
@@ -22,6 +21,7 @@ mod registry;
 pub mod resolve;
 mod settings;
 mod target;
+mod verdict;
 mod workspace;
 
 pub use commands::main;

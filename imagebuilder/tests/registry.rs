@@ -427,26 +427,30 @@ fn errors_say_what_to_do_and_end_with_their_code() {
 }
 
 #[test]
-fn what_is_damaged_in_the_layout_is_not_pushed() {
-    let (sandbox, _) = built();
-    let registry = TestRegistry::start(Behaviour::default());
-    let blobs = fs::read_dir(sandbox.path().join("img/blobs/sha256")).unwrap();
-    let largest = blobs
-        .map(|entry| entry.unwrap())
-        .max_by_key(|e| e.metadata().unwrap().len());
-    let path = largest.unwrap().path();
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let run = push(&sandbox, &registry.host(), &["--tag", "v1", QUIET]);
-    assert_eq!(run.code, Some(5), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("is damaged: its digest is sha256:"),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(registry.tag("team/hello", "v1"), None);
+fn a_damaged_blob_of_the_layout_is_not_pushed() {
+    let flipped = |bytes: &mut Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    };
+    let truncated = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
+    let check = |damage: &dyn Fn(&mut Vec<u8>), expected: &str| {
+        let (sandbox, _) = built();
+        let registry = TestRegistry::start(Behaviour::default());
+        let blobs = fs::read_dir(sandbox.path().join("img/blobs/sha256")).unwrap();
+        let largest = blobs
+            .map(|entry| entry.unwrap())
+            .max_by_key(|e| e.metadata().unwrap().len());
+        let path = largest.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        damage(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let run = push(&sandbox, &registry.host(), &["--tag", "v1", QUIET]);
+        assert_eq!(run.code, Some(5), "{}", run.stderr);
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+        assert_eq!(registry.tag("team/hello", "v1"), None);
+    };
+    check(&flipped, "is damaged: its digest is sha256:");
+    check(&truncated, "is cut short: ");
 }
 
 /// Killed at any moment, a push leaves nothing that refers to what is not there, and the next one

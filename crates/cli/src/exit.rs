@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-/// How a program ended.
+/// How a program exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything asked for was done.
+    /// Success.
     Ok,
-    /// Something asked for could not be done.
+    /// The command failed.
     Failed,
-    /// The command line, a manifest or a setting is wrong; nothing was tried.
+    /// The command line, a manifest or a setting is invalid; nothing was tried.
     Usage,
     /// Credentials are missing or were refused.
     Authentication,
@@ -17,12 +17,12 @@ pub enum Exit {
     Unreachable,
     /// Content does not have the digest or size it claims.
     Mismatch,
-    /// SIGINT or SIGTERM ended the program, after it cleaned up.
+    /// SIGINT or SIGTERM stopped the program, after it cleaned up.
     Interrupted,
 }
 
 impl Exit {
-    /// Every way to end, in order of code.
+    /// Every exit code, in ascending order.
     pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::Failed,

@@ -1,13 +1,18 @@
 //! What the command-line programs share at the terminal: exit codes, the one place an error is
-//! printed, and who may write to stdout and stderr.
+//! printed, progress and data streams, and the manifests that a command line names.
 //!
-//! It knows nothing of images, registries or containers, parses no arguments and reads no
-//! environment: each program hands those in.
+//! It knows nothing of images, registries or containers, and reads no environment: each program
+//! passes that in.
 
+mod bytes;
+mod chain;
 mod exit;
+pub mod input;
 mod printer;
 mod report;
 
+pub use bytes::Bytes;
+pub use chain::{chain, one_line};
 pub use exit::Exit;
 pub use printer::{Printer, Progress};
 pub use report::{Classify, ExitError, Verdict, exit_code, finish, report};

@@ -1,12 +1,12 @@
-//! Owns stdout and stderr: data goes to the one, everything about the work to the other.
+//! Writes to stdout and stderr: data to the one, progress, warnings and errors to the other.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// How the work in hand is told on stderr.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How progress is shown on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Progress {
-    /// `Tty` where stderr is a terminal that can move its cursor, else `Plain`.
+    /// `tty` where stderr is a terminal that can move its cursor, else `plain`.
     #[default]
     Auto,
     /// Lines, and one live line at the bottom.
@@ -15,7 +15,7 @@ pub enum Progress {
     Plain,
     /// One JSON object a line.
     Json,
-    /// Warnings and errors alone.
+    /// Only warnings and errors.
     Quiet,
 }
 
@@ -37,7 +37,7 @@ impl Printer {
         Self { progress }
     }
 
-    /// How progress is told, with `Auto` decided.
+    /// How progress is shown, with `Auto` decided.
     pub fn progress(self) -> Progress {
         self.progress
     }
@@ -45,8 +45,8 @@ impl Printer {
     /// Writes a line of data to stdout.
     ///
     /// # Errors
-    /// As the stream's, except that a reader who left (`| head -1`) is success: the data was not
-    /// wanted any more.
+    /// Those of the stream, except that a closed pipe (`| head -1`) is success: its reader has what
+    /// it wanted.
     pub fn data(self, line: &str) -> io::Result<()> {
         self.data_raw(format!("{line}\n").as_bytes())
     }
@@ -57,7 +57,7 @@ impl Printer {
     /// As [`Printer::data`].
     #[allow(
         clippy::unused_self,
-        reason = "whoever holds the printer owns the stream"
+        reason = "only the holder of a printer writes to the stream"
     )]
     pub fn data_raw(self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
@@ -67,7 +67,7 @@ impl Printer {
         }
     }
 
-    /// Tells of a step or a result on stderr, unless quiet.
+    /// Writes a step or a result to stderr, unless quiet.
     pub fn status(self, line: &str) {
         match self.progress {
             Progress::Quiet => {}
@@ -78,15 +78,15 @@ impl Printer {
         }
     }
 
-    /// Shows `line` at the bottom until anything else is said. Only on a terminal, where it should
-    /// be shorter than a line.
+    /// Shows `line` at the bottom until the next output. Only on a terminal, where it should fit one
+    /// line.
     pub fn live(self, line: &str) {
         if self.progress == Progress::Tty {
             self.write_err(line);
         }
     }
 
-    /// Warns on stderr, always.
+    /// Writes a warning to stderr, always.
     pub fn warn(self, line: &str) {
         match self.progress {
             Progress::Json => self.write_err(&json_line("warning", line)),
@@ -94,16 +94,16 @@ impl Printer {
         }
     }
 
-    /// Prints a rendered error on stderr, always.
+    /// Writes a rendered error to stderr, always.
     pub(crate) fn error(self, text: &str) {
         self.write_err(text);
     }
 
-    /// A stderr that is gone leaves nobody to tell, so a failure to write there is ignored.
+    /// Nobody could see that stderr is closed, so a failed write is ignored.
     fn write_err(self, text: &str) {
         let mut stderr = io::stderr().lock();
         if self.progress == Progress::Tty {
-            // What was live is over: to the left, and the line away (ECMA-48: CR, EL).
+            // Erase the live line: cursor to the left, then the line (ECMA-48: CR, EL).
             let _ = stderr.write_all(b"\r\x1b[K");
         }
         let _ = stderr.write_all(text.as_bytes());
@@ -119,7 +119,7 @@ fn json_line(level: &str, message: &str) -> String {
             '\\' => text.push_str("\\\\"),
             '\n' => text.push_str("\\n"),
             c if u32::from(c) < 0x20 => {
-                write!(text, "\\u{:04x}", u32::from(c)).expect("a String takes every write");
+                write!(text, "\\u{:04x}", u32::from(c)).expect("writing to a String cannot fail");
             }
             c => text.push(c),
         }

@@ -3,18 +3,19 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use crate::chain::chain;
 use crate::{Exit, Printer};
 
-/// What a program knows of one kind of error.
+/// The exit code and hint of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// How the program ends because of it.
+    /// The exit code.
     pub exit: Exit,
-    /// What the person at the terminal can do about it, where that is known.
+    /// What the user can do about it, where that is known.
     pub hint: Option<String>,
 }
 
-/// An error that knows the exit code it stands for and what can be done about it.
+/// An error that knows its exit code and what the user can do about it.
 ///
 /// Each type answers in a `match` without a wildcard, so a new variant does not compile until its
 /// exit code is decided. A variant that wraps another such error passes its answer on.
@@ -22,13 +23,13 @@ pub trait ExitError: Error {
     /// The exit code.
     fn exit(&self) -> Exit;
 
-    /// What the person at the terminal can do about it, where that is known.
+    /// What the user can do about it, where that is known.
     fn hint(&self) -> Option<String>;
 }
 
 /// The last step of `main`: prints an error with its causes and its hint, and returns the exit
 /// status.
-pub fn finish<E: ExitError>(printer: &Printer, outcome: Result<Exit, E>) -> ExitCode {
+pub fn finish<E: ExitError + 'static>(printer: &Printer, outcome: Result<Exit, E>) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -38,10 +39,10 @@ pub fn finish<E: ExitError>(printer: &Printer, outcome: Result<Exit, E>) -> Exit
     }
 }
 
-/// Tells the verdict on one link of an error's chain, or `None` to ask the next one down.
+/// Returns the verdict on one link of an error's chain, or `None` to ask the next one down.
 pub type Classify = fn(&(dyn Error + 'static)) -> Option<Verdict>;
 
-/// Prints `error`, its causes and its hint to stderr, and returns how the program ends.
+/// Prints `error`, its causes and its hint to stderr, and returns the exit code.
 ///
 /// The chain is asked from the outermost error inwards; the first verdict counts.
 pub fn report(printer: &Printer, error: &anyhow::Error, classify: Classify) -> Exit {
@@ -53,7 +54,7 @@ pub fn report(printer: &Printer, error: &anyhow::Error, classify: Classify) -> E
     verdict.map_or(Exit::Failed, |verdict| verdict.exit)
 }
 
-/// Ends `main`: reports an error, or passes on how a run that had none ended.
+/// As [`finish`], for a program that classifies the links of an error's chain.
 pub fn exit_code(
     printer: &Printer,
     outcome: Result<Exit, anyhow::Error>,
@@ -65,14 +66,13 @@ pub fn exit_code(
     }
 }
 
-fn render(error: &dyn Error, hint: Option<&str>) -> String {
-    let mut text = format!("error: {error}\n");
-    let mut source = error.source();
-    while let Some(cause) = source {
+fn render(error: &(dyn Error + 'static), hint: Option<&str>) -> String {
+    let mut chain = chain(error);
+    let mut text = format!("error: {}\n", chain.next().unwrap_or_default());
+    for cause in chain {
         text.push_str("  Caused by: ");
-        text.push_str(&cause.to_string());
+        text.push_str(&cause);
         text.push('\n');
-        source = cause.source();
     }
     if let Some(hint) = hint {
         text.push_str("hint: ");

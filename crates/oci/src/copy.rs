@@ -1,5 +1,5 @@
-//! Copying an image from one place to another: what is missing, in an order that never leaves
-//! anything that refers to what is not there.
+//! Copies an image between two places: only what is missing, and in an order that never leaves a
+//! document that refers to missing content.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,138 +12,144 @@ use std::thread;
 use crate::image::{DocumentError, Index, Manifest};
 use crate::{Descriptor, Digest, Kind, MediaType};
 
-/// How many blobs are under way at once. More open sockets have not been faster, and broke against
-/// Amazon ECR.
+/// How many blobs are copied at once. More sockets were not faster, and failed against Amazon ECR.
 const WORKERS: usize = 4;
-
-/// An error of a source or destination.
-pub type EndError = Box<dyn Error + Send + Sync>;
 
 /// Opens content from its start.
 pub type Open<'a> = &'a dyn Fn() -> io::Result<Box<dyn Read + Send + 'a>>;
 
-/// A place that images can be read from.
+/// A place that images are read from.
 pub trait Source: Sync {
+    /// Why it cannot be read.
+    type Error: Error + Send + Sync + 'static;
+
     /// Reads a manifest or index, verified.
     ///
     /// # Errors
     /// When it is not there or is damaged.
-    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, EndError>;
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Self::Error>;
 
     /// Opens a blob; reading it to its end verifies it.
     ///
     /// # Errors
-    /// When it is not there.
-    fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, EndError>;
+    /// When it is not there. A blob of the wrong size is a [`Mismatch`](crate::Mismatch) already
+    /// here.
+    fn open(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>>;
 }
 
-/// A place that images can be written to.
+/// A place that images are written to.
 pub trait Destination: Sync {
+    /// Why it cannot be written.
+    type Error: Error + Send + Sync + 'static;
+
     /// Whether it has a manifest or index of that digest, and so all it refers to.
     ///
     /// # Errors
-    /// When it cannot be asked.
-    fn has_document(&self, descriptor: &Descriptor) -> Result<bool, EndError>;
+    /// When the destination does not answer.
+    fn has_document(&self, descriptor: &Descriptor) -> Result<bool, Self::Error>;
 
-    /// Stores a blob unless it is there, and says whether it was stored.
+    /// Stores a blob unless it is there, and returns whether it was stored.
     ///
     /// # Errors
-    /// When it cannot be, or what is opened is not what is described.
-    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<bool, EndError>;
+    /// When it cannot be stored, or what `open` reads is not what `descriptor` describes.
+    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<bool, Self::Error>;
 
     /// Stores a manifest or index under its digest.
     ///
     /// # Errors
-    /// When it cannot be.
-    fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), EndError>;
+    /// When it cannot be stored.
+    fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Self::Error>;
 
     /// Names what is stored already.
     ///
     /// # Errors
-    /// When it cannot be.
-    fn name(&self, name: &str, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), EndError>;
+    /// When it cannot be named.
+    fn name(&self, name: &str, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Self::Error>;
 }
 
-/// Why an image could not be copied.
+/// Why an image could not be copied from a source with errors `S` to a destination with errors `D`.
 #[derive(Debug, thiserror::Error)]
-pub enum CopyError {
+pub enum CopyError<S: Error + 'static, D: Error + 'static> {
     /// A manifest or index could not be read.
     #[error("cannot read {digest}")]
     Read {
-        /// Which.
+        /// Its digest.
         digest: Digest,
-        /// Why.
+        /// The source's error.
         #[source]
-        source: EndError,
+        source: S,
     },
-    /// A manifest or index is not one.
-    #[error("cannot understand {digest}")]
+    /// A manifest or index is invalid.
+    #[error("cannot parse {digest}")]
     Document {
-        /// Which.
+        /// Its digest.
         digest: Digest,
-        /// Why.
+        /// What is invalid.
         #[source]
         source: DocumentError,
     },
     /// A descriptor describes neither a manifest nor an index.
     #[error("{digest} is neither an image manifest nor an index, but a `{media_type}`")]
     Kind {
-        /// Which.
+        /// The descriptor's digest.
         digest: Digest,
-        /// What it is.
+        /// The descriptor's media type.
         media_type: MediaType,
     },
-    /// Something could not be stored.
+    /// A blob, manifest or index could not be stored.
     #[error("cannot store {digest}")]
     Write {
-        /// What.
+        /// Its digest.
         digest: Digest,
-        /// Why.
+        /// The destination's error.
         #[source]
-        source: EndError,
+        source: D,
     },
     /// The image could not be named.
     #[error("cannot name {digest} `{name}`")]
     Name {
-        /// The image.
+        /// The image's digest.
         digest: Digest,
         /// The name.
         name: String,
-        /// Why.
+        /// The destination's error.
         #[source]
-        source: EndError,
+        source: D,
     },
 }
 
-/// What is told of a copy, from any thread.
+/// What [`copy()`] returns.
+type Copied<T, S, D> = Result<T, CopyError<<S as Source>::Error, <D as Destination>::Error>>;
+
+/// The progress of a copy, emitted from any thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyEvent<'a> {
-    /// A blob is on its way. One that is begun anew starts at 0 again.
+    /// A blob is being sent. A retry starts at 0 again.
     Progress {
-        /// Which.
+        /// The blob.
         descriptor: &'a Descriptor,
-        /// How many of its bytes were read so far.
+        /// The bytes read so far.
         bytes: u64,
     },
-    /// A blob is there now.
+    /// The destination has a blob.
     Blob {
-        /// Which.
+        /// The blob.
         descriptor: &'a Descriptor,
-        /// Whether it had to be sent.
+        /// Whether it was sent, rather than present before.
         sent: bool,
     },
-    /// A manifest or index is there now.
+    /// The destination has a manifest or index.
     Document {
-        /// Which.
+        /// The manifest or index.
         descriptor: &'a Descriptor,
-        /// Whether it had to be sent.
+        /// Whether it was sent, rather than present before.
         sent: bool,
     },
-    /// The image has a name.
+    /// The image has this name.
     Named(&'a str),
 }
 
-/// A manifest or index on its way, children before parents.
+/// A manifest or index to copy, children before parents.
 struct Step {
     descriptor: Descriptor,
     bytes: Vec<u8>,
@@ -155,13 +161,13 @@ struct Step {
 ///
 /// # Errors
 /// At the first thing that fails; what was copied by then stays, and is not copied again.
-pub fn copy(
-    source: &dyn Source,
-    destination: &dyn Destination,
+pub fn copy<S: Source, D: Destination>(
+    source: &S,
+    destination: &D,
     root: &Descriptor,
     names: &[&str],
     events: &(dyn Fn(CopyEvent<'_>) + Sync),
-) -> Result<(), CopyError> {
+) -> Copied<(), S, D> {
     let mut documents = Vec::new();
     let mut blobs = BTreeMap::new();
     plan(source, destination, root, &mut documents, &mut blobs)?;
@@ -204,13 +210,13 @@ pub fn copy(
 }
 
 /// What there is to copy below `descriptor`.
-fn plan(
-    source: &dyn Source,
-    destination: &dyn Destination,
+fn plan<S: Source, D: Destination>(
+    source: &S,
+    destination: &D,
     descriptor: &Descriptor,
     steps: &mut Vec<Step>,
     blobs: &mut BTreeMap<Digest, Descriptor>,
-) -> Result<(), CopyError> {
+) -> Copied<(), S, D> {
     let digest = descriptor.digest;
     let bytes = source
         .document(descriptor)
@@ -245,52 +251,52 @@ fn plan(
     Ok(())
 }
 
-/// Tells how far a blob is read.
-struct Told<'a> {
+/// Reports how far a blob is read.
+struct ProgressReader<'a> {
     reader: Box<dyn Read + Send>,
     descriptor: &'a Descriptor,
     bytes: u64,
     events: &'a (dyn Fn(CopyEvent<'_>) + Sync),
 }
 
-impl<'a> Told<'a> {
+impl<'a> ProgressReader<'a> {
     fn new(
         reader: Box<dyn Read + Send>,
         descriptor: &'a Descriptor,
         events: &'a (dyn Fn(CopyEvent<'_>) + Sync),
     ) -> Self {
-        let told = Self {
+        let reader = Self {
             reader,
             descriptor,
             bytes: 0,
             events,
         };
-        told.tell();
-        told
+        reader.report();
+        reader
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         let (descriptor, bytes) = (self.descriptor, self.bytes);
         (self.events)(CopyEvent::Progress { descriptor, bytes });
     }
 }
 
-impl Read for Told<'_> {
+impl Read for ProgressReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         self.bytes += count as u64;
-        self.tell();
+        self.report();
         Ok(count)
     }
 }
 
 /// Copies blobs by a few workers; the first failure stops the others at their next blob.
-fn copy_blobs(
-    source: &dyn Source,
-    destination: &dyn Destination,
+fn copy_blobs<S: Source, D: Destination>(
+    source: &S,
+    destination: &D,
     blobs: &[Descriptor],
     events: &(dyn Fn(CopyEvent<'_>) + Sync),
-) -> Result<(), CopyError> {
+) -> Copied<(), S, D> {
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
     let failure = Mutex::new(None);
@@ -299,8 +305,8 @@ fn copy_blobs(
             && let Some(descriptor) = blobs.get(next.fetch_add(1, Ordering::Relaxed))
         {
             let open = || -> io::Result<Box<dyn Read + Send + '_>> {
-                let reader = source.open(descriptor).map_err(io::Error::other)?;
-                Ok(Box::new(Told::new(reader, descriptor, events)))
+                let reader = source.open(descriptor)?;
+                Ok(Box::new(ProgressReader::new(reader, descriptor, events)))
             };
             match destination.put_blob(descriptor, &open) {
                 Ok(sent) => events(CopyEvent::Blob { descriptor, sent }),

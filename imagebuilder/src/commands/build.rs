@@ -1,26 +1,23 @@
 //! `imagebuilder build`.
 
-use anyhow::Context as _;
-
 use super::images::{Done, Images};
 use super::run::Context;
+use super::{CommandError, ImageError};
 use crate::args::{Build, Format};
 
-pub(super) fn run(context: &Context, args: &Build) -> anyhow::Result<()> {
-    let package = &args.package;
-    let done =
-        build(context, args).with_context(|| format!("cannot build an image of `{package}`"))?;
+pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
+    let done = build(context, args).map_err(|source| CommandError::Build {
+        package: args.package.clone(),
+        source,
+    })?;
     let line = match args.format {
         Format::Text => done.reference.to_string(),
         Format::Json => json(&done),
     };
-    context
-        .printer
-        .data(&line)
-        .context("cannot write to standard output")
+    context.printer.data(&line).map_err(CommandError::Stdout)
 }
 
-fn build(context: &Context, args: &Build) -> anyhow::Result<Done> {
+fn build(context: &Context, args: &Build) -> Result<Done, ImageError> {
     let images = Images::new(context, &args.image)?;
     let mut service = images.service(&args.package)?;
     service.settings.features.extend_from_slice(&args.features);

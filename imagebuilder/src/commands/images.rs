@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use cli::Progress;
 use oci::Reference;
 use oci::layout::Layout;
 
+use super::ImageError;
 use super::run::Context;
 use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event};
@@ -34,7 +34,7 @@ pub(super) struct Done {
 
 impl<'a> Images<'a> {
     /// Reads the workspace; nothing is built yet.
-    pub(super) fn new(context: &'a Context, arguments: &'a Image) -> anyhow::Result<Self> {
+    pub(super) fn new(context: &'a Context, arguments: &'a Image) -> Result<Self, ImageError> {
         let environment = &context.environment;
         if !environment.ignored.is_empty() {
             let names = environment.ignored.join(", ");
@@ -64,12 +64,12 @@ impl<'a> Images<'a> {
     }
 
     /// The service that a package is.
-    pub(super) fn service(&self, package: &str) -> anyhow::Result<Service> {
+    pub(super) fn service(&self, package: &str) -> Result<Service, ImageError> {
         Ok(self.builder.service(package)?)
     }
 
     /// Where images are built: the layout asked for, or one among what Cargo builds.
-    pub(super) fn layout(&self) -> anyhow::Result<Layout> {
+    pub(super) fn layout(&self) -> Result<Layout, ImageError> {
         let layout = match &self.arguments.output {
             Some(output) => Layout::create(&output.layout),
             None => Layout::create(self.builder.own_layout()),
@@ -78,7 +78,7 @@ impl<'a> Images<'a> {
     }
 
     /// Builds the image of a service, and pushes it where that is asked for.
-    pub(super) fn build(&self, service: &Service, layout: &Layout) -> anyhow::Result<Done> {
+    pub(super) fn build(&self, service: &Service, layout: &Layout) -> Result<Done, ImageError> {
         let mut events = |event: Event| self.context.printer.status(&event.to_string());
         let tag = self.arguments.tag.as_deref();
         let built = self.builder.build(service, layout, tag, &mut events)?;
@@ -102,7 +102,7 @@ pub(super) fn publisher_for(
     context: &Context,
     prefix: Prefix,
     registry: &Registry,
-) -> anyhow::Result<Publisher> {
+) -> Result<Publisher, ImageError> {
     let access = Access {
         ca_file: registry.ca_file.clone(),
         insecure: registry.insecure,
@@ -119,8 +119,10 @@ pub(super) fn publisher_for(
             pause.as_secs_f64()
         ));
     });
-    let what = format!("cannot push to {prefix}");
-    Publisher::new(prefix, &access, on_retry).context(what)
+    Publisher::new(prefix.clone(), &access, on_retry).map_err(|source| ImageError::Publisher {
+        prefix: Box::new(prefix),
+        source,
+    })
 }
 
 /// Publishes an image, telling of it.
@@ -131,7 +133,7 @@ pub(super) fn publish(
     name: &Reference,
     root: &oci::Descriptor,
     tag: Option<&str>,
-) -> anyhow::Result<Reference> {
+) -> Result<Reference, ImageError> {
     let printer = context.printer;
     let started = Instant::now();
     let elapsed = || started.elapsed();

@@ -1,10 +1,11 @@
 //! The commands, and the way from the command line to one of them.
 
 mod build;
+mod error;
 mod images;
 mod push;
-mod read;
 mod resolve;
 mod run;
 
+pub(crate) use error::{CommandError, ImageError};
 pub use run::main;

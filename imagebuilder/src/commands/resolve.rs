@@ -2,26 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use cli::input::{self, Input};
 
 use super::images::Images;
-use super::read::{Source, sources};
 use super::run::Context;
+use super::{CommandError, ImageError};
 use crate::args::Resolve;
 use crate::resolve::{Found, scan, splice};
 
-pub(super) fn run(context: &Context, args: &Resolve) -> anyhow::Result<()> {
-    let sources = sources(&args.filenames)?;
-    let mut scanned: Vec<(&Source, Vec<Found>)> = Vec::new();
-    for source in &sources {
-        let found =
-            scan(&source.text).with_context(|| format!("cannot resolve {}", source.name))?;
-        scanned.push((source, found));
+pub(super) fn run(context: &Context, args: &Resolve) -> Result<(), CommandError> {
+    let inputs = input::read(&args.filenames)?;
+    let mut scanned: Vec<(&Input, Vec<Found>)> = Vec::new();
+    for input in &inputs {
+        let found = scan(&input.text).map_err(|source| CommandError::Scan {
+            origin: input.origin.clone(),
+            source,
+        })?;
+        scanned.push((input, found));
     }
-    let packages = scanned.iter().flat_map(|(source, found)| {
+    let packages = scanned.iter().flat_map(|(input, found)| {
         found
             .iter()
-            .map(|found| (found.package.as_str(), (source.name.as_str(), found.line)))
+            .map(|found| (found.package.as_str(), (input.origin.as_str(), found.line)))
     });
     // Each package once, with the first place that names it.
     let mut places: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
@@ -30,16 +32,14 @@ pub(super) fn run(context: &Context, args: &Resolve) -> anyhow::Result<()> {
     }
     let images = build(context, args, &places)?;
     let mut out = String::new();
-    for (source, found) in &scanned {
+    for (input, found) in &scanned {
         append(
             &mut out,
-            &splice(&source.text, found, |package| &images[package]),
+            &splice(&input.text, found, |package| &images[package]),
         );
     }
-    context
-        .printer
-        .data_raw(out.as_bytes())
-        .context("cannot write to standard output")
+    let written = context.printer.data_raw(out.as_bytes());
+    written.map_err(CommandError::Stdout)
 }
 
 /// Builds the packages, and returns the name by digest of each.
@@ -47,7 +47,7 @@ fn build<'a>(
     context: &Context,
     args: &Resolve,
     places: &BTreeMap<&'a str, (&str, usize)>,
-) -> anyhow::Result<BTreeMap<&'a str, String>> {
+) -> Result<BTreeMap<&'a str, String>, CommandError> {
     let mut done = BTreeMap::new();
     if places.is_empty() {
         context
@@ -56,23 +56,26 @@ fn build<'a>(
         return Ok(done);
     }
     let images = Images::new(context, &args.image)?;
-    let failed = |package: &str| {
-        let (name, line) = places[package];
-        format!("cannot resolve `cargo://{package}` of {name}, line {line}")
+    let failed = |package: &str, source: ImageError| {
+        let (origin, line) = places[package];
+        CommandError::Resolve {
+            package: package.to_owned(),
+            origin: origin.to_owned(),
+            line,
+            source,
+        }
     };
     let mut services = Vec::new();
     // All names are checked before the first is compiled.
     for package in places.keys() {
-        services.push((
-            *package,
-            images.service(package).with_context(|| failed(package))?,
-        ));
+        let service = images.service(package);
+        services.push((*package, service.map_err(|error| failed(package, error))?));
     }
     let layout = images.layout()?;
     for (package, service) in services {
         let image = images
             .build(&service, &layout)
-            .with_context(|| failed(package))?;
+            .map_err(|error| failed(package, error))?;
         done.insert(package, image.reference.to_string());
     }
     Ok(done)

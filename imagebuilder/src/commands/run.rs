@@ -7,7 +7,6 @@ use cli::{Exit, Printer};
 
 use super::{build, push, resolve};
 use crate::args::{Cli, Command};
-use crate::classify::classify;
 use crate::environment::Environment;
 
 /// What a command is given.
@@ -21,7 +20,7 @@ pub(super) struct Context {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let environment = Environment::read();
-    let printer = Printer::new(cli.progress.into(), environment.dumb_terminal);
+    let printer = Printer::new(cli.progress, environment.dumb_terminal);
     let context = Context {
         printer,
         environment,
@@ -31,5 +30,5 @@ pub fn main() -> ExitCode {
         Command::Resolve(args) => resolve::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
     };
-    cli::exit_code(&printer, outcome.map(|()| Exit::Ok), classify)
+    cli::finish(&printer, outcome.map(|()| Exit::Ok))
 }

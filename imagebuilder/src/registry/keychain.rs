@@ -32,6 +32,7 @@ impl Keychain for UserKeychain {
                 (Err(error), _) => Err(CredentialError {
                     registry: host.to_owned(),
                     origin: "AWS".to_owned(),
+                    unreachable: error.is_unreachable(),
                     source: Box::new(error),
                 }),
             };

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cli::Bytes;
 use oci::copy::{CopyError, CopyEvent, copy};
-use oci::layout::Layout;
+use oci::layout::{Layout, LayoutError};
 use oci::registry::{DockerConfig, Keychain, OnRetry, RegistryError, Repository, Settings};
 use oci::{Descriptor, Reference, ReferenceError};
 
 use super::keychain::UserKeychain;
 use super::{EcrHost, Prefix};
-use crate::builder::Bytes;
 
 /// Why an image could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,7 @@ pub(crate) enum PublishError {
     Copy {
         reference: Box<Reference>,
         #[source]
-        source: CopyError,
+        source: CopyError<LayoutError, RegistryError>,
     },
 }
 

@@ -5,11 +5,11 @@
 //! bytes are on disk, and the index is changed last and under a lock. What a killed process left
 //! in `.ingest` is removed by the next that writes.
 
-mod end;
 mod error;
 mod index;
 mod read;
 mod store;
+mod transfer;
 mod write;
 
 pub use error::LayoutError;

@@ -47,9 +47,11 @@ pub enum Credentials {
 pub struct CredentialError {
     /// The registry's host.
     pub registry: String,
-    /// Which store, helper or service was asked.
+    /// The store, helper or service that should have them.
     pub origin: String,
-    /// Why it had none. Without the secret, if there was one.
+    /// Whether the service could not be reached, so that nothing is known of the credentials.
+    pub unreachable: bool,
+    /// Why there are none. Without the secret, if there was one.
     #[source]
     pub source: Box<dyn Error + Send + Sync>,
 }

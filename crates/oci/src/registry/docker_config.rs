@@ -146,6 +146,7 @@ impl Keychain for DockerConfig {
             let found = ask(&program, host).map_err(|source| CredentialError {
                 registry: host.to_owned(),
                 origin: format!("`{program}`"),
+                unreachable: false,
                 source: Box::new(source),
             })?;
             if let Some(credentials) = found {
@@ -158,6 +159,7 @@ impl Keychain for DockerConfig {
         stored(entry).map_err(|source| CredentialError {
             registry: host.to_owned(),
             origin: format!("`{}`", self.path.display()),
+            unreachable: false,
             source: Box::new(source),
         })
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::TransportError;
 use super::credentials::CredentialError;
 use crate::image::DocumentError;
 use crate::{Digest, Mismatch};
@@ -37,9 +38,9 @@ impl std::error::Error for RegistryError {
 /// What went wrong with a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// The registry could not be talked to, however often it was tried.
-    #[error("{}", transport_text(.0))]
-    Unreachable(ureq::Error),
+    /// The registry could not be reached.
+    #[error("{0}")]
+    Unreachable(TransportError),
     /// The registry refused.
     #[error("{status}{}", error.as_ref().map(|e| format!(" {e}")).unwrap_or_default())]
     Status {
@@ -155,19 +156,6 @@ fn unauthorized(anonymous: bool, error: Option<&OciError>) -> String {
         "the registry refuses the credentials"
     };
     error.map_or_else(|| text.to_owned(), |error| format!("{text} ({error})"))
-}
-
-/// ureq repeats the URL, query included, in some of its texts.
-fn transport_text(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::HostNotFound => "the host name is not known".to_owned(),
-        ureq::Error::Timeout(timeout) => format!("timed out ({timeout})"),
-        ureq::Error::ConnectionFailed => "cannot connect".to_owned(),
-        ureq::Error::BadUri(_) => "the URL is not valid".to_owned(),
-        ureq::Error::Rustls(error) => format!("TLS: {error}"),
-        other => other.to_string(),
-    }
 }
 
 impl RegistryError {

@@ -243,7 +243,7 @@ impl Repository {
 /// Whether an error says nothing of the blob, only of this upload.
 fn is_lost(error: &RegistryError) -> bool {
     match &*error.problem {
-        Problem::Unreachable(error) => super::transport::passes(error),
+        Problem::Unreachable(error) => error.is_transient(),
         Problem::Status { status, .. } => retry::passes(*status) || matches!(status, 404 | 416),
         _ => false,
     }

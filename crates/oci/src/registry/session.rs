@@ -10,8 +10,8 @@ use url::Url;
 use super::authorization::{Authorization, Renewal};
 use super::credentials::{Keychain, Secret};
 use super::location::{is_loopback, redact, same_host};
-use super::transport::{Answer, Call, Failure, Transport, passes};
-use super::{OciError, Problem, RegistryError, Retry, challenge, retry};
+use super::transport::{Answer, Call, Failure, Transport};
+use super::{OciError, Problem, RegistryError, Retry, TransportError, challenge, retry};
 use crate::Reference;
 
 /// How often a request is shown a new challenge before the credentials are taken to be refused.
@@ -132,7 +132,7 @@ impl Repository {
         let error = |problem| RegistryError {
             method: "GET",
             url: url.clone(),
-            problem: Box::new(Problem::Unreachable(problem)),
+            problem: Box::new(Problem::Unreachable(TransportError::from(problem))),
         };
         let base = Url::parse(&url).map_err(|_| error(ureq::Error::BadUri(host.clone())))?;
         let agent = concat!("imagebuilder/", env!("CARGO_PKG_VERSION"));
@@ -246,9 +246,10 @@ impl Repository {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Read(error)) => return Err(call.error(read_problem(error))),
                 Err(Failure::Transport(error)) => {
-                    let passes = passes(&error);
+                    let error = TransportError::from(error);
+                    let transient = error.is_transient();
                     let error = call.error(Problem::Unreachable(error));
-                    if !passes {
+                    if !transient {
                         return Err(error);
                     }
                     (None, error)

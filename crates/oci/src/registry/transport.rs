@@ -220,21 +220,3 @@ impl Read for Watched<'_> {
         })
     }
 }
-
-/// Whether a failed connection may be a good one next time. A name that does not resolve may be a
-/// nameserver that is restarting; a certificate that is not trusted will not be.
-pub(super) fn passes(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Io(error) => !is_tls(error),
-        ureq::Error::Timeout(_)
-        | ureq::Error::ConnectionFailed
-        | ureq::Error::HostNotFound
-        | ureq::Error::Protocol(_) => true,
-        _ => false,
-    }
-}
-
-/// rustls says so as `InvalidData`, inside an I/O error.
-fn is_tls(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::InvalidData
-}

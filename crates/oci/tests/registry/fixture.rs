@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oci::copy::{CopyError, copy};
 use oci::image::{Index, Manifest};
-use oci::layout::Layout;
+use oci::layout::{Layout, LayoutError};
 use oci::registry::{Credentials, Keychain, RegistryError, Repository, Retry, Secret, Settings};
 use oci::{Descriptor, MediaType, Platform};
 use test_registry::TestRegistry;
@@ -76,7 +76,9 @@ pub(crate) fn repository(registry: &TestRegistry) -> Repository {
     Repository::push(&registry.reference(NAME), settings(), anyone()).unwrap()
 }
 
-pub(crate) fn push(image: &Image, repository: &Repository, tags: &[&str]) -> Result<(), CopyError> {
+pub(crate) type PushError = CopyError<LayoutError, RegistryError>;
+
+pub(crate) fn push(image: &Image, repository: &Repository, tags: &[&str]) -> Result<(), PushError> {
     copy(&image.layout, repository, &image.root, tags, &|_| {})
 }
 
@@ -94,11 +96,11 @@ pub(crate) fn assert_there(registry: &TestRegistry, image: &Image, tag: &str) {
 }
 
 /// The registry's error inside a copy's.
-pub(crate) fn cause(error: &CopyError) -> &RegistryError {
+pub(crate) fn cause(error: &PushError) -> &RegistryError {
     match error {
-        CopyError::Write { source, .. }
-        | CopyError::Name { source, .. }
-        | CopyError::Read { source, .. } => source.downcast_ref().unwrap(),
-        CopyError::Document { .. } | CopyError::Kind { .. } => panic!("{error}"),
+        CopyError::Write { source, .. } | CopyError::Name { source, .. } => source,
+        CopyError::Read { .. } | CopyError::Document { .. } | CopyError::Kind { .. } => {
+            panic!("{error}")
+        }
     }
 }

@@ -1,0 +1,66 @@
+//! Why a connection to a registry failed.
+
+use std::fmt;
+use std::io;
+
+/// A connection could not be opened, or broke.
+#[derive(Debug)]
+pub struct TransportError(ureq::Error);
+
+impl TransportError {
+    /// Whether the peer's certificate was not accepted.
+    pub fn is_certificate(&self) -> bool {
+        match &self.0 {
+            ureq::Error::Io(error) => is_tls(error) && error.to_string().contains("certificate"),
+            ureq::Error::Rustls(error) => error.to_string().contains("certificate"),
+            _ => false,
+        }
+    }
+
+    /// Whether another attempt may succeed. A name that does not resolve may be a nameserver that
+    /// restarts; a certificate that is not trusted stays so.
+    pub(super) fn is_transient(&self) -> bool {
+        match &self.0 {
+            ureq::Error::Io(error) => !is_tls(error),
+            ureq::Error::Timeout(_)
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::HostNotFound
+            | ureq::Error::Protocol(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// rustls' errors are `InvalidData` inside an I/O error.
+fn is_tls(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+}
+
+impl From<ureq::Error> for TransportError {
+    fn from(error: ureq::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<io::Error> for TransportError {
+    fn from(error: io::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Without the URL: ureq repeats it, query included, in some of its texts.
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            ureq::Error::Io(error) => write!(f, "{error}"),
+            ureq::Error::HostNotFound => f.write_str("cannot resolve the host name"),
+            ureq::Error::Timeout(timeout) => write!(f, "timed out ({timeout})"),
+            ureq::Error::ConnectionFailed => f.write_str("cannot connect"),
+            ureq::Error::BadUri(_) => f.write_str("invalid URL"),
+            ureq::Error::Rustls(error) => write!(f, "TLS: {error}"),
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+impl std::error::Error for TransportError {}

@@ -1,0 +1,80 @@
+//! What a command was doing when it failed.
+
+use std::io;
+use std::path::PathBuf;
+
+use cli::input::InputError;
+use oci::layout::LayoutError;
+use oci::{Digest, ReferenceError};
+
+use crate::builder::BuildError;
+use crate::registry::{Prefix, PublishError};
+use crate::resolve::ResolveError;
+use crate::workspace::WorkspaceError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("cannot build an image of `{package}`")]
+    Build {
+        package: String,
+        #[source]
+        source: ImageError,
+    },
+    #[error("cannot resolve `cargo://{package}` of {origin}, line {line}")]
+    Resolve {
+        package: String,
+        origin: String,
+        line: usize,
+        #[source]
+        source: ImageError,
+    },
+    #[error(transparent)]
+    Images(#[from] ImageError),
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error("cannot resolve {origin}")]
+    Scan {
+        origin: String,
+        #[source]
+        source: ResolveError,
+    },
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("`{}` has no image", layout.display())]
+    NoImages { layout: PathBuf },
+    #[error("the image {digest} of `{}` has no name to push it by", layout.display())]
+    Unnamed { layout: PathBuf, digest: Digest },
+    #[error("cannot push the image {digest} of `{}`", layout.display())]
+    Name {
+        layout: PathBuf,
+        digest: Digest,
+        #[source]
+        source: ReferenceError,
+    },
+    #[error("cannot write to standard output")]
+    Stdout(#[source] io::Error),
+}
+
+/// Why an image could not be built or pushed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImageError {
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("cannot push to {prefix}")]
+    Publisher {
+        prefix: Box<Prefix>,
+        #[source]
+        source: PublishError,
+    },
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+impl From<WorkspaceError> for ImageError {
+    fn from(error: WorkspaceError) -> Self {
+        Self::Build(error.into())
+    }
+}

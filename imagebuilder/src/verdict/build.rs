@@ -1,0 +1,160 @@
+//! Errors of building an image.
+
+use cli::{Exit, ExitError};
+
+use super::oci::layout;
+use crate::builder::BuildError;
+use crate::cargo::CompileError;
+use crate::elf::ElfError;
+use crate::layer::LayerError;
+use crate::settings::SettingError;
+use crate::target::TargetError;
+use crate::workspace::WorkspaceError;
+
+impl ExitError for BuildError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Workspace(error) => error.exit(),
+            Self::Target(error) => error.exit(),
+            Self::Compile(error) => error.exit(),
+            Self::Binary { .. } => Exit::Failed,
+            Self::Elf(error) => error.exit(),
+            Self::Layer(error) => error.exit(),
+            Self::Layout(error) => layout(error).exit,
+            Self::Name(error) => error.exit(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Workspace(error) => error.hint(),
+            Self::Target(error) => error.hint(),
+            Self::Compile(error) => error.hint(),
+            Self::Binary { .. } => None,
+            Self::Elf(error) => error.hint(),
+            Self::Layer(error) => error.hint(),
+            Self::Layout(error) => layout(error).hint,
+            Self::Name(error) => error.hint(),
+        }
+    }
+}
+
+impl ExitError for WorkspaceError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Metadata(_)
+            | Self::NoSuchPackage { .. }
+            | Self::NoBinary { .. }
+            | Self::SeveralBinaries { .. }
+            | Self::NoSuchBinary { .. }
+            | Self::Settings { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoSuchPackage { similar, .. } => {
+                return similar
+                    .as_ref()
+                    .map(|name| format!("did you mean `{name}`?"));
+            }
+            Self::NoBinary { .. } => {
+                "an image runs a program: give the package a src/main.rs or a [[bin]]"
+            }
+            Self::SeveralBinaries { .. } => {
+                "choose one with `bin = \"…\"` in [package.metadata.image]"
+            }
+            Self::Metadata(_) => {
+                "run it in the workspace, or name its Cargo.toml with --manifest-path"
+            }
+            Self::NoSuchBinary { .. } | Self::Settings { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl ExitError for SettingError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NameHasMore { .. } | Self::Name(_) | Self::User { .. } | Self::EnvName { .. } => {
+                Exit::Usage
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+impl ExitError for TargetError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Unsupported { .. } => Exit::Usage,
+            Self::NotInstalled { .. } | Self::Rustc { .. } | Self::RustcFailed { .. } => {
+                Exit::Failed
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotInstalled { triple, .. } => Some(format!("rustup target add {triple}")),
+            Self::Rustc { .. } => Some("install Rust: https://rustup.rs".to_owned()),
+            Self::Unsupported { .. } | Self::RustcFailed { .. } => None,
+        }
+    }
+}
+
+impl ExitError for CompileError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Spawn { .. }
+            | Self::Messages(_)
+            | Self::Failed { .. }
+            | Self::NoArtifact { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Spawn { .. } => Some("install Rust: https://rustup.rs".to_owned()),
+            Self::Messages(_) | Self::Failed { .. } | Self::NoArtifact { .. } => None,
+        }
+    }
+}
+
+impl ExitError for ElfError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotElf { .. } | Self::Machine { .. } | Self::Dynamic { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Dynamic { .. } => Some(
+                "a build script or a dependency may have asked for a shared library; \
+                 `ldd` on the binary shows which"
+                    .to_owned(),
+            ),
+            Self::NotElf { .. } | Self::Machine { .. } => None,
+        }
+    }
+}
+
+impl ExitError for LayerError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Layout(error) => layout(error).exit,
+            Self::Write(_) => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Layout(error) => layout(error).hint,
+            Self::Write(_) => None,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Errors of the commands.
+
+use cli::{Exit, ExitError};
+
+use super::oci::layout;
+use crate::commands::{CommandError, ImageError};
+use crate::resolve::ResolveError;
+
+impl ExitError for CommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Build { source, .. } | Self::Resolve { source, .. } => source.exit(),
+            Self::Images(error) => error.exit(),
+            Self::Input(error) => error.exit(),
+            Self::Scan { source, .. } => source.exit(),
+            Self::Layout(error) => layout(error).exit,
+            Self::NoImages { .. } | Self::Unnamed { .. } | Self::Name { .. } => Exit::Usage,
+            Self::Stdout(_) => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Build { source, .. } | Self::Resolve { source, .. } => source.hint(),
+            Self::Images(error) => error.hint(),
+            Self::Input(error) => error.hint(),
+            Self::Scan { source, .. } => source.hint(),
+            Self::Layout(error) => layout(error).hint,
+            Self::NoImages { .. } | Self::Unnamed { .. } | Self::Name { .. } | Self::Stdout(_) => {
+                None
+            }
+        }
+    }
+}
+
+impl ExitError for ImageError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Build(error) => error.exit(),
+            Self::Layout(error) => layout(error).exit,
+            Self::Publisher { source, .. } => source.exit(),
+            Self::Publish(error) => error.exit(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Build(error) => error.hint(),
+            Self::Layout(error) => layout(error).hint,
+            Self::Publisher { source, .. } => source.hint(),
+            Self::Publish(error) => error.hint(),
+        }
+    }
+}
+
+impl ExitError for ResolveError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Yaml { .. } | Self::Name { .. } | Self::Block { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}

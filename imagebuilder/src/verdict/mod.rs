@@ -1,0 +1,12 @@
+//! The exit code and hint of every error.
+//!
+//! Each match names every variant, so that a new one does not compile before its exit code is
+//! decided. The errors of [`oci`] do not know this program's exit codes; `layout`, `copy` and
+//! `registry` decide for them.
+
+mod build;
+mod command;
+mod oci;
+mod registry;
+#[cfg(all(test, feature = "ecr"))]
+mod table;

@@ -1,0 +1,128 @@
+//! Errors of registries and of Amazon ECR.
+
+use cli::{Exit, ExitError, Verdict};
+use oci::registry::{Problem, RegistryError};
+
+use super::oci::copy;
+#[cfg(feature = "ecr")]
+use crate::registry::EcrError;
+use crate::registry::{EcrHost, PublishError};
+
+/// The verdict on a failed request to a registry.
+pub(super) fn registry(error: &RegistryError) -> Verdict {
+    Verdict {
+        exit: exit(&error.problem),
+        hint: hint(error),
+    }
+}
+
+pub(super) fn exit(problem: &Problem) -> Exit {
+    match problem {
+        Problem::Unreachable(_) => Exit::Unreachable,
+        Problem::Status { status, .. } => match status {
+            500.. => Exit::Unreachable,
+            401 | 403 => Exit::Authentication,
+            _ => Exit::Failed,
+        },
+        Problem::Credentials(error) if error.unreachable => Exit::Unreachable,
+        Problem::Unauthorized { .. } | Problem::Credentials(_) | Problem::Challenge => {
+            Exit::Authentication
+        }
+        Problem::Mismatch(_) | Problem::OtherDigest { .. } => Exit::Mismatch,
+        Problem::Token
+        | Problem::Redirect { .. }
+        | Problem::Header { .. }
+        | Problem::Read(_)
+        | Problem::Document(_) => Exit::Failed,
+    }
+}
+
+fn hint(error: &RegistryError) -> Option<String> {
+    let host = error.url.split('/').nth(2).unwrap_or_default();
+    let ecr = EcrHost::parse(host);
+    match (&*error.problem, &ecr, error.code()) {
+        (Problem::Status { status: 404, .. }, Some(ecr), Some("NAME_UNKNOWN")) => Some(format!(
+            "a repository of Amazon ECR must exist: give --create-repository, or run \
+             `aws ecr create-repository --region {} --repository-name NAME`",
+            ecr.region
+        )),
+        (problem, Some(_), _) if exit(problem) == Exit::Authentication => Some(
+            "`aws sts get-caller-identity` shows who you are; pushing needs \
+             ecr:GetAuthorizationToken, and on the repository ecr:BatchCheckLayerAvailability, \
+             ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, \
+             ecr:BatchGetImage and ecr:PutImage"
+                .to_owned(),
+        ),
+        (problem, None, _) if exit(problem) == Exit::Authentication => Some(format!(
+            "`docker login {host}` gives credentials that can push there"
+        )),
+        (Problem::Unreachable(error), _, _) if error.is_certificate() => Some(
+            "the registry's certificate is not from a known authority: give --ca-file".to_owned(),
+        ),
+        (Problem::Status { .. }, _, Some("TAG_INVALID" | "ImageTagAlreadyExistsException")) => {
+            Some("the tag is another image and immutable: choose another --tag".to_owned())
+        }
+        (Problem::Status { status: 400, .. }, ..) if error.url.starts_with("http:") => Some(
+            "the registry may want TLS, which one on this machine has with --ca-file".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+impl ExitError for PublishError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::File { .. } | Self::Reference(_) | Self::NotEcr { .. } => Exit::Usage,
+            #[cfg(feature = "ecr")]
+            Self::Ecr(error) => error.exit(),
+            Self::Registry { source, .. } => registry(source).exit,
+            Self::Copy { source, .. } => copy(source).exit,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::File { .. } | Self::Reference(_) | Self::NotEcr { .. } => None,
+            #[cfg(feature = "ecr")]
+            Self::Ecr(error) => error.hint(),
+            Self::Registry { source, .. } => registry(source).hint,
+            Self::Copy { source, .. } => copy(source).hint,
+        }
+    }
+}
+
+#[cfg(feature = "ecr")]
+impl ExitError for EcrError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Runtime(_) => Exit::Failed,
+            Self::Token {
+                unreachable: true, ..
+            }
+            | Self::Create {
+                unreachable: true, ..
+            } => Exit::Unreachable,
+            Self::Token { .. } | Self::NoToken { .. } | Self::Create { .. } => Exit::Authentication,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Runtime(_)
+            | Self::NoToken { .. }
+            | Self::Token {
+                unreachable: true, ..
+            }
+            | Self::Create {
+                unreachable: true, ..
+            } => None,
+            Self::Token { .. } => {
+                Some("`aws sts get-caller-identity` shows who you are".to_owned())
+            }
+            Self::Create { .. } => Some(
+                "--create-repository needs ecr:DescribeRepositories and ecr:CreateRepository"
+                    .to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Every variant of every error, with its exit code and whether it has a hint. The build without
+//! Amazon ECR has fewer variants and is not tested here.
+
+use std::error::Error;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use cli::input::InputError;
+use cli::{Exit, ExitError, Verdict};
+use oci::copy::CopyError;
+use oci::image::DocumentError;
+use oci::layout::LayoutError;
+use oci::registry::{CredentialError, OciError, Problem, RegistryError};
+use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, ReferenceError};
+
+use super::oci::{copy, layout};
+use super::registry::registry;
+use crate::builder::BuildError;
+use crate::cargo::CompileError;
+use crate::commands::{CommandError, ImageError};
+use crate::elf::ElfError;
+use crate::layer::LayerError;
+use crate::registry::EcrError;
+use crate::registry::PublishError;
+use crate::resolve::ResolveError;
+use crate::settings::SettingError;
+use crate::target::TargetError;
+use crate::workspace::WorkspaceError;
+
+const HINT: bool = true;
+const NONE: bool = false;
+
+/// Checks a row for each variant. The patterns are also the arms of a match, so that a variant
+/// without a row does not compile.
+macro_rules! table {
+    ($verdict:expr, $type:ty, $($pattern:pat => $value:expr, $exit:ident, $hint:expr;)+) => {{
+        #[allow(unreachable_patterns, reason = "a variant may have several rows")]
+        fn every_variant_has_a_row(error: &$type) {
+            match error {
+                $($pattern => (),)+
+            }
+        }
+        $(
+            let error: $type = $value;
+            every_variant_has_a_row(&error);
+            assert!(matches!(error, $pattern), "not {}: {error:?}", stringify!($pattern));
+            let verdict: Verdict = $verdict(&error);
+            let actual = (verdict.exit, verdict.hint.is_some());
+            assert_eq!(actual, (Exit::$exit, $hint), "{error:?}");
+        )+
+    }};
+}
+
+fn own(error: &impl ExitError) -> Verdict {
+    Verdict {
+        exit: error.exit(),
+        hint: error.hint(),
+    }
+}
+
+fn io_error() -> io::Error {
+    io::Error::other("x")
+}
+
+fn json_error() -> serde_json::Error {
+    serde_json::from_str::<u8>("x").unwrap_err()
+}
+
+fn digest() -> Digest {
+    Digest::of(b"")
+}
+
+fn text() -> String {
+    "x".to_owned()
+}
+
+fn path() -> PathBuf {
+    "x".into()
+}
+
+fn reference() -> Box<Reference> {
+    Box::new("x".parse().unwrap())
+}
+
+fn bad_reference() -> ReferenceError {
+    "X".parse::<Reference>().unwrap_err()
+}
+
+fn document_error() -> DocumentError {
+    DocumentError::SchemaVersion {
+        what: "x",
+        actual: 1,
+    }
+}
+
+fn mismatch() -> Mismatch {
+    Mismatch::Long {
+        digest: digest(),
+        expected: 1,
+    }
+}
+
+fn damaged() -> LayoutError {
+    LayoutError::Damaged {
+        path: path(),
+        source: mismatch(),
+    }
+}
+
+fn request(url: &str, problem: Problem) -> RegistryError {
+    RegistryError {
+        method: "GET",
+        url: url.to_owned(),
+        problem: Box::new(problem),
+    }
+}
+
+fn unreachable() -> RegistryError {
+    request(
+        "https://r.example/v2/",
+        Problem::Unreachable(io_error().into()),
+    )
+}
+
+fn answered(status: u16, code: &str) -> Problem {
+    let error = OciError {
+        code: code.to_owned(),
+        message: String::new(),
+    };
+    Problem::Status {
+        status,
+        error: Some(error),
+    }
+}
+
+fn credential_error(unreachable: bool) -> CredentialError {
+    let source: Box<dyn Error + Send + Sync> = "x".into();
+    CredentialError {
+        registry: text(),
+        origin: text(),
+        unreachable,
+        source,
+    }
+}
+
+#[test]
+fn errors_of_building() {
+    table!(own, WorkspaceError,
+        WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
+            cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, HINT;
+        WorkspaceError::NoSuchPackage { similar: Some(_), .. } => WorkspaceError::NoSuchPackage {
+            wanted: text(), root: path(), available: text(), similar: Some(text()) }, Usage, HINT;
+        WorkspaceError::NoSuchPackage { .. } => WorkspaceError::NoSuchPackage {
+            wanted: text(), root: path(), available: text(), similar: None }, Usage, NONE;
+        WorkspaceError::NoBinary { .. } => WorkspaceError::NoBinary { package: text() }, Usage, HINT;
+        WorkspaceError::SeveralBinaries { .. } => WorkspaceError::SeveralBinaries {
+            package: text(), available: text() }, Usage, HINT;
+        WorkspaceError::NoSuchBinary { .. } => WorkspaceError::NoSuchBinary {
+            package: text(), wanted: text(), available: text() }, Usage, NONE;
+        WorkspaceError::Settings { .. } => WorkspaceError::Settings {
+            manifest: path(), source: json_error() }, Usage, NONE;
+    );
+    table!(own, SettingError,
+        SettingError::NameHasMore { .. } => SettingError::NameHasMore { text: text() }, Usage, NONE;
+        SettingError::Name(_) => SettingError::Name(bad_reference()), Usage, NONE;
+        SettingError::User { .. } => SettingError::User { text: text() }, Usage, NONE;
+        SettingError::EnvName { .. } => SettingError::EnvName { text: text() }, Usage, NONE;
+    );
+    let platform = || Box::new(Platform::host());
+    table!(own, TargetError,
+        TargetError::Unsupported { .. } => TargetError::Unsupported { platform: platform() }, Usage, NONE;
+        TargetError::NotInstalled { .. } => TargetError::NotInstalled {
+            platform: platform(), triple: "x" }, Failed, HINT;
+        TargetError::Rustc { .. } => TargetError::Rustc { program: path(), source: io_error() }, Failed, HINT;
+        TargetError::RustcFailed { .. } => TargetError::RustcFailed {
+            program: path(), args: text(), stderr: text() }, Failed, NONE;
+    );
+    table!(own, CompileError,
+        CompileError::Spawn { .. } => CompileError::Spawn { cargo: path(), source: io_error() }, Failed, HINT;
+        CompileError::Messages(_) => CompileError::Messages(io_error()), Failed, NONE;
+        CompileError::Failed { .. } => CompileError::Failed {
+            package: text(), triple: "x", status: ExitStatus::from_raw(256) }, Failed, NONE;
+        CompileError::NoArtifact { .. } => CompileError::NoArtifact { package: text(), bin: text() }, Failed, NONE;
+    );
+    table!(own, ElfError,
+        ElfError::NotElf { .. } => crate::elf::check_static(
+            &path(), &b"x"[..], &Platform::host()).unwrap_err(), Failed, NONE;
+        ElfError::Machine { .. } => ElfError::Machine {
+            path: path(), platform: platform(), machine: 0 }, Failed, NONE;
+        ElfError::Dynamic { .. } => ElfError::Dynamic { path: path(), interpreter: text() }, Failed, HINT;
+    );
+    table!(own, LayerError,
+        LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, NONE;
+        LayerError::Write(_) => LayerError::Write(io_error()), Failed, NONE;
+    );
+    table!(own, BuildError,
+        BuildError::Workspace(_) => BuildError::Workspace(WorkspaceError::NoBinary { package: text() }), Usage, HINT;
+        BuildError::Target(_) => BuildError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
+        BuildError::Compile(_) => BuildError::Compile(CompileError::Messages(io_error())), Failed, NONE;
+        BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
+        BuildError::Elf(_) => BuildError::Elf(ElfError::Dynamic {
+            path: path(), interpreter: text() }), Failed, HINT;
+        BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, NONE;
+        BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, NONE;
+        BuildError::Name(_) => BuildError::Name(SettingError::Name(bad_reference())), Usage, NONE;
+    );
+}
+
+#[test]
+fn errors_of_layouts_and_copies() {
+    table!(layout, LayoutError,
+        LayoutError::NotALayout { .. } => LayoutError::NotALayout { path: path(), problem: "x" }, Usage, NONE;
+        LayoutError::Io { .. } => LayoutError::Io {
+            operation: "x", path: path(), source: io_error() }, Failed, NONE;
+        LayoutError::Document { .. } => LayoutError::Document {
+            path: path(), source: document_error() }, Failed, NONE;
+        LayoutError::MissingBlob { .. } => LayoutError::MissingBlob { path: path(), digest: digest() }, Failed, NONE;
+        LayoutError::Damaged { .. } => damaged(), Mismatch, NONE;
+        LayoutError::WrongKind { .. } => LayoutError::WrongKind {
+            descriptor: Box::new(Descriptor::of(MediaType::OCI_INDEX, b"")), wanted: "x" }, Failed, NONE;
+        LayoutError::NoPlatform { .. } => LayoutError::NoPlatform {
+            path: path(),
+            digest: digest(),
+            source: Box::new(oci::image::Index::new(Vec::new()).select(&Platform::host()).unwrap_err()),
+        }, Failed, NONE;
+        LayoutError::NoSuchImage { .. } => LayoutError::NoSuchImage {
+            path: path(), reference: reference(), available: text() }, Usage, NONE;
+    );
+    type Copy = CopyError<LayoutError, RegistryError>;
+    table!(copy, Copy,
+        Copy::Read { .. } => Copy::Read { digest: digest(), source: damaged() }, Mismatch, NONE;
+        Copy::Document { .. } => Copy::Document { digest: digest(), source: document_error() }, Failed, NONE;
+        Copy::Kind { .. } => Copy::Kind {
+            digest: digest(), media_type: MediaType::new("x") }, Failed, NONE;
+        Copy::Write { .. } => Copy::Write { digest: digest(), source: unreachable() }, Unreachable, NONE;
+        Copy::Name { .. } => Copy::Name {
+            digest: digest(), name: text(), source: unreachable() }, Unreachable, NONE;
+    );
+}
+
+#[test]
+fn errors_of_registries() {
+    fn elsewhere(problem: &Problem) -> Verdict {
+        // A problem cannot be cloned: its exit code does not depend on the URL, the hint does.
+        let exit = super::registry::exit(problem);
+        Verdict { exit, hint: None }
+    }
+    table!(elsewhere, Problem,
+        Problem::Unreachable(_) => Problem::Unreachable(io_error().into()), Unreachable, NONE;
+        Problem::Status { status: 500.., .. } => answered(503, "UNAVAILABLE"), Unreachable, NONE;
+        Problem::Status { status: 401 | 403, .. } => answered(403, "DENIED"), Authentication, NONE;
+        Problem::Status { .. } => answered(404, "NAME_UNKNOWN"), Failed, NONE;
+        Problem::Unauthorized { .. } => Problem::Unauthorized {
+            anonymous: true, error: None }, Authentication, NONE;
+        Problem::Credentials(CredentialError { unreachable: true, .. }) => {
+            Problem::Credentials(credential_error(true)) }, Unreachable, NONE;
+        Problem::Credentials(_) => Problem::Credentials(credential_error(false)), Authentication, NONE;
+        Problem::Challenge => Problem::Challenge, Authentication, NONE;
+        Problem::Token => Problem::Token, Failed, NONE;
+        Problem::Redirect { .. } => Problem::Redirect { target: text(), why: "x" }, Failed, NONE;
+        Problem::Header { .. } => Problem::Header { name: "x" }, Failed, NONE;
+        Problem::Mismatch(_) => Problem::Mismatch(mismatch()), Mismatch, NONE;
+        Problem::OtherDigest { .. } => Problem::OtherDigest {
+            expected: digest(), actual: digest() }, Mismatch, NONE;
+        Problem::Read(_) => Problem::Read(io_error()), Failed, NONE;
+        Problem::Document(_) => Problem::Document(document_error()), Failed, NONE;
+    );
+    table!(own, PublishError,
+        PublishError::File { .. } => PublishError::File { path: path(), source: io_error() }, Usage, NONE;
+        PublishError::Reference(_) => PublishError::Reference(bad_reference()), Usage, NONE;
+        PublishError::NotEcr { .. } => PublishError::NotEcr { registry: text() }, Usage, NONE;
+        PublishError::Ecr(_) => PublishError::Ecr(EcrError::NoToken { region: text() }), Authentication, NONE;
+        PublishError::Registry { .. } => PublishError::Registry {
+            reference: reference(), source: unreachable() }, Unreachable, NONE;
+        PublishError::Copy { .. } => PublishError::Copy {
+            reference: reference(),
+            source: CopyError::Read { digest: digest(), source: damaged() } }, Mismatch, NONE;
+    );
+}
+
+#[test]
+fn hints_fit_the_registry() {
+    let check = |url: &str, problem: Problem, expected: &str| {
+        let hint = registry(&request(url, problem)).hint.unwrap_or_default();
+        assert!(hint.starts_with(expected), "{hint}");
+    };
+    let (ecr, other) = (
+        "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/",
+        "https://r.example/v2/",
+    );
+    check(
+        ecr,
+        answered(404, "NAME_UNKNOWN"),
+        "a repository of Amazon ECR must exist",
+    );
+    check(other, answered(404, "NAME_UNKNOWN"), "");
+    check(
+        ecr,
+        answered(403, "DENIED"),
+        "`aws sts get-caller-identity`",
+    );
+    check(other, answered(403, "DENIED"), "`docker login r.example`");
+    check(
+        other,
+        answered(400, "TAG_INVALID"),
+        "the tag is another image",
+    );
+}
+
+#[test]
+fn errors_of_amazon_ecr() {
+    let token = |unreachable| EcrError::Token {
+        region: text(),
+        reason: text(),
+        unreachable,
+    };
+    let create = |unreachable| EcrError::Create {
+        repository: text(),
+        region: text(),
+        reason: text(),
+        unreachable,
+    };
+    table!(own, EcrError,
+        EcrError::Runtime(_) => EcrError::Runtime(io_error()), Failed, NONE;
+        EcrError::Token { unreachable: true, .. } => token(true), Unreachable, NONE;
+        EcrError::Token { .. } => token(false), Authentication, HINT;
+        EcrError::NoToken { .. } => EcrError::NoToken { region: text() }, Authentication, NONE;
+        EcrError::Create { unreachable: true, .. } => create(true), Unreachable, NONE;
+        EcrError::Create { .. } => create(false), Authentication, HINT;
+    );
+}
+
+#[test]
+fn errors_of_commands() {
+    let image_error = || ImageError::Build(BuildError::Layout(damaged()));
+    let publish_error = || PublishError::NotEcr { registry: text() };
+    table!(own, ImageError,
+        ImageError::Build(_) => image_error(), Mismatch, NONE;
+        ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, NONE;
+        ImageError::Publisher { .. } => ImageError::Publisher {
+            prefix: Box::new("r.example".parse().unwrap()), source: publish_error() }, Usage, NONE;
+        ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
+    );
+    table!(own, ResolveError,
+        ResolveError::Yaml { .. } => ResolveError::Yaml { problem: text(), line: 1, column: 1 }, Usage, NONE;
+        ResolveError::Name { .. } => ResolveError::Name { text: text(), line: 1 }, Usage, NONE;
+        ResolveError::Block { .. } => ResolveError::Block { package: text(), line: 1 }, Usage, NONE;
+    );
+    table!(own, CommandError,
+        CommandError::Build { .. } => CommandError::Build {
+            package: text(), source: image_error() }, Mismatch, NONE;
+        CommandError::Resolve { .. } => CommandError::Resolve {
+            package: text(), origin: text(), line: 1, source: image_error() }, Mismatch, NONE;
+        CommandError::Images(_) => CommandError::Images(image_error()), Mismatch, NONE;
+        CommandError::Input(_) => CommandError::Input(InputError::TooLarge { origin: text() }), Usage, NONE;
+        CommandError::Scan { .. } => CommandError::Scan {
+            origin: text(), source: ResolveError::Name { text: text(), line: 1 } }, Usage, NONE;
+        CommandError::Layout(_) => CommandError::Layout(damaged()), Mismatch, NONE;
+        CommandError::NoImages { .. } => CommandError::NoImages { layout: path() }, Usage, NONE;
+        CommandError::Unnamed { .. } => CommandError::Unnamed { layout: path(), digest: digest() }, Usage, NONE;
+        CommandError::Name { .. } => CommandError::Name {
+            layout: path(), digest: digest(), source: bad_reference() }, Usage, NONE;
+        CommandError::Stdout(_) => CommandError::Stdout(io_error()), Failed, NONE;
+    );
+}
