@@ -20,7 +20,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Fills in what the pod knows without being asked.
+    /// Fills in the pod's identity and the greeting.
     pub(crate) fn new(greeting: &str, identity: &Identity) -> Self {
         let known = |value: &Option<String>| value.as_deref().unwrap_or("unknown").to_owned();
         let fields = [
@@ -51,7 +51,7 @@ impl Page {
     }
 }
 
-/// What is between an element's tags. The template is ours; each is there once, without attributes.
+/// The content of an element that is in the template once, without attributes.
 fn inside(element: &str) -> &'static str {
     let begin = TEMPLATE
         .split_once(&format!("<{element}>"))
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn values_cannot_break_out() {
+    fn values_are_escaped() {
         let page = Page::new("</p><script>alert(1)</script>", &identity("{{zone}}\"x"));
         let body = std::str::from_utf8(&page.body).unwrap();
         assert_eq!(body.matches("<script").count(), 1);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_asks_nobody_else() {
+    fn the_page_requests_nothing_from_other_hosts() {
         for outside in [
             "http://",
             "https://",
