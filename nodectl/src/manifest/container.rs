@@ -4,19 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Probe, Quantity};
+use super::name::{DnsLabel, EnvName, PortName};
+use super::{CapabilityName, IntOrString, Probe, Quantity};
 
 /// A container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerSpec {
     /// Its name in the pod.
-    pub name: String,
-    /// The image's reference.
+    pub name: DnsLabel,
+    /// The image, as the manifest names it.
     pub image: String,
-    /// When to pull; here nothing is ever pulled.
-    #[serde(default)]
-    pub image_pull_policy: Option<String>,
     /// Instead of the image's entrypoint.
     #[serde(default)]
     pub command: Vec<String>,
@@ -26,6 +24,9 @@ pub struct ContainerSpec {
     /// Instead of the image's working directory.
     #[serde(default)]
     pub working_dir: Option<String>,
+    /// When to pull. Nothing is ever pulled here.
+    #[serde(default)]
+    pub image_pull_policy: Option<PullPolicy>,
     /// The ports it listens on.
     #[serde(default)]
     pub ports: Vec<ContainerPort>,
@@ -52,6 +53,17 @@ pub struct ContainerSpec {
     pub security_context: ContainerSecurity,
 }
 
+/// When the kubelet pulls an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PullPolicy {
+    /// Each time that a container starts.
+    Always,
+    /// When the node does not have it.
+    IfNotPresent,
+    /// Never.
+    Never,
+}
+
 /// A port of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,10 +72,23 @@ pub struct ContainerPort {
     pub container_port: u16,
     /// Its name, for Services and probes.
     #[serde(default)]
-    pub name: Option<String>,
+    pub name: Option<PortName>,
     /// `TCP` by default.
     #[serde(default)]
-    pub protocol: Option<String>,
+    pub protocol: Protocol,
+}
+
+/// The protocol of a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
 }
 
 /// An environment variable.
@@ -71,7 +96,7 @@ pub struct ContainerPort {
 #[serde(rename_all = "camelCase")]
 pub struct EnvVar {
     /// Its name.
-    pub name: String,
+    pub name: EnvName,
     /// Its value, in which `$(NAME)` stands for an earlier variable.
     #[serde(default)]
     pub value: Option<String>,
@@ -106,6 +131,9 @@ pub struct FieldRef {
 pub struct ResourceFieldRef {
     /// Its path, such as `limits.memory`.
     pub resource: String,
+    /// Another container of the pod; refused here.
+    #[serde(default)]
+    pub container_name: Option<DnsLabel>,
     /// The unit to count in.
     #[serde(default)]
     pub divisor: Option<Quantity>,
@@ -128,7 +156,7 @@ pub struct Resources {
 #[serde(rename_all = "camelCase")]
 pub struct VolumeMount {
     /// The volume's name in the pod.
-    pub name: String,
+    pub name: DnsLabel,
     /// Where it is in the container.
     pub mount_path: String,
     /// It cannot be written.
@@ -171,17 +199,45 @@ pub struct ContainerSecurity {
 pub struct Capabilities {
     /// To give.
     #[serde(default)]
-    pub add: Vec<String>,
-    /// To take away; `ALL` is all.
+    pub add: Vec<CapabilityName>,
+    /// To take away.
     #[serde(default)]
-    pub drop: Vec<String>,
+    pub drop: Vec<CapabilityName>,
 }
 
 /// The system calls a container may make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompProfile {
-    /// `RuntimeDefault` or `Unconfined`.
+    /// Which profile.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: SeccompType,
+    /// The file of a `Localhost` profile.
+    #[serde(default)]
+    pub localhost_profile: Option<String>,
+}
+
+/// Which seccomp profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeccompType {
+    /// containerd's default profile.
+    RuntimeDefault,
+    /// None.
+    Unconfined,
+    /// A file of the node; refused here.
+    Localhost,
+}
+
+impl ContainerSpec {
+    /// The number that a port's number or name stands for in this container.
+    pub fn port(&self, port: &IntOrString) -> Option<u16> {
+        match port {
+            IntOrString::Int(number) => u16::try_from(*number).ok().filter(|port| *port > 0),
+            IntOrString::Text(name) => self
+                .ports
+                .iter()
+                .find(|port| port.name.as_deref() == Some(name))
+                .map(|port| port.container_port),
+        }
+    }
 }

@@ -1,29 +1,40 @@
 //! Kubernetes manifests: read from YAML, checked as a whole, and turned into what is to run.
 //!
-//! It knows the fields that can be honoured on one machine. Every other field of a Deployment or
-//! Service is reported by its path, so that nothing is ignored silently.
+//! Its types have the fields that are obeyed on one machine. Every other field is refused, or
+//! ignored with a warning that names its path.
 
+mod capability;
 mod check;
 mod container;
+mod desired;
 mod expand;
 mod int_or_string;
+mod name;
+mod nulls;
 mod object;
 mod pod;
 mod probe;
 mod quantity;
 mod read;
+mod unsupported;
 mod workload;
 
-pub use check::{CheckError, Desired, DesiredDeployment, DesiredService, ServicePort, check};
+pub use capability::CapabilityName;
+pub use check::{CheckError, check};
 pub use container::{
     Capabilities, ContainerPort, ContainerSecurity, ContainerSpec, EnvSource, EnvVar, FieldRef,
-    ResourceFieldRef, Resources, SeccompProfile, VolumeMount,
+    Protocol, PullPolicy, ResourceFieldRef, Resources, SeccompProfile, SeccompType, VolumeMount,
 };
+pub use desired::{Desired, DesiredDeployment, DesiredService, ServicePort};
 pub use expand::expand;
 pub use int_or_string::IntOrString;
-pub use object::{Metadata, Objects, ReadError, Warning, parse};
-pub use pod::{EmptyDir, PodSecurity, PodSpec, PodTemplate, Volume};
-pub use probe::{Exec, HttpGet, HttpHeader, Probe, TcpSocket};
+pub use name::{
+    AnnotationKey, DnsLabel, DnsSubdomain, EnvName, HeaderName, LabelKey, LabelValue, Labels,
+    NameError, PortName,
+};
+pub use object::{Objects, ReadError, Warning, parse};
+pub use pod::{EmptyDir, GroupsPolicy, PodMetadata, PodSecurity, PodSpec, PodTemplate, Volume};
+pub use probe::{Exec, Grpc, HttpGet, HttpHeader, Probe, Scheme, TcpSocket};
 pub use quantity::{Quantity, QuantityError};
 pub use read::{Document, read_paths};
-pub use workload::{Deployment, Service};
+pub use workload::{Deployment, Metadata, Service};

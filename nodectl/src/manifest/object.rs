@@ -1,31 +1,12 @@
-//! From YAML to typed objects; what is not understood is told of by path.
-
-use std::collections::BTreeMap;
+//! From YAML to typed objects. A field that is not obeyed is refused or warned about by its path.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Deployment, Document, Service};
+use super::unsupported::{Unsupported, judge};
+use super::{Deployment, Document, Service, nulls};
 
-/// The name and labels of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metadata {
-    /// Its name; pods get theirs from their Deployment.
-    #[serde(default)]
-    pub name: String,
-    /// Its namespace.
-    #[serde(default)]
-    pub namespace: Option<String>,
-    /// What selectors look at.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// What tools look at.
-    #[serde(default)]
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// Something in a manifest that is not honoured here.
+/// Something in a manifest that has no effect here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning(pub String);
 
@@ -33,22 +14,46 @@ pub struct Warning(pub String);
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The text is not YAML.
-    #[error("{origin} is not YAML: {message}")]
+    #[error("{origin} is not valid YAML: {message}")]
     Yaml {
         /// The file.
         origin: String,
-        /// The parser's words, with line and column.
+        /// The parser's message, with line and column.
         message: String,
     },
-    /// A document is YAML, but no object.
+    /// A document is YAML, but not an object of Kubernetes.
     #[error("{origin}, document {number}: {problem}")]
-    NoObject {
+    NotAnObject {
         /// The file.
         origin: String,
         /// Which document of it, from 1.
         number: usize,
         /// What it lacks.
         problem: &'static str,
+    },
+    /// An object runs pods and is not a Deployment.
+    #[error(
+        "{origin}: {kind} `{name}` is not supported: of the kinds that run pods, only Deployments are"
+    )]
+    Workload {
+        /// The file.
+        origin: String,
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// Fields of an object cannot be obeyed, and matter.
+    #[error("{origin}: {kind} `{name}`: {}", reasons(.fields))]
+    Unsupported {
+        /// The file.
+        origin: String,
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The fields' paths, each with the reason.
+        fields: Vec<(String, &'static str)>,
     },
     /// An object does not have the shape that its kind has.
     #[error("{origin}: {kind} `{name}`: {message}")]
@@ -62,8 +67,10 @@ pub enum ReadError {
         /// What is wrong, with the path of the field.
         message: String,
     },
-    /// An object is of an API version that this does not know.
-    #[error("{origin}: {kind} `{name}` is of {api_version}, only {wanted} is supported")]
+    /// An object is of another API version than the supported one.
+    #[error(
+        "{origin}: {kind} `{name}`: apiVersion `{api_version}` is not supported: expected `{wanted}`"
+    )]
     ApiVersion {
         /// The file.
         origin: String,
@@ -73,19 +80,28 @@ pub enum ReadError {
         name: String,
         /// Its API version.
         api_version: String,
-        /// The one that is known.
+        /// The supported one.
         wanted: &'static str,
     },
+}
+
+/// `path: reason`, one after the other.
+fn reasons(fields: &[(String, &'static str)]) -> String {
+    let each: Vec<_> = fields
+        .iter()
+        .map(|(path, reason)| format!("{path}: {reason}"))
+        .collect();
+    each.join("; ")
 }
 
 /// The objects of some manifests.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
-    /// Deployments, each with its template as it was written, which identifies it.
+    /// Deployments, each with its template as it was written, whose hash identifies it.
     pub deployments: Vec<(Deployment, Value)>,
     /// Services.
     pub services: Vec<Service>,
-    /// What is not honoured.
+    /// What has no effect here.
     pub warnings: Vec<Warning>,
 }
 
@@ -100,9 +116,10 @@ pub fn parse(documents: &[Document]) -> Result<Objects, ReadError> {
         let values: Vec<Value> =
             serde_saphyr::from_multiple(&document.text).map_err(|error| ReadError::Yaml {
                 origin: origin.clone(),
-                message: one_line(&error.to_string()),
+                message: yaml_message(&error),
             })?;
-        for (at, value) in values.into_iter().enumerate() {
+        for (at, mut value) in values.into_iter().enumerate() {
+            nulls::strip(&mut value);
             if !value.is_null() {
                 add(&mut objects, origin, at + 1, value)?;
             }
@@ -112,17 +129,19 @@ pub fn parse(documents: &[Document]) -> Result<Objects, ReadError> {
 }
 
 fn add(objects: &mut Objects, origin: &str, number: usize, value: Value) -> Result<(), ReadError> {
-    let no_object = |problem| ReadError::NoObject {
+    let not_an_object = |problem| ReadError::NotAnObject {
         origin: origin.to_owned(),
         number,
         problem,
     };
     if !value.is_object() {
-        return Err(no_object("it is no object with `apiVersion` and `kind`"));
+        return Err(not_an_object(
+            "expected an object with `apiVersion` and `kind`",
+        ));
     }
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let kind = text("kind").ok_or_else(|| no_object("it has no `kind`"))?;
-    let api_version = text("apiVersion").ok_or_else(|| no_object("it has no `apiVersion`"))?;
+    let kind = text("kind").ok_or_else(|| not_an_object("`kind` is missing"))?;
+    let api_version = text("apiVersion").ok_or_else(|| not_an_object("`apiVersion` is missing"))?;
     let name = value
         .pointer("/metadata/name")
         .and_then(Value::as_str)
@@ -159,25 +178,27 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: Value) -> Resu
             let service = typed(&mut objects.warnings, origin, &kind, &name, value)?;
             objects.services.push(service);
         }
-        // What only arranges files is no loss.
+        "Pod"
+        | "ReplicaSet"
+        | "ReplicationController"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "Job"
+        | "CronJob" => {
+            let origin = origin.to_owned();
+            return Err(ReadError::Workload { origin, kind, name });
+        }
+        // They only arrange files and names.
         "Kustomization" | "Namespace" => {}
         "NetworkPolicy" => objects.warnings.push(Warning(format!(
             "{kind} `{name}` is not enforced here: pods reach each other and the host"
         ))),
-        _ => objects.warnings.push(Warning(format!(
-            "{kind} `{name}` is ignored: it has no effect on one machine"
-        ))),
+        _ => objects
+            .warnings
+            .push(Warning(format!("{kind} `{name}` is ignored"))),
     }
     Ok(())
 }
-
-/// Fields that cannot matter on one machine without an API server; the rest is warned about.
-const HARMLESS: [&str; 4] = [
-    "metadata.creationTimestamp",
-    "metadata.uid",
-    "metadata.resourceVersion",
-    "status",
-];
 
 fn typed<T: DeserializeOwned>(
     warnings: &mut Vec<Warning>,
@@ -186,37 +207,50 @@ fn typed<T: DeserializeOwned>(
     name: &str,
     value: Value,
 ) -> Result<T, ReadError> {
-    let mut ignored = Vec::new();
+    let mut unread = Vec::new();
     let mut track = serde_path_to_error::Track::new();
-    let deserializer = serde_path_to_error::Deserializer::new(value, &mut track);
-    let parsed = serde_ignored::deserialize(deserializer, |path| ignored.push(path.to_string()));
+    let deserializer = serde_path_to_error::Deserializer::new(&value, &mut track);
+    let parsed = serde_ignored::deserialize(deserializer, |path| unread.push(steps(&path)));
     let parsed = parsed.map_err(|error: serde_json::Error| ReadError::Shape {
         origin: origin.to_owned(),
         kind: kind.to_owned(),
         name: name.to_owned(),
         message: format!("{}: {error}", track.path()),
     })?;
-    // serde_ignored writes `?` for the step into an Option.
-    let mut ignored: Vec<_> = ignored
-        .into_iter()
-        .map(|path| path.replace("?.", ""))
-        .collect();
-    ignored.retain(|path| !HARMLESS.contains(&path.as_str()));
+    let Unsupported { ignored, refused } = judge(kind, &value, &unread);
+    if !refused.is_empty() {
+        return Err(ReadError::Unsupported {
+            origin: origin.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            fields: refused,
+        });
+    }
     if !ignored.is_empty() {
         let list = ignored.join(", ");
-        warnings.push(Warning(format!("{kind} `{name}`: ignored here: {list}")));
+        warnings.push(Warning(format!("{kind} `{name}`: ignored: {list}")));
     }
     Ok(parsed)
 }
 
-/// The parser shows the place as an excerpt of several lines; the first says it all.
-fn one_line(message: &str) -> String {
-    message
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ")
-        .to_owned()
+/// The keys and indices of a path.
+fn steps(path: &serde_ignored::Path<'_>) -> Vec<String> {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => Vec::new(),
+        Path::Seq { parent, index } => [steps(parent), vec![index.to_string()]].concat(),
+        Path::Map { parent, key } => [steps(parent), vec![key.clone()]].concat(),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => steps(parent),
+    }
+}
+
+/// The first line of the parser's message; an excerpt follows it.
+fn yaml_message(error: &serde_saphyr::Error) -> String {
+    let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+    let line = message.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]
@@ -236,18 +270,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn what_is_not_a_supported_object_is_refused() {
         check(
             "hello",
-            "a.yaml, document 1: it is no object with `apiVersion` and `kind`",
+            "a.yaml, document 1: expected an object with `apiVersion` and `kind`",
         );
         check(
             "{apiVersion: v1, kind: Namespace}\n---\nkind: Service",
-            "a.yaml, document 2: it has no `apiVersion`",
+            "a.yaml, document 2: `apiVersion` is missing",
         );
         check(
             "{apiVersion: apps/v1beta1, kind: Deployment, metadata: {name: web}}",
-            "a.yaml: Deployment `web` is of apps/v1beta1, only apps/v1 is supported",
+            "a.yaml: Deployment `web`: apiVersion `apps/v1beta1` is not supported: expected `apps/v1`",
+        );
+        check(
+            "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: []}}",
+            "a.yaml: Pod `web` is not supported: of the kinds that run pods, only Deployments are",
         );
         let wrong = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: 80}}";
         let message = read(wrong).unwrap_err().to_string();
@@ -258,21 +296,40 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_honoured_is_told_of_by_its_path() {
+    fn a_duplicate_key_is_reported_in_the_words_of_yaml() {
+        let message = read("apiVersion: v1\nkind: Service\nkind: Service\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.starts_with("a.yaml is not valid YAML: ") && message.contains("kind"),
+            "{message}"
+        );
+        assert!(!message.contains("Options"), "{message}");
+    }
+
+    #[test]
+    fn a_field_that_is_ignored_is_warned_about_by_its_path() {
         let objects = read(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {}\n  \
              template:\n    spec:\n      priority: 3\n      containers: []\n      volumes:\n      - \
              {name: tmp, emptyDir: {sizeLimit: 1Mi}}\n",
         )
         .unwrap();
-        let [Warning(warning)] = objects.warnings.as_slice() else {
-            panic!("{:?}", objects.warnings);
-        };
-        for path in [
-            "spec.template.spec.priority",
-            "volumes.0.emptyDir.sizeLimit",
-        ] {
-            assert!(warning.contains(path), "{path} is not in: {warning}");
-        }
+        let warnings: Vec<_> = objects.warnings.iter().map(|of| of.0.as_str()).collect();
+        assert_eq!(
+            warnings,
+            ["Deployment `web`: ignored: spec.template.spec.priority, \
+              spec.template.spec.volumes[0].emptyDir.sizeLimit"]
+        );
+    }
+
+    #[test]
+    fn every_refused_field_is_named_with_the_reason() {
+        check(
+            "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {sesionAffinity: None, \
+             ports: [], loadBalancerSourceRanges: [10.0.0.0/8]}}",
+            "a.yaml: Service `web`: spec.loadBalancerSourceRanges: client addresses are not filtered \
+             here; spec.sesionAffinity: unknown field",
+        );
     }
 }

@@ -1,17 +1,41 @@
 //! A pod template, as manifests write it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerSpec, Metadata, SeccompProfile};
+use super::name::{AnnotationKey, DnsLabel, DnsSubdomain, Labels};
+use super::{ContainerSpec, IntOrString, SeccompProfile};
 
-/// What every pod of a Deployment is made from.
+/// What every pod of a Deployment is created from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodTemplate {
     /// The pods' labels and annotations.
     #[serde(default)]
-    pub metadata: Metadata,
+    pub metadata: PodMetadata,
     /// What runs in them.
     pub spec: PodSpec,
+}
+
+impl PodTemplate {
+    /// The number that a port's number or name stands for in these pods.
+    pub fn port(&self, port: &IntOrString) -> Option<u16> {
+        self.spec
+            .containers
+            .iter()
+            .find_map(|container| container.port(port))
+    }
+}
+
+/// The labels and annotations of a pod template.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodMetadata {
+    /// What selectors match.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Arbitrary metadata.
+    #[serde(default)]
+    pub annotations: BTreeMap<AnnotationKey, String>,
 }
 
 /// What runs in a pod.
@@ -19,34 +43,23 @@ pub struct PodTemplate {
 #[serde(rename_all = "camelCase")]
 pub struct PodSpec {
     /// The containers, which share a network.
-    pub containers: Vec<ContainerSpec>,
-    /// Containers that run before; refused here.
     #[serde(default)]
-    pub init_containers: Vec<ContainerSpec>,
+    pub containers: Vec<ContainerSpec>,
     /// What the containers may mount.
     #[serde(default)]
     pub volumes: Vec<Volume>,
-    /// Seconds from SIGTERM to SIGKILL.
+    /// Seconds from the stop signal to SIGKILL.
     #[serde(default = "thirty")]
     pub termination_grace_period_seconds: u32,
     /// What all containers may do, unless one says otherwise.
     #[serde(default)]
     pub security_context: PodSecurity,
-    /// Whether the pod is in the host's network; refused here.
-    #[serde(default)]
-    pub host_network: bool,
     /// The name of its service account, for the downward API.
     #[serde(default)]
-    pub service_account_name: Option<String>,
+    pub service_account_name: Option<DnsSubdomain>,
     /// `Always` is the only policy that a Deployment can have.
     #[serde(default)]
     pub restart_policy: Option<String>,
-    /// Whether a token is mounted; never here.
-    #[serde(default)]
-    pub automount_service_account_token: Option<bool>,
-    /// Whether there are variables for every Service; never here.
-    #[serde(default)]
-    pub enable_service_links: Option<bool>,
 }
 
 fn thirty() -> u32 {
@@ -66,9 +79,12 @@ pub struct PodSecurity {
     /// They must not run as user 0.
     #[serde(default)]
     pub run_as_non_root: Option<bool>,
-    /// Groups they are in besides.
+    /// Supplementary groups.
     #[serde(default)]
     pub supplemental_groups: Vec<u32>,
+    /// Whether the groups that the image's `/etc/group` lists are added.
+    #[serde(default)]
+    pub supplemental_groups_policy: GroupsPolicy,
     /// The group that owns the volumes.
     #[serde(default)]
     pub fs_group: Option<u32>,
@@ -77,18 +93,28 @@ pub struct PodSecurity {
     pub seccomp_profile: Option<SeccompProfile>,
 }
 
-/// A volume. Only `emptyDir` can be had.
+/// Whether a container's user is in the groups that the image's `/etc/group` lists for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GroupsPolicy {
+    /// It is.
+    #[default]
+    Merge,
+    /// It is in the groups of the pod's security context alone.
+    Strict,
+}
+
+/// A volume. Only `emptyDir` is supported; a volume without a source is one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     /// Its name in the pod.
-    pub name: String,
+    pub name: DnsLabel,
     /// A directory that lives as long as the pod.
     #[serde(default)]
-    pub empty_dir: Option<EmptyDir>,
+    pub empty_dir: EmptyDir,
 }
 
-/// A directory that lives as long as the pod. It is on the machine's disk and bounded by that alone:
-/// a `medium` or `sizeLimit` is warned about as ignored.
+/// A directory that lives as long as the pod, on the file system of the state directory. `medium`
+/// and `sizeLimit` are ignored with a warning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmptyDir {}

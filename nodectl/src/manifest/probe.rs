@@ -5,47 +5,51 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::IntOrString;
+use super::name::HeaderName;
 
-/// A startup, readiness or liveness probe.
+/// A startup, readiness or liveness probe. A number that is missing or 0 has Kubernetes' default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
-    /// Asks over HTTP.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Sends an HTTP request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_get: Option<HttpGet>,
-    /// Opens a connection.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Opens a TCP connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_socket: Option<TcpSocket>,
     /// Runs a command in the container.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Exec>,
+    /// Calls the gRPC health service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<Grpc>,
     /// Seconds from the container's start to the first probe.
     #[serde(default)]
     pub initial_delay_seconds: u32,
     /// Seconds from one probe to the next.
-    #[serde(default = "ten")]
+    #[serde(default)]
     pub period_seconds: u32,
     /// Seconds after which a probe has failed.
-    #[serde(default = "one")]
+    #[serde(default)]
     pub timeout_seconds: u32,
     /// Successes in a row that count as one.
-    #[serde(default = "one")]
+    #[serde(default)]
     pub success_threshold: u32,
     /// Failures in a row that count as one.
-    #[serde(default = "three")]
+    #[serde(default)]
     pub failure_threshold: u32,
+    /// Seconds from the stop signal to SIGKILL when this probe has the container restarted, instead
+    /// of the pod's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_grace_period_seconds: Option<u32>,
 }
 
-fn one() -> u32 {
-    1
+fn or_default(value: u32, default: u32) -> u32 {
+    if value == 0 { default } else { value }
 }
 
-fn three() -> u32 {
-    3
-}
-
-fn ten() -> u32 {
-    10
+fn seconds(value: u32, default: u32) -> Duration {
+    Duration::from_secs(or_default(value, default).into())
 }
 
 impl Probe {
@@ -54,19 +58,24 @@ impl Probe {
         Duration::from_secs(self.initial_delay_seconds.into())
     }
 
-    /// From one probe to the next; 0 means the default, as in Kubernetes.
+    /// From one probe to the next, 10 s by default.
     pub fn period(&self) -> Duration {
-        let seconds = if self.period_seconds == 0 {
-            ten()
-        } else {
-            self.period_seconds
-        };
-        Duration::from_secs(seconds.into())
+        seconds(self.period_seconds, 10)
     }
 
-    /// After this long a probe has failed.
+    /// After this long a probe has failed, 1 s by default.
     pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds.max(1).into())
+        seconds(self.timeout_seconds, 1)
+    }
+
+    /// Successes in a row that count as one, 1 by default.
+    pub fn successes(&self) -> u32 {
+        or_default(self.success_threshold, 1)
+    }
+
+    /// Failures in a row that count as one, 3 by default.
+    pub fn failures(&self) -> u32 {
+        or_default(self.failure_threshold, 3)
     }
 }
 
@@ -75,31 +84,39 @@ impl Probe {
 #[serde(rename_all = "camelCase")]
 pub struct HttpGet {
     /// The path, with its query.
-    #[serde(default = "root")]
+    #[serde(default)]
     pub path: String,
     /// The port's number, or its name in the container.
     pub port: IntOrString,
-    /// `HTTP` or `HTTPS`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scheme: Option<String>,
+    /// Whether the connection is encrypted.
+    #[serde(default)]
+    pub scheme: Scheme,
     /// Another host than the pod's address.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Further headers.
     #[serde(default)]
     pub http_headers: Vec<HttpHeader>,
 }
 
-fn root() -> String {
-    "/".to_owned()
+/// Whether a probe's connection is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Scheme {
+    /// It is not.
+    #[default]
+    Http,
+    /// It is; the certificate is not verified, as the kubelet does not.
+    Https,
 }
 
 /// A header of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpHeader {
     /// Its name.
-    pub name: String,
+    pub name: HeaderName,
     /// Its value.
+    #[serde(default)]
     pub value: String,
 }
 
@@ -109,7 +126,7 @@ pub struct TcpSocket {
     /// The port's number, or its name in the container.
     pub port: IntOrString,
     /// Another host than the pod's address.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
 }
 
@@ -117,5 +134,16 @@ pub struct TcpSocket {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
     /// The command and its arguments.
+    #[serde(default)]
     pub command: Vec<String>,
+}
+
+/// A probe of the gRPC health service (`grpc.health.v1.Health/Check`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grpc {
+    /// The port's number.
+    pub port: u16,
+    /// The name of the service to ask about; the whole server by default.
+    #[serde(default)]
+    pub service: String,
 }

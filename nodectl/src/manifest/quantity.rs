@@ -13,9 +13,9 @@ pub struct Quantity {
     thousandths: i128,
 }
 
-/// Why a text is no quantity.
+/// A text that is not a quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no quantity, such as 100m, 0.5 or 128Mi")]
+#[error("invalid quantity `{text}`: expected a number with a unit, such as 100m, 0.5 or 128Mi")]
 pub struct QuantityError {
     text: String,
 }
@@ -47,6 +47,11 @@ impl Quantity {
     /// The quantity in whole units, rounded up: bytes of memory.
     pub fn whole(self) -> u64 {
         u64::try_from(self.thousandths.saturating_add(999) / 1000).unwrap_or(0)
+    }
+
+    /// Whether it is 0.
+    pub fn is_zero(self) -> bool {
+        self.thousandths == 0
     }
 
     /// How many `divisor`s it is, rounded up, as the downward API counts.

@@ -4,7 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IntOrString, Metadata, PodTemplate};
+use super::name::{AnnotationKey, DnsLabel, DnsSubdomain, LabelKey, LabelValue, Labels};
+use super::{IntOrString, PodTemplate, Protocol};
+
+/// The name, labels and annotations of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata<N> {
+    /// Its name.
+    pub name: N,
+    /// Its namespace.
+    #[serde(default)]
+    pub namespace: Option<DnsLabel>,
+    /// What selectors match.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Arbitrary metadata.
+    #[serde(default)]
+    pub annotations: BTreeMap<AnnotationKey, String>,
+}
 
 /// `apps/v1` Deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,13 +31,13 @@ pub struct Deployment {
     pub api_version: String,
     /// `Deployment`.
     pub kind: String,
-    /// Its name.
-    pub metadata: Metadata,
-    /// What it is to be.
+    /// Its name, labels and annotations.
+    pub metadata: Metadata<DnsSubdomain>,
+    /// Its desired state.
     pub spec: DeploymentSpec,
 }
 
-/// What a Deployment is to be.
+/// The desired state of a Deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentSpec {
@@ -29,7 +46,7 @@ pub struct DeploymentSpec {
     pub replicas: u32,
     /// Which pods are its own.
     pub selector: Selector,
-    /// What its pods are made from.
+    /// What its pods are created from.
     pub template: PodTemplate,
     /// How pods are replaced by those of a newer template.
     #[serde(default)]
@@ -37,10 +54,10 @@ pub struct DeploymentSpec {
     /// Seconds that a pod must be ready to count as available.
     #[serde(default)]
     pub min_ready_seconds: u32,
-    /// How many old templates are remembered; none here.
+    /// How many old ReplicaSets are kept; there are none here.
     #[serde(default)]
     pub revision_history_limit: Option<u32>,
-    /// Seconds after which a rollout that does not move has failed.
+    /// Seconds after which a rollout without progress has failed; not reported here.
     #[serde(default)]
     pub progress_deadline_seconds: Option<u32>,
 }
@@ -55,7 +72,7 @@ fn one() -> u32 {
 pub struct Selector {
     /// Labels that they have.
     #[serde(default)]
-    pub match_labels: BTreeMap<String, String>,
+    pub match_labels: Labels,
     /// Further conditions.
     #[serde(default)]
     pub match_expressions: Vec<MatchExpression>,
@@ -65,17 +82,30 @@ pub struct Selector {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchExpression {
     /// The label.
-    pub key: String,
-    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
-    pub operator: String,
+    pub key: LabelKey,
+    /// How the label is compared.
+    pub operator: Operator,
     /// What it is compared with.
     #[serde(default)]
-    pub values: Vec<String>,
+    pub values: Vec<LabelValue>,
+}
+
+/// How a label is compared with values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operator {
+    /// It has one of the values.
+    In,
+    /// It has none of the values, or is missing.
+    NotIn,
+    /// It exists, with any value.
+    Exists,
+    /// It is missing.
+    DoesNotExist,
 }
 
 impl Selector {
-    /// Whether labels fulfil every condition; an unknown operator is fulfilled by none.
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    /// Whether labels meet every condition.
+    pub fn matches(&self, labels: &Labels) -> bool {
         self.match_labels
             .iter()
             .all(|(key, value)| labels.get(key) == Some(value))
@@ -92,15 +122,14 @@ impl Selector {
 }
 
 impl MatchExpression {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.key);
         let is_in = value.is_some_and(|value| self.values.contains(value));
-        match self.operator.as_str() {
-            "In" => is_in,
-            "NotIn" => !is_in,
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => false,
+        match self.operator {
+            Operator::In => is_in,
+            Operator::NotIn => !is_in,
+            Operator::Exists => value.is_some(),
+            Operator::DoesNotExist => value.is_none(),
         }
     }
 }
@@ -109,12 +138,22 @@ impl MatchExpression {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Strategy {
-    /// `RollingUpdate` (default) or `Recreate`.
+    /// How old pods are replaced.
     #[serde(rename = "type", default)]
-    pub kind: Option<String>,
+    pub kind: StrategyType,
     /// The bounds of a rolling update.
     #[serde(default)]
     pub rolling_update: Option<RollingUpdate>,
+}
+
+/// How a rollout replaces old pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StrategyType {
+    /// A few at a time.
+    #[default]
+    RollingUpdate,
+    /// All are deleted before the first new one is created.
+    Recreate,
 }
 
 /// The bounds of a rolling update; 25% each by default.
@@ -137,25 +176,43 @@ pub struct Service {
     pub api_version: String,
     /// `Service`.
     pub kind: String,
-    /// Its name.
-    pub metadata: Metadata,
-    /// What it is to be.
+    /// Its name, labels and annotations.
+    pub metadata: Metadata<DnsLabel>,
+    /// Its desired state.
     pub spec: ServiceSpec,
 }
 
-/// What a Service is to be.
+/// The desired state of a Service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
-    /// `ClusterIP` by default.
+    /// How it is reached.
     #[serde(rename = "type", default)]
-    pub kind: Option<String>,
+    pub kind: ServiceType,
+    /// `None` for a headless Service; an address is ignored.
+    #[serde(rename = "clusterIP", default)]
+    pub cluster_ip: Option<String>,
     /// Labels of the pods behind it.
     #[serde(default)]
-    pub selector: BTreeMap<String, String>,
+    pub selector: Labels,
     /// Its ports.
     #[serde(default)]
     pub ports: Vec<RawServicePort>,
+}
+
+/// How a Service is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceType {
+    /// From inside the cluster.
+    #[default]
+    #[serde(rename = "ClusterIP")]
+    ClusterIp,
+    /// On a port of every node.
+    NodePort,
+    /// Through a load balancer.
+    LoadBalancer,
+    /// As an alias of a DNS name.
+    ExternalName,
 }
 
 /// A port of a Service.
@@ -164,7 +221,7 @@ pub struct ServiceSpec {
 pub struct RawServicePort {
     /// Its name.
     #[serde(default)]
-    pub name: Option<String>,
+    pub name: Option<DnsLabel>,
     /// Its number.
     pub port: u16,
     /// The pods' port, by number or name; the same number by default.
@@ -172,5 +229,5 @@ pub struct RawServicePort {
     pub target_port: Option<IntOrString>,
     /// `TCP` by default.
     #[serde(default)]
-    pub protocol: Option<String>,
+    pub protocol: Protocol,
 }

@@ -102,13 +102,13 @@ async fn new_container(
         host_address: ctx.bridge.subnet.gateway(),
         node: ctx.machine.node.clone(),
         labels: record.pod_labels(),
-        annotations: record.template.metadata.annotations.clone(),
+        annotations: record.pod_annotations(),
         service_account: record
             .template
             .spec
             .service_account_name
-            .clone()
-            .unwrap_or_else(|| "default".to_owned()),
+            .as_ref()
+            .map_or_else(|| "default".to_owned(), ToString::to_string),
     };
     let network = sandbox::pod_network(&ctx.instance, record);
     let spec = spec::build(&SpecInput {
@@ -131,7 +131,7 @@ async fn new_container(
         (labels::NAMESPACE, record.namespace.clone()),
         (labels::DEPLOYMENT, record.deployment.clone()),
         (labels::HASH, record.hash.clone()),
-        (labels::CONTAINER, container.name.clone()),
+        (labels::CONTAINER, container.name.to_string()),
         (labels::RESTARTS, restarts.to_string()),
         (labels::ADDRESS, record.address.to_string()),
         (labels::NETNS, network.netns.display().to_string()),

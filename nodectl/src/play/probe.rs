@@ -24,8 +24,8 @@ impl ProbeState {
     /// Nothing has been asked yet.
     pub fn new(probe: &Probe) -> Self {
         Self {
-            success_threshold: probe.success_threshold.max(1),
-            failure_threshold: probe.failure_threshold.max(1),
+            success_threshold: probe.successes(),
+            failure_threshold: probe.failures(),
             run: 0,
             last: None,
             verdict: None,

@@ -66,9 +66,23 @@ impl PodRecord {
 
     /// The labels that its pod has in the manifests' sense.
     pub fn pod_labels(&self) -> BTreeMap<String, String> {
-        let mut labels = self.template.metadata.labels.clone();
+        let mut labels: BTreeMap<_, _> = self
+            .template
+            .metadata
+            .labels
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
         labels.insert("pod-template-hash".to_owned(), self.hash.clone());
         labels
+    }
+
+    /// The annotations that its pod has in the manifests' sense.
+    pub fn pod_annotations(&self) -> BTreeMap<String, String> {
+        let annotations = self.template.metadata.annotations.iter();
+        annotations
+            .map(|(key, value)| (key.to_string(), value.clone()))
+            .collect()
     }
 
     /// Where the output of a container's `attempt`th start is, named as the kubelet names it.
@@ -86,30 +100,77 @@ impl PodRecord {
     }
 
     /// The ID of a container's `attempt`th start. containerd takes at most 76 characters, no two
-    /// separators in a row.
+    /// separators in a row; a container whose name does not fit goes by its index, after a `_`, which
+    /// no name has.
     pub fn container_id(&self, container: &str, attempt: u32) -> String {
+        let pod = &self.name;
+        let readable = format!("{pod}.{container}.{attempt}");
+        if readable.len() <= 76 && !readable.contains("--") {
+            return readable;
+        }
         let index = self
             .template
             .spec
             .containers
             .iter()
-            .position(|spec| spec.name == container);
-        let readable = format!("{}.{container}.{attempt}", self.name);
-        let id = if readable.len() <= 76 {
-            readable
-        } else {
-            format!("{}.c{}.{attempt}", self.name, index.unwrap_or(0))
-        };
-        let mut plain = id.clone();
-        while plain.contains("--") {
-            plain = plain.replace("--", "-");
+            .position(|spec| *spec.name == *container)
+            .unwrap_or(0);
+        // A pod's name ends in a random part, so that it stays one of its own.
+        let mut pod = pod.clone();
+        while pod.contains("--") {
+            pod = pod.replace("--", "-");
         }
-        plain
+        format!("{pod}_{index}.{attempt}")
     }
 }
 
 /// The name of a new pod, as a Deployment names its pods, short enough for IDs and links.
 pub(super) fn pod_name(deployment: &str, hash: &str, random: &str) -> String {
     let short: String = deployment.chars().take(40).collect();
-    format!("{}-{hash}-{random}", short.trim_end_matches('-'))
+    format!("{}-{hash}-{random}", short.trim_end_matches(['-', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(name: &str, containers: &[&str]) -> PodRecord {
+        let containers: Vec<_> = containers
+            .iter()
+            .map(|name| serde_json::json!({"name": name, "image": "i"}))
+            .collect();
+        PodRecord {
+            name: name.to_owned(),
+            uid: String::new(),
+            namespace: "default".to_owned(),
+            deployment: "web".to_owned(),
+            hash: String::new(),
+            address: Ipv4Addr::LOCALHOST,
+            created_ms: 0,
+            template: serde_json::from_value(
+                serde_json::json!({"spec": {"containers": containers}}),
+            )
+            .unwrap(),
+        }
+    }
+
+    #[test]
+    fn two_containers_of_a_pod_never_share_an_id() {
+        let long = "x".repeat(63);
+        let names = ["a-b", "a--b", "c1", "0", &long];
+        let pod = record("web--1-abcde", &names);
+        let ids: std::collections::BTreeSet<_> =
+            names.iter().map(|name| pod.container_id(name, 0)).collect();
+        assert_eq!(ids.len(), names.len(), "{ids:?}");
+        assert!(ids.iter().all(|id| id.len() <= 76 && !id.contains("--")));
+        let plain = record("web-1-abcde", &["a-b"]);
+        assert_eq!(plain.container_id("a-b", 2), "web-1-abcde.a-b.2");
+    }
+
+    #[test]
+    fn a_pod_name_has_no_two_separators_in_a_row() {
+        let deployment = format!("{}.com", "a".repeat(39));
+        let name = pod_name(&deployment, "1234567890", "abcde");
+        assert_eq!(name, format!("{}-1234567890-abcde", "a".repeat(39)));
+    }
 }

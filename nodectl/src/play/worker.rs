@@ -103,7 +103,7 @@ pub(super) async fn run(
 ) {
     let containers = record.template.spec.containers.iter();
     let waiting = |spec: &ContainerSpec| ContainerStatus {
-        name: spec.name.clone(),
+        name: spec.name.to_string(),
         state: ContainerState::Waiting("Creating".to_owned()),
         restarts: 0,
         ready: false,
@@ -128,7 +128,7 @@ pub(super) async fn run(
             let name = &pod.record.template.spec.containers[index].name;
             let mine = found
                 .iter()
-                .filter(|one| one.name == *name)
+                .filter(|one| *name == one.name)
                 .cloned()
                 .collect();
             let pod = Arc::clone(&pod);
@@ -298,7 +298,7 @@ impl Pod {
                     });
                     self.ctx.tell(Event::Exited {
                         pod: self.record.name.clone(),
-                        container: spec.name.clone(),
+                        container: spec.name.to_string(),
                         code: exit.code,
                         restart_in_secs: Some(delay.as_secs()),
                     });
@@ -346,7 +346,7 @@ impl Pod {
                 Ok(started) => {
                     self.ctx.tell(Event::Started {
                         pod: self.record.name.clone(),
-                        container: spec.name.clone(),
+                        container: spec.name.to_string(),
                         pid: started.pid,
                     });
                     return Some(started);
@@ -386,7 +386,7 @@ impl Pod {
                 });
                 self.ctx.tell(Event::Unhealthy {
                     pod: self.record.name.clone(),
-                    container: spec.name.clone(),
+                    container: spec.name.to_string(),
                     reason,
                 });
                 let secs = self.record.template.spec.termination_grace_period_seconds;

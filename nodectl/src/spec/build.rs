@@ -11,9 +11,9 @@ use oci_spec::runtime::{
 
 use super::environment::{PodFields, command_line, environment};
 use super::{BindMount, RunUser, capabilities, mounts, resources, seccomp};
-use crate::manifest::{ContainerSpec, PodSecurity};
+use crate::manifest::{ContainerSpec, PodSecurity, SeccompType};
 
-/// What a spec is made from.
+/// What a spec is built from.
 #[derive(Clone, Debug)]
 pub struct SpecInput<'a> {
     /// The container, as the manifest has it.
@@ -24,7 +24,7 @@ pub struct SpecInput<'a> {
     pub image: &'a Config,
     /// The user to run as.
     pub user: &'a RunUser,
-    /// What the downward API tells.
+    /// What the downward API exposes.
     pub pod: &'a PodFields,
     /// The file of the pod's network namespace.
     pub netns: &'a Path,
@@ -40,33 +40,33 @@ pub struct SpecInput<'a> {
     pub cgroup2: bool,
 }
 
-/// Why a spec cannot be made.
+/// Why a spec cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
     /// The image has no command, and neither has the manifest.
-    #[error("neither the manifest nor the image `{image}` says what to run")]
+    #[error("neither the manifest nor the image `{image}` has a command")]
     NoCommand {
         /// The image.
         image: String,
     },
-    /// A variable refers to a field that is not there.
-    #[error("there is no field `{path}` for a variable")]
+    /// A variable refers to an unknown field.
+    #[error("a variable refers to the unknown field `{path}`")]
     Field {
         /// The field's path.
         path: String,
     },
-    /// A capability's name is none.
-    #[error("`{name}` is no capability")]
-    Capability {
-        /// The name.
-        name: String,
-    },
+    /// containerd has no default profile for this architecture.
+    #[error(
+        "seccompProfile RuntimeDefault: containerd has no profile for {}",
+        std::env::consts::ARCH
+    )]
+    NoProfile,
     /// The parts do not fit together.
     #[error("cannot build a runtime spec")]
     Build(#[from] OciSpecError),
 }
 
-/// Files of /proc and /sys that tell of the host or change it (runc's default spec).
+/// Files of /proc and /sys that reveal or change the host's state (runc's default spec).
 const MASKED: [&str; 11] = [
     "/proc/acpi",
     "/proc/asound",
@@ -112,8 +112,19 @@ pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
             image: container.image.clone(),
         });
     }
-    let capabilities = capabilities::resolve(&security.capabilities)
-        .map_err(|name| SpecError::Capability { name })?;
+    let capabilities = capabilities::resolve(&security.capabilities);
+    let profile = security
+        .seccomp_profile
+        .as_ref()
+        .or(input.security.seccomp_profile.as_ref());
+    let seccomp = match profile.map(|profile| profile.kind) {
+        // `Localhost` was refused when the manifest was checked.
+        None | Some(SeccompType::Unconfined) => None,
+        Some(SeccompType::RuntimeDefault | SeccompType::Localhost) => {
+            let profile = seccomp::runtime_default(&capabilities)?;
+            Some(profile.ok_or(SpecError::NoProfile)?)
+        }
+    };
     let user = UserBuilder::default()
         .uid(input.user.uid)
         .gid(input.user.gid)
@@ -128,14 +139,9 @@ pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .terminal(false)
         .user(user)
         .args(args)
-        .env(
-            variables
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect::<Vec<_>>(),
-        )
+        .env(variables.lines())
         .cwd(cwd)
-        .capabilities(capabilities)
+        .capabilities(capabilities::sets(&capabilities)?)
         .no_new_privileges(security.allow_privilege_escalation == Some(false))
         .oom_score_adj(resources::oom_score_adj(
             &container.resources,
@@ -152,13 +158,7 @@ pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .resources(resources::cgroup(&container.resources))
         .masked_paths(paths(&MASKED))
         .readonly_paths(paths(&READ_ONLY));
-    let profile = security
-        .seccomp_profile
-        .as_ref()
-        .or(input.security.seccomp_profile.as_ref());
-    if profile.is_some_and(|profile| profile.kind == "RuntimeDefault")
-        && let Some(profile) = seccomp::runtime_default()
-    {
+    if let Some(profile) = seccomp {
         linux = linux.seccomp(profile);
     }
     let root = RootBuilder::default()

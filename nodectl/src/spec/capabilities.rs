@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use oci_spec::OciSpecError;
 use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxCapabilitiesBuilder};
 
-use crate::manifest::Capabilities;
+use crate::manifest::{Capabilities, CapabilityName};
 
 /// What containerd gives a container by default (its oci package, `defaultUnixCaps`).
 const DEFAULT: [Capability; 14] = [
@@ -24,65 +25,58 @@ const DEFAULT: [Capability; 14] = [
     Capability::AuditWrite,
 ];
 
-/// The capabilities after dropping and adding; the error is a name that is none.
-pub(super) fn resolve(asked: &Capabilities) -> Result<LinuxCapabilities, String> {
-    let mut set: HashSet<Capability> = DEFAULT.into_iter().collect();
-    for name in &asked.drop {
-        if name.eq_ignore_ascii_case("ALL") {
-            set.clear();
-        } else {
-            set.remove(&parse(name)?);
-        }
+/// The capabilities after dropping and adding, in containerd's order: `ALL` is dropped before any is
+/// added, and a single one is dropped last.
+pub(super) fn resolve(asked: &Capabilities) -> HashSet<Capability> {
+    let mut set: HashSet<Capability> = if asked.drop.contains(&CapabilityName::All) {
+        HashSet::new()
+    } else {
+        DEFAULT.into_iter().collect()
+    };
+    // `ALL` was refused when the manifest was checked.
+    let single = |name: &CapabilityName| match name {
+        CapabilityName::One(capability) => Some(*capability),
+        CapabilityName::All => None,
+    };
+    set.extend(asked.add.iter().filter_map(single));
+    for capability in asked.drop.iter().filter_map(single) {
+        set.remove(&capability);
     }
-    for name in &asked.add {
-        set.insert(parse(name)?);
-    }
+    set
+}
+
+/// The sets of a process: nothing is passed on by inheritance.
+pub(super) fn sets(set: &HashSet<Capability>) -> Result<LinuxCapabilities, OciSpecError> {
     LinuxCapabilitiesBuilder::default()
         .bounding(set.clone())
         .effective(set.clone())
-        .permitted(set)
+        .permitted(set.clone())
         .inheritable(HashSet::new())
         .ambient(HashSet::new())
         .build()
-        .map_err(|error| error.to_string())
-}
-
-fn parse(name: &str) -> Result<Capability, String> {
-    let upper = name.to_ascii_uppercase();
-    let full = if upper.starts_with("CAP_") {
-        upper
-    } else {
-        format!("CAP_{upper}")
-    };
-    serde_json::from_value(serde_json::Value::String(full)).map_err(|_| name.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(json: &str, expected: impl IntoIterator<Item = Capability>) {
+        let asked = serde_json::from_str(json).unwrap();
+        assert_eq!(resolve(&asked), expected.into_iter().collect());
+    }
+
     #[test]
     fn all_is_dropped_before_one_is_added() {
-        let asked = Capabilities {
-            add: vec!["NET_BIND_SERVICE".into()],
-            drop: vec!["ALL".into()],
-        };
-        let set = resolve(&asked).unwrap();
-        let only = HashSet::from([Capability::NetBindService]);
-        assert_eq!(set.bounding().as_ref(), Some(&only));
-        assert_eq!(
-            resolve(&Capabilities::default())
-                .unwrap()
-                .bounding()
-                .as_ref()
-                .unwrap()
-                .len(),
-            14
+        check(
+            r#"{"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}"#,
+            [Capability::NetBindService],
         );
-        let wrong = Capabilities {
-            add: vec!["FLY".into()],
-            drop: vec![],
-        };
-        assert_eq!(resolve(&wrong), Err("FLY".to_owned()));
+        check("{}", DEFAULT);
+    }
+
+    #[test]
+    fn what_is_added_and_dropped_is_dropped() {
+        check(r#"{"add": ["NET_ADMIN"], "drop": ["net_admin"]}"#, DEFAULT);
     }
 }

@@ -7,12 +7,12 @@ use std::net::Ipv4Addr;
 
 use crate::manifest::{ContainerSpec, EnvSource, expand};
 
-/// What the downward API can tell of a pod.
+/// What the downward API exposes of a pod.
 #[derive(Clone, Debug)]
 pub struct PodFields {
     /// Its name.
     pub name: String,
-    /// Its namespace in the manifests' sense.
+    /// Its namespace in the manifests.
     pub namespace: String,
     /// Its unique ID.
     pub uid: String,
@@ -38,7 +38,7 @@ impl PodFields {
                 .strip_prefix(prefix)?
                 .strip_prefix("['")?
                 .strip_suffix("']")?;
-            // A label that is not there is an empty text.
+            // A missing label is an empty text.
             Some(map.get(key).cloned().unwrap_or_default())
         };
         Some(match path {
@@ -57,33 +57,58 @@ impl PodFields {
     }
 }
 
-/// The container's variables (the image's, then its own) as `NAME=value`, in order.
+/// The environment of a container.
+#[derive(Debug)]
+pub(super) struct Environment {
+    /// Every variable: the image's, then the container's own.
+    all: Variables,
+    /// The container's own ones, which alone `$(NAME)` can refer to: the kubelet does not know the
+    /// image's.
+    own: Variables,
+}
+
+impl Environment {
+    /// The variables as `NAME=value`, in order.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let all = self.all.iter();
+        all.map(|(name, value)| format!("{name}={value}")).collect()
+    }
+}
+
+/// Names and values, in order.
+type Variables = Vec<(String, String)>;
+
+/// The environment from the image's variables and the container's own ones.
 ///
-/// The error is a field path that does not exist.
+/// # Errors
+/// A field path that does not exist.
 pub(super) fn environment(
     image: &[String],
     container: &ContainerSpec,
     pod: &PodFields,
-) -> Result<Vec<(String, String)>, String> {
-    let mut variables: Vec<(String, String)> = Vec::new();
+) -> Result<Environment, String> {
+    let mut all = Variables::new();
     if !image.iter().any(|variable| variable.starts_with("PATH=")) {
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        variables.push(("PATH".to_owned(), path.to_owned()));
+        all.push(("PATH".to_owned(), path.to_owned()));
     }
-    variables.push(("HOSTNAME".to_owned(), pod.name.clone()));
+    all.push(("HOSTNAME".to_owned(), pod.name.clone()));
     for variable in image {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        set(&mut variables, name, value.to_owned());
+        set(&mut all, name, value.to_owned());
     }
+    let mut own = Variables::new();
     for variable in &container.env {
-        let value = match (&variable.value, &variable.value_from) {
-            (Some(value), _) => expand(value, |name| get(&variables, name)),
+        let text = variable.value.as_deref().filter(|text| !text.is_empty());
+        let value = match (text, &variable.value_from) {
+            (Some(text), _) => expand(text, |name| get(&own, name)),
             (None, Some(source)) => from_source(source, container, pod)?,
             (None, None) => String::new(),
         };
-        set(&mut variables, &variable.name, value);
+        set(&mut own, &variable.name, value.clone());
+        set(&mut all, &variable.name, value);
     }
-    Ok(variables)
+    Ok(Environment { all, own })
 }
 
 fn set(variables: &mut Vec<(String, String)>, name: &str, value: String) {
@@ -133,12 +158,12 @@ pub(super) fn command_line(
     entrypoint: &[String],
     cmd: &[String],
     container: &ContainerSpec,
-    variables: &[(String, String)],
+    environment: &Environment,
 ) -> Vec<String> {
     let expanded = |words: &[String]| {
         words
             .iter()
-            .map(|word| expand(word, |name| get(variables, name)))
+            .map(|word| expand(word, |name| get(&environment.own, name)))
             .collect::<Vec<_>>()
     };
     let (command, args) = (expanded(&container.command), expanded(&container.args));
@@ -146,5 +171,70 @@ pub(super) fn command_line(
         (true, true) => [entrypoint, cmd].concat(),
         (true, false) => [entrypoint, &args].concat(),
         (false, _) => [command, args].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod() -> PodFields {
+        PodFields {
+            name: "web-1".to_owned(),
+            namespace: "default".to_owned(),
+            uid: "u".to_owned(),
+            address: Ipv4Addr::new(10, 88, 0, 2),
+            host_address: Ipv4Addr::new(10, 88, 0, 1),
+            node: "node".to_owned(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            service_account: "default".to_owned(),
+        }
+    }
+
+    fn container(json: &str) -> ContainerSpec {
+        let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
+        value["name"] = "web".into();
+        value["image"] = "web".into();
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_reference_to_a_variable_of_the_image_stays_literal() {
+        let spec = container(
+            r#"{
+                "args": ["$(HOME)", "$(OWN)", "$(LATER)"],
+                "env": [
+                    {"name": "OWN", "value": "$(HOME)-$(LATER)"},
+                    {"name": "LATER", "value": "$(OWN)!"}
+                ]
+            }"#,
+        );
+        let environment = environment(&["HOME=/root".to_owned()], &spec, &pod()).unwrap();
+        let lines = environment.lines();
+        for line in [
+            "HOME=/root",
+            "HOSTNAME=web-1",
+            "OWN=$(HOME)-$(LATER)",
+            "LATER=$(HOME)-$(LATER)!",
+        ] {
+            assert!(lines.iter().any(|of| of == line), "{line}: {lines:?}");
+        }
+        let words = command_line(&["/entry".to_owned()], &[], &spec, &environment);
+        assert_eq!(
+            words,
+            ["/entry", "$(HOME)", "$(HOME)-$(LATER)", "$(HOME)-$(LATER)!"]
+        );
+    }
+
+    #[test]
+    fn an_empty_value_leaves_the_source_in_force() {
+        let spec = container(
+            r#"{"env": [{
+                "name": "NODE", "value": "", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}
+            }]}"#,
+        );
+        let environment = environment(&[], &spec, &pod()).unwrap();
+        assert!(environment.lines().contains(&"NODE=node".to_owned()));
     }
 }

@@ -40,32 +40,39 @@ fn bad_input_is_told_and_leaves_nothing() {
         "{not: [yaml",
         &layout,
         2,
-        &["error: standard input is not YAML: "],
+        &["error: standard input is not valid YAML: "],
     );
     check(
         "just words",
         &layout,
         2,
-        &["document 1: it is no object with `apiVersion` and `kind`"],
+        &["document 1: expected an object with `apiVersion` and `kind`"],
     );
     check("", &layout, 2, &["error: the manifests have no Deployment"]);
     let other = good.replace("matchLabels: {app: web}", "matchLabels: {app: other}");
-    let told =
-        "Deployment `web`: spec.selector does not match the labels of spec.template (app=web)";
+    let told = "Deployment `web`: spec.template.metadata.labels: spec.selector does not match \
+                these labels (app=web)";
     check(&other, &layout, 2, &[told]);
-    let other = good.replace("selector: {app: web}", "selector: {app: other}");
-    let told = "Service `web`: spec.selector (app=other) selects the pods of no Deployment";
-    check(&other, &layout, 2, &[told]);
+    let volume = "      volumes: [{name: ../../../outside, emptyDir: {}}]\n      containers:\n";
+    let outside = good.replace("      containers:\n", volume);
+    let told = "spec.template.spec.volumes[0].name: invalid name `../../../outside`";
+    check(&outside, &layout, 2, &[told]);
+    let profile = good.replace(
+        "{type: RuntimeDefault}",
+        "{type: Localhost, localhostProfile: a}",
+    );
+    let told = "spec.template.spec.securityContext.seccompProfile.type: profiles of the node";
+    check(&profile, &layout, 2, &[told]);
+    let profile = good.replace("{type: RuntimeDefault}", "{type: RuntimeDefalt}");
+    check(&profile, &layout, 2, &["unknown variant `RuntimeDefalt`"]);
+    let all = good.replace("{drop: [ALL]}", "{add: [ALL]}");
+    let told = "spec.template.spec.containers[0].securityContext.capabilities.add: ALL";
+    check(&all, &layout, 2, &[told]);
+    let fly = good.replace("{drop: [ALL]}", "{add: [FLY]}");
+    check(&fly, &layout, 2, &["unknown capability `FLY`"]);
     let cargo = good.replace("image: pod:1", "image: cargo://app");
     let told = "container `web`: image `cargo://app` is not resolved";
     check(&cargo, &layout, 2, &[told, "hint: `imagebuilder resolve "]);
-    let port = good.replace("targetPort: http", "targetPort: nosuch");
-    check(
-        &port,
-        &layout,
-        2,
-        &["spec.ports[80].targetPort: Deployment `web` has no port `nosuch`"],
-    );
     let field = good.replace("replicas: 1", "replicas: many");
     check(&field, &layout, 2, &["Deployment `web`: spec.replicas: "]);
     let missing = good.replace("image: pod:1", "image: nosuch:1");

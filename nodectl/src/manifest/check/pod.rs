@@ -1,0 +1,99 @@
+//! Checks a pod template.
+
+use super::{CheckError, Problems, container};
+use crate::manifest::PodTemplate;
+use crate::manifest::container::{SeccompProfile, SeccompType};
+
+const SPEC: &str = "spec.template.spec";
+
+/// What the name of an annotation starts with that chooses a container's AppArmor profile
+/// (<https://kubernetes.io/docs/tutorials/security/apparmor/>).
+const APPARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+
+pub(super) fn check(
+    deployment: &str,
+    template: &PodTemplate,
+    problems: &mut Problems,
+) -> Result<(), CheckError> {
+    let spec = &template.spec;
+    for (key, profile) in &template.metadata.annotations {
+        if key.starts_with(APPARMOR_ANNOTATION) && profile != "unconfined" {
+            let path = format!("spec.template.metadata.annotations[{key}]");
+            problems.add(&path, "this security profile cannot be applied here");
+        }
+    }
+    if spec.containers.is_empty() {
+        problems.add(
+            &format!("{SPEC}.containers"),
+            "at least one container is required",
+        );
+    }
+    if spec
+        .restart_policy
+        .as_deref()
+        .is_some_and(|policy| policy != "Always")
+    {
+        problems.add(
+            &format!("{SPEC}.restartPolicy"),
+            "a Deployment's pods can only have Always",
+        );
+    }
+    let security = &spec.security_context;
+    let path = format!("{SPEC}.securityContext");
+    let mut ids = vec![
+        ("runAsUser".to_owned(), security.run_as_user),
+        ("runAsGroup".to_owned(), security.run_as_group),
+        ("fsGroup".to_owned(), security.fs_group),
+    ];
+    for (index, group) in security.supplemental_groups.iter().enumerate() {
+        ids.push((format!("supplementalGroups[{index}]"), Some(*group)));
+    }
+    for (field, id) in ids {
+        user_id(&format!("{path}.{field}"), id, problems);
+    }
+    seccomp(&path, security.seccomp_profile.as_ref(), problems);
+    problems.unique(
+        spec.volumes.iter().map(|volume| &volume.name).enumerate(),
+        |index| format!("{SPEC}.volumes[{index}].name"),
+    );
+    problems.unique(
+        spec.containers.iter().map(|one| &one.name).enumerate(),
+        |index| format!("{SPEC}.containers[{index}].name"),
+    );
+    for (index, spec) in spec.containers.iter().enumerate() {
+        let path = format!("{SPEC}.containers[{index}]");
+        container::check(deployment, &path, spec, template, problems)?;
+    }
+    Ok(())
+}
+
+/// The highest user and group ID that Kubernetes takes.
+const MAX_ID: u32 = i32::MAX.cast_unsigned();
+
+pub(super) fn user_id(path: &str, id: Option<u32>, problems: &mut Problems) {
+    if id.is_some_and(|id| id > MAX_ID) {
+        problems.add(path, format_args!("must be between 0 and {MAX_ID}"));
+    }
+}
+
+/// `path` is that of the security context.
+pub(super) fn seccomp(path: &str, profile: Option<&SeccompProfile>, problems: &mut Problems) {
+    let Some(profile) = profile else {
+        return;
+    };
+    let path = format!("{path}.seccompProfile");
+    match profile.kind {
+        SeccompType::Localhost => problems.add(
+            &format!("{path}.type"),
+            "profiles of the node are not supported here, only RuntimeDefault and Unconfined",
+        ),
+        SeccompType::RuntimeDefault | SeccompType::Unconfined => {
+            if profile.localhost_profile.is_some() {
+                problems.add(
+                    &format!("{path}.localhostProfile"),
+                    "must only be set for the type Localhost",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What is to run: manifests that were checked as a whole.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{IntOrString, PodTemplate};
+
+/// What is to run.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    /// Groups of pods.
+    pub deployments: Vec<DesiredDeployment>,
+    /// What is in front of them.
+    pub services: Vec<DesiredService>,
+}
+
+/// A group of equal pods.
+#[derive(Clone, Debug)]
+pub struct DesiredDeployment {
+    /// Its namespace in the manifests.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// How many pods.
+    pub replicas: u32,
+    /// Pods above `replicas` during an update.
+    pub max_surge: u32,
+    /// Pods below `replicas` during an update.
+    pub max_unavailable: u32,
+    /// Old pods are all deleted before the first new one is created.
+    pub recreate: bool,
+    /// How long a pod must be ready to count as available.
+    pub min_ready: Duration,
+    /// What its pods are created from.
+    pub template: PodTemplate,
+    /// Identifies the template: 10 hex digits.
+    pub hash: String,
+}
+
+/// Something in front of pods.
+#[derive(Clone, Debug)]
+pub struct DesiredService {
+    /// Its namespace in the manifests.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// It is to be reached from outside (`type: LoadBalancer`).
+    pub external: bool,
+    /// Labels of the pods behind it.
+    pub selector: BTreeMap<String, String>,
+    /// Its ports.
+    pub ports: Vec<ServicePort>,
+}
+
+impl DesiredService {
+    /// Whether pods with these labels are behind it.
+    pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        !self.selector.is_empty()
+            && self.namespace == namespace
+            && self
+                .selector
+                .iter()
+                .all(|(key, value)| labels.get(key) == Some(value))
+    }
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Its number.
+    pub port: u16,
+    /// The pods' port.
+    pub target: IntOrString,
+}
