@@ -1,6 +1,8 @@
-//! Who asks: which of the addresses that a request carries is believed, and why.
+//! The client's address: which of those that a request carries is believed, and why.
 
 use std::net::IpAddr;
+
+use actix_http::header::{AsHeaderName, HeaderMap};
 
 use crate::cidr::Cidr;
 use crate::edge::proxy::Source;
@@ -17,6 +19,16 @@ pub(crate) struct Believed {
     pub(crate) from: &'static str,
     /// Why that, and not another.
     pub(crate) why: String,
+}
+
+/// A header's lines as the one list that they are (RFC 9110 §5.3): a proxy may add its entry to the
+/// last line or as a line of its own.
+pub(crate) fn joined(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+    let lines: Vec<_> = headers
+        .get_all(name)
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
 }
 
 /// Decides. `forwarded` is `X-Forwarded-For`, all of its lines joined by commas.

@@ -1,5 +1,7 @@
 //! Trace context: the `traceparent` header (<https://www.w3.org/TR/trace-context/>, section 3.2).
 
+use actix_http::header::HeaderMap;
+
 use crate::request_id::{hex, mix};
 
 /// Whose child a request is, and whether its trace is recorded.
@@ -27,6 +29,17 @@ pub(crate) struct SpanIds {
 }
 
 impl TraceParent {
+    /// The caller's, where there is exactly one `traceparent`. Where there are several, none is valid,
+    /// and a new trace is started.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all("traceparent");
+        let value = values.next()?;
+        values
+            .next()
+            .is_none()
+            .then(|| Self::parse(value.as_bytes()))?
+    }
+
     /// Reads a header's value. A malformed one is ignored, as the specification asks.
     pub(crate) fn parse(value: &[u8]) -> Option<Self> {
         // version "-" trace-id "-" parent-id "-" trace-flags; later versions may add more.

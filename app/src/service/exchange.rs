@@ -62,17 +62,12 @@ impl Given {
             .headers
             .get(X_REQUEST_ID)
             .filter(|id| crate::request_id::is_acceptable(id.as_bytes()));
-        let parent = head
-            .headers
-            .get(TRACEPARENT)
-            .and_then(|value| TraceParent::parse(value.as_bytes()));
+        let parent = TraceParent::of(&head.headers);
         let trusted = &worker.shared.settings.trusted_proxies;
         let forwarded = if trusted.is_empty() {
             None
         } else {
-            head.headers
-                .get(header::X_FORWARDED_FOR)
-                .and_then(|value| value.to_str().ok())
+            client_address::joined(&head.headers, header::X_FORWARDED_FOR)
         };
         if id.is_none() && parent.is_none() && forwarded.is_none() && route != Route::NotFound {
             return None;
@@ -87,7 +82,7 @@ impl Given {
         });
         let client = forwarded.map(|value| {
             let source = conn.proxied.as_ref();
-            client_address::believe(conn.peer.ip(), source, Some(value), trusted).address
+            client_address::believe(conn.peer.ip(), source, Some(&value), trusted).address
         });
         Some(Box::new(Self {
             id: id.cloned(),

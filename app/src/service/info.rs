@@ -1,7 +1,7 @@
 //! `GET /info`: everything that the service knows about itself, and how it sees the client.
 
 use actix_http::Request;
-use actix_http::header;
+use actix_http::header::{self, HeaderName};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use crate::build_info;
 use crate::client_address;
 
-/// The longest forwarded header that is repeated.
+/// As many characters of a forwarded header are shown.
 const MAX_SHOWN: usize = 512;
 
 /// The document. Its fields are a contract; a breaking change raises the version.
@@ -53,15 +53,9 @@ struct ProxyProtocol<'a> {
     vpc_endpoint: Option<&'a str>,
 }
 
-/// A header's values as one list (RFC 9110 §5.3), cut to a length that can be shown.
-fn joined(request: &Request, name: impl header::AsHeaderName) -> Option<String> {
-    let values: Vec<_> = request
-        .head()
-        .headers
-        .get_all(name)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    (!values.is_empty()).then(|| values.join(", ").chars().take(MAX_SHOWN).collect())
+/// A header's value as it is shown.
+fn shown(value: &str) -> String {
+    value.chars().take(MAX_SHOWN).collect()
 }
 
 pub(super) fn body(exchange: &Exchange, request: &Request) -> Bytes {
@@ -69,7 +63,9 @@ pub(super) fn body(exchange: &Exchange, request: &Request) -> Bytes {
     let settings = &shared.settings;
     let identity = &settings.identity;
     let source = exchange.conn.proxied.as_ref();
-    let forwarded_for = joined(request, header::X_FORWARDED_FOR);
+    let headers = &request.head().headers;
+    let list = |name: HeaderName| client_address::joined(headers, name);
+    let forwarded_for = list(header::X_FORWARDED_FOR);
     let peer = exchange.conn.peer;
     let trusted = &settings.trusted_proxies;
     let believed = client_address::believe(peer.ip(), source, forwarded_for.as_deref(), trusted);
@@ -100,9 +96,9 @@ pub(super) fn body(exchange: &Exchange, request: &Request) -> Bytes {
                 destination: source.destination,
                 vpc_endpoint: source.vpc_endpoint.as_deref(),
             }),
-            x_forwarded_for: forwarded_for,
-            x_forwarded_proto: joined(request, header::X_FORWARDED_PROTO),
-            forwarded: joined(request, header::FORWARDED),
+            x_forwarded_for: forwarded_for.as_deref().map(shown),
+            x_forwarded_proto: list(header::X_FORWARDED_PROTO).as_deref().map(shown),
+            forwarded: list(header::FORWARDED).as_deref().map(shown),
         },
     };
     let mut body = serde_json::to_vec(&info).expect("strings and numbers serialise");
