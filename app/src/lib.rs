@@ -21,6 +21,7 @@ mod probe;
 mod problem;
 mod request_id;
 mod routes;
+mod run_time;
 mod server;
 mod service;
 pub mod settings;

@@ -46,6 +46,12 @@ pub(crate) struct Conn {
     phase: Cell<Phase>,
     /// When the phase began, moved on by every byte that is as fast as the slowest rate.
     since: Cell<u64>,
+    /// The kernel takes no more of what is written.
+    blocked: Cell<bool>,
+    /// The watch found it overdue; whether it is closed, the next look at its socket decides.
+    overdue: Cell<bool>,
+    /// All that had arrived when it was found overdue has been read.
+    looked: Cell<bool>,
     close_reason: Cell<Option<CloseReason>>,
     waker: RefCell<Option<Waker>>,
     /// Bytes of the head, or of the last one that was complete.
@@ -75,6 +81,9 @@ impl Conn {
             min_rate: u64::from(min_rate),
             phase: Cell::new(Phase::FirstHead),
             since: Cell::new(now),
+            blocked: Cell::new(false),
+            overdue: Cell::new(false),
+            looked: Cell::new(false),
             close_reason: Cell::new(None),
             waker: RefCell::default(),
             received: Cell::new(0),
@@ -210,35 +219,82 @@ impl Conn {
 
     /// The answer is complete, as far as we are concerned; it has yet to be written.
     pub(crate) fn on_answer(&self, body_is_unread: bool) {
-        if body_is_unread {
-            self.enter(Phase::Unread);
-            self.offer();
+        self.phase.set(if body_is_unread {
+            Phase::Unread
         } else {
-            self.enter(Phase::Answer);
+            Phase::Answer
+        });
+        // A client that has stopped reading gains no time by it.
+        if !self.blocked.get() {
+            self.since.set(self.clock.get());
+        }
+        if body_is_unread {
+            self.offer();
         }
     }
 
     /// The kernel took `written` of `offered` bytes.
     pub(crate) fn on_write(&self, written: usize, offered: usize) {
-        if self.phase.get() != Phase::Answer {
+        if !self.blocked.get() {
             return;
         }
         if written < offered {
             self.progress(written);
         } else {
-            self.enter(Phase::Idle);
-            self.offer();
+            self.blocked.set(false);
+            self.since.set(self.clock.get());
         }
     }
 
     /// The kernel takes no more bytes.
     pub(crate) fn on_blocked(&self) {
-        if matches!(
-            self.phase.get(),
-            Phase::Service | Phase::Idle | Phase::NextHead
-        ) {
-            self.enter(Phase::Answer);
+        if !self.blocked.replace(true) {
+            self.since.set(self.clock.get());
         }
+    }
+
+    /// Whether the client is waited for, to read.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.get()
+    }
+
+    /// Whoever writes has written all it has, but for what the kernel does not take. An answer that
+    /// is complete is then sent.
+    pub(crate) fn on_flush(&self) {
+        if self.phase.get() == Phase::Answer && !self.blocked.get() {
+            self.enter(Phase::Idle);
+            self.offer();
+        }
+    }
+
+    /// The connection has waited for too long: its task looks at the socket once more before it is
+    /// closed for that.
+    pub(crate) fn suspect(&self) {
+        if !self.overdue.replace(true) {
+            self.looked.set(false);
+            self.wake();
+        }
+    }
+
+    /// Whether the connection was found overdue.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.get()
+    }
+
+    /// Whether all that had arrived when it was found overdue has been read.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.looked.get()
+    }
+
+    /// Nothing more has arrived: at its next turn the connection is judged by what was read.
+    pub(crate) fn on_look(&self, context: &Context<'_>) {
+        self.looked.set(true);
+        context.waker().wake_by_ref();
+    }
+
+    /// The connection is not overdue any more.
+    pub(crate) fn clear_overdue(&self) {
+        self.overdue.set(false);
     }
 
     /// Closes the connection: its task wakes up and finds the reason. The first reason stays.
@@ -259,11 +315,6 @@ impl Conn {
 
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         self.close_reason.get()
-    }
-
-    /// Keeps an idle connection open after all: a request came at the last moment.
-    pub(crate) fn clear_close_reason(&self) {
-        self.close_reason.set(None);
     }
 
     /// Remembers whom to wake.
@@ -294,6 +345,7 @@ mod tests {
         conn.on_request(Body::NONE);
         conn.on_answer(false);
         conn.on_write(100, 100);
+        conn.on_flush();
     }
 
     #[test]
@@ -325,8 +377,11 @@ mod tests {
         assert_eq!(conn.give(HEAD), 0, "it is being answered");
         conn.on_answer(false);
         conn.on_write(10, 100);
+        conn.on_blocked();
+        conn.on_flush();
         assert_eq!(conn.give(HEAD), 0, "it is being written");
         conn.on_write(90, 90);
+        conn.on_flush();
         assert_eq!(conn.give(HEAD), HEAD.len());
         assert_eq!(conn.received(), HEAD.len());
     }
@@ -350,6 +405,7 @@ mod tests {
         conn.on_answer(true);
         assert_eq!(conn.give(b"abcdeGET /"), 5);
         conn.on_write(100, 100);
+        conn.on_flush();
         assert_eq!(conn.give(HEAD), 0);
     }
 
@@ -401,9 +457,28 @@ mod tests {
         conn.on_answer(false);
         conn.on_write(10, 100);
         conn.on_blocked();
+        conn.on_flush();
         clock.set(4000);
+        assert!(conn.is_blocked());
         assert_eq!((conn.phase(), conn.waited()), (Phase::Answer, 3000));
         conn.on_write(90, 90);
-        assert_eq!(conn.phase(), Phase::Idle);
+        conn.on_flush();
+        assert_eq!((conn.phase(), conn.waited()), (Phase::Idle, 0));
+    }
+
+    #[test]
+    fn part_of_an_answer_that_is_written_does_not_complete_it() {
+        let (conn, clock) = conn();
+        conn.give(HEAD);
+        conn.on_request(Body::NONE);
+        conn.on_blocked();
+        clock.set(2000);
+        conn.on_write(100, 100);
+        conn.on_flush();
+        assert_eq!((conn.phase(), conn.is_blocked()), (Phase::Service, false));
+        assert_eq!(conn.give(HEAD), 0, "it is being answered");
+        conn.on_answer(false);
+        conn.on_flush();
+        assert_eq!(conn.phase(), Phase::Idle, "nothing is left to be written");
     }
 }

@@ -57,8 +57,12 @@ pub(crate) async fn serve(
     loop {
         let turn = std::future::poll_fn(|context| turn(stream, service, buffers, context)).await?;
         match turn {
-            Turn::Answered(rest) if rest.is_empty() => {}
-            Turn::Answered(rest) => stream.write_all(&rest).await?,
+            Turn::Answered(rest) => {
+                if !rest.is_empty() {
+                    stream.write_all(&rest).await?;
+                }
+                stream.conn().on_flush();
+            }
             Turn::NotPlain => return Ok(true),
             Turn::Ended => return Ok(false),
         }

@@ -65,25 +65,10 @@ impl EdgeStream {
     }
 
     /// Closes the connection for `reason`. `Ready` is what the parser gets to see.
-    fn close_for(
-        &mut self,
-        reason: CloseReason,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn close_for(&mut self, reason: CloseReason) -> Poll<io::Result<()>> {
         match reason {
-            CloseReason::Idle => {
-                // A request may have come in the meantime; it is served.
-                let before = buffer.filled().len();
-                if let Poll::Ready(read) = self.read(context, buffer) {
-                    read?;
-                    if buffer.filled().len() > before {
-                        self.conn.clear_close_reason();
-                    }
-                }
-                // Otherwise nothing was added, which is the end of the stream.
-                return Poll::Ready(Ok(()));
-            }
+            // The end of the stream.
+            CloseReason::Idle => return Poll::Ready(Ok(())),
             CloseReason::FirstHead if !self.conn.has_received() => {}
             CloseReason::FirstHead | CloseReason::NextHead | CloseReason::Body => {
                 self.say(Canned::Timeout)
@@ -92,6 +77,13 @@ impl EdgeStream {
             CloseReason::Answer | CloseReason::Cut | CloseReason::Abort => self.reset_on_close(),
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// What was read or written may be what an overdue connection was waited for.
+    fn reconsider(&self) {
+        if self.conn.is_overdue() && self.watch.overdue(&self.conn).is_none() {
+            self.conn.clear_overdue();
+        }
     }
 
     /// Gives what is held, as far as it may be given now. Returns whether that is anything.
@@ -164,22 +156,32 @@ impl AsyncRead for EdgeStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        // Before any close reason: a client that is closed as idle may wait for the answer to these.
         if !this.held.is_empty() && this.give_held(buffer) {
-            if this.conn.close_reason() == Some(CloseReason::Idle) {
-                this.conn.clear_close_reason();
-            }
+            this.reconsider();
             return Poll::Ready(Ok(()));
         }
         if let Some(reason) = this.conn.close_reason() {
-            return this.close_for(reason, context, buffer);
+            return this.close_for(reason);
+        }
+        if this.conn.is_overdue() && this.conn.has_looked() {
+            match this.watch.overdue(&this.conn) {
+                Some(reason) => {
+                    this.watch.close_overdue(&this.conn, reason);
+                    return this.close_for(reason);
+                }
+                None => this.conn.clear_overdue(),
+            }
         }
         let polled = if this.held.is_empty() {
             this.read(context, buffer)
         } else {
             Poll::Pending
         };
-        if polled.is_pending() {
+        if polled.is_ready() {
+            this.reconsider();
+        } else if this.conn.is_overdue() {
+            this.conn.on_look(context);
+        } else {
             this.conn.watch(context);
         }
         polled
@@ -212,10 +214,20 @@ impl AsyncWrite for EdgeStream {
         };
         let polled = Pin::new(socket).poll_write(context, bytes);
         match polled {
-            Poll::Ready(Ok(count)) => this.conn.on_write(count, bytes.len()),
+            Poll::Ready(Ok(count)) => {
+                this.conn.on_write(count, bytes.len());
+                this.reconsider();
+            }
             Poll::Pending => {
                 this.conn.on_blocked();
                 this.conn.watch(context);
+                if this.conn.is_overdue()
+                    && this.watch.overdue(&this.conn) == Some(CloseReason::Answer)
+                {
+                    this.watch.close_overdue(&this.conn, CloseReason::Answer);
+                    this.reset_on_close();
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
             }
             Poll::Ready(Err(_)) => {}
         }
@@ -245,5 +257,90 @@ impl Drop for EdgeStream {
         {
             self.watch.linger(linger::close(socket));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::settings::Timeouts;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A client and the stream that it is connected to, which is late with its first head.
+    async fn late() -> (TcpStream, EdgeStream) {
+        let timeouts = Timeouts {
+            first_head: SECOND,
+            next_head: SECOND,
+            body: SECOND,
+            answer: SECOND,
+            keep_alive: SECOND,
+            min_rate: 1,
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        let (socket, peer) = listener.accept().await.unwrap();
+        let watch = Rc::new(Watch::new(timeouts, Arc::default()));
+        let clock = Rc::new(Cell::new(0));
+        let conn = Rc::new(Conn::new(peer, None, Rc::clone(&clock), 1));
+        let stream = EdgeStream::new(socket, Vec::new(), conn, Rc::clone(&watch));
+        clock.set(5000);
+        (client, stream)
+    }
+
+    /// A closed stream lingers in a task of its own.
+    async fn test(body: impl Future<Output = ()>) {
+        tokio::task::LocalSet::new().run_until(body).await;
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_is_read_before_a_connection_is_closed_for_being_late() {
+        test(async {
+            let (mut client, mut stream) = late().await;
+            client.write_all(b"GET ").await.unwrap();
+            stream.conn.suspect();
+            stream.socket.as_ref().unwrap().readable().await.unwrap();
+            let mut buffer = [0; 100];
+            assert_eq!(
+                AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),
+                4
+            );
+            assert_eq!(stream.conn.close_reason(), None);
+            // It was no whole head, and nothing more has arrived.
+            assert!(AsyncReadExt::read(&mut stream, &mut buffer).await.is_err());
+            assert_eq!(stream.conn.close_reason(), Some(CloseReason::FirstHead));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_request_that_has_arrived_clears_a_late_connection() {
+        let (mut client, mut stream) = late().await;
+        let request = b"GET / HTTP/1.1\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        stream.conn.suspect();
+        stream.socket.as_ref().unwrap().readable().await.unwrap();
+        let mut buffer = [0; 100];
+        assert_eq!(
+            AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),
+            request.len()
+        );
+        stream.conn.on_request(super::super::framing::Body::NONE);
+        stream.conn.on_answer(false);
+        stream.conn.on_flush();
+        client.write_all(request).await.unwrap();
+        assert_eq!(
+            AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),
+            request.len()
+        );
+        assert_eq!(stream.conn.close_reason(), None);
     }
 }

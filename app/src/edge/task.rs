@@ -32,8 +32,12 @@ impl<D: Future> Future for Turns<D> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<D::Output> {
         let polled = self.dispatcher.as_mut().poll(context);
-        if polled.is_pending()
-            && matches!(self.conn.phase(), Phase::FirstHead | Phase::NextHead)
+        if polled.is_ready() {
+            return polled;
+        }
+        // The dispatcher flushes before its turn is over.
+        self.conn.on_flush();
+        if matches!(self.conn.phase(), Phase::FirstHead | Phase::NextHead)
             && self.conn.received() > self.head_limit
         {
             self.conn.close(CloseReason::HeadTooLarge);

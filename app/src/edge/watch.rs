@@ -11,6 +11,7 @@ use super::conn::{Conn, Phase};
 use crate::canned::Canned;
 use crate::close_reason::CloseReason;
 use crate::metrics::counters::Counters;
+use crate::run_time::RunTime;
 use crate::settings::Timeouts;
 
 /// Connections that may linger at the same time; beyond them an answer may be lost to a reset.
@@ -100,25 +101,33 @@ impl Watch {
         busy as u64
     }
 
-    /// Ends what has waited for too long.
+    /// Finds what has waited for too long. It is closed once its task has seen that nothing arrived.
     pub(crate) fn sweep(&self) {
         let overdue: Vec<_> = {
             let connections = self.connections.borrow();
             connections
                 .iter()
-                .filter_map(|(_, conn)| Some((Rc::clone(conn), self.overdue(conn)?)))
+                .filter(|(_, conn)| self.overdue(conn).is_some())
+                .map(|(_, conn)| Rc::clone(conn))
                 .collect()
         };
-        for (conn, reason) in overdue {
-            if conn.close_reason().is_none() {
-                self.counters.ended(reason);
-            }
-            conn.close(reason);
+        for conn in overdue {
+            conn.suspect();
         }
     }
 
-    fn overdue(&self, conn: &Conn) -> Option<CloseReason> {
+    /// Closes a connection that still is overdue after the last look at its socket.
+    pub(super) fn close_overdue(&self, conn: &Conn, reason: CloseReason) {
+        if conn.close_reason().is_none() {
+            self.counters.ended(reason);
+        }
+        conn.close(reason);
+    }
+
+    /// Why a connection is to be closed now, where it has waited for too long.
+    pub(super) fn overdue(&self, conn: &Conn) -> Option<CloseReason> {
         let (limit, reason) = match conn.phase() {
+            _ if conn.is_blocked() => (self.timeouts.answer, CloseReason::Answer),
             // Its request may be on the way: it was let in, so it is waited for, a little.
             Phase::FirstHead if self.closing.get() && !conn.has_received() => {
                 (self.timeouts.first_head.min(NEWCOMER), CloseReason::Idle)
@@ -163,15 +172,16 @@ impl Watch {
 
     /// Moves the clock and sweeps, for as long as it is polled. `each_turn` runs along.
     pub(crate) async fn run(&self, each_turn: impl Fn(Duration)) {
-        let begun = Instant::now();
         let interval = self.interval();
+        let mut time = RunTime::new(Instant::now(), interval * 2);
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
             // 584 million years fit.
+            let elapsed = time.advance(Instant::now());
             self.clock
-                .set(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+                .set(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
             self.sweep();
             each_turn(interval);
         }

@@ -3,10 +3,9 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::admin;
 use super::bind::Bound;
@@ -16,11 +15,15 @@ use super::thread;
 use crate::drain_report;
 use crate::lifecycle::{DrainResult, State};
 use crate::logs;
+use crate::run_time::RunTime;
 use crate::settings::Settings;
 use crate::shared::Shared;
 
 /// How often a drain looks whether it is over.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// Longer than this between two looks, the process did not run, and requests could not be answered.
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// How often the greeting's file is read.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -172,9 +175,11 @@ impl Fleet {
             connections = shared.connections.load(Ordering::SeqCst),
             "listener closed"
         );
-        let deadline = Instant::now() + profile.deadline;
         self.tell(|| Message::CloseIdle);
-        while shared.connections.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+        let mut time = RunTime::new(Instant::now(), LONGEST_LOOK);
+        while shared.connections.load(Ordering::SeqCst) > 0
+            && time.advance(Instant::now()) < profile.deadline
+        {
             tokio::time::sleep(LOOK).await;
         }
         let mut cut = 0;

@@ -9,7 +9,7 @@ use actix_http::header::{self, HeaderValue};
 use actix_http::{HttpMessage as _, Method, Payload, Request, StatusCode};
 use bytes::Bytes;
 
-use super::headers::{TRACEPARENT, X_REQUEST_ID};
+use super::headers::X_REQUEST_ID;
 use super::worker::Worker;
 use crate::client_address;
 use crate::close_reason::CloseReason;

@@ -167,6 +167,8 @@ pub(crate) fn signal(pid: u32, name: &str) {
     let signal = match name {
         "TERM" => rustix::process::Signal::TERM,
         "KILL" => rustix::process::Signal::KILL,
+        "STOP" => rustix::process::Signal::STOP,
+        "CONT" => rustix::process::Signal::CONT,
         other => panic!("{other}"),
     };
     rustix::process::kill_process(pid, signal).unwrap();

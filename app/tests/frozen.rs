@@ -1,0 +1,118 @@
+//! A process that was stopped for longer than a deadline, as a paused virtual machine or a throttled
+//! node does it: what clients sent meanwhile is read before anybody is closed for being late.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{App, Client, GET};
+
+/// Long enough for what follows the thaw to arrive on a busy machine.
+const DEADLINE: &str = "3s";
+
+const FROZEN: Duration = Duration::from_secs(4);
+
+/// All deadlines are shorter than the time that the process is stopped for.
+fn app() -> App {
+    App::start(&[
+        ("APP_FIRST_HEAD_TIMEOUT", DEADLINE),
+        ("APP_NEXT_HEAD_TIMEOUT", DEADLINE),
+        ("APP_BODY_TIMEOUT", DEADLINE),
+        ("APP_ANSWER_TIMEOUT", DEADLINE),
+        ("APP_KEEP_ALIVE", DEADLINE),
+        ("APP_DRAIN_DELAY", "0s"),
+        ("APP_DRAIN_DEADLINE", DEADLINE),
+    ])
+}
+
+/// Stops the process, lets `during` happen and time pass, and continues the process.
+fn freeze(app: &App, during: impl FnOnce()) {
+    common::signal(app.pid(), "STOP");
+    during();
+    std::thread::sleep(FROZEN);
+    common::signal(app.pid(), "CONT");
+}
+
+/// A client that sent the first part before the freeze, and sends the rest in it or after it.
+struct Half {
+    client: Client,
+    rest: &'static [u8],
+}
+
+impl Half {
+    fn new(app: &App, first: &[u8], rest: &'static [u8]) -> Self {
+        let mut client = app.connect();
+        client.send(first);
+        Self { client, rest }
+    }
+
+    fn send_rest(&mut self) {
+        self.client.send(self.rest);
+    }
+
+    fn status(&mut self) -> Option<u16> {
+        self.client.try_answer().map(|answer| answer.status)
+    }
+}
+
+/// Of every kind that has a deadline of its own.
+fn halves(app: &App) -> Vec<Half> {
+    let echo = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345";
+    let mut halves: Vec<_> = (0..20).map(|_| Half::new(app, b"", GET)).collect();
+    halves.extend((0..5).map(|_| Half::new(app, &GET[..10], &GET[10..])));
+    halves.extend((0..5).map(|_| Half::new(app, echo, b"67890")));
+    halves.extend((0..5).map(|_| {
+        let mut kept = Half::new(app, GET, GET);
+        assert_eq!(kept.status(), Some(200));
+        kept
+    }));
+    halves.extend((0..5).map(|_| {
+        let mut kept = Half::new(app, GET, &GET[10..]);
+        assert_eq!(kept.status(), Some(200));
+        kept.client.send(&GET[..10]);
+        kept
+    }));
+    // What was sent before this has been read, or is read before the clock is looked at again.
+    assert_eq!(app.get("/healthz").status, 200);
+    halves
+}
+
+fn assert_answered(halves: &mut [Half]) {
+    let statuses: Vec<_> = halves.iter_mut().map(Half::status).collect();
+    assert_eq!(statuses, vec![Some(200); halves.len()]);
+}
+
+#[test]
+fn what_arrived_while_the_process_was_stopped_is_answered() {
+    let app = app();
+    let mut halves = halves(&app);
+    freeze(&app, || {
+        halves.iter_mut().for_each(Half::send_rest);
+        halves.extend((0..20).map(|_| Half::new(&app, GET, b"")));
+    });
+    assert_answered(&mut halves);
+}
+
+#[test]
+fn time_that_the_process_was_stopped_for_is_not_held_against_clients() {
+    let app = app();
+    let mut halves = halves(&app);
+    freeze(&app, || {});
+    halves.iter_mut().for_each(Half::send_rest);
+    assert_answered(&mut halves);
+}
+
+#[test]
+fn a_drain_does_not_count_the_time_that_it_was_stopped_for() {
+    let app = app();
+    let mut half = Half::new(&app, b"GET / HTTP/1.1\r\nhost: x\r\n", b"\r\n");
+    assert_eq!(app.get("/healthz").status, 200);
+    app.terminate();
+    app.wait_for_log("listener closed");
+    freeze(&app, || {});
+    half.send_rest();
+    assert_eq!(half.status(), Some(200));
+    assert_eq!(app.wait().0.code(), Some(0));
+}
