@@ -64,11 +64,16 @@ e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll
 	@dev/cluster/run cargo test --locked -p e2e --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1 --show-output
 
 .PHONY: lint
-lint: deps-lint ## Check format, lints, docs and shell scripts
+lint: deps-lint ## Check format, lints, docs, dependencies and shell scripts
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+	@dev/deny
 	@shellcheck $$(git ls-files | xargs -d '\n' grep -lE '^#!(/usr/bin/env bash|/bin/(ba)?sh)')
+
+.PHONY: fresh
+fresh: deps-fresh ## Do what the README says on a new Debian 12 of its own, and lint on another
+	@dev/fresh/run
 
 .PHONY: bench
 bench: ## Measure the service beside its peers and write docs/benchmarks.md (minutes, a quiet machine)
@@ -77,8 +82,8 @@ bench: ## Measure the service beside its peers and write docs/benchmarks.md (min
 .PHONY: ci
 ci: lint test e2e ## What CI runs
 
-.PHONY: deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up
-deps-cluster deps-deploy deps-e2e deps-lint deps-test deps-up:
+.PHONY: deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-test deps-up
+deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-test deps-up:
 	@dev/install $(@:deps-%=%)
 
 include dev/eks.mk

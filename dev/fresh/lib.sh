@@ -1,0 +1,90 @@
+# shellcheck shell=bash disable=SC2034  # the names are for the scripts that source this
+# What the scripts of a new machine share: where it is, what it takes from this machine, and how
+# everything is removed.
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+fresh=$top/target/fresh
+release=bookworm
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/rust-k8s-app
+debs=$cache/debs-$release
+# In every hierarchy of cgroups. One run at a time has it.
+cgroup=rust-k8s-app-fresh-$(cksum <<<"$top" | cut -d' ' -f1)
+
+say() { printf '==> %s\n' "$*" >&2; }
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2
+    exit 1
+}
+
+# The mount points of the cgroup hierarchies, each with its type and its controllers.
+hierarchies() {
+    awk '{
+        point = $5; sub(/.* - /, "")
+        if ($1 != "cgroup" && $1 != "cgroup2") next
+        n = split($3, options, ","); controllers = ""
+        for (i = 1; i <= n; i++) if (options[i] != "rw" && options[i] != "ro") controllers = controllers "," options[i]
+        print point, $1, substr(controllers, 2)
+    }' /proc/self/mountinfo
+}
+
+# The package sources of this machine for the release, or none: mmdebstrap then has its own.
+sources() {
+    command -v apt-get >/dev/null || return 0
+    # shellcheck disable=SC2016  # expanded by apt-get
+    apt-get indextargets --format '$(CODENAME) deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+        'Identifier: Packages' 'Origin: Debian' | sed -n "s/^${release}[a-z-]* //p" | sort -u
+}
+
+# How this machine reaches the package registries: proxies, mirrors, certificates. Nothing secret.
+registry_environment() {
+    env | grep -iE '^((https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|RUSTUP_(DIST_SERVER|UPDATE_ROOT)|CARGO_(HTTP|NET|REGISTR|SOURCE)[A-Z_]*|PIP_[A-Z_]*)=' \
+        | grep -vE '^(PIP_FIND_LINKS|[A-Z_]*(TOKEN|PASSWORD|CREDENTIAL)[A-Z_]*)=' || :
+}
+
+# configure ROOT: what a machine's owner has set up before anything of ours comes to it.
+configure() {
+    local root=$1 file
+    for file in /etc/pip.conf "$HOME/.config/pip/pip.conf" "$HOME/.pip/pip.conf" \
+        "${CARGO_HOME:-$HOME/.cargo}/config.toml"; do
+        [ ! -f "$file" ] || install -D -m 644 "$file" "$root$file"
+    done
+    cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/" 2>/dev/null || :
+    chroot "$root" update-ca-certificates >/dev/null 2>&1
+    # The address at which slirp4netns answers for this machine's resolver.
+    echo nameserver 10.0.2.3 >"$root/etc/resolv.conf"
+    printf '127.0.0.1 localhost fresh\n' >"$root/etc/hosts"
+    cp "$(command -v rustup)" "$root/tmp/rustup-init"
+}
+
+# share_crates ROOT: the crates' downloads, which cargo checks against Cargo.lock.
+share_crates() {
+    local registry=${CARGO_HOME:-$HOME/.cargo}/registry
+    mkdir -p "$1/root/.cargo/registry"
+    ! [ -d "$registry/cache" ] || cp -a "$registry/cache" "$registry/index" "$1/root/.cargo/registry/"
+}
+
+# keep_build ROOT: moves what cargo compiled there to this checkout.
+keep_build() {
+    local built
+    [ ! -e "$top/target/debug" ] || return 0
+    for built in "$1$top/target/debug" "$1$top"/target/*-linux-*; do
+        [ ! -d "$built" ] || mv "$built" "$top/target/"
+    done
+}
+
+# Removes the files and the cgroups. The processes are dead or dying.
+clean() {
+    local point paths=()
+    while read -r point _; do
+        paths+=("$point/$cgroup")
+    done < <(hierarchies)
+    for _ in $(seq 100); do
+        find "${paths[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || :
+        rm -rf --one-file-system "$fresh" 2>/dev/null || :
+        compgen -G "$fresh" >/dev/null || [ -n "$(find "${paths[@]}" -maxdepth 0 2>/dev/null)" ] || return 0
+        sleep 0.1
+    done
+    return 1
+}
