@@ -27,15 +27,6 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tonic", &["nodectl", "e2e"]),
 ];
 
-/// Second TLS stacks and providers, and what serves YAML unmaintained.
-const BANNED: &[&str] = &[
-    "aws-lc-rs",
-    "aws-lc-sys",
-    "native-tls",
-    "openssl",
-    "serde_yaml",
-];
-
 fn metadata() -> Metadata {
     MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
@@ -99,16 +90,38 @@ fn a_reserved_crate_is_named_by_its_owner_alone() {
 }
 
 #[test]
-fn there_is_one_tls_stack() {
+fn every_workspace_dependency_is_inherited_by_a_crate() {
     let metadata = metadata();
-    let found: Vec<_> = metadata
-        .packages
-        .iter()
-        .map(|package| package.name.as_str())
-        .filter(|name| BANNED.contains(name))
+    let manifest = std::fs::read_to_string(metadata.workspace_root.join("Cargo.toml"))
+        .expect("the workspace's manifest");
+    let members: Vec<_> = metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| {
+            std::fs::read_to_string(&package.manifest_path).expect("a member's manifest")
+        })
         .collect();
-    assert!(
-        found.is_empty(),
-        "banned: {found:?}; `cargo tree -i NAME` shows why it is there"
-    );
+    let shared: Vec<_> = manifest
+        .lines()
+        .skip_while(|line| *line != "[workspace.dependencies]")
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(shared.contains(&"serde"), "found only: {shared:?}");
+    let unused: Vec<_> = shared
+        .into_iter()
+        .filter(|name| {
+            let inherited = [
+                format!("{name}.workspace = true"),
+                format!("{name} = {{ workspace = true"),
+            ];
+            !members
+                .iter()
+                .flat_map(|member| member.lines())
+                .any(|line| inherited.iter().any(|prefix| line.starts_with(prefix)))
+        })
+        .collect();
+    assert!(unused.is_empty(), "inherited by no crate: {unused:?}");
 }
