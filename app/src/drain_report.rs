@@ -2,7 +2,7 @@
 //! termination message and the data directory.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::lifecycle::DrainResult;
@@ -32,20 +32,22 @@ pub(crate) fn read_last(directory: &Path) -> Option<DrainResult> {
     parse(&fs::read_to_string(directory.join(FILE)).ok()?)
 }
 
-/// Leaves the result behind. It is a courtesy: nothing waits for it, and nothing fails with it.
-pub(crate) fn leave(result: DrainResult, directory: Option<&Path>) {
-    // Never created: outside a pod there is no such file, and /dev is not ours.
+/// Writes the container's termination message.
+pub(crate) fn write_message(result: DrainResult) {
+    // Never created: outside a pod there is no such file, and nothing of ours belongs into /dev.
     if let Ok(mut file) = OpenOptions::new().write(true).open(TERMINATION_LOG) {
         let _ = file.write_all(format!("drained: {}", text(result)).as_bytes());
     }
-    if let Some(directory) = directory {
-        let beside = directory.join(format!("{FILE}.new"));
-        let written = fs::write(&beside, text(result))
-            .and_then(|()| fs::rename(&beside, directory.join(FILE)));
-        if let Err(error) = written {
-            tracing::warn!(%error, "the drain's result is not saved");
-        }
-    }
+}
+
+/// Saves the result in the data directory.
+///
+/// # Errors
+/// Where the file cannot be written or renamed.
+pub(crate) fn save(result: DrainResult, directory: &Path) -> io::Result<()> {
+    let beside = directory.join(format!("{FILE}.new"));
+    fs::write(&beside, text(result))?;
+    fs::rename(&beside, directory.join(FILE))
 }
 
 #[cfg(test)]
@@ -57,7 +59,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(read_last(directory.path()), None);
         for result in [DrainResult::Complete, DrainResult::Cut(3)] {
-            leave(result, Some(directory.path()));
+            save(result, directory.path()).unwrap();
             assert_eq!(read_last(directory.path()), Some(result));
         }
     }

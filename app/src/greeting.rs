@@ -9,13 +9,17 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::background::{self, FILE_TIMEOUT};
 
 /// The longest greeting: it is copied into every answer and into the page.
 const MAX_BYTES: usize = 1024;
 
-/// Why a text or a file is no greeting.
+/// Why a text or a file cannot be the greeting.
 #[derive(Debug, Error)]
 pub(crate) enum GreetingError {
     /// Nothing is left after trimming.
@@ -33,10 +37,17 @@ pub(crate) enum GreetingError {
     /// The file cannot be read.
     #[error("cannot be read")]
     Read(#[from] io::Error),
+    /// The file's volume hangs.
+    #[error("cannot be read within {FILE_TIMEOUT:?}")]
+    Timeout,
+    /// There is no thread to read it on.
+    #[error("cannot be read without a thread")]
+    Thread,
 }
 
-/// The greeting that `text` holds: trimmed, printable and of a sane size.
+/// The greeting in `text`: trimmed, printable and of a sane size. Line ends become those of Unix.
 pub(crate) fn clean(text: &str) -> Result<String, GreetingError> {
+    let text = text.replace("\r\n", "\n");
     let text = text.trim();
     if text.is_empty() {
         Err(GreetingError::Empty)
@@ -93,27 +104,50 @@ impl Greeting {
         true
     }
 
-    /// Reads `path` again and again. What cannot be used is logged once, and the old greeting stays.
-    pub(crate) async fn follow(&self, path: &Path, interval: std::time::Duration) {
-        let mut complaint = String::new();
+    /// Puts the greeting of the file at `path` into force, and again each time that it changes.
+    /// What cannot be used is logged once, and the old greeting stays. Returns never; the first
+    /// attempt is reported to `tried`.
+    pub(crate) async fn follow(&self, path: &Path, interval: Duration, tried: oneshot::Sender<()>) {
+        let (mut problem, mut tried) = (String::new(), Some(tried));
         loop {
-            match read(path) {
-                Ok(text) => {
-                    complaint.clear();
-                    if self.set(&text) {
-                        tracing::info!(path = %path.display(), greeting = text, "greeting changed");
-                    }
-                }
-                Err(error) => {
-                    let cause = std::error::Error::source(&error).map(|io| format!(": {io}"));
-                    let error = format!("{error}{}", cause.unwrap_or_default());
-                    if error != complaint {
-                        tracing::warn!(path = %path.display(), error, "greeting file kept aside");
-                        complaint = error;
-                    }
+            let file = path.to_owned();
+            let mut reading = background::start("greeting", move || read(&file));
+            let first = tokio::time::timeout(FILE_TIMEOUT, &mut reading).await;
+            let overdue = first.is_err();
+            let result = match first {
+                Ok(result) => result.unwrap_or(Err(GreetingError::Thread)),
+                Err(_) => Err(GreetingError::Timeout),
+            };
+            self.handle(path, result, &mut problem);
+            if let Some(tried) = tried.take() {
+                let _ = tried.send(());
+            }
+            if overdue {
+                // One thread hangs at most: the next read waits for the end of this one.
+                drop(reading.await);
+            } else {
+                tokio::time::sleep(interval).await;
+            }
+        }
+    }
+
+    fn handle(&self, path: &Path, read: Result<String, GreetingError>, problem: &mut String) {
+        let path = path.display();
+        match read {
+            Ok(text) => {
+                problem.clear();
+                if self.set(&text) {
+                    tracing::info!(%path, greeting = text, "greeting changed");
                 }
             }
-            tokio::time::sleep(interval).await;
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|io| format!(": {io}"));
+                let error = format!("{error}{}", cause.unwrap_or_default());
+                if error != *problem {
+                    tracing::warn!(%path, error, "greeting file ignored");
+                    *problem = error;
+                }
+            }
         }
     }
 }
@@ -126,6 +160,8 @@ mod tests {
     fn a_greeting_is_printable_and_short() {
         assert_eq!(clean("  hello\n").unwrap(), "hello");
         assert_eq!(clean("two\nlines").unwrap(), "two\nlines");
+        assert_eq!(clean("two\r\nlines\r\n").unwrap(), "two\nlines");
+        assert!(matches!(clean("a\rb"), Err(GreetingError::Control)));
         assert!(matches!(clean(" \n"), Err(GreetingError::Empty)));
         assert!(matches!(clean("\u{1b}[2J"), Err(GreetingError::Control)));
         assert!(matches!(

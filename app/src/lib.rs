@@ -1,6 +1,8 @@
 //! The sample service: says hello on a public port, and never loses a request behind a load
 //! balancer. `docs/ARCHITECTURE.md` is the map; [`run`] is the way in for a test.
 
+mod admin;
+mod background;
 mod build_info;
 mod canned;
 pub mod cidr;

@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::clock;
 use crate::faults::{Faults, Load};
-use crate::greeting::{self, Greeting};
+use crate::greeting::Greeting;
 use crate::lifecycle::{DrainResult, Lifecycle};
 use crate::logs::{Filter, Logs};
 use crate::metrics::counters::Counters;
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     /// How this process's drain ended, once it has.
     pub(crate) drained: OnceLock<DrainResult>,
     /// How the drain of the process before this one ended, where the data directory tells.
-    pub(crate) last_drain: Option<DrainResult>,
+    pub(crate) last_drain: OnceLock<DrainResult>,
     pub(crate) started: Instant,
     /// Since 1970.
     pub(crate) started_unix: Duration,
@@ -57,18 +57,9 @@ impl Shared {
         filter: Filter,
         #[cfg(feature = "otlp")] spans: crate::otlp::Spans,
     ) -> Self {
-        let from_file = settings
-            .greeting_file
-            .as_deref()
-            .and_then(|path| greeting::read(path).ok());
-        let greeting = Greeting::new(from_file.as_ref().unwrap_or(&settings.greeting));
-        let last_drain = settings
-            .data_dir
-            .as_deref()
-            .and_then(crate::drain_report::read_last);
         Self {
             visits: Visits::start(settings.data_dir.clone()),
-            greeting,
+            greeting: Greeting::new(&settings.greeting),
             life: Lifecycle::default(),
             counters: (0..workers).map(|_| Arc::default()).collect(),
             connections: AtomicUsize::new(0),
@@ -81,7 +72,7 @@ impl Shared {
             faults_generation: AtomicU64::new(0),
             load: Load::default(),
             drained: OnceLock::new(),
-            last_drain,
+            last_drain: OnceLock::new(),
             started: Instant::now(),
             started_unix: clock::unix_now(),
             settings,
@@ -123,7 +114,7 @@ impl Shared {
             counters: &self.counters,
             state: self.life.state(),
             drained: self.drained.get().copied(),
-            last_drain: self.last_drain,
+            last_drain: self.last_drain.get().copied(),
             config_digest: &self.settings.digest,
             visits: self.visits.total(),
             visits_errors: self.settings.data_dir.as_ref().map(|_| errors()),

@@ -1,9 +1,10 @@
-//! An `http://` URL as far as this service needs one: where to connect and what to ask for. No TLS,
+//! An `http://` URL as far as this service needs one: where to connect and what to request. No TLS,
 //! no user information.
 
 use std::fmt;
 use std::str::FromStr;
 
+use actix_http::Uri;
 use thiserror::Error;
 
 /// A plain HTTP URL.
@@ -11,7 +12,7 @@ use thiserror::Error;
 pub(crate) struct HttpUrl {
     /// Host without brackets, as a resolver takes it.
     pub(crate) host: String,
-    /// Port, 80 where none was given.
+    /// Port, 80 where the URL has none.
     pub(crate) port: u16,
     /// Host and port as the Host header has them.
     pub(crate) authority: String,
@@ -19,9 +20,9 @@ pub(crate) struct HttpUrl {
     pub(crate) path: String,
 }
 
-/// Why a text is no plain HTTP URL.
+/// Why a text is not a plain HTTP URL.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is no http:// URL, such as http://127.0.0.1:5000/healthz")]
+#[error("invalid URL `{0}`: expected one such as http://127.0.0.1:5000/healthz")]
 pub(crate) struct UrlError(String);
 
 impl FromStr for HttpUrl {
@@ -33,39 +34,32 @@ impl FromStr for HttpUrl {
 }
 
 fn parse(text: &str) -> Option<HttpUrl> {
-    // Anything else would end up in a request line or a header.
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let uri: Uri = text.parse().ok()?;
+    let authority = uri
+        .authority()
+        .filter(|_| uri.scheme_str() == Some("http"))?;
+    let host = authority.host();
+    let port = match authority.port() {
+        Some(port) if port.as_str().bytes().all(|byte| byte.is_ascii_digit()) => port.as_u16(),
+        Some(_) => return None,
+        // A port that is not a number, and user information, are left over beside the host.
+        None => (authority.as_str() == host).then_some(80)?,
+    };
+    if authority.as_str().contains('@') {
         return None;
     }
-    let rest = text.strip_prefix("http://")?;
-    let rest = rest.split('#').next().unwrap_or(rest);
-    let split = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(split);
-    let path = if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
-    };
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            (
-                host,
-                port.strip_prefix(':')
-                    .or_else(|| port.is_empty().then_some("80"))?,
-            )
-        }
-        None => authority.split_once(':').unwrap_or((authority, "80")),
-    };
-    if host.is_empty() || host.contains(['@', '[', ']']) || port.starts_with('+') {
-        return None;
-    }
-    let port = port.parse().ok()?;
-    Some(HttpUrl {
+    let host = host.strip_prefix('[').unwrap_or(host);
+    let host = host.strip_suffix(']').unwrap_or(host);
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    (!host.is_empty()).then(|| HttpUrl {
         host: host.to_owned(),
         port,
-        authority: authority.to_owned(),
-        path,
+        authority: authority.as_str().to_owned(),
+        path: if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        },
     })
 }
 
@@ -102,15 +96,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_http_url_is_refused() {
+    fn other_urls_are_refused() {
         for text in [
             "",
+            "/healthz",
             "https://a/",
             "http://",
             "http://:80",
             "http://a:x",
             "http://a:+1",
+            "http://a:65536",
             "http://u@h/",
+            "http://u:p@h:80/",
             "http://a b/",
             "http://[::1",
             "http://[::1]x",

@@ -253,3 +253,100 @@ fn load_is_real_and_ends() {
     });
     assert!(app.count("process_resident_memory_bytes") < before + 10_000_000);
 }
+
+#[test]
+fn pages_of_other_names_and_origins_change_nothing() {
+    let app = App::start(&[("APP_FAULTS", "on"), ("APP_ADMIN_HOSTS", "metrics.example")]);
+    let put = |headers: &str| {
+        app.admin_request(&format!(
+            "PUT /faults HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: 10\r\n\r\nstatus=503"
+        ))
+    };
+    put("host: rebound.example:9090\r\n").assert_problem(421);
+    put("host: localhost\r\norigin: http://rebound.example\r\n").assert_problem(403);
+    put("").assert_problem(400);
+    assert_eq!(app.get("/").status, 200, "no fault is in force");
+    for host in ["127.0.0.1:9090", "[::1]", "metrics.example"] {
+        assert_eq!(put(&format!("host: {host}\r\n")).status, 200, "{host}");
+    }
+}
+
+#[test]
+fn a_refused_method_names_those_that_are_allowed() {
+    let app = App::start(&[]);
+    for (path, allowed) in [
+        ("/metrics", "GET, HEAD"),
+        ("/log", "GET, HEAD, PUT"),
+        ("/faults", "GET, HEAD, PUT, DELETE"),
+    ] {
+        let refused = app.admin("POST", path, "");
+        refused.assert_problem(405);
+        assert_eq!(refused.header("allow"), Some(allowed), "{path}");
+    }
+    app.admin("GET", "/nothing", "").assert_problem(404);
+}
+
+#[test]
+fn head_has_the_headers_of_get_and_no_body() {
+    let app = App::start(&[]);
+    for path in ["/", "/livez", "/log"] {
+        let mut client = common::Client::connect(app.admin);
+        client.send(format!("HEAD {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
+        let head = client.head();
+        assert_eq!(head.status, 200, "{path}");
+        let get = app.admin("GET", path, "");
+        assert_eq!(head.header("content-length"), get.header("content-length"));
+        client.send(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        assert_eq!(client.answer().body, "ok\n", "no body came between");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_a_problem() {
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    app.admin("PUT", "/log", &"x".repeat(5000))
+        .assert_problem(413);
+    app.admin("PUT", "/faults", &"x".repeat(5000))
+        .assert_problem(413);
+}
+
+#[test]
+fn an_invalid_fault_header_is_refused() {
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    let ask = |fault: &str| {
+        app.request(&format!(
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-app-fault: {fault}\r\n\r\n"
+        ))
+    };
+    let refused = ask("explode");
+    refused.assert_problem(400);
+    assert!(refused.body.contains("x-app-fault"), "{refused:?}");
+    ask("status=503\r\nx-app-fault: stauts=504").assert_problem(400);
+}
+
+#[test]
+fn the_largest_memory_fault_can_be_written_as_it_is_documented() {
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    let refused = app.admin("PUT", "/faults", "memory=2GiB");
+    refused.assert_problem(400);
+    assert!(refused.body.contains("1GiB"), "{refused:?}");
+    assert_eq!(
+        app.request(
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-app-fault: memory=1GiB\r\n\r\n"
+        )
+        .status,
+        200
+    );
+}
+
+#[test]
+fn bytes_that_are_not_a_request_are_a_problem() {
+    let app = App::start(&[]);
+    app.admin_request("GET / HTTP/1.1\r\nhost : x\r\n\r\n")
+        .assert_problem(400);
+    app.admin_request(&format!(
+        "GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n",
+        "a: b\r\n".repeat(200)
+    ))
+    .assert_problem(431);
+}

@@ -38,14 +38,14 @@ fn a_swapped_config_map_is_seen_and_a_bad_one_is_kept_aside() {
     let page = app.request("GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n");
     assert!(page.body.contains("second &lt;b&gt;"));
     swap(volume.path(), "v3", "\u{1b}[2J");
-    app.wait_for_log("greeting file kept aside");
+    app.wait_for_log("greeting file ignored");
     assert_eq!(app.get("/").body, "second <b>\n");
     fs::remove_file(volume.path().join("..data")).unwrap();
     wait("another complaint", || {
         let kept = app
             .log()
             .iter()
-            .filter(|line| line.contains("kept aside"))
+            .filter(|line| line.contains("ignored"))
             .count();
         (kept == 2).then_some(())
     });
@@ -136,4 +136,71 @@ fn a_volume_that_cannot_be_written_costs_no_request() {
         fs::read_to_string(directory.path().join("visits")).unwrap(),
         "no number"
     );
+}
+
+/// A file that blocks whoever opens it, as one of a volume that hangs does.
+fn block(path: &Path) {
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+}
+
+#[test]
+fn files_that_block_stop_neither_the_service_nor_its_end() {
+    let volume = tempfile::tempdir().unwrap();
+    let greeting = volume.path().join("greeting");
+    for name in ["greeting", "last-drain", "last-drain.new", "visits.lock"] {
+        block(&volume.path().join(name));
+    }
+    let app = App::start(&[
+        ("APP_GREETING", "from the setting"),
+        ("APP_GREETING_FILE", greeting.to_str().unwrap()),
+        ("APP_DATA_DIR", volume.path().to_str().unwrap()),
+    ]);
+    assert_eq!(app.get("/").body, "from the setting\n");
+    assert_eq!(app.admin("GET", "/livez", "").status, 200);
+    app.wait_for_log("greeting file ignored");
+    app.terminate();
+    let (status, log) = app.wait();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+    assert!(
+        log.iter().any(|line| line.contains("the volume hangs")),
+        "{log:#?}"
+    );
+}
+
+#[test]
+fn a_greeting_file_that_answers_again_is_read_again() {
+    let volume = tempfile::tempdir().unwrap();
+    let file = volume.path().join("greeting");
+    block(&file);
+    let app = App::start(&[("APP_GREETING_FILE", file.to_str().unwrap())]);
+    app.wait_for_log("greeting file ignored");
+    // The blocked read ends, and the next one finds a file.
+    fs::write(volume.path().join("new"), "here again").unwrap();
+    fs::rename(&file, volume.path().join("old")).unwrap();
+    fs::rename(volume.path().join("new"), &file).unwrap();
+    drop(
+        fs::OpenOptions::new()
+            .write(true)
+            .open(volume.path().join("old"))
+            .unwrap(),
+    );
+    wait("the greeting", || {
+        (app.get("/").body == "here again\n").then_some(())
+    });
+}
+
+#[test]
+fn a_greeting_written_on_windows_is_a_greeting() {
+    let volume = tempfile::tempdir().unwrap();
+    let file = volume.path().join("greeting");
+    fs::write(&file, "two\r\nlines\r\n").unwrap();
+    let app = App::start(&[("APP_GREETING_FILE", file.to_str().unwrap())]);
+    assert_eq!(app.get("/").body, "two\nlines\n");
 }

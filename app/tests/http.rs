@@ -19,6 +19,11 @@ fn the_greeting_is_plain_text_to_curl_and_a_page_to_a_browser() {
         plain.header("content-type"),
         Some("text/plain; charset=utf-8")
     );
+    let plain = app.request("GET / HTTP/1.1\r\nhost: x\r\naccept: text/html;q=0, */*\r\n\r\n");
+    assert_eq!(
+        plain.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
     let page = app.request("GET / HTTP/1.1\r\nhost: x\r\naccept: text/html,*/*;q=0.8\r\n\r\n");
     assert_eq!(
         page.header("content-type"),
@@ -268,7 +273,7 @@ fn the_probe_succeeds_and_fails_as_kubernetes_would_have_it() {
     assert_eq!(failed.status.code(), Some(1));
     let stderr = String::from_utf8(failed.stderr).unwrap();
     assert!(
-        stderr.contains("answers 503") && failed.stdout.is_empty(),
+        stderr.contains("responded 503") && failed.stdout.is_empty(),
         "{stderr}"
     );
     let closed = command(&[])

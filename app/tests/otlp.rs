@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
 use common::{App, PATIENCE, wait};
@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message as _;
 
-/// A collector that answers with these statuses in turn, and then 200.
+/// A collector that keeps connections open, and answers with these statuses in turn, then 200.
 fn collector(statuses: &'static [u16]) -> (String, Receiver<ExportTraceServiceRequest>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -24,30 +24,40 @@ fn collector(statuses: &'static [u16]) -> (String, Receiver<ExportTraceServiceRe
         let mut statuses = statuses.iter();
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") {
-                assert!(stream.read_line(&mut head).unwrap() > 0, "{head}");
-            }
-            assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
-            assert!(
-                head.contains("\r\ncontent-type: application/x-protobuf\r\n"),
-                "{head}"
-            );
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "));
-            let mut body = vec![0; length.unwrap().parse().unwrap()];
-            stream.read_exact(&mut body).unwrap();
-            let status = statuses.next().copied().unwrap_or(200);
-            let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
-            stream.get_mut().write_all(answer.as_bytes()).unwrap();
-            if status == 200 {
-                let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
-                let _ = sender.send(request);
+            while let Some(body) = export_request(&mut stream) {
+                let status = statuses.next().copied().unwrap_or(200);
+                let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                if status == 200 {
+                    let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+                    let _ = sender.send(request);
+                }
             }
         }
     });
     (url, receiver)
+}
+
+/// The body of the next request on a connection; `None` where the connection is closed.
+fn export_request(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let head = head.to_lowercase();
+    assert!(head.starts_with("post /v1/traces http/1.1\r\n"), "{head}");
+    assert!(
+        head.contains("\r\ncontent-type: application/x-protobuf\r\n"),
+        "{head}"
+    );
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.unwrap().parse().unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    Some(body)
 }
 
 fn spans(request: &ExportTraceServiceRequest) -> &[Span] {
@@ -114,6 +124,7 @@ fn a_request_is_a_span_of_its_callers_trace() {
         Some("500")
     );
     assert_eq!(attribute(span, "http.route").as_deref(), Some("/info"));
+    assert_eq!(attribute(span, "url.path").as_deref(), Some("/info"));
     assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
     assert!(span.start_time_unix_nano > 1_600_000_000_000_000_000);
     wait("the count", || {
@@ -163,4 +174,59 @@ fn a_collector_that_is_gone_costs_no_request_and_is_counted() {
     assert!(app.count("app_spans_total{outcome=\"dropped\"}") >= 1);
     app.terminate();
     assert_eq!(app.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_collector_that_keeps_the_connection_open_gets_each_span_once() {
+    let (url, received) = collector(&[]);
+    let app = App::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    for sent in 1..=3 {
+        app.get("/");
+        wait("the span to be counted", || {
+            (app.count("app_spans_total{outcome=\"sent\"}") == sent).then_some(())
+        });
+    }
+    app.terminate();
+    assert_eq!(app.wait().0.code(), Some(0));
+    let total: usize = received
+        .try_iter()
+        .map(|request| spans(&request).len())
+        .sum();
+    assert_eq!(total, 3);
+}
+
+#[test]
+fn what_a_client_makes_up_names_no_span() {
+    let (url, received) = collector(&[]);
+    let app = App::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    let ask = |request: &str| {
+        app.request(&format!(
+            "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        ));
+        let request = received.recv_timeout(PATIENCE).unwrap();
+        spans(&request)[0].clone()
+    };
+    let unknown_path = ask("GET /lost?secret=1");
+    assert_eq!(unknown_path.name, "GET");
+    assert_eq!(attribute(&unknown_path, "http.route"), None);
+    assert_eq!(
+        attribute(&unknown_path, "url.path").as_deref(),
+        Some("/lost")
+    );
+    let deleted = ask("DELETE /");
+    assert_eq!(deleted.name, "DELETE /");
+    assert_eq!(
+        attribute(&deleted, "http.request.method").as_deref(),
+        Some("DELETE")
+    );
+    let unknown_method = ask("BREW /info");
+    assert_eq!(unknown_method.name, "HTTP /info");
+    assert_eq!(
+        attribute(&unknown_method, "http.request.method").as_deref(),
+        Some("_OTHER")
+    );
+    assert_eq!(
+        attribute(&unknown_method, "http.request.method_original").as_deref(),
+        Some("BREW")
+    );
 }

@@ -68,7 +68,8 @@ fn each_problem_says_what_would_be_right() {
     check("APP_KEEP_ALIVE", "0s", "longer than 0");
     check("APP_DRAIN_PROFILE", "alb", "nlb, short, off");
     check("APP_MAX_HEADERS", "97", "1 to 96");
-    check("APP_MAX_HEADER_BYTES", "1GiB", "16KiB");
+    check("APP_MAX_HEADER_BYTES", "1TiB", "16KiB");
+    check("APP_MAX_HEADER_BYTES", "1GiB", "within 256");
     check("APP_MAX_HEADER_BYTES", "10", "within 256");
     check(
         "APP_TRUSTED_PROXIES",
@@ -79,14 +80,16 @@ fn each_problem_says_what_would_be_right() {
     check("APP_GREETING_FILE", "relative", "absolute");
     check("APP_LOG", "verbose", "level");
     check("APP_FAULTS", "yes", "on, off");
-    check(
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "https://collector:4318",
-        "https is not built in",
-    );
-    check("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "http://");
+    for url in [
+        "collector:4318",
+        "ftp://collector",
+        "http://user:secret@collector",
+    ] {
+        check("OTEL_EXPORTER_OTLP_ENDPOINT", url, "http://collector:4318");
+    }
     check("APP_DRAIN_DELY", "1s", "did you mean APP_DRAIN_DELAY?");
-    check("APP_ZZZZZZZZZZZZZ", "1s", "is no setting");
+    check("APP_ZZZZZZZZZZZZZ", "1s", "unknown setting");
+    check("APP_ADMIN_HOSTS", "a.example:80", "without a port");
 }
 
 #[test]
@@ -96,15 +99,41 @@ fn believing_anyone_is_no_setting() {
 }
 
 #[test]
-fn variables_that_kubernetes_adds_for_a_service_named_app_are_no_slip() {
-    read(&[
-        ("APP_SERVICE_HOST", "10.0.0.1"),
-        ("APP_SERVICE_PORT", "80"),
-        ("APP_PORT", "tcp://10.0.0.1:80"),
-        ("APP_PORT_80_TCP_ADDR", "10.0.0.1"),
-        ("HOME", "/"),
-    ])
-    .unwrap();
+fn service_links_are_not_settings() {
+    for (service, value) in [
+        ("APP", "10.0.0.1"),
+        ("APP_2", "fd00::1"),
+        ("APP_WEB_ADMIN", "10.0.0.2"),
+    ] {
+        let links = [
+            ("SERVICE_HOST", value),
+            ("SERVICE_PORT", "80"),
+            ("SERVICE_PORT_HTTP", "80"),
+            ("PORT", "tcp://10.0.0.1:80"),
+            ("PORT_80_TCP", "tcp://10.0.0.1:80"),
+            ("PORT_80_TCP_PROTO", "tcp"),
+            ("PORT_80_TCP_PORT", "80"),
+            ("PORT_53_UDP_ADDR", value),
+        ];
+        let names: Vec<_> = links
+            .iter()
+            .map(|(name, value)| (format!("{service}_{name}"), *value))
+            .collect();
+        let output = command(&[]).envs(names).arg("check").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_setting_is_not_taken_for_a_service_link() {
+    check("APP_ADMIN_PORT", "9091", "unknown setting");
+    check(
+        "APP_PORT_EIGHTY_TCP",
+        "tcp://10.0.0.1:80",
+        "unknown setting",
+    );
+    check("APP_PORT_80_HTTP", "80", "unknown setting");
+    check("APP_PORT_80_TCP_SIZE", "80", "unknown setting");
 }
 
 #[test]

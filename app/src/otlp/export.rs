@@ -1,54 +1,56 @@
-//! The thread that sends spans: in batches, again where that can help, and no longer than it may.
+//! The thread that sends spans, in batches.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::encode::{self, Resource};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_otlp::{
+    ExporterBuildError, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanExporter as _;
+use tokio::runtime::Runtime;
+
+use super::client::Client;
 use super::queue::{Message, Span, Spans};
+use super::span;
 use crate::build_info;
 use crate::settings::Settings;
-use crate::url::HttpUrl;
 
 /// Spans of a batch at most.
 const BATCH: usize = 512;
+
 /// How long a batch waits to be filled.
-const LINGER: Duration = Duration::from_secs(1);
-/// How long each step of sending may take.
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// Tries for a batch, and the first pause between them; each pause is twice the one before.
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(250);
-/// As much of the collector's answer as is read.
-const MOST_ANSWER_BYTES: u64 = 64 * 1024;
+const BATCH_DELAY: Duration = Duration::from_secs(1);
+
+/// How long a batch may take in all, with its retries.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The thread.
 pub(crate) struct Exporter(Option<JoinHandle<()>>);
 
 /// Starts the exporter, where the settings name a collector.
 pub(crate) fn start(settings: &Settings) -> (Spans, Exporter) {
-    let url = settings.otlp_endpoint.as_deref().and_then(|endpoint| {
-        // The base URL has the signal's path added (OTLP exporter specification, endpoint URLs).
-        format!("{}/v1/traces", endpoint.trim_end_matches('/'))
-            .parse::<HttpUrl>()
-            .ok()
-    });
-    let Some(url) = url else {
+    let Some(endpoint) = &settings.otlp_endpoint else {
         return (Spans::off(), Exporter(None));
     };
     let (spans, queue) = Spans::new();
-    let resource = resource(settings);
     let counts = spans.clone();
-    let spawned = std::thread::Builder::new()
-        .name("otlp".to_owned())
-        .spawn(move || export(&queue, &url, &resource, &counts));
-    match spawned {
+    let started = Batches::new(endpoint, resource(settings))
+        .map_err(|error| error.to_string())
+        .and_then(|batches| {
+            std::thread::Builder::new()
+                .name("otlp".to_owned())
+                .spawn(move || export(&queue, &batches, &counts))
+                .map_err(|error| error.to_string())
+        });
+    match started {
         Ok(thread) => (spans, Exporter(Some(thread))),
         Err(error) => {
-            tracing::error!(%error, "traces are not sent: no thread");
+            tracing::error!(error, "cannot start the exporter of traces");
             (Spans::off(), Exporter(None))
         }
     }
@@ -57,10 +59,9 @@ pub(crate) fn start(settings: &Settings) -> (Spans, Exporter) {
 fn resource(settings: &Settings) -> Resource {
     let identity = &settings.identity;
     let mut attributes = vec![
-        ("service.name", settings.otlp_service_name.clone()),
-        ("service.version", build_info::VERSION.to_owned()),
-        ("service.instance.id", identity.pod.clone()),
-        ("k8s.pod.name", identity.pod.clone()),
+        KeyValue::new("service.version", build_info::VERSION),
+        KeyValue::new("service.instance.id", identity.pod.clone()),
+        KeyValue::new("k8s.pod.name", identity.pod.clone()),
     ];
     let known = [
         ("k8s.namespace.name", &identity.namespace),
@@ -70,28 +71,84 @@ fn resource(settings: &Settings) -> Resource {
     attributes.extend(
         known
             .into_iter()
-            .filter_map(|(key, value)| Some((key, value.clone()?))),
+            .filter_map(|(key, value)| Some(KeyValue::new(key, value.clone()?))),
     );
-    Resource { attributes }
+    Resource::builder_empty()
+        .with_service_name(settings.otlp_service_name.clone())
+        .with_attributes(attributes)
+        .build()
 }
 
 impl Exporter {
-    /// Sends what is left, within `patience`.
-    pub(crate) fn finish(self, spans: &Spans, patience: Duration) {
+    /// Sends what is left, within `timeout`.
+    pub(crate) fn finish(self, spans: &Spans, timeout: Duration) {
         let Some(thread) = self.0 else { return };
         spans.finish();
         let begun = Instant::now();
-        while !thread.is_finished() && begun.elapsed() < patience {
+        while !thread.is_finished() && begun.elapsed() < timeout {
             std::thread::sleep(Duration::from_millis(5));
         }
         if !thread.is_finished() {
-            tracing::warn!("the last traces are not sent: the collector does not answer");
+            tracing::warn!("the last traces are not sent: the collector does not respond");
         }
     }
 }
 
-fn export(queue: &Receiver<Message>, url: &HttpUrl, resource: &Resource, counts: &Spans) {
-    let mut complaint = String::new();
+/// The library's exporter, and what it needs to be called from a plain thread.
+struct Batches {
+    exporter: SpanExporter,
+    client: Client,
+    scope: InstrumentationScope,
+    runtime: Runtime,
+}
+
+/// Why there is no exporter.
+#[derive(Debug, thiserror::Error)]
+enum BatchesError {
+    #[error(transparent)]
+    Build(#[from] ExporterBuildError),
+    #[error("cannot create a runtime: {0}")]
+    Runtime(#[from] io::Error),
+}
+
+impl Batches {
+    fn new(endpoint: &str, resource: Resource) -> Result<Self, BatchesError> {
+        let client = Client::new();
+        // The signal's path is added to the base URL (OTLP exporter specification, endpoint URLs).
+        let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+        let mut exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(client.clone())
+            .with_endpoint(url)
+            .with_timeout(TIMEOUT)
+            .build()?;
+        exporter.set_resource(&resource);
+        Ok(Self {
+            exporter,
+            client,
+            scope: InstrumentationScope::builder("rust-k8s-app")
+                .with_version(build_info::VERSION)
+                .build(),
+            runtime: tokio::runtime::Builder::new_current_thread().build()?,
+        })
+    }
+
+    fn send(&self, batch: Vec<Span>) -> Result<(), String> {
+        let batch = batch
+            .into_iter()
+            .map(|each| span::data(each, &self.scope))
+            .collect();
+        self.runtime
+            .block_on(self.exporter.export(batch))
+            .map_err(|error| match self.client.take_cause() {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            })
+    }
+}
+
+fn export(queue: &Receiver<Message>, batches: &Batches, counts: &Spans) {
+    let mut problem = String::new();
     let mut last = false;
     while !last {
         let batch;
@@ -100,16 +157,16 @@ fn export(queue: &Receiver<Message>, url: &HttpUrl, resource: &Resource, counts:
             continue;
         }
         let size = batch.len() as u64;
-        match send(url, &encode::request(resource, &batch), last) {
+        match batches.send(batch) {
             Ok(()) => {
                 counts.sent.fetch_add(size, Ordering::Relaxed);
-                complaint.clear();
+                problem.clear();
             }
             Err(error) => {
                 counts.dropped.fetch_add(size, Ordering::Relaxed);
-                if error != complaint {
-                    tracing::warn!(%url, error, "traces are not sent");
-                    complaint = error;
+                if error != problem {
+                    tracing::warn!(error, "traces are not sent");
+                    problem = error;
                 }
             }
         }
@@ -121,12 +178,12 @@ fn collect(queue: &Receiver<Message>) -> (Vec<Span>, bool) {
     let mut batch = Vec::new();
     let mut until = None;
     while batch.len() < BATCH {
-        let wait = until.map_or(LINGER, |until: Instant| {
+        let wait = until.map_or(BATCH_DELAY, |until: Instant| {
             until.saturating_duration_since(Instant::now())
         });
         match queue.recv_timeout(wait) {
             Ok(Message::Span(span)) => {
-                until.get_or_insert_with(|| Instant::now() + LINGER);
+                until.get_or_insert_with(|| Instant::now() + BATCH_DELAY);
                 batch.push(*span);
             }
             Err(RecvTimeoutError::Timeout) => break,
@@ -134,52 +191,4 @@ fn collect(queue: &Receiver<Message>) -> (Vec<Span>, bool) {
         }
     }
     (batch, false)
-}
-
-/// Sends a batch, again where the specification says that it can help: no connection, 429, 502, 503
-/// and 504.
-fn send(url: &HttpUrl, body: &[u8], last: bool) -> Result<(), String> {
-    let mut pause = PAUSE;
-    let mut tries = if last { 1 } else { TRIES };
-    loop {
-        tries -= 1;
-        let failure = match post(url, body) {
-            Ok(200..=299) => return Ok(()),
-            Ok(status @ (429 | 502 | 503 | 504)) => format!("the collector answers {status}"),
-            Ok(status) => return Err(format!("the collector refuses with {status}")),
-            Err(error) => format!("the collector cannot be reached: {error}"),
-        };
-        if tries == 0 {
-            return Err(failure);
-        }
-        std::thread::sleep(pause);
-        pause *= 2;
-    }
-}
-
-/// One POST on a connection of its own; returns the status.
-fn post(url: &HttpUrl, body: &[u8]) -> io::Result<u16> {
-    let address = (url.host.as_str(), url.port).to_socket_addrs()?.next();
-    let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    let HttpUrl {
-        path, authority, ..
-    } = url;
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/x-protobuf\r\n\
-         content-length: {}\r\nuser-agent: rust-k8s-app/{}\r\nconnection: close\r\n\r\n",
-        body.len(),
-        build_info::VERSION
-    );
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body)?;
-    let mut answer = Vec::new();
-    stream.take(MOST_ANSWER_BYTES).read_to_end(&mut answer)?;
-    let status = answer
-        .strip_prefix(b"HTTP/1.")
-        .and_then(|rest| rest.get(2..5));
-    let status = status.and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
-    status.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no HTTP/1 answer"))
 }

@@ -1,10 +1,14 @@
-//! Traces, sent to an OpenTelemetry collector (OTLP 1, HTTP with protobuf:
-//! <https://opentelemetry.io/docs/specs/otlp/#otlphttp>). One span a request. No TLS: a collector in
-//! the cluster is asked, which can speak TLS to the outside.
+//! Traces: one span a request, queued ([`queue`]), described as the semantic conventions ask
+//! ([`span`]), and sent to an OpenTelemetry collector ([`export`]) by `opentelemetry-otlp` over an
+//! HTTP client ([`client`]).
+//!
+//! The queue is the service's own: `/metrics` counts the spans that it drops, which the SDK's
+//! processor only logs.
 
-mod encode;
+mod client;
 mod export;
 mod queue;
+mod span;
 
 pub(crate) use export::start;
 pub(crate) use queue::{Finished, Spans};

@@ -1,10 +1,10 @@
-//! Spans on their way to the exporter. Who records one never waits: one that finds the queue full is
-//! dropped and counted.
+//! Spans on their way to the exporter. Recording one never waits: a span that finds the queue full
+//! is dropped and counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock;
 use crate::trace::SpanIds;
@@ -12,31 +12,34 @@ use crate::trace::SpanIds;
 /// Spans that may wait.
 const QUEUE: usize = 4096;
 
-/// What a request's end tells.
-pub(crate) struct Finished {
+/// What is known of a request at its end.
+pub(crate) struct Finished<'a> {
     pub(crate) ids: SpanIds,
-    pub(crate) method: &'static str,
-    pub(crate) route: &'static str,
+    pub(crate) method: &'a str,
+    /// `None` for an unknown path.
+    pub(crate) route: Option<&'static str>,
+    pub(crate) path: &'a str,
     pub(crate) status: u16,
     pub(crate) took: Duration,
     pub(crate) cut: bool,
 }
 
-/// A span, ready to be encoded.
+/// A span that waits to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub(super) ids: SpanIds,
-    pub(super) method: &'static str,
-    pub(super) route: &'static str,
+    pub(super) method: String,
+    pub(super) route: Option<&'static str>,
+    pub(super) path: String,
     pub(super) status: u16,
     pub(super) cut: bool,
-    pub(super) start_nanos: u64,
-    pub(super) end_nanos: u64,
+    pub(super) start: SystemTime,
+    pub(super) end: SystemTime,
 }
 
 pub(super) enum Message {
     Span(Box<Span>),
-    /// Send what there is, and end.
+    /// Send what there is, and stop.
     Finish,
 }
 
@@ -49,7 +52,7 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// A way that leads nowhere.
+    /// Records nothing.
     pub(super) fn off() -> Self {
         Self {
             queue: None,
@@ -70,35 +73,35 @@ impl Spans {
     }
 
     /// Records a request, where its trace is recorded.
-    pub(crate) fn record(&self, finished: &Finished) {
+    pub(crate) fn record(&self, finished: &Finished<'_>) {
         let Some(queue) = self.queue.as_ref().filter(|_| finished.ids.sampled) else {
             return;
         };
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let end = clock::unix_now();
         let span = Span {
             ids: finished.ids,
-            method: finished.method,
+            method: finished.method.to_owned(),
             route: finished.route,
+            path: finished.path.to_owned(),
             status: finished.status,
             cut: finished.cut,
-            start_nanos: nanos(end.saturating_sub(finished.took)),
-            end_nanos: nanos(end),
+            start: UNIX_EPOCH + end.saturating_sub(finished.took),
+            end: UNIX_EPOCH + end,
         };
         if queue.try_send(Message::Span(Box::new(span))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Tells the exporter to end.
+    /// Asks the exporter to stop.
     pub(super) fn finish(&self) {
         if let Some(queue) = &self.queue {
-            // A full queue is being emptied; the exporter also ends when nobody sends any more.
+            // A full queue is being emptied; the exporter also stops once all senders are gone.
             let _ = queue.try_send(Message::Finish);
         }
     }
 
-    /// Spans that the collector took, and those that it did not.
+    /// Spans that the collector accepted, and those that were dropped.
     pub(crate) fn figures(&self) -> (u64, u64) {
         (
             self.sent.load(Ordering::Relaxed),

@@ -1,9 +1,11 @@
 //! Threads and sockets: binding ([`bind`]), running and draining ([`run()`]), worker threads
 //! ([`thread`]) and their commands ([`message`]), accepting ([`accept`]), the life of one connection
-//! ([`connection`]), and the admin listener ([`admin`]).
+//! ([`connection`]), and the admin listener ([`admin`],
+//! [`admin_stream`]).
 
 mod accept;
 mod admin;
+mod admin_stream;
 mod bind;
 mod connection;
 mod error;

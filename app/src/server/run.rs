@@ -1,6 +1,7 @@
 //! The service's life, from two bound listeners to the end of its drain.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use super::bind::Bound;
 use super::error::ServeError;
 use super::message::Message;
 use super::thread;
+use crate::background;
 use crate::drain_report;
 use crate::lifecycle::{DrainResult, State};
 use crate::logs;
@@ -75,9 +77,8 @@ pub async fn run(
         .run_until(serve(Arc::clone(&shared), bound, shutdown, hurry))
         .await;
     shared.visits.stop(SAVE);
-    let directory = shared.settings.data_dir.as_deref();
     if let Ok(result) = &outcome {
-        drain_report::leave(*result, directory);
+        report_drain(*result, shared.settings.data_dir.clone()).await;
     }
     // Telemetry goes last: everything above may have something to say.
     #[cfg(feature = "otlp")]
@@ -95,11 +96,8 @@ async fn serve(
     let admin = admin::listen(Arc::clone(&shared), bound.admin)
         .await
         .map_err(ServeError::Start)?;
+    let following = read_files(&shared).await;
     let fleet = Fleet::start(&shared, bound.public).map_err(ServeError::Start)?;
-    let following = shared.settings.greeting_file.clone().map(|path| {
-        let shared = Arc::clone(&shared);
-        tokio::task::spawn_local(async move { shared.greeting.follow(&path, FOLLOW).await })
-    });
     shared.life.advance(State::Ready);
     tracing::info!(workers = shared.counters.len(), "ready");
 
@@ -118,6 +116,41 @@ async fn serve(
     }
     admin.abort();
     Ok(result)
+}
+
+/// Reads what the service has in files, and goes on reading the greeting's. A file that hangs delays
+/// the start by [`FILE_TIMEOUT`](crate::background::FILE_TIMEOUT) at most.
+async fn read_files(shared: &Arc<Shared>) -> Option<tokio::task::JoinHandle<()>> {
+    let following = shared.settings.greeting_file.clone().map(|path| {
+        let (tried, first) = oneshot::channel();
+        let shared = Arc::clone(shared);
+        let task = async move { shared.greeting.follow(&path, FOLLOW, tried).await };
+        (tokio::task::spawn_local(task), first)
+    });
+    if let Some(directory) = shared.settings.data_dir.clone() {
+        let read = move || drain_report::read_last(&directory);
+        if let Some(Some(last)) = background::within_timeout("last-drain", read).await {
+            let _ = shared.last_drain.set(last);
+        }
+    }
+    let (task, first) = following?;
+    drop(first.await);
+    Some(task)
+}
+
+/// Leaves the drain's result where it can be read after the process is gone. It is a courtesy:
+/// nothing fails with it, and a volume that hangs is not waited for.
+async fn report_drain(result: DrainResult, directory: Option<PathBuf>) {
+    let message = background::start("drain-message", move || drain_report::write_message(result));
+    if let Some(directory) = directory {
+        let save = move || drain_report::save(result, &directory);
+        match background::within_timeout("drain-report", save).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::warn!(%error, "the drain's result is not saved"),
+            None => tracing::warn!("the drain's result is not saved: the volume hangs"),
+        }
+    }
+    drop(tokio::time::timeout(background::FILE_TIMEOUT, message).await);
 }
 
 /// The workers.

@@ -14,7 +14,7 @@ use super::handlers;
 use super::worker::Worker;
 use crate::close_reason::CloseReason;
 use crate::edge::conn::Conn;
-use crate::faults::{Action, Faults};
+use crate::faults::{Action, FaultError, Faults};
 use crate::routes::Route;
 
 /// The public service of one worker.
@@ -60,15 +60,19 @@ impl Service<Request> for PublicService {
         let exchange = Exchange::begin(&self.worker, &conn, &mut request);
         let response = match check(exchange, &request) {
             Err(refusal) => refusal,
-            Ok(exchange) => {
-                if let Some(faults) = faults_of(&exchange, &request) {
+            Ok(exchange) => match faults_of(&exchange, &request) {
+                Ok(Some(faults)) => {
                     return Answering::Later(Box::pin(inject(exchange, request, faults)));
                 }
-                if exchange.route == Route::Echo {
+                Ok(None) if exchange.route == Route::Echo => {
                     return Answering::Later(Box::pin(handlers::handle(exchange, request)));
                 }
-                handlers::answer_at_once(exchange, &request)
-            }
+                Ok(None) => handlers::answer_at_once(exchange, &request),
+                Err(error) => {
+                    let detail = format!("x-app-fault: {error}");
+                    refuse(exchange, StatusCode::BAD_REQUEST, &detail)
+                }
+            },
         };
         Answering::Ready(Some(response))
     }
@@ -126,19 +130,24 @@ fn check(exchange: Exchange, request: &Request) -> Result<Exchange, Response<Ans
     Ok(exchange)
 }
 
-/// The faults of a request: those that its header names, or else those in force.
-fn faults_of(exchange: &Exchange, request: &Request) -> Option<Faults> {
+/// The faults of a request: those that its headers name, or else those in force.
+fn faults_of(exchange: &Exchange, request: &Request) -> Result<Option<Faults>, FaultError> {
     let worker = &exchange.worker;
     if !worker.shared.settings.faults || !exchange.route.takes_faults() {
-        return None;
+        return Ok(None);
     }
-    let asked = request
+    let named: Vec<_> = request
         .head()
         .headers
-        .get("x-app-fault")
-        .and_then(|value| value.to_str().ok()?.parse::<Faults>().ok());
-    let faults = asked.unwrap_or_else(|| worker.faults());
-    (faults.affects_requests() && faults.picks(exchange.number)).then_some(faults)
+        .get_all("x-app-fault")
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    let faults = if named.is_empty() {
+        worker.faults()
+    } else {
+        named.join(" ").parse()?
+    };
+    Ok((faults.affects_requests() && faults.picks(exchange.number)).then_some(faults))
 }
 
 /// Answers a request that faults apply to.

@@ -20,8 +20,11 @@ use crate::metrics::counters::{METHOD_GET, METHODS, method_index};
 use crate::routes::Route;
 use crate::trace::{SpanIds, TraceParent};
 
-/// The longest path that a log line repeats.
+/// The longest path that a log line or a span repeats, in characters.
 const MAX_LOGGED_PATH: usize = 128;
+
+/// The longest unknown method that a span repeats, in characters.
+const MAX_METHOD: usize = 32;
 
 /// A request that is being answered. It is moved from hand to hand, so what few requests have is kept
 /// apart.
@@ -53,6 +56,13 @@ struct Given {
     client: Option<IpAddr>,
     /// The path, where the route does not tell it.
     path: Option<Box<str>>,
+    /// The method, where it is not one of [`METHODS`].
+    method: Option<Box<str>>,
+}
+
+/// The beginning of a text that a client made up.
+fn cut(text: &str, chars: usize) -> Box<str> {
+    text.chars().take(chars).collect::<String>().into()
 }
 
 impl Given {
@@ -69,17 +79,17 @@ impl Given {
         } else {
             client_address::joined(&head.headers, header::X_FORWARDED_FOR)
         };
-        if id.is_none() && parent.is_none() && forwarded.is_none() && route != Route::NotFound {
+        let path = (route == Route::NotFound).then(|| cut(head.uri.path(), MAX_LOGGED_PATH));
+        let method = (!METHODS.contains(&head.method.as_str()))
+            .then(|| cut(head.method.as_str(), MAX_METHOD));
+        if id.is_none()
+            && parent.is_none()
+            && forwarded.is_none()
+            && path.is_none()
+            && method.is_none()
+        {
             return None;
         }
-        let path = (route == Route::NotFound).then(|| {
-            head.uri
-                .path()
-                .chars()
-                .take(MAX_LOGGED_PATH)
-                .collect::<String>()
-                .into()
-        });
         let client = forwarded.map(|value| {
             let source = conn.proxied.as_ref();
             client_address::believe(conn.peer.ip(), source, Some(&value), trusted).address
@@ -89,6 +99,7 @@ impl Given {
             parent,
             client,
             path,
+            method,
         }))
     }
 }
@@ -266,8 +277,17 @@ impl Drop for Exchange {
         #[cfg(feature = "otlp")]
         self.worker.shared.spans.record(&crate::otlp::Finished {
             ids: self.span(),
-            method: self.method(),
-            route: self.route.label(),
+            method: self
+                .given
+                .as_ref()
+                .and_then(|given| given.method.as_deref())
+                .unwrap_or(self.method()),
+            route: (self.route != Route::NotFound).then(|| self.route.label()),
+            path: self
+                .given
+                .as_ref()
+                .and_then(|given| given.path.as_deref())
+                .unwrap_or(self.route.label()),
             status: self.status,
             took,
             cut,

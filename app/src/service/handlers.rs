@@ -1,9 +1,10 @@
 //! What each route answers.
 
-use actix_http::header;
+use actix_http::header::{self, HeaderValue};
 use actix_http::{Request, Response, StatusCode};
 use bytes::Bytes;
 
+use super::accept::prefers_html;
 use super::answer::{AnswerBody, answer, guard_page, refuse};
 use super::exchange::Exchange;
 use super::headers::Media;
@@ -49,9 +50,9 @@ pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
 
 pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
     let state = exchange.worker.state();
-    let accept = request.head().headers.get(header::ACCEPT);
+    let accept = request.head().headers.get_all(header::ACCEPT);
     // No Vary is needed: nothing that is not stored is mistaken for something else.
-    if exchange.route == Route::Root && accept.is_some_and(|accept| wants_page(accept.as_bytes())) {
+    if exchange.route == Route::Root && prefers_html(accept.map(HeaderValue::as_bytes)) {
         return page(exchange);
     }
     if let Some(line) = line(&exchange.worker, exchange.route) {
@@ -77,11 +78,6 @@ pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<
             refuse(exchange, StatusCode::NOT_FOUND, "nothing here")
         }
     }
-}
-
-/// Whether an `Accept` header is a browser's.
-pub(super) fn wants_page(accept: &[u8]) -> bool {
-    accept.windows(9).any(|part| part == b"text/html")
 }
 
 fn page(exchange: Exchange) -> Response<AnswerBody> {

@@ -4,6 +4,7 @@
 //! admin listener, where convenience counts and speed does not, is one. What needs no parser either
 //! is answered by [`plain`].
 
+mod accept;
 mod answer;
 mod body;
 mod dispatch;

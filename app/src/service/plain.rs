@@ -12,8 +12,9 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use super::accept::prefers_html;
 use super::exchange::Exchange;
-use super::handlers::{line, wants_page};
+use super::handlers::line;
 use super::headers::{ALWAYS, Media, X_REQUEST_ID};
 use super::worker::Worker;
 use crate::clock::HttpDate;
@@ -164,7 +165,7 @@ fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Optio
         } else if is(b"connection") {
             value.trim_ascii().eq_ignore_ascii_case(b"keep-alive")
         } else if is(b"accept") {
-            !wants_page(value)
+            !prefers_html([value])
         } else if is(b"x-forwarded-for") {
             !believes_forwarded
         } else {

@@ -51,6 +51,7 @@ fn read(from: &Reader, host_name: &str) -> Option<Settings> {
     let deadline = from.optional(&table::DRAIN_DEADLINE, duration);
     let listen = from.get(&table::LISTEN, address);
     let admin_listen = from.get(&table::ADMIN_LISTEN, address);
+    let admin_hosts = from.get(&table::ADMIN_HOSTS, host_names);
     let workers = from.get(&table::WORKERS, |text| count(text, 0, 1024));
     let backlog = from.get(&table::BACKLOG, |text| count(text, 1, 1 << 20));
     let timeouts = timeouts(from);
@@ -100,6 +101,7 @@ fn read(from: &Reader, host_name: &str) -> Option<Settings> {
     Some(Settings {
         listen: listen?,
         admin_listen: admin_listen?,
+        admin_hosts: admin_hosts?,
         workers: Some(workers?).filter(|workers| *workers > 0),
         backlog: backlog?,
         drain: DrainProfile {
@@ -184,15 +186,38 @@ fn within(size: usize, least: usize, most: usize) -> Result<usize, String> {
 }
 
 fn ranges(text: &str) -> Result<Vec<Cidr>, String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|range| !range.is_empty())
+    list(text)
         .map(|range| {
             range
                 .parse()
                 .map_err(|error: crate::cidr::CidrError| error.to_string())
         })
         .collect()
+}
+
+fn host_names(text: &str) -> Result<Vec<String>, String> {
+    let is_valid = |name: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        name.len() <= 253 && name.bytes().all(allowed)
+    };
+    list(text)
+        .map(|name| {
+            if is_valid(name) {
+                Ok(name.to_owned())
+            } else {
+                Err(format!(
+                    "invalid host name `{name}`: expected one without a port"
+                ))
+            }
+        })
+        .collect()
+}
+
+/// The entries of a list, without empty ones.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
 }
 
 /// A name that is shown in logs, JSON and metrics: printable, and no longer than DNS allows.
@@ -232,15 +257,15 @@ impl Reader {
             variables: ours.collect(),
             problems: RefCell::default(),
         };
-        for name in reader.variables.keys() {
-            reader.check_known(name);
+        for (name, value) in &reader.variables {
+            reader.check_known(name, value);
         }
         reader
     }
 
-    /// A misspelt name would otherwise be a default that nobody wanted.
-    fn check_known(&self, name: &str) {
-        if table::ALL.iter().any(|known| known.name == name) || is_service_link(name) {
+    /// Reports an unknown name: a misspelt one would leave the default in force.
+    fn check_known(&self, name: &str, value: &str) {
+        if table::ALL.iter().any(|known| known.name == name) || is_service_link(name, value) {
             return;
         }
         let nearest = table::ALL
@@ -248,10 +273,9 @@ impl Reader {
             .min_by_key(|known| distance(known.name, name));
         let hint = nearest
             .filter(|known| distance(known.name, name) <= 3)
-            .map(|known| format!("; did you mean {}?", known.name))
+            .map(|known| format!("did you mean {}? ", known.name))
             .unwrap_or_default();
-        let message = format!("is no setting{hint} `rust-k8s-app --help` lists them");
-        let message = message.replace("no setting `", "no setting; `");
+        let message = format!("unknown setting; {hint}`rust-k8s-app --help` lists all");
         self.problems.borrow_mut().push(Problem {
             name: name.to_owned(),
             message,
@@ -330,14 +354,32 @@ impl Reader {
     }
 }
 
-/// Kubernetes sets `APP_SERVICE_HOST`, `APP_PORT` and the like in every pod of a namespace that has
-/// a Service named `app`; those are nobody's slip.
-fn is_service_link(name: &str) -> bool {
-    let rest = name.trim_start_matches("APP_");
-    rest.starts_with("SERVICE_HOST")
-        || rest.starts_with("SERVICE_PORT")
-        || rest == "PORT"
-        || rest.starts_with("PORT_")
+/// Whether Kubernetes set the variable: it sets several in every pod for each Service of the
+/// namespace (<https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>),
+/// and those of a Service called `app` or `app-…` begin as the settings do.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_url = value.contains("://");
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && is_url)
+        || is_port_link(name)
+}
+
+/// Whether the name ends as `_PORT_80_TCP`, `_PORT_80_TCP_PROTO`, `_PORT_80_TCP_PORT` or
+/// `_PORT_80_TCP_ADDR` do.
+fn is_port_link(name: &str) -> bool {
+    let Some((_, port)) = name.rsplit_once("_PORT_") else {
+        return false;
+    };
+    let mut parts = port.split('_');
+    let number = parts.next().is_some_and(|text| text.parse::<u16>().is_ok());
+    let protocol = parts.next().unwrap_or_default();
+    let detail = parts.next();
+    number
+        && ["TCP", "UDP", "SCTP"].contains(&protocol)
+        && detail.is_none_or(|detail| ["PROTO", "PORT", "ADDR"].contains(&detail))
+        && parts.next().is_none()
 }
 
 /// Levenshtein's distance, for a hint about a misspelt name.

@@ -32,6 +32,8 @@ settings! {
         "public listener; port 0 lets the kernel choose, and the log says what it chose";
     ADMIN_LISTEN = "APP_ADMIN_LISTEN", "0.0.0.0:9090", "address:port",
         "admin listener: metrics, log level, faults; never expose it";
+    ADMIN_HOSTS = "APP_ADMIN_HOSTS", "", "host name, comma separated",
+        "names that the admin listener has besides its addresses and localhost; others are refused";
     WORKERS = "APP_WORKERS", "0", "threads",
         "worker threads; 0 is one for each CPU the cgroup's quota allows";
     BACKLOG = "APP_BACKLOG", "1024", "connections",
@@ -101,7 +103,7 @@ settings! {
     FAULTS = "APP_FAULTS", "off", "on|off",
         "lets the admin listener and a request header inject faults";
 
-    OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "", "http:// URL",
+    OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "", "URL",
         "collector that traces are sent to (OTLP, HTTP with protobuf); needs the feature otlp";
     TRACE_PERCENT = "APP_TRACE_PERCENT", "100", "percent",
         "how many requests are traced of those whose caller has not decided it";

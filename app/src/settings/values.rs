@@ -14,6 +14,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The admin listener.
     pub admin_listen: SocketAddr,
+    /// Names of the admin listener, besides addresses and `localhost`.
+    pub admin_hosts: Vec<String>,
     /// Worker threads; `None` is one for each CPU.
     pub workers: Option<usize>,
     /// Accept queue of the public listener, in connections.

@@ -126,11 +126,18 @@ impl App {
         let length = body.len();
         client.send(
             format!(
-                "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
                  content-length: {length}\r\n\r\n{body}"
             )
             .as_bytes(),
         );
+        client.answer()
+    }
+
+    /// A request as it is written, to the admin listener, on a connection of its own.
+    pub(crate) fn admin_request(&self, request: &str) -> Answer {
+        let mut client = Client::connect(self.admin);
+        client.send(request.as_bytes());
         client.answer()
     }
 
@@ -268,8 +275,28 @@ impl Client {
         self.try_answer().expect("an answer")
     }
 
+    /// Reads an answer to HEAD, which ends with its head.
+    pub(crate) fn head(&mut self) -> Answer {
+        let answer = self.try_head().expect("an answer");
+        assert!(self.unread.is_empty(), "a body follows: {:?}", self.unread);
+        answer
+    }
+
     /// Reads one answer; `None` where the connection ends before it.
     pub(crate) fn try_answer(&mut self) -> Option<Answer> {
+        let mut answer = self.try_head()?;
+        let length = answer
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
+        while self.unread.len() < length {
+            self.more()?;
+        }
+        let body = self.unread.drain(..length).collect();
+        answer.body = String::from_utf8(body).unwrap();
+        Some(answer)
+    }
+
+    fn try_head(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|part| part == b"\r\n\r\n") {
                 break at + 4;
@@ -287,20 +314,11 @@ impl Client {
                 None => String::new(),
             })
             .collect();
-        let mut answer = Answer {
+        Some(Answer {
             status,
             head,
             body: String::new(),
-        };
-        let length = answer
-            .header("content-length")
-            .map_or(0, |length| length.parse().unwrap());
-        while self.unread.len() < length {
-            self.more()?;
-        }
-        let body = self.unread.drain(..length).collect();
-        answer.body = String::from_utf8(body).unwrap();
-        Some(answer)
+        })
     }
 
     fn more(&mut self) -> Option<()> {

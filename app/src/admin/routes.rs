@@ -1,0 +1,169 @@
+//! The paths of the admin listener, and what they do.
+
+use std::time::Duration;
+
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{Error, HttpResponse, Resource};
+
+use super::answer::{refuse, text};
+use crate::faults::Faults;
+use crate::metrics::render;
+use crate::shared::Shared;
+
+/// A worker whose clock has not moved for this long is stuck.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// A request's body, or why there is none.
+type Body = Result<Bytes, Error>;
+
+/// Adds every path.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    let get = |path, handler: fn() -> actix_web::Route| resource(path, handler, &[]);
+    config
+        .service(get("/", || web::to(index)))
+        .service(get("/livez", || web::to(alive)))
+        .service(get("/metrics", || web::to(metrics)))
+        .service(resource(
+            "/log",
+            || web::to(log),
+            &[(Method::PUT, || web::to(set_log))],
+        ))
+        .service(resource(
+            "/faults",
+            || web::to(faults),
+            &[
+                (Method::PUT, || web::to(set_faults)),
+                (Method::DELETE, || web::to(clear_faults)),
+            ],
+        ))
+        .default_service(web::to(async || {
+            refuse(
+                StatusCode::NOT_FOUND,
+                "there is nothing at this path; GET / lists the paths",
+            )
+        }));
+}
+
+/// A path with its methods, GET and HEAD among them. Others are refused with an Allow header.
+fn resource(
+    path: &str,
+    get: fn() -> actix_web::Route,
+    others: &[(Method, fn() -> actix_web::Route)],
+) -> Resource {
+    let mut resource = web::resource(path)
+        .route(get().method(Method::GET))
+        .route(get().method(Method::HEAD));
+    let mut allowed = String::from("GET, HEAD");
+    for (method, route) in others {
+        resource = resource.route(route().method(method.clone()));
+        allowed.push_str(", ");
+        allowed.push_str(method.as_str());
+    }
+    resource.default_service(web::to(move || {
+        let allowed = allowed.clone();
+        async move { refuse_method(&allowed) }
+    }))
+}
+
+fn refuse_method(allowed: &str) -> HttpResponse {
+    let detail = format!("this path supports {allowed}");
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &detail);
+    let allowed = HeaderValue::from_str(allowed).expect("methods are visible ASCII");
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
+fn refuse_body(error: &Error) -> HttpResponse {
+    let status = error.as_response_error().status_code();
+    refuse(status, &format!("cannot read the body: {error}"))
+}
+
+async fn index() -> HttpResponse {
+    text(
+        "GET /livez     whether every worker runs\n\
+         GET /metrics   for Prometheus\n\
+         GET /log       the log filter; PUT changes it, as info or warn,app::request=debug\n\
+         GET /faults    faults in force; PUT changes them, as percent=10 status=503 latency=250ms;\n\
+         \x20              DELETE removes them\n",
+    )
+}
+
+async fn alive(shared: Data<Shared>) -> HttpResponse {
+    let now = shared.uptime_millis();
+    let stuck = shared.counters.iter().position(|counters| {
+        let last = counters.heartbeat.get();
+        u128::from(now.saturating_sub(last)) > STUCK.as_millis()
+    });
+    match stuck {
+        None => text("ok\n"),
+        Some(index) => {
+            let detail = format!("worker {index} has not run for {STUCK:?}");
+            refuse(StatusCode::SERVICE_UNAVAILABLE, &detail)
+        }
+    }
+}
+
+async fn metrics(shared: Data<Shared>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(render::MEDIA_TYPE)
+        .body(render::render(&shared.snapshot()))
+}
+
+async fn log(shared: Data<Shared>) -> HttpResponse {
+    text(format!("{}\n", shared.filter.text()))
+}
+
+async fn set_log(shared: Data<Shared>, body: Body) -> HttpResponse {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return refuse_body(&error),
+    };
+    let wanted = String::from_utf8_lossy(&body);
+    match shared.filter.set(wanted.trim()) {
+        Ok(()) => {
+            shared.refresh_log_switches();
+            tracing::warn!(filter = shared.filter.text(), "log filter changed");
+            text(format!("{}\n", shared.filter.text()))
+        }
+        Err(message) => refuse(StatusCode::BAD_REQUEST, &message),
+    }
+}
+
+const FAULTS_ARE_OFF: &str = "faults are off; start the service with APP_FAULTS=on";
+
+async fn faults(shared: Data<Shared>) -> HttpResponse {
+    if !shared.settings.faults {
+        return refuse(StatusCode::FORBIDDEN, FAULTS_ARE_OFF);
+    }
+    text(format!("{}\n", shared.faults()))
+}
+
+async fn set_faults(shared: Data<Shared>, body: Body) -> HttpResponse {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return refuse_body(&error),
+    };
+    match String::from_utf8_lossy(&body).parse() {
+        Ok(faults) => apply(&shared, faults),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, &format!("{error}")),
+    }
+}
+
+async fn clear_faults(shared: Data<Shared>) -> HttpResponse {
+    apply(&shared, Faults::default())
+}
+
+fn apply(shared: &Shared, faults: Faults) -> HttpResponse {
+    if !shared.settings.faults {
+        return refuse(StatusCode::FORBIDDEN, FAULTS_ARE_OFF);
+    }
+    match shared.set_faults(faults) {
+        Ok(()) => {
+            tracing::warn!(%faults, "faults changed");
+            text(format!("{faults}\n"))
+        }
+        Err(message) => refuse(StatusCode::INSUFFICIENT_STORAGE, &message),
+    }
+}
