@@ -9,11 +9,11 @@ PUBLISH ?= 8080:80
 # What `make up` plays: a manifest or a folder of them.
 MANIFESTS ?= k8s/base
 # Where `make up` keeps the service's image, as an OCI layout.
-IMAGE := target/image
+image_layout := target/image
 
 BIN := target/debug
 with_containerd := dev/with-containerd
-build_image = $(BIN)/imagebuilder build app --output oci:$(IMAGE)
+build_image = $(BIN)/imagebuilder build app --output oci:$(image_layout)
 # What renders the manifests: a kubectl, or Go to build one. Nothing else here needs either.
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
@@ -28,8 +28,8 @@ help: ## List these commands
 ##@ On this machine
 .PHONY: up
 up: build ## Build the service's image and run it on this machine: three pods, one load balancer
-	@$(BIN)/imagebuilder resolve -f $(MANIFESTS) --output oci:$(IMAGE) >target/up.yaml
-	@$(with_containerd) $(BIN)/nodectl up -f target/up.yaml --images oci:$(IMAGE) --publish $(PUBLISH)
+	@$(BIN)/imagebuilder resolve -f $(MANIFESTS) --output oci:$(image_layout) >target/up.yaml
+	@$(with_containerd) $(BIN)/nodectl up -f target/up.yaml --images oci:$(image_layout) --publish $(PUBLISH)
 
 .PHONY: down
 down: build ## Remove what a killed `make up` left

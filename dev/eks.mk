@@ -1,14 +1,14 @@
 # Included by the Makefile, which sets BIN and has the target `build`.
 #
-# To Amazon EKS, or any other Kubernetes. Each target says what it needs and will do, acts on the
-# context it is told and no other, and can be repeated. docs/eks.md walks through them.
+# Amazon EKS, or any other Kubernetes. Each target names what it needs and reports what it does, acts
+# on the context that it is given and no other, and can be repeated. docs/eks.md explains them.
 
-# The cluster's name and region: what `make cluster` makes and `make kubeconfig` knows.
+# The cluster's name and region: `make cluster` creates it and `make kubeconfig` adds it.
 CLUSTER ?=
 REGION ?=
 # The folder below k8s/overlays.
 OVERLAY ?= eks
-# The kubeconfig's context; `make kubeconfig` names it CLUSTER.REGION.
+# The context of the kubeconfig; `make kubeconfig` names it CLUSTER.REGION.
 named := $(if $(and $(CLUSTER),$(REGION)),$(CLUSTER).$(REGION))
 CONTEXT ?= $(named)
 # As after `source target/cluster/env`: which of the two is meant is not guessed.
@@ -17,22 +17,27 @@ ifneq ($(and $(named),$(filter-out $(named),$(CONTEXT))),)
 $(error CONTEXT is $(CONTEXT) in the environment, and CLUSTER and REGION mean $(named): unset CONTEXT, or leave them out)
 endif
 endif
-# Where images are pushed: a registry and a prefix. ECR in the account of your credentials, unless
-# another is named.
+# Where images are pushed: a registry and a prefix. By default ECR in REGION, in the account of the
+# AWS credentials in use.
 REPO ?=
-# What the nodes run on.
+# A known image, NAME@sha256:…, to deploy instead of building one.
+IMAGE ?=
+# The platforms of the nodes.
 PLATFORM ?= linux/amd64,linux/arm64
 URL ?=
-# By name alone, on the command line or in the environment: CA_FILE, the CA of a registry whose
-# certificate is not signed by a public one; TIMEOUT and BALANCER_TIMEOUT of a deploy, such as 20m.
-# What nodectl is asked for, and where.
+# By name alone, on the command line or in the environment: CA_FILE, the CA of the registry's
+# certificate where it is not a public one; SERVICE_CA, the CA of the service's own; TIMEOUT (without
+# progress) and BALANCER_TIMEOUT of a deploy, such as 20m.
+# The arguments of `nodectl -k`, and the node.
 ARGS ?= ps
 NODE ?=
 
 ship = $(BIN)/ship
-# For the scripts.
-export BIN
 ship_flags = --context "$(CONTEXT)" --overlay k8s/overlays/$(OVERLAY)
+# What a command needs that takes an image.
+ship_source = $(if $(IMAGE),--image "$(IMAGE)",$(if $(REPO),--repo "$(REPO)",$(if $(REGION),--region "$(REGION)"))) \
+	--platform "$(PLATFORM)" --imagebuilder $(BIN)/imagebuilder $(if $(CA_FILE),--ca-file "$(CA_FILE)")
+ship_service_ca = $(if $(SERVICE_CA),--service-ca "$(SERVICE_CA)")
 
 .PHONY: build-ship
 build-ship: deps-up
@@ -40,23 +45,40 @@ build-ship: deps-up
 
 ##@ On Amazon EKS, or any Kubernetes
 .PHONY: cluster
-cluster: ## Make an EKS cluster: CLUSTER= REGION= [OVERLAY=eks|eks-auto]
+cluster: ## Create an EKS cluster, or what it lacks: CLUSTER= REGION= [OVERLAY=eks|eks-auto]
 	@dev/eks/cluster.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
 
+.PHONY: cluster-upgrade
+cluster-upgrade: ## Upgrade it to the Kubernetes version of its definition: CLUSTER= REGION= [OVERLAY=]
+	@dev/eks/cluster-upgrade.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
+
 .PHONY: kubeconfig
-kubeconfig: ## Let kubectl reach it: CLUSTER= REGION=
+kubeconfig: ## Add it to the kubeconfig: CLUSTER= REGION=
 	@dev/eks/kubeconfig.sh "$(CLUSTER)" "$(REGION)"
 
+.PHONY: preflight
+preflight: build-ship ## Check in seconds what a deploy needs: CLUSTER= REGION=, or CONTEXT= OVERLAY=
+	@$(ship) preflight $(ship_flags) $(if $(REPO)$(IMAGE),,$(if $(REGION),--region "$(REGION)"))
+
 .PHONY: deploy
-deploy: deps-deploy build-ship ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY=
-	@dev/eks/deploy.sh "$(CONTEXT)" "$(REGION)" "$(OVERLAY)" "$(REPO)" "$(PLATFORM)"
+deploy: deps-deploy build-ship ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY= [IMAGE=]
+	@$(ship) deploy $(ship_flags) $(ship_source) $(ship_service_ca) \
+		$(if $(TIMEOUT),--timeout "$(TIMEOUT)") $(if $(BALANCER_TIMEOUT),--balancer-timeout "$(BALANCER_TIMEOUT)")
+
+.PHONY: render
+render: deps-deploy build-ship ## Print the manifests, by digest, for Argo CD or Flux: OVERLAY= REPO= or IMAGE=
+	@$(ship) render --overlay k8s/overlays/$(OVERLAY) $(ship_source)
+
+.PHONY: diff
+diff: deps-deploy build-ship ## Show what a deploy would change: as for deploy
+	@$(ship) diff $(ship_flags) $(ship_source)
 
 .PHONY: smoke
 smoke: build-ship ## Test a running service: URL=, or CONTEXT= OVERLAY=
-	@$(ship) smoke $(if $(URL),"$(URL)",$(ship_flags))
+	@$(ship) smoke $(if $(URL),"$(URL)",$(ship_flags)) $(ship_service_ca)
 
 .PHONY: rollout-test
-rollout-test: build-ship ## Restart, scale and kill pods under load; 0 requests may fail: CONTEXT= OVERLAY=
+rollout-test: build-ship ## Restart, scale and delete pods under load; 0 requests may fail: CONTEXT= OVERLAY=
 	@$(ship) rollout-test $(ship_flags)
 
 .PHONY: status
@@ -64,19 +86,19 @@ status: build-ship ## Show what runs: CONTEXT= OVERLAY=
 	@$(ship) status $(ship_flags)
 
 .PHONY: undeploy
-undeploy: build-ship ## Remove the service, its load balancer first: CONTEXT= OVERLAY= [DELETE_DATA=1]
+undeploy: build-ship ## Delete the service, its load balancer first: CONTEXT= OVERLAY= [DELETE_DATA=1]
 	@$(ship) undeploy $(ship_flags) $(if $(DELETE_DATA),--delete-data)
 
 .PHONY: cluster-delete
-cluster-delete: ## Remove the cluster and everything eksctl made for it: CLUSTER= REGION=
+cluster-delete: ## Delete the cluster and everything eksctl created for it: CLUSTER= REGION=
 	@dev/eks/cluster-delete.sh "$(CLUSTER)" "$(REGION)"
 
 .PHONY: node-ps
-node-ps: deps-deploy build ## nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
-	@dev/eks/node-ps.sh "$(NODE)" "$(CONTEXT)" "$(REGION)" "$(REPO)" "$(PLATFORM)" "$(ARGS)"
+node-ps: deps-deploy build-ship ## nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
+	@read -ra args <<<'$(ARGS)'; $(ship) node --context "$(CONTEXT)" $(ship_source) "$(NODE)" "$${args[@]}"
 
 .PHONY: cluster-up cluster-down
 cluster-up: deps-cluster ## Start a real single-node Kubernetes on this machine, as the tests do
 	@dev/cluster/up
-cluster-down: ## Take it away again
+cluster-down: ## Stop it and remove everything that it created
 	@dev/cluster/down

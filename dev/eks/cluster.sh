@@ -1,50 +1,48 @@
 #!/usr/bin/env bash
-# Makes an EKS cluster from k8s/cluster.yaml, or cluster-auto.yaml for the overlay eks-auto, and
-# installs the load balancer controller. Repeated, it brings what is missing.
+# Creates an EKS cluster from k8s/cluster.yaml, or from cluster-auto.yaml for the overlay eks-auto,
+# and installs the load balancer controller. Repeated, it creates what is missing: after a creation
+# that failed half-way, or after something was added to the definition.
 #
 #   dev/eks/cluster.sh CLUSTER REGION OVERLAY
 # shellcheck disable=SC1091
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cluster=$1 region=$2 overlay=$3
-# The chart of the AWS Load Balancer Controller; it carries the CRDs of its version.
-chart_version=1.14.0
 
 need_cluster cluster
-case $overlay in
-    eks) definition=k8s/cluster.yaml ;;
-    eks-auto) definition=k8s/cluster-auto.yaml ;;
-    *) fail 2 "there is no cluster for the overlay \`$overlay\`" "OVERLAY=eks or OVERLAY=eks-auto" ;;
-esac
+definition=$(definition_for "$overlay")
 need aws eksctl kubectl
 [[ $overlay == eks-auto ]] || need helm
 account=$(account)
 
-# Only the name and the region are set from outside; both stand once, under `metadata:`.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sed -e "/^metadata:/,/^[^ ]/ s/^  name: .*/  name: $cluster/" \
-    -e "/^metadata:/,/^[^ ]/ s/^  region: .*/  region: $region/" \
-    -e "s/roleName: rust-k8s-/roleName: $cluster-/" "$definition" >"$work/cluster.yaml"
+write_definition "$definition" "$work/cluster.yaml"
 
-if eksctl get cluster --name "$cluster" --region "$region" >/dev/null 2>&1; then
-    say "Cluster $cluster is there in $region, account $account; leaving it as it is"
+# create_missing: eksctl itself skips the node groups and add-ons that exist.
+create_missing() {
+    local associations
+    if [[ $overlay == eks ]]; then
+        eksctl create nodegroup -f "$work/cluster.yaml"
+    fi
+    eksctl create addon -f "$work/cluster.yaml"
+    if [[ $overlay == eks ]]; then
+        associations=$(aws eks list-pod-identity-associations --cluster-name "$cluster" --region "$region" \
+            --namespace kube-system --service-account aws-load-balancer-controller \
+            --query 'associations[].associationId' --output text)
+        [[ -n $associations ]] || eksctl create podidentityassociation -f "$work/cluster.yaml"
+    fi
+}
+
+if cluster_exists; then
+    say "Cluster $cluster exists in $region, account $account; creating what it lacks"
+    create_missing
 else
-    say "Making cluster $cluster in $region, account $account, from $definition"
+    say "Creating cluster $cluster in $region, account $account, from $definition"
     say "This takes about 20 minutes, and costs money from then on: docs/eks.md"
-    eksctl create cluster -f "$work/cluster.yaml"
+    # The kubeconfig is written below, without making the cluster the current context.
+    eksctl create cluster -f "$work/cluster.yaml" --write-kubeconfig=false
 fi
 dev/eks/kubeconfig.sh "$cluster" "$region"
-
-if [[ $overlay == eks ]]; then
-    say "Installing the AWS Load Balancer Controller"
-    vpc=$(aws eks describe-cluster --name "$cluster" --region "$region" \
-        --query cluster.resourcesVpcConfig.vpcId --output text)
-    # The VPC and the region are stated, since pods cannot ask the instance metadata service.
-    helm upgrade --install aws-load-balancer-controller aws-load-balancer-controller \
-        --repo https://aws.github.io/eks-charts --version "$chart_version" \
-        --kube-context "$cluster.$region" --namespace kube-system --wait --timeout 10m \
-        --set "clusterName=$cluster" --set "region=$region" --set "vpcId=$vpc" \
-        --set serviceAccount.name=aws-load-balancer-controller >&2
-fi
+[[ $overlay != eks ]] || install_controller
 say "Ready: make deploy CLUSTER=$cluster REGION=$region OVERLAY=$overlay"

@@ -12,6 +12,6 @@ need_cluster kubeconfig
 need aws kubectl
 before=$(kubectl config current-context 2>/dev/null || :)
 aws eks update-kubeconfig --name "$cluster" --region "$region" --alias "$cluster.$region" >&2
-# The aws command makes it the current one.
+# `aws eks update-kubeconfig` sets the current context.
 [[ -z $before ]] || kubectl config use-context "$before" >/dev/null
 say "Context $cluster.$region"

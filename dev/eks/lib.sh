@@ -1,13 +1,11 @@
-# shellcheck shell=bash
-# What the scripts in this folder share.
+# shellcheck shell=bash disable=SC1091,SC2154  # cluster, region and context are the sourcing script's
+# What the scripts in this folder share. They call aws, eksctl and helm; everything that concerns
+# the service itself is in `ship`.
+source "$(dirname "${BASH_SOURCE[0]}")/../messages.sh"
 
-say() { printf '==> %s\n' "$*" >&2; }
-# fail CODE MESSAGE [HINT]: codes as in docs/ARCHITECTURE.md.
-fail() {
-    printf 'error: %s\n' "$2" >&2
-    [[ -z ${3:-} ]] || printf 'hint: %s\n' "$3" >&2
-    exit "$1"
-}
+# The chart of the AWS Load Balancer Controller, of the same version as the controller. eksctl's
+# policy awsLoadBalancerController covers what this version calls.
+controller_version=3.5.0
 
 need() {
     local command
@@ -22,30 +20,54 @@ need() {
     done
 }
 
-# A cluster is only ever one that was named: a default could be somebody else's.
+# need_cluster TARGET: there is no default cluster, which could be somebody else's.
 need_cluster() {
-    [[ -n $cluster && -n $region ]] || fail 2 "which cluster?" "make $1 CLUSTER=hello REGION=eu-west-1"
+    [[ -n $cluster && -n $region ]] || fail 2 "no cluster is named" "make $1 CLUSTER=hello REGION=eu-west-1"
     [[ $cluster =~ ^[a-zA-Z][a-zA-Z0-9-]{0,99}$ ]] \
-        || fail 2 "\`$cluster\` is no name for a cluster" "letters, digits and hyphens, a letter first"
-    [[ $region =~ ^[a-z]{2}(-[a-z]+)+-[0-9]$ ]] || fail 2 "\`$region\` is no region" "such as eu-west-1"
-}
-
-# Those that the kubeconfig has, for a hint.
-contexts() { kubectl config get-contexts -o name | paste -sd' '; }
-
-# need_context USAGE: acts on no other context than the one that was named, and no misspelled one.
-need_context() {
-    [[ -n $context ]] || fail 2 "which cluster?" "$1, or CONTEXT= one of: $(contexts)"
-    [[ " $(contexts) " == *" $context "* ]] || fail 2 "the kubeconfig has no context \`$context\`" \
-        "make kubeconfig CLUSTER= REGION= adds one; there are: $(contexts)"
+        || fail 2 "invalid cluster name \`$cluster\`: expected letters, digits and hyphens, a letter first" \
+            "make $1 CLUSTER=hello REGION=$region"
+    [[ $region =~ ^[a-z]{2,4}(-[a-z]+)+-[0-9]+$ ]] \
+        || fail 2 "invalid region \`$region\`" "one such as eu-west-1"
 }
 
 account() {
     aws sts get-caller-identity --query Account --output text \
-        || fail 3 "AWS does not know who you are" "aws configure sso, or export AWS_PROFILE"
+        || fail 3 "AWS credentials are missing or were refused" "aws sso login, or export AWS_PROFILE"
 }
 
-# The domain of a region's registry: China's is another.
-registry_domain() {
-    case $1 in cn-*) echo amazonaws.com.cn ;; *) echo amazonaws.com ;; esac
+# The definition of the cluster for an overlay.
+definition_for() {
+    case $1 in
+        eks) echo k8s/cluster.yaml ;;
+        eks-auto) echo k8s/cluster-auto.yaml ;;
+        *) fail 2 "there is no cluster for the overlay \`$1\`" "OVERLAY=eks or OVERLAY=eks-auto" ;;
+    esac
+}
+
+# write_definition DEFINITION FILE: with the cluster's name and region, each of which occurs once,
+# under `metadata:`.
+write_definition() {
+    sed -e "/^metadata:/,/^[^ ]/ s/^  name: .*/  name: $cluster/" \
+        -e "/^metadata:/,/^[^ ]/ s/^  region: .*/  region: $region/" "$1" >"$2"
+}
+
+cluster_exists() { eksctl get cluster --name "$cluster" --region "$region" >/dev/null 2>&1; }
+
+# Installs the controller, or upgrades it. Its CRDs are applied separately, since helm installs
+# those of a chart once and never upgrades them.
+install_controller() {
+    local vpc chart=(aws-load-balancer-controller --repo https://aws.github.io/eks-charts --version "$controller_version")
+    say "Installing the AWS Load Balancer Controller $controller_version"
+    vpc=$(aws eks describe-cluster --name "$cluster" --region "$region" \
+        --query cluster.resourcesVpcConfig.vpcId --output text)
+    helm show crds "${chart[@]}" \
+        | kubectl --context "$cluster.$region" apply --server-side --force-conflicts -f - >&2
+    # The VPC and the region are stated, since pods cannot use the instance metadata service.
+    # failurePolicy: a pod without its readiness gate is refused, and created again once the
+    # controller answers. It concerns only namespaces with the label for gates.
+    helm upgrade --install aws-load-balancer-controller "${chart[@]}" \
+        --kube-context "$cluster.$region" --namespace kube-system --wait --timeout 10m \
+        --set "clusterName=$cluster" --set "region=$region" --set "vpcId=$vpc" \
+        --set serviceAccount.name=aws-load-balancer-controller \
+        --set podMutatorWebhookConfig.failurePolicy=Fail >&2
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Takes the service to a Kubernetes cluster, and shows how it does there.
+use crate::kubectl::{Kubectl, KubectlError};
+
+/// Deploys the service to a Kubernetes cluster, tests it there and removes it again.
 #[derive(Debug, Parser)]
 #[command(name = "ship", version, arg_required_else_help = true)]
 pub(super) struct Cli {
@@ -15,27 +17,49 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Check in seconds whether a cluster has what a deploy needs.
+    Preflight(Preflight),
     /// Build, push, apply by digest, wait, and test; print the URL.
     Deploy(Deploy),
-    /// Test the service: at a URL, or where the overlay's load balancer is.
+    /// Print the complete manifests, by digest, for Argo CD, Flux or `kubectl apply`.
+    Render(Render),
+    /// Print what a deploy would change.
+    Diff(Diff),
+    /// Test the service: at a URL, or at the overlay's load balancer.
     Smoke(Smoke),
-    /// Restart, scale and kill pods under load, and count the requests that fail.
+    /// Restart, scale and delete pods under load, and count the requests that fail.
     RolloutTest(RolloutTest),
-    /// Show what runs.
+    /// Show the objects, the images and the recent warnings.
     Status(Cluster),
     /// Print the URL.
     Url(Cluster),
-    /// Remove all of it, the load balancer first.
+    /// Run `nodectl -k` in a pod on a node.
+    Node(Node),
+    /// Delete all of it, the load balancer first.
     Undeploy(Undeploy),
+}
+
+/// Which cluster.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Context {
+    /// The context of the kubeconfig. There is no default: the current one may be another cluster
+    /// than you think.
+    #[arg(long, env = "CONTEXT", value_name = "NAME")]
+    context: Option<String>,
+}
+
+impl Context {
+    /// kubectl on it.
+    pub(super) fn kubectl(&self) -> Result<Kubectl, KubectlError> {
+        Kubectl::on(self.context.as_deref())
+    }
 }
 
 /// Which cluster, and what of it.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Cluster {
-    /// The kubeconfig's context to act on. There is no default: the current one may be another
-    /// cluster than you think.
-    #[arg(long, env = "CONTEXT", value_name = "NAME")]
-    pub(super) context: Option<String>,
+    #[command(flatten)]
+    pub(super) context: Context,
     /// The folder with the kustomization.
     #[arg(
         long,
@@ -47,50 +71,75 @@ pub(super) struct Cluster {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Preflight {
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
+    /// The region of the ECR registry, to check the credentials for it.
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Deploy {
     #[command(flatten)]
     pub(super) cluster: Cluster,
     #[command(flatten)]
     pub(super) source: Source,
-    /// How long the rollout may take. Kubernetes' own progressDeadlineSeconds ends it as well.
+    /// The longest time that the rollout may take without progress. Kubernetes' own
+    /// progressDeadlineSeconds ends it as well.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     pub(super) timeout: Duration,
-    /// How long the load balancer may take to get its address and answer.
+    /// How long the load balancer may take to get its address and to answer.
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub(super) balancer_timeout: Duration,
-    /// Leave a rollout that did not come up as it is.
+    /// Certificates of the CA that the service's own certificate is signed by, in PEM format.
+    #[arg(long, value_name = "FILE")]
+    pub(super) service_ca: Option<PathBuf>,
+    /// Leave a rollout that did not complete as it is.
     #[arg(long)]
     pub(super) no_rollback: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// The folder with the kustomization.
+    #[arg(long, value_name = "DIR", default_value = "k8s/overlays/eks")]
+    pub(super) overlay: PathBuf,
+    #[command(flatten)]
+    pub(super) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
+    #[command(flatten)]
+    pub(super) source: Source,
 }
 
 /// Where the image comes from.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// Registry and prefix that images are pushed to, such as
-    /// 123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello.
-    #[arg(
-        long,
-        value_name = "PREFIX",
-        required_unless_present = "image",
-        conflicts_with = "image"
-    )]
+    /// Registry and prefix that images are pushed to, such as registry.example/team.
+    #[arg(long, value_name = "PREFIX", conflicts_with = "image")]
     pub(super) repo: Option<String>,
-    /// Deploy this image, by digest, instead of building one.
+    /// Push to ECR in this region, in the account of the AWS credentials in use. `--repo` takes
+    /// precedence.
+    #[arg(long, value_name = "REGION", conflicts_with = "image")]
+    pub(super) region: Option<String>,
+    /// Use this image, by digest, instead of building one.
     #[arg(long, value_name = "NAME@DIGEST")]
     pub(super) image: Option<String>,
-    /// What the nodes run on.
+    /// The platforms of the nodes.
     #[arg(
         long,
         value_name = "OS/ARCH",
         default_value = "linux/amd64,linux/arm64"
     )]
     pub(super) platform: String,
-    /// A CA that the registry's certificate is signed by.
+    /// Certificates of the CA that the registry's certificate is signed by, in PEM format.
     #[arg(long, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
-    /// Create the repository in ECR where it is missing.
-    #[arg(long)]
-    pub(super) create_repository: bool,
     /// The imagebuilder to run.
     #[arg(long, value_name = "PATH", default_value = "imagebuilder")]
     pub(super) imagebuilder: PathBuf,
@@ -98,16 +147,23 @@ pub(super) struct Source {
 
 #[derive(Debug, Args)]
 pub(super) struct Smoke {
-    /// The service's URL; the one of the overlay's load balancer by default.
+    /// The service's URL; by default that of the overlay's load balancer.
     #[arg(value_name = "URL")]
     pub(super) url: Option<String>,
     #[command(flatten)]
     pub(super) cluster: Cluster,
-    /// How many different pods have to answer; with a context all that there are, otherwise one.
-    #[arg(long, value_name = "N")]
+    /// How many different pods have to answer at URL; 1 by default. Without URL, every pod of the
+    /// newest revision has to.
+    #[arg(long, value_name = "N", requires = "url", conflicts_with = "pod")]
     pub(super) pods: Option<usize>,
-    /// How long to wait for the first answer: a new name takes a while to be known everywhere.
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    /// A pod that has to answer at URL; answers of other pods do not count. Can be repeated.
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub(super) pod: Vec<String>,
+    /// Certificates of the CA that the service's own certificate is signed by, in PEM format.
+    #[arg(long, value_name = "FILE")]
+    pub(super) service_ca: Option<PathBuf>,
+    /// How long the pods may take to answer.
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration)]
     pub(super) timeout: Duration,
 }
 
@@ -121,16 +177,45 @@ pub(super) struct RolloutTest {
     /// How often all pods are replaced.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(super) restarts: u32,
-    /// How long one step may take.
+    /// The longest time that one step may take without progress.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     pub(super) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Node {
+    /// The node's name.
+    #[arg(value_name = "NODE")]
+    pub(super) node: String,
+    /// The arguments of `nodectl -k`.
+    #[arg(
+        value_name = "ARGS",
+        default_value = "ps",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(super) args: Vec<String>,
+    #[command(flatten)]
+    pub(super) context: Context,
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// The manifest of the pod.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "k8s/node-inspector/pod.yaml"
+    )]
+    pub(super) manifest: PathBuf,
+    /// Where the node's files are, if not at its root.
+    #[arg(long, env = "NODE_ROOT", value_name = "DIR", default_value = "")]
+    pub(super) node_root: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Undeploy {
     #[command(flatten)]
     pub(super) cluster: Cluster,
-    /// Remove the volumes' claims as well, and with them the data.
+    /// Delete the PersistentVolumeClaims as well, and the data with them.
     #[arg(long)]
     pub(super) delete_data: bool,
 }
@@ -147,7 +232,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     match number.parse::<u32>() {
         Ok(number) if seconds > 0 => Ok(Duration::from_secs(u64::from(number) * seconds)),
-        _ => Err("expected a number and s, m or h, such as 90s".to_owned()),
+        _ => Err("expected a number and one of s, m, h, such as 90s".to_owned()),
     }
 }
 

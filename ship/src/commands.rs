@@ -1,17 +1,20 @@
-//! One function a command; deploy, smoke and the rollout test have their own modules.
+//! One function a command; those with a subject of their own have their own modules.
 
-use anyhow::{Context as _, bail};
 use cli::{Exit, Printer};
 
-use crate::args::{Cli, Cluster, Command, Undeploy};
-use crate::kubectl::Kubectl;
+use crate::args::{Cli, Cluster, Command, Preflight, Render, Undeploy};
+use crate::error::ShipError;
 use crate::manifests::Manifests;
 use crate::running::Running;
-use crate::{deploy, rollout_test, smoke};
+use crate::{deploy, image, node, preflight, rollout_test, smoke};
 
-pub(super) fn run(printer: Printer, cli: Cli) -> anyhow::Result<Exit> {
+pub(super) fn run(printer: Printer, cli: Cli) -> Result<Exit, ShipError> {
     match cli.command {
-        Command::Deploy(args) => deploy::run(printer, &args)?,
+        Command::Deploy(args) => return deploy::run(printer, &args),
+        Command::Node(args) => return node::run(printer, &args),
+        Command::Preflight(args) => preflight(printer, &args)?,
+        Command::Render(args) => render(printer, &args)?,
+        Command::Diff(args) => diff(printer, &args)?,
         Command::Smoke(args) => smoke::run(printer, &args)?,
         Command::RolloutTest(args) => rollout_test::run(printer, &args)?,
         Command::Status(args) => status(printer, &args)?,
@@ -21,17 +24,55 @@ pub(super) fn run(printer: Printer, cli: Cli) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// What runs, and what was warned of lately. stdout carries kubectl's tables.
-fn status(printer: Printer, args: &Cluster) -> anyhow::Result<()> {
+fn preflight(printer: Printer, args: &Preflight) -> Result<(), ShipError> {
+    let overlay = &args.cluster.overlay;
+    let kubectl = args.cluster.context.kubectl()?;
+    let manifests = Manifests::render(overlay)?;
+    preflight::check(printer, &kubectl, overlay, &manifests)?;
+    if let Some(region) = &args.region {
+        let registry = crate::aws::registry(region).map_err(image::ImageError::from)?;
+        printer.status(&format!("Images go to {registry}"));
+    }
+    printer.status(&format!(
+        "{} can be deployed on {}",
+        overlay.display(),
+        kubectl.context()
+    ));
+    Ok(())
+}
+
+/// The manifests as they would be applied, for a tool that applies them: no cluster is needed.
+fn render(printer: Printer, args: &Render) -> Result<(), ShipError> {
+    let manifests = Manifests::render(&args.overlay)?;
+    let resolved = image::resolve(printer, &manifests, &args.source)?;
+    printer
+        .data_raw(resolved.yaml.as_bytes())
+        .map_err(ShipError::Stdout)
+}
+
+fn diff(printer: Printer, args: &crate::args::Diff) -> Result<(), ShipError> {
+    let kubectl = args.cluster.context.kubectl()?;
+    let manifests = Manifests::render(&args.cluster.overlay)?;
+    preflight::check(printer, &kubectl, &args.cluster.overlay, &manifests)?;
+    let resolved = image::resolve(printer, &manifests, &args.source)?;
+    let diff = kubectl.diff(&resolved.objects)?;
+    if diff.is_empty() {
+        printer.status("A deploy would change nothing");
+    }
+    printer.data_raw(diff.as_bytes()).map_err(ShipError::Stdout)
+}
+
+/// The objects and their recent warnings. stdout carries kubectl's tables.
+fn status(printer: Printer, args: &Cluster) -> Result<(), ShipError> {
     let target = Manifests::render(&args.overlay)?.target;
-    let kubectl = Kubectl::on(args.context.as_deref())?;
+    let kubectl = args.context.kubectl()?;
     let kinds = "deployment,pod,service,ingress,horizontalpodautoscaler,poddisruptionbudget,pvc";
     printer.status(&format!("{} on {}", target.deployment, kubectl.context()));
     let namespace = target.namespace.as_str();
     let objects = kubectl.run(&["get", kinds, "-n", namespace, "-o", "wide"])?;
     printer
         .data_raw(objects.as_bytes())
-        .context("cannot write to stdout")?;
+        .map_err(ShipError::Stdout)?;
     let images = kubectl.run(&[
         "get",
         "pods",
@@ -43,7 +84,7 @@ fn status(printer: Printer, args: &Cluster) -> anyhow::Result<()> {
     ])?;
     printer
         .data_raw(format!("\n{images}").as_bytes())
-        .context("cannot write to stdout")?;
+        .map_err(ShipError::Stdout)?;
     let warnings = kubectl.run(&["events", "-n", namespace, "--types=Warning"])?;
     if !warnings.trim().is_empty() {
         printer.status(warnings.trim_end());
@@ -51,44 +92,33 @@ fn status(printer: Printer, args: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn url(printer: Printer, args: &Cluster) -> anyhow::Result<()> {
+fn url(printer: Printer, args: &Cluster) -> Result<(), ShipError> {
     let running = Running::find(args)?;
-    printer.data(&running.url).context("cannot write to stdout")
+    printer
+        .data(&running.endpoint.url)
+        .map_err(ShipError::Stdout)
 }
 
-/// The Service goes first, and with it the load balancer in AWS, which only the controller in the
-/// cluster can remove: a namespace that went with it would leave it running, and costing.
-fn undeploy(printer: Printer, args: &Undeploy) -> anyhow::Result<()> {
+/// Deletes the Service first, and with it the load balancer in AWS, which only the controller in
+/// the cluster can delete: if the namespace went with it, the load balancer would stay, and cost.
+fn undeploy(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
     let manifests = Manifests::render(&args.cluster.overlay)?;
     let target = &manifests.target;
-    let kubectl = Kubectl::on(args.cluster.context.as_deref())?;
-    if kubectl
-        .run(&["get", "namespace", &target.namespace])
-        .is_err()
-    {
-        printer.status(&format!(
-            "Nothing to remove: no namespace {}",
-            target.namespace
-        ));
+    let kubectl = args.cluster.context.kubectl()?;
+    let namespace = target.namespace.as_str();
+    if kubectl.find(&["get", "namespace", namespace])?.is_null() {
+        printer.status(&format!("Nothing to delete: no namespace {namespace}"));
         return Ok(());
     }
-    let claims = kubectl.run(&["get", "pvc", "-n", &target.namespace, "-o", "name"])?;
+    let claims = kubectl.run(&["get", "pvc", "-n", namespace, "-o", "name"])?;
     if !claims.trim().is_empty() && !args.delete_data {
-        bail!(
-            "{} holds data in {}; --delete-data (DELETE_DATA=1) removes it as well",
-            target.namespace,
-            claims.trim().replace('\n', ", ")
-        );
+        return Err(ShipError::HoldsData {
+            namespace: namespace.to_owned(),
+            claims: claims.trim().replace('\n', ", "),
+        });
     }
-    let balancer = format!(
-        "{}/{}",
-        target.balancer_kind.to_lowercase(),
-        target.balancer
-    );
-    printer.status(&format!(
-        "Removing {balancer}, and its load balancer with it"
-    ));
-    let namespace = target.namespace.as_str();
+    let balancer = target.balancer_name();
+    printer.status(&format!("Deleting {balancer} and its load balancer"));
     kubectl.run(&[
         "delete",
         &balancer,
@@ -98,7 +128,7 @@ fn undeploy(printer: Printer, args: &Undeploy) -> anyhow::Result<()> {
         "--timeout=10m",
     ])?;
     printer.status(&format!(
-        "Removing namespace {namespace} and everything in it"
+        "Deleting namespace {namespace} and everything in it"
     ));
     kubectl.run(&[
         "delete",
@@ -107,6 +137,6 @@ fn undeploy(printer: Printer, args: &Undeploy) -> anyhow::Result<()> {
         "--ignore-not-found",
         "--timeout=10m",
     ])?;
-    printer.status("Removed");
+    printer.status("Deleted");
     Ok(())
 }

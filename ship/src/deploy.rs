@@ -1,155 +1,123 @@
 //! From an overlay to a URL that answers, or to the reason why not and back.
 
-use anyhow::{Context as _, bail};
-use cli::Printer;
-use thiserror::Error;
+use cli::{Exit, Printer};
 
-use crate::args::{Deploy, Source};
+use crate::args::Deploy;
 use crate::diagnose::Cause;
+use crate::endpoint::Endpoint;
+use crate::error::ShipError;
 use crate::kubectl::Kubectl;
 use crate::manifests::{Manifests, Target};
-use crate::smoke;
+use crate::rollback::Before;
 use crate::snapshot::Snapshot;
-use crate::wait::{RolloutFailed, for_address, for_rollout, last_words};
-
-/// The overlay is for another kind of cluster.
-#[derive(Debug, Error)]
-#[error("{overlay} is for {wanted}, and context `{context}` is {found}")]
-pub(super) struct WrongCluster {
-    overlay: String,
-    wanted: &'static str,
-    context: String,
-    found: String,
-}
+use crate::wait::{for_address, for_rollout, last_log_lines};
+use crate::{image, preflight, smoke};
 
 /// Deploys, and prints the URL.
-pub(super) fn run(printer: Printer, args: &Deploy) -> anyhow::Result<()> {
-    let manifests = Manifests::render(&args.cluster.overlay)?;
+pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
+    let overlay = &args.cluster.overlay;
+    let kubectl = args.cluster.context.kubectl()?;
+    let manifests = Manifests::render(overlay)?;
+    preflight::check(printer, &kubectl, overlay, &manifests)?;
+    printer.status(&format!(
+        "Deploying {} to context {}",
+        overlay.display(),
+        kubectl.context()
+    ));
+    let manifests = image::resolve(printer, &manifests, &args.source)?;
     let target = &manifests.target;
-    let kubectl = Kubectl::on(args.cluster.context.as_deref())?;
-    guard(&kubectl, &args.cluster.overlay.display().to_string())?;
+    let before = Before::read(&kubectl, &manifests)?;
 
-    match &args.source.image {
-        Some(image) => printer.status(&format!("Deploying {image} to {}", kubectl.context())),
-        None => printer.status(&format!("Building and pushing for {}", kubectl.context())),
-    }
-    let yaml = image(&manifests, &args.source)?;
-
-    let before = Snapshot::take(&kubectl, target)?;
-    printer.status(&format!("Applying {}", args.cluster.overlay.display()));
-    apply(&kubectl, target, &yaml)?;
-
-    match roll_out(printer, &kubectl, target, args) {
-        Ok(url) => {
+    match roll_out(printer, &kubectl, &manifests, args) {
+        Ok(endpoint) => {
             let after = Snapshot::take(&kubectl, target)?;
-            printer.status(&summary(&before, &after));
-            printer.data(&url).context("cannot write to stdout")
+            printer.status(&summary(before.revision(), &after));
+            report_missing_record(printer, &endpoint);
+            printer.data(&endpoint.url).map_err(ShipError::Stdout)?;
+            Ok(Exit::Ok)
         }
         Err(error) => {
-            tell_last_words(printer, &kubectl, target, &error);
+            print_last_log_lines(printer, &kubectl, target, &error);
             if !args.no_rollback {
-                roll_back(printer, &kubectl, target, &before, args);
+                before.restore(printer, &kubectl, target, args.timeout);
             }
             Err(error)
         }
     }
 }
 
-/// The name of a context says little; what the API server says of itself cannot be mistaken.
-fn guard(kubectl: &Kubectl, overlay: &str) -> anyhow::Result<()> {
-    let version = kubectl.json(&["version"])?;
-    let found = version["serverVersion"]["gitVersion"]
-        .as_str()
-        .unwrap_or("unknown")
-        .to_owned();
-    let name = overlay
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or_default();
-    let is_eks = found.contains("-eks-");
-    let wanted = match name {
-        "eks" | "eks-auto" if !is_eks => "Amazon EKS",
-        "local" if is_eks => "a cluster on this machine",
-        _ => return Ok(()),
-    };
-    let context = kubectl.context().to_owned();
-    bail!(WrongCluster {
-        overlay: overlay.to_owned(),
-        wanted,
-        context,
-        found
-    })
-}
-
-fn image(manifests: &Manifests, source: &Source) -> anyhow::Result<String> {
-    if let Some(image) = &source.image {
-        if !image.contains("@sha256:") {
-            bail!("`{image}` has no digest: a tag can be another image tomorrow");
-        }
-        return Ok(manifests.with_image(image));
-    }
-    let mut args = vec!["--platform".to_owned(), source.platform.clone()];
-    for (flag, value) in [
-        ("--repo", source.repo.clone()),
-        (
-            "--ca-file",
-            source
-                .ca_file
-                .as_ref()
-                .map(|path| path.display().to_string()),
-        ),
-    ] {
-        if let Some(value) = value {
-            args.extend([flag.to_owned(), value]);
-        }
-    }
-    if source.create_repository {
-        args.push("--create-repository".to_owned());
-    }
-    manifests.resolve(&source.imagebuilder, &args)
-}
-
-/// All of it is checked by the API server before any of it is changed, where that is possible:
-/// in a namespace that does not exist yet nothing can be tried.
-fn apply(kubectl: &Kubectl, target: &Target, yaml: &str) -> anyhow::Result<()> {
-    if kubectl
-        .run(&["get", "namespace", &target.namespace])
-        .is_ok()
-    {
-        kubectl.apply(yaml, &["--dry-run=server"])?;
-    }
-    kubectl.apply(yaml, &[])?;
-    Ok(())
-}
-
+/// Checks everything with the API server before any of it is changed, where that is possible: in a
+/// namespace that does not exist yet, a dry run fails.
+///
+/// The load balancer comes before the pods: a readiness gate is added to a pod when it is created,
+/// and only if its target group exists by then.
 fn roll_out(
     printer: Printer,
     kubectl: &Kubectl,
-    target: &Target,
+    manifests: &Manifests,
     args: &Deploy,
-) -> anyhow::Result<String> {
-    // The address first: with a readiness gate no pod is ready before the load balancer is there.
-    let rollout = for_rollout(printer, kubectl, target, args.timeout)?;
-    let url = for_address(printer, kubectl, target, args.balancer_timeout)?;
-    printer.status(&format!("Testing {url}"));
-    smoke::test(printer, &url, rollout.pods.len(), args.balancer_timeout)?;
-    Ok(url)
+) -> Result<Endpoint, ShipError> {
+    let target = &manifests.target;
+    let namespace = kubectl.find(&["get", "namespace", &target.namespace])?;
+    if !namespace.is_null() {
+        kubectl.apply_objects(&manifests.objects, &["--dry-run=server"])?;
+    }
+    printer.status("Applying the manifests");
+    let (deployments, others): (Vec<_>, Vec<_>) = manifests
+        .objects
+        .iter()
+        .cloned()
+        .partition(|object| object["kind"] == "Deployment");
+    kubectl.apply_objects(&others, &[])?;
+    if target.gated {
+        for_address(printer, kubectl, target, args.balancer_timeout)?;
+    }
+    kubectl.apply_objects(&deployments, &[])?;
+    for_rollout(printer, kubectl, target, args.timeout)?;
+    let endpoint = for_address(printer, kubectl, target, args.balancer_timeout)?;
+    printer.status(&format!("Testing {endpoint}"));
+    let ca = args.service_ca.as_deref();
+    let timeout = args.balancer_timeout;
+    smoke::deployed(printer, (kubectl, target), &endpoint, ca, timeout)?;
+    Ok(endpoint)
 }
 
-fn summary(before: &Snapshot, after: &Snapshot) -> String {
+fn summary(before: Option<u64>, after: &Snapshot) -> String {
     let pods = after.pods.len();
     let revision = after.revision().unwrap_or_default();
-    if before.revision() == after.revision() {
-        format!("Nothing to roll out: revision {revision} has been running, in {pods} pods")
+    if before == after.revision() {
+        format!("Nothing to roll out: revision {revision} is running in {pods} pods")
     } else {
         format!("Rolled out revision {revision} to {pods} pods")
     }
 }
 
-/// A crash explains itself in its log, so that is shown with it.
-fn tell_last_words(printer: Printer, kubectl: &Kubectl, target: &Target, error: &anyhow::Error) {
-    let Some(failed) = error.downcast_ref::<RolloutFailed>() else {
+/// A service with a host name was tested at its load balancer's address; its users need a record.
+fn report_missing_record(printer: Printer, endpoint: &Endpoint) {
+    use std::net::ToSocketAddrs as _;
+
+    let Some(balancer) = &endpoint.connect_to else {
+        return;
+    };
+    let addresses = |name: &str| {
+        let found = (name, 443).to_socket_addrs();
+        found.into_iter().flatten().collect::<Vec<_>>()
+    };
+    let (host, balancer_addresses) = (endpoint.host(), addresses(balancer));
+    let points_there = addresses(host)
+        .iter()
+        .any(|address| balancer_addresses.contains(address));
+    if !points_there {
+        printer.warn(&format!(
+            "{host} does not point to the load balancer yet; create a CNAME or alias record \
+             for {balancer}"
+        ));
+    }
+}
+
+/// A crash explains itself in its log.
+fn print_last_log_lines(printer: Printer, kubectl: &Kubectl, target: &Target, error: &ShipError) {
+    let ShipError::Rollout(failed) = error else {
         return;
     };
     let crashed = failed
@@ -159,52 +127,14 @@ fn tell_last_words(printer: Printer, kubectl: &Kubectl, target: &Target, error: 
     let Some(pod) = crashed.and_then(|finding| finding.object.strip_prefix("pod ")) else {
         return;
     };
-    match last_words(kubectl, target, pod) {
+    match last_log_lines(kubectl, target, pod) {
         Ok(log) if !log.trim().is_empty() => {
-            printer.status(&format!("The last of the log of {pod}:"));
+            printer.status(&format!("Last lines of the log of {pod}:"));
             for line in log.lines() {
                 printer.status(&format!("  {line}"));
             }
         }
-        Ok(_) => printer.status(&format!("{pod} logged nothing")),
+        Ok(_) => printer.status(&format!("The log of {pod} is empty")),
         Err(error) => printer.warn(&format!("the log of {pod} cannot be read: {error}")),
-    }
-}
-
-/// Back to the revision that ran before. A failure here is told, and hides nothing.
-fn roll_back(
-    printer: Printer,
-    kubectl: &Kubectl,
-    target: &Target,
-    before: &Snapshot,
-    args: &Deploy,
-) {
-    let Some(revision) = before.revision() else {
-        printer.warn("there is no earlier revision to go back to; it is left as it is");
-        return;
-    };
-    let undone = (|| -> anyhow::Result<bool> {
-        if Snapshot::take(kubectl, target)?.revision() == Some(revision) {
-            return Ok(false);
-        }
-        printer.status(&format!("Rolling back to revision {revision}"));
-        kubectl.run(&[
-            "rollout",
-            "undo",
-            &format!("deployment/{}", target.deployment),
-            "-n",
-            &target.namespace,
-            &format!("--to-revision={revision}"),
-        ])?;
-        for_rollout(printer, kubectl, target, args.timeout)?;
-        Ok(true)
-    })();
-    match undone {
-        Ok(true) => {
-            printer.status("Rolled back; the pods from before were never taken away");
-        }
-
-        Ok(false) => printer.status("The pods are as before; nothing to roll back"),
-        Err(error) => printer.warn(&format!("the rollback failed: {error:#}")),
     }
 }

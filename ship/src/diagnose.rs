@@ -1,15 +1,16 @@
-//! Why a rollout does not come up: a plain function of what the cluster says.
+//! Why a rollout does not complete: a plain function of what the cluster reports.
 
 use std::fmt;
 
 use serde_json::Value;
 
+use crate::endpoint;
 use crate::snapshot::Snapshot;
 
-/// A crash loop counts once a container has died so often: the first death may be a dependency's.
+/// A crash loop counts from so many restarts: the first crash may be a dependency's fault.
 const CRASHES: u64 = 2;
 
-/// One thing that keeps a rollout from coming up.
+/// One thing that keeps a rollout from completing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The pod, or the object where there is no pod yet.
@@ -23,22 +24,22 @@ pub struct Finding {
 pub enum Cause {
     /// The image cannot be pulled.
     ImagePull {
-        /// What containerd or the registry said.
+        /// The message of containerd or the registry.
         message: String,
     },
-    /// The container cannot be made, for one because a `ConfigMap` it names is missing.
+    /// The container cannot be created, for one because a `ConfigMap` it names is missing.
     Container {
-        /// What the kubelet said.
+        /// The kubelet's message.
         message: String,
     },
-    /// The container ends again and again.
+    /// The container crashes again and again.
     CrashLoop {
-        /// How often it was started again.
+        /// How often it was restarted.
         restarts: u64,
-        /// How it ended last, such as `exit code 2` or `OOMKilled`.
-        ended: String,
+        /// How it terminated last, such as `exit code 2` or `OOMKilled`.
+        terminated: String,
     },
-    /// No node takes the pod.
+    /// The pod fits on no node.
     Unschedulable {
         /// The scheduler's reason.
         message: String,
@@ -53,9 +54,12 @@ pub enum Cause {
         /// The condition that is waited for.
         condition: String,
     },
+    /// The namespace asks for readiness gates, and the pod has none: it would count as ready before
+    /// the load balancer sends to it.
+    NoGate,
     /// The pod cannot be created: quota, Pod Security, a webhook.
     NotCreated {
-        /// What the API server said.
+        /// The API server's message.
         message: String,
     },
     /// The load balancer has no address.
@@ -66,13 +70,14 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether waiting longer is in vain. A pod that fits nowhere may fit once the autoscaler has
+    /// Whether waiting longer cannot help. A pod that fits nowhere may fit once the autoscaler has
     /// brought a node, and a probe may pass at last: those are for the deadline.
     pub fn is_final(&self) -> bool {
         match self {
             Self::ImagePull { .. }
             | Self::Container { .. }
             | Self::CrashLoop { .. }
+            | Self::NoGate
             | Self::NotCreated { .. } => true,
             Self::Unschedulable { .. }
             | Self::Probe { .. }
@@ -87,54 +92,68 @@ impl fmt::Display for Finding {
         write!(f, "{}: ", self.object)?;
         match &self.cause {
             Cause::ImagePull { message } => write!(f, "the image cannot be pulled: {message}"),
-            Cause::Container { message } => write!(f, "the container cannot be made: {message}"),
-            Cause::CrashLoop { restarts, ended } => {
+            Cause::Container { message } => write!(f, "the container cannot be created: {message}"),
+            Cause::CrashLoop {
+                restarts,
+                terminated,
+            } => {
                 write!(
                     f,
-                    "crash loop, restarted {restarts} times; it ended with {ended}"
+                    "crash loop, {restarts} restarts; last terminated with {terminated}"
                 )
             }
-            Cause::Unschedulable { message } => write!(f, "no node takes it: {message}"),
+            Cause::Unschedulable { message } => write!(f, "unschedulable: {message}"),
             Cause::Probe { message } => f.write_str(message),
             Cause::Gate { condition } => {
                 write!(
                     f,
-                    "ready, but the load balancer has not found it healthy ({condition})"
+                    "its containers are ready, but its target is not healthy ({condition})"
                 )
+            }
+            Cause::NoGate => {
+                f.write_str("no readiness gate was added to it, though its namespace asks for one")
             }
             Cause::NotCreated { message } => write!(f, "no pod can be created: {message}"),
             Cause::NoLoadBalancer { event: Some(event) } => {
                 write!(f, "the load balancer has no address: {event}")
             }
             Cause::NoLoadBalancer { event: None } => f.write_str(
-                "the load balancer has no address, and no controller has said anything about it",
+                "the load balancer has no address, and no controller has reported an event",
             ),
         }
     }
 }
 
-/// Everything that keeps the newest revision from being served.
-pub fn diagnose(snapshot: &Snapshot) -> Vec<Finding> {
+/// Everything that keeps the newest revision from being served. `gated` is whether its pods should
+/// have readiness gates.
+pub fn diagnose(snapshot: &Snapshot, gated: bool) -> Vec<Finding> {
     let mut findings: Vec<_> = snapshot
         .pods
         .iter()
         .filter_map(|pod| {
             Some(Finding {
                 object: named("pod", pod),
-                cause: pod_cause(snapshot, pod)?,
+                cause: missing_gate(pod, gated).or_else(|| pod_cause(snapshot, pod))?,
             })
         })
         .collect();
     findings.extend(not_created(snapshot));
-    if snapshot.address().is_none() {
+    if endpoint::address(&snapshot.balancer).is_none() {
+        let kind = snapshot.balancer["kind"].as_str().unwrap_or("service");
         findings.push(Finding {
-            object: named("service", &snapshot.balancer),
+            object: named(&kind.to_lowercase(), &snapshot.balancer),
             cause: Cause::NoLoadBalancer {
                 event: snapshot.warnings(&snapshot.balancer).next().map(message),
             },
         });
     }
     findings
+}
+
+/// Gates are added when a pod is created, and to none that exists.
+fn missing_gate(pod: &Value, gated: bool) -> Option<Cause> {
+    let gates = pod["spec"]["readinessGates"].as_array();
+    (gated && gates.is_none_or(Vec::is_empty)).then_some(Cause::NoGate)
 }
 
 fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
@@ -154,7 +173,7 @@ fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     }
     let container = &pod["status"]["containerStatuses"][0];
     let waiting = &container["state"]["waiting"];
-    // The message of a back-off only says that it waits; the event before it says for what.
+    // The message of a back-off does not say why; the event before it does.
     let pull = || {
         let mut messages = snapshot.warnings(pod).map(message);
         messages.find(|message| message.starts_with("Failed to pull image"))
@@ -176,7 +195,7 @@ fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
         .warnings(pod)
         .find(|event| event["reason"] == "Unhealthy")
         .map(message);
-    let ended = &container["lastState"]["terminated"];
+    let last = &container["lastState"]["terminated"];
     // A container that a probe keeps killing looks like a crash loop; the probe is the cause.
     let killed_by_probe = unhealthy.is_some()
         && snapshot.events.iter().any(|event| {
@@ -185,12 +204,15 @@ fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
                 && text(&event["message"]).contains("failed")
         });
     if restarts >= CRASHES && !killed_by_probe {
-        let ended = match (ended["reason"].as_str(), ended["exitCode"].as_i64()) {
+        let terminated = match (last["reason"].as_str(), last["exitCode"].as_i64()) {
             (Some("OOMKilled"), _) => "OOMKilled: it used more memory than its limit".to_owned(),
             (_, Some(code)) => format!("exit code {code}"),
             _ => "an unknown state".to_owned(),
         };
-        return Some(Cause::CrashLoop { restarts, ended });
+        return Some(Cause::CrashLoop {
+            restarts,
+            terminated,
+        });
     }
     if condition("Ready").is_some_and(|ready| ready["status"] == "True") {
         return None;
@@ -208,7 +230,7 @@ fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     unhealthy.map(|message| Cause::Probe { message })
 }
 
-/// The `ReplicaSet`'s own trouble, while it has fewer pods than it wants.
+/// What keeps the `ReplicaSet` from creating the pods that it lacks.
 fn not_created(snapshot: &Snapshot) -> Option<Finding> {
     let wanted = snapshot.newest["spec"]["replicas"].as_u64()?;
     let there = snapshot.newest["status"]["replicas"]

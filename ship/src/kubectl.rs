@@ -3,8 +3,12 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use cli::{Exit, ExitError};
+use serde_json::{Value, json};
 use thiserror::Error;
+
+/// Who owns the fields that are applied, as `metadata.managedFields` names it.
+const FIELD_MANAGER: &str = "ship";
 
 /// kubectl, bound to a context.
 #[derive(Clone, Debug)]
@@ -18,16 +22,16 @@ pub enum KubectlError {
     /// It could not be started.
     #[error("cannot run kubectl")]
     Start(#[source] std::io::Error),
-    /// It ended with an error.
+    /// It exited with an error.
     #[error("kubectl {command}: {message}")]
     Failed {
         /// Its arguments.
         command: String,
-        /// What it said.
+        /// What it printed on stderr.
         message: String,
     },
-    /// Its output is not the JSON it was asked for.
-    #[error("kubectl {command} printed something that is not JSON")]
+    /// Its output is not the JSON that was requested.
+    #[error("kubectl {command} did not print JSON")]
     Json {
         /// Its arguments.
         command: String,
@@ -37,21 +41,120 @@ pub enum KubectlError {
     /// No context was named.
     #[error("no context is named, and guessing one could change the wrong cluster")]
     NoContext {
-        /// Those that the kubeconfig has.
+        /// The contexts of the kubeconfig.
         known: Vec<String>,
     },
     /// The kubeconfig has no such context.
     #[error("the kubeconfig has no context `{context}`")]
     UnknownContext {
-        /// The one asked for.
+        /// The requested context.
         context: String,
-        /// Those that it has.
+        /// The contexts of the kubeconfig.
         known: Vec<String>,
     },
 }
 
+/// What kubectl's message on stderr stands for. It exits with 1 whatever the reason is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Unreachable,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    Other,
+}
+
+impl Refusal {
+    fn of(message: &str) -> Self {
+        let any = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+        if any(&["Unable to connect to the server", "was refused - did you"]) {
+            Self::Unreachable
+        } else if any(&[
+            "Unauthorized",
+            "must be logged in to the server",
+            "asked for the client to provide credentials",
+            "getting credentials",
+        ]) {
+            Self::Unauthenticated
+        } else if any(&["(Forbidden)"]) {
+            Self::Forbidden
+        } else if any(&["(NotFound)", "doesn't have a resource type"]) {
+            Self::NotFound
+        } else {
+            Self::Other
+        }
+    }
+}
+
+impl KubectlError {
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Failed { message, .. } => Some(Refusal::of(message)),
+            Self::Start(_)
+            | Self::Json { .. }
+            | Self::NoContext { .. }
+            | Self::UnknownContext { .. } => None,
+        }
+    }
+
+    /// Whether the object, or its kind, does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.refusal() == Some(Refusal::NotFound)
+    }
+
+    /// Whether the user may not read or change the object.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.refusal() == Some(Refusal::Forbidden)
+    }
+}
+
+impl ExitError for KubectlError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Start(_) | Self::NoContext { .. } | Self::UnknownContext { .. } => Exit::Usage,
+            Self::Json { .. } => Exit::Failed,
+            Self::Failed { message, .. } => match Refusal::of(message) {
+                Refusal::Unreachable => Exit::Unreachable,
+                Refusal::Unauthenticated | Refusal::Forbidden => Exit::Authentication,
+                Refusal::NotFound | Refusal::Other => Exit::Failed,
+            },
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Start(_) => {
+                Some("install kubectl: https://kubernetes.io/docs/tasks/tools".to_owned())
+            }
+            Self::NoContext { known } | Self::UnknownContext { known, .. } => {
+                Some(if known.is_empty() {
+                    "the kubeconfig has no context; `make kubeconfig CLUSTER= REGION=` adds one"
+                        .to_owned()
+                } else {
+                    format!("--context (CONTEXT=) is one of: {}", known.join(", "))
+                })
+            }
+            Self::Json { .. } => None,
+            Self::Failed { message, .. } => match Refusal::of(message) {
+                Refusal::Unreachable => {
+                    Some("is the cluster running, and the kubeconfig current?".to_owned())
+                }
+                Refusal::Unauthenticated => Some(
+                    "`aws sts get-caller-identity` shows which identity is used; docs/eks.md \
+                     has the access entry that it needs"
+                        .to_owned(),
+                ),
+                Refusal::Forbidden => {
+                    Some("`kubectl auth can-i --list` shows what this user may do".to_owned())
+                }
+                Refusal::NotFound | Refusal::Other => None,
+            },
+        }
+    }
+}
+
 impl Kubectl {
-    /// kubectl on a context that the kubeconfig has.
+    /// kubectl on a context of the kubeconfig.
     ///
     /// # Errors
     /// When no context is given, or the kubeconfig has none of that name.
@@ -101,43 +204,83 @@ impl Kubectl {
         })
     }
 
+    /// What a command prints as JSON, or `Null` where the object or its kind does not exist.
+    ///
+    /// # Errors
+    /// As [`Kubectl::json`].
+    pub(crate) fn find(&self, args: &[&str]) -> Result<Value, KubectlError> {
+        match self.json(args) {
+            Err(error) if error.is_not_found() => Ok(Value::Null),
+            result => result,
+        }
+    }
+
+    /// Runs a command whose output goes straight to this process's stdout.
+    ///
+    /// # Errors
+    /// As [`Kubectl::run`].
+    pub(crate) fn pass_through(&self, args: &[&str]) -> Result<(), KubectlError> {
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::inherit());
+        let output = command.stderr(Stdio::piped()).output();
+        finish(args, &output.map_err(KubectlError::Start)?).map(|_| ())
+    }
+
     /// Applies manifests, owning every field that they state.
     ///
     /// # Errors
     /// As [`Kubectl::run`].
-    ///
-    /// # Panics
-    /// Never: the pipe is asked for.
     pub fn apply(&self, manifests: &str, extra: &[&str]) -> Result<String, KubectlError> {
         // Server-side, so that what others own, such as the autoscaler's replicas, stays theirs.
         // Forced, since a rollback or a `kubectl scale` by hand takes fields over.
-        let base = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--field-manager=ship",
-            "-f",
-            "-",
-        ];
-        let args = [&base, extra].concat();
-        let mut command = self.command(&args);
+        let manager = format!("--field-manager={FIELD_MANAGER}");
+        let base = ["apply", "--server-side", "--force-conflicts", &manager];
+        let args = [&base[..], &["-f", "-"], extra].concat();
+        finish(&args, &self.feed(&args, manifests)?)
+    }
+
+    /// Applies objects, as [`Kubectl::apply`] does.
+    pub(crate) fn apply_objects(
+        &self,
+        objects: &[Value],
+        extra: &[&str],
+    ) -> Result<String, KubectlError> {
+        self.apply(&list(objects), extra)
+    }
+
+    /// How the cluster's objects would change; empty where they would not.
+    pub(crate) fn diff(&self, objects: &[Value]) -> Result<String, KubectlError> {
+        let manager = format!("--field-manager={FIELD_MANAGER}");
+        let args = ["diff", "--server-side", "--force-conflicts", &manager];
+        let args = [&args[..], &["-f", "-"]].concat();
+        let output = self.feed(&args, &list(objects))?;
+        // 1 stands for differences, and more than 1 for an error.
+        if output.status.code() == Some(1) && output.stderr.is_empty() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        finish(&args, &output)
+    }
+
+    fn feed(&self, args: &[&str], input: &str) -> Result<Output, KubectlError> {
+        let mut command = self.command(args);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(KubectlError::Start)?;
-        // kubectl reads all of its input before it writes more than a pipe holds. Where it ends
+        // kubectl reads all of its input before it writes more than a pipe holds. Where it exits
         // early, its own message says why.
         let _ = child
             .stdin
             .take()
-            .expect("asked for above")
-            .write_all(manifests.as_bytes());
-        finish(
-            &args,
-            &child.wait_with_output().map_err(KubectlError::Start)?,
-        )
+            .expect("stdin is a pipe, as set above")
+            .write_all(input.as_bytes());
+        child.wait_with_output().map_err(KubectlError::Start)
     }
+}
+
+fn list(objects: &[Value]) -> String {
+    json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
 }
 
 fn output(command: &mut Command) -> Result<String, KubectlError> {

@@ -1,16 +1,24 @@
-//! `ship`: what `make deploy`, `smoke`, `rollout-test`, `status` and `undeploy` run. It takes the
-//! rendered manifests to a cluster, waits, and says why where a rollout does not come up.
+//! `ship`: what `make deploy`, `diff`, `render`, `smoke`, `rollout-test`, `status`, `node-ps` and
+//! `undeploy` run. It applies the rendered manifests to a cluster, waits until they are rolled out,
+//! and reports why when a rollout does not complete.
 //!
-//! It drives kubectl and imagebuilder, as a person would by hand, and knows neither Kubernetes' API
+//! It runs kubectl and imagebuilder, as a person would by hand, and knows neither Kubernetes' API
 //! nor a registry. Every command names the context it acts on.
 
 mod args;
-mod classify;
+mod aws;
 mod commands;
 mod deploy;
 mod diagnose;
+mod endpoint;
+mod error;
+mod image;
 mod kubectl;
 mod manifests;
+mod node;
+mod owned;
+mod preflight;
+mod rollback;
 mod rollout_test;
 mod running;
 mod smoke;
@@ -23,13 +31,13 @@ use clap::Parser as _;
 use cli::{Printer, Progress};
 
 pub use diagnose::{Cause, Finding, diagnose};
-pub use kubectl::Kubectl;
-pub use rollout_test::{Losses, Step, under_load};
+pub use kubectl::{Kubectl, KubectlError};
+pub use rollout_test::{Losses, RolloutTestError, Step, under_load};
 pub use snapshot::Snapshot;
 
-/// The program: reads its arguments, runs, and reports.
+/// The program: parses its arguments, runs the command, and reports its error.
 pub fn main() -> ExitCode {
     let args = args::Cli::parse();
     let printer = Printer::new(Progress::Plain, true);
-    cli::exit_code(&printer, commands::run(printer, args), classify::classify)
+    cli::finish(&printer, commands::run(printer, args))
 }

@@ -1,36 +1,41 @@
-//! The overlay, rendered, and what in it the other commands have to know by name.
+//! The overlay, rendered, and what the other commands have to know of it.
 
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use cli::{Exit, ExitError};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::endpoint::{self, HOST_ANNOTATION};
 use crate::kubectl::KubectlError;
 
-/// What stands where a user has to put something of their own.
+/// What stands where users have to put something of their own.
 const PLACEHOLDER: &str = "REPLACE-ME";
-/// The image that imagebuilder resolves.
-const UNRESOLVED: &str = "cargo://app";
+/// How the label ends by which a namespace asks for readiness gates. The AWS Load Balancer
+/// Controller and EKS Auto Mode have different prefixes for it.
+const GATE_LABEL: &str = "/pod-readiness-gate-inject";
 
 /// Manifests that cannot be deployed as they are.
 #[derive(Debug, Error)]
-pub(super) enum ManifestError {
+pub(crate) enum ManifestError {
     /// There is no such overlay.
     #[error("there is no kustomization in {folder}")]
     NoOverlay {
         /// Where one was looked for.
         folder: String,
-        /// What there is beside it.
+        /// The overlays beside it.
         known: Vec<String>,
     },
-    /// kustomize refused.
+    /// kubectl could not be started.
+    #[error(transparent)]
+    Kubectl(#[from] KubectlError),
+    /// kustomize failed.
     #[error("cannot render {folder}: {message}")]
     Kustomize {
         /// The overlay.
         folder: String,
-        /// What kustomize said.
+        /// What kustomize printed on stderr.
         message: String,
     },
     /// A placeholder is left.
@@ -41,7 +46,7 @@ pub(super) enum ManifestError {
         /// The line that does.
         line: String,
     },
-    /// There is not one Deployment and one Service.
+    /// There is no object of a kind that is needed.
     #[error("{folder} has no {kind}")]
     Missing {
         /// The overlay.
@@ -49,65 +54,124 @@ pub(super) enum ManifestError {
         /// What is missing.
         kind: &'static str,
     },
+    /// TLS without a host name: no certificate covers the load balancer's own name.
+    #[error("{folder} serves HTTPS and has no host name")]
+    NoHost {
+        /// The overlay.
+        folder: String,
+    },
+    /// The manifests are not YAML.
+    #[error("{folder}: invalid YAML")]
+    Yaml {
+        /// The overlay.
+        folder: String,
+        /// Where reading it failed.
+        source: serde_saphyr::Error,
+    },
 }
 
-/// imagebuilder failed, and has said why.
-#[derive(Debug, Error)]
-#[error("imagebuilder did not build and push the image ({0})")]
-pub(super) struct NotBuilt(pub(super) ExitStatus);
+impl ExitError for ManifestError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Kubectl(error) => error.exit(),
+            Self::NoOverlay { .. }
+            | Self::Kustomize { .. }
+            | Self::Placeholder { .. }
+            | Self::Missing { .. }
+            | Self::NoHost { .. }
+            | Self::Yaml { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Kubectl(error) => error.hint(),
+            Self::NoOverlay { known, .. } => {
+                (!known.is_empty()).then(|| format!("OVERLAY= is one of: {}", known.join(", ")))
+            }
+            Self::Placeholder { .. } => {
+                Some("the component's own file says what to put there".to_owned())
+            }
+            Self::NoHost { .. } => Some(format!(
+                "add the annotation `{HOST_ANNOTATION}` with the name that the certificate covers"
+            )),
+            Self::Kustomize { .. } | Self::Missing { .. } | Self::Yaml { .. } => None,
+        }
+    }
+}
 
 /// The names of what is deployed.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) namespace: String,
-    pub(super) deployment: String,
+pub(crate) struct Target {
+    pub(crate) namespace: String,
+    pub(crate) deployment: String,
     /// `Service`, or `Ingress` where there is one.
-    pub(super) balancer_kind: &'static str,
-    pub(super) balancer: String,
+    pub(crate) balancer_kind: &'static str,
+    pub(crate) balancer: String,
+    /// The namespace asks for readiness gates: a pod is ready once the load balancer's health check
+    /// of it passes.
+    pub(crate) gated: bool,
 }
 
 /// An overlay, rendered.
 #[derive(Clone, Debug)]
-pub(super) struct Manifests {
-    pub(super) yaml: String,
-    pub(super) target: Target,
+pub(crate) struct Manifests {
+    /// As kustomize printed it.
+    pub(crate) yaml: String,
+    pub(crate) objects: Vec<Value>,
+    pub(crate) target: Target,
 }
 
 impl Manifests {
     /// Renders an overlay.
-    pub(super) fn render(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn render(folder: &Path) -> Result<Self, ManifestError> {
         let name = folder.display().to_string();
         if !folder.join("kustomization.yaml").is_file() {
-            bail!(ManifestError::NoOverlay {
+            return Err(ManifestError::NoOverlay {
                 known: beside(folder),
-                folder: name
+                folder: name,
             });
         }
         let output = Command::new("kubectl")
             .args(["kustomize", &name])
+            .stdin(Stdio::null())
             .output()
             .map_err(KubectlError::Start)?;
         if !output.status.success() {
             let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            bail!(ManifestError::Kustomize {
+            return Err(ManifestError::Kustomize {
                 folder: name,
-                message
+                message,
             });
         }
-        let yaml = String::from_utf8(output.stdout).context("kustomize did not print UTF-8")?;
+        let yaml = String::from_utf8_lossy(&output.stdout).into_owned();
         Self::parse(&name, yaml)
     }
 
-    fn parse(folder: &str, yaml: String) -> anyhow::Result<Self> {
+    /// Reads manifests. `folder` is for the errors.
+    pub(crate) fn parse(folder: &str, yaml: String) -> Result<Self, ManifestError> {
         if let Some(line) = yaml.lines().find(|line| line.contains(PLACEHOLDER)) {
-            let line = line.trim().to_owned();
-            bail!(ManifestError::Placeholder {
+            return Err(ManifestError::Placeholder {
                 folder: folder.to_owned(),
-                line
+                line: line.trim().to_owned(),
             });
         }
         let objects: Vec<Value> =
-            serde_saphyr::from_multiple(&yaml).context("kustomize did not print YAML")?;
+            serde_saphyr::from_multiple(&yaml).map_err(|source| ManifestError::Yaml {
+                folder: folder.to_owned(),
+                source,
+            })?;
+        let target = Target::of(folder, &objects)?;
+        Ok(Self {
+            yaml,
+            objects,
+            target,
+        })
+    }
+}
+
+impl Target {
+    fn of(folder: &str, objects: &[Value]) -> Result<Self, ManifestError> {
         let find = |kind: &'static str| {
             let found = objects.iter().find(|object| object["kind"] == kind);
             found.ok_or(ManifestError::Missing {
@@ -115,58 +179,43 @@ impl Manifests {
                 kind,
             })
         };
-        let name = |object: &Value| {
-            object["metadata"]["name"]
-                .as_str()
-                .unwrap_or("?")
-                .to_owned()
-        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let name = |object: &Value| text(&object["metadata"]["name"]).unwrap_or_default();
         let deployment = find("Deployment")?;
         let (balancer_kind, balancer) = match find("Ingress") {
             Ok(ingress) => ("Ingress", ingress),
             Err(_) => ("Service", find("Service")?),
         };
-        let target = Target {
-            namespace: deployment["metadata"]["namespace"]
-                .as_str()
-                .unwrap_or("default")
-                .to_owned(),
+        if endpoint::is_https(balancer) && endpoint::host(balancer).is_none() {
+            return Err(ManifestError::NoHost {
+                folder: folder.to_owned(),
+            });
+        }
+        let labels = objects
+            .iter()
+            .filter(|object| object["kind"] == "Namespace")
+            .filter_map(|namespace| namespace["metadata"]["labels"].as_object())
+            .flatten();
+        let gated = labels
+            .filter(|(key, _)| key.ends_with(GATE_LABEL))
+            .any(|(_, value)| value == "enabled");
+        Ok(Self {
+            namespace: text(&deployment["metadata"]["namespace"])
+                .unwrap_or_else(|| "default".to_owned()),
             deployment: name(deployment),
             balancer_kind,
             balancer: name(balancer),
-        };
-        Ok(Self { yaml, target })
+            gated,
+        })
     }
 
-    /// The same with an image instead of `cargo://app`.
-    pub(super) fn with_image(&self, image: &str) -> String {
-        self.yaml.replace(UNRESOLVED, image)
-    }
-
-    /// The same with the image that imagebuilder builds and pushes.
-    pub(super) fn resolve(&self, imagebuilder: &Path, args: &[String]) -> anyhow::Result<String> {
-        let mut child = Command::new(imagebuilder)
-            .args(["resolve", "-f", "-"])
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot run {}", imagebuilder.display()))?;
-        let mut stdin = child.stdin.take().expect("asked for above");
-        // It reads all of its input first. Where it ends early, its own message says why.
-        let _ = std::io::Write::write_all(&mut stdin, self.yaml.as_bytes());
-        drop(stdin);
-        let output = child
-            .wait_with_output()
-            .context("cannot wait for imagebuilder")?;
-        if !output.status.success() {
-            bail!(NotBuilt(output.status));
-        }
-        String::from_utf8(output.stdout).context("imagebuilder did not print UTF-8")
+    /// `service/NAME` or `ingress/NAME`, for kubectl and for people.
+    pub(crate) fn balancer_name(&self) -> String {
+        format!("{}/{}", self.balancer_kind.to_lowercase(), self.balancer)
     }
 }
 
-/// The names of the overlays in the same place as a missing one.
+/// The overlays in the folder where one is missing.
 fn beside(folder: &Path) -> Vec<String> {
     let entries = folder.parent().map(std::fs::read_dir);
     let mut known: Vec<_> = entries
@@ -187,10 +236,13 @@ mod tests {
 
     const DEPLOYMENT: &str = "kind: Deployment\nmetadata: {name: a, namespace: ns}\n";
 
+    fn parse(more: &str) -> Result<Manifests, ManifestError> {
+        Manifests::parse("k8s", format!("{DEPLOYMENT}---\n{more}"))
+    }
+
     #[test]
-    fn a_placeholder_is_found_before_anything_is_built() {
-        let yaml = format!("{DEPLOYMENT}---\nkind: Service\nmetadata: {{name: fs-REPLACE-ME}}\n");
-        let error = Manifests::parse("k8s", yaml).unwrap_err();
+    fn a_placeholder_is_refused() {
+        let error = parse("kind: Service\nmetadata: {name: fs-REPLACE-ME}\n").unwrap_err();
         assert_eq!(
             error.to_string(),
             "k8s still says REPLACE-ME: `metadata: {name: fs-REPLACE-ME}`"
@@ -198,28 +250,48 @@ mod tests {
     }
 
     #[test]
-    fn an_ingress_carries_the_address_where_there_is_one() {
-        let service = format!("{DEPLOYMENT}---\nkind: Service\nmetadata: {{name: s}}\n");
-        let target = Manifests::parse("k8s", service.clone()).unwrap().target;
-        assert_eq!(
-            (target.balancer_kind, target.balancer.as_str()),
-            ("Service", "s")
-        );
+    fn an_ingress_is_the_load_balancer_where_there_is_one() {
+        let service = "kind: Service\nmetadata: {name: s}\n";
+        let target = parse(service).unwrap().target;
+        assert_eq!(target.balancer_name(), "service/s");
         assert_eq!(
             (target.namespace.as_str(), target.deployment.as_str()),
             ("ns", "a")
         );
         let ingress = format!("{service}---\nkind: Ingress\nmetadata: {{name: i}}\n");
-        let target = Manifests::parse("k8s", ingress).unwrap().target;
-        assert_eq!(
-            (target.balancer_kind, target.balancer.as_str()),
-            ("Ingress", "i")
-        );
-        assert!(Manifests::parse("k8s", DEPLOYMENT.to_owned()).is_err());
+        assert_eq!(parse(&ingress).unwrap().target.balancer_name(), "ingress/i");
+        let missing = Manifests::parse("k8s", DEPLOYMENT.to_owned()).unwrap_err();
+        assert_eq!(missing.to_string(), "k8s has no Service");
     }
 
     #[test]
-    fn the_overlays_there_are_are_told_where_one_is_missing() {
+    fn https_needs_a_host_name() {
+        let tls = |annotations: &str| {
+            parse(&format!(
+                "kind: Service\nmetadata: {{name: s{annotations}}}\nspec: {{ports: [{{port: 443}}]}}\n"
+            ))
+        };
+        assert!(matches!(tls(""), Err(ManifestError::NoHost { .. })));
+        tls(&format!(", annotations: {{{HOST_ANNOTATION}: a.example}}")).unwrap();
+    }
+
+    #[test]
+    fn a_namespace_asks_for_gates_by_either_label() {
+        let service = "kind: Service\nmetadata: {name: s}\n---\n";
+        for (labels, gated) in [
+            ("elbv2.k8s.aws/pod-readiness-gate-inject: enabled", true),
+            ("eks.amazonaws.com/pod-readiness-gate-inject: enabled", true),
+            ("elbv2.k8s.aws/pod-readiness-gate-inject: disabled", false),
+            ("other: enabled", false),
+        ] {
+            let namespace = format!("kind: Namespace\nmetadata: {{labels: {{{labels}}}}}\n");
+            let manifests = parse(&format!("{service}{namespace}")).unwrap();
+            assert_eq!(manifests.target.gated, gated, "{labels}");
+        }
+    }
+
+    #[test]
+    fn a_missing_overlay_is_reported_with_those_beside_it() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["local", "eks"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
@@ -227,9 +299,9 @@ mod tests {
         }
         std::fs::create_dir(dir.path().join("empty")).unwrap();
         let error = Manifests::render(&dir.path().join("lokal")).unwrap_err();
-        let Some(ManifestError::NoOverlay { known, .. }) = error.downcast_ref() else {
-            panic!("{error:#}");
-        };
-        assert_eq!(*known, ["eks", "local"]);
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("OVERLAY= is one of: eks, local")
+        );
     }
 }

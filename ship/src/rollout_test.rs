@@ -3,10 +3,12 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use cli::Printer;
+use cli::{Exit, ExitError, Printer};
+use thiserror::Error;
 
 use crate::args::RolloutTest;
+use crate::endpoint::Endpoint;
+use crate::error::ShipError;
 use crate::kubectl::Kubectl;
 use crate::manifests::Target;
 use crate::running::Running;
@@ -14,12 +16,70 @@ use crate::snapshot::Snapshot;
 use crate::wait;
 use loadgen::{Client, Load, Pace, Plan, Report};
 
-/// A load never runs longer, whatever the steps do.
+/// The longest that a load runs, whatever the steps do.
 const LONGEST: Duration = Duration::from_hours(2);
 /// A request without its answer after so long has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The load goes on so long after the last step, for what comes late.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The load goes on for so long after the last step, for failures that come late.
 const AFTERMATH: Duration = Duration::from_secs(5);
+
+/// Why a rollout test did not pass.
+#[derive(Debug, Error)]
+pub enum RolloutTestError {
+    /// The load could not be started.
+    #[error("cannot start the load")]
+    Start(#[source] std::io::Error),
+    /// The load stopped early.
+    #[error("the load failed")]
+    Load(#[source] std::io::Error),
+    /// The load generator speaks plain HTTP.
+    #[error("the load generator speaks plain HTTP, and the service is at {0}")]
+    Https(String),
+    /// The load balancer's name is not known.
+    #[error("cannot resolve {host}")]
+    Resolve {
+        /// The name, with a port.
+        host: String,
+        /// The resolver's error.
+        source: std::io::Error,
+    },
+    /// The name has no address.
+    #[error("{0} has no address")]
+    NoAddress(String),
+    /// No pod to delete.
+    #[error("there is no pod to delete")]
+    NoPod,
+    /// Pods that do not terminate.
+    #[error("pods are still terminating after {}s", .0.as_secs())]
+    Terminating(Duration),
+    /// Requests that got no complete answer.
+    #[error("{failed} of {sent} requests failed")]
+    Lost {
+        /// How many.
+        failed: u64,
+        /// Of how many.
+        sent: u64,
+    },
+}
+
+impl ExitError for RolloutTestError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Https(_) => Exit::Usage,
+            Self::Start(_)
+            | Self::Load(_)
+            | Self::Resolve { .. }
+            | Self::NoAddress(_)
+            | Self::NoPod
+            | Self::Terminating(_)
+            | Self::Lost { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
 
 /// What happens to the pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +113,16 @@ impl Losses {
     }
 }
 
-/// Runs a load against `address` for as long as `work` takes, and a little longer. `work` can ask
-/// how many requests have been sent.
+/// Runs a load against `address` while `work` runs, and a little longer. `work` can ask how many
+/// requests have been sent.
 ///
 /// # Errors
-/// When the load cannot run, or `work` fails.
+/// When the load cannot run.
 pub fn under_load<T>(
     address: SocketAddr,
     rate: u32,
-    work: impl FnOnce(&dyn Fn() -> u64) -> anyhow::Result<T>,
-) -> anyhow::Result<(T, Losses)> {
+    work: impl FnOnce(&dyn Fn() -> u64) -> T,
+) -> Result<(T, Losses), RolloutTestError> {
     let start = |client, connections| {
         Load::start(Plan {
             client,
@@ -70,65 +130,66 @@ pub fn under_load<T>(
             pace: Pace::Rate(rate / 2),
             requests: u64::MAX,
             time: LONGEST,
-            timeout: PATIENCE,
+            timeout: TIMEOUT,
             ..Plan::new(address)
         })
-        .context("cannot start the load")
+        .map_err(RolloutTestError::Start)
     };
     let kept = start(Client::KeptAlive, 32)?;
     let one_shot = start(Client::OneShot, 64)?;
     let outcome = work(&|| kept.ok() + kept.failed() + one_shot.ok() + one_shot.failed());
-    if outcome.is_ok() {
-        std::thread::sleep(AFTERMATH);
-    }
+    std::thread::sleep(AFTERMATH);
     kept.stop();
     one_shot.stop();
     let losses = Losses {
-        kept: kept.finish().context("the load failed")?,
-        one_shot: one_shot.finish().context("the load failed")?,
+        kept: kept.finish().map_err(RolloutTestError::Load)?,
+        one_shot: one_shot.finish().map_err(RolloutTestError::Load)?,
     };
-    Ok((outcome?, losses))
+    Ok((outcome, losses))
 }
 
 /// The command: the steps of a day in a cluster, and 0 lost requests or a failure.
-pub(super) fn run(printer: Printer, args: &RolloutTest) -> anyhow::Result<()> {
+pub(super) fn run(printer: Printer, args: &RolloutTest) -> Result<(), ShipError> {
     let Running {
         kubectl,
         target,
         snapshot: before,
-        url,
+        endpoint,
     } = Running::find(&args.cluster)?;
-    let address = address(&url)?;
+    let address = address(&endpoint)?;
     let pods = u32::try_from(before.pods.len()).unwrap_or(u32::MAX);
     let steps = [
         vec![Step::Restart; args.restarts as usize],
         vec![Step::Scale(pods + 2), Step::Scale(pods), Step::DeletePod],
     ]
     .concat();
-    printer.status(&format!("{} requests a second to {url}", args.rate));
-    let ((), losses) = under_load(address, args.rate, |_| {
-        for one in steps {
-            step(printer, &kubectl, &target, one, args.timeout)?;
-        }
-        Ok(())
+    printer.status(&format!("{} requests a second to {endpoint}", args.rate));
+    let (outcome, losses) = under_load(address, args.rate, |_| {
+        let mut steps = steps.into_iter();
+        steps.try_for_each(|one| step(printer, &kubectl, &target, one, args.timeout))
     })?;
+    outcome?;
     printer.status(&format!("kept-alive: {}", losses.kept));
     printer.status(&format!("one a connection: {}", losses.one_shot));
     if losses.failed() > 0 {
-        bail!("{} of {} requests failed", losses.failed(), losses.sent());
+        return Err(RolloutTestError::Lost {
+            failed: losses.failed(),
+            sent: losses.sent(),
+        }
+        .into());
     }
     printer.status(&format!("0 of {} requests failed", losses.sent()));
     Ok(())
 }
 
-/// Does one thing to the pods, and waits until all is calm again.
+/// Changes the pods, and waits until the rollout is complete and none is terminating.
 fn step(
     printer: Printer,
     kubectl: &Kubectl,
     target: &Target,
     step: Step,
     timeout: Duration,
-) -> anyhow::Result<()> {
+) -> Result<(), ShipError> {
     let deployment = format!("deployment/{}", target.deployment);
     let namespace = ["-n", target.namespace.as_str()];
     match step {
@@ -144,7 +205,7 @@ fn step(
         Step::DeletePod => {
             let snapshot = Snapshot::take(kubectl, target)?;
             let Some(pod) = snapshot.pods.first() else {
-                bail!("there is no pod to delete")
+                return Err(RolloutTestError::NoPod.into());
             };
             let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
             printer.status(&format!("Deleting pod {pod}"));
@@ -155,8 +216,8 @@ fn step(
     gone(kubectl, target, timeout)
 }
 
-/// Waits until no pod is still leaving: it serves to the end, and that is what is tested.
-fn gone(kubectl: &Kubectl, target: &Target, timeout: Duration) -> anyhow::Result<()> {
+/// Waits until no pod is terminating: those serve to the end, and that is what is tested.
+fn gone(kubectl: &Kubectl, target: &Target, timeout: Duration) -> Result<(), ShipError> {
     let selector = "-o=jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}";
     let began = std::time::Instant::now();
     while !kubectl
@@ -165,28 +226,27 @@ fn gone(kubectl: &Kubectl, target: &Target, timeout: Duration) -> anyhow::Result
         .is_empty()
     {
         if began.elapsed() >= timeout {
-            bail!("pods are still leaving after {}s", timeout.as_secs());
+            return Err(RolloutTestError::Terminating(timeout).into());
         }
         std::thread::sleep(Duration::from_secs(1));
     }
     Ok(())
 }
 
-/// Where the load goes. It speaks plain HTTP, to one address of the name.
-fn address(url: &str) -> anyhow::Result<SocketAddr> {
-    let Some(host) = url.strip_prefix("http://") else {
-        bail!("the load speaks plain HTTP only, and the service is at {url}");
+/// Where the load goes: to one address of the load balancer.
+fn address(endpoint: &Endpoint) -> Result<SocketAddr, RolloutTestError> {
+    let Some(authority) = endpoint.url.strip_prefix("http://") else {
+        return Err(RolloutTestError::Https(endpoint.url.clone()));
     };
-    let host = host.trim_end_matches('/');
-    let host = if host.contains(':') {
-        host.to_owned()
-    } else {
-        format!("{host}:80")
-    };
+    let authority = authority.trim_end_matches('/');
+    let port = authority.split_once(':').map_or("80", |(_, port)| port);
+    let name = endpoint.connect_to.as_deref().unwrap_or(endpoint.host());
+    let host = format!("{name}:{port}");
     let mut addresses = host
         .to_socket_addrs()
-        .with_context(|| format!("cannot resolve {host}"))?;
-    addresses
-        .next()
-        .with_context(|| format!("{host} has no address"))
+        .map_err(|source| RolloutTestError::Resolve {
+            host: host.clone(),
+            source,
+        })?;
+    addresses.next().ok_or(RolloutTestError::NoAddress(host))
 }

@@ -1,8 +1,8 @@
 //! What is deployed already, for the commands that look at it.
 
-use anyhow::bail;
-
 use crate::args::Cluster;
+use crate::endpoint::Endpoint;
+use crate::error::ShipError;
 use crate::kubectl::Kubectl;
 use crate::manifests::{Manifests, Target};
 use crate::snapshot::Snapshot;
@@ -12,26 +12,25 @@ pub(super) struct Running {
     pub(super) kubectl: Kubectl,
     pub(super) target: Target,
     pub(super) snapshot: Snapshot,
-    pub(super) url: String,
+    pub(super) endpoint: Endpoint,
 }
 
 impl Running {
     /// The service of an overlay on a cluster.
-    pub(super) fn find(args: &Cluster) -> anyhow::Result<Self> {
-        let kubectl = Kubectl::on(args.context.as_deref())?;
+    pub(super) fn find(args: &Cluster) -> Result<Self, ShipError> {
+        let kubectl = args.context.kubectl()?;
         let target = Manifests::render(&args.overlay)?.target;
         let snapshot = Snapshot::take(&kubectl, &target)?;
-        let Some(url) = snapshot.url() else {
-            bail!(
-                "nothing is deployed on {}, or it has no address yet",
-                kubectl.context()
-            );
+        let Some(endpoint) = snapshot.endpoint() else {
+            return Err(ShipError::NotDeployed {
+                context: kubectl.context().to_owned(),
+            });
         };
         Ok(Self {
             kubectl,
             target,
             snapshot,
-            url,
+            endpoint,
         })
     }
 }

@@ -1,249 +1,230 @@
-//! Tests a service that runs: what its users, its load balancer and a browser rely on. It works
+//! Tests a running service: what its users, its load balancer and a browser rely on. It works
 //! against any URL, and changes nothing.
+//!
+//! Readiness is never asked for: for minutes after a rollout a load balancer may still send to pods
+//! that drain, and those answer `/readyz` with 503 while they serve everything else. An answer
+//! counts only when a pod of the new revision gave it, and the test passes once all of them have.
+
+mod checks;
+mod client;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use cli::Printer;
-use serde_json::Value;
+use cli::{Exit, ExitError, Printer};
 use thiserror::Error;
-use ureq::http::Response;
-use ureq::{Agent, Body};
 
 use crate::args::Smoke;
+use crate::endpoint::Endpoint;
+use crate::error::ShipError;
+use crate::kubectl::{Kubectl, KubectlError};
+use crate::manifests::Target;
 use crate::running::Running;
+use crate::snapshot::Snapshot;
 
-/// A single answer may take so long.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How many answers are looked at for all pods to show, for each pod. With one of n pods chosen
-/// anew for each connection, one of three is still unseen after 60 with a chance of 1 in 10^10.
-const ASKED_PER_POD: usize = 20;
-/// The longest body that is read.
-const LONGEST_BODY: u64 = 1 << 20;
+use client::Client;
 
-/// Something the service does not do.
+/// Between two connections after one that brought no new pod.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often the expected pods are read again.
+const REFRESH: Duration = Duration::from_secs(5);
+/// With nothing but failures of the expected pods for so long, the service is broken. A single
+/// failure may be a connection to a pod that has just stopped.
+const ONLY_FAILURES: Duration = Duration::from_secs(20);
+
+/// Whose answers count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Each of these pods has to answer.
+    Pods(BTreeSet<String>),
+    /// So many different pods have to answer, whichever they are.
+    Any(usize),
+}
+
+/// Something that the service does not do, or not in time.
 #[derive(Debug, Error)]
-#[error("{url}: {problem}")]
-pub(super) struct SmokeFailed {
-    url: String,
-    problem: String,
+pub(crate) enum SmokeError {
+    /// Not a URL that can be tested.
+    #[error("invalid URL `{0}`: expected http://HOST/ or https://HOST/")]
+    Url(String),
+    /// The CA file cannot be used.
+    #[error("cannot read the CA certificates in {}", path.display())]
+    Ca {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// No connection, no complete answer, or no valid certificate.
+    #[error("no answer from {url}")]
+    NoAnswer { url: String, source: ureq::Error },
+    /// An answer that is not what was expected.
+    #[error("{url}: {problem}")]
+    Answer { url: String, problem: String },
+    /// Pods that did not answer.
+    #[error("{url}: no answer from {missing} within {}s; answered: {answered}", after.as_secs())]
+    Pods {
+        url: String,
+        missing: String,
+        answered: String,
+        after: Duration,
+    },
 }
 
-/// One answer.
-struct Answer {
-    url: String,
-    status: u16,
-    response: Response<Body>,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    }
-
-    fn must(&self, holds: bool, problem: impl FnOnce() -> String) -> Result<(), SmokeFailed> {
-        if holds {
-            return Ok(());
+impl ExitError for SmokeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Url(_) | Self::Ca { .. } => Exit::Usage,
+            Self::NoAnswer { .. } | Self::Answer { .. } | Self::Pods { .. } => Exit::Failed,
         }
-        Err(SmokeFailed {
-            url: self.url.clone(),
-            problem: problem(),
-        })
     }
 
-    fn is(&self, status: u16, media_type: &str) -> Result<(), SmokeFailed> {
-        self.must(self.status == status, || {
-            format!("status {}, not {status}", self.status)
-        })?;
-        let found = self.header("content-type");
-        self.must(found.starts_with(media_type), || {
-            format!("`{found}`, not {media_type}")
-        })
-    }
-}
-
-/// Who asks, and of whom.
-struct Client {
-    agent: Agent,
-    base: String,
-}
-
-impl Client {
-    fn new(url: &str) -> anyhow::Result<Self> {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            bail!("`{url}` is no URL: it begins with http:// or https://");
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoAnswer { url, .. } if url.starts_with("https://") => Some(
+                "the certificate has to cover the host name, and be signed by a public CA or by \
+                 one in --service-ca (SERVICE_CA=)"
+                    .to_owned(),
+            ),
+            Self::Pods { .. } => Some(
+                "the load balancer does not send to them: see its target group's health".to_owned(),
+            ),
+            Self::Url(_) | Self::Ca { .. } | Self::NoAnswer { .. } | Self::Answer { .. } => None,
         }
-        let config = Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // Each request on a connection of its own: a load balancer balances connections.
-            .max_idle_connections(0)
-            .user_agent("ship-smoke")
-            .build();
-        Ok(Self {
-            agent: config.into(),
-            base: url.trim_end_matches('/').to_owned(),
-        })
-    }
-
-    fn get(&self, path: &str, accept: &str) -> anyhow::Result<Answer> {
-        let url = format!("{}{path}", self.base);
-        let mut response = self
-            .agent
-            .get(&url)
-            .header("accept", accept)
-            .call()
-            .with_context(|| format!("no answer from {url}"))?;
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(LONGEST_BODY)
-            .read_to_string();
-        let body = body.with_context(|| format!("{url}: the answer broke off"))?;
-        Ok(Answer {
-            url,
-            status: response.status().as_u16(),
-            response,
-            body,
-        })
     }
 }
 
-/// The command: tests the service at the URL that was given, or that the cluster says.
-pub(super) fn run(printer: Printer, args: &Smoke) -> anyhow::Result<()> {
+/// The command: tests the service at the URL that is given, or at the overlay's load balancer.
+pub(super) fn run(printer: Printer, args: &Smoke) -> Result<(), ShipError> {
     let given = args.url.as_deref().filter(|url| !url.is_empty());
+    let ca = args.service_ca.as_deref();
     if let Some(url) = given {
-        return test(printer, url, args.pods.unwrap_or(1), args.timeout);
+        let client = Client::new(&Endpoint::of_url(url), ca)?;
+        let expected = if args.pod.is_empty() {
+            Expected::Any(args.pods.unwrap_or(1))
+        } else {
+            Expected::Pods(args.pod.iter().cloned().collect())
+        };
+        test(printer, &client, expected, args.timeout, || None)?;
+        return Ok(());
     }
     let running = Running::find(&args.cluster)?;
-    let pods = args.pods.unwrap_or(running.snapshot.pods.len());
-    test(printer, &running.url, pods, args.timeout)
+    deployed(
+        printer,
+        (&running.kubectl, &running.target),
+        &running.endpoint,
+        ca,
+        args.timeout,
+    )?;
+    Ok(())
 }
 
-/// Tests the service at a URL, until so many pods have answered.
-pub(super) fn test(
+/// Tests a deployed service until every pod of its newest revision has passed.
+pub(super) fn deployed(
     printer: Printer,
-    url: &str,
-    pods: usize,
+    (kubectl, target): (&Kubectl, &Target),
+    endpoint: &Endpoint,
+    ca: Option<&Path>,
     timeout: Duration,
-) -> anyhow::Result<()> {
+) -> Result<(), ShipError> {
+    let client = Client::new(endpoint, ca)?;
+    let pods = || -> Result<BTreeSet<String>, KubectlError> {
+        let snapshot = Snapshot::take(kubectl, target)?;
+        Ok(snapshot.pod_names().into_iter().collect())
+    };
+    let expected = Expected::Pods(pods()?);
+    // Read again while waiting: the autoscaler may remove a pod that is waited for.
+    test(printer, &client, expected, timeout, || pods().ok())?;
+    Ok(())
+}
+
+fn test(
+    printer: Printer,
+    client: &Client,
+    mut expected: Expected,
+    timeout: Duration,
+    current: impl Fn() -> Option<BTreeSet<String>>,
+) -> Result<(), SmokeError> {
     let began = Instant::now();
-    let client = Client::new(url)?;
-    first_answer(printer, &client, timeout)?;
-    greets(&client)?;
-    shows_a_page(&client)?;
-    probes_are_green(&client)?;
-    refuses_well(&client)?;
-    let pods = all_pods_answer(&client, pods)?;
-    let names: Vec<_> = pods.iter().map(String::as_str).collect();
+    let mut refreshed = began;
+    let mut passed = BTreeSet::new();
+    let mut last_failure = None;
+    let mut only_failures_since: Option<Instant> = None;
+    let mut waiting_reported = false;
+    while !expected.is_met(&passed) {
+        // A connection of its own each time, since an NLB balances connections.
+        match checks::visit(client, &expected) {
+            Ok(checks::Visit::Passed(pod)) => {
+                only_failures_since = None;
+                if passed.insert(pod) {
+                    continue;
+                }
+            }
+            // A pod of an earlier revision, which drains.
+            Ok(checks::Visit::Unexpected) => {}
+            Err(error) => {
+                if matches!(error, SmokeError::Answer { .. }) {
+                    only_failures_since.get_or_insert_with(Instant::now);
+                }
+                last_failure = Some(error);
+            }
+        }
+        let broken = only_failures_since.is_some_and(|since| since.elapsed() >= ONLY_FAILURES);
+        if broken || began.elapsed() >= timeout {
+            let missing = expected.missing(&passed);
+            return Err(last_failure.unwrap_or_else(|| SmokeError::Pods {
+                url: client.url().to_owned(),
+                missing,
+                answered: joined(&passed),
+                after: began.elapsed(),
+            }));
+        }
+        if !waiting_reported && last_failure.is_some() {
+            printer.status(&format!("Waiting for an answer from {}", client.url()));
+            waiting_reported = true;
+        }
+        if refreshed.elapsed() >= REFRESH {
+            refreshed = Instant::now();
+            expected = current().map_or(expected, Expected::Pods);
+        }
+        std::thread::sleep(PAUSE);
+    }
     printer.status(&format!(
         "Smoke tests passed in {:.1}s; pods that answered: {}",
         began.elapsed().as_secs_f64(),
-        names.join(", ")
+        joined(&passed)
     ));
     Ok(())
 }
 
-/// The name of a new load balancer takes minutes to be known, and its targets to be healthy.
-fn first_answer(printer: Printer, client: &Client, timeout: Duration) -> anyhow::Result<()> {
-    let began = Instant::now();
-    let mut told = false;
-    loop {
-        match client.get("/healthz", "*/*") {
-            Ok(answer) if answer.status == 200 => return Ok(()),
-            Ok(answer) if began.elapsed() >= timeout => answer.is(200, "text/plain")?,
-            Err(error) if began.elapsed() >= timeout => return Err(error),
-            _ => {}
-        }
-        if !told {
-            printer.status(&format!(
-                "Waiting for the first answer from {}",
-                client.base
-            ));
-            told = true;
-        }
-        std::thread::sleep(Duration::from_millis(500));
-    }
-}
-
-fn greets(client: &Client) -> anyhow::Result<()> {
-    let answer = client.get("/", "*/*")?;
-    answer.is(200, "text/plain")?;
-    answer.must(!answer.body.trim().is_empty(), || {
-        "an empty greeting".to_owned()
-    })?;
-    let sniffing = answer.header("x-content-type-options");
-    answer.must(sniffing == "nosniff", || {
-        "x-content-type-options is not nosniff".to_owned()
-    })?;
-    let caching = answer.header("cache-control");
-    answer.must(caching == "no-store", || {
-        format!("cache-control is `{caching}`, not no-store")
-    })?;
-    answer.must(!answer.header("x-request-id").is_empty(), || {
-        "no x-request-id".to_owned()
-    })?;
-    Ok(())
-}
-
-fn shows_a_page(client: &Client) -> anyhow::Result<()> {
-    let page = client.get("/", "text/html,application/xhtml+xml")?;
-    page.is(200, "text/html")?;
-    page.must(page.body.trim_end().ends_with("</html>"), || {
-        "the page is cut".to_owned()
-    })?;
-    let policy = page.header("content-security-policy");
-    page.must(policy.contains("default-src 'none'"), || {
-        format!("content-security-policy is `{policy}`, which does not begin from 'none'")
-    })?;
-    Ok(())
-}
-
-fn probes_are_green(client: &Client) -> anyhow::Result<()> {
-    for path in ["/healthz", "/readyz", "/startupz"] {
-        client.get(path, "*/*")?.is(200, "text/plain")?;
-    }
-    Ok(())
-}
-
-/// An error is an error, in the form of RFC 9457; and what changes behaviour is not public.
-fn refuses_well(client: &Client) -> anyhow::Result<()> {
-    for path in ["/no-such-thing", "/metrics"] {
-        let answer = client.get(path, "*/*")?;
-        answer.is(404, "application/problem+json")?;
-        let problem: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        answer.must(problem["status"] == 404, || {
-            "the problem's status is not 404".to_owned()
-        })?;
-    }
-    Ok(())
-}
-
-/// Asks on new connections until so many pods have shown themselves.
-fn all_pods_answer(client: &Client, wanted: usize) -> anyhow::Result<BTreeSet<String>> {
-    let mut pods = BTreeSet::new();
-    for _ in 0..ASKED_PER_POD * wanted.max(1) {
-        let answer = client.get("/info", "*/*")?;
-        answer.is(200, "application/json")?;
-        let info: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let pod = info["pod"].as_str().unwrap_or_default();
-        answer.must(!pod.is_empty(), || "names no pod".to_owned())?;
-        pods.insert(pod.to_owned());
-        if pods.len() >= wanted {
-            return Ok(pods);
+impl Expected {
+    /// Whether an answer of this pod counts.
+    fn includes(&self, pod: &str) -> bool {
+        match self {
+            Self::Pods(pods) => pods.contains(pod),
+            Self::Any(_) => true,
         }
     }
-    let problem = format!("only {} of {wanted} pods answered", pods.len());
-    Err(SmokeFailed {
-        url: format!("{}/info", client.base),
-        problem,
+
+    fn is_met(&self, passed: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Pods(pods) => !passed.is_empty() && pods.is_subset(passed),
+            Self::Any(count) => passed.len() >= (*count).max(1),
+        }
     }
-    .into())
+
+    fn missing(&self, passed: &BTreeSet<String>) -> String {
+        match self {
+            Self::Pods(pods) => joined(&pods.difference(passed).cloned().collect()),
+            Self::Any(count) => format!("{} of {count} pods", count.saturating_sub(passed.len())),
+        }
+    }
+}
+
+fn joined(pods: &BTreeSet<String>) -> String {
+    let names: Vec<_> = pods.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

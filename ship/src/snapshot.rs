@@ -1,7 +1,8 @@
-//! What a cluster says of one Deployment at one moment.
+//! What a cluster reports of one Deployment at one moment.
 
 use serde_json::Value;
 
+use crate::endpoint::Endpoint;
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Target;
 
@@ -10,18 +11,18 @@ use crate::manifests::Target;
 pub struct Snapshot {
     /// The Deployment; `Null` where there is none.
     pub deployment: Value,
-    /// What carries the load balancer's address; `Null` where there is none.
+    /// The Service or Ingress with the load balancer's address; `Null` where there is none.
     pub balancer: Value,
     /// The `ReplicaSet` of the newest revision; `Null` while there is none.
     pub newest: Value,
     /// The pods of that `ReplicaSet` that are not being deleted.
     pub pods: Vec<Value>,
-    /// Of the namespace, the oldest first.
+    /// The namespace's events, the oldest first.
     pub events: Vec<Value>,
 }
 
 impl Snapshot {
-    /// Asks the cluster, once for everything.
+    /// Reads everything with one request.
     ///
     /// # Errors
     /// When kubectl fails.
@@ -86,7 +87,7 @@ impl Snapshot {
         }
     }
 
-    /// Messages of the warnings about an object, the newest first.
+    /// The warnings about an object, the newest first.
     pub(super) fn warnings<'a>(&'a self, object: &'a Value) -> impl Iterator<Item = &'a Value> {
         self.events.iter().rev().filter(move |event| {
             event["type"] == "Warning"
@@ -100,25 +101,15 @@ impl Snapshot {
         revision(&self.deployment)
     }
 
-    /// The address that the load balancer has, a name or an IP address.
-    pub fn address(&self) -> Option<&str> {
-        let ingress = &self.balancer["status"]["loadBalancer"]["ingress"][0];
-        ingress["hostname"]
-            .as_str()
-            .or_else(|| ingress["ip"].as_str())
+    /// The names of the newest revision's pods.
+    pub(super) fn pod_names(&self) -> Vec<String> {
+        let names = self.pods.iter().map(|pod| pod["metadata"]["name"].as_str());
+        names.flatten().map(str::to_owned).collect()
     }
 
-    /// `http://` or `https://` and that address, once it has one.
-    pub fn url(&self) -> Option<String> {
-        let address = self.address()?;
-        let port = self.balancer["spec"]["ports"][0]["port"]
-            .as_u64()
-            .unwrap_or(80);
-        Some(match port {
-            80 => format!("http://{address}/"),
-            443 => format!("https://{address}/"),
-            port => format!("http://{address}:{port}/"),
-        })
+    /// Where the service answers, once the load balancer has an address.
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        Endpoint::of_balancer(&self.balancer)
     }
 }
 

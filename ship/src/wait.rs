@@ -1,31 +1,53 @@
-//! How far a rollout is, and waiting for its end.
+//! How far a rollout is, and waiting until it is complete.
 
 use std::time::{Duration, Instant};
 
-use cli::Printer;
+use cli::{Exit, ExitError, Printer};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::diagnose::{Finding, diagnose};
+use crate::diagnose::{Cause, Finding, diagnose};
+use crate::endpoint::Endpoint;
+use crate::error::ShipError;
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Target;
 use crate::snapshot::Snapshot;
 
-/// Between two looks at the cluster.
+/// Between two requests to the cluster.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long a finding has to last before it ends the wait: an image pull may fail once.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a finding has to last before waiting is given up: an image pull may fail once.
+const FINAL_AFTER: Duration = Duration::from_secs(15);
 
-/// A rollout that did not come up.
+/// A rollout that did not complete, or a load balancer without an address.
 #[derive(Debug, Error)]
-#[error("{what} did not come up, seen for {}s{}", after.as_secs(), list(findings))]
-pub(super) struct RolloutFailed {
+#[error("{what} did not become ready, waited {}s{}", after.as_secs(), list(findings))]
+pub(super) struct RolloutError {
     /// The Deployment or the load balancer.
     pub(super) what: String,
-    /// How long was waited.
+    /// How long it was waited for.
     pub(super) after: Duration,
     /// Why, where that is known.
     pub(super) findings: Vec<Finding>,
+}
+
+impl ExitError for RolloutError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        let ungated = |finding: &Finding| finding.cause == Cause::NoGate;
+        if self.findings.iter().any(ungated) {
+            return Some(
+                "the pods are older than their target group, or the controller's webhook did not \
+                 answer: `kubectl rollout restart` creates new ones"
+                    .to_owned(),
+            );
+        }
+        self.findings
+            .is_empty()
+            .then(|| "`make status` shows the objects and their warnings".to_owned())
+    }
 }
 
 fn list(findings: &[Finding]) -> String {
@@ -40,18 +62,18 @@ fn list(findings: &[Finding]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// Every pod is of the newest revision and available.
-    Done,
+    Complete,
     /// What is missing, for a person.
     Waiting(String),
-    /// Kubernetes gave up: progressDeadlineSeconds is over.
-    GaveUp,
+    /// Kubernetes gave up: progressDeadlineSeconds has passed.
+    DeadlineExceeded,
 }
 
 pub(super) fn progress(deployment: &Value) -> Progress {
     let number = |value: &Value| value.as_u64().unwrap_or_default();
     let status = &deployment["status"];
     if number(&status["observedGeneration"]) < number(&deployment["metadata"]["generation"]) {
-        return Progress::Waiting("the controller has not seen it yet".to_owned());
+        return Progress::Waiting("the controller has not observed the change yet".to_owned());
     }
     let gave_up = status["conditions"]
         .as_array()
@@ -61,59 +83,99 @@ pub(super) fn progress(deployment: &Value) -> Progress {
             condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded"
         });
     if gave_up {
-        return Progress::GaveUp;
+        return Progress::DeadlineExceeded;
     }
     let wanted = number(&deployment["spec"]["replicas"]);
     let all = number(&status["replicas"]);
     let updated = number(&status["updatedReplicas"]);
     let available = number(&status["availableReplicas"]);
     if updated < wanted {
-        Progress::Waiting(format!("{updated} of {wanted} pods are new"))
+        Progress::Waiting(format!("{updated} of {wanted} pods are updated"))
     } else if available < updated {
-        Progress::Waiting(format!("{available} of {updated} new pods are available"))
+        Progress::Waiting(format!(
+            "{available} of {updated} updated pods are available"
+        ))
     } else if all > updated {
-        Progress::Waiting(format!("{} old pods are leaving", all - updated))
+        Progress::Waiting(format!(
+            "{} old pods are pending termination",
+            all - updated
+        ))
     } else {
-        Progress::Done
+        Progress::Complete
     }
 }
 
-/// Waits for the Deployment, and returns what was there at the end.
+/// A time limit that starts anew with each step forward: how long a whole rollout takes depends on
+/// the number of pods and on how long the load balancer takes for each.
+#[derive(Debug)]
+struct NoProgress {
+    limit: Duration,
+    state: String,
+    since: Instant,
+}
+
+impl NoProgress {
+    fn new(limit: Duration, now: Instant) -> Self {
+        Self {
+            limit,
+            state: String::new(),
+            since: now,
+        }
+    }
+
+    /// Notes the state of now, and returns whether it is a new one.
+    fn observe(&mut self, state: &str, now: Instant) -> bool {
+        if self.state == state {
+            return false;
+        }
+        state.clone_into(&mut self.state);
+        self.since = now;
+        true
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.duration_since(self.since) >= self.limit
+    }
+}
+
+/// Waits until the rollout is complete. `timeout` is the longest time without progress.
 ///
-/// Fails as soon as waiting longer is in vain, with everything that is wrong.
+/// Fails as soon as waiting longer cannot help, with every finding.
 pub(super) fn for_rollout(
     printer: Printer,
     kubectl: &Kubectl,
     target: &Target,
     timeout: Duration,
-) -> anyhow::Result<Snapshot> {
+) -> Result<(), ShipError> {
     let began = Instant::now();
-    let mut told = String::new();
-    let mut hopeless: Option<Instant> = None;
+    let mut limit = NoProgress::new(timeout, began);
+    let mut final_since: Option<Instant> = None;
     loop {
         let snapshot = Snapshot::take(kubectl, target)?;
-        let gave_up = match progress(&snapshot.deployment) {
-            Progress::Done => return Ok(snapshot),
-            Progress::GaveUp => true,
+        let now = Instant::now();
+        let progress = progress(&snapshot.deployment);
+        let findings = diagnose(&snapshot, target.gated);
+        if findings.iter().any(|finding| finding.cause.is_final()) {
+            final_since.get_or_insert(now);
+        } else {
+            final_since = None;
+        }
+        let gave_up = match progress {
+            Progress::Complete if final_since.is_none() => return Ok(()),
+            // Pods without their gate are available too early.
+            Progress::Complete => false,
+            Progress::DeadlineExceeded => true,
             Progress::Waiting(what) => {
-                if what != told {
+                if limit.observe(&what, now) {
                     printer.status(&format!("Waiting: {what}"));
-                    told = what;
                 }
                 false
             }
         };
-        let findings = diagnose(&snapshot);
-        if findings.iter().any(|finding| finding.cause.is_final()) {
-            hopeless.get_or_insert_with(Instant::now);
-        } else {
-            hopeless = None;
-        }
-        let in_vain = hopeless.is_some_and(|since| since.elapsed() >= PATIENCE);
-        if gave_up || in_vain || began.elapsed() >= timeout {
-            let what = format!("deployment {}", target.deployment);
-            return Err(RolloutFailed {
-                what,
+        let is_final = final_since.is_some_and(|since| now.duration_since(since) >= FINAL_AFTER);
+        if gave_up || is_final || limit.is_over(now) {
+            return Err(RolloutError {
+                what: format!("deployment {}", target.deployment),
                 after: began.elapsed(),
                 findings,
             }
@@ -123,44 +185,38 @@ pub(super) fn for_rollout(
     }
 }
 
-/// Waits for the load balancer's address, and returns the URL.
+/// Waits until the load balancer has an address.
 pub(super) fn for_address(
     printer: Printer,
     kubectl: &Kubectl,
     target: &Target,
     timeout: Duration,
-) -> anyhow::Result<String> {
+) -> Result<Endpoint, ShipError> {
     let began = Instant::now();
-    let mut told = false;
+    let mut reported = false;
     loop {
         let snapshot = Snapshot::take(kubectl, target)?;
-        if let Some(url) = snapshot.url() {
-            return Ok(url);
+        if let Some(endpoint) = snapshot.endpoint() {
+            return Ok(endpoint);
         }
         if began.elapsed() >= timeout {
-            let what = format!(
-                "{} {}",
-                target.balancer_kind.to_lowercase(),
-                target.balancer
-            );
-            let findings = diagnose(&snapshot);
-            return Err(RolloutFailed {
-                what,
+            return Err(RolloutError {
+                what: target.balancer_name(),
                 after: began.elapsed(),
-                findings,
+                findings: diagnose(&snapshot, target.gated),
             }
             .into());
         }
-        if !told {
+        if !reported {
             printer.status("Waiting: the load balancer has no address yet");
-            told = true;
+            reported = true;
         }
         std::thread::sleep(INTERVAL);
     }
 }
 
-/// The last lines of the log of a pod that crashes: of the run before, when there was one.
-pub(super) fn last_words(
+/// The end of the log of a pod that crashes: of its previous container, where there was one.
+pub(super) fn last_log_lines(
     kubectl: &Kubectl,
     target: &Target,
     pod: &str,
@@ -186,33 +242,48 @@ mod tests {
     }
 
     #[test]
-    fn a_rollout_is_done_when_only_new_pods_are_left_and_available() {
+    fn a_rollout_is_complete_when_only_updated_pods_are_left_and_available() {
         let waiting = |text: &str| Progress::Waiting(text.to_owned());
-        check(&json!({}), &waiting("the controller has not seen it yet"));
+        let unobserved = waiting("the controller has not observed the change yet");
+        check(&json!({}), &unobserved);
         check(
             &json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}),
-            &waiting("the controller has not seen it yet"),
+            &unobserved,
         );
         check(
             &json!({"observedGeneration": 4, "replicas": 4, "updatedReplicas": 1, "availableReplicas": 3}),
-            &waiting("1 of 3 pods are new"),
+            &waiting("1 of 3 pods are updated"),
         );
         check(
             &json!({"observedGeneration": 4, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 2}),
-            &waiting("2 of 3 new pods are available"),
+            &waiting("2 of 3 updated pods are available"),
         );
         check(
             &json!({"observedGeneration": 4, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 4}),
-            &waiting("1 old pods are leaving"),
+            &waiting("1 old pods are pending termination"),
         );
         check(
             &json!({"observedGeneration": 4, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}),
-            &Progress::Done,
+            &Progress::Complete,
         );
         check(
             &json!({"observedGeneration": 4, "replicas": 4, "updatedReplicas": 1, "conditions": [
                 {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}),
-            &Progress::GaveUp,
+            &Progress::DeadlineExceeded,
         );
+    }
+
+    /// Twelve pods that take four minutes each are fine with a limit of five.
+    #[test]
+    fn the_time_limit_starts_anew_with_each_step_forward() {
+        let began = Instant::now();
+        let minutes = |count: u64| began + Duration::from_mins(count);
+        let mut limit = NoProgress::new(Duration::from_mins(5), began);
+        for pod in 1..=12 {
+            assert!(limit.observe(&format!("{pod} of 12"), minutes(4 * pod)));
+            assert!(!limit.is_over(minutes(4 * pod + 4)));
+        }
+        assert!(!limit.observe("12 of 12", minutes(52)));
+        assert!(limit.is_over(minutes(53)));
     }
 }

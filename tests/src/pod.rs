@@ -35,6 +35,7 @@ impl Pod {
             .env_clear()
             .env("APP_LISTEN", public.to_string())
             .env("APP_ADMIN_LISTEN", admin.to_string())
+            .env("APP_POD_NAME", name(ip))
             .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -51,6 +52,11 @@ impl Pod {
     /// The public listener.
     pub fn public(&self) -> SocketAddr {
         self.public
+    }
+
+    /// The name that `/info` reports.
+    pub fn name(&self) -> String {
+        name(self.public.ip())
     }
 
     /// The admin listener.
@@ -129,6 +135,10 @@ impl Drop for Pod {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn name(ip: IpAddr) -> String {
+    format!("pod-{}", ip.to_string().replace('.', "-"))
 }
 
 /// A loopback address, unique to this pod: in 127.64.0.0/10, by process ID and a counter.

@@ -112,6 +112,11 @@ impl<'lb> Deployment<'lb> {
         Ok(())
     }
 
+    /// The names of the pods that are not draining.
+    pub fn names(&self) -> Vec<String> {
+        self.pods.iter().map(Pod::name).collect()
+    }
+
     /// Waits for the terminating pods, and returns how each terminated.
     ///
     /// # Errors

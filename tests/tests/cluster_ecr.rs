@@ -98,13 +98,7 @@ fn a_deploy_goes_by_way_of_ecr() {
             "--overlay",
         ])
         .arg(local())
-        .args([
-            "--repo",
-            ECR,
-            "--create-repository",
-            "--platform",
-            "linux/amd64,linux/arm64",
-        ])
+        .args(["--repo", ECR, "--platform", "linux/amd64,linux/arm64"])
         .arg("--ca-file")
         .arg(cluster.state().join("pki/ca.crt"))
         .arg("--imagebuilder")

@@ -33,7 +33,8 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
     contains(
         &told,
         &[
-            &format!("Deploying overlay local to context {context}; images go to "),
+            &format!("Deploying k8s/overlays/local to context {context}"),
+            "Building and pushing to ",
             "Rolled out revision 1 to 3 pods",
         ],
     );
@@ -51,11 +52,11 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
     }
 
     let (_, told) = cluster.make("undeploy", &[]).succeeded();
-    contains(&told, &["and its load balancer with it", "Removed"]);
+    contains(&told, &["and its load balancer", "Deleted"]);
     let namespaces = cluster.run(&["get", "namespaces", "-o=name"]);
     assert!(!namespaces.contains("namespace/rust-app"), "{namespaces}");
     let (_, told) = cluster.make("undeploy", &[]).succeeded();
-    contains(&told, &["Nothing to remove"]);
+    contains(&told, &["Nothing to delete"]);
 }
 
 /// How many requests a rollout test says it has sent, and how many of them failed.

@@ -182,7 +182,6 @@ fn nodectl_shows_the_log_that_kubectl_shows_and_what_was_rotated_away() {
         cluster.wait_until("the log has been rotated", || {
             std::fs::read_dir(&folder).unwrap().count() > 1
         });
-        Ok(())
     })
     .unwrap();
 

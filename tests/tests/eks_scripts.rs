@@ -1,5 +1,6 @@
-//! The scripts behind `make cluster`, `kubeconfig`, `deploy` and so on, with programs in place of
-//! aws, eksctl, helm, kubectl and ship that write down how they were called. No cloud, no cluster.
+//! The scripts behind `make cluster`, `cluster-upgrade`, `kubeconfig` and `cluster-delete`, with
+//! programs in place of aws, eksctl, helm and kubectl that record how they were called. No cloud, no
+//! cluster.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -12,19 +13,28 @@ use e2e::manifests::Schema;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Writes its name and arguments into `calls`, answers what a script asks for, and keeps the
-/// cluster definition that eksctl is given.
+/// Records its name and arguments in `calls`, answers what a script asks for from files of the
+/// test, and keeps the cluster definition that eksctl is given.
 const STUB: &str = r#"#!/bin/sh
 name=$(basename "$0")
 echo "$name $*" >>"$STUBS/calls"
+show() { cat "$STUBS/$1" 2>/dev/null || :; }
 case "$name $*" in
     "aws sts get-caller-identity"*) echo 123456789012 ;;
-    "aws eks describe-cluster"*) echo vpc-1 ;;
+    "aws eks describe-cluster"*vpcId*) echo vpc-1 ;;
+    "aws eks describe-cluster"*cluster.version*) show version ;;
+    "aws eks list-insights"*) show insights ;;
+    "aws eks list-nodegroups"*) echo graviton amd64 ;;
+    "aws eks list-pod-identity-associations"*) show associations ;;
+    "aws resourcegroupstaggingapi"*ec2:volume*) show volumes ;;
+    "aws resourcegroupstaggingapi"*) show tagged ;;
     "eksctl get cluster"*) test -e "$STUBS/exists" ;;
-    "eksctl create cluster -f "*) cp "$4" "$STUBS/cluster.yaml" ;;
+    "eksctl create cluster -f "* | "eksctl create nodegroup -f "*) cp "$4" "$STUBS/cluster.yaml" ;;
+    "eksctl upgrade cluster -f "*) sed -n 's/^  version: "\(.*\)"/\1/p' "$4" >"$STUBS/version" ;;
     "kubectl config current-context") echo mine ;;
-    "kubectl config get-contexts"*) printf 'mine\nother\nhello.cn-north-1\n' ;;
-    "kubectl --context "*"get services"*) cat "$STUBS/balancers" 2>/dev/null || : ;;
+    "kubectl config get-contexts"*) printf 'mine\nother\nhello.eu-west-1\n' ;;
+    "kubectl --context "*"get services"*) show balancers ;;
+    "kubectl --context "*"apply "*) cat >/dev/null ;;
 esac
 "#;
 
@@ -41,7 +51,7 @@ fn root() -> PathBuf {
 
 fn run_with(script: &str, args: &[&str], prepare: impl FnOnce(&Path)) -> Ran {
     let stubs = tempfile::tempdir().unwrap();
-    for name in ["aws", "eksctl", "helm", "kubectl", "ship"] {
+    for name in ["aws", "eksctl", "helm", "kubectl"] {
         let path = stubs.path().join(name);
         fs::write(&path, STUB).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -54,7 +64,6 @@ fn run_with(script: &str, args: &[&str], prepare: impl FnOnce(&Path)) -> Ran {
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", stubs.path().display()))
         .env("STUBS", stubs.path())
-        .env("BIN", stubs.path())
         .output()
         .unwrap();
     let calls = fs::read_to_string(stubs.path().join("calls")).unwrap_or_default();
@@ -70,6 +79,28 @@ fn run(script: &str, args: &[&str]) -> Ran {
     run_with(script, args, |_| {})
 }
 
+impl Ran {
+    #[track_caller]
+    fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+
+    fn called(&self, start: &str) -> bool {
+        self.calls.iter().any(|call| call.starts_with(start))
+    }
+}
+
+/// A cluster that exists, with files that the stubs answer from.
+fn existing(script: &str, args: &[&str], files: &[(&str, &str)]) -> Ran {
+    run_with(script, args, |stubs| {
+        fs::write(stubs.join("exists"), "").unwrap();
+        for (name, text) in files {
+            fs::write(stubs.join(name), text).unwrap();
+        }
+    })
+}
+
 #[track_caller]
 fn refused(script: &str, args: &[&str], message: &str) {
     let ran = run(script, args);
@@ -80,114 +111,127 @@ fn refused(script: &str, args: &[&str], message: &str) {
         ran.stderr
     );
     assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
-    let changes = ran
-        .calls
-        .iter()
-        .filter(|call| !call.contains("config get-contexts"));
-    assert_eq!(changes.count(), 0, "{:?}", ran.calls);
+    assert_eq!(ran.calls, [""; 0]);
 }
 
 #[test]
-fn nothing_is_called_for_a_cluster_that_was_not_named() {
-    refused("cluster", &["", "", "eks"], "which cluster?");
-    refused("cluster", &["hello", "", "eks"], "which cluster?");
+fn nothing_is_called_for_a_cluster_that_is_not_named() {
+    refused("cluster", &["", "", "eks"], "no cluster is named");
+    refused("cluster", &["hello", "", "eks"], "no cluster is named");
     refused(
         "cluster",
         &["hello; rm -rf /", "eu-west-1", "eks"],
-        "`hello; rm -rf /` is no name",
+        "invalid cluster name `hello; rm -rf /`",
     );
     refused(
         "cluster",
         &["hello", "Ireland", "eks"],
-        "`Ireland` is no region",
+        "invalid region `Ireland`",
     );
-    refused(
-        "cluster",
-        &["hello", "eu-west-1", "local"],
-        "there is no cluster for the overlay",
-    );
-    refused("kubeconfig", &["", ""], "which cluster?");
-    refused("cluster-delete", &["", ""], "which cluster?");
-    refused(
-        "deploy",
-        &["", "", "eks", "", "linux/amd64"],
-        "which cluster?",
-    );
-    refused(
-        "deploy",
-        &["other", "", "eks", "", "linux/amd64"],
-        "where do images go?",
-    );
-    refused("node-ps", &["n", "", "", "", ""], "which cluster?");
-    let unknown = "the kubeconfig has no context `misspelt`";
-    refused("deploy", &["misspelt", "", "eks", "", ""], unknown);
-    refused("node-ps", &["n", "misspelt", "", "", ""], unknown);
-}
-
-#[test]
-fn a_cluster_is_made_from_its_definition_with_name_and_region_put_in() {
-    let schema = Schema::load(&root().join("k8s/schemas/eksctl.json"));
-    for (overlay, helm) in [("eks", true), ("eks-auto", false)] {
-        let ran = run("cluster", &["hello", "us-gov-west-1", overlay]);
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        let text = fs::read_to_string(ran.stubs.path().join("cluster.yaml")).unwrap();
-        let cluster: Value = serde_saphyr::from_str(&text).unwrap();
-        assert_eq!(cluster["metadata"]["name"], "hello");
-        assert_eq!(cluster["metadata"]["region"], "us-gov-west-1");
-        assert!(
-            !text.contains("rust-k8s-load"),
-            "a role is named after another cluster"
+    for script in ["cluster", "cluster-upgrade"] {
+        refused(
+            script,
+            &["hello", "eu-west-1", "local"],
+            "there is no cluster for the overlay",
         );
-        assert_eq!(schema.check(&cluster), []);
-        let nodes = |cluster: &Value| cluster["managedNodeGroups"][0]["name"].clone();
-        let original = fs::read_to_string(root().join(if helm {
-            "k8s/cluster.yaml"
-        } else {
-            "k8s/cluster-auto.yaml"
-        }));
-        let original: Value = serde_saphyr::from_str(&original.unwrap()).unwrap();
-        assert_eq!(
-            nodes(&cluster),
-            nodes(&original),
-            "only the name and the region change"
-        );
-
-        let helm_calls: Vec<_> = ran
-            .calls
-            .iter()
-            .filter(|call| call.starts_with("helm "))
-            .collect();
-        assert_eq!(helm_calls.len(), usize::from(helm), "{helm_calls:?}");
-        for call in helm_calls {
-            assert!(
-                call.contains("--kube-context hello.us-gov-west-1"),
-                "{call}"
-            );
-            assert!(
-                call.contains("clusterName=hello") && call.contains("vpcId=vpc-1"),
-                "{call}"
-            );
-        }
+    }
+    for script in ["kubeconfig", "cluster-delete", "cluster-upgrade"] {
+        refused(script, &["", "", "eks"], "no cluster is named");
     }
 }
 
 #[test]
-fn a_cluster_that_is_there_is_left_as_it_is() {
-    let ran = run_with("cluster", &["hello", "eu-west-1", "eks"], |stubs| {
-        fs::write(stubs.join("exists"), "").unwrap();
-    });
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(
-        !ran.calls.iter().any(|call| call.contains("create cluster")),
-        "{:?}",
-        ran.calls
-    );
+fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
+    let schema = Schema::load(&root().join("k8s/schemas/eksctl.json"));
+    let regions = ["us-gov-west-1", "cn-north-1", "eusc-de-east-1"];
+    for (overlay, region) in [
+        ("eks", regions[0]),
+        ("eks", regions[2]),
+        ("eks-auto", regions[1]),
+    ] {
+        let ran = run("cluster", &["hello", region, overlay]).succeeded();
+        let text = fs::read_to_string(ran.stubs.path().join("cluster.yaml")).unwrap();
+        let cluster: Value = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(cluster["metadata"]["name"], "hello");
+        assert_eq!(cluster["metadata"]["region"], region);
+        assert_eq!(schema.check(&cluster), []);
+        let name = if overlay == "eks" {
+            "k8s/cluster.yaml"
+        } else {
+            "k8s/cluster-auto.yaml"
+        };
+        let original = fs::read_to_string(root().join(name)).unwrap();
+        let original: Value = serde_saphyr::from_str(&original).unwrap();
+        for field in ["managedNodeGroups", "addons", "iam"] {
+            assert_eq!(cluster[field], original[field], "{field}");
+        }
+    }
+}
+
+/// Names of IAM roles are unique in an account, across its regions, and have at most 64
+/// characters: CloudFormation generates them.
+#[test]
+fn no_role_has_a_fixed_name() {
+    for definition in ["k8s/cluster.yaml", "k8s/cluster-auto.yaml"] {
+        let text = fs::read_to_string(root().join(definition)).unwrap();
+        assert!(!text.contains("roleName"), "{definition}");
+    }
+}
+
+#[test]
+fn the_controller_is_installed_with_its_crds_where_there_is_no_auto_mode() {
+    let ran = run("cluster", &["hello", "eu-west-1", "eks"]).succeeded();
+    let position = |start: &str| ran.calls.iter().position(|call| call.starts_with(start));
+    let crds = position("kubectl --context hello.eu-west-1 apply --server-side").unwrap();
+    let chart = position("helm upgrade --install").unwrap();
+    assert!(crds < chart, "{:?}", ran.calls);
+    let chart = &ran.calls[chart];
+    for setting in [
+        "--kube-context hello.eu-west-1",
+        "clusterName=hello",
+        "vpcId=vpc-1",
+        "podMutatorWebhookConfig.failurePolicy=Fail",
+    ] {
+        assert!(chart.contains(setting), "{chart}");
+    }
+    let version = chart.split("--version ").nth(1).unwrap();
+    let major = version.split('.').next().unwrap();
+    assert_eq!(major, "3", "a controller that its project still maintains");
+    assert!(!run("cluster", &["hello", "eu-west-1", "eks-auto"]).called("helm"));
+}
+
+#[test]
+fn a_rerun_creates_what_the_cluster_lacks() {
+    let ran = existing("cluster", &["hello", "eu-west-1", "eks"], &[]).succeeded();
+    assert!(!ran.called("eksctl create cluster"), "{:?}", ran.calls);
+    for missing in ["nodegroup", "addon", "podidentityassociation"] {
+        let create = format!("eksctl create {missing} -f ");
+        assert!(ran.called(&create), "{missing}: {:?}", ran.calls);
+    }
+    assert!(ran.called("helm upgrade --install"));
+
+    let associated = [("associations", "a-1\n")];
+    let ran = existing("cluster", &["hello", "eu-west-1", "eks"], &associated).succeeded();
+    assert!(!ran.called("eksctl create podidentityassociation"));
+
+    let ran = existing("cluster", &["hello", "eu-west-1", "eks-auto"], &[]).succeeded();
+    assert!(ran.called("eksctl create addon -f "));
+    assert!(!ran.called("eksctl create nodegroup"));
 }
 
 #[test]
 fn the_current_context_stays_what_it_was() {
-    let ran = run("kubeconfig", &["hello", "eu-west-1"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = run("cluster", &["hello", "eu-west-1", "eks"]).succeeded();
+    let create = ran
+        .calls
+        .iter()
+        .find(|call| call.starts_with("eksctl create cluster"));
+    assert!(
+        create.unwrap().ends_with(" --write-kubeconfig=false"),
+        "{create:?}"
+    );
+
+    let ran = run("kubeconfig", &["hello", "eu-west-1"]).succeeded();
     assert_eq!(ran.calls.last().unwrap(), "kubectl config use-context mine");
     let update =
         "aws eks update-kubeconfig --name hello --region eu-west-1 --alias hello.eu-west-1";
@@ -199,53 +243,88 @@ fn the_current_context_stays_what_it_was() {
 }
 
 #[test]
-fn images_go_to_the_callers_own_ecr_unless_another_registry_is_named() {
-    let shipped = |args: &[&str]| run("deploy", args).calls.last().unwrap().clone();
-    let call = shipped(&["hello.cn-north-1", "cn-north-1", "eks", "", "linux/arm64"]);
-    assert!(
-        call.starts_with("ship deploy --context hello.cn-north-1 "),
-        "{call}"
+fn an_upgrade_goes_one_minor_version_at_a_time() {
+    let upgrade = |overlay, files: &[(&str, &str)]| {
+        existing("cluster-upgrade", &["hello", "eu-west-1", overlay], files)
+    };
+    let ran = upgrade("eks", &[("version", "1.34\n")]).succeeded();
+    let count = |start: &str| {
+        ran.calls
+            .iter()
+            .filter(|call| call.starts_with(start))
+            .count()
+    };
+    assert_eq!(
+        count("eksctl upgrade cluster"),
+        2,
+        "1.34 to 1.35 to 1.36: {:?}",
+        ran.calls
     );
-    assert!(
-        call.contains("--repo 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn "),
-        "{call}"
-    );
-    assert!(
-        call.contains("--platform linux/arm64") && call.ends_with("--create-repository"),
-        "{call}"
-    );
-    let call = shipped(&["mine", "", "local", "registry.example/x", "linux/amd64"]);
-    assert!(call.contains("--overlay k8s/overlays/local "), "{call}");
-    assert!(call.contains("--repo registry.example/x "), "{call}");
-    assert!(!call.contains("--create-repository"), "{call}");
-}
+    assert_eq!(count("eksctl update addon"), 2);
+    assert_eq!(count("eksctl upgrade nodegroup"), 4);
+    assert_eq!(count("helm upgrade --install"), 1);
 
-#[test]
-fn a_cluster_is_not_deleted_from_under_its_load_balancers() {
-    let ran = run_with("cluster-delete", &["hello", "eu-west-1"], |stubs| {
-        fs::write(
-            stubs.join("balancers"),
-            "Service/rust-app-service in rust-app\n",
-        )
-        .unwrap();
-    });
+    let ran = upgrade("eks-auto", &[("version", "1.36\n")]).succeeded();
+    assert!(!ran.called("eksctl upgrade"), "{:?}", ran.calls);
+
+    let insights = [
+        ("version", "1.34\n"),
+        ("insights", "Deprecated APIs removed in v1.35\n"),
+    ];
+    let ran = upgrade("eks", &insights);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("Service/rust-app-service in rust-app"),
+        ran.stderr.contains("Deprecated APIs removed"),
         "{}",
         ran.stderr
     );
-    assert!(
-        !ran.calls.iter().any(|call| call.starts_with("eksctl")),
-        "{:?}",
-        ran.calls
-    );
-    let ran = run("cluster-delete", &["hello", "eu-west-1"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(
-        ran.calls
-            .last()
-            .unwrap()
-            .starts_with("eksctl delete cluster --name hello")
-    );
+    assert!(!ran.called("eksctl upgrade"), "{:?}", ran.calls);
+
+    let ran = upgrade("eks", &[("version", "1.99\n")]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+}
+
+#[test]
+fn a_cluster_is_not_deleted_while_it_has_load_balancers() {
+    let left = [
+        ("balancers", "Service/rust-app-service in rust-app\n"),
+        // Its Service is gone, and only AWS knows of it.
+        (
+            "tagged",
+            "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/net/k8s-x\n",
+        ),
+    ];
+    for (file, text) in left {
+        let ran = existing("cluster-delete", &["hello", "eu-west-1"], &[(file, text)]);
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert!(ran.stderr.contains(text.trim()), "{}", ran.stderr);
+        assert!(!ran.called("eksctl delete"), "{:?}", ran.calls);
+    }
+    let ran = existing("cluster-delete", &["hello", "eu-west-1"], &[]).succeeded();
+    assert!(ran.called("eksctl delete cluster --name hello"));
+    for tag in [
+        "Key=elbv2.k8s.aws/cluster,Values=hello",
+        "Key=eks:eks-cluster-name,Values=hello",
+    ] {
+        assert!(
+            ran.calls.iter().any(|call| call.contains(tag)),
+            "{:?}",
+            ran.calls
+        );
+    }
+}
+
+#[test]
+fn what_outlives_a_deleted_cluster_is_deleted_or_reported() {
+    let volumes = [("volumes", "arn:aws:ec2:eu-west-1:1:volume/vol-1\n")];
+    let ran = existing("cluster-delete", &["hello", "eu-west-1"], &volumes);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("volume/vol-1"), "{}", ran.stderr);
+    assert!(ran.called("aws logs delete-log-group --log-group-name /aws/eks/hello/cluster"));
+    assert!(ran.called("kubectl config delete-context hello.eu-west-1"));
+
+    // Repeated after the cluster is gone, it still looks.
+    let ran = run("cluster-delete", &["hello", "eu-west-1"]).succeeded();
+    assert!(!ran.called("eksctl delete"), "{:?}", ran.calls);
+    assert!(ran.called("aws resourcegroupstaggingapi"));
 }

@@ -32,7 +32,7 @@ fn warning(uid: &str, reason: &str, message: &str) -> Value {
 
 #[track_caller]
 fn check(status: &Value, events: &[Value], expected: &[&str], is_final: bool) {
-    let findings = diagnose(&snapshot(status, events));
+    let findings = diagnose(&snapshot(status, events), true);
     let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
     assert_eq!(texts, expected);
     assert_eq!(
@@ -46,7 +46,7 @@ fn waiting(reason: &str, message: &str) -> Value {
 }
 
 #[test]
-fn a_pod_that_is_ready_or_just_starting_has_nothing() {
+fn a_pod_that_is_ready_or_just_starting_has_no_finding() {
     check(
         &json!({"conditions": [{"type": "Ready", "status": "True"}]}),
         &[],
@@ -57,7 +57,7 @@ fn a_pod_that_is_ready_or_just_starting_has_nothing() {
 }
 
 #[test]
-fn an_image_pull_says_what_the_registry_said_and_not_that_it_backs_off() {
+fn an_image_pull_has_the_registrys_message_and_not_that_of_the_back_off() {
     let status = waiting("ImagePullBackOff", "Back-off pulling image \"r/x\"");
     let events = [
         warning("p", "Failed", "Error: ErrImagePull"),
@@ -78,9 +78,9 @@ fn a_crash_loop_counts_from_the_second_crash() {
             "lastState": {"terminated": {"reason": reason, "exitCode": 2}}}]})
     };
     check(&crashed(1, "Error"), &[], &[], false);
-    let expected = "pod app-1: crash loop, restarted 2 times; it ended with exit code 2";
+    let expected = "pod app-1: crash loop, 2 restarts; last terminated with exit code 2";
     check(&crashed(2, "Error"), &[], &[expected], true);
-    let expected = "pod app-1: crash loop, restarted 3 times; it ended with OOMKilled: it used more \
+    let expected = "pod app-1: crash loop, 3 restarts; last terminated with OOMKilled: it used more \
                     memory than its limit";
     check(&crashed(3, "OOMKilled"), &[], &[expected], true);
 }
@@ -110,15 +110,15 @@ fn a_probe_is_for_the_deadline_even_when_it_kills_the_container() {
 }
 
 #[test]
-fn scheduling_gates_and_missing_pods_are_told() {
+fn scheduling_gates_and_missing_pods_are_reported() {
     let unschedulable = json!({"conditions": [{"type": "PodScheduled", "status": "False",
         "reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient cpu."}]});
-    let expected = "pod app-1: no node takes it: 0/3 nodes are available: 3 Insufficient cpu.";
+    let expected = "pod app-1: unschedulable: 0/3 nodes are available: 3 Insufficient cpu.";
     check(&unschedulable, &[], &[expected], false);
 
     let gated = json!({"conditions": [{"type": "ContainersReady", "status": "True"},
         {"type": "Ready", "status": "False"}]});
-    let expected = "pod app-1: ready, but the load balancer has not found it healthy \
+    let expected = "pod app-1: its containers are ready, but its target is not healthy \
                     (target-health.elbv2.k8s.aws/x)";
     check(&gated, &[], &[expected], false);
 
@@ -127,7 +127,10 @@ fn scheduling_gates_and_missing_pods_are_told() {
     refused.newest["spec"]["replicas"] = json!(3);
     refused.newest["status"] = json!({"replicas": 0, "conditions": [
         {"type": "ReplicaFailure", "status": "True", "message": "violates PodSecurity"}]});
-    let texts: Vec<_> = diagnose(&refused).iter().map(ToString::to_string).collect();
+    let texts: Vec<_> = diagnose(&refused, true)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         texts,
         ["replicaset app-r: no pod can be created: violates PodSecurity"]
@@ -135,7 +138,7 @@ fn scheduling_gates_and_missing_pods_are_told() {
 }
 
 #[test]
-fn a_load_balancer_without_an_address_says_what_its_controller_said() {
+fn a_load_balancer_without_an_address_has_its_controllers_event() {
     let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
     let mut snapshot = snapshot(
         &ready,
@@ -147,7 +150,7 @@ fn a_load_balancer_without_an_address_says_what_its_controller_said() {
     );
     snapshot.balancer["status"] = json!({"loadBalancer": {}});
     let texts = |snapshot: &Snapshot| {
-        diagnose(snapshot)
+        diagnose(snapshot, true)
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
@@ -159,8 +162,21 @@ fn a_load_balancer_without_an_address_says_what_its_controller_said() {
     snapshot.events.clear();
     assert_eq!(
         texts(&snapshot),
-        [
-            "service svc: the load balancer has no address, and no controller has said anything about it"
-        ]
+        ["service svc: the load balancer has no address, and no controller has reported an event"]
     );
+}
+
+#[test]
+fn a_pod_without_the_gate_that_its_namespace_asks_for_is_final() {
+    let mut ungated = snapshot(
+        &json!({"conditions": [{"type": "Ready", "status": "True"}]}),
+        &[],
+    );
+    ungated.pods[0]["spec"] = json!({});
+    assert_eq!(diagnose(&ungated, false), []);
+    let [finding] = &diagnose(&ungated, true)[..] else {
+        panic!("one finding is expected")
+    };
+    assert_eq!(finding.cause, Cause::NoGate);
+    assert!(finding.cause.is_final());
 }

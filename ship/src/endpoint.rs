@@ -1,0 +1,139 @@
+//! Where a deployed service answers.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// What ExternalDNS reads the record's name from; `ship` reads the deployment's host name from it.
+/// <https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/>
+pub(crate) const HOST_ANNOTATION: &str = "external-dns.alpha.kubernetes.io/hostname";
+/// Set where an ALB terminates TLS.
+const ALB_CERTIFICATE: &str = "alb.ingress.kubernetes.io/certificate-arn";
+
+/// A URL, and the address to connect to where that is not the URL's host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// Ends with `/`.
+    pub(crate) url: String,
+    /// The load balancer's own name or IP address: a record for the host name may not exist yet.
+    pub(crate) connect_to: Option<String>,
+}
+
+impl Endpoint {
+    /// The endpoint of a URL, reached by DNS.
+    pub(crate) fn of_url(url: &str) -> Self {
+        Self {
+            url: format!("{}/", url.trim_end_matches('/')),
+            connect_to: None,
+        }
+    }
+
+    /// The endpoint of a Service or an Ingress, once it has an address.
+    pub(crate) fn of_balancer(balancer: &Value) -> Option<Self> {
+        let address = address(balancer)?.to_owned();
+        let (scheme, port) = scheme_and_port(balancer);
+        let host = host(balancer);
+        let name = host.as_deref().unwrap_or(&address);
+        let url = match (scheme, port) {
+            ("http", 80) | ("https", 443) => format!("{scheme}://{name}/"),
+            _ => format!("{scheme}://{name}:{port}/"),
+        };
+        Some(Self {
+            url,
+            connect_to: host.is_some().then_some(address),
+        })
+    }
+
+    /// The host name of the URL.
+    pub(crate) fn host(&self) -> &str {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        authority.split(':').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)?;
+        match &self.connect_to {
+            Some(address) => write!(f, " at {address}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The address of the load balancer, a name or an IP address.
+pub(crate) fn address(balancer: &Value) -> Option<&str> {
+    let ingress = &balancer["status"]["loadBalancer"]["ingress"][0];
+    ingress["hostname"]
+        .as_str()
+        .or_else(|| ingress["ip"].as_str())
+}
+
+/// The host name that the manifests give the deployment.
+pub(crate) fn host(balancer: &Value) -> Option<String> {
+    let annotated = balancer["metadata"]["annotations"][HOST_ANNOTATION].as_str();
+    let ruled = balancer["spec"]["rules"][0]["host"].as_str();
+    let host = annotated.or(ruled)?;
+    // The annotation may list several.
+    Some(host.split(',').next().unwrap_or(host).trim().to_owned())
+}
+
+/// Whether the load balancer terminates TLS.
+pub(crate) fn is_https(balancer: &Value) -> bool {
+    scheme_and_port(balancer).0 == "https"
+}
+
+fn scheme_and_port(balancer: &Value) -> (&'static str, u64) {
+    if balancer["kind"] == "Ingress" {
+        return match &balancer["metadata"]["annotations"][ALB_CERTIFICATE] {
+            Value::String(_) => ("https", 443),
+            _ => ("http", 80),
+        };
+    }
+    match balancer["spec"]["ports"][0]["port"].as_u64() {
+        Some(443) => ("https", 443),
+        Some(port) => ("http", port),
+        None => ("http", 80),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(balancer: Value, expected: &str) {
+        let mut balancer = balancer;
+        balancer["status"] = json!({"loadBalancer": {"ingress": [{"hostname": "lb.aws"}]}});
+        let endpoint = Endpoint::of_balancer(&balancer).unwrap();
+        assert_eq!(endpoint.to_string(), expected);
+    }
+
+    #[test]
+    fn a_url_follows_from_port_certificate_and_host_name() {
+        check(
+            json!({"kind": "Service", "spec": {"ports": [{"port": 80}]}}),
+            "http://lb.aws/",
+        );
+        check(
+            json!({"kind": "Service", "spec": {"ports": [{"port": 8080}]}}),
+            "http://lb.aws:8080/",
+        );
+        let annotations = json!({"annotations": {HOST_ANNOTATION: "a.example, b.example"}});
+        check(
+            json!({"kind": "Service", "metadata": annotations, "spec": {"ports": [{"port": 443}]}}),
+            "https://a.example/ at lb.aws",
+        );
+        check(json!({"kind": "Ingress"}), "http://lb.aws/");
+        check(
+            json!({"kind": "Ingress", "spec": {"rules": [{"host": "a.example"}]},
+                "metadata": {"annotations": {ALB_CERTIFICATE: "arn"}}}),
+            "https://a.example/ at lb.aws",
+        );
+        assert_eq!(Endpoint::of_balancer(&json!({"kind": "Service"})), None);
+        assert_eq!(Endpoint::of_url("http://x:1").host(), "x");
+    }
+}

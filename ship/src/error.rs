@@ -1,0 +1,79 @@
+//! Everything a command can fail with.
+
+use cli::{Exit, ExitError};
+use thiserror::Error;
+
+use crate::image::ImageError;
+use crate::kubectl::KubectlError;
+use crate::manifests::ManifestError;
+use crate::node::NodeError;
+use crate::preflight::PreflightError;
+use crate::rollout_test::RolloutTestError;
+use crate::smoke::SmokeError;
+use crate::wait::RolloutError;
+
+/// An error of a command. Each kind decides its exit code and hint itself.
+#[derive(Debug, Error)]
+pub(crate) enum ShipError {
+    #[error(transparent)]
+    Kubectl(#[from] KubectlError),
+    #[error(transparent)]
+    Manifests(#[from] ManifestError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
+    #[error(transparent)]
+    Smoke(#[from] SmokeError),
+    #[error(transparent)]
+    RolloutTest(#[from] RolloutTestError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A command that looks at a running service found none.
+    #[error("nothing is deployed on {context}, or it has no address yet")]
+    NotDeployed { context: String },
+    /// Volumes would be deleted with their data.
+    #[error("{namespace} holds data in {claims}")]
+    HoldsData { namespace: String, claims: String },
+    #[error("cannot write to stdout")]
+    Stdout(#[source] std::io::Error),
+}
+
+impl ExitError for ShipError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Kubectl(error) => error.exit(),
+            Self::Manifests(error) => error.exit(),
+            Self::Image(error) => error.exit(),
+            Self::Preflight(error) => error.exit(),
+            Self::Rollout(error) => error.exit(),
+            Self::Smoke(error) => error.exit(),
+            Self::RolloutTest(error) => error.exit(),
+            Self::Node(error) => error.exit(),
+            Self::NotDeployed { .. } | Self::HoldsData { .. } | Self::Stdout(_) => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Kubectl(error) => error.hint(),
+            Self::Manifests(error) => error.hint(),
+            Self::Image(error) => error.hint(),
+            Self::Preflight(error) => error.hint(),
+            Self::Rollout(error) => error.hint(),
+            Self::Smoke(error) => error.hint(),
+            Self::RolloutTest(error) => error.hint(),
+            Self::Node(error) => error.hint(),
+            Self::NotDeployed { .. } => Some("`make status` shows what is there".to_owned()),
+            Self::HoldsData { .. } => {
+                Some("--delete-data (DELETE_DATA=1) deletes it as well".to_owned())
+            }
+            Self::Stdout(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

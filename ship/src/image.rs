@@ -1,0 +1,153 @@
+//! The image of a deploy: one that imagebuilder builds and pushes, or one that is named by digest.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+
+use cli::{Exit, ExitError, Printer};
+use thiserror::Error;
+
+use crate::args::Source;
+use crate::aws::{self, AwsError};
+use crate::manifests::{ManifestError, Manifests};
+
+/// The name that imagebuilder resolves.
+const UNRESOLVED: &str = "cargo://app";
+
+/// Why there is no image to deploy.
+#[derive(Debug, Error)]
+pub(crate) enum ImageError {
+    /// Neither an image nor a registry is named.
+    #[error("no registry is named, and no image")]
+    NoDestination,
+    /// A tag may be moved; a digest may not.
+    #[error("`{0}` has no digest: a tag can name another image tomorrow")]
+    NoDigest(String),
+    /// The registry of the AWS account is not known.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// imagebuilder could not be started.
+    #[error("cannot run {}", program.display())]
+    Start {
+        /// Its path.
+        program: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// imagebuilder failed, and has printed why.
+    #[error("imagebuilder did not build and push the image ({0})")]
+    Build(ExitStatus),
+    /// imagebuilder's output is not what it was given.
+    #[error(transparent)]
+    Manifests(#[from] ManifestError),
+}
+
+impl ExitError for ImageError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoDestination | Self::NoDigest(_) | Self::Start { .. } => Exit::Usage,
+            Self::Aws(error) => error.exit(),
+            Self::Manifests(error) => error.exit(),
+            Self::Build(status) => {
+                let code = status.code().and_then(|code| u8::try_from(code).ok());
+                let exit = Exit::ALL.into_iter().find(|exit| Some(exit.code()) == code);
+                exit.unwrap_or(Exit::Failed)
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoDestination => Some(
+                "--region (REGION=) for ECR in your account, --repo (REPO=) for another registry, \
+                 or --image (IMAGE=) for an image that is in one"
+                    .to_owned(),
+            ),
+            Self::NoDigest(_) => Some("such as registry.example/app@sha256:…".to_owned()),
+            Self::Start { .. } => Some("`make build` compiles it".to_owned()),
+            Self::Aws(error) => error.hint(),
+            Self::Manifests(error) => error.hint(),
+            Self::Build(_) => None,
+        }
+    }
+}
+
+/// The manifests with `cargo://app` replaced by an image with its digest.
+pub(crate) fn resolve(
+    printer: Printer,
+    manifests: &Manifests,
+    source: &Source,
+) -> Result<Manifests, ImageError> {
+    let yaml = if let Some(image) = &source.image {
+        if !image.contains("@sha256:") {
+            return Err(ImageError::NoDigest(image.clone()));
+        }
+        manifests.yaml.replace(UNRESOLVED, image)
+    } else {
+        let repo = repository(source)?;
+        printer.status(&format!("Building and pushing to {repo}"));
+        let args = ["resolve", "-f", "-"];
+        imagebuilder(source, &repo, &args, &manifests.yaml)?
+    };
+    Ok(Manifests::parse("the resolved manifests", yaml)?)
+}
+
+/// Builds and pushes one package's image, and returns its reference with the digest.
+pub(crate) fn build(
+    printer: Printer,
+    package: &str,
+    source: &Source,
+) -> Result<String, ImageError> {
+    if let Some(image) = &source.image {
+        return Ok(image.clone());
+    }
+    let repo = repository(source)?;
+    printer.status(&format!("Building and pushing {package} to {repo}"));
+    let printed = imagebuilder(source, &repo, &["build", package], "")?;
+    Ok(printed.trim().to_owned())
+}
+
+/// Where images are pushed to.
+fn repository(source: &Source) -> Result<String, ImageError> {
+    match (&source.repo, &source.region) {
+        (Some(repo), _) => Ok(repo.clone()),
+        (None, Some(region)) => Ok(aws::registry(region)?),
+        (None, None) => Err(ImageError::NoDestination),
+    }
+}
+
+fn imagebuilder(
+    source: &Source,
+    repo: &str,
+    args: &[&str],
+    input: &str,
+) -> Result<String, ImageError> {
+    let start = |source_error| ImageError::Start {
+        program: source.imagebuilder.clone(),
+        source: source_error,
+    };
+    let mut command = Command::new(&source.imagebuilder);
+    command.args(args);
+    command.args(["--repo", repo, "--platform", &source.platform]);
+    if let Some(file) = &source.ca_file {
+        command.arg("--ca-file").arg(file);
+    }
+    // The repository of a registry other than ECR exists as soon as something is pushed to it.
+    if aws::is_ecr(repo) {
+        command.arg("--create-repository");
+    }
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(start)?;
+    let mut stdin = child.stdin.take().expect("stdin is a pipe, as set above");
+    // It reads all of its input first. Where it exits early, its own message says why.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().map_err(start)?;
+    if !output.status.success() {
+        return Err(ImageError::Build(output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,313 @@
+//! `ship node`: what runs on a node as its containerd has it. Runs `nodectl -k ARGS` in a pod on
+//! that node, and deletes the pod.
+//!
+//! The pod is created here instead of by `kubectl debug node/…`, whose pods stay behind, share the
+//! node's network, and have its whole file system mounted writable.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use cli::{Exit, ExitError, Printer};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::args::Node;
+use crate::error::ShipError;
+use crate::image;
+use crate::kubectl::Kubectl;
+
+const NAMESPACE: &str = "kube-system";
+/// How long the node may take to pull the image and start the container.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long the kubelet may take to report the exit code after the log has ended.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why a node could not be looked at.
+#[derive(Debug, Error)]
+pub(crate) enum NodeError {
+    /// No node of that name.
+    #[error("context {context} has no node `{node}`")]
+    Unknown {
+        context: String,
+        node: String,
+        known: Vec<String>,
+    },
+    /// The pod's manifest cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The pod's manifest is not a Pod.
+    #[error("{}: invalid YAML", path.display())]
+    Yaml {
+        path: PathBuf,
+        source: serde_saphyr::Error,
+    },
+    /// The container cannot start.
+    #[error("nodectl cannot start on {node}: {reason}: {message}")]
+    CannotStart {
+        node: String,
+        reason: String,
+        message: String,
+    },
+    /// The container did not start in time.
+    #[error("nodectl did not start on {node} within {}s", START_TIMEOUT.as_secs())]
+    NotStarted { node: String },
+    /// The kubelet did not report how the container terminated.
+    #[error("the kubelet of {node} does not report how nodectl terminated")]
+    NoExitCode { node: String },
+}
+
+impl ExitError for NodeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Unknown { .. } | Self::Read { .. } | Self::Yaml { .. } => Exit::Usage,
+            Self::CannotStart { .. } | Self::NotStarted { .. } | Self::NoExitCode { .. } => {
+                Exit::Failed
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { known, .. } => Some(format!("NODE= is one of: {}", known.join(", "))),
+            Self::NotStarted { .. } => Some(
+                "`kubectl get events -n kube-system` has the scheduler's and the kubelet's reasons"
+                    .to_owned(),
+            ),
+            Self::Read { .. }
+            | Self::Yaml { .. }
+            | Self::CannotStart { .. }
+            | Self::NoExitCode { .. } => None,
+        }
+    }
+}
+
+/// A pod that is deleted when this is dropped.
+struct NodePod<'a> {
+    kubectl: &'a Kubectl,
+    node: &'a str,
+    name: String,
+}
+
+/// The command. Its exit code is nodectl's.
+pub(crate) fn run(printer: Printer, args: &Node) -> Result<Exit, ShipError> {
+    let kubectl = args.context.kubectl()?;
+    let known = kubectl.run(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"])?;
+    let known: Vec<_> = known.split_whitespace().map(str::to_owned).collect();
+    if !known.contains(&args.node) {
+        return Err(NodeError::Unknown {
+            context: kubectl.context().to_owned(),
+            node: args.node.clone(),
+            known,
+        }
+        .into());
+    }
+    let template = read(&args.manifest)?;
+    let image = image::build(printer, "nodectl", &args.source)?;
+    // Unique among everybody's looks at a node: the hasher's keys are random.
+    let name = format!(
+        "nodectl-{:016x}",
+        RandomState::new().build_hasher().finish()
+    );
+    let pod = filled_in(template, &name, &image, args);
+    let command = args.args.join(" ");
+    printer.status(&format!(
+        "Running nodectl -k {command} on {}, in pod {name} of {NAMESPACE}",
+        args.node
+    ));
+    let node_pod = NodePod {
+        kubectl: &kubectl,
+        node: &args.node,
+        name,
+    };
+    kubectl.apply_objects(&[pod], &[])?;
+    node_pod.wait_until_started()?;
+    kubectl.pass_through(&["logs", "--follow", &node_pod.name, "-n", NAMESPACE])?;
+    node_pod.exit()
+}
+
+fn read(path: &PathBuf) -> Result<Value, NodeError> {
+    let text = std::fs::read_to_string(path).map_err(|source| NodeError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    serde_saphyr::from_str(&text).map_err(|source| NodeError::Yaml {
+        path: path.clone(),
+        source,
+    })
+}
+
+/// The pod of `k8s/node-inspector/pod.yaml` for one node.
+fn filled_in(mut pod: Value, name: &str, image: &str, args: &Node) -> Value {
+    pod["metadata"]["name"] = json!(name);
+    pod["metadata"]["namespace"] = json!(NAMESPACE);
+    pod["spec"]["nodeName"] = json!(args.node);
+    let container = &mut pod["spec"]["containers"][0];
+    container["image"] = json!(image);
+    let mut arguments = vec!["-k".to_owned()];
+    arguments.extend(args.args.iter().cloned());
+    container["args"] = json!(arguments);
+    let below = |path: &mut Value| {
+        if let Value::String(path) = path
+            && !path.starts_with("/sys/")
+        {
+            path.insert_str(0, &args.node_root);
+        }
+    };
+    // The socket is mounted where nodectl looks for it; records and logs at the paths that
+    // containerd has for them on that node.
+    for mount in container["volumeMounts"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
+        if mount["name"] != "socket" {
+            below(&mut mount["mountPath"]);
+        }
+    }
+    for volume in pod["spec"]["volumes"].as_array_mut().into_iter().flatten() {
+        below(&mut volume["hostPath"]["path"]);
+    }
+    pod
+}
+
+impl NodePod<'_> {
+    fn status(&self) -> Result<Value, ShipError> {
+        let pod = self
+            .kubectl
+            .json(&["get", "pod", &self.name, "-n", NAMESPACE])?;
+        Ok(pod["status"].clone())
+    }
+
+    fn wait_until_started(&self) -> Result<(), ShipError> {
+        let began = Instant::now();
+        loop {
+            let status = self.status()?;
+            if status["phase"] != "Pending" {
+                return Ok(());
+            }
+            let waiting = &status["containerStatuses"][0]["state"]["waiting"];
+            let text = |field: &str| waiting[field].as_str().unwrap_or_default().to_owned();
+            let reason = text("reason");
+            if cannot_start(&reason) {
+                return Err(NodeError::CannotStart {
+                    node: self.node.to_owned(),
+                    reason,
+                    message: text("message"),
+                }
+                .into());
+            }
+            if began.elapsed() >= START_TIMEOUT {
+                return Err(NodeError::NotStarted {
+                    node: self.node.to_owned(),
+                }
+                .into());
+            }
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
+    /// nodectl's exit code. Its log ends a moment before the kubelet reports it.
+    fn exit(&self) -> Result<Exit, ShipError> {
+        let began = Instant::now();
+        while began.elapsed() < EXIT_TIMEOUT {
+            let status = self.status()?;
+            let code = &status["containerStatuses"][0]["state"]["terminated"]["exitCode"];
+            if let Some(code) = code.as_u64() {
+                let known = Exit::ALL.into_iter();
+                let exit = known
+                    .into_iter()
+                    .find(|exit| u64::from(exit.code()) == code);
+                return Ok(exit.unwrap_or(Exit::Failed));
+            }
+            std::thread::sleep(INTERVAL);
+        }
+        Err(NodeError::NoExitCode {
+            node: self.node.to_owned(),
+        }
+        .into())
+    }
+}
+
+impl Drop for NodePod<'_> {
+    fn drop(&mut self) {
+        let args = ["delete", "pod", &self.name, "-n", NAMESPACE];
+        let _ = self
+            .kubectl
+            .run(&[&args[..], &["--ignore-not-found", "--now"]].concat());
+    }
+}
+
+/// Waiting reasons that do not pass by themselves.
+fn cannot_start(reason: &str) -> bool {
+    reason.ends_with("BackOff")
+        || reason.starts_with("Invalid")
+        || (reason.starts_with("CreateContainer") && reason.ends_with("Error"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn the_pod_is_filled_in_from_its_manifest() {
+        let line = [
+            "ship",
+            "node",
+            "n1",
+            "--image",
+            "r/nodectl@sha256:1",
+            "--node-root",
+            "/n",
+        ];
+        let Command::Node(args) =
+            Cli::parse_from([&line[..], &["inspect", "a b"]].concat()).command
+        else {
+            panic!("`ship node` is parsed as another command")
+        };
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../k8s/node-inspector/pod.yaml"
+        );
+        let template = read(&PathBuf::from(path)).unwrap();
+        let pod = filled_in(template, "p", "r/nodectl@sha256:1", &args);
+        assert_eq!(pod["metadata"]["name"], "p");
+        assert_eq!(pod["spec"]["nodeName"], "n1");
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(container["args"], json!(["-k", "inspect", "a b"]));
+        assert_eq!(container["image"], "r/nodectl@sha256:1");
+        assert_eq!(
+            container["volumeMounts"][0]["mountPath"],
+            "/run/containerd/containerd.sock"
+        );
+        assert_eq!(container["volumeMounts"][2]["mountPath"], "/n/var/log/pods");
+        let volumes = &pod["spec"]["volumes"];
+        assert_eq!(
+            volumes[0]["hostPath"]["path"],
+            "/n/run/containerd/containerd.sock"
+        );
+        assert_eq!(volumes[3]["hostPath"]["path"], "/sys/fs/cgroup");
+        assert!(!pod.to_string().contains("REPLACED"), "{pod}");
+    }
+
+    #[test]
+    fn reasons_that_do_not_pass_are_told_from_those_that_do() {
+        for reason in [
+            "ImagePullBackOff",
+            "CreateContainerConfigError",
+            "InvalidImageName",
+        ] {
+            assert!(cannot_start(reason), "{reason}");
+        }
+        for reason in ["", "ContainerCreating", "ErrImagePull"] {
+            assert!(!cannot_start(reason), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What a deploy needs of the cluster, checked in seconds before anything is built: waiting for a
+//! load balancer that no controller creates takes minutes to fail.
+//!
+//! [`problems`] is a plain function of the manifests and of what the cluster reports.
+
+mod facts;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use cli::{Exit, ExitError, Printer};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::kubectl::{Kubectl, KubectlError};
+use crate::manifests::Manifests;
+
+pub(crate) use facts::Facts;
+#[cfg(test)]
+use facts::Webhook;
+pub(crate) use problem::Problem;
+
+/// Who creates the load balancers of each class, and the API group of its custom resources.
+const CONTROLLERS: [(&str, &str, &str); 2] = [
+    (
+        "service.k8s.aws/nlb",
+        "elbv2.k8s.aws",
+        "the AWS Load Balancer Controller",
+    ),
+    (
+        "eks.amazonaws.com/nlb",
+        "eks.amazonaws.com",
+        "EKS Auto Mode",
+    ),
+];
+/// The webhook of the AWS Load Balancer Controller that adds readiness gates to pods. Auto Mode's
+/// runs in the control plane, where it cannot be seen.
+const GATE_WEBHOOK: &str = "mpod.elbv2.k8s.aws";
+const GATE_LABEL: &str = "elbv2.k8s.aws/pod-readiness-gate-inject";
+
+/// A deploy that could not succeed.
+#[derive(Debug, Error)]
+pub(crate) enum PreflightError {
+    /// The cluster could not be asked.
+    #[error(transparent)]
+    Kubectl(#[from] KubectlError),
+    /// What is in the way.
+    #[error("{overlay} cannot be deployed on {context}:{}", list(problems))]
+    Problems {
+        overlay: String,
+        context: String,
+        problems: Vec<Problem>,
+    },
+}
+
+fn list(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("\n  {problem}"))
+        .collect();
+    lines.concat()
+}
+
+impl ExitError for PreflightError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Kubectl(error) => error.exit(),
+            Self::Problems { problems, .. } => problems.first().map_or(Exit::Usage, Problem::exit),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Kubectl(error) => error.hint(),
+            Self::Problems { problems, .. } => problems.first().map(Problem::hint),
+        }
+    }
+}
+
+/// Checks a cluster for an overlay, and changes nothing.
+pub(crate) fn check(
+    printer: Printer,
+    kubectl: &Kubectl,
+    overlay: &Path,
+    manifests: &Manifests,
+) -> Result<(), PreflightError> {
+    let facts = Facts::gather(kubectl, &manifests.target.namespace)?;
+    let name = overlay.file_name().unwrap_or_default().to_string_lossy();
+    let problems = problems(&name, &manifests.objects, &facts);
+    let (fatal, warnings): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.is_fatal());
+    for warning in warnings {
+        printer.warn(&format!("{warning}; {}", warning.hint()));
+    }
+    if fatal.is_empty() {
+        return Ok(());
+    }
+    Err(PreflightError::Problems {
+        overlay: overlay.display().to_string(),
+        context: kubectl.context().to_owned(),
+        problems: fatal,
+    })
+}
+
+/// What keeps the manifests from working on a cluster.
+pub(crate) fn problems(overlay: &str, objects: &[Value], facts: &Facts) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    problems.extend(wrong_cluster(overlay, facts));
+    if !problems.is_empty() {
+        // Everything else would follow from this one.
+        return problems;
+    }
+    if facts.namespace_phase.as_deref() == Some("Terminating") {
+        problems.push(Problem::NamespaceTerminating);
+    }
+    if facts.may_deploy == Some(false) {
+        problems.push(Problem::NotAllowed);
+    }
+    problems.extend(missing_controller(objects, facts));
+    problems.extend(missing_gates(objects, facts));
+    problems.extend(missing_class(
+        objects,
+        ("Ingress", "ingressClassName"),
+        "IngressClass",
+        facts.ingress_classes.as_ref(),
+    ));
+    problems.extend(missing_class(
+        objects,
+        ("PersistentVolumeClaim", "storageClassName"),
+        "StorageClass",
+        facts.storage_classes.as_ref(),
+    ));
+    problems
+}
+
+/// The name of a context says little; what the API server reports of itself cannot be mistaken.
+fn wrong_cluster(overlay: &str, facts: &Facts) -> Option<Problem> {
+    let is_eks = facts.server_version.contains("-eks-");
+    let wanted = match overlay {
+        "eks" | "eks-auto" if !is_eks => "Amazon EKS",
+        "local" if is_eks => "a cluster on this machine",
+        _ => return None,
+    };
+    Some(Problem::WrongCluster {
+        wanted,
+        found: facts.server_version.clone(),
+    })
+}
+
+fn missing_controller(objects: &[Value], facts: &Facts) -> Option<Problem> {
+    let class = of_kind(objects, "Service")
+        .find_map(|service| service["spec"]["loadBalancerClass"].as_str())?;
+    let (_, group, controller) = CONTROLLERS.iter().find(|(known, ..)| *known == class)?;
+    let missing = Problem::NoController {
+        class: class.to_owned(),
+        controller,
+    };
+    if !facts.groups.contains(*group) {
+        return Some(missing);
+    }
+    (class == CONTROLLERS[0].0 && facts.controller_available == Some(false)).then_some(missing)
+}
+
+fn missing_gates(objects: &[Value], facts: &Facts) -> Option<Problem> {
+    let wanted = of_kind(objects, "Namespace")
+        .any(|namespace| namespace["metadata"]["labels"][GATE_LABEL] == "enabled");
+    // Unknown where the user may not read webhooks.
+    let webhooks = facts.webhooks.as_ref()?;
+    if !wanted {
+        return None;
+    }
+    let webhook = webhooks.iter().find(|webhook| webhook.name == GATE_WEBHOOK);
+    match webhook {
+        None => Some(Problem::NoGateWebhook),
+        Some(webhook) if webhook.ignores_failures => Some(Problem::GatesMayBeSkipped),
+        Some(_) => None,
+    }
+}
+
+/// A class that an object names and neither the cluster nor the manifests have.
+fn missing_class(
+    objects: &[Value],
+    (kind, field): (&str, &str),
+    class_kind: &'static str,
+    known: Option<&Vec<String>>,
+) -> Option<Problem> {
+    let class = of_kind(objects, kind).find_map(|object| object["spec"][field].as_str())?;
+    let brought = of_kind(objects, class_kind).any(|object| object["metadata"]["name"] == class);
+    let known = known?;
+    (!brought && !known.iter().any(|name| name == class)).then(|| Problem::NoClass {
+        kind: class_kind,
+        name: class.to_owned(),
+    })
+}
+
+fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    objects.iter().filter(move |object| object["kind"] == kind)
+}

@@ -1,0 +1,119 @@
+//! What a cluster reports of itself.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::kubectl::{Kubectl, KubectlError};
+
+/// What [`super::problems`] judges by. `None` is what the user may not read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// Such as `v1.36.2-eks-1234567`.
+    pub(crate) server_version: String,
+    /// The API groups that are served.
+    pub(crate) groups: BTreeSet<String>,
+    /// The mutating webhooks.
+    pub(crate) webhooks: Option<Vec<Webhook>>,
+    /// Whether a pod of the AWS Load Balancer Controller is available.
+    pub(crate) controller_available: Option<bool>,
+    /// The names of the Ingress classes.
+    pub(crate) ingress_classes: Option<Vec<String>>,
+    /// The names of the storage classes.
+    pub(crate) storage_classes: Option<Vec<String>>,
+    /// The phase of the namespace, where there is one.
+    pub(crate) namespace_phase: Option<String>,
+    /// Whether the user may change Deployments in the namespace.
+    pub(crate) may_deploy: Option<bool>,
+}
+
+/// A mutating webhook.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhook {
+    pub(crate) name: String,
+    /// Its `failurePolicy` is `Ignore`: objects are created without it when it does not answer.
+    pub(crate) ignores_failures: bool,
+}
+
+impl Facts {
+    /// Asks the API server.
+    pub(super) fn gather(kubectl: &Kubectl, namespace: &str) -> Result<Self, KubectlError> {
+        let version = kubectl.json(&["version"])?;
+        let server_version = text(&version["serverVersion"]["gitVersion"]);
+        let groups = kubectl.run(&["get", "--raw", "/apis"])?;
+        let groups: Value = serde_json::from_str(&groups).unwrap_or_default();
+        let groups = items(&groups["groups"]).map(|group| text(&group["name"]));
+        let controllers = readable(kubectl.json(&[
+            "get",
+            "deployments.apps",
+            "--all-namespaces",
+            "-l",
+            "app.kubernetes.io/name=aws-load-balancer-controller",
+        ]))?;
+        let controller_available = controllers.map(|list| {
+            items(&list["items"]).any(|one| one["status"]["availableReplicas"].as_u64() > Some(0))
+        });
+        let classes = |kind| -> Result<_, KubectlError> {
+            let list = readable(kubectl.json(&["get", kind]))?;
+            let names = |list: Value| items(&list["items"]).map(name).collect();
+            Ok(list.map(names))
+        };
+        let webhooks = readable(kubectl.json(&["get", "mutatingwebhookconfigurations"]))?;
+        let phase = readable(kubectl.find(&["get", "namespace", namespace]))?;
+        let may_deploy = kubectl.run(&[
+            "auth",
+            "can-i",
+            "patch",
+            "deployments.apps",
+            "-n",
+            namespace,
+        ]);
+        Ok(Self {
+            server_version,
+            groups: groups.collect(),
+            webhooks: webhooks.as_ref().map(webhooks_of),
+            controller_available,
+            ingress_classes: classes("ingressclasses")?,
+            storage_classes: classes("storageclasses")?,
+            namespace_phase: phase
+                .and_then(|namespace| namespace["status"]["phase"].as_str().map(str::to_owned)),
+            may_deploy: match may_deploy {
+                Ok(_) => Some(true),
+                // `no`, and exit code 1 with nothing on stderr.
+                Err(KubectlError::Failed { message, .. }) if message.is_empty() => Some(false),
+                Err(_) => None,
+            },
+        })
+    }
+}
+
+/// `None` for what the user may not read: a deployer needs less than this looks at.
+fn readable(result: Result<Value, KubectlError>) -> Result<Option<Value>, KubectlError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn webhooks_of(list: &Value) -> Vec<Webhook> {
+    items(&list["items"])
+        .flat_map(|configuration| items(&configuration["webhooks"]))
+        .map(|webhook| Webhook {
+            name: text(&webhook["name"]),
+            ignores_failures: webhook["failurePolicy"] == "Ignore",
+        })
+        .collect()
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn name(object: &Value) -> String {
+    text(&object["metadata"]["name"])
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

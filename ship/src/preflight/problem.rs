@@ -1,0 +1,103 @@
+//! What can be in the way of a deploy.
+
+use std::fmt;
+
+use cli::Exit;
+
+/// One reason why a deploy would not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The overlay is for another kind of cluster.
+    WrongCluster { wanted: &'static str, found: String },
+    /// The namespace is being deleted, and takes nothing new.
+    NamespaceTerminating,
+    /// RBAC refuses.
+    NotAllowed,
+    /// No controller creates load balancers of the Service's class.
+    NoController {
+        class: String,
+        controller: &'static str,
+    },
+    /// Nothing adds the readiness gates that the namespace asks for.
+    NoGateWebhook,
+    /// Pods get no readiness gates while the controller is unavailable.
+    GatesMayBeSkipped,
+    /// An Ingress or a claim names a class that does not exist.
+    NoClass { kind: &'static str, name: String },
+}
+
+impl Problem {
+    /// Whether the deploy is refused.
+    pub(super) fn is_fatal(&self) -> bool {
+        match self {
+            Self::WrongCluster { .. }
+            | Self::NamespaceTerminating
+            | Self::NotAllowed
+            | Self::NoController { .. }
+            | Self::NoGateWebhook
+            | Self::NoClass { .. } => true,
+            Self::GatesMayBeSkipped => false,
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::NotAllowed => Exit::Authentication,
+            Self::NamespaceTerminating => Exit::Failed,
+            Self::WrongCluster { .. }
+            | Self::NoController { .. }
+            | Self::NoGateWebhook
+            | Self::GatesMayBeSkipped
+            | Self::NoClass { .. } => Exit::Usage,
+        }
+    }
+
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::WrongCluster { .. } => {
+                "choose the cluster with --context (CONTEXT=), or another OVERLAY=".to_owned()
+            }
+            Self::NamespaceTerminating => {
+                "wait until it is gone; `kubectl get namespace -o yaml` shows what it waits for"
+                    .to_owned()
+            }
+            Self::NotAllowed => "docs/eks.md has the access entry that a deploy needs".to_owned(),
+            Self::NoController { .. } | Self::NoGateWebhook => {
+                "`make cluster CLUSTER= REGION=` installs it where it is missing; for a cluster \
+                 with EKS Auto Mode, OVERLAY=eks-auto"
+                    .to_owned()
+            }
+            Self::GatesMayBeSkipped => {
+                "set podMutatorWebhookConfig.failurePolicy=Fail in its Helm chart, as \
+                 `make cluster` does"
+                    .to_owned()
+            }
+            Self::NoClass { kind, .. } => format!("`kubectl get {kind}` lists those that exist"),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongCluster { wanted, found } => {
+                write!(f, "the overlay is for {wanted}, and the cluster is {found}")
+            }
+            Self::NamespaceTerminating => f.write_str("the namespace is being deleted"),
+            Self::NotAllowed => f.write_str("the user may not change Deployments there"),
+            Self::NoController { class, controller } => write!(
+                f,
+                "no controller creates load balancers of the class {class}: {controller} does \
+                 not run"
+            ),
+            Self::NoGateWebhook => f.write_str(
+                "nothing adds readiness gates to pods: the webhook of the AWS Load Balancer \
+                 Controller is missing",
+            ),
+            Self::GatesMayBeSkipped => f.write_str(
+                "pods get no readiness gate while the AWS Load Balancer Controller is unavailable",
+            ),
+            Self::NoClass { kind, name } => write!(f, "there is no {kind} {name}"),
+        }
+    }
+}

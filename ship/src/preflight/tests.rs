@@ -1,0 +1,117 @@
+use serde_json::json;
+
+use super::*;
+
+fn eks() -> Facts {
+    Facts {
+        server_version: "v1.36.2-eks-1a2b3c4".to_owned(),
+        groups: ["apps", "elbv2.k8s.aws"].map(str::to_owned).into(),
+        webhooks: Some(vec![Webhook {
+            name: GATE_WEBHOOK.to_owned(),
+            ignores_failures: false,
+        }]),
+        controller_available: Some(true),
+        ingress_classes: Some(vec!["alb".to_owned()]),
+        storage_classes: Some(vec!["gp2".to_owned()]),
+        namespace_phase: None,
+        may_deploy: Some(true),
+    }
+}
+
+fn objects() -> Vec<Value> {
+    vec![
+        json!({"kind": "Namespace", "metadata": {"labels": {GATE_LABEL: "enabled"}}}),
+        json!({"kind": "Service", "spec": {"loadBalancerClass": "service.k8s.aws/nlb"}}),
+        json!({"kind": "Ingress", "spec": {"ingressClassName": "alb"}}),
+        json!({"kind": "StorageClass", "metadata": {"name": "own"}}),
+        json!({"kind": "PersistentVolumeClaim", "spec": {"storageClassName": "own"}}),
+    ]
+}
+
+#[track_caller]
+fn check(overlay: &str, facts: &Facts, expected: &[&str]) {
+    let found = problems(overlay, &objects(), facts);
+    let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, expected);
+    assert!(found.iter().all(|problem| !problem.hint().is_empty()));
+}
+
+#[test]
+fn a_cluster_with_everything_has_no_problem() {
+    check("eks", &eks(), &[]);
+    check("my-overlay", &eks(), &[]);
+}
+
+#[test]
+fn an_overlay_for_another_cluster_is_the_only_problem() {
+    let local = Facts {
+        server_version: "v1.36.3".to_owned(),
+        ..Facts::default()
+    };
+    let expected = "the overlay is for Amazon EKS, and the cluster is v1.36.3";
+    check("eks-auto", &local, &[expected]);
+    let expected = "the overlay is for a cluster on this machine, and the cluster is \
+                    v1.36.2-eks-1a2b3c4";
+    check("local", &eks(), &[expected]);
+}
+
+#[test]
+fn a_controller_that_does_not_run_is_reported() {
+    let expected = "no controller creates load balancers of the class service.k8s.aws/nlb: the \
+                    AWS Load Balancer Controller does not run";
+    let unavailable = Facts {
+        controller_available: Some(false),
+        ..eks()
+    };
+    check("eks", &unavailable, &[expected]);
+    let auto_mode = Facts {
+        groups: ["eks.amazonaws.com".to_owned()].into(),
+        webhooks: Some(Vec::new()),
+        ..eks()
+    };
+    let gates = "nothing adds readiness gates to pods: the webhook of the AWS Load Balancer \
+                 Controller is missing";
+    check("eks", &auto_mode, &[expected, gates]);
+}
+
+#[test]
+fn a_webhook_that_may_be_skipped_is_a_warning() {
+    let mut facts = eks();
+    for webhook in facts.webhooks.as_mut().unwrap() {
+        webhook.ignores_failures = true;
+    }
+    assert_eq!(
+        problems("eks", &objects(), &facts),
+        [Problem::GatesMayBeSkipped]
+    );
+    assert!(!Problem::GatesMayBeSkipped.is_fatal());
+}
+
+#[test]
+fn classes_a_namespace_that_goes_and_missing_rights_are_reported() {
+    let facts = Facts {
+        ingress_classes: Some(Vec::new()),
+        namespace_phase: Some("Terminating".to_owned()),
+        may_deploy: Some(false),
+        ..eks()
+    };
+    let expected = [
+        "the namespace is being deleted",
+        "the user may not change Deployments there",
+        "there is no IngressClass alb",
+    ];
+    check("eks", &facts, &expected);
+}
+
+#[test]
+fn what_the_user_may_not_read_is_not_held_against_the_cluster() {
+    let facts = Facts {
+        webhooks: None,
+        controller_available: None,
+        ingress_classes: None,
+        storage_classes: None,
+        may_deploy: None,
+        ..eks()
+    };
+    check("eks", &facts, &[]);
+}
