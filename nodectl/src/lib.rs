@@ -11,3 +11,4 @@ pub mod node;
 pub mod play;
 pub mod publish;
 pub mod spec;
+mod verdict;

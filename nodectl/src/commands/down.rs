@@ -2,29 +2,28 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use cli::{Exit, Printer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::time::{Instant, sleep};
 
+use super::error::{CommandError, Result};
 use crate::args::{DownArgs, Global};
 use crate::containerd::Containerd;
 use crate::play::{Instance, InstanceError, Lock, remove_all};
 
-pub(super) async fn down(
-    printer: Printer,
-    global: &Global,
-    args: &DownArgs,
-) -> anyhow::Result<Exit> {
+pub(super) async fn down(printer: Printer, global: &Global, args: &DownArgs) -> Result<Exit> {
     let instance = Instance::new(&global.state_dir, global.namespace());
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let lock = take(printer, &instance, Duration::from_secs(args.wait.into())).await?;
     let removed = remove_all(&client, &instance)
         .await
-        .context("cannot remove everything")?;
+        .map_err(CommandError::Remove)?;
     lock.remove_dir(&global.state_dir)
-        .with_context(|| format!("cannot remove `{}`", instance.dir.display()))?;
+        .map_err(|source| CommandError::RemoveDir {
+            path: instance.dir.clone(),
+            source,
+        })?;
     printer.status(&format!(
         "Removed {} pods, {} containers and {} images",
         removed.pods, removed.containers, removed.images
@@ -32,19 +31,19 @@ pub(super) async fn down(
     Ok(Exit::Ok)
 }
 
-/// Takes the lock; an `up` that has it is told to end, and waited for.
-async fn take(printer: Printer, instance: &Instance, wait: Duration) -> anyhow::Result<Lock> {
+/// Takes the lock. An `up` that holds it gets SIGTERM, and is waited for.
+async fn take(printer: Printer, instance: &Instance, wait: Duration) -> Result<Lock> {
     let deadline = Instant::now() + wait;
-    let mut told = false;
+    let mut signalled = false;
     loop {
         match instance.lock() {
             Err(InstanceError::Locked { .. }) if Instant::now() < deadline => {
                 // Who holds the lock is alive, so the ID in the file is that process's.
-                if let Some(pid) = instance.locked_by().filter(|_| !told) {
+                if let Some(pid) = instance.locked_by().filter(|_| !signalled) {
                     printer.status(&format!("Stopping `nodectl up`, process {pid}"));
                     kill(Pid::from_raw(pid), Signal::SIGTERM)
-                        .context("cannot stop `nodectl up`")?;
-                    told = true;
+                        .map_err(|source| CommandError::Stop { pid, source })?;
+                    signalled = true;
                 }
                 sleep(Duration::from_millis(50)).await;
             }

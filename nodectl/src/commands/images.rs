@@ -1,12 +1,11 @@
 //! `nodectl images`.
 
-use anyhow::Context as _;
 use cli::{Exit, Printer};
 use oci::layout::Layout;
 use serde_json::json;
 
-use super::classify::Wrong;
 use super::edge::{now_ms, random_hex};
+use super::error::{CommandError, Result, UsageError};
 use super::table::{bytes, table};
 use crate::args::{Global, ImagesCommand, ImportArgs, Output};
 use crate::containerd::{Containerd, Labels};
@@ -16,7 +15,7 @@ pub(super) async fn images(
     printer: Printer,
     global: &Global,
     command: ImagesCommand,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit> {
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     match command {
         ImagesCommand::Import(args) => import(printer, &client, &args).await,
@@ -24,10 +23,10 @@ pub(super) async fn images(
         ImagesCommand::Rm(args) => {
             for name in &args.names {
                 if !client.remove_image(name, true).await? {
-                    anyhow::bail!(
-                        "there is no image `{name}` in namespace `{}`",
-                        client.namespace()
-                    );
+                    return Err(CommandError::NoSuchImage {
+                        name: name.clone(),
+                        namespace: client.namespace().to_owned(),
+                    });
                 }
                 printer.data(name)?;
             }
@@ -36,7 +35,7 @@ pub(super) async fn images(
     }
 }
 
-async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> anyhow::Result<Exit> {
+async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> Result<Exit> {
     let layout = Layout::open(&args.layout.0)?;
     let all = layout.images()?;
     let image = match (&args.reference, all.as_slice()) {
@@ -45,7 +44,7 @@ async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> any
         (None, [only]) => only.clone(),
         (None, _) => {
             let message = format!("`{}` has {} images", layout.path().display(), all.len());
-            return Err(Wrong::new(message, Some("say which one with --ref NAME")).into());
+            return Err(UsageError::new(message, Some("say which one with --ref NAME")).into());
         }
     };
     let name = match (&args.reference, image.ref_name()) {
@@ -53,13 +52,17 @@ async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> any
         (None, Some(name)) => name.to_owned(),
         (None, None) => {
             let message = format!("the image of `{}` has no name", layout.path().display());
-            return Err(Wrong::new(message, Some("give it one with --ref NAME")).into());
+            return Err(UsageError::new(message, Some("give it one with --ref NAME")).into());
         }
     };
     let held = holding(random_hex(), Labels::new());
     let imported = images::import(client, &layout, &image, &name, Labels::new(), &held)
         .await
-        .with_context(|| format!("cannot import `{name}`"))?;
+        .map_err(|source| CommandError::Import {
+            name: name.clone(),
+            layout: layout.path().to_owned(),
+            source: Box::new(source),
+        })?;
     printer.status(&format!(
         "Imported {} blobs ({} already there, {})",
         imported.written,
@@ -80,7 +83,7 @@ pub(super) fn holding(unique: String, labels: Labels) -> Holding {
     }
 }
 
-async fn list(printer: Printer, client: &Containerd, output: Output) -> anyhow::Result<Exit> {
+async fn list(printer: Printer, client: &Containerd, output: Output) -> Result<Exit> {
     let images = client.images().await?;
     match output {
         Output::Text => {

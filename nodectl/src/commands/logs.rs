@@ -3,10 +3,9 @@
 use std::fs::File;
 use std::io::Read as _;
 
-use anyhow::Context as _;
 use cli::{Exit, Printer};
 
-use super::classify::Wrong;
+use super::error::{CommandError, Result, UsageError};
 use crate::args::{Global, LogsArgs, Output};
 use crate::containerd::Containerd;
 use crate::play::{Instance, observe};
@@ -14,11 +13,7 @@ use crate::play::{Instance, observe};
 /// What is read and printed at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-pub(super) async fn logs(
-    printer: Printer,
-    global: &Global,
-    args: &LogsArgs,
-) -> anyhow::Result<Exit> {
+pub(super) async fn logs(printer: Printer, global: &Global, args: &LogsArgs) -> Result<Exit> {
     refuse_what_needs_cri_logs(args)?;
     let instance = Instance::new(&global.state_dir, global.namespace());
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
@@ -26,11 +21,8 @@ pub(super) async fn logs(
     let pod = pods
         .iter()
         .find(|pod| pod.record.name == args.pod)
-        .ok_or_else(|| {
-            Wrong::new(
-                format!("there is no pod `{}`", args.pod),
-                Some("`nodectl ps` lists them"),
-            )
+        .ok_or_else(|| CommandError::NoSuchPod {
+            pod: args.pod.clone(),
         })?;
     let mut names: Vec<_> = pod.containers.iter().map(|one| one.name.as_str()).collect();
     names.sort_unstable();
@@ -40,7 +32,7 @@ pub(super) async fn logs(
         (None, [only]) => *only,
         _ => {
             let message = format!("pod `{}` has the containers {}", args.pod, names.join(", "));
-            return Err(Wrong::new(message, Some("choose one with --container")).into());
+            return Err(UsageError::new(message, Some("choose one with --container")).into());
         }
     };
     let mine = pod.containers.iter().filter(|one| one.name == name);
@@ -49,16 +41,19 @@ pub(super) async fn logs(
         let problem = || format!("container `{name}` of pod `{}` has started once", args.pod);
         latest
             .checked_sub(1)
-            .ok_or_else(|| Wrong::new(problem(), None))?
+            .ok_or_else(|| UsageError::new(problem(), None))?
     } else {
         latest
     };
     let path = pod.record.log_path(&instance, name, attempt);
-    let context = || format!("cannot read `{}`", path.display());
-    let mut file = File::open(&path).with_context(context)?;
+    let failed = |source| CommandError::Log {
+        path: path.clone(),
+        source,
+    };
+    let mut file = File::open(&path).map_err(failed)?;
     let mut buffer = vec![0; CHUNK_BYTES];
     loop {
-        let read = file.read(&mut buffer).with_context(context)?;
+        let read = file.read(&mut buffer).map_err(failed)?;
         if read == 0 {
             return Ok(Exit::Ok);
         }
@@ -67,7 +62,7 @@ pub(super) async fn logs(
 }
 
 /// Our own pods' logs are what the container wrote, byte for byte: no times, no streams.
-fn refuse_what_needs_cri_logs(args: &LogsArgs) -> Result<(), Wrong> {
+fn refuse_what_needs_cri_logs(args: &LogsArgs) -> std::result::Result<(), UsageError> {
     let asked = [
         (args.follow, "--follow"),
         (args.tail.is_some(), "--tail"),
@@ -77,7 +72,7 @@ fn refuse_what_needs_cri_logs(args: &LogsArgs) -> Result<(), Wrong> {
     ];
     match asked.iter().find(|(given, _)| *given) {
         None => Ok(()),
-        Some((_, flag)) => Err(Wrong::new(
+        Some((_, flag)) => Err(UsageError::new(
             format!("`logs {flag}` is for the kubelet's containers"),
             Some("give -k as well, or pipe the log into tail, grep or the like"),
         )),

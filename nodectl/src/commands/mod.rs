@@ -1,8 +1,8 @@
 //! One file for each command; this is the edge, where clock, environment and streams are.
 
-mod classify;
 mod down;
 mod edge;
+mod error;
 mod images;
 mod logs;
 mod node;
@@ -13,4 +13,7 @@ mod screen;
 mod table;
 mod up;
 
+pub(crate) use error::CommandError;
+#[cfg(test)]
+pub(crate) use error::UsageError;
 pub use run::main;

@@ -5,29 +5,24 @@ use std::time::Duration;
 use cli::{Exit, Printer};
 use serde_json::{Value, json};
 
-use super::classify::Wrong;
 use super::edge::now_ms;
+use super::error::{Result, UsageError};
 use super::node_logs;
 use super::table::{age, bytes, table};
 use crate::args::{Command, Global, InspectArgs, Output, OutputArgs, StatsArgs};
 use crate::containerd::Containerd;
 use crate::node::logs::{LogQuery, read};
 use crate::node::{
-    ContainerStats, Host, NodeContainer, NodePod, SelectError, State, collect, rates, sample,
-    select_pod,
+    ContainerStats, Host, NodeContainer, NodePod, State, collect, rates, sample, select_pod,
 };
 
-pub(super) async fn dispatch(
-    printer: Printer,
-    global: &Global,
-    command: Command,
-) -> anyhow::Result<Exit> {
+pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command) -> Result<Exit> {
     if matches!(
         command,
         Command::Up(_) | Command::Down(_) | Command::Images(_)
     ) {
         let message = "-k only looks at the kubelet's containers, and this command changes things";
-        return Err(Wrong::new(message, None).into());
+        return Err(UsageError::new(message, None).into());
     }
     let host = global.host();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
@@ -42,17 +37,11 @@ pub(super) async fn dispatch(
     }
 }
 
-pub(super) fn select<'a>(pods: &'a [NodePod], word: &str) -> anyhow::Result<&'a NodePod> {
-    select_pod(pods, word).map_err(|error| {
-        let hint = match &error {
-            SelectError::None(_) => "`nodectl -k pods` lists them",
-            SelectError::Several { .. } => "name one as NAMESPACE/NAME",
-        };
-        Wrong::new(error.to_string(), Some(hint)).into()
-    })
+pub(super) fn select<'a>(pods: &'a [NodePod], word: &str) -> Result<&'a NodePod> {
+    Ok(select_pod(pods, word)?)
 }
 
-fn ps(printer: Printer, pods: &[NodePod], args: OutputArgs) -> anyhow::Result<Exit> {
+fn ps(printer: Printer, pods: &[NodePod], args: OutputArgs) -> Result<Exit> {
     let all = || {
         pods.iter()
             .flat_map(|pod| pod.current().map(move |container| (pod, container)))
@@ -105,12 +94,7 @@ fn container_json(pod: &NodePod, container: &NodeContainer) -> Value {
 }
 
 /// The pods, each with the figures of its running containers.
-fn show_pods(
-    printer: Printer,
-    host: &Host,
-    pods: &[NodePod],
-    args: OutputArgs,
-) -> anyhow::Result<Exit> {
+fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) -> Result<Exit> {
     let used = sample(host, pods);
     let memory = |pod: &NodePod| -> u64 {
         let mine = used
@@ -186,12 +170,7 @@ fn last_lines(host: &Host, container: &NodeContainer) -> Vec<String> {
     lines
 }
 
-fn inspect(
-    printer: Printer,
-    host: &Host,
-    pods: &[NodePod],
-    args: &InspectArgs,
-) -> anyhow::Result<Exit> {
+fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) -> Result<Exit> {
     let pod = select(pods, &args.pod)?;
     let used = sample(host, std::slice::from_ref(pod));
     let stats_of = |container: &NodeContainer| used.iter().find(|one| one.id == container.id);
@@ -275,7 +254,7 @@ async fn stats(
     host: &Host,
     pods: Vec<NodePod>,
     args: &StatsArgs,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit> {
     let mut chosen = Vec::new();
     for word in &args.pods {
         chosen.push(select(&pods, word)?.clone());
@@ -366,7 +345,7 @@ fn age_of(created_unix: Option<i64>) -> String {
     created_unix.map_or_else(|| "-".to_owned(), |created| age(now_ms() / 1000 - created))
 }
 
-fn print(printer: Printer, header: &[&str], rows: &[Vec<String>]) -> anyhow::Result<Exit> {
+fn print(printer: Printer, header: &[&str], rows: &[Vec<String>]) -> Result<Exit> {
     for line in table(header, rows) {
         printer.data(&line)?;
     }

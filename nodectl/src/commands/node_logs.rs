@@ -3,12 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use cli::{Exit, Printer};
 use serde_json::json;
 
-use super::classify::Wrong;
 use super::edge::{now_ms, stop_on_signals};
+use super::error::{CommandError, Result, UsageError};
 use super::node::select;
 use crate::args::{LogsArgs, Output};
 use crate::node::logs::{Follower, LogLine, LogQuery, read};
@@ -23,36 +22,39 @@ pub(super) async fn logs(
     host: &Host,
     pods: &[NodePod],
     args: &LogsArgs,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit> {
     let pod = select(pods, &args.pod)?;
     let container = choose(pod, args)?;
     let path = host.path(&container.log_path);
-    let context = || format!("cannot read the log `{}`", path.display());
+    let failed = |source| CommandError::Log {
+        path: path.clone(),
+        source,
+    };
     if container.log_path.is_empty() {
         let message = format!(
             "container `{}` has no log that containerd knows",
             container.name
         );
-        return Err(Wrong::new(message, None).into());
+        return Err(UsageError::new(message, None).into());
     }
     // From here on nothing is missed: what comes after this end is the follower's.
     let mut follower = args
         .follow
         .then(|| Follower::at_end(&path))
         .transpose()
-        .with_context(context)?;
+        .map_err(failed)?;
     let query = LogQuery {
         tail: args.tail,
         since: args.since.map(|since| since.at(now_ms())),
         end: follower.as_ref().and_then(Follower::begins),
     };
-    read(&path, query, |line| print(printer, args, &line)).with_context(context)?;
+    read(&path, query, |line| print(printer, args, &line)).map_err(failed)?;
     let Some(follower) = &mut follower else {
         return Ok(Exit::Ok);
     };
-    let mut stop = stop_on_signals(Duration::ZERO).context("cannot watch for signals")?;
+    let mut stop = stop_on_signals(Duration::ZERO).map_err(CommandError::Signals)?;
     loop {
-        for line in follower.poll().with_context(context)? {
+        for line in follower.poll().map_err(failed)? {
             print(printer, args, &line)?;
         }
         tokio::select! {
@@ -62,7 +64,7 @@ pub(super) async fn logs(
     }
 }
 
-fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> anyhow::Result<&'a NodeContainer> {
+fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> Result<&'a NodeContainer> {
     let is_meant = |container: &&NodeContainer| {
         args.container
             .as_ref()
@@ -80,7 +82,7 @@ fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> anyhow::Result<&'a NodeConta
             all => format!("pod `{}` has the containers {}", pod.name, all.join(", ")),
         };
         let hint = (!names.is_empty()).then_some("choose one with --container");
-        return Err(Wrong::new(message, hint).into());
+        return Err(UsageError::new(message, hint).into());
     };
     if !args.previous {
         return Ok(found);
@@ -91,7 +93,7 @@ fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> anyhow::Result<&'a NodeConta
             "container `{}` has no earlier start on this node",
             found.name
         );
-        Wrong::new(message, None).into()
+        UsageError::new(message, None).into()
     })
 }
 

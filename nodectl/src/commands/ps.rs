@@ -4,16 +4,13 @@ use cli::{Exit, Printer};
 use serde_json::{Value, json};
 
 use super::edge::now_ms;
+use super::error::Result;
 use super::table::{age, table};
 use crate::args::{Global, Output, OutputArgs};
 use crate::containerd::{Containerd, TaskState};
 use crate::play::{Instance, Observed, ObservedContainer, observe};
 
-pub(super) async fn ps(
-    printer: Printer,
-    global: &Global,
-    args: OutputArgs,
-) -> anyhow::Result<Exit> {
+pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> Result<Exit> {
     let instance = Instance::new(&global.state_dir, global.namespace());
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let (pods, _) = observe(&client, &instance.id).await?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use cli::{Exit, Printer};
 
-use super::classify::{Wrong, classify};
+use super::error::{CommandError, Result, UsageError};
 use super::{down, images, logs, node, ps, up};
 use crate::args::{Cli, Command};
 
@@ -26,12 +26,12 @@ pub fn main(cli: Cli) -> ExitCode {
             runtime.shutdown_background();
             outcome
         }
-        Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
+        Err(error) => Err(CommandError::Runtime(error)),
     };
-    cli::exit_code(&printer, outcome, classify)
+    cli::finish(&printer, outcome)
 }
 
-async fn dispatch(printer: Printer, cli: Cli) -> anyhow::Result<Exit> {
+async fn dispatch(printer: Printer, cli: Cli) -> Result<Exit> {
     let global = cli.global;
     if global.kubernetes {
         return node::dispatch(printer, &global, cli.command).await;
@@ -42,7 +42,7 @@ async fn dispatch(printer: Printer, cli: Cli) -> anyhow::Result<Exit> {
         Command::Ps(args) => ps::ps(printer, &global, args).await,
         Command::Logs(args) => logs::logs(printer, &global, &args).await,
         Command::Images(command) => images::images(printer, &global, command).await,
-        Command::Pods(_) | Command::Inspect(_) | Command::Stats(_) => Err(Wrong::new(
+        Command::Pods(_) | Command::Inspect(_) | Command::Stats(_) => Err(UsageError::new(
             "this command shows the kubelet's pods and needs -k",
             Some("`nodectl ps` shows the pods of `nodectl up`"),
         )

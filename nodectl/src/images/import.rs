@@ -5,8 +5,9 @@
 
 use std::path::PathBuf;
 
+use oci::image::NoPlatform;
 use oci::layout::{Layout, LayoutError};
-use oci::{Descriptor, Digest, Kind, Mismatch, Platform};
+use oci::{Descriptor, Digest, Kind, Platform};
 
 use super::unpack::{snapshot_label, unpack};
 use crate::containerd::{self, Containerd, Image, Labels};
@@ -41,6 +42,15 @@ pub enum ImportError {
         /// How many layers the manifest has.
         layers: usize,
     },
+    /// The image is for other machines.
+    #[error("cannot use an image of `{}`", layout.display())]
+    Platform {
+        /// The layout it is in.
+        layout: PathBuf,
+        /// What it is for.
+        #[source]
+        source: Box<NoPlatform>,
+    },
     /// A layer unpacks to something else than the config says.
     #[error("layer {layer} unpacks to {applied}, its config says {expected}")]
     DiffId {
@@ -51,18 +61,6 @@ pub enum ImportError {
         /// What containerd unpacked.
         applied: String,
     },
-}
-
-impl ImportError {
-    /// Content is not what its digest says.
-    pub fn is_mismatch(&self) -> bool {
-        match self {
-            Self::Layout(error) => error.is_mismatch(),
-            Self::Blob { source, .. } => Mismatch::of(source).is_some(),
-            Self::DiffId { .. } => true,
-            Self::Containerd(_) | Self::DiffIds { .. } => false,
-        }
-    }
 }
 
 /// What an import did.
@@ -136,6 +134,17 @@ async fn import_leased(
     let selected = layout.select(image, &Platform::host())?;
     let manifest = layout.manifest(&selected)?;
     let config = layout.config(&manifest.config)?;
+    // A manifest that stands alone says only in its config what it is for.
+    let (actual, wanted) = (config.platform(), Platform::host());
+    if !actual.runs_on(&wanted) {
+        return Err(ImportError::Platform {
+            layout: layout.path().to_owned(),
+            source: Box::new(NoPlatform {
+                wanted,
+                available: actual.to_string(),
+            }),
+        });
+    }
     let diff_ids = config
         .diff_ids()
         .ok()

@@ -1,7 +1,7 @@
 //! Reads an image back from containerd: what a container needs of it.
 
 use oci::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest, NoPlatform};
-use oci::{Digest, Kind, MediaType, Platform};
+use oci::{Digest, Kind, MediaType, Platform, Reference, ReferenceError};
 
 use crate::containerd::{self, Containerd};
 
@@ -18,7 +18,7 @@ pub struct RunImage {
     pub chain_id: String,
 }
 
-/// Why an image in containerd cannot be run.
+/// Why an image in containerd cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
     /// containerd failed.
@@ -44,7 +44,10 @@ pub enum LookupError {
         #[source]
         source: Box<NoPlatform>,
     },
-    /// A layer is not unpacked, or the config's diff IDs are no digests.
+    /// Its name is not an image reference.
+    #[error(transparent)]
+    Name(#[from] ReferenceError),
+    /// A layer is not unpacked, or the config's diff IDs are not digests.
     #[error("image `{name}` is in containerd but not unpacked: snapshot `{chain_id}` is missing")]
     NotUnpacked {
         /// The image.
@@ -54,11 +57,30 @@ pub enum LookupError {
     },
 }
 
-/// The image called `name`, or `None` if containerd has none.
+/// The name under which containerd has the image that a manifest calls `written`, or `None` if it has
+/// none.
 ///
 /// # Errors
 /// As [`LookupError`].
-pub async fn lookup(client: &Containerd, name: &str) -> Result<Option<RunImage>, LookupError> {
+pub async fn find_name(client: &Containerd, written: &str) -> Result<Option<String>, LookupError> {
+    let reference: Reference = written.parse()?;
+    for name in super::candidates(&reference) {
+        if client.image(&name).await?.is_some() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// The image that a manifest calls `written`, or `None` if containerd has none.
+///
+/// # Errors
+/// As [`LookupError`].
+pub async fn lookup(client: &Containerd, written: &str) -> Result<Option<RunImage>, LookupError> {
+    let Some(name) = find_name(client, written).await? else {
+        return Ok(None);
+    };
+    let name = name.as_str();
     let Some(image) = client.image(name).await? else {
         return Ok(None);
     };
@@ -85,6 +107,17 @@ pub async fn lookup(client: &Containerd, name: &str) -> Result<Option<RunImage>,
     let config_digest = manifest.config.digest.to_string();
     let bytes = read(client, &config_digest).await?;
     let config = Config::parse(&bytes).map_err(|source| document(&config_digest, source))?;
+    // An image that is not an index says only here what it is for.
+    let (actual, wanted) = (config.platform(), Platform::host());
+    if !actual.runs_on(&wanted) {
+        return Err(LookupError::Platform {
+            name: name.to_owned(),
+            source: Box::new(NoPlatform {
+                wanted,
+                available: actual.to_string(),
+            }),
+        });
+    }
     let diff_ids: Vec<Digest> = config.diff_ids().unwrap_or_default();
     let chain_id = super::chain_ids(&diff_ids)
         .last()

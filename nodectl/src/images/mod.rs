@@ -3,8 +3,10 @@
 mod chain;
 mod import;
 mod lookup;
+mod name;
 mod unpack;
 
 pub use chain::chain_ids;
 pub use import::{Holding, ImportError, Imported, UPLOAD_PREFIX, import};
-pub use lookup::{LookupError, RunImage, lookup};
+pub use lookup::{LookupError, RunImage, find_name, lookup};
+pub use name::candidates;

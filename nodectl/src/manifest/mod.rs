@@ -15,7 +15,6 @@ mod object;
 mod pod;
 mod probe;
 mod quantity;
-mod read;
 mod unsupported;
 mod workload;
 
@@ -36,5 +35,4 @@ pub use object::{Objects, ReadError, Warning, parse};
 pub use pod::{EmptyDir, GroupsPolicy, PodMetadata, PodSecurity, PodSpec, PodTemplate, Volume};
 pub use probe::{Exec, Grpc, HttpGet, HttpHeader, Probe, Scheme, TcpSocket};
 pub use quantity::{Quantity, QuantityError};
-pub use read::{Document, read_paths};
 pub use workload::{Deployment, Metadata, Service};

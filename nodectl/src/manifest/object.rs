@@ -1,10 +1,11 @@
 //! From YAML to typed objects. A field that is not obeyed is refused or warned about by its path.
 
+use cli::input::Input;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::unsupported::{Unsupported, judge};
-use super::{Deployment, Document, Service, nulls};
+use super::{Deployment, Service, nulls};
 
 /// Something in a manifest that has no effect here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +110,7 @@ pub struct Objects {
 ///
 /// # Errors
 /// As [`ReadError`]; the first one found.
-pub fn parse(documents: &[Document]) -> Result<Objects, ReadError> {
+pub fn parse(documents: &[Input]) -> Result<Objects, ReadError> {
     let mut objects = Objects::default();
     for document in documents {
         let origin = &document.origin;
@@ -121,14 +122,14 @@ pub fn parse(documents: &[Document]) -> Result<Objects, ReadError> {
         for (at, mut value) in values.into_iter().enumerate() {
             nulls::strip(&mut value);
             if !value.is_null() {
-                add(&mut objects, origin, at + 1, value)?;
+                add(&mut objects, origin, at + 1, &value)?;
             }
         }
     }
     Ok(objects)
 }
 
-fn add(objects: &mut Objects, origin: &str, number: usize, value: Value) -> Result<(), ReadError> {
+fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Result<(), ReadError> {
     let not_an_object = |problem| ReadError::NotAnObject {
         origin: origin.to_owned(),
         number,
@@ -162,8 +163,8 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: Value) -> Resu
     };
     match kind.as_str() {
         "List" => {
-            let items = value.get("items").and_then(Value::as_array).cloned();
-            for item in items.unwrap_or_default() {
+            let items = value.get("items").and_then(Value::as_array);
+            for item in items.into_iter().flatten() {
                 add(objects, origin, number, item)?;
             }
         }
@@ -205,11 +206,11 @@ fn typed<T: DeserializeOwned>(
     origin: &str,
     kind: &str,
     name: &str,
-    value: Value,
+    value: &Value,
 ) -> Result<T, ReadError> {
     let mut unread = Vec::new();
     let mut track = serde_path_to_error::Track::new();
-    let deserializer = serde_path_to_error::Deserializer::new(&value, &mut track);
+    let deserializer = serde_path_to_error::Deserializer::new(value, &mut track);
     let parsed = serde_ignored::deserialize(deserializer, |path| unread.push(steps(&path)));
     let parsed = parsed.map_err(|error: serde_json::Error| ReadError::Shape {
         origin: origin.to_owned(),
@@ -217,7 +218,7 @@ fn typed<T: DeserializeOwned>(
         name: name.to_owned(),
         message: format!("{}: {error}", track.path()),
     })?;
-    let Unsupported { ignored, refused } = judge(kind, &value, &unread);
+    let Unsupported { ignored, refused } = judge(kind, value, &unread);
     if !refused.is_empty() {
         return Err(ReadError::Unsupported {
             origin: origin.to_owned(),
@@ -258,7 +259,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Objects, ReadError> {
-        parse(&[Document {
+        parse(&[Input {
             origin: "a.yaml".to_owned(),
             text: text.to_owned(),
         }])

@@ -382,7 +382,7 @@ fn join(steps: &[String], index: impl Fn(&str) -> String) -> String {
     let mut path = String::new();
     for step in steps {
         if step.bytes().all(|c| c.is_ascii_digit()) {
-            path.push_str(&format!("[{}]", index(step)));
+            path.extend(["[", &index(step), "]"]);
         } else {
             if !path.is_empty() {
                 path.push('.');
@@ -398,7 +398,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::manifest::{Document, parse};
+    use cli::input::Input;
+
+    use crate::manifest::parse;
 
     /// Every field that is obeyed, once.
     const OBEYED: &str = include_str!("../../tests/manifests/every-field.yaml");
@@ -491,7 +493,7 @@ mod tests {
 
     #[test]
     fn a_field_that_is_obeyed_is_not_warned_about() {
-        let document = Document {
+        let document = Input {
             origin: "every-field.yaml".to_owned(),
             text: OBEYED.to_owned(),
         };

@@ -54,7 +54,7 @@ pub struct DeploymentSpec {
     /// Seconds that a pod must be ready to count as available.
     #[serde(default)]
     pub min_ready_seconds: u32,
-    /// How many old ReplicaSets are kept; there are none here.
+    /// How many old `ReplicaSet`s are kept; there are none here.
     #[serde(default)]
     pub revision_history_limit: Option<u32>,
     /// Seconds after which a rollout without progress has failed; not reported here.

@@ -30,6 +30,7 @@ pub use observe::{Observed, ObservedContainer, observe};
 pub use plan::{Action, PodView, Want, plan};
 pub use probe::ProbeState;
 pub use record::{PodRecord, labels};
+pub use sandbox::SandboxError;
 pub use status::{ContainerState, ContainerStatus, PodStatus};
 pub use sweep::{Removed, SweepError, remove_all};
 pub use worker::Context;

@@ -11,14 +11,18 @@ use crate::manifest::ContainerSpec;
 use crate::network::{self, Bridge, PodNetwork};
 use crate::spec::BindMount;
 
-/// Why a pod's surroundings cannot be made.
+/// Why a pod's network or files cannot be created or removed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SandboxError {
+pub enum SandboxError {
+    /// The network failed.
     #[error(transparent)]
     Network(#[from] network::Error),
+    /// A file failed.
     #[error("cannot write `{}`", path.display())]
     File {
+        /// The file or directory.
         path: PathBuf,
+        /// Why it failed.
         #[source]
         source: io::Error,
     },

@@ -160,12 +160,6 @@ pub enum SweepError {
     #[error(transparent)]
     Network(#[from] network::Error),
     /// A pod's network or files failed.
-    #[error("cannot remove a pod's network or files: {0}")]
-    Sandbox(String),
-}
-
-impl From<SandboxError> for SweepError {
-    fn from(error: SandboxError) -> Self {
-        Self::Sandbox(error.to_string())
-    }
+    #[error("cannot remove the network or files of a pod")]
+    Sandbox(#[from] SandboxError),
 }

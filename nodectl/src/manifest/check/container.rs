@@ -151,7 +151,8 @@ fn resource_ref(
         return;
     };
     // `validContainerResourceDivisorFor…`
-    let units: &[&str] = if resource.resource.ends_with(".cpu") {
+    let is_cpu = ["limits.cpu", "requests.cpu"].contains(&resource.resource.as_str());
+    let units: &[&str] = if is_cpu {
         &["1m", "1"]
     } else {
         &[

@@ -1,0 +1,122 @@
+//! What a command was doing when it failed.
+
+use std::io;
+use std::path::PathBuf;
+
+use cli::input::InputError;
+use oci::ReferenceError;
+use oci::layout::LayoutError;
+
+use crate::containerd;
+use crate::images::{ImportError, LookupError};
+use crate::manifest::{CheckError, ReadError};
+use crate::network;
+use crate::node::SelectError;
+use crate::play::{InstanceError, SweepError};
+use crate::publish::BindError;
+use crate::spec::UserError;
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct UsageError {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl UsageError {
+    pub(crate) fn new(message: impl Into<String>, hint: Option<&str>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+        }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// A signal came before there was anything to stop.
+    #[error("interrupted")]
+    Interrupted,
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    #[error(transparent)]
+    Containerd(#[from] containerd::Error),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("Deployment `{deployment}`: container `{container}`")]
+    ContainerImage {
+        deployment: String,
+        container: String,
+        #[source]
+        source: Box<LayoutError>,
+    },
+    #[error("cannot import `{name}` from `{}`", layout.display())]
+    Import {
+        name: String,
+        layout: PathBuf,
+        #[source]
+        source: Box<ImportError>,
+    },
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    #[error("Deployment `{deployment}`: container `{container}`")]
+    User {
+        deployment: String,
+        container: String,
+        #[source]
+        source: UserError,
+    },
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    #[error("cannot adopt the pods of an earlier `nodectl up`")]
+    Adopt(#[source] SweepError),
+    #[error("cannot remove everything")]
+    Remove(#[source] SweepError),
+    #[error("cannot remove `{}`", path.display())]
+    RemoveDir {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot watch for signals")]
+    Signals(#[source] io::Error),
+    #[error("cannot stop `nodectl up`, process {pid}")]
+    Stop {
+        pid: i32,
+        #[source]
+        source: nix::errno::Errno,
+    },
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    #[error("there is no pod `{pod}`")]
+    NoSuchPod { pod: String },
+    #[error("there is no image `{name}` in namespace `{namespace}`")]
+    NoSuchImage { name: String, namespace: String },
+    #[error("cannot read the log `{}`", path.display())]
+    Log {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot start the asynchronous runtime")]
+    Runtime(#[source] io::Error),
+    #[error("cannot write to standard output")]
+    Stdout(#[from] io::Error),
+}
+
+/// What a command returns.
+pub(super) type Result<T> = std::result::Result<T, CommandError>;

@@ -1,0 +1,78 @@
+//! `nodectl up`.
+
+mod plan;
+mod serve;
+
+use std::time::Duration;
+
+use cli::{Exit, Printer};
+use tokio::sync::watch;
+
+use self::plan::UpPlan;
+use super::edge::stop_on_signals;
+use super::error::{CommandError, Result, UsageError};
+use crate::args::{Global, UpArgs};
+use crate::containerd::Containerd;
+use crate::play::{Instance, Lock, Stop, observe, remove_all};
+
+pub(super) async fn up(printer: Printer, global: &Global, args: &UpArgs) -> Result<Exit> {
+    let plan = UpPlan::read(printer, args)?;
+    if !nix::unistd::geteuid().is_root() {
+        let hint = "run it with sudo: pods need network namespaces and cgroups";
+        return Err(UsageError::new("`nodectl up` needs root", Some(hint)).into());
+    }
+    let grace = Duration::from_secs(args.grace_period.into());
+    let session = Session {
+        printer,
+        stop: stop_on_signals(grace).map_err(CommandError::Signals)?,
+        client: Containerd::connect(&global.address(), global.namespace()).await?,
+        instance: Instance::new(&global.state_dir, global.namespace()),
+    };
+    let lock = session.instance.lock()?;
+    let outcome = serve::run(&session, plan).await;
+    finish(&session, global, lock, outcome).await
+}
+
+/// What one run of `up` works with.
+struct Session {
+    printer: Printer,
+    client: Containerd,
+    instance: Instance,
+    stop: watch::Receiver<Stop>,
+}
+
+/// Removes everything, unless an `up` that failed found pods that were there before it.
+async fn finish(
+    session: &Session,
+    global: &Global,
+    lock: Lock,
+    outcome: Result<Exit>,
+) -> Result<Exit> {
+    let Session {
+        client, instance, ..
+    } = session;
+    let clean = match &outcome {
+        Ok(_) => true,
+        Err(_) => observe(client, &instance.id)
+            .await
+            .is_ok_and(|(pods, strays)| pods.is_empty() && strays.is_empty()),
+    };
+    if clean {
+        let removed = remove_all(client, instance).await;
+        match (&outcome, removed) {
+            (Ok(_), Err(error)) => return Err(CommandError::Remove(error)),
+            // The first error is the one to report.
+            (Err(_), Err(_)) => return outcome,
+            _ => {}
+        }
+        lock.remove_dir(&global.state_dir)
+            .map_err(|source| CommandError::RemoveDir {
+                path: instance.dir.clone(),
+                source,
+            })?;
+        if outcome.is_ok() {
+            session.printer.status("Stopped; nothing is left");
+        }
+    }
+    outcome
+}

@@ -1,0 +1,160 @@
+//! What `up` is to do: everything that can be known before anything is touched.
+
+use std::collections::BTreeSet;
+
+use cli::Printer;
+use oci::layout::{Layout, LayoutError};
+use oci::{Descriptor, Reference};
+
+use crate::args::UpArgs;
+use crate::commands::error::{CommandError, Result, UsageError};
+use crate::containerd::Containerd;
+use crate::images::{candidates, find_name};
+use crate::manifest::{self, ContainerSpec, Desired, DesiredDeployment};
+use crate::network::SubnetChoice;
+use crate::publish::Publish;
+
+/// What is to run, where it is reached, and where its images come from.
+pub(super) struct UpPlan {
+    pub(super) desired: Desired,
+    pub(super) published: Vec<Published>,
+    pub(super) layout: Option<Layout>,
+    pub(super) subnet: SubnetChoice,
+}
+
+/// A port of this machine for a port of a Service.
+pub(super) struct Published {
+    pub(super) publish: Publish,
+    pub(super) service: String,
+}
+
+impl UpPlan {
+    /// Reads and checks the manifests and the settings.
+    pub(super) fn read(printer: Printer, args: &UpArgs) -> Result<Self> {
+        let inputs = cli::input::read(&args.files)?;
+        let objects = manifest::parse(&inputs)?;
+        let (desired, warnings) = manifest::check(&objects)?;
+        for warning in objects.warnings.iter().chain(&warnings) {
+            printer.warn(&warning.0);
+        }
+        let layout = args.images.as_ref();
+        Ok(Self {
+            published: published(&desired, &args.publish)?,
+            layout: layout.map(|layout| Layout::open(&layout.0)).transpose()?,
+            subnet: args
+                .pod_cidr
+                .map_or(SubnetChoice::Free, SubnetChoice::Fixed),
+            desired,
+        })
+    }
+
+    /// Every container with its Deployment.
+    pub(super) fn containers(&self) -> impl Iterator<Item = (&DesiredDeployment, &ContainerSpec)> {
+        self.desired.deployments.iter().flat_map(|deployment| {
+            let containers = deployment.template.spec.containers.iter();
+            containers.map(move |container| (deployment, container))
+        })
+    }
+
+    /// The images that containerd does not have; each is in the layout, for this machine.
+    pub(super) async fn missing_images(&self, client: &Containerd) -> Result<BTreeSet<String>> {
+        let mut missing = BTreeSet::new();
+        for (deployment, container) in self.containers() {
+            let name = &container.image;
+            if find_name(client, name).await?.is_some() {
+                continue;
+            }
+            let Some(layout) = &self.layout else {
+                let message = format!(
+                    "Deployment `{}`: container `{}`: image `{name}` is not in containerd",
+                    deployment.name, container.name
+                );
+                let hint = "name a layout that has it with --images oci:DIR";
+                return Err(UsageError::new(message, Some(hint)).into());
+            };
+            let reference: Reference = name.parse()?;
+            find_in(layout, &reference)
+                .and_then(|image| layout.select(&image, &oci::Platform::host()))
+                .map_err(|source| CommandError::ContainerImage {
+                    deployment: deployment.name.clone(),
+                    container: container.name.to_string(),
+                    source: Box::new(source),
+                })?;
+            missing.insert(name.clone());
+        }
+        Ok(missing)
+    }
+}
+
+/// The image of a layout, by its name as written or written out.
+pub(super) fn find_in(
+    layout: &Layout,
+    reference: &Reference,
+) -> std::result::Result<Descriptor, LayoutError> {
+    let as_written = layout.find(reference);
+    if as_written.is_ok() {
+        return as_written;
+    }
+    let full = candidates(reference)
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .find_map(|reference| layout.find(&reference).ok());
+    full.map_or(as_written, Ok)
+}
+
+/// Which port goes to which Service.
+fn published(desired: &Desired, asked: &[Publish]) -> Result<Vec<Published>> {
+    if asked.is_empty() {
+        let external = desired.services.iter().filter(|service| service.external);
+        return Ok(external
+            .flat_map(|service| {
+                service.ports.iter().map(|port| Published {
+                    publish: Publish::same(port.port),
+                    service: service.name.clone(),
+                })
+            })
+            .collect());
+    }
+    let mut published = Vec::new();
+    for publish in asked {
+        let port = publish.service_port;
+        let having = desired
+            .services
+            .iter()
+            .filter(|service| service.ports.iter().any(|of| of.port == port));
+        let names: Vec<_> = having.map(|service| service.name.clone()).collect();
+        match names.as_slice() {
+            [name] => published.push(Published {
+                publish: *publish,
+                service: name.clone(),
+            }),
+            [] => {
+                let message = format!("--publish: no Service has port {port}");
+                return Err(UsageError::new(message, Some(&available(desired))).into());
+            }
+            several => {
+                let list = several.join(" and of ");
+                let message = format!("--publish: port {port} is a port of {list}");
+                return Err(UsageError::new(message, None).into());
+            }
+        }
+    }
+    Ok(published)
+}
+
+/// The ports that `--publish` can name.
+fn available(desired: &Desired) -> String {
+    let ports: Vec<_> = desired
+        .services
+        .iter()
+        .flat_map(|service| {
+            let ports = service.ports.iter();
+            ports.map(|port| format!("{}:{}", service.name, port.port))
+        })
+        .collect();
+    if ports.is_empty() {
+        "the manifests have no Service".to_owned()
+    } else {
+        format!("there are {}", ports.join(", "))
+    }
+}

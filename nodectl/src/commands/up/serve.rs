@@ -1,0 +1,181 @@
+//! Runs what a plan says, in the foreground.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cli::{Bytes, Exit};
+use oci::layout::Layout;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::Session;
+use super::plan::{UpPlan, find_in};
+use crate::balancer::Forwarder;
+use crate::commands::edge::{now_ms, random_hex};
+use crate::commands::error::{CommandError, Result};
+use crate::commands::images::holding;
+use crate::commands::screen::Screen;
+use crate::containerd::Labels;
+use crate::images;
+use crate::network::Bridge;
+use crate::play::{Context, Controller, Event, Machine, Stop, labels};
+use crate::publish;
+use crate::spec;
+
+/// A port of this machine that is bound, and the Service's port that it is for.
+struct Listening {
+    listener: TcpListener,
+    service: String,
+    port: u16,
+}
+
+pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
+    let Session {
+        client, instance, ..
+    } = session;
+    let mut listeners = Vec::new();
+    for published in &plan.published {
+        listeners.push(Listening {
+            listener: publish::bind(published.publish.address)?,
+            service: published.service.clone(),
+            port: published.publish.service_port,
+        });
+    }
+    Bridge::check(&instance.bridge, plan.subnet).await?;
+    let missing = plan.missing_images(client).await?;
+
+    // Everything that can be known beforehand is known; from here on things are created.
+    client.create_namespace(Labels::new()).await?;
+    if let Some(layout) = &plan.layout {
+        for name in missing {
+            let mut stop = session.stop.clone();
+            tokio::select! {
+                imported = import(session, layout, &name) => imported?,
+                _ = stop.wait_for(|stop| *stop != Stop::No) => return Err(CommandError::Interrupted),
+            }
+        }
+    }
+    for (deployment, container) in plan.containers() {
+        let Some(image) = images::lookup(client, &container.image).await? else {
+            continue;
+        };
+        let pod = &deployment.template.spec.security_context;
+        spec::resolve_user(image.config.user(), pod, &container.security_context).map_err(
+            |source| CommandError::User {
+                deployment: deployment.name.clone(),
+                container: container.name.to_string(),
+                source,
+            },
+        )?;
+    }
+    let bridge = Bridge::ensure(&instance.bridge, plan.subnet).await?;
+    let (sender, events) = mpsc::unbounded_channel();
+    let ctx = Arc::new(Context {
+        client: client.clone(),
+        instance: instance.clone(),
+        bridge,
+        machine: Machine::read(client.daemon_pid().await),
+        clock: now_ms,
+        random: random_hex,
+        events: sender,
+        images: tokio::sync::Mutex::default(),
+    });
+    let mut controller = Controller::new(Arc::clone(&ctx), plan.desired);
+    controller.adopt().await.map_err(CommandError::Adopt)?;
+    serve(session, &ctx, controller, listeners, events).await;
+    Ok(Exit::Interrupted)
+}
+
+async fn import(session: &Session, layout: &Layout, name: &str) -> Result<()> {
+    let instance = &session.instance;
+    let image = find_in(layout, &name.parse()?)?;
+    let marks = Labels::from([(labels::IMPORTED.to_owned(), instance.id.clone())]);
+    let unique = format!("{}{}", instance.import_prefix(), random_hex());
+    let mark = (labels::INSTANCE.to_owned(), instance.id.clone());
+    let held = holding(unique, Labels::from([mark]));
+    let imported = images::import(&session.client, layout, &image, name, marks, &held)
+        .await
+        .map_err(|source| CommandError::Import {
+            name: name.to_owned(),
+            layout: layout.path().to_owned(),
+            source: Box::new(source),
+        })?;
+    session.printer.status(&format!(
+        "Imported {name}: {} blobs ({} already there, {})",
+        imported.written,
+        imported.present,
+        Bytes(imported.bytes)
+    ));
+    Ok(())
+}
+
+/// Runs everything until a signal, and then until all pods are gone.
+async fn serve(
+    session: &Session,
+    ctx: &Context,
+    controller: Controller,
+    listeners: Vec<Listening>,
+    mut events: mpsc::UnboundedReceiver<Event>,
+) {
+    let mut stop = session.stop.clone();
+    let mut screen = Screen::new(session.printer);
+    let mut rows = controller.rows();
+    let (stop_listening, listening) = watch::channel(false);
+    let mut forwarders = JoinSet::new();
+    let mut urls = Vec::new();
+    for Listening {
+        listener,
+        service,
+        port,
+    } in listeners
+    {
+        let Some(pool) = controller.pool(&service, port) else {
+            continue;
+        };
+        if let Ok(address) = listener.local_addr() {
+            urls.push(format!("http://{address}/"));
+            let _ = ctx.events.send(Event::Listening { service, address });
+        }
+        forwarders.spawn(Forwarder::new(listener, pool).run(listening.clone()));
+    }
+    drop(listening);
+    screen.set_url(urls.join("  "));
+    let mut playing = tokio::spawn(controller.run(stop.clone()));
+    let mut stopping = false;
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            event = events.recv() => if let Some(event) = event {
+                screen.event(&event);
+                if matches!(event, Event::Settled { .. }) {
+                    // Once: later it is in the table.
+                    urls.drain(..).for_each(|url| screen.line(&url));
+                }
+            },
+            changed = rows.changed() => if changed.is_ok() {
+                let now = rows.borrow_and_update().clone();
+                screen.update(now);
+            } else {
+                break;
+            },
+            _ = stop.wait_for(|stop| *stop != Stop::No), if !stopping => {
+                stopping = true;
+                // New connections are refused from here on; those under way go on.
+                stop_listening.send_replace(true);
+                screen.line("Stopping; once more to stop at once");
+            }
+            _ = tick.tick() => {
+                let now = rows.borrow().clone();
+                screen.update(now);
+            }
+            _ = &mut playing => break,
+        }
+    }
+    while let Ok(event) = events.try_recv() {
+        screen.event(&event);
+    }
+    screen.finish();
+    drop(stop_listening);
+    forwarders.shutdown().await;
+}

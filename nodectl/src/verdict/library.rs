@@ -1,0 +1,295 @@
+//! The errors of the library's parts.
+
+use std::io;
+
+use cli::{Exit, ExitError};
+use oci::Mismatch;
+use oci::layout::LayoutError;
+
+use crate::containerd;
+use crate::images::{ImportError, LookupError};
+use crate::manifest::{CheckError, ReadError};
+use crate::network;
+use crate::node::SelectError;
+use crate::play::{InstanceError, SandboxError, SweepError};
+use crate::publish::BindError;
+use crate::spec::UserError;
+
+const DAMAGED: &str = "the layout is damaged: build the image again";
+
+#[expect(clippy::unnecessary_wraps, reason = "what every caller returns")]
+fn some(hint: &str) -> Option<String> {
+    Some(hint.to_owned())
+}
+
+impl ExitError for containerd::Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Socket { .. } | Self::Deadline { .. } => Exit::Unreachable,
+            Self::Status { .. } if self.is_unavailable() => Exit::Unreachable,
+            Self::Status { .. } | Self::Incomplete { .. } => Exit::Failed,
+            Self::Namespace { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Socket { source, .. } => some(match source.kind() {
+                io::ErrorKind::NotFound => {
+                    "is containerd installed and running? --address names another socket"
+                }
+                io::ErrorKind::PermissionDenied => "the socket is root's: run this with sudo",
+                _ => "containerd does not run any more: start it again",
+            }),
+            Self::Status { .. } if self.is_unavailable() => {
+                some("containerd stopped or restarts: start it, and repeat the command")
+            }
+            Self::Status { .. }
+            | Self::Deadline { .. }
+            | Self::Incomplete { .. }
+            | Self::Namespace { .. } => None,
+        }
+    }
+}
+
+/// The exit code of an error of a layout.
+pub(super) fn layout_exit(error: &LayoutError) -> Exit {
+    match error {
+        LayoutError::Damaged { .. } => Exit::Mismatch,
+        LayoutError::NotALayout { .. }
+        | LayoutError::NoSuchImage { .. }
+        | LayoutError::NoPlatform { .. } => Exit::Usage,
+        LayoutError::Io { .. }
+        | LayoutError::Document { .. }
+        | LayoutError::MissingBlob { .. }
+        | LayoutError::WrongKind { .. } => Exit::Failed,
+    }
+}
+
+/// The hint of an error of a layout.
+pub(super) fn layout_hint(error: &LayoutError) -> Option<String> {
+    match error {
+        LayoutError::Damaged { .. } | LayoutError::MissingBlob { .. } => some(DAMAGED),
+        LayoutError::NotALayout { .. }
+        | LayoutError::NoSuchImage { .. }
+        | LayoutError::NoPlatform { .. }
+        | LayoutError::Io { .. }
+        | LayoutError::Document { .. }
+        | LayoutError::WrongKind { .. } => None,
+    }
+}
+
+impl ExitError for ImportError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Containerd(error) => error.exit(),
+            Self::Layout(error) => layout_exit(error),
+            Self::Blob { source, .. } if Mismatch::of(source).is_some() => Exit::Mismatch,
+            Self::DiffId { .. } => Exit::Mismatch,
+            Self::Platform { .. } => Exit::Usage,
+            Self::Blob { .. } | Self::DiffIds { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Containerd(error) => error.hint(),
+            Self::Layout(error) => layout_hint(error),
+            Self::Blob { source, .. } if Mismatch::of(source).is_some() => some(DAMAGED),
+            Self::DiffId { .. } | Self::DiffIds { .. } => some(DAMAGED),
+            Self::Platform { .. } => some("build the image for this machine's platform"),
+            Self::Blob { .. } => None,
+        }
+    }
+}
+
+impl ExitError for LookupError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Containerd(error) => error.exit(),
+            Self::Platform { .. } | Self::Name(_) => Exit::Usage,
+            Self::Document { .. } | Self::NotUnpacked { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Containerd(error) => error.hint(),
+            Self::NotUnpacked { .. } => {
+                some("import it again: `nodectl images import` and `ctr images pull` unpack it")
+            }
+            Self::Platform { .. } | Self::Name(_) | Self::Document { .. } => None,
+        }
+    }
+}
+
+impl ExitError for ReadError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Yaml { .. }
+            | Self::NotAnObject { .. }
+            | Self::Workload { .. }
+            | Self::Unsupported { .. }
+            | Self::Shape { .. }
+            | Self::ApiVersion { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Yaml { .. }
+            | Self::NotAnObject { .. }
+            | Self::Workload { .. }
+            | Self::Unsupported { .. }
+            | Self::Shape { .. }
+            | Self::ApiVersion { .. } => None,
+        }
+    }
+}
+
+impl ExitError for CheckError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoDeployment
+            | Self::Duplicate { .. }
+            | Self::Invalid { .. }
+            | Self::Unresolved { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unresolved { .. } => some(
+                "`imagebuilder resolve -f MANIFEST --output oci:DIR` builds the image and writes its name",
+            ),
+            Self::NoDeployment | Self::Duplicate { .. } | Self::Invalid { .. } => None,
+        }
+    }
+}
+
+impl ExitError for UserError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Name(_) | Self::Root => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Name(_) | Self::Root => None,
+        }
+    }
+}
+
+impl ExitError for BindError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        some(match self.source.kind() {
+            io::ErrorKind::AddrInUse => "choose another port with --publish PORT:SERVICEPORT",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need root",
+            _ => "choose an address of this machine with --publish ADDRESS:PORT:SERVICEPORT",
+        })
+    }
+}
+
+impl ExitError for InstanceError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::File { .. } | Self::Locked { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Locked { .. } => {
+                some("`nodectl down` stops it; another --namespace runs beside it")
+            }
+            Self::File { .. } => None,
+        }
+    }
+}
+
+impl ExitError for network::Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Overlap { .. } | Self::OtherSubnet { .. } | Self::NoFreeSubnet => Exit::Usage,
+            Self::Netlink { .. }
+            | Self::Setup { .. }
+            | Self::Namespace { .. }
+            | Self::NotABridge(_)
+            | Self::Full { .. }
+            | Self::Foreign { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Overlap { .. } | Self::OtherSubnet { .. } | Self::NoFreeSubnet => {
+                some("choose another subnet with --pod-cidr")
+            }
+            Self::Netlink { .. } | Self::Setup { .. } | Self::Namespace { .. }
+                if self.is_permission() =>
+            {
+                some("pod networks need root")
+            }
+            Self::Netlink { .. }
+            | Self::Setup { .. }
+            | Self::Namespace { .. }
+            | Self::NotABridge(_)
+            | Self::Full { .. }
+            | Self::Foreign { .. } => None,
+        }
+    }
+}
+
+impl ExitError for SandboxError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Network(error) => error.exit(),
+            Self::File { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Network(error) => error.hint(),
+            Self::File { .. } => None,
+        }
+    }
+}
+
+impl ExitError for SweepError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Containerd(error) => error.exit(),
+            Self::Network(error) => error.exit(),
+            Self::Sandbox(error) => error.exit(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Containerd(error) => error.hint(),
+            Self::Network(error) => error.hint(),
+            Self::Sandbox(error) => error.hint(),
+        }
+    }
+}
+
+impl ExitError for SelectError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::None(_) | Self::Several { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::None(_) => some("`nodectl -k pods` lists them"),
+            Self::Several { .. } => some("name one as NAMESPACE/NAME"),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Every variant of every error, with its exit code and whether it has a hint.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cli::input::InputError;
+use cli::{Exit, ExitError};
+use containerd_client::tonic::Code;
+use oci::image::{DocumentError, NoPlatform};
+use oci::layout::LayoutError;
+use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference};
+
+use super::library::{layout_exit, layout_hint};
+use crate::commands::{CommandError, UsageError};
+use crate::containerd;
+use crate::images::{ImportError, LookupError};
+use crate::manifest::{CheckError, ReadError};
+use crate::network;
+use crate::node::SelectError;
+use crate::play::{InstanceError, SandboxError, SweepError};
+use crate::publish::BindError;
+use crate::spec::UserError;
+
+const HINT: bool = true;
+const NONE: bool = false;
+
+/// Checks a row for each variant. The patterns are also the arms of a match, so that a variant
+/// without a row does not compile.
+macro_rules! table {
+    ($verdict:expr, $type:ty, $($pattern:pat => $value:expr, $exit:ident, $hint:expr;)+) => {{
+        #[allow(unreachable_patterns, reason = "a variant may have several rows")]
+        fn every_variant_has_a_row(error: &$type) {
+            match error {
+                $($pattern => (),)+
+            }
+        }
+        $(
+            let error: $type = $value;
+            every_variant_has_a_row(&error);
+            assert!(matches!(error, $pattern), "not {}: {error:?}", stringify!($pattern));
+            let (exit, hint): (Exit, Option<String>) = $verdict(&error);
+            assert_eq!((exit, hint.is_some()), (Exit::$exit, $hint), "{error:?}");
+        )+
+    }};
+}
+
+fn own(error: &impl ExitError) -> (Exit, Option<String>) {
+    (error.exit(), error.hint())
+}
+
+fn text() -> String {
+    "x".to_owned()
+}
+
+fn path() -> PathBuf {
+    PathBuf::from("/x")
+}
+
+fn failure(kind: io::ErrorKind) -> io::Error {
+    kind.into()
+}
+
+fn other() -> io::Error {
+    io::Error::other("x")
+}
+
+fn status(code: Code) -> containerd::Error {
+    containerd::Error::Status {
+        call: "tasks.Get",
+        object: text(),
+        code,
+        message: text(),
+    }
+}
+
+/// containerd as it is when it was lost under a call.
+fn lost() -> containerd::Error {
+    status(Code::Unavailable)
+}
+
+fn denied() -> network::Error {
+    network::Error::Setup {
+        action: "x",
+        source: failure(io::ErrorKind::PermissionDenied),
+    }
+}
+
+fn no_platform() -> NoPlatform {
+    NoPlatform {
+        wanted: Platform::host(),
+        available: text(),
+    }
+}
+
+fn document() -> DocumentError {
+    DocumentError::TooLarge { what: "x", size: 1 }
+}
+
+fn mismatch() -> Mismatch {
+    Mismatch::Digest {
+        expected: Digest::of(b"a"),
+        actual: Digest::of(b"b"),
+    }
+}
+
+fn damaged() -> LayoutError {
+    LayoutError::Damaged {
+        path: path(),
+        source: mismatch(),
+    }
+}
+
+#[test]
+fn containerd_and_layouts() {
+    table! { own, containerd::Error,
+        containerd::Error::Socket { .. } => containerd::Error::Socket {
+            path: path(), source: failure(io::ErrorKind::NotFound),
+        }, Unreachable, HINT;
+        containerd::Error::Namespace { .. } =>
+            containerd::Error::Namespace { name: text() }, Usage, NONE;
+        containerd::Error::Status { .. } => lost(), Unreachable, HINT;
+        containerd::Error::Status { .. } => status(Code::NotFound), Failed, NONE;
+        containerd::Error::Deadline { .. } => containerd::Error::Deadline {
+            call: "x", object: text(), after: Duration::from_secs(1),
+        }, Unreachable, NONE;
+        containerd::Error::Incomplete { .. } => containerd::Error::Incomplete {
+            call: "x", object: text(), part: "x",
+        }, Failed, NONE;
+    }
+    let layout = |error: &LayoutError| (layout_exit(error), layout_hint(error));
+    table! { layout, LayoutError,
+        LayoutError::NotALayout { .. } =>
+            LayoutError::NotALayout { path: path(), problem: "x" }, Usage, NONE;
+        LayoutError::Io { .. } => LayoutError::Io {
+            operation: "read", path: path(), source: other(),
+        }, Failed, NONE;
+        LayoutError::Document { .. } =>
+            LayoutError::Document { path: path(), source: document() }, Failed, NONE;
+        LayoutError::MissingBlob { .. } =>
+            LayoutError::MissingBlob { path: path(), digest: Digest::of(b"") }, Failed, HINT;
+        LayoutError::Damaged { .. } => damaged(), Mismatch, HINT;
+        LayoutError::WrongKind { .. } => LayoutError::WrongKind {
+            descriptor: Box::new(Descriptor::new(MediaType::OCI_INDEX, Digest::of(b""), 0)),
+            wanted: "x",
+        }, Failed, NONE;
+        LayoutError::NoPlatform { .. } => LayoutError::NoPlatform {
+            path: path(), digest: Digest::of(b""), source: Box::new(no_platform()),
+        }, Usage, NONE;
+        LayoutError::NoSuchImage { .. } => LayoutError::NoSuchImage {
+            path: path(),
+            reference: Box::new("x".parse::<Reference>().unwrap()),
+            available: text(),
+        }, Usage, NONE;
+    }
+}
+
+#[test]
+fn images() {
+    table! { own, ImportError,
+        ImportError::Containerd(_) => lost().into(), Unreachable, HINT;
+        ImportError::Layout(_) => damaged().into(), Mismatch, HINT;
+        ImportError::Blob { .. } => ImportError::Blob {
+            layout: path(), digest: Digest::of(b""), source: other(),
+        }, Failed, NONE;
+        ImportError::Blob { .. } => ImportError::Blob {
+            layout: path(), digest: Digest::of(b""), source: mismatch().into(),
+        }, Mismatch, HINT;
+        ImportError::DiffIds { .. } => ImportError::DiffIds {
+            layout: path(), config: Digest::of(b""), layers: 1,
+        }, Failed, HINT;
+        ImportError::Platform { .. } =>
+            ImportError::Platform { layout: path(), source: Box::new(no_platform()) }, Usage, HINT;
+        ImportError::DiffId { .. } => ImportError::DiffId {
+            layer: Digest::of(b""), expected: Digest::of(b""), applied: text(),
+        }, Mismatch, HINT;
+    }
+    table! { own, LookupError,
+        LookupError::Containerd(_) => lost().into(), Unreachable, HINT;
+        LookupError::Document { .. } => LookupError::Document {
+            name: text(), digest: text(), source: document(),
+        }, Failed, NONE;
+        LookupError::Platform { .. } =>
+            LookupError::Platform { name: text(), source: Box::new(no_platform()) }, Usage, NONE;
+        LookupError::Name(_) => "A".parse::<Reference>().unwrap_err().into(), Usage, NONE;
+        LookupError::NotUnpacked { .. } =>
+            LookupError::NotUnpacked { name: text(), chain_id: text() }, Failed, HINT;
+    }
+}
+
+#[test]
+fn manifests() {
+    table! { own, ReadError,
+        ReadError::Yaml { .. } =>
+            ReadError::Yaml { origin: text(), message: text() }, Usage, NONE;
+        ReadError::NotAnObject { .. } =>
+            ReadError::NotAnObject { origin: text(), number: 1, problem: "x" }, Usage, NONE;
+        ReadError::Workload { .. } =>
+            ReadError::Workload { origin: text(), kind: text(), name: text() }, Usage, NONE;
+        ReadError::Unsupported { .. } => ReadError::Unsupported {
+            origin: text(), kind: text(), name: text(), fields: Vec::new(),
+        }, Usage, NONE;
+        ReadError::Shape { .. } => ReadError::Shape {
+            origin: text(), kind: text(), name: text(), message: text(),
+        }, Usage, NONE;
+        ReadError::ApiVersion { .. } => ReadError::ApiVersion {
+            origin: text(), kind: "x", name: text(), api_version: text(), wanted: "v1",
+        }, Usage, NONE;
+    }
+    table! { own, CheckError,
+        CheckError::NoDeployment => CheckError::NoDeployment, Usage, NONE;
+        CheckError::Duplicate { .. } => CheckError::Duplicate {
+            kind: "Service", namespace: text(), name: text(),
+        }, Usage, NONE;
+        CheckError::Invalid { .. } =>
+            CheckError::Invalid { object: text(), problems: Vec::new() }, Usage, NONE;
+        CheckError::Unresolved { .. } => CheckError::Unresolved {
+            deployment: text(), container: text(), image: text(),
+        }, Usage, HINT;
+    }
+    table! { own, UserError,
+        UserError::Name(_) => UserError::Name(text()), Usage, NONE;
+        UserError::Root => UserError::Root, Usage, NONE;
+    }
+}
+
+#[test]
+fn the_machine() {
+    let subnet = || "10.88.0.0/24".parse::<network::Subnet>().unwrap();
+    table! { own, network::Error,
+        network::Error::Netlink { .. } => network::Error::Netlink {
+            action: "x", link: text(), source: other(),
+        }, Failed, NONE;
+        network::Error::Setup { .. } => denied(), Failed, HINT;
+        network::Error::Namespace { .. } => network::Error::Namespace {
+            action: "x", path: path(), source: other(),
+        }, Failed, NONE;
+        network::Error::Overlap { .. } =>
+            network::Error::Overlap { subnet: subnet(), other: subnet() }, Usage, HINT;
+        network::Error::NoFreeSubnet => network::Error::NoFreeSubnet, Usage, HINT;
+        network::Error::OtherSubnet { .. } => network::Error::OtherSubnet {
+            bridge: text(), wanted: subnet(), actual: subnet(),
+        }, Usage, HINT;
+        network::Error::NotABridge(_) => network::Error::NotABridge(text()), Failed, NONE;
+        network::Error::Full { .. } => network::Error::Full { subnet: subnet() }, Failed, NONE;
+        network::Error::Foreign { .. } => network::Error::Foreign {
+            address: [127, 0, 0, 1].into(), subnet: subnet(),
+        }, Failed, NONE;
+    }
+    table! { own, InstanceError,
+        InstanceError::File { .. } => InstanceError::File {
+            action: "open", path: path(), source: other(),
+        }, Failed, NONE;
+        InstanceError::Locked { .. } =>
+            InstanceError::Locked { dir: path(), pid: text() }, Failed, HINT;
+    }
+    table! { own, SandboxError,
+        SandboxError::Network(_) => denied().into(), Failed, HINT;
+        SandboxError::File { .. } =>
+            SandboxError::File { path: path(), source: other() }, Failed, NONE;
+    }
+    table! { own, SweepError,
+        SweepError::Containerd(_) => lost().into(), Unreachable, HINT;
+        SweepError::Network(_) => denied().into(), Failed, HINT;
+        SweepError::Sandbox(_) => SandboxError::from(denied()).into(), Failed, HINT;
+    }
+    table! { own, BindError,
+        BindError { .. } => BindError {
+            address: ([127, 0, 0, 1], 80).into(), source: failure(io::ErrorKind::AddrInUse),
+        }, Usage, HINT;
+    }
+    table! { own, SelectError,
+        SelectError::None(_) => SelectError::None(text()), Usage, HINT;
+        SelectError::Several { .. } =>
+            SelectError::Several { word: text(), choices: Vec::new() }, Usage, HINT;
+    }
+}
+
+#[test]
+fn commands() {
+    table! { own, CommandError,
+        CommandError::Usage(_) => UsageError::new("x", None).into(), Usage, NONE;
+        CommandError::Usage(_) => UsageError::new("x", Some("x")).into(), Usage, HINT;
+        CommandError::Interrupted => CommandError::Interrupted, Interrupted, NONE;
+        CommandError::Input(_) => InputError::Empty { directory: path() }.into(), Usage, NONE;
+        CommandError::Read(_) =>
+            ReadError::Yaml { origin: text(), message: text() }.into(), Usage, NONE;
+        CommandError::Check(_) => CheckError::NoDeployment.into(), Usage, NONE;
+        CommandError::Reference(_) => "A".parse::<Reference>().unwrap_err().into(), Usage, NONE;
+        CommandError::Containerd(_) => lost().into(), Unreachable, HINT;
+        CommandError::Layout(_) => damaged().into(), Mismatch, HINT;
+        CommandError::ContainerImage { .. } => CommandError::ContainerImage {
+            deployment: text(), container: text(), source: Box::new(damaged()),
+        }, Mismatch, HINT;
+        CommandError::Import { .. } => CommandError::Import {
+            name: text(), layout: path(), source: Box::new(lost().into()),
+        }, Unreachable, HINT;
+        CommandError::Lookup(_) => LookupError::from(lost()).into(), Unreachable, HINT;
+        CommandError::User { .. } => CommandError::User {
+            deployment: text(), container: text(), source: UserError::Root,
+        }, Usage, NONE;
+        CommandError::Instance(_) =>
+            InstanceError::Locked { dir: path(), pid: text() }.into(), Failed, HINT;
+        CommandError::Bind(_) => BindError {
+            address: ([127, 0, 0, 1], 80).into(), source: other(),
+        }.into(), Usage, HINT;
+        CommandError::Network(_) => network::Error::NoFreeSubnet.into(), Usage, HINT;
+        CommandError::Adopt(_) => CommandError::Adopt(lost().into()), Unreachable, HINT;
+        CommandError::Remove(_) => CommandError::Remove(lost().into()), Unreachable, HINT;
+        CommandError::RemoveDir { .. } =>
+            CommandError::RemoveDir { path: path(), source: other() }, Failed, NONE;
+        CommandError::Signals(_) => CommandError::Signals(other()), Failed, NONE;
+        CommandError::Stop { .. } =>
+            CommandError::Stop { pid: 1, source: nix::errno::Errno::EPERM }, Failed, NONE;
+        CommandError::Select(_) => SelectError::None(text()).into(), Usage, HINT;
+        CommandError::NoSuchPod { .. } => CommandError::NoSuchPod { pod: text() }, Usage, HINT;
+        CommandError::NoSuchImage { .. } =>
+            CommandError::NoSuchImage { name: text(), namespace: text() }, Failed, HINT;
+        CommandError::Log { .. } => CommandError::Log { path: path(), source: other() }, Failed, NONE;
+        CommandError::Runtime(_) => CommandError::Runtime(other()), Failed, NONE;
+        CommandError::Stdout(_) => CommandError::Stdout(other()), Failed, NONE;
+    }
+}
+
+/// The causes are in the chain, so that they are printed.
+#[test]
+fn a_lost_containerd_is_named_below_what_could_not_be_done() {
+    let error = CommandError::Remove(lost().into());
+    let chain: Vec<_> = cli::chain(&error).collect();
+    assert_eq!(chain, ["cannot remove everything", "tasks.Get x: x"]);
+}
