@@ -167,16 +167,10 @@ fn a_reader_of_the_log_that_stops_stops_nobody() {
     let address = listening["public"].as_str().unwrap().parse().unwrap();
     // Nothing is read from now on: the pipe fills up, and then the queue.
     let mut client = common::Client::connect(address);
-    let begun = Instant::now();
     for _ in 0..6000 {
         client.send(GET);
         assert_eq!(client.answer().status, 200);
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(15),
-        "{:?}",
-        begun.elapsed()
-    );
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -5,13 +5,15 @@
 mod common;
 
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{App, GET, wait};
 
 #[test]
 fn a_draining_pod_is_alive_unready_and_serves() {
-    let app = App::start(&[("APP_DRAIN_DELAY", "1s"), ("APP_DRAIN_DEADLINE", "5s")]);
+    let app = App::start(&[("APP_DRAIN_DELAY", "5s"), ("APP_DRAIN_DEADLINE", "60s")]);
     let mut kept = app.connect();
     kept.send(GET);
     assert_eq!(kept.answer().header("connection"), None);
@@ -50,7 +52,7 @@ fn a_draining_pod_is_alive_unready_and_serves() {
 
 #[test]
 fn a_drain_without_requests_ends_at_once_after_its_delay() {
-    let app = App::start(&[("APP_DRAIN_DELAY", "200ms"), ("APP_DRAIN_DEADLINE", "10s")]);
+    let app = App::start(&[("APP_DRAIN_DELAY", "200ms"), ("APP_DRAIN_DEADLINE", "1h")]);
     let mut idle = app.connect();
     idle.send(GET);
     idle.answer();
@@ -60,10 +62,7 @@ fn a_drain_without_requests_ends_at_once_after_its_delay() {
     let (status, _) = app.wait();
     let took = begun.elapsed();
     assert_eq!(status.code(), Some(0));
-    assert!(
-        took >= Duration::from_millis(200) && took < Duration::from_secs(2),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(200), "{took:?}");
     drop(silent);
 }
 
@@ -71,11 +70,11 @@ fn a_drain_without_requests_ends_at_once_after_its_delay() {
 fn a_request_in_flight_is_answered_after_the_listener_is_closed() {
     let app = App::start(&[
         ("APP_DRAIN_DELAY", "0s"),
-        ("APP_DRAIN_DEADLINE", "10s"),
+        ("APP_DRAIN_DEADLINE", "60s"),
         ("APP_FAULTS", "on"),
     ]);
     let mut client = app.connect();
-    client.send(b"GET / HTTP/1.1\r\nhost: x\r\nx-app-fault: latency=700ms\r\n\r\n");
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\nx-app-fault: latency=3s\r\n\r\n");
     wait("the request", || {
         (app.count("app_requests_in_flight") == 1).then_some(())
     });
@@ -92,7 +91,7 @@ fn a_request_in_flight_is_answered_after_the_listener_is_closed() {
 
 #[test]
 fn a_half_sent_request_is_waited_for() {
-    let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "10s")]);
+    let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "60s")]);
     let mut client = app.connect();
     client.send(b"GET / HTTP/1.1\r\n");
     std::thread::sleep(Duration::from_millis(100));
@@ -162,34 +161,37 @@ fn being_told_twice_skips_the_delay() {
 #[test]
 fn nobody_who_connected_is_lost_when_the_listener_closes() {
     for _ in 0..5 {
-        let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "10s")]);
+        let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "60s")]);
         let public = app.public;
+        let answered = Arc::new(AtomicU32::new(0));
         let load: Vec<_> = (0..4)
             .map(|_| {
+                let answered = Arc::clone(&answered);
                 std::thread::spawn(move || {
-                    let mut answered = 0;
                     // Until nobody accepts: whoever was let in gets an answer.
                     while let Ok(stream) = TcpStream::connect(public) {
                         drop(stream.set_nodelay(true));
                         let mut client = common::Client::connect_from(stream);
                         if !client.try_send(GET) {
-                            return (answered, 1);
+                            return 1;
                         }
                         match client.try_answer() {
-                            Some(answer) if answer.status == 200 => answered += 1,
-                            _ => return (answered, 1),
+                            Some(answer) if answer.status == 200 => {
+                                answered.fetch_add(1, Ordering::SeqCst);
+                            }
+                            _ => return 1,
                         }
                     }
-                    (answered, 0)
+                    0
                 })
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(150));
+        wait("the load", || {
+            (answered.load(Ordering::SeqCst) > 100).then_some(())
+        });
         app.terminate();
-        let results: Vec<_> = load.into_iter().map(|each| each.join().unwrap()).collect();
-        let answered: u32 = results.iter().map(|(answered, _)| answered).sum();
-        let lost: u32 = results.iter().map(|(_, lost)| lost).sum();
-        assert!(answered > 10, "{answered}");
+        let lost: u32 = load.into_iter().map(|each| each.join().unwrap()).sum();
+        let answered = answered.load(Ordering::SeqCst);
         // A connection that the kernel completes after the queue was emptied and before the
         // listener is closed cannot be served by anyone: that is what the delay is for.
         assert!(lost <= 1, "{lost} of {answered} lost");

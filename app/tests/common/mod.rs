@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes, so that a hang is a failure and not a hang.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// A limit against a hang, far above what a busy machine needs.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The binary with these settings and no others.
 pub(crate) fn command(settings: &[(&str, &str)]) -> Command {
