@@ -18,6 +18,16 @@ pub(crate) enum Route {
     Startupz,
     /// The request's body, sent back.
     Echo,
+    /// The request's own method, target and headers.
+    Headers,
+    /// The status that the path names.
+    Status,
+    /// An answer after the time that the path names.
+    Delay,
+    /// As many chunks as the path names.
+    Chunked,
+    /// A stream of events that lasts until the pod drains.
+    Events,
     /// Any other path.
     NotFound,
 }
@@ -27,7 +37,7 @@ impl Route {
     pub(crate) const COUNT: usize = Self::ALL.len();
 
     /// Every route.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Root,
         Self::Hop,
         Self::Info,
@@ -35,6 +45,11 @@ impl Route {
         Self::Readyz,
         Self::Startupz,
         Self::Echo,
+        Self::Headers,
+        Self::Status,
+        Self::Delay,
+        Self::Chunked,
+        Self::Events,
         Self::NotFound,
     ];
 
@@ -48,11 +63,16 @@ impl Route {
             "/readyz" => Self::Readyz,
             "/startupz" => Self::Startupz,
             "/echo" => Self::Echo,
+            "/headers" => Self::Headers,
+            "/events" => Self::Events,
+            _ if path.starts_with("/status/") => Self::Status,
+            _ if path.starts_with("/delay/") => Self::Delay,
+            _ if path.starts_with("/chunked/") => Self::Chunked,
             _ => Self::NotFound,
         }
     }
 
-    /// The route in metrics and logs: the path, so that no client can make up another.
+    /// The route in metrics and logs: the path, with a placeholder for what a client chooses.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Root => "/",
@@ -62,6 +82,11 @@ impl Route {
             Self::Readyz => "/readyz",
             Self::Startupz => "/startupz",
             Self::Echo => "/echo",
+            Self::Headers => "/headers",
+            Self::Status => "/status/{code}",
+            Self::Delay => "/delay/{duration}",
+            Self::Chunked => "/chunked/{count}",
+            Self::Events => "/events",
             Self::NotFound => "not_found",
         }
     }
@@ -77,9 +102,27 @@ impl Route {
     /// Whether faults may befall it: probes say the truth, or Kubernetes would restart the pod that
     /// was only meant to be slow.
     pub(crate) const fn takes_faults(self) -> bool {
+        !self.is_probe()
+    }
+
+    /// Whether it is there to try out clients and load balancers with, where the settings allow it.
+    pub(crate) const fn is_sample(self) -> bool {
         matches!(
             self,
-            Self::Root | Self::Hop | Self::Info | Self::Echo | Self::NotFound
+            Self::Headers | Self::Status | Self::Delay | Self::Chunked | Self::Events
+        )
+    }
+
+    /// Whether its answer may have to wait for something.
+    pub(crate) const fn waits(self) -> bool {
+        matches!(self, Self::Echo) || self.is_sample()
+    }
+
+    /// Whether the label is not the whole path.
+    pub(crate) const fn has_parameter(self) -> bool {
+        matches!(
+            self,
+            Self::Status | Self::Delay | Self::Chunked | Self::NotFound
         )
     }
 
@@ -98,6 +141,16 @@ mod tests {
         for (index, route) in Route::ALL.into_iter().enumerate() {
             assert_eq!(Route::of(route.label()), route);
             assert_eq!(route as usize, index);
+        }
+    }
+
+    #[test]
+    fn the_readme_lists_every_route() {
+        let readme = include_str!("../README.md");
+        for route in Route::ALL {
+            let label = route.label();
+            let is_listed = readme.contains(&format!("{label}`"));
+            assert!(is_listed || route == Route::NotFound, "{label}");
         }
     }
 }

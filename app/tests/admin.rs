@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 use common::{App, GET, wait};
@@ -343,4 +344,23 @@ fn bytes_that_are_not_a_request_are_a_problem() {
         "a: b\r\n".repeat(200)
     ))
     .assert_problem(431);
+}
+
+#[test]
+fn a_panic_aborts_the_process_where_faults_are_on() {
+    let app = App::start(&[]);
+    app.admin("POST", "/panic", "").assert_problem(403);
+    let app = App::start(&[("APP_FAULTS", "on")]);
+    let refused = app.admin("GET", "/panic", "");
+    refused.assert_problem(405);
+    assert_eq!(refused.header("allow"), Some("POST"));
+    let mut client = common::Client::connect(app.admin);
+    client.send(b"POST /panic HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+    assert!(client.try_answer().is_none());
+    let (status, log) = app.wait();
+    assert_eq!(status.signal(), Some(6), "SIGABRT");
+    assert!(
+        log.iter().any(|line| line.contains("POST /panic")),
+        "{log:#?}"
+    );
 }

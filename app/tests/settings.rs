@@ -80,6 +80,15 @@ fn each_problem_says_what_would_be_right() {
     check("APP_GREETING_FILE", "relative", "absolute");
     check("APP_LOG", "verbose", "level");
     check("APP_FAULTS", "yes", "on, off");
+    if cfg!(all(feature = "otlp", not(feature = "otlp-tls"))) {
+        check(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "https://collector:4318",
+            "needs the feature otlp-tls",
+        );
+    } else {
+        read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318")]).unwrap();
+    }
     for url in [
         "collector:4318",
         "ftp://collector",

@@ -18,26 +18,29 @@ const STUCK: Duration = Duration::from_secs(10);
 /// A request's body, or why there is none.
 type Body = Result<Bytes, Error>;
 
+/// Makes a handler into a route; a route cannot be cloned.
+type Handler = fn() -> actix_web::Route;
+
 /// Adds every path.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let get = |path, handler: fn() -> actix_web::Route| resource(path, handler, &[]);
+    let get = |handler: Handler| (Method::GET, handler);
     config
-        .service(get("/", || web::to(index)))
-        .service(get("/livez", || web::to(alive)))
-        .service(get("/metrics", || web::to(metrics)))
+        .service(resource("/", &[get(|| web::to(index))]))
+        .service(resource("/livez", &[get(|| web::to(alive))]))
+        .service(resource("/metrics", &[get(|| web::to(metrics))]))
         .service(resource(
             "/log",
-            || web::to(log),
-            &[(Method::PUT, || web::to(set_log))],
+            &[get(|| web::to(log)), (Method::PUT, || web::to(set_log))],
         ))
         .service(resource(
             "/faults",
-            || web::to(faults),
             &[
+                get(|| web::to(faults)),
                 (Method::PUT, || web::to(set_faults)),
                 (Method::DELETE, || web::to(clear_faults)),
             ],
         ))
+        .service(resource("/panic", &[(Method::POST, || web::to(panic))]))
         .default_service(web::to(async || {
             refuse(
                 StatusCode::NOT_FOUND,
@@ -46,21 +49,19 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         }));
 }
 
-/// A path with its methods, GET and HEAD among them. Others are refused with an Allow header.
-fn resource(
-    path: &str,
-    get: fn() -> actix_web::Route,
-    others: &[(Method, fn() -> actix_web::Route)],
-) -> Resource {
-    let mut resource = web::resource(path)
-        .route(get().method(Method::GET))
-        .route(get().method(Method::HEAD));
-    let mut allowed = String::from("GET, HEAD");
-    for (method, route) in others {
-        resource = resource.route(route().method(method.clone()));
-        allowed.push_str(", ");
-        allowed.push_str(method.as_str());
+/// A path with its methods. GET brings HEAD along; others are refused with an Allow header.
+fn resource(path: &str, handlers: &[(Method, Handler)]) -> Resource {
+    let mut resource = web::resource(path);
+    let mut allowed = Vec::new();
+    for (method, handler) in handlers {
+        resource = resource.route(handler().method(method.clone()));
+        allowed.push(method.as_str());
+        if method == Method::GET {
+            resource = resource.route(handler().method(Method::HEAD));
+            allowed.push(Method::HEAD.as_str());
+        }
     }
+    let allowed = allowed.join(", ");
     resource.default_service(web::to(move || {
         let allowed = allowed.clone();
         async move { refuse_method(&allowed) }
@@ -86,7 +87,8 @@ async fn index() -> HttpResponse {
          GET /metrics   for Prometheus\n\
          GET /log       the log filter; PUT changes it, as info or warn,app::request=debug\n\
          GET /faults    faults in force; PUT changes them, as percent=10 status=503 latency=250ms;\n\
-         \x20              DELETE removes them\n",
+         \x20              DELETE removes them\n\
+         POST /panic    aborts the process, as a panic does\n",
     )
 }
 
@@ -166,4 +168,14 @@ fn apply(shared: &Shared, faults: Faults) -> HttpResponse {
         }
         Err(message) => refuse(StatusCode::INSUFFICIENT_STORAGE, &message),
     }
+}
+
+/// Ends the process as a panic of the released binary does, for others to see how they cope.
+async fn panic(shared: Data<Shared>) -> HttpResponse {
+    if !shared.settings.faults {
+        return refuse(StatusCode::FORBIDDEN, FAULTS_ARE_OFF);
+    }
+    tracing::error!("aborted by POST /panic");
+    shared.logs.flush();
+    std::process::abort()
 }

@@ -71,7 +71,7 @@ impl EdgeStream {
             CloseReason::Idle => return Poll::Ready(Ok(())),
             CloseReason::FirstHead if !self.conn.has_received() => {}
             CloseReason::FirstHead | CloseReason::NextHead | CloseReason::Body => {
-                self.say(Canned::Timeout)
+                self.say(Canned::Timeout);
             }
             CloseReason::HeadTooLarge => self.say(Canned::HeadTooLarge),
             CloseReason::Answer | CloseReason::Cut | CloseReason::Abort => self.reset_on_close(),

@@ -1,4 +1,4 @@
-//! The HTTP client of the exporter: `ureq`, which blocks the exporter's thread and brings TLS.
+//! The HTTP client of the exporter: `ureq`, which blocks the exporter's thread.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

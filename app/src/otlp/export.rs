@@ -39,7 +39,7 @@ pub(crate) fn start(settings: &Settings) -> (Spans, Exporter) {
     };
     let (spans, queue) = Spans::new();
     let counts = spans.clone();
-    let started = Batches::new(endpoint, resource(settings))
+    let started = Batches::new(endpoint, &resource(settings))
         .map_err(|error| error.to_string())
         .and_then(|batches| {
             std::thread::Builder::new()
@@ -112,7 +112,7 @@ enum BatchesError {
 }
 
 impl Batches {
-    fn new(endpoint: &str, resource: Resource) -> Result<Self, BatchesError> {
+    fn new(endpoint: &str, resource: &Resource) -> Result<Self, BatchesError> {
         let client = Client::new();
         // The signal's path is added to the base URL (OTLP exporter specification, endpoint URLs).
         let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
@@ -122,7 +122,7 @@ impl Batches {
             .with_endpoint(url)
             .with_timeout(TIMEOUT)
             .build()?;
-        exporter.set_resource(&resource);
+        exporter.set_resource(resource);
         Ok(Self {
             exporter,
             client,

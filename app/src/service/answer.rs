@@ -1,14 +1,10 @@
 //! Answers and the headers that every one of them carries.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use actix_http::body::{BodySize, MessageBody};
 use actix_http::header::{self, HeaderName, HeaderValue};
-use actix_http::{ConnectionType, Response, StatusCode};
+use actix_http::{ConnectionType, Method, Response, StatusCode};
 use bytes::Bytes;
 
+use super::answer_body::{AnswerBody, Content};
 use super::exchange::Exchange;
 use super::headers::{ALWAYS, Media, TRACEPARENT, X_REQUEST_ID};
 use crate::problem;
@@ -16,32 +12,6 @@ use crate::problem;
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-
-/// A body in one piece, and the exchange that ends with it.
-pub(crate) struct AnswerBody {
-    bytes: Bytes,
-    exchange: Exchange,
-}
-
-impl MessageBody for AnswerBody {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Sized(self.bytes.len() as u64)
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        if self.bytes.is_empty() {
-            self.exchange.finish();
-            Poll::Ready(None)
-        } else {
-            Poll::Ready(Some(Ok(std::mem::take(&mut self.bytes))))
-        }
-    }
-}
 
 /// The answer to `exchange`.
 pub(crate) fn answer(
@@ -51,10 +21,32 @@ pub(crate) fn answer(
     bytes: Bytes,
 ) -> Response<AnswerBody> {
     exchange.answered(status, bytes.len());
+    respond(exchange, status, media, Content::Whole(bytes))
+}
+
+/// The answer to `exchange`, whose body follows in pieces. To HEAD it has none.
+pub(super) fn stream(
+    mut exchange: Exchange,
+    media: Media,
+    content: Content,
+) -> Response<AnswerBody> {
+    if exchange.method() == Method::HEAD.as_str() {
+        return answer(exchange, StatusCode::OK, media, Bytes::new());
+    }
+    exchange.streams(StatusCode::OK);
+    respond(exchange, StatusCode::OK, media, content)
+}
+
+fn respond(
+    exchange: Exchange,
+    status: StatusCode,
+    media: Media,
+    content: Content,
+) -> Response<AnswerBody> {
     let id = exchange.id();
     let traceparent = exchange.traceparent();
     let closes = exchange.closes();
-    let mut response = Response::with_body(status, AnswerBody { bytes, exchange });
+    let mut response = Response::with_body(status, AnswerBody::new(content, exchange));
     let head = response.head_mut();
     if closes {
         head.set_connection_type(ConnectionType::Close);

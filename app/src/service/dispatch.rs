@@ -8,7 +8,8 @@ use actix_http::header::{self, HeaderValue};
 use actix_http::{Method, Request, Response, StatusCode};
 use actix_service::Service;
 
-use super::answer::{AnswerBody, refuse};
+use super::answer::refuse;
+use super::answer_body::AnswerBody;
 use super::exchange::Exchange;
 use super::handlers;
 use super::worker::Worker;
@@ -64,7 +65,7 @@ impl Service<Request> for PublicService {
                 Ok(Some(faults)) => {
                     return Answering::Later(Box::pin(inject(exchange, request, faults)));
                 }
-                Ok(None) if exchange.route == Route::Echo => {
+                Ok(None) if exchange.route.waits() => {
                     return Answering::Later(Box::pin(handlers::handle(exchange, request)));
                 }
                 Ok(None) => handlers::answer_at_once(exchange, &request),

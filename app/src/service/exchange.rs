@@ -79,7 +79,9 @@ impl Given {
         } else {
             client_address::joined(&head.headers, header::X_FORWARDED_FOR)
         };
-        let path = (route == Route::NotFound).then(|| cut(head.uri.path(), MAX_LOGGED_PATH));
+        let path = route
+            .has_parameter()
+            .then(|| cut(head.uri.path(), MAX_LOGGED_PATH));
         let method = (!METHODS.contains(&head.method.as_str()))
             .then(|| cut(head.method.as_str(), MAX_METHOD));
         if id.is_none()
@@ -116,7 +118,12 @@ fn body(request: &Request) -> Body {
 
 impl Exchange {
     pub(crate) fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, request: &mut Request) -> Self {
-        let route = Route::of(request.head().uri.path());
+        let route = match Route::of(request.head().uri.path()) {
+            sample if sample.is_sample() && !worker.shared.settings.sample_routes => {
+                Route::NotFound
+            }
+            route => route,
+        };
         let method = method_index(&request.head().method);
         let given = Given::of(worker, conn, request, route);
         let has_body = !matches!(request.payload(), Payload::None);
@@ -218,6 +225,17 @@ impl Exchange {
         };
         self.bytes = u32::try_from(sent).unwrap_or(u32::MAX);
         self.finished = bytes == 0;
+    }
+
+    /// The answer's head is there, and its body follows in pieces.
+    pub(crate) fn streams(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+
+    /// A piece of the body was handed over.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// The last byte was handed over.

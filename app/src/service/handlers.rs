@@ -5,16 +5,20 @@ use actix_http::{Request, Response, StatusCode};
 use bytes::Bytes;
 
 use super::accept::prefers_html;
-use super::answer::{AnswerBody, answer, guard_page, refuse};
+use super::answer::{answer, guard_page, refuse};
+use super::answer_body::AnswerBody;
 use super::exchange::Exchange;
 use super::headers::Media;
 use super::worker::Worker;
-use super::{body, info};
+use super::{body, info, samples};
 use crate::lifecycle::State;
 use crate::routes::Route;
 
 /// Answers any route that is left after the checks.
 pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Response<AnswerBody> {
+    if exchange.route.is_sample() {
+        return samples::handle(exchange, &request).await;
+    }
     if exchange.route != Route::Echo {
         return answer_at_once(exchange, &request);
     }
@@ -74,9 +78,15 @@ pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<
             State::Draining => unready(exchange, "not ready: draining after SIGTERM"),
             State::Stopped => unready(exchange, "not ready: stopped"),
         },
-        Route::Root | Route::Healthz | Route::Echo | Route::NotFound => {
-            refuse(exchange, StatusCode::NOT_FOUND, "nothing here")
-        }
+        Route::Root
+        | Route::Healthz
+        | Route::Echo
+        | Route::Headers
+        | Route::Status
+        | Route::Delay
+        | Route::Chunked
+        | Route::Events
+        | Route::NotFound => refuse(exchange, StatusCode::NOT_FOUND, "nothing here"),
     }
 }
 

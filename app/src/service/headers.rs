@@ -15,6 +15,7 @@ pub(crate) enum Media {
     Json,
     Problem,
     Binary,
+    Events,
 }
 
 impl Media {
@@ -25,6 +26,7 @@ impl Media {
             Self::Json => "application/json",
             Self::Problem => problem::MEDIA_TYPE,
             Self::Binary => "application/octet-stream",
+            Self::Events => "text/event-stream",
         }
     }
 }

@@ -95,6 +95,13 @@ pub(crate) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
 
 /// A collector's base URL. Credentials belong into headers: the URL is logged.
 pub(crate) fn collector(text: &str) -> Result<String, String> {
+    if cfg!(feature = "otlp") && !cfg!(feature = "otlp-tls") && text.starts_with("https://") {
+        return Err(
+            "https needs the feature otlp-tls; or send to a collector in the cluster \
+             by http://, which can speak TLS to the outside"
+                .to_owned(),
+        );
+    }
     let is_valid = |uri: &Uri| {
         let scheme = uri.scheme_str();
         uri.host().is_some_and(|host| !host.is_empty())

@@ -81,6 +81,7 @@ fn read(from: &Reader, host_name: &str) -> Option<Settings> {
     ];
     let request_log = from.get(&table::REQUEST_LOG, |text| choice(text, &logged));
     let rate = from.get(&table::REQUEST_LOG_RATE, |text| count(text, 0, 1_000_000));
+    let sample_routes = from.get(&table::SAMPLE_ROUTES, switch);
     let faults = from.get(&table::FAULTS, switch);
     let otlp_endpoint = from.optional(&table::OTLP_ENDPOINT, parse::collector);
     let trace_percent = from.get(&table::TRACE_PERCENT, |text| count(text, 0, 100));
@@ -120,6 +121,7 @@ fn read(from: &Reader, host_name: &str) -> Option<Settings> {
         log_format: log_format?,
         request_log: request_log?,
         request_log_rate: Some(rate?).filter(|rate| *rate > 0),
+        sample_routes: sample_routes?,
         faults: faults?,
         otlp_endpoint: otlp_endpoint?,
         trace_percent: trace_percent?,

@@ -100,6 +100,8 @@ settings! {
     REQUEST_LOG_RATE = "APP_REQUEST_LOG_RATE", "1000", "lines per second",
         "beyond this, lines of requests that went well are dropped and counted; 0 is no limit";
 
+    SAMPLE_ROUTES = "APP_SAMPLE_ROUTES", "off", "on|off",
+        "serves /headers, /status, /delay, /chunked and /events, to try out clients and proxies";
     FAULTS = "APP_FAULTS", "off", "on|off",
         "lets the admin listener and a request header inject faults";
 

@@ -46,6 +46,8 @@ pub struct Settings {
     pub request_log: RequestLog,
     /// Lines a second for requests that went well; `None` is no limit.
     pub request_log_rate: Option<u32>,
+    /// Whether the routes to try out clients with are served.
+    pub sample_routes: bool,
     /// Whether faults may be injected.
     pub faults: bool,
     /// The collector that traces go to.

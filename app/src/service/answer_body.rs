@@ -1,0 +1,106 @@
+//! The body of an answer, in one piece or in several.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_http::body::{BodySize, MessageBody};
+use bytes::Bytes;
+use tokio::time::Interval;
+
+use super::exchange::Exchange;
+
+/// How often a stream looks whether the pod drains.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Looks from one event to the next.
+const LOOKS: u64 = 4;
+
+/// What is left to be sent.
+pub(super) enum Content {
+    /// Everything at once, with its length.
+    Whole(Bytes),
+    /// As many chunks.
+    Chunks { next: u32, count: u32 },
+    /// Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), one a
+    /// second, until the pod drains.
+    Events { looks: Interval, number: u64 },
+    /// Nothing.
+    Done,
+}
+
+impl Content {
+    pub(super) fn events() -> Self {
+        Self::Events {
+            looks: tokio::time::interval(LOOK),
+            number: 0,
+        }
+    }
+}
+
+/// A body, and the exchange that ends with it.
+pub(crate) struct AnswerBody {
+    content: Content,
+    exchange: Exchange,
+}
+
+impl AnswerBody {
+    pub(super) fn new(content: Content, exchange: Exchange) -> Self {
+        Self { content, exchange }
+    }
+
+    /// The next piece; `None` at the end.
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match &mut self.content {
+            Content::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then_some(bytes))
+            }
+            Content::Chunks { next, count } if *next < *count => {
+                *next += 1;
+                Poll::Ready(Some(format!("chunk {next} of {count}\n").into()))
+            }
+            Content::Events { looks, number } => loop {
+                ready!(looks.poll_tick(context));
+                if self.exchange.worker.is_draining() {
+                    self.content = Content::Done;
+                    let last = "event: drain\ndata: the pod is draining; reconnect\n\n";
+                    return Poll::Ready(Some(Bytes::from_static(last.as_bytes())));
+                }
+                let look = *number;
+                *number += 1;
+                if look.is_multiple_of(LOOKS) {
+                    let event = format!("id: {0}\ndata: {0}\n\n", look / LOOKS);
+                    return Poll::Ready(Some(event.into()));
+                }
+            },
+            Content::Chunks { .. } | Content::Done => Poll::Ready(None),
+        }
+    }
+}
+
+impl MessageBody for AnswerBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        match &self.content {
+            Content::Whole(bytes) => BodySize::Sized(bytes.len() as u64),
+            Content::Chunks { .. } | Content::Events { .. } | Content::Done => BodySize::Stream,
+        }
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let is_stream = self.size() == BodySize::Stream;
+        let piece = ready!(self.next(context));
+        match &piece {
+            None => self.exchange.finish(),
+            Some(piece) if is_stream => self.exchange.sent(piece.len()),
+            Some(_) => {}
+        }
+        Poll::Ready(piece.map(Ok))
+    }
+}
