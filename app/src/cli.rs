@@ -113,12 +113,11 @@ fn serve(settings: Settings) -> ExitCode {
             runtime.block_on(async {
                 let signals = Signals::listen().map_err(ServeError::Start)?;
                 let bound = Bound::bind(&settings)?;
-                let (count, counted) = watch::channel(0);
-                // Counted apart from who waits, so that two in a row are two.
-                tokio::spawn(signals.count(count));
-                let (mut first, mut second) = (counted.clone(), counted);
-                let shutdown = async { drop(first.wait_for(|count| *count >= 1).await) };
-                let hurry = async { drop(second.wait_for(|count| *count >= 2).await) };
+                let (sender, received) = watch::channel(Received::default());
+                tokio::spawn(signals.receive(sender));
+                let (mut first, mut second) = (received.clone(), received);
+                let shutdown = async { drop(first.wait_for(|received| received.stop).await) };
+                let hurry = async { drop(second.wait_for(|received| received.hurry).await) };
                 server::run(settings, bound, shutdown, hurry).await
             })
         });
@@ -144,16 +143,29 @@ impl Signals {
         })
     }
 
-    /// Adds to `count` with each of them.
-    async fn count(mut self, count: watch::Sender<u32>) {
+    /// Notes each of them. A second SIGTERM changes nothing: a kubelet that was restarted sends one,
+    /// and the load balancer still needs the rest of the delay. SIGINT comes from a person.
+    async fn receive(mut self, received: watch::Sender<Received>) {
         loop {
-            tokio::select! {
-                _ = self.terminate.recv() => {}
-                _ = self.interrupt.recv() => {}
-            }
-            count.send_modify(|count| *count = count.saturating_add(1));
+            let interrupted = tokio::select! {
+                _ = self.terminate.recv() => false,
+                _ = self.interrupt.recv() => true,
+            };
+            received.send_modify(|received| {
+                received.hurry |= received.stop && interrupted;
+                received.stop = true;
+            });
         }
     }
+}
+
+/// The signals so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Received {
+    /// To stop.
+    stop: bool,
+    /// To stop without the rest of the drain's delay.
+    hurry: bool,
 }
 
 fn host_name() -> String {

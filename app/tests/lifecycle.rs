@@ -150,11 +150,18 @@ fn a_deadline_that_cuts_requests_is_known_everywhere() {
 }
 
 #[test]
-fn being_told_twice_skips_the_delay() {
+fn an_interrupt_skips_the_delay_and_a_second_sigterm_does_not() {
     let app = App::start(&[("APP_DRAIN_DELAY", "60s"), ("APP_DRAIN_DEADLINE", "5s")]);
     app.terminate();
     app.wait_for_log("draining");
     app.terminate();
+    // As many turns of the main thread as it takes to follow a signal.
+    for _ in 0..20 {
+        assert_eq!(app.get("/healthz").status, 200);
+        assert_eq!(app.count("app_state{state=\"draining\"}"), 1);
+    }
+    common::signal(app.pid(), "INT");
+    app.wait_for_log("the rest of the delay is skipped");
     assert_eq!(app.wait().0.code(), Some(0));
 }
 
