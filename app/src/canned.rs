@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::clock;
 use crate::request_id;
 
 /// Counts the answers of this process, for their ids.
@@ -19,6 +20,8 @@ pub(crate) enum Canned {
     HeadTooLarge,
     /// There are as many connections as there may be.
     Full,
+    /// The request has a transfer coding that is not known.
+    UnknownCoding,
 }
 
 impl Canned {
@@ -40,6 +43,7 @@ impl Canned {
             Self::Timeout => 408,
             Self::HeadTooLarge => 431,
             Self::Full => 503,
+            Self::UnknownCoding => 501,
         }
     }
 
@@ -49,6 +53,7 @@ impl Canned {
             Self::Timeout => "Request Timeout",
             Self::HeadTooLarge => "Request Header Fields Too Large",
             Self::Full => "Service Unavailable",
+            Self::UnknownCoding => "Not Implemented",
         }
     }
 
@@ -58,6 +63,7 @@ impl Canned {
             Self::Timeout => "the request did not come in time",
             Self::HeadTooLarge => "the request head is too large or has too many headers",
             Self::Full => "there are as many connections as this pod takes; try again",
+            Self::UnknownCoding => "chunked is the only transfer coding that is known",
         }
     }
 
@@ -74,10 +80,12 @@ impl Canned {
         } else {
             ""
         };
+        let date = clock::http_date(clock::unix_now().as_secs());
+        let date = String::from_utf8_lossy(&date);
         let answer = format!(
             "HTTP/1.1 {status} {title}\r\ncontent-length: {}\r\nconnection: close\r\n\
              content-type: {}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\
-             x-request-id: {id}\r\n{retry}\r\n{body}",
+             date: {date}\r\nx-request-id: {id}\r\n{retry}\r\n{body}",
             body.len(),
             crate::problem::MEDIA_TYPE,
         );
@@ -96,6 +104,7 @@ mod tests {
             Canned::Timeout,
             Canned::HeadTooLarge,
             Canned::Full,
+            Canned::UnknownCoding,
         ] {
             let (answer, id) = canned.render();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -104,6 +113,7 @@ mod tests {
                 "{head}"
             );
             assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+            assert!(head.contains("\r\ndate: "), "{head}");
             assert!(
                 head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())),
                 "{head}"

@@ -13,6 +13,8 @@ pub(crate) enum CloseReason {
     Answer,
     /// The head is larger than the limit.
     HeadTooLarge,
+    /// A body has too much beside its content.
+    Framing,
     /// It was idle for too long, or is idle while the listener is closed.
     Idle,
     /// The drain's deadline has passed.

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{App, Client, GET};
+use common::{App, GET};
 
 #[test]
 fn a_large_head_gets_431_whether_it_comes_at_once_or_in_parts() {
@@ -75,30 +75,6 @@ fn a_large_body_gets_413_announced_or_not() {
         .assert_problem(413);
     let fits = app.request(&format!("{chunked}{chunk}0\r\n\r\n"));
     assert_eq!((fits.status, fits.body.len()), (200, 1024));
-}
-
-#[test]
-fn a_connection_too_many_gets_503_and_the_next_one_after_it_is_served() {
-    let app = App::start(&[("APP_MAX_CONNECTIONS", "3")]);
-    let mut held: Vec<Client> = (0..3)
-        .map(|_| {
-            let mut client = app.connect();
-            client.send(GET);
-            assert_eq!(client.answer().status, 200);
-            client
-        })
-        .collect();
-    let mut refused = app.connect();
-    let answer = refused.answer();
-    answer.assert_problem(503);
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    drop(held.pop());
-    common::wait("a free place", || {
-        let mut client = app.connect();
-        client.send(GET);
-        client.try_answer().filter(|answer| answer.status == 200)
-    });
-    assert!(app.count("app_early_answers_total{status=\"503\"}") >= 1);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+use super::coding::CodingSearch;
 use super::framing::{Body, Head};
 use super::proxy::Source;
 use crate::close_reason::CloseReason;
@@ -46,6 +47,10 @@ pub(crate) struct Conn {
     phase: Cell<Phase>,
     /// When the phase began, moved on by every byte that is as fast as the slowest rate.
     since: Cell<u64>,
+    /// It is one too many: nothing but probes is answered on it.
+    probes_only: Cell<bool>,
+    /// It is to make room for another, unless a request has arrived.
+    unwanted: Cell<bool>,
     /// The kernel takes no more of what is written.
     blocked: Cell<bool>,
     /// The watch found it overdue; whether it is closed, the next look at its socket decides.
@@ -56,6 +61,10 @@ pub(crate) struct Conn {
     waker: RefCell<Option<Waker>>,
     /// Bytes of the head, or of the last one that was complete.
     received: Cell<usize>,
+    /// The transfer codings of that head, where the parser gets it.
+    coding: RefCell<CodingSearch>,
+    /// The parser gets what comes: it was not plain.
+    is_parsed: Cell<bool>,
     /// How far the head is that comes.
     head: Cell<Head>,
     /// A whole head was given to the parser, and the service has yet to get it.
@@ -81,12 +90,16 @@ impl Conn {
             min_rate: u64::from(min_rate),
             phase: Cell::new(Phase::FirstHead),
             since: Cell::new(now),
+            probes_only: Cell::new(false),
+            unwanted: Cell::new(false),
             blocked: Cell::new(false),
             overdue: Cell::new(false),
             looked: Cell::new(false),
             close_reason: Cell::new(None),
             waker: RefCell::default(),
             received: Cell::new(0),
+            coding: RefCell::default(),
+            is_parsed: Cell::new(false),
             head: Cell::default(),
             head_is_given: Cell::new(false),
             body: Cell::new(Body::NONE),
@@ -105,6 +118,41 @@ impl Conn {
             Phase::FirstHead => self.received.get() > 0,
             Phase::NextHead | Phase::Service | Phase::Body | Phase::Answer => true,
         }
+    }
+
+    /// From now on nothing but probes is answered.
+    pub(crate) fn restrict_to_probes(&self) {
+        self.probes_only.set(true);
+    }
+
+    /// Whether nothing but probes is answered.
+    pub(crate) fn is_for_probes_only(&self) -> bool {
+        self.probes_only.get()
+    }
+
+    /// Whether closing it loses nothing, as far as is known: no byte of a request is here.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self.phase.get() {
+            Phase::Idle => true,
+            Phase::FirstHead => self.received.get() == 0,
+            _ => false,
+        }
+    }
+
+    /// Asks it to make room, unless a request has arrived.
+    pub(crate) fn evict(&self) {
+        self.unwanted.set(true);
+        self.suspect();
+    }
+
+    /// Whether it is to make room.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.unwanted.get()
+    }
+
+    /// It need not make room any more. Returns whether it had to.
+    pub(crate) fn keep(&self) -> bool {
+        self.unwanted.replace(false)
     }
 
     /// Whether any byte of a request has come.
@@ -152,6 +200,10 @@ impl Conn {
                 let mut body = self.body.get();
                 let count = body.take(bytes);
                 self.body.set(body);
+                if body.is_excessive() {
+                    self.close(CloseReason::Framing);
+                    return 0;
+                }
                 self.progress(count);
                 count
             }
@@ -165,12 +217,16 @@ impl Conn {
         if self.phase.get() == Phase::Idle {
             self.enter(Phase::NextHead);
             self.received.set(0);
+            self.coding.take();
         }
         let mut head = self.head.get();
         let end = head.end(bytes);
         self.head.set(head);
         self.head_is_given.set(end.is_some());
         let count = end.unwrap_or(bytes.len());
+        if self.is_parsed.get() {
+            self.coding.borrow_mut().feed(&bytes[..count]);
+        }
         self.received.set(self.received.get() + count);
         count
     }
@@ -180,9 +236,15 @@ impl Conn {
         if self.phase.get() == Phase::NextHead {
             self.phase.set(Phase::Idle);
         }
+        self.is_parsed.set(true);
         self.received.set(0);
         self.head.set(Head::default());
         self.head_is_given.set(false);
+    }
+
+    /// Whether the head names a transfer coding that is not known.
+    pub(crate) fn has_unknown_coding(&self) -> bool {
+        self.coding.borrow().is_unknown()
     }
 
     /// The stream holds bytes back, or none.

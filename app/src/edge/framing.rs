@@ -44,9 +44,13 @@ impl Head {
 pub(crate) enum Body {
     /// So many bytes.
     Length(u64),
-    /// Chunks, and their end.
-    Chunked(Chunks),
+    /// Chunks, and their end, with so many bytes so far that are none of its content.
+    Chunked(Chunks, usize),
 }
+
+/// As many bytes of a chunked body may be extensions, trailers and leading zeros. They count for no
+/// other limit, and nothing here reads them.
+const MOST_OVERHEAD: usize = 16 << 10;
 
 /// What comes next of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +75,20 @@ impl Body {
     /// All that comes until the connection ends.
     pub(crate) const ENDLESS: Self = Self::Length(u64::MAX);
     /// Chunks, of which nothing has come.
-    pub(crate) const CHUNKED: Self = Self::Chunked(Chunks::Size(0));
+    pub(crate) const CHUNKED: Self = Self::Chunked(Chunks::Size(0), 0);
+
+    /// Whether too much of it is none of its content.
+    pub(crate) fn is_excessive(&self) -> bool {
+        matches!(self, Self::Chunked(_, overhead) if *overhead > MOST_OVERHEAD)
+    }
 
     /// How many of `bytes` are the body's. They are not counted again.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Length(left) => skip(left, bytes.len()),
-            Self::Chunked(next) => {
+            Self::Chunked(next, overhead) => {
                 let mut at = 0;
-                while at < bytes.len() {
+                while at < bytes.len() && *overhead <= MOST_OVERHEAD {
                     if let Chunks::Data(left) = next {
                         at += skip(left, bytes.len() - at);
                         if *left == 0 {
@@ -93,6 +102,7 @@ impl Body {
                         *self = Self::NONE;
                         break;
                     };
+                    *overhead += usize::from(is_overhead(*next, more, byte));
                     *next = more;
                 }
                 at
@@ -106,6 +116,15 @@ fn skip(left: &mut u64, most: usize) -> usize {
     let count = usize::try_from(*left).map_or(most, |left| left.min(most));
     *left -= count as u64;
     count
+}
+
+/// Whether `byte`, which led from one state to the other, is beside the content and its framing.
+fn is_overhead(from: Chunks, to: Chunks, byte: u8) -> bool {
+    match (from, to) {
+        (Chunks::Size(0), Chunks::Size(0)) => byte == b'0',
+        (_, Chunks::Extension(_) | Chunks::TrailerLine) => byte != b'\r',
+        _ => false,
+    }
 }
 
 /// What comes after `byte`, which is no data; `None` is the end.

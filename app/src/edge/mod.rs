@@ -6,6 +6,7 @@
 //! ([`Canned`](crate::canned::Canned)), reads the PROXY header ([`proxy`]), gives actix-http one request at a time ([`framing`]), and spares it what needs
 //! no parser ([`fast_path`]). It knows no route.
 
+mod coding;
 pub(crate) mod conn;
 pub(crate) mod fast_path;
 pub(crate) mod framing;

@@ -69,11 +69,17 @@ impl EdgeStream {
         match reason {
             // The end of the stream.
             CloseReason::Idle => return Poll::Ready(Ok(())),
+            CloseReason::FirstHead
+                if self.conn.is_for_probes_only() && !self.conn.has_received() =>
+            {
+                self.say(Canned::Full);
+            }
             CloseReason::FirstHead if !self.conn.has_received() => {}
             CloseReason::FirstHead | CloseReason::NextHead | CloseReason::Body => {
                 self.say(Canned::Timeout);
             }
             CloseReason::HeadTooLarge => self.say(Canned::HeadTooLarge),
+            CloseReason::Framing => self.say(Canned::BadRequest),
             CloseReason::Answer | CloseReason::Cut | CloseReason::Abort => self.reset_on_close(),
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -83,6 +89,7 @@ impl EdgeStream {
     fn reconsider(&self) {
         if self.conn.is_overdue() && self.watch.overdue(&self.conn).is_none() {
             self.conn.clear_overdue();
+            self.watch.keep(&self.conn);
         }
     }
 
@@ -164,13 +171,12 @@ impl AsyncRead for EdgeStream {
             return this.close_for(reason);
         }
         if this.conn.is_overdue() && this.conn.has_looked() {
-            match this.watch.overdue(&this.conn) {
-                Some(reason) => {
-                    this.watch.close_overdue(&this.conn, reason);
-                    return this.close_for(reason);
-                }
-                None => this.conn.clear_overdue(),
+            if let Some(reason) = this.watch.overdue(&this.conn) {
+                this.watch.close_overdue(&this.conn, reason);
+                return this.close_for(reason);
             }
+            this.conn.clear_overdue();
+            this.watch.keep(&this.conn);
         }
         let polled = if this.held.is_empty() {
             this.read(context, buffer)
@@ -206,7 +212,10 @@ impl AsyncWrite for EdgeStream {
             Phase::FirstHead | Phase::NextHead | Phase::Idle
         ) && let Some(canned) = Canned::instead_of(bytes)
         {
-            this.say(canned);
+            this.say(match canned {
+                Canned::BadRequest if this.conn.has_unknown_coding() => Canned::UnknownCoding,
+                other => other,
+            });
             return Poll::Ready(Ok(bytes.len()));
         }
         let Some(socket) = this.socket.as_mut() else {

@@ -1,6 +1,7 @@
 //! A worker's watch over its connections: a coarse clock, and the end of those that stall.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +16,16 @@ use crate::run_time::RunTime;
 use crate::settings::Timeouts;
 
 /// Connections that may linger at the same time; beyond them an answer may be lost to a reset.
-const MOST_LINGERING: usize = 256;
+pub(crate) const MOST_LINGERING: usize = 256;
 
-/// How long a connection that came with the last ones has to send something.
+/// How long a connection that came with the last ones, or as one too many, has to send something; and
+/// how long one was idle at least that makes room for another.
 const NEWCOMER: Duration = Duration::from_millis(500);
+
+/// Whether a connection may be closed to make room.
+fn may_leave(conn: &Conn) -> bool {
+    conn.is_idle() && !conn.is_unwanted() && u128::from(conn.waited()) >= NEWCOMER.as_millis()
+}
 
 /// A worker's connections.
 pub(crate) struct Watch {
@@ -52,7 +59,8 @@ impl Watch {
     }
 
     pub(super) fn remove(&self, key: usize) {
-        self.connections.borrow_mut().remove(key);
+        let conn = self.connections.borrow_mut().remove(key);
+        self.keep(&conn);
     }
 
     /// Something was answered that no service saw.
@@ -105,6 +113,9 @@ impl Watch {
     pub(crate) fn sweep(&self) {
         let overdue: Vec<_> = {
             let connections = self.connections.borrow();
+            let oldest = connections.iter().filter(|(_, conn)| may_leave(conn));
+            let oldest = oldest.map(|(_, conn)| conn.waited()).max();
+            self.counters.oldest_idle.set(oldest.unwrap_or(0));
             connections
                 .iter()
                 .filter(|(_, conn)| self.overdue(conn).is_some())
@@ -113,6 +124,33 @@ impl Watch {
         };
         for conn in overdue {
             conn.suspect();
+        }
+    }
+
+    /// Closes the connections that have been idle for longest, a part of all, so that a flood of new
+    /// ones does not search them each time. Those with a request on the way are not known here, so
+    /// none is closed that was idle for a moment only.
+    pub(crate) fn make_room(&self) {
+        let connections = self.connections.borrow();
+        let mut idle: Vec<_> = connections
+            .iter()
+            .map(|(_, conn)| conn)
+            .filter(|conn| may_leave(conn))
+            .collect();
+        idle.sort_unstable_by_key(|conn| Reverse(conn.waited()));
+        let count = idle.len().div_ceil(16);
+        for conn in &idle[..count] {
+            conn.evict();
+        }
+        self.counters.leaving.add(count as u64);
+        let oldest = idle.get(count).map_or(0, |conn| conn.waited());
+        self.counters.oldest_idle.set(oldest);
+    }
+
+    /// The connection stays, or is gone already: it makes no room any more.
+    pub(super) fn keep(&self, conn: &Conn) {
+        if conn.keep() {
+            self.counters.leaving.subtract(1);
         }
     }
 
@@ -127,12 +165,17 @@ impl Watch {
     /// Why a connection is to be closed now, where it has waited for too long.
     pub(super) fn overdue(&self, conn: &Conn) -> Option<CloseReason> {
         let (limit, reason) = match conn.phase() {
+            _ if conn.is_unwanted() && conn.is_idle() => return Some(CloseReason::Idle),
             _ if conn.is_blocked() => (self.timeouts.answer, CloseReason::Answer),
             // Its request may be on the way: it was let in, so it is waited for, a little.
             Phase::FirstHead if self.closing.get() && !conn.has_received() => {
                 (self.timeouts.first_head.min(NEWCOMER), CloseReason::Idle)
             }
             Phase::Idle | Phase::Unread if self.closing.get() => return Some(CloseReason::Idle),
+            Phase::FirstHead if conn.is_for_probes_only() => (
+                self.timeouts.first_head.min(NEWCOMER),
+                CloseReason::FirstHead,
+            ),
             Phase::FirstHead => (self.timeouts.first_head, CloseReason::FirstHead),
             Phase::Idle => (self.timeouts.keep_alive, CloseReason::Idle),
             Phase::NextHead => (self.timeouts.next_head, CloseReason::NextHead),

@@ -52,7 +52,7 @@ pub(crate) const BOUNDS_MICROS: [u64; 14] = [
 ];
 
 /// The stalls and ends that are told apart.
-pub(crate) const ENDS: [(CloseReason, &str); 8] = [
+pub(crate) const ENDS: [(CloseReason, &str); 9] = [
     (CloseReason::FirstHead, "first_head"),
     (CloseReason::NextHead, "next_head"),
     (CloseReason::Body, "body"),
@@ -61,14 +61,16 @@ pub(crate) const ENDS: [(CloseReason, &str); 8] = [
     (CloseReason::Cut, "drain_deadline"),
     (CloseReason::Abort, "fault"),
     (CloseReason::HeadTooLarge, "head_too_large"),
+    (CloseReason::Framing, "framing"),
 ];
 
 /// The answers that no service saw.
-pub(crate) const CANNED: [Canned; 4] = [
+pub(crate) const CANNED: [Canned; 5] = [
     Canned::BadRequest,
     Canned::Timeout,
     Canned::HeadTooLarge,
     Canned::Full,
+    Canned::UnknownCoding,
 ];
 
 /// Durations by bucket.
@@ -97,6 +99,11 @@ pub(crate) struct Counters {
     pub(crate) in_flight: Counter,
     pub(crate) accepted: Counter,
     pub(crate) open: Counter,
+    /// Open connections that were asked to make room.
+    pub(crate) leaving: Counter,
+    /// How long the connection has been idle that has been so for longest, in milliseconds; 0 where
+    /// none has been for long enough to make room.
+    pub(crate) oldest_idle: Counter,
     pub(crate) ended: [Counter; ENDS.len()],
     pub(crate) canned: [Counter; CANNED.len()],
     pub(crate) proxy_refused: Counter,

@@ -8,19 +8,24 @@ use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::accept_errors::AcceptErrors;
 use super::connection::Server;
-use super::message::Message;
+use super::message::{Accepted, Message};
 use crate::canned::Canned;
 use crate::edge::linger;
 
 /// How long accepting rests when there are no more file descriptors.
 const REST: Duration = Duration::from_millis(20);
+
+/// Connections beyond the limit, on which nothing but probes is answered: a pod that is full is not a
+/// pod to be restarted.
+pub(super) const PROBES_ONLY: usize = 128;
 
 /// What the accepting worker has.
 pub(super) struct Acceptor {
@@ -34,6 +39,7 @@ impl Acceptor {
     /// listener. Whoever connects from then on is refused, and nobody who was not is lost.
     pub(super) async fn run(self, server: Rc<Server>, closing: oneshot::Receiver<()>) {
         let mut closing = std::pin::pin!(closing);
+        let mut errors = AcceptErrors::new("public");
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -47,7 +53,7 @@ impl Acceptor {
                         place(&self.workers, &server, stream, peer);
                     }
                 }
-                Err(error) => rest(&error).await,
+                Err(error) => rest(&error, &mut errors).await,
             }
         }
         // Asked of the kernel itself: tokio would answer from what its last look at epoll told.
@@ -69,11 +75,35 @@ impl Acceptor {
     }
 }
 
-async fn rest(error: &io::Error) {
+async fn rest(error: &io::Error, errors: &mut AcceptErrors) {
     // A client that gave up before it was accepted is none of our business (accept(2)).
     if error.kind() != io::ErrorKind::ConnectionAborted {
-        tracing::error!(%error, "cannot accept");
+        errors.log(error, Instant::now());
         tokio::time::sleep(REST).await;
+    }
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    /// It is served.
+    All,
+    /// It is one too many, and none can make room: only probes are answered.
+    ProbesOnly,
+    /// There is no room even for a probe.
+    Refused,
+}
+
+/// Decides on a connection, with so many open and so many of them about to make room. `make_room`
+/// returns whether one will.
+fn admit(open: usize, leaving: usize, limit: usize, make_room: impl FnOnce() -> bool) -> Admission {
+    let staying = open.saturating_sub(leaving);
+    if open >= limit + PROBES_ONLY {
+        Admission::Refused
+    } else if staying < limit || make_room() {
+        Admission::All
+    } else {
+        Admission::ProbesOnly
     }
 }
 
@@ -90,17 +120,47 @@ fn place(
     }
     let shared = &server.worker.shared;
     let limit = shared.settings.limits.connections;
-    if shared.connections.load(Ordering::SeqCst) >= limit {
+    let open = shared.connections.load(Ordering::SeqCst);
+    let admission = if open < limit {
+        Admission::All
+    } else {
+        let leaving: u64 = shared.counters.iter().map(|each| each.leaving.get()).sum();
+        let leaving = usize::try_from(leaving).unwrap_or(usize::MAX);
+        admit(open, leaving, limit, || make_room(workers, server))
+    };
+    if admission == Admission::Refused {
         refuse(server, stream);
         return;
     }
     shared.connections.fetch_add(1, Ordering::SeqCst);
     let index = shared.least_loaded();
     shared.assigned[index].fetch_add(1, Ordering::Relaxed);
+    let accepted = Accepted {
+        stream,
+        peer,
+        probes_only: admission == Admission::ProbesOnly,
+    };
     if index == 0 {
-        server.spawn(stream, peer);
-    } else if let Err(unsent) = workers[index].send(Message::Connection(stream, peer)) {
+        server.spawn(accepted);
+    } else if let Err(unsent) = workers[index].send(Message::Connection(accepted)) {
         undo(server, index, unsent.0);
+    }
+}
+
+/// Has the worker close idle connections that has the one that was idle for longest. Returns whether
+/// there is any.
+fn make_room(workers: &[UnboundedSender<Message>], server: &Server) -> bool {
+    let oldest = server.worker.shared.counters.iter().enumerate();
+    let oldest = oldest
+        .map(|(index, counters)| (counters.oldest_idle.get(), index))
+        .max();
+    match oldest {
+        None | Some((0, _)) => false,
+        Some((_, 0)) => {
+            server.watch.make_room();
+            true
+        }
+        Some((_, index)) => workers[index].send(Message::MakeRoom).is_ok(),
     }
 }
 
@@ -108,9 +168,9 @@ fn place(
 fn undo(server: &Rc<Server>, index: usize, message: Message) {
     let shared = &server.worker.shared;
     shared.assigned[index].fetch_sub(1, Ordering::Relaxed);
-    if let Message::Connection(stream, peer) = message {
+    if let Message::Connection(accepted) = message {
         shared.assigned[0].fetch_add(1, Ordering::Relaxed);
-        server.spawn(stream, peer);
+        server.spawn(accepted);
     }
 }
 
@@ -123,5 +183,23 @@ fn refuse(server: &Server, mut stream: TcpStream) {
         && let Ok(stream) = tokio::net::TcpStream::from_std(stream)
     {
         server.watch.linger(linger::close(stream));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_idle_make_room_and_probes_have_some() {
+        let check = |open, leaving, has_idle, expected| {
+            assert_eq!(admit(open, leaving, 10, || has_idle), expected);
+        };
+        check(9, 0, false, Admission::All);
+        check(10, 1, false, Admission::All);
+        check(10, 0, true, Admission::All);
+        check(10, 0, false, Admission::ProbesOnly);
+        check(9 + PROBES_ONLY, 0, false, Admission::ProbesOnly);
+        check(10 + PROBES_ONLY, 200, true, Admission::Refused);
     }
 }

@@ -1,11 +1,11 @@
 //! The admin listener: an actix-web application on the main thread, for Prometheus, the kubelet and
 //! whoever may exec into the pod. It is up before the first request and until after the last.
 
-use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_http::HttpService;
 use actix_service::{Service as _, ServiceFactory as _, map_config};
@@ -16,12 +16,13 @@ use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data};
 use tokio::task::JoinHandle;
 
+use super::accept_errors::AcceptErrors;
 use super::admin_stream::AdminStream;
 use crate::admin;
 use crate::shared::Shared;
 
-/// Connections at the same time; the next one waits in the queue.
-const MOST_CONNECTIONS: usize = 64;
+/// Connections at the same time; beyond them the oldest makes room.
+pub(super) const MOST_CONNECTIONS: usize = 64;
 /// The largest body of a request: a filter, or a list of faults.
 const MOST_BODY_BYTES: usize = 4096;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -55,29 +56,38 @@ pub(super) async fn listen(
         .await
         .map_err(|()| io::Error::other("the admin application cannot be set up"))?;
     let http = Rc::new(http);
-    let open = Rc::new(Cell::new(0));
     Ok(tokio::task::spawn_local(async move {
+        let mut errors = AcceptErrors::new("admin");
+        // In the order in which they came; each is aborted with the listener.
+        let mut open = VecDeque::new();
         loop {
-            if open.get() >= MOST_CONNECTIONS {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::error!(%error, "cannot accept on the admin listener");
+                    errors.log(&error, Instant::now());
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             };
-            let (http, open) = (Rc::clone(&http), Rc::clone(&open));
-            open.set(open.get() + 1);
-            tokio::task::spawn_local(async move {
+            open.retain(|connection: &AbortOnDrop| !connection.0.is_finished());
+            while open.len() >= MOST_CONNECTIONS {
+                open.pop_front();
+            }
+            let http = Rc::clone(&http);
+            open.push_back(AbortOnDrop(tokio::task::spawn_local(async move {
                 let connection = http.call((AdminStream(stream), Some(peer)));
-                // How a connection ends is the client's business.
+                // How a connection is closed is the client's business.
                 drop(tokio::time::timeout(LONGEST_CONNECTION, connection).await);
-                open.set(open.get() - 1);
-            });
+            })));
         }
     }))
+}
+
+/// A connection's task.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

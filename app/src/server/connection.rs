@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
-use actix_http::h1::{ExpectHandler, H1ServiceHandler, UpgradeHandler};
+use actix_http::h1::{H1ServiceHandler, UpgradeHandler};
 use actix_http::{HttpService, KeepAlive};
 use actix_service::{Service as _, ServiceFactory as _, fn_factory};
 use tokio::net::TcpStream;
 
+use super::message::Accepted;
 use crate::edge::conn::Conn;
 use crate::edge::fast_path;
 use crate::edge::linger;
@@ -19,10 +20,10 @@ use crate::edge::proxied::{self, Opening};
 use crate::edge::stream::EdgeStream;
 use crate::edge::task::Turns;
 use crate::edge::watch::Watch;
-use crate::service::{AnswerBody, PlainService, PublicService, Worker};
+use crate::service::{AnswerBody, ExpectService, PlainService, PublicService, Worker};
 use crate::settings::ProxyProtocol;
 
-type Http = H1ServiceHandler<EdgeStream, PublicService, AnswerBody, ExpectHandler, UpgradeHandler>;
+type Http = H1ServiceHandler<EdgeStream, PublicService, AnswerBody, ExpectService, UpgradeHandler>;
 
 /// Serves one worker's connections.
 pub(super) struct Server {
@@ -49,10 +50,18 @@ impl Server {
                 std::future::ready(Ok::<_, ()>(service))
             })
         };
+        let expect = {
+            let worker = Rc::clone(&worker);
+            fn_factory(move || {
+                let service = ExpectService::new(Rc::clone(&worker));
+                std::future::ready(Ok::<_, ()>(service))
+            })
+        };
         let http = HttpService::build()
             .keep_alive(KeepAlive::Os)
             .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(linger::LINGER)
+            .expect(expect)
             .on_connect_ext(|stream: &EdgeStream, data| {
                 data.insert(Rc::clone(stream.conn()));
             })
@@ -71,19 +80,21 @@ impl Server {
     }
 
     /// Begins to serve a connection that was accepted by any worker and is counted already.
-    pub(super) fn spawn(self: &Rc<Self>, stream: std::net::TcpStream, peer: SocketAddr) {
+    pub(super) fn spawn(self: &Rc<Self>, accepted: Accepted) {
         let server = Rc::clone(self);
         let open = Open::new(Rc::clone(self));
         tokio::task::spawn_local(async move {
             let _open = open;
             // It fails only for a socket that is gone.
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                server.serve(stream, peer).await;
+            if let Ok(stream) = TcpStream::from_std(accepted.stream) {
+                server
+                    .serve(stream, accepted.peer, accepted.probes_only)
+                    .await;
             }
         });
     }
 
-    async fn serve(&self, mut stream: TcpStream, peer: SocketAddr) {
+    async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, probes_only: bool) {
         // An answer is one write; waiting for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let opening = match self.open(&mut stream, peer).await {
@@ -103,6 +114,9 @@ impl Server {
             clock,
             settings.timeouts.min_rate,
         ));
+        if probes_only {
+            conn.restrict_to_probes();
+        }
         let mut stream = EdgeStream::new(
             stream,
             opening.held,

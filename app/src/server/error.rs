@@ -18,6 +18,19 @@ pub enum ServeError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The limit of file descriptors is lower than what the settings need.
+    #[error(
+        "{needed} file descriptors are needed for APP_MAX_CONNECTIONS={connections}, and the process may \
+         open {allowed} (RLIMIT_NOFILE): raise the limit, or lower the setting"
+    )]
+    Descriptors {
+        /// What the settings need.
+        needed: u64,
+        /// What the process may open at most.
+        allowed: u64,
+        /// Connections, as the settings limit them.
+        connections: usize,
+    },
     /// A thread or a runtime cannot be had.
     #[error("cannot start serving")]
     Start(#[source] io::Error),

@@ -4,10 +4,20 @@ use std::net::{SocketAddr, TcpStream};
 
 use tokio::sync::oneshot;
 
+/// A connection that was accepted.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// It is one too many: nothing but probes is answered on it.
+    pub(super) probes_only: bool,
+}
+
 /// A command to a worker.
 pub(super) enum Message {
     /// Serve this connection.
-    Connection(TcpStream, SocketAddr),
+    Connection(Accepted),
+    /// Close the connections that have been idle for longest.
+    MakeRoom,
     /// Accept no more; answered when the listener is closed. Only for the worker that accepts.
     CloseListener(oneshot::Sender<()>),
     /// Close idle connections, now and from now on.

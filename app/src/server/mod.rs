@@ -4,10 +4,12 @@
 //! [`admin_stream`]).
 
 mod accept;
+mod accept_errors;
 mod admin;
 mod admin_stream;
 mod bind;
 mod connection;
+mod descriptors;
 mod error;
 mod message;
 mod run;

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admin;
 use super::bind::Bound;
+use super::descriptors;
 use super::error::ServeError;
 use super::message::Message;
 use super::thread;
@@ -41,13 +42,18 @@ const EXPORT: Duration = Duration::from_secs(2);
 /// at once.
 ///
 /// # Errors
-/// [`ServeError::Start`] where the threads cannot be had.
+/// [`ServeError::Descriptors`] where the process may open too few files, [`ServeError::Start`] where
+/// the threads cannot be had.
 pub async fn run(
     settings: Settings,
     bound: Bound,
     shutdown: impl Future<Output = ()>,
     hurry: impl Future<Output = ()>,
 ) -> Result<DrainResult, ServeError> {
+    let workers = settings
+        .workers
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    descriptors::raise(workers, settings.limits.connections)?;
     let (logs, filter) =
         logs::start(&settings.log, settings.log_format).map_err(ServeError::Start)?;
     if let Ok((public, admin)) = bound.addresses() {
@@ -60,9 +66,6 @@ pub async fn run(
             "traces are not sent: built without the feature otlp"
         );
     }
-    let workers = settings
-        .workers
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     #[cfg(feature = "otlp")]
     let (spans, exporter) = crate::otlp::start(&settings);
     let shared = Arc::new(Shared::new(
@@ -97,7 +100,9 @@ async fn serve(
         .await
         .map_err(ServeError::Start)?;
     let following = read_files(&shared).await;
-    let fleet = Fleet::start(&shared, bound.public).map_err(ServeError::Start)?;
+    let fleet = Fleet::start(&shared, bound.public)
+        .await
+        .map_err(ServeError::Start)?;
     shared.life.advance(State::Ready);
     tracing::info!(workers = shared.counters.len(), "ready");
 
@@ -160,12 +165,14 @@ struct Fleet {
 }
 
 impl Fleet {
-    fn start(shared: &Arc<Shared>, listener: std::net::TcpListener) -> io::Result<Self> {
+    /// Starts the workers, and waits until each is up.
+    async fn start(shared: &Arc<Shared>, listener: std::net::TcpListener) -> io::Result<Self> {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..shared.counters.len())
             .map(|_| mpsc::unbounded_channel())
             .unzip();
         let mut listener = Some(listener);
         let mut threads = Vec::new();
+        let mut started = Vec::new();
         for (index, receiver) in receivers.into_iter().enumerate() {
             let others = if index == 0 {
                 senders.clone()
@@ -173,13 +180,20 @@ impl Fleet {
                 Vec::new()
             };
             let shared = Arc::clone(shared);
+            let (starting, is_up) = oneshot::channel();
+            started.push(is_up);
             threads.push(thread::start(
                 index,
                 shared,
                 receiver,
                 listener.take(),
                 others,
+                starting,
             )?);
+        }
+        for is_up in started {
+            let failed = || io::Error::other("a worker failed while it started");
+            is_up.await.unwrap_or_else(|_| Err(failed()))?;
         }
         Ok(Self { senders, threads })
     }
@@ -198,7 +212,7 @@ impl Fleet {
         tracing::info!(delay_s = delay, deadline_s = deadline, "draining");
         tokio::select! {
             () = tokio::time::sleep(profile.delay) => {}
-            () = hurry => tracing::warn!("told again to stop: the rest of the delay is skipped"),
+            () = hurry => tracing::warn!("interrupted: the rest of the delay is skipped"),
         }
         let (done, closed) = oneshot::channel();
         if self.senders[0].send(Message::CloseListener(done)).is_ok() {

@@ -18,13 +18,15 @@ use crate::edge::linger::LINGER_AT_STOP;
 use crate::service::Worker;
 use crate::shared::Shared;
 
-/// Starts worker `index`. The one that is given the listener accepts.
+/// Starts worker `index`. The one that is given the listener accepts. Whether it is up, `started`
+/// learns; where that is dropped, the reason is in the log.
 pub(super) fn start(
     index: usize,
     shared: Arc<Shared>,
     messages: UnboundedReceiver<Message>,
     listener: Option<TcpListener>,
     workers: Vec<UnboundedSender<Message>>,
+    started: oneshot::Sender<io::Result<()>>,
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(format!("worker-{index}"))
@@ -35,12 +37,12 @@ pub(super) fn start(
             match runtime {
                 Ok(runtime) => {
                     let all = LocalSet::new();
-                    let work = work(index, shared, messages, listener, workers);
+                    let work = work(index, shared, messages, listener, workers, started);
                     if let Err(error) = all.block_on(&runtime, work) {
                         tracing::error!(index, %error, "worker failed");
                     }
                 }
-                Err(error) => tracing::error!(index, %error, "worker cannot start"),
+                Err(error) => drop(started.send(Err(error))),
             }
         })
 }
@@ -51,6 +53,7 @@ async fn work(
     mut messages: UnboundedReceiver<Message>,
     listener: Option<TcpListener>,
     workers: Vec<UnboundedSender<Message>>,
+    started: oneshot::Sender<io::Result<()>>,
 ) -> io::Result<()> {
     let worker = Rc::new(Worker::new(shared, index));
     let Some(server) = Server::new(Rc::clone(&worker), index).await.map(Rc::new) else {
@@ -71,9 +74,11 @@ async fn work(
     let watch = Rc::clone(&server.watch);
     let watching =
         tokio::task::spawn_local(async move { watch.run(|interval| worker.turn(interval)).await });
+    drop(started.send(Ok(())));
     while let Some(message) = messages.recv().await {
         match message {
-            Message::Connection(stream, peer) => server.spawn(stream, peer),
+            Message::Connection(accepted) => server.spawn(accepted),
+            Message::MakeRoom => server.watch.make_room(),
             Message::CloseListener(done) => {
                 if let Some(close) = close.take() {
                     let _ = close.send(());

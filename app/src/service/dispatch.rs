@@ -4,19 +4,18 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use actix_http::header::{self, HeaderValue};
-use actix_http::{Method, Request, Response, StatusCode};
+use actix_http::{Request, Response, StatusCode};
 use actix_service::Service;
 
 use super::answer::refuse;
 use super::answer_body::AnswerBody;
+use super::check::Refusal;
 use super::exchange::Exchange;
 use super::handlers;
 use super::worker::Worker;
 use crate::close_reason::CloseReason;
 use crate::edge::conn::Conn;
 use crate::faults::{Action, FaultError, Faults};
-use crate::routes::Route;
 
 /// The public service of one worker.
 pub(crate) struct PublicService {
@@ -56,12 +55,12 @@ impl Service<Request> for PublicService {
     actix_service::always_ready!();
 
     fn call(&self, mut request: Request) -> Answering {
-        let conn = request.conn_data::<Rc<Conn>>().map(Rc::clone);
-        let conn = conn.expect("the listener adds it to every connection");
+        let conn = conn_of(&request);
+        let refusal = Refusal::of(&self.worker, &conn, &request);
         let exchange = Exchange::begin(&self.worker, &conn, &mut request);
-        let response = match check(exchange, &request) {
-            Err(refusal) => refusal,
-            Ok(exchange) => match faults_of(&exchange, &request) {
+        let response = match refusal {
+            Some(refusal) => refusal.answer(exchange),
+            None => match faults_of(&exchange, &request) {
                 Ok(Some(faults)) => {
                     return Answering::Later(Box::pin(inject(exchange, request, faults)));
                 }
@@ -79,56 +78,10 @@ impl Service<Request> for PublicService {
     }
 }
 
-/// Holds a request to the limits, and its method to the route's.
-#[expect(
-    clippy::result_large_err,
-    reason = "the error is the answer, and is moved once"
-)]
-fn check(exchange: Exchange, request: &Request) -> Result<Exchange, Response<AnswerBody>> {
-    let limits = &exchange.worker.shared.settings.limits;
-    let head = request.head();
-    let too_large =
-        head.headers.len() > limits.headers || exchange.conn.received() > limits.header_bytes;
-    if too_large {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        let mut exchange = exchange;
-        exchange.close();
-        return Err(refuse(
-            exchange,
-            status,
-            "the request head is too large or has too many headers",
-        ));
-    }
-    let announced = exchange
-        .has_body()
-        .then(|| head.headers.get(header::CONTENT_LENGTH))
-        .flatten()
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limits.body_bytes as u64) {
-        let detail = format!("the body is larger than {} bytes", limits.body_bytes);
-        return Err(refuse(exchange, StatusCode::PAYLOAD_TOO_LARGE, &detail));
-    }
-    let allowed = match exchange.route {
-        Route::NotFound => {
-            return Err(refuse(
-                exchange,
-                StatusCode::NOT_FOUND,
-                "there is nothing at this path",
-            ));
-        }
-        Route::Echo => head.method == Method::POST,
-        _ => head.method == Method::GET || head.method == Method::HEAD,
-    };
-    if !allowed {
-        let allow = exchange.route.allow();
-        let detail = format!("this path takes {allow}");
-        let mut refusal = refuse(exchange, StatusCode::METHOD_NOT_ALLOWED, &detail);
-        refusal
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static(allow));
-        return Err(refusal);
-    }
-    Ok(exchange)
+/// The connection that a request came on.
+pub(super) fn conn_of(request: &Request) -> Rc<Conn> {
+    let conn = request.conn_data::<Rc<Conn>>().map(Rc::clone);
+    conn.expect("the listener adds it to every connection")
 }
 
 /// The faults of a request: those that its headers name, or else those in force.

@@ -106,6 +106,14 @@ impl Given {
     }
 }
 
+/// The route of a request, as far as the settings allow it.
+pub(super) fn route_of(worker: &Worker, request: &Request) -> Route {
+    match Route::of(request.head().uri.path()) {
+        sample if sample.is_sample() && !worker.shared.settings.sample_routes => Route::NotFound,
+        route => route,
+    }
+}
+
 /// The body of a request that has one (RFC 9112 §6.3); the parser has refused what is ambiguous.
 fn body(request: &Request) -> Body {
     if request.chunked().unwrap_or(false) {
@@ -118,12 +126,7 @@ fn body(request: &Request) -> Body {
 
 impl Exchange {
     pub(crate) fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, request: &mut Request) -> Self {
-        let route = match Route::of(request.head().uri.path()) {
-            sample if sample.is_sample() && !worker.shared.settings.sample_routes => {
-                Route::NotFound
-            }
-            route => route,
-        };
+        let route = route_of(worker, request);
         let method = method_index(&request.head().method);
         let given = Given::of(worker, conn, request, route);
         let has_body = !matches!(request.payload(), Payload::None);
@@ -132,7 +135,8 @@ impl Exchange {
         exchange.given = given;
         exchange.unread = has_body;
         // A body that no handler reads would have to be read to find the next request.
-        exchange.closes = has_body || route == Route::Hop || worker.is_draining();
+        exchange.closes =
+            has_body || route == Route::Hop || worker.is_draining() || conn.is_for_probes_only();
         exchange
     }
 
@@ -161,11 +165,6 @@ impl Exchange {
             closes: false,
             finished: false,
         }
-    }
-
-    /// Whether the request has a body.
-    pub(crate) fn has_body(&self) -> bool {
-        self.unread
     }
 
     fn parent(&self) -> Option<TraceParent> {
@@ -278,10 +277,15 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let took = self.begun.elapsed();
-        let cut = !self.finished && self.conn.close_reason() != Some(CloseReason::Body);
-        if self.conn.close_reason() == Some(CloseReason::Body) && self.status == 0 {
-            // The stream has answered in our place.
-            self.status = 408;
+        // The stream has answered in our place.
+        let answered = match self.conn.close_reason() {
+            Some(CloseReason::Body) => Some(408),
+            Some(CloseReason::Framing) => Some(400),
+            _ => None,
+        };
+        let cut = !self.finished && answered.is_none();
+        if self.status == 0 {
+            self.status = answered.unwrap_or(0);
         }
         let counters = &self.worker.counters;
         counters.in_flight.subtract(1);

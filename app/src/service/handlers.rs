@@ -10,7 +10,7 @@ use super::answer_body::AnswerBody;
 use super::exchange::Exchange;
 use super::headers::Media;
 use super::worker::Worker;
-use super::{body, info, samples};
+use super::{body, check, info, samples};
 use crate::lifecycle::State;
 use crate::routes::Route;
 
@@ -78,6 +78,12 @@ pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<
             State::Draining => unready(exchange, "not ready: draining after SIGTERM"),
             State::Stopped => unready(exchange, "not ready: stopped"),
         },
+        Route::NotFound if check::asks_for_options(request) => {
+            let mut options = answer(exchange, StatusCode::NO_CONTENT, Media::Text, Bytes::new());
+            let allow = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+            options.headers_mut().insert(header::ALLOW, allow);
+            options
+        }
         Route::Root
         | Route::Healthz
         | Route::Echo

@@ -16,6 +16,7 @@ use super::accept::prefers_html;
 use super::exchange::Exchange;
 use super::handlers::line;
 use super::headers::{ALWAYS, Media, X_REQUEST_ID};
+use super::host;
 use super::worker::Worker;
 use crate::clock::HttpDate;
 use crate::edge::conn::Conn;
@@ -64,7 +65,7 @@ impl PlainService {
 impl AnswerPlain for PlainService {
     fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> bool {
         // A draining pod closes connections, which is more than an answer.
-        if self.off || self.worker.is_draining() {
+        if self.off || self.worker.is_draining() || conn.is_for_probes_only() {
             return false;
         }
         let limits = &self.worker.shared.settings.limits;
@@ -161,7 +162,7 @@ fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Optio
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         let without_effect = if is(b"host") {
             hosts += 1;
-            true
+            host::is_valid(value)
         } else if is(b"connection") {
             value.trim_ascii().eq_ignore_ascii_case(b"keep-alive")
         } else if is(b"accept") {

@@ -60,7 +60,7 @@ settings! {
         "how long a connection may be idle; longer than the load balancer's (an ALB's is 60s)";
 
     MAX_CONNECTIONS = "APP_MAX_CONNECTIONS", "10000", "connections",
-        "beyond this a new connection is answered 503 and closed";
+        "beyond this idle connections make room; where none is idle, only probes are answered";
     MAX_HEADER_BYTES = "APP_MAX_HEADER_BYTES", "16KiB", "bytes",
         "size of a request head; beyond it 431";
     MAX_HEADERS = "APP_MAX_HEADERS", "64", "headers",

@@ -35,7 +35,12 @@ pub(crate) struct App {
 impl App {
     /// Starts the service and waits until it is ready.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
-        let mut command = command(&[
+        Self::start_with(command(&[]), settings)
+    }
+
+    /// The same, by a command that has yet to be given settings.
+    pub(crate) fn start_with(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        command.envs([
             ("APP_LISTEN", "127.0.0.1:0"),
             ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
             ("APP_DRAIN_PROFILE", "off"),
@@ -173,6 +178,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
     let signal = match name {
         "TERM" => rustix::process::Signal::TERM,
+        "INT" => rustix::process::Signal::INT,
         "KILL" => rustix::process::Signal::KILL,
         "STOP" => rustix::process::Signal::STOP,
         "CONT" => rustix::process::Signal::CONT,
