@@ -45,9 +45,9 @@ start_controllers() {
         --bind-address 127.0.0.1 --leader-elect=false --profiling=false --v 1
 }
 
-# What the cloud's controller does: give each LoadBalancer Service an address. kube-proxy serves
-# it on the node once it is in the status. A Service that names a class is another controller's,
-# and stays without, as on a cluster where that controller is missing.
+# Assigns each LoadBalancer Service an address, as the cloud's controller does. kube-proxy serves it
+# on the node once it is in the status. A Service with a class belongs to another controller and gets
+# none, as on a cluster where that controller is missing.
 start_balancer() {
     start balancer "$here/balancer" "$dir/kubeconfig" "${service_cidr%.0.0/16}" "${balancer_cidr%.0.0/16}"
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # Keys and certificates: one CA signs every server and every client of the cluster.
-# Kubernetes tells a client's user by the subject's CN and its groups by O.
+# Kubernetes reads a client's user from the subject's CN and its groups from O.
 # https://kubernetes.io/docs/setup/best-practices/certificates/
 
 make_credentials() {
@@ -72,7 +72,7 @@ YAML
     )
 }
 
-# The password that moto's ECR hands out, so that the registry takes tokens from there. It is no
+# The password that moto's ECR returns, so that the registry accepts tokens from there. It is not
 # secret: the registry listens on the node's own address, which only this machine can reach.
 make_registry_password() {
     (

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2100  # the names are for the scripts that source this
-# What `up` and `down` share: where everything is, and how a process is started and ended.
+# What `up` and `down` share: where everything is, and how a process is started and stopped.
 #
-# Every process started here leaves a file with its pid and start time; nothing else is ever
-# signalled, since a pid alone may have passed on to somebody else's process.
+# Every process started here leaves a file with its PID and start time; no other process is ever
+# signalled, since the kernel may reuse a PID.
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -40,12 +40,7 @@ sysctls=(
     net.ipv4.conf.all.route_localnet net.netfilter.nf_conntrack_tcp_be_liberal
 )
 
-say() { printf '==> %s\n' "$*" >&2; }
-fail() {
-    printf 'error: %s\n' "$1" >&2
-    [[ -z ${2:-} ]] || printf 'hint: %s\n' "$2" >&2
-    exit 1
-}
+source "$here/../messages.sh"
 
 # When the process began, in clock ticks after boot (proc(5), field 22 of stat). The name in
 # parentheses may hold spaces, so the count starts after it.
@@ -73,14 +68,14 @@ running() {
     [[ $(started_at "$pid") == "$began" ]]
 }
 
-# stop NAME [SECONDS]: SIGTERM, and SIGKILL when that did not end it in time.
+# stop NAME [SECONDS]: SIGTERM, and SIGKILL after the timeout.
 stop() {
     local name=$1 seconds=${2:-10} pid began
     if running "$name"; then
         read -r pid began <"$dir/run/$name"
         kill -TERM "$pid" 2>/dev/null || :
         wait_for "$seconds" gone "$name" || {
-            say "$name did not end within ${seconds}s; killing it"
+            say "$name did not exit within ${seconds}s; killing it"
             kill -KILL "$pid" 2>/dev/null || :
             wait_for 5 gone "$name" || :
         }
@@ -89,7 +84,7 @@ stop() {
 }
 gone() { ! running "$1"; }
 
-# wait_for SECONDS COMMAND...: until it succeeds; false when it never did.
+# wait_for SECONDS COMMAND...: until it succeeds; false after the timeout.
 wait_for() {
     local deadline=$((SECONDS + $1))
     shift
@@ -99,15 +94,15 @@ wait_for() {
     done
 }
 
-# wait_for_process NAME SECONDS COMMAND...: as wait_for, but gives up at once when NAME has died,
-# and shows the end of its log.
+# wait_for_process NAME SECONDS COMMAND...: as wait_for, but fails at once when NAME has exited, and
+# prints the end of its log.
 wait_for_process() {
     local name=$1 deadline=$((SECONDS + $2))
     shift 2
     until "$@" >/dev/null 2>&1; do
         if ! running "$name" || ((SECONDS >= deadline)); then
             tail -n 20 "$dir/logs/$name.log" >&2
-            fail "$name did not come up" "its whole log: $dir/logs/$name.log"
+            fail 1 "$name did not become ready" "its complete log: $dir/logs/$name.log"
         fi
         sleep 0.2
     done

@@ -1,11 +1,15 @@
-//! The Kubernetes manifests as data: rendered by kustomize, and held to the schemas and to the
-//! list of annotations beside them.
+//! The Kubernetes manifests as data: rendered by kustomize, and checked against the schemas, the list
+//! of annotations, and the API server's rules.
 
 mod annotations;
+mod combinations;
 mod render;
+mod rules;
 mod schema;
 
 pub use annotations::{Annotations, BadAnnotation};
+pub use combinations::{Combination, combinations};
 pub(crate) use render::repository;
-pub use render::{Rendered, kubectl, overlay_with, render, variant};
+pub use render::{Rendered, kubectl, render, variant};
+pub use rules::violations;
 pub use schema::{Schema, Violation};

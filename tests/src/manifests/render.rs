@@ -1,4 +1,4 @@
-//! Runs `kubectl kustomize` and reads what it prints.
+//! Runs `kubectl kustomize` and parses its output.
 
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
@@ -94,32 +94,6 @@ pub fn render(folder: &Path) -> Rendered {
     Rendered(serde_saphyr::from_multiple(&text).expect("kustomize prints YAML"))
 }
 
-/// Writes a kustomization into `scratch` that adds components to an overlay, as a user would who
-/// uncomments them, and returns its folder.
-///
-/// # Panics
-/// When `scratch` cannot be written.
-pub fn overlay_with(scratch: &Path, overlay: &str, components: &[&str]) -> PathBuf {
-    let folder = scratch.join([&[overlay], components].concat().join("+"));
-    std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
-    // kustomize refuses absolute paths.
-    let k8s = relative(&folder, &repository().join("k8s"));
-    let k8s = k8s.display();
-    let mut lines = vec![
-        "resources:".to_owned(),
-        format!("  - {k8s}/overlays/{overlay}"),
-    ];
-    lines.push("components:".to_owned());
-    lines.extend(
-        components
-            .iter()
-            .map(|component| format!("  - {k8s}/components/{component}")),
-    );
-    let text = lines.join("\n");
-    std::fs::write(folder.join("kustomization.yaml"), text).expect("the folder was just made");
-    folder
-}
-
 /// Writes a kustomization into `scratch` that patches an object of an overlay, and returns its
 /// folder.
 ///
@@ -133,8 +107,8 @@ pub fn variant(scratch: &Path, name: &str, overlay: &Path, kind: &str, patch: &s
         "resources:\n  - {}\npatches:\n  - path: patch.yaml\n    target: {{kind: {kind}}}\n",
         overlay.display()
     );
-    std::fs::write(folder.join("kustomization.yaml"), text).expect("the folder was just made");
-    std::fs::write(folder.join("patch.yaml"), patch).expect("the folder was just made");
+    std::fs::write(folder.join("kustomization.yaml"), text).expect("the folder was just created");
+    std::fs::write(folder.join("patch.yaml"), patch).expect("the folder was just created");
     folder
 }
 
@@ -146,8 +120,8 @@ pub(crate) fn repository() -> PathBuf {
         .to_owned()
 }
 
-/// The way from one folder to another, both absolute.
-fn relative(from: &Path, to: &Path) -> PathBuf {
+/// The path from one folder to another, both absolute.
+pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
     let canonical = |path: &Path| path.canonicalize().expect("both folders are there");
     let (from, to) = (canonical(from), canonical(to));
     let shared = from

@@ -1,0 +1,67 @@
+//! Every combination of components against a real API server, which refuses more than the schemas
+//! do. Needs the cluster that `dev/cluster/run` brings up.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+
+use e2e::cluster::Cluster;
+use e2e::manifests::{combinations, render};
+use serde_json::{Value, json};
+
+/// As EKS Auto Mode has it, without its schema, which AWS does not publish.
+fn ingress_class_params() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "ingressclassparams.eks.amazonaws.com"},
+        "spec": {
+            "group": "eks.amazonaws.com",
+            "scope": "Cluster",
+            "names": {"kind": "IngressClassParams", "plural": "ingressclassparams"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {
+                "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+            }}],
+        },
+    })
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn the_api_server_accepts_every_combination() {
+    let cluster = Cluster::connect();
+    // From nothing: a combination would otherwise be checked as a change of what is there.
+    cluster.undeploy();
+    let apply = |object: &Value, extra: &[&str]| cluster.kubectl.apply(&object.to_string(), extra);
+    let crd = ingress_class_params();
+    apply(&crd, &[]).unwrap();
+    cluster.run(&[
+        "wait",
+        "--for=condition=Established",
+        "crd/ingressclassparams.eks.amazonaws.com",
+    ]);
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accepted");
+    let combinations = combinations(&scratch);
+    let namespace = render(&combinations[0].folder).only("Namespace").clone();
+    apply(&namespace, &[]).unwrap();
+
+    let mut refused = Vec::new();
+    for combination in &combinations {
+        let rendered = render(&combination.folder);
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": rendered.objects()});
+        if let Err(error) = apply(&list, &["--dry-run=server", "--validate=strict"]) {
+            refused.push(format!("{}: {error}", combination.name));
+        }
+    }
+    // What the API server has to refuse, or this test cannot fail.
+    let mut bad = render(&combinations[0].folder).only("Service").clone();
+    bad["spec"]["type"] = json!("ClusterIP");
+    bad["spec"]["loadBalancerClass"] = json!("service.k8s.aws/nlb");
+    let error = apply(&bad, &["--dry-run=server"]).unwrap_err().to_string();
+
+    cluster.undeploy();
+    cluster.run(&["delete", "crd", "ingressclassparams.eks.amazonaws.com"]);
+    assert!(error.contains("loadBalancerClass"), "{error}");
+    assert!(combinations.len() > 30, "{}", combinations.len());
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
