@@ -13,7 +13,10 @@ image_layout := target/image
 
 BIN := target/debug
 with_containerd := dev/with-containerd
-build_image = $(BIN)/imagebuilder build app --output oci:$(image_layout)
+# What `/info` shows of the source. It enters the image's digest; without git there is none.
+revision := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+revision_flag = $(if $(revision),--revision $(revision))
+build_image = $(BIN)/imagebuilder build app --output oci:$(image_layout) $(revision_flag)
 # What renders the manifests: a kubectl, or Go to build one. Nothing else here needs either.
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
@@ -28,7 +31,7 @@ help: ## List these commands
 ##@ On this machine
 .PHONY: up
 up: build ## Build the service's image and run it on this machine: three pods, one load balancer
-	@$(BIN)/imagebuilder resolve -f $(MANIFESTS) --output oci:$(image_layout) >target/up.yaml
+	@$(BIN)/imagebuilder resolve -f $(MANIFESTS) --output oci:$(image_layout) $(revision_flag) >target/up.yaml
 	@$(with_containerd) $(BIN)/nodectl up -f target/up.yaml --images oci:$(image_layout) --publish $(PUBLISH)
 
 .PHONY: down

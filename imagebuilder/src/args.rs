@@ -75,6 +75,11 @@ pub(crate) struct Image {
     /// The Cargo.toml of the workspace; the current directory's where not given.
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
+    /// The source's revision, such as `git describe --always --dirty` prints. The image carries it
+    /// as an annotation, and the compiler gets it as SOURCE_REVISION; without it neither depends on
+    /// git.
+    #[arg(long, value_name = "REVISION", value_parser = revision)]
+    pub(crate) revision: Option<String>,
     /// The time of everything in the image, in seconds since 1970.
     #[arg(
         long,
@@ -157,6 +162,15 @@ impl FromStr for Output {
 fn tag(text: &str) -> Result<String, oci::ReferenceError> {
     let name: oci::Reference = "x".parse()?;
     name.with_tag(text).map(|_| text.to_owned())
+}
+
+fn revision(text: &str) -> Result<String, &'static str> {
+    let valid = !text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic());
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 128 printable ASCII characters without spaces")
+    }
 }
 
 /// What standard output carries.

@@ -73,9 +73,20 @@ pub(crate) struct Builder {
     environment: Environment,
     workspace: Workspace,
     toolchain: Toolchain,
-    platforms: Vec<Platform>,
-    created: u64,
-    quiet: bool,
+    options: Options,
+}
+
+/// What a run's command line says of every image.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The platforms to build for; the host's where empty.
+    pub(crate) platforms: Vec<Platform>,
+    /// The time of everything in the image, in seconds since 1970.
+    pub(crate) created: u64,
+    /// The source's revision.
+    pub(crate) revision: Option<String>,
+    /// Cargo shows its diagnostics only.
+    pub(crate) quiet: bool,
 }
 
 /// An image that was built.
@@ -95,27 +106,21 @@ impl Built {
 }
 
 impl Builder {
-    /// A builder for the packages of `workspace`. `created` is in seconds since 1970.
+    /// A builder for the packages of `workspace`.
     pub(crate) fn new(
         environment: Environment,
         workspace: Workspace,
-        platforms: Vec<Platform>,
-        created: u64,
-        quiet: bool,
+        mut options: Options,
     ) -> Result<Self, BuildError> {
         let toolchain = Toolchain::read(workspace.root())?;
-        let platforms = if platforms.is_empty() {
-            vec![Platform::host()]
-        } else {
-            platforms
-        };
+        if options.platforms.is_empty() {
+            options.platforms.push(Platform::host());
+        }
         Ok(Self {
             environment,
             workspace,
             toolchain,
-            platforms,
-            created,
-            quiet,
+            options,
         })
     }
 
@@ -140,11 +145,12 @@ impl Builder {
         let name = image_name(service)?;
         // Everything that can be refused is, before minutes of compiling.
         let targets: Vec<_> = self
+            .options
             .platforms
             .iter()
             .map(|platform| Ok((platform, self.toolchain.target(platform)?)))
             .collect::<Result<_, TargetError>>()?;
-        let base = base::files().store(layout, self.created, "imagebuilder: base files")?;
+        let base = base::files().store(layout, self.options.created, "imagebuilder: base files")?;
         let mut manifests = Vec::new();
         for (platform, target) in targets {
             let layer = self.compile(service, platform, target, layout, events)?;
@@ -155,7 +161,7 @@ impl Builder {
                 service,
                 platform,
                 &layers,
-                self.created,
+                &self.options,
             )?);
             let (name, platform) = (name.clone(), platform.clone());
             events(Event::Packed {
@@ -197,7 +203,7 @@ impl Builder {
             &self.toolchain,
             service,
             target,
-            self.quiet,
+            &self.options,
         )?;
         let cannot = |source| BuildError::Binary {
             path: path.clone(),
@@ -214,7 +220,11 @@ impl Builder {
         let mut files = Files::default();
         let target = format!("{BIN_DIRECTORY}/{}", service.bin);
         files.open_file(&target, 0o755, binary, binary_bytes);
-        Ok(files.store(layout, self.created, "imagebuilder: cargo build --release")?)
+        Ok(files.store(
+            layout,
+            self.options.created,
+            "imagebuilder: cargo build --release",
+        )?)
     }
 
     /// What stands for the image: its one manifest, or an index of several.
@@ -224,11 +234,11 @@ impl Builder {
         layout: &Layout,
         mut manifests: Vec<Descriptor>,
     ) -> Result<Descriptor, LayoutError> {
-        if let [_] = self.platforms[..] {
+        if let [_] = self.options.platforms[..] {
             return Ok(manifests.remove(0));
         }
         let mut index = Index::new(manifests);
-        index.annotations = image::annotations(service);
+        index.annotations = image::annotations(service, &self.options);
         let (bytes, descriptor) = index.to_bytes();
         layout.write_bytes(&bytes)?;
         Ok(descriptor)

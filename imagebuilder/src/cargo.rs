@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::Message;
 
+use crate::builder::Options;
 use crate::compile::{self, Paths};
 use crate::environment::Environment;
 use crate::target::{Target, Toolchain};
@@ -35,15 +36,15 @@ pub(crate) enum CompileError {
 
 /// Compiles a service, and returns the path of its binary.
 ///
-/// Cargo's own diagnostics and progress go to stderr as they come; `quiet` asks for the
-/// diagnostics alone.
+/// Cargo's own diagnostics and progress go to stderr as they come; `options.quiet`
+/// leaves out the progress.
 pub(crate) fn compile(
     environment: &Environment,
     workspace: &Workspace,
     toolchain: &Toolchain,
     service: &Service,
     target: Target,
-    quiet: bool,
+    options: &Options,
 ) -> Result<PathBuf, CompileError> {
     let registries = registries(environment.cargo_home.as_deref());
     let paths = Paths {
@@ -71,7 +72,14 @@ pub(crate) fn compile(
     for name in &environment.ignored {
         command.env_remove(name);
     }
-    if quiet {
+    // A build script or `option_env!` may read these: from the command line, they are part of the
+    // image's contract; from the environment, they would not be.
+    command.env("SOURCE_DATE_EPOCH", options.created.to_string());
+    match &options.revision {
+        Some(revision) => command.env("SOURCE_REVISION", revision),
+        None => command.env_remove("SOURCE_REVISION"),
+    };
+    if options.quiet {
         command.arg("--quiet");
     }
     if service.settings.no_default_features {

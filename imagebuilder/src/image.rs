@@ -9,6 +9,7 @@ use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Platform};
 
 use crate::base::CERTIFICATES;
+use crate::builder::Options;
 use crate::layer::Layer;
 use crate::workspace::Service;
 
@@ -21,16 +22,16 @@ pub(crate) fn store(
     service: &Service,
     platform: &Platform,
     layers: &[Layer],
-    created: u64,
+    options: &Options,
 ) -> Result<Descriptor, LayoutError> {
-    let (bytes, config) = config(service, platform, layers, created).to_bytes();
+    let (bytes, config) = config(service, platform, layers, options).to_bytes();
     layout.write_bytes(&bytes)?;
     let layers = layers
         .iter()
         .map(|layer| layer.descriptor.clone())
         .collect();
     let mut manifest = Manifest::new(config, layers);
-    manifest.annotations = annotations(service);
+    manifest.annotations = annotations(service, options);
     let (bytes, mut descriptor) = manifest.to_bytes();
     layout.write_bytes(&bytes)?;
     descriptor.platform = Some(platform.clone());
@@ -39,15 +40,16 @@ pub(crate) fn store(
 
 /// What the package says of itself, under the keys that tools know.
 ///
-/// Only from the sources: no revision and no address of a git remote, which a copy of the same
-/// sources in another folder may not have.
-pub(crate) fn annotations(service: &Service) -> BTreeMap<String, String> {
+/// Only from the sources and the command line: git is not asked, since a copy of the same sources in
+/// another folder may have no repository.
+pub(crate) fn annotations(service: &Service, options: &Options) -> BTreeMap<String, String> {
     let fields = [
         (annotation::TITLE, Some(&service.package)),
         (annotation::DESCRIPTION, service.description.as_ref()),
         (annotation::VERSION, Some(&service.version)),
         (annotation::LICENSES, service.license.as_ref()),
         (annotation::SOURCE, service.repository.as_ref()),
+        (annotation::REVISION, options.revision.as_ref()),
     ];
     fields
         .into_iter()
@@ -55,8 +57,8 @@ pub(crate) fn annotations(service: &Service) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn config(service: &Service, platform: &Platform, layers: &[Layer], created: u64) -> Config {
-    let created = rfc3339(created);
+fn config(service: &Service, platform: &Platform, layers: &[Layer], options: &Options) -> Config {
+    let created = rfc3339(options.created);
     let settings = &service.settings;
     let mut env = BTreeMap::from([
         ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
@@ -68,7 +70,7 @@ fn config(service: &Service, platform: &Platform, layers: &[Layer], created: u64
             .iter()
             .map(|(name, value)| (name.0.clone(), value.clone())),
     );
-    let mut labels: HashMap<String, String> = annotations(service).into_iter().collect();
+    let mut labels: HashMap<String, String> = annotations(service, options).into_iter().collect();
     labels.extend(settings.labels.clone());
     let mut run = ConfigBuilder::default()
         .user(format!("{}:{}", settings.user.uid, settings.user.gid))

@@ -349,7 +349,7 @@ fn manifests_are_resolved_and_nothing_else_is_changed() {
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
     assert_eq!(
         run.stderr,
-        "error: cannot resolve `cargo://hllo` of `c.yaml`, line 4\n  \
+        "error: cannot resolve `cargo://hllo` of c.yaml, line 4\n  \
          Caused by: the workspace `[WS]` has no package `hllo`, only `hello`, `lib`, `two`\n\
          hint: did you mean `hello`?\n"
     );

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
-use crate::sandbox::{QUIET, Sandbox};
+use crate::sandbox::{QUIET, Run, Sandbox};
 
 fn run(directory: &Path, program: &str, args: &[&str]) -> String {
     let output = Command::new(program)
@@ -132,4 +132,50 @@ fn list(root: &Path, directory: &Path, found: &mut Vec<String>) {
             list(root, &path, found);
         }
     }
+}
+
+/// A build script and `option_env!` see the time and revision of the command line, and no others.
+#[test]
+fn time_and_revision_reach_the_compiler_from_the_command_line_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "hello/build.rs",
+        "fn main() { println!(\"cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH\"); \
+         println!(\"cargo::rustc-env=EPOCH={}\", std::env::var(\"SOURCE_DATE_EPOCH\").unwrap()); }\n",
+    );
+    sandbox.write(
+        "hello/src/main.rs",
+        "fn main() { println!(\"{} {:?}\", env!(\"EPOCH\"), option_env!(\"SOURCE_REVISION\")); }\n",
+    );
+    let run = |args: &[&str]| {
+        let mut all = vec!["build", "hello", "--output", "oci:img", QUIET];
+        all.extend(args);
+        let mut command = sandbox.command(&all);
+        let output = command
+            .env("SOURCE_REVISION", "of-the-environment")
+            .output();
+        let digest = Run::of(sandbox.path(), output.unwrap())
+            .reference()
+            .digest();
+        let target = sandbox.path().join("target");
+        let binary = std::fs::read_dir(&target).unwrap().find_map(|entry| {
+            let path = entry.unwrap().path().join("release/hello");
+            path.is_file().then_some(path)
+        });
+        let output = std::process::Command::new(binary.unwrap())
+            .output()
+            .unwrap();
+        (digest, String::from_utf8(output.stdout).unwrap())
+    };
+    let plain = run(&[]);
+    assert_eq!(plain.1, "0 None\n");
+    let revised = run(&["--revision", "abc", "--source-date-epoch", "7"]);
+    assert_eq!(revised.1, "7 Some(\"abc\")\n");
+    assert_ne!(plain.0, revised.0);
+    let manifest = std::fs::read_dir(sandbox.path().join("img/blobs/sha256")).unwrap();
+    let annotated = manifest
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+        .any(|text| text.contains("\"org.opencontainers.image.revision\":\"abc\""));
+    assert!(annotated);
+    assert_eq!(run(&[]), plain);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cli::Progress;
 
 use crate::containerd::DEFAULT_ADDRESS;
 use crate::network::Subnet;
@@ -64,16 +65,16 @@ pub struct Global {
         value_name = "DIR"
     )]
     pub host_root: PathBuf,
-    /// How progress is told on stderr
+    /// How progress is shown on stderr
     #[arg(
         long,
         global = true,
         env = "NODECTL_PROGRESS",
         value_enum,
-        default_value_t = ProgressArg::Auto,
+        default_value_t = Progress::Auto,
         value_name = "HOW"
     )]
-    pub progress: ProgressArg,
+    pub progress: Progress,
 }
 
 impl Global {
@@ -119,33 +120,6 @@ fn namespace(text: &str) -> Result<String, String> {
             "a containerd namespace has letters, digits and single `.`, `-` or `_` between them"
                 .into(),
         )
-    }
-}
-
-/// How progress is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ProgressArg {
-    /// Live on a terminal, lines elsewhere.
-    Auto,
-    /// Live.
-    Tty,
-    /// Lines.
-    Plain,
-    /// JSON lines.
-    Json,
-    /// Warnings and errors alone.
-    Quiet,
-}
-
-impl From<ProgressArg> for cli::Progress {
-    fn from(progress: ProgressArg) -> Self {
-        match progress {
-            ProgressArg::Auto => Self::Auto,
-            ProgressArg::Tty => Self::Tty,
-            ProgressArg::Plain => Self::Plain,
-            ProgressArg::Json => Self::Json,
-            ProgressArg::Quiet => Self::Quiet,
-        }
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use nodectl::args::Cli;
 
 fn main() -> ExitCode {
-    nodectl::commands::main(Cli::parse())
+    nodectl::commands::main(cli::parse::<Cli>())
 }

@@ -27,7 +27,6 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use cli::{Printer, Progress};
 
 pub use diagnose::{Cause, Finding, diagnose};
@@ -37,7 +36,7 @@ pub use snapshot::Snapshot;
 
 /// The program: parses its arguments, runs the command, and reports its error.
 pub fn main() -> ExitCode {
-    let args = args::Cli::parse();
+    let args = cli::parse::<args::Cli>();
     let printer = Printer::new(Progress::Plain, true);
     cli::finish(&printer, commands::run(printer, args))
 }

@@ -118,7 +118,7 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
 }
 
 fn open(path: &Path) -> Result<Input, InputError> {
-    let origin = format!("`{}`", path.display());
+    let origin = path.display().to_string();
     match File::open(path) {
         Ok(file) => bounded(origin, file),
         Err(source) => Err(InputError::Read { origin, source }),

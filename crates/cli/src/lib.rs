@@ -1,5 +1,6 @@
-//! What the command-line programs share at the terminal: exit codes, the one place an error is
-//! printed, progress and data streams, and the manifests that a command line names.
+//! What the command-line programs share: the parsed command line with version, completions and man
+//! pages, exit codes, the one place an error is printed, progress and data streams, and the
+//! manifests that a command line names.
 //!
 //! It knows nothing of images, registries or containers, and reads no environment: each program
 //! passes that in.
@@ -8,11 +9,13 @@ mod bytes;
 mod chain;
 mod exit;
 pub mod input;
+mod parse;
 mod printer;
 mod report;
 
 pub use bytes::Bytes;
 pub use chain::{chain, one_line};
 pub use exit::Exit;
+pub use parse::{parse, version};
 pub use printer::{Printer, Progress};
 pub use report::{Classify, ExitError, Verdict, exit_code, finish, report};

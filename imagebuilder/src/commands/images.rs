@@ -10,7 +10,7 @@ use oci::layout::Layout;
 use super::ImageError;
 use super::run::Context;
 use crate::args::{Image, Registry};
-use crate::builder::{Builder, Built, Event};
+use crate::builder::{Builder, Built, Event, Options};
 use crate::registry::{Access, Prefix, PublishEvent, Publisher};
 use crate::workspace::{Service, Workspace};
 
@@ -47,9 +47,12 @@ impl<'a> Images<'a> {
         let builder = Builder::new(
             environment.clone(),
             workspace,
-            arguments.platform.clone(),
-            arguments.source_date_epoch,
-            quiet,
+            Options {
+                platforms: arguments.platform.clone(),
+                created: arguments.source_date_epoch,
+                revision: arguments.revision.clone(),
+                quiet,
+            },
         )?;
         let publisher = arguments.repo.clone();
         let publisher = publisher

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use cli::{Exit, Printer};
 
 use super::{build, push, resolve};
@@ -18,7 +17,7 @@ pub(super) struct Context {
 
 /// Runs the program: parses the command line, runs a command, prints its error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = cli::parse();
     let environment = Environment::read();
     let printer = Printer::new(cli.progress, environment.dumb_terminal);
     let context = Context {

@@ -107,6 +107,7 @@ impl Publisher {
             });
         }
         let mut settings = Settings {
+            user_agent: concat!("imagebuilder/", env!("CARGO_PKG_VERSION")).to_owned(),
             insecure: access.insecure,
             ..Settings::default()
         };

@@ -1,12 +1,12 @@
 //! `nodectl images`.
 
-use cli::{Exit, Printer};
+use cli::{Bytes, Exit, Printer};
 use oci::layout::Layout;
 use serde_json::json;
 
 use super::edge::{now_ms, random_hex};
 use super::error::{CommandError, Result, UsageError};
-use super::table::{bytes, table};
+use super::table::table;
 use crate::args::{Global, ImagesCommand, ImportArgs, Output};
 use crate::containerd::{Containerd, Labels};
 use crate::images::{self, Holding};
@@ -67,7 +67,7 @@ async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> Res
         "Imported {} blobs ({} already there, {})",
         imported.written,
         imported.present,
-        bytes(imported.bytes)
+        Bytes(imported.bytes)
     ));
     printer.data(&format!("{} {}", imported.name, imported.digest))?;
     Ok(Exit::Ok)

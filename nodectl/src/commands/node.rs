@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use cli::{Exit, Printer};
+use cli::{Bytes, Exit, Printer};
 use serde_json::{Value, json};
 
 use super::edge::now_ms;
 use super::error::{Result, UsageError};
 use super::node_logs;
-use super::table::{age, bytes, table};
+use super::table::{age, table};
 use crate::args::{Command, Global, InspectArgs, Output, OutputArgs, StatsArgs};
 use crate::containerd::Containerd;
 use crate::node::logs::{LogQuery, read};
@@ -134,7 +134,7 @@ fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) 
                 } else {
                     pod.ip.clone()
                 },
-                bytes(memory(pod)),
+                Bytes(memory(pod)).to_string(),
                 pod.problem().unwrap_or_default(),
             ]
         })
@@ -278,7 +278,7 @@ async fn stats(
             let network = |of: fn(&crate::node::Network) -> u64| {
                 one.network
                     .as_ref()
-                    .map_or_else(|| "-".to_owned(), |network| bytes(of(network)))
+                    .map_or_else(|| "-".to_owned(), |network| Bytes(of(network)).to_string())
             };
             vec![
                 one.namespace.clone(),
@@ -308,9 +308,9 @@ async fn stats(
 }
 
 fn memory(stats: &ContainerStats) -> String {
-    let used = bytes(stats.cgroup.memory_working_set_bytes);
+    let used = Bytes(stats.cgroup.memory_working_set_bytes).to_string();
     match stats.cgroup.memory_limit_bytes {
-        Some(limit) => format!("{used} / {}", bytes(limit)),
+        Some(limit) => format!("{used} / {}", Bytes(limit)),
         None => used,
     }
 }

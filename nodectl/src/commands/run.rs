@@ -15,7 +15,7 @@ use crate::args::{Cli, Command};
 )]
 pub fn main(cli: Cli) -> ExitCode {
     let dumb = std::env::var("TERM").map_or(true, |term| term == "dumb");
-    let printer = Printer::new(cli.global.progress.into(), dumb);
+    let printer = Printer::new(cli.global.progress, dumb);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

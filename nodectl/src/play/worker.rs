@@ -200,17 +200,10 @@ impl Pod {
         self.change(|status| change(&mut status.containers[index]));
     }
 
-    fn failed(&self, error: &dyn std::error::Error) {
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            reason.push_str(": ");
-            reason.push_str(&error.to_string());
-            source = error.source();
-        }
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) {
         self.ctx.tell(Event::Failed {
             pod: self.record.name.clone(),
-            reason,
+            reason: cli::one_line(error),
         });
     }
 

@@ -13,9 +13,6 @@ use super::session::Repository;
 use super::transport::{Call, Payload};
 use super::{Credentials, OciError, Problem, RegistryError, Secret};
 
-/// The client's name to a token server.
-const CLIENT_ID: &str = "imagebuilder";
-
 /// The most of a token server's answer that is read.
 const TOKEN_BYTES: u64 = 1024 * 1024;
 
@@ -143,7 +140,7 @@ fn token(
             form = form_urlencoded::Serializer::new(String::new())
                 .append_pair("grant_type", "refresh_token")
                 .append_pair("service", service.unwrap_or_default())
-                .append_pair("client_id", CLIENT_ID)
+                .append_pair("client_id", repository.client_id())
                 .append_pair("scope", &scopes)
                 .append_pair("refresh_token", token.reveal())
                 .finish();

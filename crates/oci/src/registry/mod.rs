@@ -5,7 +5,8 @@
 //! its digest and size; what can pass is tried again. A secret is in no message: it has a type
 //! that does not print.
 //!
-//! It knows no registry by name. Credentials are asked from whoever is handed in.
+//! Docker Hub is the one registry it knows by name: `docker.io` is not its address, and its official
+//! images are below `library/`. Credentials come from the [`Keychain`] that the caller passes in.
 
 mod authorization;
 pub mod challenge;

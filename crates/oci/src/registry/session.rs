@@ -23,6 +23,8 @@ pub type OnRetry = Arc<dyn Fn(&str, &str, Duration) + Send + Sync>;
 /// How a registry is talked to.
 #[derive(Clone)]
 pub struct Settings {
+    /// `PRODUCT/VERSION` of the program, for the registry's logs.
+    pub user_agent: String,
     /// Without TLS, though the registry is not on this machine.
     pub insecure: bool,
     /// Certificate authorities to trust besides Mozilla's, as PEM.
@@ -41,6 +43,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            user_agent: concat!("oci/", env!("CARGO_PKG_VERSION")).to_owned(),
             insecure: false,
             extra_roots: Vec::new(),
             retry: Retry::default(),
@@ -135,10 +138,13 @@ impl Repository {
             problem: Box::new(Problem::Unreachable(TransportError::from(problem))),
         };
         let base = Url::parse(&url).map_err(|_| error(ureq::Error::BadUri(host.clone())))?;
-        let agent = concat!("imagebuilder/", env!("CARGO_PKG_VERSION"));
         // No proxy knows a registry on this machine.
-        let transport =
-            Transport::new(agent, &settings.extra_roots, is_loopback(&host)).map_err(error)?;
+        let transport = Transport::new(
+            &settings.user_agent,
+            &settings.extra_roots,
+            is_loopback(&host),
+        )
+        .map_err(error)?;
         let (name, authorization) = (reference.repository().to_owned(), Authorization::default());
         Ok(Self {
             base,
@@ -167,6 +173,12 @@ impl Repository {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The program's name to a token server.
+    pub(super) fn client_id(&self) -> &str {
+        let agent = &self.settings.user_agent;
+        agent.split_once('/').map_or(agent, |(product, _)| product)
     }
 
     /// What a token is for, without what it allows.

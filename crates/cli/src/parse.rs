@@ -1,0 +1,160 @@
+//! Parses the command line, with what every program has besides its own commands: its version with
+//! the git revision, shell completions and man pages.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::LazyLock;
+
+use clap::{Arg, ArgMatches, Command, Parser, value_parser};
+use clap_complete::Shell;
+
+use crate::Exit;
+
+/// The version of all programs, and the git revision where the build was given one.
+///
+/// The revision is the variable `SOURCE_REVISION` at compile time: a build script that asks git
+/// would make every commit another binary, whatever it changed.
+pub fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        match option_env!("SOURCE_REVISION") {
+            Some(revision) => format!("{version} ({revision})"),
+            None => version.to_owned(),
+        }
+    });
+    &VERSION
+}
+
+/// Parses the process's arguments. Exits for `--help`, `--version`, a usage error, and the commands
+/// `completions` and `man`.
+pub fn parse<C: Parser>() -> C {
+    let command = with_documentation(C::command());
+    let matches = command.clone().get_matches();
+    match documentation(command, &matches) {
+        Some(Ok(())) => process::exit(Exit::Ok.code().into()),
+        Some(Err(error)) => {
+            let _ = writeln!(
+                io::stderr(),
+                "error: cannot write the documentation\n  Caused by: {error}"
+            );
+            process::exit(Exit::Failed.code().into());
+        }
+        None => C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+    }
+}
+
+/// Adds the version and the documentation commands to a program's own command.
+fn with_documentation(command: Command) -> Command {
+    let completions = Command::new("completions")
+        .about("Print the completions of a shell")
+        .arg(
+            Arg::new("shell")
+                .required(true)
+                .value_name("SHELL")
+                .value_parser(value_parser!(Shell)),
+        );
+    let man = Command::new("man")
+        .about("Write the man pages")
+        .hide(true)
+        .arg(
+            Arg::new("directory")
+                .required(true)
+                .value_name("DIR")
+                .help("An existing directory")
+                .value_parser(value_parser!(PathBuf)),
+        );
+    command
+        .version(version())
+        .subcommand(completions)
+        .subcommand(man)
+}
+
+/// Runs a documentation command, if the arguments name one.
+fn documentation(mut command: Command, matches: &ArgMatches) -> Option<io::Result<()>> {
+    match matches.subcommand()? {
+        ("completions", matches) => {
+            let shell = *matches.get_one::<Shell>("shell")?;
+            Some(completions(&mut command, shell))
+        }
+        ("man", matches) => {
+            let directory = matches.get_one::<PathBuf>("directory")?;
+            Some(man(command, directory))
+        }
+        _ => None,
+    }
+}
+
+fn completions(command: &mut Command, shell: Shell) -> io::Result<()> {
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, name, &mut script);
+    match io::stdout().write_all(&script) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a page for the program and each of its commands.
+fn man(command: Command, directory: &Path) -> io::Result<()> {
+    clap_mangen::generate_to(command, directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program() -> Command {
+        with_documentation(Command::new("program").subcommand(Command::new("run")))
+    }
+
+    fn run(args: &[&str]) -> Option<io::Result<()>> {
+        let matches = program().try_get_matches_from(args).unwrap();
+        documentation(program(), &matches)
+    }
+
+    #[test]
+    fn the_version_is_the_workspace_s() {
+        let text = program().render_version();
+        assert!(
+            text.starts_with(concat!("program ", env!("CARGO_PKG_VERSION"))),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn each_command_has_a_man_page() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap();
+        run(&["program", "man", path]).unwrap().unwrap();
+        let page = |name| std::fs::read_to_string(directory.path().join(name)).unwrap();
+        assert!(page("program.1").contains(".TH program 1"));
+        assert!(page("program-run.1").contains("program\\-run"));
+        assert!(run(&["program", "man", "/nonexistent"]).unwrap().is_err());
+    }
+
+    #[test]
+    fn every_shell_has_completions() {
+        for shell in [
+            Shell::Bash,
+            Shell::Zsh,
+            Shell::Fish,
+            Shell::Elvish,
+            Shell::PowerShell,
+        ] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut program(), "program", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            assert!(
+                script.contains("program") && script.contains("completions"),
+                "{shell}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_commands_are_the_program_s_own() {
+        assert!(run(&["program", "run"]).is_none());
+        assert!(run(&["program"]).is_none());
+    }
+}
