@@ -15,6 +15,7 @@ use crate::elf::{self, ElfError};
 use crate::environment::Environment;
 use crate::image::{self, BIN_DIRECTORY};
 use crate::layer::{Files, Layer, LayerError};
+use crate::options::Options;
 use crate::settings::{ImageName, SettingError};
 use crate::target::{Libc, Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace, WorkspaceError};
@@ -74,19 +75,6 @@ pub(crate) struct Builder {
     workspace: Workspace,
     toolchain: Toolchain,
     options: Options,
-}
-
-/// What a run's command line says of every image.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// The platforms to build for; the host's where empty.
-    pub(crate) platforms: Vec<Platform>,
-    /// The time of everything in the image, in seconds since 1970.
-    pub(crate) created: u64,
-    /// The source's revision.
-    pub(crate) revision: Option<String>,
-    /// Cargo shows its diagnostics only.
-    pub(crate) quiet: bool,
 }
 
 /// An image that was built.

@@ -7,9 +7,9 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::Message;
 
-use crate::builder::Options;
 use crate::compile::{self, Paths};
 use crate::environment::Environment;
+use crate::options::Options;
 use crate::target::{Target, Toolchain};
 use crate::workspace::{Service, Workspace};
 

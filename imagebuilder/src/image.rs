@@ -9,8 +9,8 @@ use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Platform};
 
 use crate::base::CERTIFICATES;
-use crate::builder::Options;
 use crate::layer::Layer;
+use crate::options::Options;
 use crate::workspace::Service;
 
 /// Where the binary is put: on the `PATH` of every shell-less `kubectl exec`.

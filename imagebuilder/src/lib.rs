@@ -17,6 +17,7 @@ mod elf;
 mod environment;
 mod image;
 mod layer;
+mod options;
 mod registry;
 pub mod resolve;
 mod settings;

@@ -10,7 +10,8 @@ use oci::layout::Layout;
 use super::ImageError;
 use super::run::Context;
 use crate::args::{Image, Registry};
-use crate::builder::{Builder, Built, Event, Options};
+use crate::builder::{Builder, Built, Event};
+use crate::options::Options;
 use crate::registry::{Access, Prefix, PublishEvent, Publisher};
 use crate::workspace::{Service, Workspace};
 

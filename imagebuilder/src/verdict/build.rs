@@ -2,7 +2,7 @@
 
 use cli::{Exit, ExitError};
 
-use super::oci::layout;
+use super::layout::layout;
 use crate::builder::BuildError;
 use crate::cargo::CompileError;
 use crate::elf::ElfError;

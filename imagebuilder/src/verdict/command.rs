@@ -2,7 +2,7 @@
 
 use cli::{Exit, ExitError};
 
-use super::oci::layout;
+use super::layout::layout;
 use crate::commands::{CommandError, ImageError};
 use crate::resolve::ResolveError;
 

@@ -6,7 +6,7 @@
 
 mod build;
 mod command;
-mod oci;
+mod layout;
 mod registry;
 #[cfg(all(test, feature = "ecr"))]
 mod table;

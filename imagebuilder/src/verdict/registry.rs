@@ -1,9 +1,11 @@
 //! Errors of registries and of Amazon ECR.
 
 use cli::{Exit, ExitError, Verdict};
+use oci::copy::CopyError;
+use oci::layout::LayoutError;
 use oci::registry::{Problem, RegistryError};
 
-use super::oci::copy;
+use super::layout::layout;
 #[cfg(feature = "ecr")]
 use crate::registry::EcrError;
 use crate::registry::{EcrHost, PublishError};
@@ -66,6 +68,18 @@ fn hint(error: &RegistryError) -> Option<String> {
             "the registry may want TLS, which one on this machine has with --ca-file".to_owned(),
         ),
         _ => None,
+    }
+}
+
+/// The verdict on an error of a push.
+pub(super) fn copy(error: &CopyError<LayoutError, RegistryError>) -> Verdict {
+    match error {
+        CopyError::Read { source, .. } => layout(source),
+        CopyError::Write { source, .. } | CopyError::Name { source, .. } => registry(source),
+        CopyError::Document { .. } | CopyError::Kind { .. } => Verdict {
+            exit: Exit::Failed,
+            hint: None,
+        },
     }
 }
 

@@ -15,8 +15,8 @@ use oci::layout::LayoutError;
 use oci::registry::{CredentialError, OciError, Problem, RegistryError};
 use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, ReferenceError};
 
-use super::oci::{copy, layout};
-use super::registry::registry;
+use super::layout::layout;
+use super::registry::{copy, registry};
 use crate::builder::BuildError;
 use crate::cargo::CompileError;
 use crate::commands::{CommandError, ImageError};
