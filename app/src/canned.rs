@@ -20,6 +20,8 @@ pub(crate) enum Canned {
     HeadTooLarge,
     /// There are as many connections as there may be.
     Full,
+    /// More memory is held for clients than may be, most of it for this one.
+    Overloaded,
     /// The request has a transfer coding that is not known.
     UnknownCoding,
 }
@@ -42,7 +44,7 @@ impl Canned {
             Self::BadRequest => 400,
             Self::Timeout => 408,
             Self::HeadTooLarge => 431,
-            Self::Full => 503,
+            Self::Full | Self::Overloaded => 503,
             Self::UnknownCoding => 501,
         }
     }
@@ -52,7 +54,7 @@ impl Canned {
             Self::BadRequest => "Bad Request",
             Self::Timeout => "Request Timeout",
             Self::HeadTooLarge => "Request Header Fields Too Large",
-            Self::Full => "Service Unavailable",
+            Self::Full | Self::Overloaded => "Service Unavailable",
             Self::UnknownCoding => "Not Implemented",
         }
     }
@@ -63,6 +65,7 @@ impl Canned {
             Self::Timeout => "the request did not come in time",
             Self::HeadTooLarge => "the request head is too large or has too many headers",
             Self::Full => "there are as many connections as this pod takes; try again",
+            Self::Overloaded => "this pod is short of memory for requests; try again",
             Self::UnknownCoding => "chunked is the only transfer coding that is known",
         }
     }
@@ -75,7 +78,7 @@ impl Canned {
             "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{status},\
              \"detail\":\"{detail}\",\"request_id\":\"{id}\"}}\n"
         );
-        let retry = if self == Self::Full {
+        let retry = if self.status() == 503 {
             "retry-after: 1\r\n"
         } else {
             ""
@@ -104,6 +107,7 @@ mod tests {
             Canned::Timeout,
             Canned::HeadTooLarge,
             Canned::Full,
+            Canned::Overloaded,
             Canned::UnknownCoding,
         ] {
             let (answer, id) = canned.render();

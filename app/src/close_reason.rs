@@ -15,6 +15,8 @@ pub(crate) enum CloseReason {
     HeadTooLarge,
     /// A body has too much beside its content.
     Framing,
+    /// It held most, where more is held for clients than may be.
+    Memory,
     /// It was idle for too long, or is idle while the listener is closed.
     Idle,
     /// The drain's deadline has passed.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 
 use crate::clock;
+use crate::edge::memory::Budget;
 use crate::faults::{Faults, Load};
 use crate::greeting::Greeting;
 use crate::lifecycle::{DrainResult, Lifecycle};
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) visits: Arc<Visits>,
     /// One for each worker.
     pub(crate) counters: Vec<Arc<Counters>>,
+    /// How much may be held for clients.
+    pub(crate) budget: Arc<Budget>,
     /// Open public connections of all workers, for the limit.
     pub(crate) connections: AtomicUsize,
     /// The same, by worker: a connection counts from the moment it is given to one.
@@ -53,15 +56,18 @@ impl Shared {
     pub(crate) fn new(
         settings: Settings,
         workers: usize,
+        memory_bytes: u64,
         logs: Logs,
         filter: Filter,
         #[cfg(feature = "otlp")] spans: crate::otlp::Spans,
     ) -> Self {
+        let counters: Vec<Arc<Counters>> = (0..workers).map(|_| Arc::default()).collect();
         Self {
             visits: Visits::start(settings.data_dir.clone()),
             greeting: Greeting::new(&settings.greeting),
             life: Lifecycle::default(),
-            counters: (0..workers).map(|_| Arc::default()).collect(),
+            budget: Arc::new(Budget::new(memory_bytes, counters.clone())),
+            counters,
             connections: AtomicUsize::new(0),
             assigned: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             logs_requests: AtomicBool::new(filter.logs_requests(Level::INFO)),

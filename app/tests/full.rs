@@ -108,7 +108,9 @@ fn a_connection_too_many_that_says_nothing_is_told_why_it_is_closed() {
     let app = full();
     let held = busy(&app, 3);
     app.connect().answer().assert_problem(503);
-    assert_eq!(app.count("app_early_answers_total{status=\"503\"}"), 1);
+    let counted = "app_early_answers_total{status=\"503\"}";
+    // It is counted once it is on its way.
+    common::wait("the count", || (app.count(counted) == 1).then_some(()));
     drop(held);
 }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Waker};
 
 use super::coding::CodingSearch;
 use super::framing::{Body, Head};
+use super::memory::{BLOCKED_BYTES, CONNECTION_BYTES, MOST_RETAINED, PARSER_BYTES};
 use super::proxy::Source;
 use crate::close_reason::CloseReason;
 
@@ -69,6 +70,12 @@ pub(crate) struct Conn {
     head: Cell<Head>,
     /// A whole head was given to the parser, and the service has yet to get it.
     head_is_given: Cell<bool>,
+    /// Bytes of the body that were given, until the answer is sent.
+    body_bytes: Cell<usize>,
+    /// Bytes that the parser's write buffer keeps.
+    retained: Cell<usize>,
+    /// Bytes that are accounted for the connection.
+    pub(super) held: Cell<usize>,
     /// What is yet to come of the request's body.
     body: Cell<Body>,
     /// Whether the stream holds bytes back.
@@ -102,6 +109,9 @@ impl Conn {
             is_parsed: Cell::new(false),
             head: Cell::default(),
             head_is_given: Cell::new(false),
+            body_bytes: Cell::new(0),
+            retained: Cell::new(0),
+            held: Cell::new(0),
             body: Cell::new(Body::NONE),
             holds: Cell::new(false),
         }
@@ -155,6 +165,34 @@ impl Conn {
         self.unwanted.replace(false)
     }
 
+    /// Whether the rest of a request is waited for, so that an answer can still be given to it.
+    pub(crate) fn waits_for_request(&self) -> bool {
+        let waits = matches!(
+            self.phase.get(),
+            Phase::FirstHead | Phase::NextHead | Phase::Body
+        );
+        waits && !self.blocked.get()
+    }
+
+    /// An estimate of the memory that it takes.
+    pub(super) fn footprint(&self) -> usize {
+        let mut bytes = CONNECTION_BYTES;
+        if self.is_parsed.get() {
+            // Buffers grow by doubling, and a body is copied into its answer.
+            let growing = self.received.get() + self.body_bytes.get();
+            bytes += PARSER_BYTES + self.retained.get() + 2 * growing;
+        }
+        if self.blocked.get() {
+            bytes += BLOCKED_BYTES;
+        }
+        bytes
+    }
+
+    /// Whether its memory changes from one request to the next.
+    pub(super) fn is_parsed(&self) -> bool {
+        self.is_parsed.get()
+    }
+
     /// Whether any byte of a request has come.
     pub(crate) fn has_received(&self) -> bool {
         self.received.get() > 0
@@ -205,6 +243,9 @@ impl Conn {
                     return 0;
                 }
                 self.progress(count);
+                if self.phase.get() == Phase::Body {
+                    self.body_bytes.set(self.body_bytes.get() + count);
+                }
                 count
             }
         }
@@ -324,6 +365,12 @@ impl Conn {
     /// is complete is then sent.
     pub(crate) fn on_flush(&self) {
         if self.phase.get() == Phase::Answer && !self.blocked.get() {
+            let buffer = self.body_bytes.take().next_power_of_two();
+            if buffer <= MOST_RETAINED {
+                self.retained.set(self.retained.get().max(buffer));
+            } else {
+                self.retained.set(0);
+            }
             self.enter(Phase::Idle);
             self.offer();
         }

@@ -11,6 +11,7 @@ pub(crate) mod conn;
 pub(crate) mod fast_path;
 pub(crate) mod framing;
 pub(crate) mod linger;
+pub(crate) mod memory;
 pub(crate) mod proxied;
 pub mod proxy;
 pub(crate) mod stream;

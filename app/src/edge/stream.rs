@@ -80,7 +80,10 @@ impl EdgeStream {
             }
             CloseReason::HeadTooLarge => self.say(Canned::HeadTooLarge),
             CloseReason::Framing => self.say(Canned::BadRequest),
-            CloseReason::Answer | CloseReason::Cut | CloseReason::Abort => self.reset_on_close(),
+            CloseReason::Memory if self.conn.waits_for_request() => self.say(Canned::Overloaded),
+            CloseReason::Answer | CloseReason::Cut | CloseReason::Abort | CloseReason::Memory => {
+                self.reset_on_close();
+            }
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -138,7 +141,7 @@ impl EdgeStream {
     fn lingers(&self) -> bool {
         let cut = matches!(
             self.conn.close_reason(),
-            Some(CloseReason::Answer | CloseReason::Cut | CloseReason::Abort)
+            Some(CloseReason::Answer | CloseReason::Cut | CloseReason::Abort | CloseReason::Memory)
         );
         self.spoke || (!self.held.is_empty() && !cut)
     }
@@ -164,6 +167,7 @@ impl AsyncRead for EdgeStream {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if !this.held.is_empty() && this.give_held(buffer) {
+            this.watch.account(&this.conn);
             this.reconsider();
             return Poll::Ready(Ok(()));
         }
@@ -183,6 +187,9 @@ impl AsyncRead for EdgeStream {
         } else {
             Poll::Pending
         };
+        if this.conn.is_parsed() {
+            this.watch.account(&this.conn);
+        }
         if polled.is_ready() {
             this.reconsider();
         } else if this.conn.is_overdue() {
@@ -201,8 +208,9 @@ impl AsyncWrite for EdgeStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if let Some(CloseReason::Answer | CloseReason::Cut | CloseReason::Abort) =
-            this.conn.close_reason()
+        if let Some(
+            CloseReason::Answer | CloseReason::Cut | CloseReason::Abort | CloseReason::Memory,
+        ) = this.conn.close_reason()
         {
             this.reset_on_close();
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -230,6 +238,7 @@ impl AsyncWrite for EdgeStream {
             Poll::Pending => {
                 this.conn.on_blocked();
                 this.conn.watch(context);
+                this.watch.account(&this.conn);
                 if this.conn.is_overdue()
                     && this.watch.overdue(&this.conn) == Some(CloseReason::Answer)
                 {
@@ -279,6 +288,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::edge::memory::Budget;
     use crate::settings::Timeouts;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -297,7 +307,11 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).await.unwrap();
         let (socket, peer) = listener.accept().await.unwrap();
-        let watch = Rc::new(Watch::new(timeouts, Arc::default()));
+        let watch = Rc::new(Watch::new(
+            timeouts,
+            Arc::default(),
+            Arc::new(Budget::new(u64::MAX, Vec::new())),
+        ));
         let clock = Rc::new(Cell::new(0));
         let conn = Rc::new(Conn::new(peer, None, Rc::clone(&clock), 1));
         let stream = EdgeStream::new(socket, Vec::new(), conn, Rc::clone(&watch));

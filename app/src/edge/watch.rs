@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::conn::{Conn, Phase};
+use super::memory::Budget;
 use crate::canned::Canned;
 use crate::close_reason::CloseReason;
 use crate::metrics::counters::Counters;
@@ -33,18 +34,20 @@ pub(crate) struct Watch {
     clock: Rc<Cell<u64>>,
     timeouts: Timeouts,
     counters: Arc<Counters>,
+    budget: Arc<Budget>,
     lingering: Rc<Cell<usize>>,
     /// Whether idle connections are closed at once: the listener is closed.
     closing: Cell<bool>,
 }
 
 impl Watch {
-    pub(crate) fn new(timeouts: Timeouts, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(timeouts: Timeouts, counters: Arc<Counters>, budget: Arc<Budget>) -> Self {
         Self {
             connections: RefCell::default(),
             clock: Rc::new(Cell::new(0)),
             timeouts,
             counters,
+            budget,
             lingering: Rc::default(),
             closing: Cell::new(false),
         }
@@ -55,12 +58,14 @@ impl Watch {
     }
 
     pub(super) fn insert(&self, conn: Rc<Conn>) -> usize {
+        self.account(&conn);
         self.connections.borrow_mut().insert(conn)
     }
 
     pub(super) fn remove(&self, key: usize) {
         let conn = self.connections.borrow_mut().remove(key);
         self.keep(&conn);
+        self.release(&conn);
     }
 
     /// Something was answered that no service saw.
@@ -147,6 +152,55 @@ impl Watch {
         self.counters.oldest_idle.set(oldest);
     }
 
+    /// Accounts for the memory that a connection takes now. Where that is too much in all, the worker
+    /// that holds most closes some.
+    pub(super) fn account(&self, conn: &Conn) {
+        let (before, now) = (conn.held.get(), conn.footprint());
+        if before == now || conn.close_reason().is_some() {
+            return;
+        }
+        conn.held.set(now);
+        self.counters.held.subtract(before as u64);
+        self.counters.held.add(now as u64);
+        if now > before
+            && self.budget.excess() > 0
+            && let Some(largest) = self.budget.largest()
+        {
+            largest.shed.notify_one();
+        }
+    }
+
+    fn release(&self, conn: &Conn) {
+        self.counters.held.subtract(conn.held.take() as u64);
+    }
+
+    /// Closes connections, those that hold most first, until no more is held than may be.
+    fn shed(&self) {
+        let mut excess = self.budget.excess();
+        if excess == 0 {
+            return;
+        }
+        excess += self.budget.margin();
+        let mut connections = self.snapshot();
+        connections.retain(|conn| conn.close_reason().is_none());
+        connections.sort_by_key(|conn| Reverse((conn.held.get(), conn.waited())));
+        for conn in connections {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(conn.held.get() as u64);
+            self.release(&conn);
+            if conn.is_idle() {
+                if !conn.is_unwanted() {
+                    self.counters.leaving.add(1);
+                }
+                conn.evict();
+            } else {
+                self.close_overdue(&conn, CloseReason::Memory);
+            }
+        }
+    }
+
     /// The connection stays, or is gone already: it makes no room any more.
     pub(super) fn keep(&self, conn: &Conn) {
         if conn.keep() {
@@ -154,7 +208,7 @@ impl Watch {
         }
     }
 
-    /// Closes a connection that still is overdue after the last look at its socket.
+    /// Closes a connection, and counts why.
     pub(super) fn close_overdue(&self, conn: &Conn, reason: CloseReason) {
         if conn.close_reason().is_none() {
             self.counters.ended(reason);
@@ -220,7 +274,13 @@ impl Watch {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.counters.shed.notified() => {
+                    self.shed();
+                    continue;
+                }
+            }
             // 584 million years fit.
             let elapsed = time.advance(Instant::now());
             self.clock

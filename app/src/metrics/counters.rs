@@ -52,7 +52,7 @@ pub(crate) const BOUNDS_MICROS: [u64; 14] = [
 ];
 
 /// The stalls and ends that are told apart.
-pub(crate) const ENDS: [(CloseReason, &str); 9] = [
+pub(crate) const ENDS: [(CloseReason, &str); 10] = [
     (CloseReason::FirstHead, "first_head"),
     (CloseReason::NextHead, "next_head"),
     (CloseReason::Body, "body"),
@@ -62,6 +62,7 @@ pub(crate) const ENDS: [(CloseReason, &str); 9] = [
     (CloseReason::Abort, "fault"),
     (CloseReason::HeadTooLarge, "head_too_large"),
     (CloseReason::Framing, "framing"),
+    (CloseReason::Memory, "memory"),
 ];
 
 /// The answers that no service saw.
@@ -101,6 +102,10 @@ pub(crate) struct Counters {
     pub(crate) open: Counter,
     /// Open connections that were asked to make room.
     pub(crate) leaving: Counter,
+    /// Bytes that are held for clients.
+    pub(crate) held: Counter,
+    /// Asks the worker to close those that hold most.
+    pub(crate) shed: tokio::sync::Notify,
     /// How long the connection has been idle that has been so for longest, in milliseconds; 0 where
     /// none has been for long enough to make room.
     pub(crate) oldest_idle: Counter,

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::error::ServeError;
+use crate::edge::memory::SOCKET_BUFFER_BYTES;
 use crate::settings::Settings;
 
 /// Connections that may wait for the admin listener.
@@ -53,6 +54,9 @@ fn listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
     // A process that takes a dead one's place need not wait for its connections to be forgotten.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Accepted sockets inherit these; before listen(2), so that the window scale fits them (tcp(7)).
+    socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
+    socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())

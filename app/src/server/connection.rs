@@ -42,6 +42,7 @@ impl Server {
         let watch = Watch::new(
             worker.shared.settings.timeouts,
             Arc::clone(&worker.counters),
+            Arc::clone(&worker.shared.budget),
         );
         let service = {
             let worker = Rc::clone(&worker);

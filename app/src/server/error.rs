@@ -31,6 +31,17 @@ pub enum ServeError {
         /// Connections, as the settings limit them.
         connections: usize,
     },
+    /// The memory that may be held for clients is less than what one request takes.
+    #[error(
+        "one request of APP_MAX_BODY_BYTES takes {needed} bytes, and {allowed} may be held for clients \
+         (APP_MEMORY_BUDGET, or half of the cgroup's limit): raise the limit, or lower the setting"
+    )]
+    Memory {
+        /// What one request takes.
+        needed: u64,
+        /// What may be held for all.
+        allowed: u64,
+    },
     /// A thread or a runtime cannot be had.
     #[error("cannot start serving")]
     Start(#[source] io::Error),

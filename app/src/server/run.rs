@@ -16,6 +16,7 @@ use super::message::Message;
 use super::thread;
 use crate::background;
 use crate::drain_report;
+use crate::edge::memory;
 use crate::lifecycle::{DrainResult, State};
 use crate::logs;
 use crate::run_time::RunTime;
@@ -54,6 +55,15 @@ pub async fn run(
         .workers
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     descriptors::raise(workers, settings.limits.connections)?;
+    let memory_bytes = settings.limits.memory_bytes;
+    let memory_bytes = memory_bytes.unwrap_or_else(memory::default_bytes);
+    let needed = memory::largest_request(settings.limits.body_bytes);
+    if memory_bytes < needed {
+        return Err(ServeError::Memory {
+            needed,
+            allowed: memory_bytes,
+        });
+    }
     let (logs, filter) =
         logs::start(&settings.log, settings.log_format).map_err(ServeError::Start)?;
     if let Ok((public, admin)) = bound.addresses() {
@@ -71,6 +81,7 @@ pub async fn run(
     let shared = Arc::new(Shared::new(
         settings,
         workers,
+        memory_bytes,
         logs,
         filter,
         #[cfg(feature = "otlp")]

@@ -281,6 +281,7 @@ impl Drop for Exchange {
         let answered = match self.conn.close_reason() {
             Some(CloseReason::Body) => Some(408),
             Some(CloseReason::Framing) => Some(400),
+            Some(CloseReason::Memory) if self.conn.waits_for_request() => Some(503),
             _ => None,
         };
         let cut = !self.finished && answered.is_none();

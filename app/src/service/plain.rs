@@ -199,6 +199,7 @@ mod tests {
         header_bytes: 200,
         headers: 6,
         body_bytes: 1,
+        memory_bytes: None,
     };
 
     fn check(request: &str, expected: Option<Route>) {
@@ -292,6 +293,7 @@ mod tests {
         let shared = Shared::new(
             settings,
             1,
+            u64::MAX,
             logs,
             filter,
             #[cfg(feature = "otlp")]

@@ -156,11 +156,15 @@ fn limits(from: &Reader) -> Option<Limits> {
     let body_bytes = from.get(&table::MAX_BODY_BYTES, |text| {
         bytes(text).and_then(|size| within(size, 0, 1 << 30))
     });
+    let memory_bytes = from.get(&table::MEMORY_BUDGET, |text| {
+        bytes(text).map(|size| size as u64)
+    });
     Some(Limits {
         connections: connections?,
         header_bytes: header_bytes?,
         headers: headers?,
         body_bytes: body_bytes?,
+        memory_bytes: Some(memory_bytes?).filter(|bytes| *bytes > 0),
     })
 }
 

@@ -67,6 +67,8 @@ settings! {
         "headers of a request, at most 96; beyond it 431";
     MAX_BODY_BYTES = "APP_MAX_BODY_BYTES", "1MiB", "bytes",
         "size of a request body; beyond it 413";
+    MEMORY_BUDGET = "APP_MEMORY_BUDGET", "0", "bytes",
+        "held for all clients together; beyond it those that hold most get 503; 0 is half of the cgroup's limit";
 
     PROXY_PROTOCOL = "APP_PROXY_PROTOCOL", "off", "off|optional|required",
         "PROXY protocol version 2 on the public listener";

@@ -115,6 +115,8 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request body.
     pub body_bytes: usize,
+    /// Bytes that are held for all clients together; `None` is half of the cgroup's limit.
+    pub memory_bytes: Option<u64>,
 }
 
 /// Whether a connection begins with a PROXY protocol header.

@@ -1,0 +1,121 @@
+//! Memory that is held for clients, and what is done where that is too much: those that hold most are
+//! closed, so that nobody who asks for little is turned away for them.
+//!
+//! It is an estimate by connection, kept on the generous side: what allocators round up, the parser's
+//! buffers and the kernel's are in it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::metrics::counters::Counters;
+
+/// A connection at rest: its task, its socket and the kernel's structures for it.
+pub(super) const CONNECTION_BYTES: usize = 4 << 10;
+
+/// The parser, with a buffer for each direction (8 KiB each in actix-http).
+pub(super) const PARSER_BYTES: usize = 20 << 10;
+
+/// A socket whose client reads nothing: both of its buffers, which the kernel makes twice as large as
+/// [`SOCKET_BUFFER_BYTES`].
+pub(super) const BLOCKED_BYTES: usize = 4 * SOCKET_BUFFER_BYTES;
+
+/// The size of a socket's buffers, in each direction. Without it the kernel lets them grow to several
+/// MiB, which the cgroup pays for.
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 64 << 10;
+
+/// The largest write buffer that the parser keeps (`WRITE_BUFFER_RETENTION_LIMIT` in actix-http).
+pub(super) const MOST_RETAINED: usize = 128 << 10;
+
+/// How much may be held for all clients of the process.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes: u64,
+    /// The counters of every worker, which say what it holds.
+    workers: Vec<Arc<Counters>>,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: u64, workers: Vec<Arc<Counters>>) -> Self {
+        Self { bytes, workers }
+    }
+
+    /// By how many bytes more is held than may be.
+    pub(super) fn excess(&self) -> u64 {
+        let held: u64 = self.workers.iter().map(|worker| worker.held.get()).sum();
+        held.saturating_sub(self.bytes)
+    }
+
+    /// What is freed beyond the excess, so that the next byte does not exceed again.
+    pub(super) fn margin(&self) -> u64 {
+        self.bytes / 16
+    }
+
+    /// The worker that holds most.
+    pub(super) fn largest(&self) -> Option<&Arc<Counters>> {
+        self.workers.iter().max_by_key(|worker| worker.held.get())
+    }
+}
+
+/// The budget where the settings name none: half of the cgroup's limit. The other half is for what the
+/// estimate does not know, the process itself included.
+pub(crate) fn default_bytes() -> u64 {
+    cgroup_limit().map_or(u64::MAX, |limit| limit / 2)
+}
+
+/// What one request takes that has a body of this size.
+pub(crate) fn largest_request(body_bytes: usize) -> u64 {
+    (CONNECTION_BYTES + PARSER_BYTES + 2 * body_bytes) as u64
+}
+
+/// The memory limit of the process's cgroup, in bytes; `None` where there is none.
+fn cgroup_limit() -> Option<u64> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let read = |path: String| limit(&std::fs::read_to_string(Path::new(&path)).ok()?);
+    let by_line = own.lines().filter_map(|line| {
+        // hierarchy ":" controllers ":" path (cgroups(7)); version 2 has no controllers.
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?);
+        if controllers.is_empty() {
+            read(format!("/sys/fs/cgroup{path}/memory.max"))
+        } else if controllers.split(',').any(|each| each == "memory") {
+            read(format!("/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"))
+        } else {
+            None
+        }
+    });
+    // In a container the path may be that of the host, and the mount that of the container.
+    let mounted = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let mounted = mounted.into_iter().filter_map(|path| read(path.to_owned()));
+    by_line.chain(mounted).min()
+}
+
+/// A limit as the kernel writes it. Version 1 has a number for none, close to 2^63.
+fn limit(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|bytes| *bytes < 1 << 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_is_none() {
+        assert_eq!(limit("134217728\n"), Some(128 << 20));
+        assert_eq!(limit("max\n"), None);
+        assert_eq!(limit("9223372036854771712\n"), None);
+    }
+
+    #[test]
+    fn what_all_workers_hold_counts() {
+        let workers: Vec<Arc<Counters>> = (0..2).map(|_| Arc::default()).collect();
+        let budget = Budget::new(100, workers.clone());
+        workers[0].held.set(60);
+        assert_eq!(budget.excess(), 0);
+        workers[1].held.set(70);
+        assert_eq!(budget.excess(), 30);
+        assert_eq!(budget.largest().unwrap().held.get(), 70);
+    }
+}
