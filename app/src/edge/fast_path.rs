@@ -20,9 +20,18 @@ const MOST_BYTES: usize = 2048;
 
 /// Answers requests of its choice from their bytes.
 pub(crate) trait AnswerPlain {
-    /// Appends the whole answer to `out` and reports it to `conn`, or does nothing and returns
-    /// `false`: the request is not plain, or not whole, or more than one.
-    fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> bool;
+    /// Appends the whole answer to `out` and reports it to `conn`, or does nothing and returns `None`:
+    /// the request is not plain, or not whole, or more than one.
+    fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> Option<After>;
+}
+
+/// What follows an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The next request.
+    Keep,
+    /// The end of the connection.
+    Close,
 }
 
 /// A worker's buffers. No connection keeps anything in them while it waits, so one pair is enough.
@@ -37,7 +46,7 @@ impl Default for Buffers {
 /// What became of one read.
 enum Turn {
     /// It was answered, but for bytes that the kernel did not take at once.
-    Answered(Vec<u8>),
+    Answered(Vec<u8>, After),
     /// It is not plain, and was put back.
     NotPlain,
     /// There is nothing more to read.
@@ -57,11 +66,14 @@ pub(crate) async fn serve(
     loop {
         let turn = std::future::poll_fn(|context| turn(stream, service, buffers, context)).await?;
         match turn {
-            Turn::Answered(rest) => {
+            Turn::Answered(rest, after) => {
                 if !rest.is_empty() {
                     stream.write_all(&rest).await?;
                 }
                 stream.conn().on_flush();
+                if after == After::Close {
+                    return Ok(false);
+                }
             }
             Turn::NotPlain => return Ok(true),
             Turn::Ended => return Ok(false),
@@ -83,13 +95,13 @@ fn turn(
         return Poll::Ready(Ok(Turn::Ended));
     }
     output.clear();
-    if !service.answer(stream.conn(), request, output) {
+    let Some(after) = service.answer(stream.conn(), request, output) else {
         stream.put_back(request);
         return Poll::Ready(Ok(Turn::NotPlain));
-    }
+    };
     let written = match Pin::new(stream).poll_write(context, output) {
         Poll::Ready(written) => written?,
         Poll::Pending => 0,
     };
-    Poll::Ready(Ok(Turn::Answered(output[written..].to_vec())))
+    Poll::Ready(Ok(Turn::Answered(output[written..].to_vec(), after)))
 }

@@ -39,6 +39,9 @@ pub(crate) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "other"];
 /// The column of `GET`.
 pub(crate) const METHOD_GET: u8 = 0;
 
+/// The column of `HEAD`.
+pub(crate) const METHOD_HEAD: u8 = 1;
+
 /// The statuses that are told apart; 0 is a request that was cut, and the last one stands for all
 /// others.
 pub(crate) const STATUSES: [u16; 16] = [

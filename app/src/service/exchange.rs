@@ -16,7 +16,7 @@ use crate::close_reason::CloseReason;
 use crate::edge::conn::Conn;
 use crate::edge::framing::Body;
 use crate::logs::RequestLine;
-use crate::metrics::counters::{METHOD_GET, METHODS, method_index};
+use crate::metrics::counters::{METHODS, method_index};
 use crate::routes::Route;
 use crate::trace::{SpanIds, TraceParent};
 
@@ -140,9 +140,16 @@ impl Exchange {
         exchange
     }
 
-    /// A `GET` that brought nothing along, and is answered with 200 and so many bytes at once.
-    pub(crate) fn plain(worker: &Rc<Worker>, conn: &Rc<Conn>, route: Route, bytes: usize) -> Self {
-        let mut exchange = Self::new(worker, conn, route, METHOD_GET, Body::NONE);
+    /// A `GET` or `HEAD` that brought nothing along, and is answered with 200 and so many bytes at
+    /// once.
+    pub(crate) fn plain(
+        worker: &Rc<Worker>,
+        conn: &Rc<Conn>,
+        route: Route,
+        method: u8,
+        bytes: usize,
+    ) -> Self {
+        let mut exchange = Self::new(worker, conn, route, method, Body::NONE);
         exchange.answered(StatusCode::OK, bytes);
         exchange.finish();
         exchange

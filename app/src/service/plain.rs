@@ -1,5 +1,5 @@
-//! The requests that need nothing but their answer: a `GET` of one of the one-line routes, whole in
-//! one read, with no header that any handler looks at.
+//! The requests that need nothing but their answer: a `GET` or `HEAD` of one of the one-line routes,
+//! whole in one read, with no header that any handler looks at.
 //!
 //! Nearly all requests behind a load balancer are of this kind, and the work for them is a read and
 //! a write. So they are recognised by their bytes and answered from a head that is mostly written
@@ -20,7 +20,8 @@ use super::host;
 use super::worker::Worker;
 use crate::clock::HttpDate;
 use crate::edge::conn::Conn;
-use crate::edge::fast_path::AnswerPlain;
+use crate::edge::fast_path::{After, AnswerPlain};
+use crate::metrics::counters::{METHOD_GET, METHOD_HEAD};
 use crate::routes::Route;
 use crate::settings::Limits;
 
@@ -42,8 +43,9 @@ const WITHOUT_EFFECT: [&[u8]; 10] = [
 /// Answers one worker's plain requests.
 pub(crate) struct PlainService {
     worker: Rc<Worker>,
-    /// By route, the last answer: the next one differs in its id, and once a second in its date.
-    last: RefCell<[Option<Written>; Route::COUNT]>,
+    /// By what follows it and by route, the last answer: the next one differs in its id, and once a
+    /// second in its date.
+    last: RefCell<[[Option<Written>; Route::COUNT]; 2]>,
     /// Faults are looked for in each request's headers.
     off: bool,
     /// Whether `X-Forwarded-For` tells who asks.
@@ -63,28 +65,32 @@ impl PlainService {
 }
 
 impl AnswerPlain for PlainService {
-    fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> bool {
-        // A draining pod closes connections, which is more than an answer.
-        if self.off || self.worker.is_draining() || conn.is_for_probes_only() {
-            return false;
+    fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> Option<After> {
+        if self.off || conn.is_for_probes_only() {
+            return None;
         }
         let limits = &self.worker.shared.settings.limits;
-        let Some(route) = recognise(request, limits, self.believes_forwarded) else {
-            return false;
+        let plain = recognise(request, limits, self.believes_forwarded)?;
+        let body = line(&self.worker, plain.route)?;
+        let after = if plain.closes || self.worker.is_draining() {
+            After::Close
+        } else {
+            After::Keep
         };
-        let Some(body) = line(&self.worker, route) else {
-            return false;
-        };
-        let exchange = Exchange::plain(&self.worker, conn, route, body.len());
+        let exchange = Exchange::plain(&self.worker, conn, plain.route, plain.method, body.len());
         let id = self.worker.id_digits(exchange.number);
-        let last = &mut self.last.borrow_mut()[route as usize];
+        let last = &mut self.last.borrow_mut()[after as usize][plain.route as usize];
         match last {
             Some(last) if last.is_of(&body, self.worker.date()) => last.name(id),
-            _ => *last = Some(Written::new(body, self.worker.date(), id)),
+            _ => *last = Some(Written::new(body, self.worker.date(), id, after)),
         }
         let written = last.as_ref().expect("it was there, or is now");
-        out.extend_from_slice(&written.bytes);
-        true
+        out.extend_from_slice(if plain.method == METHOD_HEAD {
+            written.head()
+        } else {
+            &written.bytes
+        });
+        Some(after)
     }
 }
 
@@ -98,7 +104,7 @@ struct Written {
 }
 
 impl Written {
-    fn new(body: Bytes, date: HttpDate, id: [u8; 16]) -> Self {
+    fn new(body: Bytes, date: HttpDate, id: [u8; 16], after: After) -> Self {
         let mut bytes = b"HTTP/1.1 200 OK".to_vec();
         let mut header = |name: &str, value: &[u8]| {
             bytes.extend_from_slice(b"\r\n");
@@ -107,6 +113,9 @@ impl Written {
             bytes.extend_from_slice(value);
             bytes.len() - value.len()
         };
+        if after == After::Close {
+            header("connection", b"close");
+        }
         header("content-length", body.len().to_string().as_bytes());
         header("content-type", Media::Text.text().as_bytes());
         for (name, value) in &ALWAYS {
@@ -130,18 +139,38 @@ impl Written {
         self.body.as_ptr() == body.as_ptr() && self.body.len() == body.len() && self.date == date
     }
 
+    /// What a `HEAD` gets.
+    fn head(&self) -> &[u8] {
+        &self.bytes[..self.bytes.len() - self.body.len()]
+    }
+
     fn name(&mut self, id: [u8; 16]) {
         self.bytes[self.id_at..][..id.len()].copy_from_slice(&id);
     }
 }
 
-/// The route of a request that is exactly one whole head (RFC 9112 §3 and §5) without anything that
-/// would change its answer.
-fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Option<Route> {
+/// What there is to know of a plain request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Plain {
+    route: Route,
+    /// Its column in the metrics.
+    method: u8,
+    /// The client asks for no further one.
+    closes: bool,
+}
+
+/// Reads a request that is exactly one whole head (RFC 9112 §3 and §5) without anything that would
+/// change its answer.
+fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Option<Plain> {
     if request.len() > limits.header_bytes {
         return None;
     }
-    let head = request.strip_prefix(b"GET ")?.strip_suffix(b"\r\n\r\n")?;
+    let (method, rest) = match request {
+        [b'G', b'E', b'T', b' ', rest @ ..] => (METHOD_GET, rest),
+        [b'H', b'E', b'A', b'D', b' ', rest @ ..] => (METHOD_HEAD, rest),
+        _ => return None,
+    };
+    let head = rest.strip_suffix(b"\r\n\r\n")?;
     let mut lines = head.split(|byte| *byte == b'\r');
     let path = lines.next()?.strip_suffix(b" HTTP/1.1")?;
     // A query would make it another text than any route's.
@@ -149,7 +178,7 @@ fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Optio
         Route::NotFound => return None,
         known => known,
     };
-    let (mut count, mut hosts) = (0, 0);
+    let (mut count, mut hosts, mut closes) = (0, 0, false);
     for line in lines {
         let field = line.strip_prefix(b"\n")?;
         let colon = field.iter().position(|byte| *byte == b':')?;
@@ -164,7 +193,10 @@ fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Optio
             hosts += 1;
             host::is_valid(value)
         } else if is(b"connection") {
-            value.trim_ascii().eq_ignore_ascii_case(b"keep-alive")
+            let value = value.trim_ascii();
+            let is_close = value.eq_ignore_ascii_case(b"close");
+            closes |= is_close;
+            is_close || value.eq_ignore_ascii_case(b"keep-alive")
         } else if is(b"accept") {
             !prefers_html([value])
         } else if is(b"x-forwarded-for") {
@@ -176,13 +208,17 @@ fn recognise(request: &[u8], limits: &Limits, believes_forwarded: bool) -> Optio
             return None;
         }
     }
-    (hosts == 1 && count <= limits.headers).then_some(route)
+    (hosts == 1 && count <= limits.headers).then_some(Plain {
+        route,
+        method,
+        closes,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use actix_http::h1::{Codec, Message, MessageType};
-    use actix_http::{HttpMessage as _, Method, ServiceConfig};
+    use actix_http::{HttpMessage as _, ServiceConfig};
     use bytes::BytesMut;
     use proptest::prelude::*;
     use tokio_util::codec::Decoder as _;
@@ -191,6 +227,7 @@ mod tests {
 
     use super::*;
     use crate::lifecycle::State;
+    use crate::metrics::counters::method_index;
     use crate::settings::Settings;
     use crate::shared::Shared;
 
@@ -203,7 +240,7 @@ mod tests {
     };
 
     fn check(request: &str, expected: Option<Route>) {
-        let found = recognise(request.as_bytes(), &LIMITS, false);
+        let found = recognise(request.as_bytes(), &LIMITS, false).map(|plain| plain.route);
         assert_eq!(found, expected, "{request:?}");
     }
 
@@ -231,7 +268,6 @@ mod tests {
     fn whatever_could_change_the_answer_is_left_alone() {
         for header in [
             "Accept: text/html",
-            "Connection: close",
             "Connection: keep-alive, close",
             "Content-Length: 0",
             "Expect: 100-continue",
@@ -259,7 +295,6 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: x\r\n",
             "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
             "GET /?x HTTP/1.1\r\nHost: x\r\n\r\n",
-            "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
             "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: x\r\n\r\nG",
@@ -267,6 +302,25 @@ mod tests {
         ] {
             check(request, None);
         }
+    }
+
+    #[test]
+    fn a_client_may_ask_for_the_head_alone_and_for_the_end() {
+        let check = |request: &str, method, closes| {
+            let plain = recognise(request.as_bytes(), &LIMITS, false).unwrap();
+            assert_eq!(
+                (plain.method, plain.closes),
+                (method, closes),
+                "{request:?}"
+            );
+        };
+        check("GET / HTTP/1.1\r\nHost: x\r\n\r\n", METHOD_GET, false);
+        check("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", METHOD_HEAD, false);
+        let close = "GET / HTTP/1.1\r\nConnection: Close\r\nHost: x\r\n\r\n";
+        check(close, METHOD_GET, true);
+        let both =
+            "HEAD / HTTP/1.1\r\nHost: x\r\nconnection: close\r\nconnection: keep-alive\r\n\r\n";
+        check(both, METHOD_HEAD, true);
     }
 
     #[test]
@@ -280,7 +334,7 @@ mod tests {
     #[test]
     fn who_is_asked_for_by_others_matters_where_they_are_believed() {
         let request = b"GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
-        assert_eq!(recognise(request, &LIMITS, false), Some(Route::Root));
+        assert!(recognise(request, &LIMITS, false).is_some());
         assert_eq!(recognise(request, &LIMITS, true), None);
     }
 
@@ -312,9 +366,10 @@ mod tests {
         let answer = || {
             let mut out = Vec::new();
             let answered = service.answer(&conn, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", &mut out);
-            answered.then(|| String::from_utf8(out).unwrap())
+            answered.map(|after| (String::from_utf8(out).unwrap(), after))
         };
-        let (first, second) = (answer().unwrap(), answer().unwrap());
+        let ((first, after), (second, _)) = (answer().unwrap(), answer().unwrap());
+        assert_eq!(after, After::Keep);
         let id = |answer: &str| {
             let (_, rest) = answer.split_once("x-request-id: ").unwrap();
             rest[..16].to_owned()
@@ -327,7 +382,9 @@ mod tests {
             "{first}"
         );
         worker.shared.life.advance(State::Draining);
-        assert_eq!(answer(), None, "a draining pod closes the connection");
+        let (last, after) = answer().unwrap();
+        assert_eq!(after, After::Close, "a draining pod closes the connection");
+        assert!(last.contains("\r\nconnection: close\r\n"), "{last}");
     }
 
     /// Mostly what is right, and everything else.
@@ -344,7 +401,7 @@ mod tests {
     /// Parts of heads that come together in every way.
     fn head() -> impl Strategy<Value = String> {
         let line = (
-            mostly(&["GET "], &["get ", "HEAD ", "GET\t", "POST "]),
+            mostly(&["GET ", "HEAD "], &["get ", "GET\t", "POST "]),
             mostly(&["/", "/healthz", "/readyz"], &["/?", "//", "*", "", "/x"]),
             mostly(
                 &[" HTTP/1.1\r\n"],
@@ -363,7 +420,7 @@ mod tests {
             ],
         );
         let values = mostly(
-            &["x", "", "keep-alive", "*/*", "a\tb"],
+            &["x", "", "keep-alive", "close", "*/*", "a\tb"],
             &[
                 "close",
                 "chunked",
@@ -407,7 +464,7 @@ mod tests {
             ..ProptestConfig::with_cases(20_000)
         };
         proptest!(cases, |(head in head())| {
-            let Some(route) = recognise(head.as_bytes(), &LIMITS, false) else {
+            let Some(plain) = recognise(head.as_bytes(), &LIMITS, false) else {
                 return Ok(());
             };
             let mut bytes = BytesMut::from(head.as_bytes());
@@ -417,9 +474,10 @@ mod tests {
                 panic!("{head:?}: {decoded:?}");
             };
             prop_assert!(bytes.is_empty(), "{head:?} leaves {bytes:?}");
-            prop_assert_eq!(&request.head().method, Method::GET);
-            prop_assert_eq!(Route::of(request.head().uri.path()), route);
-            prop_assert!(codec.keep_alive() && !codec.upgrade() && !request.head().expect());
+            prop_assert_eq!(method_index(&request.head().method), plain.method);
+            prop_assert_eq!(Route::of(request.head().uri.path()), plain.route);
+            prop_assert_eq!(codec.keep_alive(), !plain.closes);
+            prop_assert!(!codec.upgrade() && !request.head().expect());
             prop_assert!(matches!(codec.message_type(), MessageType::None));
             for looked_at in ["x-request-id", "content-length", "transfer-encoding"] {
                 prop_assert!(!request.headers().contains_key(looked_at));
