@@ -21,7 +21,7 @@ build_image = $(BIN)/imagebuilder build app --output oci:$(image_layout) $(revis
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
 # On a cluster that was named, only what needs nothing of its node.
-e2e_tests = cluster cluster_make $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests cluster_node cluster_inspector)
+e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests cluster_node cluster_inspector)
 
 .PHONY: help
 help: ## List these commands

@@ -170,6 +170,15 @@ impl Cluster {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Whether kubectl succeeds, or its error.
+    ///
+    /// # Errors
+    /// What kubectl reports.
+    pub fn accepts(&self, args: &[&str]) -> Result<(), String> {
+        let outcome = self.kubectl.run(args);
+        outcome.map(drop).map_err(|error| error.to_string())
+    }
+
     /// The pods that are not being deleted, whole.
     ///
     /// # Panics

@@ -8,6 +8,7 @@ mod client;
 mod containers;
 mod content;
 mod error;
+mod exec;
 mod images;
 mod introspection;
 mod leases;

@@ -53,7 +53,7 @@ pub struct ExitInfo {
 }
 
 impl ExitInfo {
-    fn new(code: u32, at: Option<prost_types::Timestamp>) -> Self {
+    pub(super) fn new(code: u32, at: Option<prost_types::Timestamp>) -> Self {
         let at_unix_ms = at
             .filter(|at| at.seconds > 0)
             .map(|at| at.seconds * 1000 + i64::from(at.nanos) / 1_000_000);
@@ -92,7 +92,7 @@ impl From<&containerd_client::types::v1::Process> for Process {
 }
 
 impl Containerd {
-    fn tasks_client(&self) -> TasksClient<Channel> {
+    pub(super) fn tasks_client(&self) -> TasksClient<Channel> {
         TasksClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 

@@ -3,7 +3,8 @@
 use oci::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest, NoPlatform};
 use oci::{Digest, Kind, MediaType, Platform, Reference, ReferenceError};
 
-use crate::containerd::{self, Containerd};
+use super::Accounts;
+use crate::containerd::{self, Containerd, Labels};
 
 /// An image that is in containerd.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct RunImage {
     pub config: Config,
     /// The topmost snapshot, empty for an image without layers.
     pub chain_id: String,
+    /// Its users and groups.
+    pub accounts: Accounts,
 }
 
 /// Why an image in containerd cannot be used.
@@ -43,6 +46,15 @@ pub enum LookupError {
         /// What it is for.
         #[source]
         source: Box<NoPlatform>,
+    },
+    /// Its users and groups cannot be read.
+    #[error("cannot read /etc/passwd and /etc/group of image `{name}`")]
+    Accounts {
+        /// The image.
+        name: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// Its name is not an image reference.
     #[error(transparent)]
@@ -72,11 +84,16 @@ pub async fn find_name(client: &Containerd, written: &str) -> Result<Option<Stri
     Ok(None)
 }
 
-/// The image that a manifest calls `written`, or `None` if containerd has none.
+/// The image that a manifest calls `written`, or `None` if containerd has none. `marks` are the
+/// labels of a snapshot that exists while the image's users are read.
 ///
 /// # Errors
 /// As [`LookupError`].
-pub async fn lookup(client: &Containerd, written: &str) -> Result<Option<RunImage>, LookupError> {
+pub async fn lookup(
+    client: &Containerd,
+    written: &str,
+    marks: &Labels,
+) -> Result<Option<RunImage>, LookupError> {
     let Some(name) = find_name(client, written).await? else {
         return Ok(None);
     };
@@ -131,12 +148,38 @@ pub async fn lookup(client: &Containerd, written: &str) -> Result<Option<RunImag
             chain_id,
         });
     }
+    let accounts = accounts(client, name, &chain_id, marks).await?;
     Ok(Some(RunImage {
+        accounts,
         name: name.to_owned(),
         digest,
         config,
         chain_id,
     }))
+}
+
+/// The users and groups that the unpacked image has.
+async fn accounts(
+    client: &Containerd,
+    name: &str,
+    chain_id: &str,
+    marks: &Labels,
+) -> Result<Accounts, LookupError> {
+    if chain_id.is_empty() {
+        return Ok(Accounts::default());
+    }
+    let key = format!("nodectl-accounts-{} {chain_id}", std::process::id());
+    // One that a lookup at the same time, or one that was cut short, has left.
+    client.remove_snapshot(&key).await?;
+    let mounts = client
+        .prepare_snapshot(&key, chain_id, marks.clone())
+        .await?;
+    let accounts = Accounts::read(&mounts).map_err(|source| LookupError::Accounts {
+        name: name.to_owned(),
+        source,
+    });
+    client.remove_snapshot(&key).await?;
+    accounts
 }
 
 async fn read(client: &Containerd, digest: &str) -> Result<Vec<u8>, containerd::Error> {

@@ -93,7 +93,12 @@ async fn new_container(
     let image = ctx.image(&container.image).await?;
     let image = image.ok_or_else(|| StartError::NoImage(container.image.clone()))?;
     let security = &record.template.spec.security_context;
-    let user = spec::resolve_user(image.config.user(), security, &container.security_context)?;
+    let user = spec::resolve_user(
+        image.config.user(),
+        &image.accounts,
+        security,
+        &container.security_context,
+    )?;
     let pod = PodFields {
         name: record.name.clone(),
         namespace: record.namespace.clone(),

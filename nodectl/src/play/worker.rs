@@ -17,10 +17,10 @@ use super::event::Event;
 use super::instance::Instance;
 use super::machine::Machine;
 use super::observe::ObservedContainer;
-use super::record::PodRecord;
+use super::record::{PodRecord, labels};
 use super::status::{ContainerState, ContainerStatus, PodStatus};
 use super::{probe, sandbox};
-use crate::containerd::{self, Containerd, ExitInfo, TaskState};
+use crate::containerd::{self, Containerd, ExitInfo, Labels, TaskState};
 use crate::images::{LookupError, RunImage, lookup};
 use crate::manifest::ContainerSpec;
 use crate::network::Bridge;
@@ -61,7 +61,8 @@ impl Context {
         if let Some(image) = images.get(name) {
             return Ok(Some(image.clone()));
         }
-        let found = lookup(&self.client, name).await?;
+        let mark = (labels::INSTANCE.to_owned(), self.instance.id.clone());
+        let found = lookup(&self.client, name, &Labels::from([mark])).await?;
         if let Some(image) = &found {
             images.insert(name.to_owned(), image.clone());
         }
@@ -372,7 +373,7 @@ impl Pod {
         let grace = tokio::select! {
             exit = &mut exit => return End::Exit(exit),
             stop = ordered(order, Duration::MAX) => stop.map(|grace| (grace, true)),
-            reason = self.probes(index, spec, age) => {
+            (reason, own_grace) = self.probes(index, spec, &started.id, age) => {
                 self.change_container(index, |status| {
                     status.ready = false;
                     status.reason = Some(reason.clone());
@@ -382,7 +383,8 @@ impl Pod {
                     container: spec.name.to_string(),
                     reason,
                 });
-                let secs = self.record.template.spec.termination_grace_period_seconds;
+                let of_pod = self.record.template.spec.termination_grace_period_seconds;
+                let secs = own_grace.unwrap_or(of_pod);
                 Some((Duration::from_secs(secs.into()), false))
             }
         };
@@ -393,10 +395,9 @@ impl Pod {
         let mut exited = None;
         if !grace.is_zero() {
             let client = &self.ctx.client;
-            self.insist("signal", || {
-                client.kill_task(&started.id, nix::libc::SIGTERM, false)
-            })
-            .await;
+            let signal = self.stop_signal(spec).await;
+            self.insist("signal", || client.kill_task(&started.id, signal, false))
+                .await;
             tokio::select! {
                 exit = &mut exit => exited = Some(exit),
                 () = sleep(grace) => {}
@@ -419,6 +420,15 @@ impl Pod {
             at_unix_ms: None,
         };
         End::Exit(timeout(INSISTENCE, exit).await.unwrap_or(killed))
+    }
+
+    /// The signal by which the image wants to be stopped.
+    async fn stop_signal(&self, spec: &ContainerSpec) -> i32 {
+        match self.ctx.image(&spec.image).await {
+            Ok(Some(image)) => crate::spec::stop_signal(&image.config),
+            // An image that was removed since, or a containerd that does not answer now.
+            Ok(None) | Err(_) => nix::libc::SIGTERM,
+        }
     }
 
     /// Waits for a task to end, across restarts of containerd.
@@ -445,19 +455,32 @@ impl Pod {
         }
     }
 
-    /// Probes a container; returns the reason when it is to be started again.
-    async fn probes(&self, index: usize, spec: &ContainerSpec, age: Duration) -> String {
-        let address = self.record.address;
+    /// Probes a container; returns when it is to be restarted, with the reason and the grace period
+    /// of the probe, where it has one of its own.
+    async fn probes(
+        &self,
+        index: usize,
+        spec: &ContainerSpec,
+        id: &str,
+        age: Duration,
+    ) -> (String, Option<u32>) {
+        let target = probe::Target {
+            ctx: &self.ctx,
+            id,
+            spec,
+            address: self.record.address,
+        };
         let began = Instant::now();
         if let Some(startup) = &spec.startup_probe {
             let mut outcome = None;
-            probe::watch(startup, spec, address, age, true, |success, reason| {
+            probe::watch(startup, target, age, true, |success, reason| {
                 outcome = Some((success, reason.to_owned()));
                 false
             })
             .await;
             if let Some((false, reason)) = outcome {
-                return format!("startup probe: {reason}");
+                let grace = startup.termination_grace_period_seconds;
+                return (format!("startup probe: {reason}"), grace);
             }
         }
         let age = age + began.elapsed();
@@ -465,7 +488,7 @@ impl Pod {
             match &spec.readiness_probe {
                 None => self.change_container(index, |status| status.ready = true),
                 Some(readiness) => {
-                    probe::watch(readiness, spec, address, age, true, |ready, reason| {
+                    probe::watch(readiness, target, age, true, |ready, reason| {
                         self.change_container(index, |status| {
                             status.ready = ready;
                             status.reason = (!ready).then(|| format!("readiness probe: {reason}"));
@@ -475,19 +498,21 @@ impl Pod {
                     .await;
                 }
             }
-            std::future::pending::<String>().await
+            std::future::pending::<(String, Option<u32>)>().await
         };
         let liveness = async {
             let mut failed = None;
             if let Some(liveness) = &spec.liveness_probe {
-                probe::watch(liveness, spec, address, age, false, |alive, reason| {
+                probe::watch(liveness, target, age, false, |alive, reason| {
                     failed = (!alive).then(|| reason.to_owned());
                     alive
                 })
                 .await;
             }
+            let liveness = spec.liveness_probe.as_ref();
+            let grace = liveness.and_then(|probe| probe.termination_grace_period_seconds);
             match failed {
-                Some(reason) => format!("liveness probe: {reason}"),
+                Some(reason) => (format!("liveness probe: {reason}"), grace),
                 None => std::future::pending().await,
             }
         };

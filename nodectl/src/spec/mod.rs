@@ -8,9 +8,11 @@ mod environment;
 mod mounts;
 mod resources;
 mod seccomp;
+mod stop_signal;
 mod user;
 
 pub use build::{SpecError, SpecInput, build};
 pub use environment::PodFields;
 pub use mounts::BindMount;
+pub use stop_signal::stop_signal;
 pub use user::{RunUser, UserError, resolve_user};

@@ -1,6 +1,7 @@
-//! The user a container runs as.
+//! The user a container runs as, by the rules of the kubelet and of containerd.
 
-use crate::manifest::{ContainerSecurity, PodSecurity};
+use crate::images::Accounts;
+use crate::manifest::{ContainerSecurity, GroupsPolicy, PodSecurity};
 
 /// Numeric user and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,92 +14,143 @@ pub struct RunUser {
     pub groups: Vec<u32>,
 }
 
-/// Why a user cannot be told.
+/// Why a container's user cannot be determined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
-    /// The image names a user, and only numbers can be told without its passwd file.
-    #[error("the image's user `{0}` is a name; securityContext.runAsUser must give its number")]
+    /// The image's user is a name, and it must be known not to be root.
+    #[error("runAsNonRoot is set, and the image's user `{0}` is a name: set runAsUser")]
     Name(String),
+    /// The image has no user of that name.
+    #[error("the image's user is `{0}`, and its /etc/passwd has no such user")]
+    Unknown(String),
     /// It would be root where that is forbidden.
     #[error("runAsNonRoot is set, and the container would run as root")]
     Root,
 }
 
-/// Resolves the user: the container's own setting, the pod's, then the image's (`uid[:gid]`).
+/// Resolves the user: the container's own setting, the pod's, then the image's (a name or a number).
+/// The groups that the manifest does not set are those of the image's `/etc/passwd` and `/etc/group`;
+/// a group in the image's `USER` counts for nothing, since the kubelet does not pass it on.
 ///
 /// # Errors
 /// As [`UserError`].
 pub fn resolve_user(
     image_user: &str,
+    accounts: &Accounts,
     pod: &PodSecurity,
     container: &ContainerSecurity,
 ) -> Result<RunUser, UserError> {
-    let (of_user, of_group) = match image_user.split_once(':') {
-        Some((uid, gid)) => (uid, Some(gid)),
-        None => (image_user, None),
-    };
-    let number = |text: &str| match text {
-        "" | "root" => Ok(0),
-        text => text
-            .parse()
-            .map_err(|_| UserError::Name(image_user.to_owned())),
-    };
-    let uid = match container.run_as_user.or(pod.run_as_user) {
-        Some(uid) => uid,
-        None => number(of_user)?,
-    };
-    let gid = match container.run_as_group.or(pod.run_as_group) {
-        Some(gid) => gid,
-        // The image's group belongs to the image's user.
-        None if number(of_user) == Ok(uid) => of_group.map_or(Ok(0), number)?,
-        None => 0,
-    };
     let non_root = container
         .run_as_non_root
         .or(pod.run_as_non_root)
         .unwrap_or(false);
+    let of_image = image_user.split(':').next().unwrap_or_default();
+    let uid = match container.run_as_user.or(pod.run_as_user) {
+        Some(uid) => uid,
+        None => match of_image.parse() {
+            Ok(uid) => uid,
+            Err(_) if of_image.is_empty() => 0,
+            Err(_) if non_root => return Err(UserError::Name(image_user.to_owned())),
+            Err(_) => match accounts.user_named(of_image) {
+                Some(user) => user.uid,
+                // An image without the file still has its root.
+                None if of_image == "root" => 0,
+                None => return Err(UserError::Unknown(of_image.to_owned())),
+            },
+        },
+    };
     if non_root && uid == 0 {
         return Err(UserError::Root);
     }
-    let mut groups = pod.supplemental_groups.clone();
+    let account = accounts.user(uid);
+    let gid = container
+        .run_as_group
+        .or(pod.run_as_group)
+        .unwrap_or_else(|| account.map_or(0, |account| account.gid));
+    let mut groups = vec![gid];
+    let of_image = account.filter(|_| pod.supplemental_groups_policy == GroupsPolicy::Merge);
+    if let Some(account) = of_image {
+        groups.extend(accounts.groups_of(&account.name));
+    }
+    groups.extend(&pod.supplemental_groups);
     groups.extend(pod.fs_group);
-    Ok(RunUser { uid, gid, groups })
+    let mut distinct = Vec::new();
+    for group in groups {
+        if !distinct.contains(&group) {
+            distinct.push(group);
+        }
+    }
+    Ok(RunUser {
+        uid,
+        gid,
+        groups: distinct,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn accounts() -> Accounts {
+        Accounts::parse(
+            "root:x:0:0::/root:/bin/sh\napp:x:5:6::/:/bin/sh\n",
+            "app:x:6:\nlogs:x:40:app,other\nother:x:41:other\n",
+        )
+    }
+
+    /// `uid:gid` and the groups, for the JSON of a pod's and a container's security context.
+    #[track_caller]
+    fn check(
+        image: &str,
+        pod: &str,
+        container: &str,
+        expected: Result<(u32, u32, &[u32]), UserError>,
+    ) {
+        let pod = serde_json::from_str(pod).unwrap();
+        let container = serde_json::from_str(container).unwrap();
+        let actual = resolve_user(image, &accounts(), &pod, &container);
+        let expected = expected.map(|(uid, gid, groups)| RunUser {
+            uid,
+            gid,
+            groups: groups.to_vec(),
+        });
+        assert_eq!(actual, expected, "{image} {pod:?} {container:?}");
+    }
+
     #[test]
     fn the_container_goes_before_the_pod_before_the_image() {
-        let pod = PodSecurity {
-            run_as_user: Some(10),
-            ..PodSecurity::default()
-        };
-        let container = ContainerSecurity {
-            run_as_user: Some(20),
-            ..ContainerSecurity::default()
-        };
-        let none = ContainerSecurity::default();
-        let uid = |image, pod: &_, container: &_| resolve_user(image, pod, container).unwrap().uid;
-        assert_eq!(uid("5:6", &pod, &container), 20);
-        assert_eq!(uid("5:6", &pod, &none), 10);
-        assert_eq!(uid("5:6", &PodSecurity::default(), &none), 5);
-        let gid = |image, pod: &_| resolve_user(image, pod, &none).unwrap().gid;
-        assert_eq!(
-            (
-                gid("5:6", &PodSecurity::default()),
-                gid("5:6", &pod),
-                gid("10:6", &pod)
-            ),
-            (6, 0, 6)
-        );
-        let name = resolve_user("app", &PodSecurity::default(), &none);
-        assert_eq!(name, Err(UserError::Name("app".to_owned())));
-        let strict = PodSecurity {
-            run_as_non_root: Some(true),
-            ..PodSecurity::default()
-        };
-        assert_eq!(resolve_user("", &strict, &none), Err(UserError::Root));
+        let (ten, twenty) = (r#"{"runAsUser": 10}"#, r#"{"runAsUser": 20}"#);
+        check("5", ten, twenty, Ok((20, 0, &[0])));
+        check("5", ten, "{}", Ok((10, 0, &[0])));
+        check("7", "{}", "{}", Ok((7, 0, &[0])));
+        check("", "{}", "{}", Ok((0, 0, &[0])));
+        check("5", "{}", r#"{"runAsGroup": 9}"#, Ok((5, 9, &[9, 40])));
+    }
+
+    #[test]
+    fn the_images_files_name_users_and_groups() {
+        check("app", "{}", "{}", Ok((5, 6, &[6, 40])));
+        check("5", "{}", "{}", Ok((5, 6, &[6, 40])));
+        check("", r#"{"runAsUser": 5}"#, "{}", Ok((5, 6, &[6, 40])));
+        let strict =
+            r#"{"supplementalGroupsPolicy": "Strict", "supplementalGroups": [9], "fsGroup": 8}"#;
+        check("app", strict, "{}", Ok((5, 6, &[6, 9, 8])));
+        let unknown = Err(UserError::Unknown("nobody".to_owned()));
+        check("nobody", "{}", "{}", unknown);
+    }
+
+    #[test]
+    fn a_group_of_the_image_is_not_passed_on_as_by_the_kubelet() {
+        check("7:8", "{}", "{}", Ok((7, 0, &[0])));
+        check("app:logs", "{}", "{}", Ok((5, 6, &[6, 40])));
+    }
+
+    #[test]
+    fn a_user_that_must_not_be_root_is_a_number() {
+        let strict = r#"{"runAsNonRoot": true}"#;
+        check("", strict, "{}", Err(UserError::Root));
+        check("0:5", strict, "{}", Err(UserError::Root));
+        check("app", strict, "{}", Err(UserError::Name("app".to_owned())));
+        check("app", strict, r#"{"runAsUser": 5}"#, Ok((5, 6, &[6, 40])));
     }
 }

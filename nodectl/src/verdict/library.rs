@@ -108,7 +108,9 @@ impl ExitError for LookupError {
         match self {
             Self::Containerd(error) => error.exit(),
             Self::Platform { .. } | Self::Name(_) => Exit::Usage,
-            Self::Document { .. } | Self::NotUnpacked { .. } => Exit::Failed,
+            Self::Document { .. } | Self::NotUnpacked { .. } | Self::Accounts { .. } => {
+                Exit::Failed
+            }
         }
     }
 
@@ -118,7 +120,10 @@ impl ExitError for LookupError {
             Self::NotUnpacked { .. } => {
                 some("import it again: `nodectl images import` and `ctr images pull` unpack it")
             }
-            Self::Platform { .. } | Self::Name(_) | Self::Document { .. } => None,
+            Self::Platform { .. }
+            | Self::Name(_)
+            | Self::Document { .. }
+            | Self::Accounts { .. } => None,
         }
     }
 }
@@ -170,13 +175,13 @@ impl ExitError for CheckError {
 impl ExitError for UserError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Name(_) | Self::Root => Exit::Usage,
+            Self::Name(_) | Self::Unknown(_) | Self::Root => Exit::Usage,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Name(_) | Self::Root => None,
+            Self::Name(_) | Self::Unknown(_) | Self::Root => None,
         }
     }
 }

@@ -182,6 +182,8 @@ fn images() {
         }, Failed, NONE;
         LookupError::Platform { .. } =>
             LookupError::Platform { name: text(), source: Box::new(no_platform()) }, Usage, NONE;
+        LookupError::Accounts { .. } =>
+            LookupError::Accounts { name: text(), source: other() }, Failed, NONE;
         LookupError::Name(_) => "A".parse::<Reference>().unwrap_err().into(), Usage, NONE;
         LookupError::NotUnpacked { .. } =>
             LookupError::NotUnpacked { name: text(), chain_id: text() }, Failed, HINT;
@@ -220,6 +222,7 @@ fn manifests() {
     }
     table! { own, UserError,
         UserError::Name(_) => UserError::Name(text()), Usage, NONE;
+        UserError::Unknown(_) => UserError::Unknown(text()), Usage, NONE;
         UserError::Root => UserError::Root, Usage, NONE;
     }
 }

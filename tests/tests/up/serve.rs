@@ -99,6 +99,30 @@ fn probes_decide_who_gets_requests_and_who_is_started_again() {
 }
 
 #[test]
+fn a_command_in_the_container_decides_as_a_probe() {
+    let world = World::new();
+    let http = "readinessProbe: {httpGet: {path: /readyz, port: http}, periodSeconds: 1}";
+    let with = |code: u32| {
+        let exec = format!("{{exec: {{command: [/pod, exit, \"{code}\"]}}, periodSeconds: 1}}");
+        let manifest = manifest(1, &[]);
+        assert!(manifest.contains(http));
+        manifest.replace(http, &format!("readinessProbe: {exec}"))
+    };
+    let mut up = world.up(&with(0));
+    up.wait_for("all ready: 1 pod", 1);
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    let liveness = "livenessProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 1}";
+    let failing = with(3)
+        .replace(liveness, "")
+        .replace("readinessProbe", "livenessProbe");
+    let mut up = world.up(&failing);
+    up.wait_for("liveness probe: `/pod exit 3` exited with 3", 1);
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+}
+
+#[test]
 fn a_pod_has_what_its_manifest_says() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[("GREETING", "hello $(NAME)")]));
@@ -117,7 +141,8 @@ fn a_pod_has_what_its_manifest_says() {
     let status = world.get("/read/proc/self/status");
     for line in [
         "Uid:\t65532\t65532\t65532\t65532",
-        "Gid:\t65532\t65532\t65532\t65532",
+        // The image has no passwd file, and the kubelet does not pass on the group of its USER.
+        "Gid:\t0\t0\t0\t0",
         "CapBnd:\t0000000000000000",
         "CapEff:\t0000000000000000",
         "NoNewPrivs:\t1",

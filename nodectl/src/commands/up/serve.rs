@@ -57,17 +57,20 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
         }
     }
     for (deployment, container) in plan.containers() {
-        let Some(image) = images::lookup(client, &container.image).await? else {
+        let mark = (labels::INSTANCE.to_owned(), instance.id.clone());
+        let image = images::lookup(client, &container.image, &Labels::from([mark])).await?;
+        let Some(image) = image else {
             continue;
         };
         let pod = &deployment.template.spec.security_context;
-        spec::resolve_user(image.config.user(), pod, &container.security_context).map_err(
-            |source| CommandError::User {
+        let own = &container.security_context;
+        spec::resolve_user(image.config.user(), &image.accounts, pod, own).map_err(|source| {
+            CommandError::User {
                 deployment: deployment.name.clone(),
                 container: container.name.to_string(),
                 source,
-            },
-        )?;
+            }
+        })?;
     }
     let bridge = Bridge::ensure(&instance.bridge, plan.subnet).await?;
     let (sender, events) = mpsc::unbounded_channel();

@@ -1,14 +1,18 @@
-//! Probes: Kubernetes' counting as a plain state machine, and the two ways to ask a pod.
+//! Probes: Kubernetes' counting as a plain state machine, and the kubelet's four ways to probe.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod any_certificate;
+mod exec;
+mod grpc;
+mod http;
+
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::manifest::{ContainerSpec, HttpGet, HttpHeader, Probe};
+use super::worker::Context;
+use crate::manifest::{ContainerSpec, Probe};
 
 /// Counts successes and failures in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,24 +62,36 @@ impl ProbeState {
     }
 }
 
+/// The container that is probed.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) ctx: &'a Context,
+    /// Its ID in containerd.
+    pub(super) id: &'a str,
+    pub(super) spec: &'a ContainerSpec,
+    /// The pod's address.
+    pub(super) address: Ipv4Addr,
+}
+
 /// Between two probes that ask whether a container is there at last. Kubernetes asks once
 /// a period; here a fast start is not made to wait for the next one. What fails in between does
 /// not count, what succeeds does.
 const EAGER_FIRST: Duration = Duration::from_millis(20);
 const EAGER_LONGEST: Duration = Duration::from_secs(1);
 
-/// Asks forever, and tells each new verdict with its reason.
+/// Probes until `tell` returns `false`; `tell` gets each new result with its reason.
 ///
 /// `eager` asks more often than once a period until the first success.
 pub(super) async fn watch(
     probe: &Probe,
-    container: &ContainerSpec,
-    address: Ipv4Addr,
+    target: Target<'_>,
     since_start: Duration,
     eager: bool,
     mut tell: impl FnMut(bool, &str) -> bool,
 ) {
     tokio::time::sleep(probe.initial_delay().saturating_sub(since_start)).await;
+    // A command costs a process in the container, and may count how often it runs.
+    let eager = eager && probe.exec.is_none();
     let mut state = ProbeState::new(probe);
     let mut next_counted = tokio::time::Instant::now();
     let mut pause = EAGER_FIRST;
@@ -85,7 +101,7 @@ pub(super) async fn watch(
         if counted {
             next_counted = now + probe.period();
         }
-        let outcome = ask(probe, container, address).await;
+        let outcome = Box::pin(ask(probe, &target)).await;
         let (success, reason) = match &outcome {
             Ok(()) => (true, String::new()),
             Err(reason) => (false, reason.clone()),
@@ -107,78 +123,34 @@ pub(super) async fn watch(
 }
 
 /// Asks once.
-async fn ask(probe: &Probe, container: &ContainerSpec, pod: Ipv4Addr) -> Result<(), String> {
+async fn ask(probe: &Probe, target: &Target<'_>) -> Result<(), String> {
     let limit = probe.timeout();
+    if let Some(exec) = &probe.exec {
+        // It has to end its process itself when the time is over.
+        return exec::ask(exec, target, limit).await;
+    }
     let late = |_| format!("no answer within {} s", limit.as_secs());
+    timeout(limit, connect(probe, target)).await.map_err(late)?
+}
+
+async fn connect(probe: &Probe, target: &Target<'_>) -> Result<(), String> {
+    let pod = target.address;
+    let no_port = "the container has no such port";
     if let Some(http) = &probe.http_get {
-        let target = target(container.port(&http.port), http.host.as_deref(), pod)?;
-        timeout(limit, ask_http(http, target)).await.map_err(late)?
+        let port = target.spec.port(&http.port).ok_or(no_port)?;
+        http::ask(http, port, pod).await
     } else if let Some(tcp) = &probe.tcp_socket {
-        let target = target(container.port(&tcp.port), tcp.host.as_deref(), pod)?;
-        let connected = timeout(limit, TcpStream::connect(target))
-            .await
-            .map_err(late)?;
+        let port = target.spec.port(&tcp.port).ok_or(no_port)?;
+        let host = tcp.host.clone().unwrap_or_else(|| pod.to_string());
+        let connected = TcpStream::connect((host.as_str(), port)).await;
         connected
             .map(drop)
-            .map_err(|error| format!("{target}: {error}"))
+            .map_err(|error| format!("{host}:{port}: {error}"))
+    } else if let Some(grpc) = &probe.grpc {
+        grpc::ask(grpc, pod).await
     } else {
-        // A probe by command was warned about when the manifest was read.
-        Ok(())
+        Err("the probe has no handler".to_owned())
     }
-}
-
-fn target(port: Option<u16>, host: Option<&str>, pod: Ipv4Addr) -> Result<SocketAddr, String> {
-    let port = port.ok_or("the container has no such port")?;
-    let host = match host {
-        Some(host) => host
-            .parse()
-            .map_err(|_| format!("host `{host}` is no address"))?,
-        None => IpAddr::V4(pod),
-    };
-    Ok(SocketAddr::new(host, port))
-}
-
-/// The most that is read to find the status line.
-const STATUS_LINE_BYTES: usize = 64;
-
-async fn ask_http(http: &HttpGet, target: SocketAddr) -> Result<(), String> {
-    let failed = |error: io::Error| format!("GET http://{target}{}: {error}", http.path);
-    let mut stream = TcpStream::connect(target).await.map_err(failed)?;
-    let slash = if http.path.starts_with('/') { "" } else { "/" };
-    let mut lines = vec![format!("GET {slash}{} HTTP/1.1", http.path)];
-    let is_host = |header: &HttpHeader| header.name.eq_ignore_ascii_case("host");
-    if !http.http_headers.iter().any(is_host) {
-        lines.push(format!("Host: {target}"));
-    }
-    lines.push("User-Agent: nodectl-probe\r\nAccept: */*\r\nConnection: close".to_owned());
-    lines.extend(
-        http.http_headers
-            .iter()
-            .map(|h| format!("{}: {}", h.name, h.value)),
-    );
-    let request = lines.join("\r\n") + "\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.map_err(failed)?;
-    let mut answer = Vec::with_capacity(STATUS_LINE_BYTES);
-    while answer.len() < STATUS_LINE_BYTES && !answer.contains(&b'\n') {
-        if stream.read_buf(&mut answer).await.map_err(failed)? == 0 {
-            break;
-        }
-    }
-    match status_code(&answer) {
-        Some(200..=399) => Ok(()),
-        Some(code) => Err(format!("GET http://{target}{}: status {code}", http.path)),
-        None => Err(format!(
-            "GET http://{target}{}: the answer is no HTTP",
-            http.path
-        )),
-    }
-}
-
-fn status_code(answer: &[u8]) -> Option<u16> {
-    let line = answer.split(|byte| *byte == b'\n').next()?;
-    let line = std::str::from_utf8(line).ok()?;
-    let rest = line.strip_prefix("HTTP/1.")?;
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -205,10 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn reads_status_lines_only() {
-        assert_eq!(status_code(b"HTTP/1.1 204 No Content\r\n"), Some(204));
-        assert_eq!(status_code(b"HTTP/1.0 503\r\n"), Some(503));
-        assert_eq!(status_code(b"SSH-2.0-x\r\n"), None);
-        assert_eq!(status_code(b""), None);
+    fn a_threshold_of_0_is_the_default() {
+        let probe: Probe =
+            serde_json::from_str(r#"{"successThreshold": 0, "failureThreshold": 0}"#).unwrap();
+        let mut state = ProbeState::new(&probe);
+        let verdicts: Vec<_> = [true, false, false, false].map(|of| state.count(of)).into();
+        assert_eq!(verdicts, [Some(true), None, None, Some(false)]);
     }
 }

@@ -1,0 +1,56 @@
+//! A probe by a command in the container, with the container's own user, environment and limits.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::Target;
+use crate::containerd::Error;
+use crate::manifest::Exec;
+
+/// How long a killed process may take to exit.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) async fn ask(exec: &Exec, target: &Target<'_>, limit: Duration) -> Result<(), String> {
+    let command = exec.command.join(" ");
+    let failed = |error: Error| format!("`{command}`: {error}");
+    let process = process(exec, target).await.map_err(failed)?;
+    let (client, id) = (&target.ctx.client, target.id);
+    let exec_id = format!("probe-{}", &(target.ctx.random)()[..16]);
+    let started = client.start_exec(id, &exec_id, process).await;
+    let outcome = match started {
+        Err(error) => Err(failed(error)),
+        Ok(()) => match timeout(limit, client.wait_exec(id, &exec_id)).await {
+            Ok(Ok(exit)) if exit.code == 0 => Ok(()),
+            Ok(Ok(exit)) => Err(format!("`{command}` exited with {}", exit.code)),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(_) => {
+                // The probe has failed, whatever becomes of the process.
+                let _ = client.kill_exec(id, &exec_id).await;
+                let _ = timeout(KILL_TIMEOUT, client.wait_exec(id, &exec_id)).await;
+                Err(format!(
+                    "`{command}` ran for more than {} s",
+                    limit.as_secs()
+                ))
+            }
+        },
+    };
+    // One that never started is not there, and one that is left goes with the container.
+    let _ = client.delete_exec(id, &exec_id).await;
+    outcome
+}
+
+/// The process of the container's spec, with the probe's command.
+async fn process(exec: &Exec, target: &Target<'_>) -> Result<Vec<u8>, Error> {
+    let filter = format!("id=={}", target.id);
+    let containers = target.ctx.client.containers(&[filter]).await?;
+    let spec: Value = containers
+        .first()
+        .and_then(|container| serde_json::from_slice(&container.spec_json).ok())
+        .unwrap_or_default();
+    let mut process = spec["process"].clone();
+    process["args"] = json!(exec.command);
+    process["terminal"] = json!(false);
+    Ok(process.to_string().into_bytes())
+}
