@@ -228,3 +228,6 @@ fn joined(pods: &BTreeSet<String>) -> String {
         names.join(", ")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,6 +146,44 @@ fn what_cannot_come_up_is_diagnosed_and_rolled_back() {
     );
 }
 
+/// Not only the pods: the Service that users connect to as well.
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn a_rollback_restores_the_service() {
+    let cluster = Cluster::connect();
+    cluster.deploy(&local(), &[]).succeeded();
+    let service = || {
+        let path = "-o=jsonpath={.spec.ports[*].port} {.metadata.annotations}";
+        cluster.run(&["get", "service", "rust-app-service", "-n", NAMESPACE, path])
+    };
+    let before = service();
+    assert!(before.starts_with("80 "), "{before}");
+    let image = cluster.field(".spec.template.spec.containers[0].image");
+    let name = image.split('@').next().unwrap();
+    let missing = format!("{name}@sha256:{}", "0".repeat(64));
+    let overlay = patched(
+        Path::new(env!("CARGO_TARGET_TMPDIR")),
+        "another-port",
+        "Service",
+        "- op: replace\n  path: /spec/ports/0/port\n  value: 8080\n\
+         - op: add\n  path: /metadata/annotations\n  value: {example.com/added: now}\n",
+    );
+    let deployed = cluster.deploy_image(&overlay, &missing, &[]);
+    assert_eq!(deployed.code, Some(1), "{}", deployed.stderr);
+    assert!(
+        deployed.stderr.contains("Rolled back"),
+        "{}",
+        deployed.stderr
+    );
+    assert_eq!(service(), before);
+    let answer = ureq::get(format!("http://{}/", cluster.address().ip())).call();
+    assert_eq!(answer.unwrap().status(), 200);
+    // And a deploy after it still owns what it applies.
+    let (_, told) = cluster.deploy(&local(), &[]).succeeded();
+    assert!(told.contains("Nothing to roll out"), "{told}");
+    assert_eq!(service(), before);
+}
+
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn a_missing_load_balancer_is_reported() {

@@ -1,5 +1,5 @@
-//! `make deploy`, `smoke`, `status`, `rollout-test` and `undeploy` on a real Kubernetes, as a user
-//! types them. Needs the cluster that `dev/cluster/run` brings up, or another that it is told.
+//! `make deploy`, `diff`, `smoke`, `status`, `rollout-test` and `undeploy` on a real Kubernetes, as a
+//! user types them. Needs the cluster that `dev/cluster/run` starts, or another that it is given.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -39,6 +39,28 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
         ],
     );
 
+    let (diff, told) = cluster.make("diff", &[]).succeeded();
+    assert_eq!(diff, "", "{told}");
+    contains(&told, &["A deploy would change nothing"]);
+    // What GitOps tools would apply is what is there.
+    let (rendered, _) = cluster.make("render", &[]).succeeded();
+    let (revision, image) = (
+        cluster.field(".metadata.generation"),
+        cluster.field(".spec.template.spec.containers[0].image"),
+    );
+    assert!(
+        rendered.contains(&format!("image: {image}\n")),
+        "{rendered}"
+    );
+    let known = format!("IMAGE={image}");
+    let (_, told) = cluster.make("deploy", &[&known]).succeeded();
+    contains(
+        &told,
+        &["Nothing to roll out: revision 1 is running in 3 pods"],
+    );
+    assert!(!told.contains("Building"), "{told}");
+    assert_eq!(cluster.field(".metadata.generation"), revision);
+
     let (nothing, told) = cluster.make("smoke", &[]).succeeded();
     assert_eq!(nothing, "");
     contains(&told, &["Smoke tests passed in "]);
@@ -59,13 +81,13 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
     contains(&told, &["Nothing to delete"]);
 }
 
-/// How many requests a rollout test says it has sent, and how many of them failed.
+/// How many requests of a rollout test failed, and how many it sent.
 #[track_caller]
 fn counted(told: &str) -> (u64, u64) {
     let line = told
         .lines()
         .find(|line| line.ends_with(" requests failed"))
-        .unwrap_or_else(|| panic!("nothing is counted in:\n{told}"));
+        .unwrap_or_else(|| panic!("no count in:\n{told}"));
     let mut numbers = line.split(' ').filter_map(|word| word.parse().ok());
     let failed = numbers.next().unwrap();
     (failed, numbers.next().unwrap())
@@ -99,4 +121,30 @@ fn a_rollout_test_passes_with_the_drain_and_fails_without() {
     assert_ne!(tested.code, Some(0), "{}", tested.stderr);
     assert!(failed > 0, "{}", tested.stderr);
     cluster.deploy(&local(), &[]).succeeded();
+}
+
+/// A cluster that lacks what the overlay needs is refused before anything is built or changed.
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn a_deploy_that_cannot_succeed_is_refused_first() {
+    let cluster = Cluster::connect();
+    cluster.undeploy();
+    let (_, told) = cluster.make("preflight", &[]).succeeded();
+    contains(&told, &["k8s/overlays/local can be deployed on "]);
+    for target in ["preflight", "deploy", "diff"] {
+        let refused = cluster.make(target, &["OVERLAY=eks"]);
+        assert_ne!(refused.code, Some(0), "{target}");
+        contains(
+            &refused.stderr,
+            &[
+                "the overlay is for Amazon EKS, and the cluster is v",
+                "\nhint: ",
+            ],
+        );
+        assert!(!refused.stderr.contains("Building"), "{}", refused.stderr);
+    }
+    let tag = cluster.make("deploy", &["IMAGE=registry.example/app:v1"]);
+    contains(&tag.stderr, &["`registry.example/app:v1` has no digest"]);
+    let namespaces = cluster.run(&["get", "namespaces", "-o=name"]);
+    assert!(!namespaces.contains("namespace/rust-app"), "{namespaces}");
 }
