@@ -126,6 +126,20 @@ fn upload(state: &mut State, head: &Head, repository: &str, id: &str, body: &[u8
         return Answer::error(404, "BLOB_UPLOAD_UNKNOWN");
     }
     let (lagging, patch_status) = (state.behaviour.lagging_range, state.behaviour.patch_status);
+    let size = body.len() as u64;
+    let (chunk_max, whole_max) = (
+        state.behaviour.chunk_max_bytes,
+        state.behaviour.whole_max_bytes,
+    );
+    if head.method == "PATCH" && size > chunk_max {
+        return match chunk_max {
+            0 => Answer::error(405, "UNSUPPORTED"),
+            _ => Answer::error(416, "BLOB_UPLOAD_INVALID"),
+        };
+    }
+    if head.method == "PUT" && size > whole_max {
+        return Answer::new(413);
+    }
     let Some(upload) = state.uploads.get_mut(&id) else {
         return Answer::error(404, "BLOB_UPLOAD_UNKNOWN");
     };

@@ -31,8 +31,13 @@ pub struct Behaviour {
     pub repositories: Option<BTreeSet<String>>,
     /// It sends no `Docker-Content-Digest`.
     pub silent: bool,
-    /// What it asks of a chunk.
+    /// The least size of a chunk that it announces.
     pub chunk_min_bytes: Option<u64>,
+    /// The largest chunk that it accepts: 4 MiB for GitHub's registry, 0 for one that accepts no
+    /// chunks, as Google's Artifact Registry.
+    pub chunk_max_bytes: u64,
+    /// The largest blob that it accepts in one request, as a proxy in front of it may limit it.
+    pub whole_max_bytes: u64,
 }
 
 impl Default for Behaviour {
@@ -45,6 +50,8 @@ impl Default for Behaviour {
             repositories: None,
             silent: false,
             chunk_min_bytes: None,
+            chunk_max_bytes: u64::MAX,
+            whole_max_bytes: u64::MAX,
         }
     }
 }

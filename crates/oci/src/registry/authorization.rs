@@ -190,10 +190,11 @@ fn parse_token(body: &[u8]) -> Option<Secret> {
         access_token: Option<String>,
     }
     let body: Body = serde_json::from_slice(body).ok()?;
-    let token = body
-        .token
-        .or(body.access_token)
-        .filter(|token| !token.is_empty())?;
+    let tokens = [body.token, body.access_token];
+    let token = tokens
+        .into_iter()
+        .flatten()
+        .find(|token| !token.is_empty())?;
     // It becomes a header.
     token
         .bytes()
@@ -214,6 +215,8 @@ mod tests {
         check(r#"{"access_token":"b","expires_in":300}"#, Some("b"));
         check(r#"{"token":"a\r\nx-evil: 1"}"#, None);
         check(r#"{"token":""}"#, None);
+        check(r#"{"token":"","access_token":"b"}"#, Some("b"));
+        check(r#"{"token":null,"access_token":"b"}"#, Some("b"));
         check("<html>", None);
     }
 }

@@ -4,35 +4,57 @@
 //! [the helpers' protocol](https://github.com/docker/docker-credential-helpers#development).
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{fs, io};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::credentials::{CredentialError, Credentials, Keychain, Secret};
+use crate::descriptor::null_is_empty;
 
 /// The user name by which a helper says that the secret is an identity token.
 const TOKEN_USERNAME: &str = "<token>";
 
-/// Docker Hub's key in the file, and the hosts it stands for.
+/// Docker Hub's name in the file and to helpers, and the hosts it stands for.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
+/// How long a helper may take: one that asks a cloud's token service takes seconds.
+const HELPER_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The most of a helper's output that is read.
+const HELPER_BYTES: u64 = 1 << 20;
+
 /// A `config.json`; the default knows no registry.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DockerConfig {
     path: PathBuf,
     file: File,
+    helper_timeout: Duration,
+}
+
+impl Default for DockerConfig {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            file: File::default(),
+            helper_timeout: HELPER_TIMEOUT,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct File {
-    auths: BTreeMap<String, Entry>,
+    #[serde(deserialize_with = "null_is_empty")]
+    auths: BTreeMap<String, Option<Entry>>,
+    #[serde(deserialize_with = "null_is_empty")]
     cred_helpers: BTreeMap<String, String>,
     creds_store: Option<String>,
 }
@@ -72,10 +94,9 @@ enum ConfigError {
     #[error("cannot run it")]
     Run(#[source] io::Error),
     #[error("it failed ({status}){}", message(.text))]
-    Failed {
-        status: std::process::ExitStatus,
-        text: String,
-    },
+    Failed { status: ExitStatus, text: String },
+    #[error("it did not answer within {} s{}", timeout.as_secs_f64(), message(.text))]
+    Timeout { timeout: Duration, text: String },
     #[error("its answer is not the JSON it should be")]
     Answer,
 }
@@ -105,7 +126,18 @@ impl DockerConfig {
             Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
             Err(error) => return Err(error),
         };
-        Ok(Self { path, file })
+        Ok(Self {
+            path,
+            file,
+            helper_timeout: HELPER_TIMEOUT,
+        })
+    }
+
+    /// Sets how long a credential helper may take, in place of a minute.
+    #[must_use]
+    pub fn with_helper_timeout(mut self, timeout: Duration) -> Self {
+        self.helper_timeout = timeout;
+        self
     }
 
     fn entry(&self, host: &str) -> Option<&Entry> {
@@ -115,25 +147,21 @@ impl DockerConfig {
                 .trim_start_matches("http://");
             key.split('/').next().unwrap_or_default().to_owned()
         };
-        let hub = DOCKER_HUB_HOSTS
-            .contains(&host)
-            .then(|| self.file.auths.get(DOCKER_HUB));
-        hub.flatten()
-            .or_else(|| self.file.auths.get(host))
-            .or_else(|| {
-                self.file
-                    .auths
-                    .iter()
-                    .find(|(key, _)| bare(key) == host)
-                    .map(|(_, entry)| entry)
-            })
+        let auths = &self.file.auths;
+        let exact = names(host).find_map(|name| auths.get(name));
+        let found = exact.or_else(|| {
+            let names = |key: &String| names(host).any(|name| bare(key) == name);
+            auths
+                .iter()
+                .find(|(key, _)| names(key))
+                .map(|(_, entry)| entry)
+        });
+        found?.as_ref()
     }
 
     fn helper(&self, host: &str) -> Option<&str> {
-        let named = self
-            .file
-            .cred_helpers
-            .get(host)
+        let named = names(host)
+            .find_map(|name| self.file.cred_helpers.get(name))
             .or(self.file.creds_store.as_ref())?;
         (!named.is_empty()).then_some(named)
     }
@@ -143,11 +171,13 @@ impl Keychain for DockerConfig {
     fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
         if let Some(helper) = self.helper(host) {
             let program = format!("docker-credential-{helper}");
-            let found = ask(&program, host).map_err(|source| CredentialError {
-                registry: host.to_owned(),
-                origin: format!("`{program}`"),
-                unreachable: false,
-                source: Box::new(source),
+            let found = ask(&program, server(host), self.helper_timeout).map_err(|source| {
+                CredentialError {
+                    registry: host.to_owned(),
+                    origin: format!("`{program}`"),
+                    unreachable: false,
+                    source: Box::new(source),
+                }
             })?;
             if let Some(credentials) = found {
                 return Ok(credentials);
@@ -195,38 +225,67 @@ fn stored(entry: &Entry) -> Result<Credentials, ConfigError> {
     })
 }
 
-/// Asks a helper; `None` when it does not know the registry.
-fn ask(program: &str, host: &str) -> Result<Option<Credentials>, ConfigError> {
+/// The names that a registry's entry may have: Docker Hub has several.
+fn names(host: &str) -> impl Iterator<Item = &str> {
+    let hub = DOCKER_HUB_HOSTS.contains(&host);
+    let others = hub.then_some(DOCKER_HUB_HOSTS).into_iter().flatten();
+    hub.then_some(DOCKER_HUB)
+        .into_iter()
+        .chain([host])
+        .chain(others)
+}
+
+/// The name under which `docker login` stores a registry's credentials with a helper.
+fn server(host: &str) -> &str {
+    if DOCKER_HUB_HOSTS.contains(&host) {
+        DOCKER_HUB
+    } else {
+        host
+    }
+}
+
+/// Runs a helper; `None` when it does not know the registry.
+fn ask(program: &str, server: &str, timeout: Duration) -> Result<Option<Credentials>, ConfigError> {
     let mut child = Command::new(program)
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(ConfigError::Run)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read its input fails below by what it answers.
-        let _ = stdin.write_all(format!("{host}\n").as_bytes());
+        // A helper that does not read its input fails below by its answer.
+        let _ = stdin.write_all(format!("{server}\n").as_bytes());
     }
-    let output = child.wait_with_output().map_err(ConfigError::Run)?;
-    if !output.status.success() {
-        // By the protocol the message is on stdout.
-        let text = String::from_utf8_lossy(&output.stdout);
-        if text.contains("credentials not found") {
+    let deadline = Instant::now() + timeout;
+    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let answer = stdout.recv_timeout(timeout);
+    let status = match answer {
+        Ok(_) => wait(&mut child, deadline).map_err(ConfigError::Run)?,
+        Err(_) => None,
+    };
+    let (Ok(answer), Some(status)) = (answer, status) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        // A child of the helper may hold the pipe open still.
+        let text = stderr.recv_timeout(Duration::from_millis(100));
+        let text = printable(&text.unwrap_or_default());
+        return Err(ConfigError::Timeout { timeout, text });
+    };
+    if !status.success() {
+        // The protocol has the message on stdout; a script's own error is on stderr.
+        let message = String::from_utf8_lossy(&answer);
+        if message.contains("credentials not found") {
             return Ok(None);
         }
-        let text: String = text
-            .trim()
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(200)
-            .collect();
-        return Err(ConfigError::Failed {
-            status: output.status,
-            text,
-        });
+        let left = deadline.saturating_duration_since(Instant::now());
+        let said = stderr.recv_timeout(left.min(Duration::from_secs(1)));
+        let texts = [printable(&answer), printable(&said.unwrap_or_default())];
+        let texts: Vec<_> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+        let text = texts.join(": ");
+        return Err(ConfigError::Failed { status, text });
     }
-    let helped: Helped = serde_json::from_slice(&output.stdout).map_err(|_| ConfigError::Answer)?;
+    let helped: Helped = serde_json::from_slice(&answer).map_err(|_| ConfigError::Answer)?;
     let secret = Secret::new(helped.secret.0);
     Ok(Some(if helped.username == TOKEN_USERNAME {
         Credentials::IdentityToken(secret)
@@ -238,6 +297,42 @@ fn ask(program: &str, host: &str) -> Result<Option<Credentials>, ConfigError> {
     }))
 }
 
+/// Reads a pipe to its end in a thread, which ends with the pipe: it may outlive a helper that left
+/// a child.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(pipe) = pipe {
+            let _ = pipe.take(HELPER_BYTES).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// Waits for a process that has closed its output; `None` when it does not exit in time.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        match child.try_wait()? {
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+            status => return Ok(status),
+        }
+    }
+}
+
+/// The start of what a process wrote, in one line.
+fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let words: Vec<_> = text.split_whitespace().collect();
+    let text: String = words
+        .join(" ")
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    text.chars().take(500).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +341,7 @@ mod tests {
         DockerConfig {
             path: "config.json".into(),
             file: serde_json::from_str(json).unwrap(),
+            ..DockerConfig::default()
         }
     }
 
@@ -275,6 +371,74 @@ mod tests {
         check("r.example", Credentials::Anonymous);
         assert!(config.credentials("bad.example").is_err());
         assert!(!format!("{config:?}").contains("bmFtZ"), "{config:?}");
+    }
+
+    #[test]
+    fn docker_hub_has_several_names() {
+        for key in [
+            "https://index.docker.io/v1/",
+            "docker.io",
+            "index.docker.io",
+            "https://registry-1.docker.io",
+        ] {
+            let config = config(&format!(
+                r#"{{"auths": {{"{key}": {{"identitytoken": "t"}}}}}}"#
+            ));
+            let token = Credentials::IdentityToken(Secret::new("t"));
+            assert_eq!(config.credentials("docker.io").unwrap(), token, "{key}");
+        }
+        let config = config(r#"{"credHelpers": {"https://index.docker.io/v1/": "x"}}"#);
+        assert_eq!(config.helper("docker.io"), Some("x"));
+        assert_eq!(server("docker.io"), "https://index.docker.io/v1/");
+        assert_eq!(server("r.example"), "r.example");
+    }
+
+    #[test]
+    fn null_is_as_good_as_absent() {
+        let config = config(r#"{"auths": null, "credHelpers": null, "credsStore": null}"#);
+        assert_eq!(
+            config.credentials("r.example").unwrap(),
+            Credentials::Anonymous
+        );
+        let config = self::config(r#"{"auths": {"r.example": null}}"#);
+        assert_eq!(
+            config.credentials("r.example").unwrap(),
+            Credentials::Anonymous
+        );
+    }
+
+    /// A helper that is this script.
+    fn helper(script: &str) -> (tempfile::TempDir, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("helper");
+        // Written by another process: while this one has it open for writing, a process that
+        // another test starts at that moment would keep it from being run.
+        let write = format!("printf '%s' '#!/bin/sh\n{script}' >\"$0\"; chmod +x \"$0\"");
+        let status = Command::new("sh").arg("-c").arg(write).arg(&path).status();
+        assert!(status.unwrap().success());
+        let path = path.display().to_string();
+        (directory, path)
+    }
+
+    #[test]
+    fn a_helper_gets_the_server_and_its_errors_are_shown() {
+        let minute = Duration::from_mins(1);
+        let (_kept, program) =
+            helper("read s; echo \"{\\\"Username\\\":\\\"u\\\",\\\"Secret\\\":\\\"$s\\\"}\"");
+        assert_eq!(
+            ask(&program, "r.example", minute).unwrap(),
+            Some(basic("u", "r.example"))
+        );
+        let (_kept, program) = helper("echo the vault is locked >&2; exit 3");
+        let error = ask(&program, "r.example", minute).unwrap_err().to_string();
+        assert_eq!(error, "it failed (exit status: 3): the vault is locked");
+    }
+
+    #[test]
+    fn a_helper_that_hangs_is_killed() {
+        let (_kept, program) = helper("exec sleep 600");
+        let error = ask(&program, "r.example", Duration::from_millis(100)).unwrap_err();
+        assert_eq!(error.to_string(), "it did not answer within 0.1 s");
     }
 
     #[test]

@@ -6,8 +6,12 @@ use serde::Deserialize;
 
 use super::TransportError;
 use super::credentials::CredentialError;
+use crate::descriptor::null_is_empty;
 use crate::image::DocumentError;
 use crate::{Digest, Mismatch};
+
+/// The most of a registry's message that is shown; Amazon's name a role and a resource.
+const MAX_MESSAGE_CHARS: usize = 600;
 
 /// A request to a registry failed.
 ///
@@ -111,21 +115,26 @@ pub struct OciError {
 
 impl fmt::Display for OciError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.code)?;
-        if self.message.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.message)
+        match (self.code.is_empty(), self.message.is_empty()) {
+            (_, true) => f.write_str(&self.code),
+            (true, false) => f.write_str(&self.message),
+            (false, false) => write!(f, "{}: {}", self.code, self.message),
         }
     }
 }
 
 impl OciError {
-    /// The first error of an answer's body.
+    /// The first error of an answer's body: in the form of the specification, or the one `message`
+    /// or `details` of the token servers of Docker Hub and others.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
         struct Body {
+            #[serde(deserialize_with = "null_is_empty")]
             errors: Vec<Entry>,
+            code: Option<String>,
+            #[serde(alias = "details", alias = "detail", alias = "error_description")]
+            message: Option<String>,
         }
         #[derive(Deserialize)]
         struct Entry {
@@ -133,20 +142,35 @@ impl OciError {
             message: Option<String>,
         }
         let body: Body = serde_json::from_slice(body).ok()?;
-        let first = body.errors.into_iter().next()?;
-        // A registry's words go to a terminal: one line of printable ones.
-        let clean = |text: Option<String>| -> String {
-            let text = text.unwrap_or_default();
-            text.chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .take(300)
-                .collect()
+        let first = body.errors.into_iter().next();
+        let (code, message) = match first {
+            Some(first) => (first.code, first.message),
+            None => (body.code, body.message),
         };
+        if code.is_none() && message.is_none() {
+            return None;
+        }
         Some(Self {
-            code: clean(first.code),
-            message: clean(first.message),
+            code: clean(&code.unwrap_or_default()),
+            message: clean(&message.unwrap_or_default()),
         })
     }
+}
+
+/// What a registry sends goes to a terminal: one line of printable characters, cut between words.
+fn clean(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().count() <= MAX_MESSAGE_CHARS {
+        return text;
+    }
+    let cut: String = text.chars().take(MAX_MESSAGE_CHARS).collect();
+    let words = cut
+        .rsplit_once(' ')
+        .map_or(cut.as_str(), |(words, _)| words);
+    format!("{words} …")
 }
 
 fn unauthorized(anonymous: bool, error: Option<&OciError>) -> String {

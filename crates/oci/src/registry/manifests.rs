@@ -34,7 +34,7 @@ impl Repository {
         if answer.status == 404 {
             return Ok(None);
         }
-        let answer = expect(&call, answer, &[200])?;
+        let answer = self.expect(&call, answer, &[200])?;
         match content_digest(&answer) {
             Some(digest) => Ok(Some(digest)),
             // Only some registries send it.

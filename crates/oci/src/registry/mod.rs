@@ -29,6 +29,7 @@ pub use docker_config::DockerConfig;
 pub use error::{OciError, Problem, RegistryError};
 pub use location::is_loopback;
 pub use manifests::Document;
+pub use push::ChunkLimit;
 pub use retry::Retry;
 pub use session::{OnRetry, Repository, Settings};
 pub use transport_error::TransportError;

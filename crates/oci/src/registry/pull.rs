@@ -25,7 +25,7 @@ impl Repository {
             // It is there, and somewhere else.
             301 | 302 | 303 | 307 | 308 => Ok(true),
             _ => {
-                let answer = expect(&call, answer, &[200])?;
+                let answer = self.expect(&call, answer, &[200])?;
                 let size = answer
                     .header("content-length")
                     .and_then(|size| size.parse().ok());

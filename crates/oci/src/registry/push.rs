@@ -1,6 +1,11 @@
-//! Sending blobs: as one, or in chunks that a cut connection does not undo.
+//! Sends blobs: in one request, and after a cut connection in chunks.
+//!
+//! One request is what every registry accepts. GitHub's refuses chunks above 4 MiB, and Google's
+//! Artifact Registry refuses all; what a registry refused is remembered.
 
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::Url;
 
@@ -12,11 +17,47 @@ use super::{Problem, RegistryError, retry};
 use crate::copy::Open;
 use crate::{Descriptor, Mismatch};
 
-/// How an attempt to send a blob ended.
+/// The largest chunk that GitHub's registry accepts: 4 MiB, as its 416 says.
+const SMALL_CHUNK_BYTES: u64 = 4 << 20;
+
+/// A blob above this is sent in chunks after a failed attempt, so that another failure does not
+/// cost all of it.
+const RESUMABLE_BYTES: u64 = 32 << 20;
+
+/// The outcome of an attempt to send a blob.
 enum Sent {
     Done,
     /// The upload is lost; the error counts when there is no other attempt.
     Lost(RegistryError),
+    /// The registry does not accept a chunk of this size, or no chunks at all.
+    ChunkRefused,
+}
+
+/// The largest chunk that a registry is known not to refuse: 0 where it refuses all. Shared by the
+/// uploads of a run.
+#[derive(Clone, Debug)]
+pub struct ChunkLimit(Arc<AtomicU64>);
+
+impl Default for ChunkLimit {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+}
+
+impl ChunkLimit {
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Lowers the limit after a chunk was refused: to [`SMALL_CHUNK_BYTES`], then to none.
+    fn lower(&self, refused_bytes: u64) {
+        let next = if refused_bytes > SMALL_CHUNK_BYTES {
+            SMALL_CHUNK_BYTES
+        } else {
+            0
+        };
+        self.0.fetch_min(next, Ordering::Relaxed);
+    }
 }
 
 /// An upload in progress.
@@ -41,30 +82,40 @@ impl Repository {
         if self.has_blob(descriptor)? {
             return Ok(false);
         }
+        let limit = &self.settings().chunk_limit;
         let mut failed = 0;
+        let mut in_chunks = descriptor.size > self.settings().monolithic_bytes;
         loop {
             let upload = self.start()?;
-            let sent = if descriptor.size <= self.settings().monolithic_bytes {
-                self.send_whole(&upload, descriptor, open)
-            } else {
+            let chunk_bytes = upload.chunk_bytes;
+            let sent = if in_chunks && limit.get() > 0 {
                 self.send_chunks(upload, descriptor, open)
+            } else {
+                self.send_whole(&upload, descriptor, open)
             };
-            match sent? {
-                Sent::Done => break,
-                Sent::Lost(error) => {
+            match sent {
+                Ok(Sent::Done) => return Ok(true),
+                Ok(Sent::Lost(error)) => {
                     failed += 1;
+                    in_chunks |= descriptor.size > RESUMABLE_BYTES;
                     self.pause(failed, None, error)?;
                 }
+                Ok(Sent::ChunkRefused) => limit.lower(chunk_bytes),
+                // A proxy in front of the registry limits the size of a request.
+                Err(error) if error.status() == Some(413) && !in_chunks && limit.get() > 0 => {
+                    in_chunks = true;
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(true)
     }
 
     /// Starts an upload.
     fn start(&self) -> Result<Upload, RegistryError> {
         let call = Call::new("POST", self.url("blobs/uploads/"));
         let answer = expect(&call, self.call(&call)?, &[202])?;
-        let ours = self.settings().chunk_bytes;
+        let settings = self.settings();
+        let ours = settings.chunk_bytes.min(settings.chunk_limit.get().max(1));
         let chunk_bytes = chunk_bytes(ours, answer.header("oci-chunk-min-length"));
         Ok(Upload {
             location: self.location(&call, &answer)?,
@@ -181,7 +232,7 @@ impl Repository {
             let end = start + chunk.len() as u64;
             match self.send_chunk(&mut upload, &chunk, start, end)? {
                 Sent::Done => start = end,
-                Sent::Lost(error) => return Ok(Sent::Lost(error)),
+                unfinished => return Ok(unfinished),
             }
         }
         self.finish(&upload.location, descriptor, Payload::Nothing)
@@ -206,6 +257,14 @@ impl Repository {
                 Ok(answer) if matches!(answer.status, 201 | 202 | 204) => {
                     upload.location = self.location(&call, &answer)?;
                     return Ok(Sent::Done);
+                }
+                // The first chunk of an upload cannot be at a wrong offset, unless it was sent before.
+                Ok(answer)
+                    if start == 0
+                        && failed == 0
+                        && matches!(answer.status, 400 | 405 | 411 | 413 | 415 | 416 | 501) =>
+                {
+                    return Ok(Sent::ChunkRefused);
                 }
                 Ok(answer) if answer.status == 416 || answer.status == 404 => {
                     return lost(expect(&call, answer, &[]));

@@ -10,6 +10,7 @@ use url::Url;
 use super::authorization::{Authorization, Renewal};
 use super::credentials::{Keychain, Secret};
 use super::location::{is_loopback, redact, same_host};
+use super::push::ChunkLimit;
 use super::transport::{Answer, Call, Failure, Transport};
 use super::{OciError, Problem, RegistryError, Retry, TransportError, challenge, retry};
 use crate::Reference;
@@ -33,11 +34,13 @@ pub struct Settings {
     pub retry: Retry,
     /// Who is told of that.
     pub on_retry: Option<OnRetry>,
-    /// The largest blob that is sent as one; larger ones go in chunks, so that a cut connection
-    /// does not cost all of it.
+    /// The largest blob whose first attempt is one request; larger ones are sent in chunks from the
+    /// start.
     pub monolithic_bytes: u64,
     /// The size of a chunk. Amazon ECR takes parts from 5 to 10 MiB.
     pub chunk_bytes: u64,
+    /// What is known of the chunks that the registry accepts; clones of the settings share it.
+    pub chunk_limit: ChunkLimit,
 }
 
 impl Default for Settings {
@@ -48,8 +51,9 @@ impl Default for Settings {
             extra_roots: Vec::new(),
             retry: Retry::default(),
             on_retry: None,
-            monolithic_bytes: 32 * 1024 * 1024,
+            monolithic_bytes: u64::MAX,
             chunk_bytes: 8 * 1024 * 1024,
+            chunk_limit: ChunkLimit::default(),
         }
     }
 }
@@ -225,6 +229,7 @@ impl Repository {
             let asked = challenge::parse(answer.headers("www-authenticate"));
             if challenges == CHALLENGES {
                 let error = OciError::parse(&answer.error_body());
+                let error = error.or_else(|| self.reason(call, 401));
                 let anonymous = used.anonymous;
                 return Err(call.error(Problem::Unauthorized { anonymous, error }));
             }
@@ -237,6 +242,42 @@ impl Repository {
                     Renewal::Token(error) => error,
                 })?;
         }
+    }
+
+    /// As [`expect`]. The answer to a HEAD has no body, so the reason of a refusal is requested by a
+    /// GET.
+    pub(super) fn expect(
+        &self,
+        call: &Call,
+        answer: Answer,
+        expected: &[u16],
+    ) -> Result<Answer, RegistryError> {
+        expect(call, answer, expected).map_err(|mut error| {
+            if let Problem::Status {
+                status,
+                error: reason @ None,
+            } = &mut *error.problem
+            {
+                *reason = self.reason(call, *status);
+            }
+            error
+        })
+    }
+
+    /// Why a HEAD was answered with `status`, where a GET is answered the same.
+    fn reason(&self, call: &Call, status: u16) -> Option<OciError> {
+        if call.method != "HEAD" || !(400..500).contains(&status) {
+            return None;
+        }
+        let mut get = Call::new("GET", call.url.clone());
+        get.headers.clone_from(&call.headers);
+        let used = self.authorization.current();
+        let header = used.header.as_ref().map(Secret::reveal);
+        let answer = self.transport.send(&get, header).ok()?;
+        if answer.status != status {
+            return None;
+        }
+        OciError::parse(&answer.error_body())
     }
 
     /// Sends a request with this header, as often as the settings allow.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oci::registry::{Problem, Repository, Settings};
-use test_registry::{Behaviour, TestRegistry};
+use test_registry::{Action, Behaviour, Fault, TestRegistry};
 
 use crate::fixture::{NAME, anyone, assert_there, cause, image, push, repository, settings};
 
@@ -22,6 +22,33 @@ fn a_repository_that_does_not_exist_is_told_so() {
     );
     registry.create_repository(NAME);
     push(&image(), &repository(&registry), &["v1"]).unwrap();
+}
+
+/// The answer to a HEAD has no body, so it does not say why.
+#[test]
+fn the_reason_of_a_refused_head_is_requested() {
+    let denied = r#"{"errors":[{"code":"DENIED","message":"the quota is used up"}]}"#;
+    for (path, method) in [
+        ("/blobs/", "GET"),
+        ("/manifests/", "GET"),
+        ("/blobs/", "HEAD"),
+    ] {
+        let registry = TestRegistry::start(Behaviour::default());
+        for method in ["HEAD", method] {
+            registry.fault(Fault {
+                method,
+                path,
+                after: 0,
+                times: 9,
+                action: Action::Answer(403, vec![], denied),
+            });
+        }
+        let error = push(&image(), &repository(&registry), &["v1"]).unwrap_err();
+        let error = cause(&error);
+        assert_eq!(error.status(), Some(403), "{error}");
+        let code = (method == "GET").then_some("DENIED");
+        assert_eq!(error.code(), code, "{error}");
+    }
 }
 
 #[test]

@@ -188,7 +188,10 @@ fn large_blobs_go_in_chunks_whatever_happens_to_them() {
                     .seen()
                     .into_iter()
                     .filter(|seen| seen.method == "PATCH");
-                let least = behaviour.chunk_min_bytes.map_or(4, |_| 3);
+                // A first chunk that is refused is not sent again: the blob then is one request.
+                let refused = matches!(fault, Some((_, Action::Answer(416, ..)))) && after == 0;
+                let all = behaviour.chunk_min_bytes.map_or(4, |_| 3);
+                let least = if refused { 1 } else { all };
                 assert!(patches.count() >= least);
             }
         }
