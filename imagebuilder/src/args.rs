@@ -40,6 +40,12 @@ pub(crate) struct Build {
     /// Cargo features to enable, beside those in the package's [package.metadata.image].
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     pub(crate) features: Vec<String>,
+    /// Do not enable the default features.
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+    /// Further arguments for `cargo build`, such as `-- --config net.git-fetch-with-cli=true`.
+    #[arg(last = true, value_name = "CARGO ARGS")]
+    pub(crate) cargo_arguments: Vec<String>,
     /// What standard output carries.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -65,6 +71,8 @@ pub(crate) struct Image {
     pub(crate) repo: Option<Prefix>,
     #[command(flatten)]
     pub(crate) registry: Registry,
+    #[command(flatten)]
+    pub(crate) cargo: Cargo,
     /// What the image runs on; several, divided by commas, make an index. This machine's
     /// architecture where not given.
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
@@ -104,6 +112,24 @@ pub(crate) struct Push {
     pub(crate) tag: Option<String>,
     #[command(flatten)]
     pub(crate) registry: Registry,
+}
+
+/// How Cargo compiles.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cargo")]
+pub(crate) struct Cargo {
+    /// The Cargo profile.
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    pub(crate) profile: String,
+    /// Fail if Cargo.lock is missing or out of date, instead of updating it.
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Do not use the network.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// The same as --locked and --offline.
+    #[arg(long)]
+    pub(crate) frozen: bool,
 }
 
 /// How a registry is reached.

@@ -7,22 +7,29 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::Message;
 
+use crate::cargo_config::{CargoConfig, CargoConfigError};
 use crate::compile::{self, Paths};
 use crate::environment::Environment;
 use crate::options::Options;
-use crate::target::{Target, Toolchain};
+use crate::target::{Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace};
 
 /// Why a package could not be compiled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompileError {
+    #[error(transparent)]
+    Config(#[from] CargoConfigError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("interrupted while Cargo was compiling")]
+    Interrupted,
     #[error("cannot run `{}`", cargo.display())]
     Spawn {
         cargo: PathBuf,
         #[source]
         source: std::io::Error,
     },
-    #[error("cannot read what Cargo says")]
+    #[error("cannot read Cargo's messages")]
     Messages(#[source] std::io::Error),
     #[error("Cargo could not compile package `{package}` for {triple} ({status})")]
     Failed {
@@ -53,19 +60,27 @@ pub(crate) fn compile(
         cargo_home: environment.cargo_home.as_deref(),
         registries: &registries,
     };
+    let config = CargoConfig::read(
+        workspace.root(),
+        environment.cargo_home.as_deref(),
+        target.triple,
+        &toolchain.cfgs(target.triple)?,
+    )?;
     let mut command = Command::new(&environment.cargo);
     command
         .current_dir(workspace.root())
-        .args([
-            "build",
-            "--release",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(["build", "--message-format", "json-render-diagnostics"])
+        .args(["--profile", &options.cargo.profile])
         .args(["--package", &service.package, "--bin", &service.bin])
         .arg("--target-dir")
         .arg(workspace.target_dir())
-        .args(compile::arguments(target, toolchain, &paths))
+        .args(compile::arguments(
+            target,
+            toolchain,
+            &paths,
+            &config,
+            &options.cargo.profile,
+        ))
         .env("CARGO_INCREMENTAL", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
@@ -90,13 +105,29 @@ pub(crate) fn compile(
             .arg("--features")
             .arg(service.settings.features.join(","));
     }
-    let mut child = command.spawn().map_err(|source| CompileError::Spawn {
+    let lock_flags = [
+        (options.cargo.locked, "--locked"),
+        (options.cargo.offline, "--offline"),
+        (options.cargo.frozen, "--frozen"),
+    ];
+    command.args(
+        lock_flags
+            .iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, flag)| flag),
+    );
+    command.args(&options.cargo.arguments);
+    let spawned = environment.interrupts.spawn(&mut command);
+    let mut running = spawned.map_err(|source| CompileError::Spawn {
         cargo: environment.cargo.clone(),
         source,
     })?;
-    let stdout = child.stdout.take().expect("it was asked for above");
+    let stdout = running.child().stdout.take().expect("it is piped");
     let found = artifact(BufReader::new(stdout), service);
-    let status = child.wait().map_err(CompileError::Messages)?;
+    let status = running.child().wait().map_err(CompileError::Messages)?;
+    if running.interrupted() {
+        return Err(CompileError::Interrupted);
+    }
     if !status.success() {
         let package = service.package.clone();
         return Err(CompileError::Failed {

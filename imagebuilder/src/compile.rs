@@ -1,4 +1,4 @@
-//! How Cargo is told to compile: static, and with no path of this machine in the binary.
+//! The arguments for Cargo: a static binary, with no path of this machine in it.
 //!
 //! Cargo's own hashes of a unit do not depend on where the workspace lies, nor on these flags'
 //! paths (measured with Cargo 1.95: two folders and two target directories give the same bytes).
@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::cargo_config::CargoConfig;
 use crate::target::{Libc, Target, Toolchain};
 
 /// What of this machine must not be seen in a binary.
@@ -20,16 +21,24 @@ pub(crate) struct Paths<'a> {
     pub(crate) registries: &'a [PathBuf],
 }
 
-/// The arguments that choose target, linker and flags.
+/// The arguments that choose target, linker and flags, for a Cargo profile.
 ///
-/// They are `--config`, not the variable `RUSTFLAGS`, so that what the workspace's own
-/// `.cargo/config.toml` says for the target still counts.
-pub(crate) fn arguments(target: Target, toolchain: &Toolchain, paths: &Paths) -> Vec<OsString> {
+/// They are `--config`, not the variable `RUSTFLAGS`, which would replace the flags of `config`. A
+/// linker that `config` chooses is left alone.
+pub(crate) fn arguments(
+    target: Target,
+    toolchain: &Toolchain,
+    paths: &Paths,
+    config: &CargoConfig,
+    profile: &str,
+) -> Vec<OsString> {
     let triple = target.triple;
-    let mut flags: Vec<String> = Vec::new();
+    let rust_lld = target.rust_lld && !config.chooses_linker();
+    let mut flags = config.flags_to_pass_on().to_vec();
     match target.libc {
-        Libc::Musl => flags.push("-Clink-self-contained=yes".to_owned()),
-        Libc::Glibc => flags.push("-Ctarget-feature=+crt-static".to_owned()),
+        // rust-lld finds no C library and start files but those of the Rust target.
+        Libc::Musl if rust_lld => flags.push("-Clink-self-contained=yes".to_owned()),
+        Libc::Musl | Libc::Glibc => flags.push("-Ctarget-feature=+crt-static".to_owned()),
     }
     flags.extend(remaps(toolchain, paths));
     let list = flags
@@ -40,9 +49,9 @@ pub(crate) fn arguments(target: Target, toolchain: &Toolchain, paths: &Paths) ->
     let mut configs = vec![
         format!("target.{triple}.rustflags=[{list}]"),
         // Symbols are no use in an image that has no debugger, and are most of its size.
-        "profile.release.strip=\"symbols\"".to_owned(),
+        format!("profile.{}.strip=\"symbols\"", toml_string(profile)),
     ];
-    if target.rust_lld {
+    if rust_lld {
         configs.push(format!("target.{triple}.linker=\"rust-lld\""));
     }
     let mut arguments = vec!["--target".into(), triple.into()];

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::interrupt::Interrupts;
+
 /// The settings of this process's environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Environment {
@@ -11,6 +13,8 @@ pub(crate) struct Environment {
     pub(crate) cargo_home: Option<PathBuf>,
     /// Where `docker login` keeps its configuration, unless the command line says otherwise.
     pub(crate) docker_config: Option<PathBuf>,
+    /// The signals that ask this process to stop.
+    pub(crate) interrupts: Interrupts,
     /// The terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
     /// The variables by which Cargo would compile something else; they are not passed on, since
@@ -25,12 +29,14 @@ impl Environment {
         reason = "this is the edge where settings are read"
     )]
     pub(crate) fn read() -> Self {
+        let interrupts = Interrupts::install().expect("these signals can be handled");
         let path = |name: &str| {
             std::env::var_os(name)
                 .filter(|v| !v.is_empty())
                 .map(PathBuf::from)
         };
         Self {
+            interrupts,
             cargo: path("CARGO").unwrap_or_else(|| "cargo".into()),
             cargo_home: path("CARGO_HOME")
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))),

@@ -11,6 +11,23 @@ pub(crate) struct Options {
     pub(crate) created: u64,
     /// The source's revision.
     pub(crate) revision: Option<String>,
+    /// How Cargo compiles.
+    pub(crate) cargo: CargoOptions,
     /// Cargo shows its diagnostics only.
     pub(crate) quiet: bool,
+}
+
+/// How Cargo compiles.
+#[derive(Clone, Debug)]
+pub(crate) struct CargoOptions {
+    /// The profile.
+    pub(crate) profile: String,
+    /// `--locked`
+    pub(crate) locked: bool,
+    /// `--offline`
+    pub(crate) offline: bool,
+    /// `--frozen`
+    pub(crate) frozen: bool,
+    /// Further arguments for `cargo build`.
+    pub(crate) arguments: Vec<String>,
 }

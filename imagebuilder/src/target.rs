@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cargo_platform::Cfg;
 use oci::Platform;
 
 /// Why no static binary can be made for a platform.
@@ -112,6 +113,20 @@ impl Toolchain {
                 triple: musl,
             })
         }
+    }
+
+    /// The `cfg`s that are set for a target, by which Cargo's configuration selects.
+    pub(crate) fn cfgs(&self, triple: &str) -> Result<Vec<Cfg>, TargetError> {
+        let printed = run(
+            &self.rustc,
+            &self.directory,
+            &["--print", "cfg", "--target", triple],
+        )?;
+        // A line that this parser does not know cannot be selected by it either.
+        Ok(printed
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .collect())
     }
 
     fn lib(&self, triple: &str) -> PathBuf {

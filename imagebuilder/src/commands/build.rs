@@ -18,9 +18,10 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
 }
 
 fn build(context: &Context, args: &Build) -> Result<Done, ImageError> {
-    let images = Images::new(context, &args.image)?;
+    let images = Images::new(context, &args.image, &args.cargo_arguments)?;
     let mut service = images.service(&args.package)?;
     service.settings.features.extend_from_slice(&args.features);
+    service.settings.no_default_features |= args.no_default_features;
     images.build(&service, &images.layout()?)
 }
 

@@ -11,7 +11,7 @@ use super::ImageError;
 use super::run::Context;
 use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event};
-use crate::options::Options;
+use crate::options::{CargoOptions, Options};
 use crate::registry::{Access, Prefix, PublishEvent, Publisher};
 use crate::workspace::{Service, Workspace};
 
@@ -35,7 +35,11 @@ pub(super) struct Done {
 
 impl<'a> Images<'a> {
     /// Reads the workspace; nothing is built yet.
-    pub(super) fn new(context: &'a Context, arguments: &'a Image) -> Result<Self, ImageError> {
+    pub(super) fn new(
+        context: &'a Context,
+        arguments: &'a Image,
+        cargo_arguments: &[String],
+    ) -> Result<Self, ImageError> {
         let environment = &context.environment;
         if !environment.ignored.is_empty() {
             let names = environment.ignored.join(", ");
@@ -52,6 +56,13 @@ impl<'a> Images<'a> {
                 platforms: arguments.platform.clone(),
                 created: arguments.source_date_epoch,
                 revision: arguments.revision.clone(),
+                cargo: CargoOptions {
+                    profile: arguments.cargo.profile.clone(),
+                    locked: arguments.cargo.locked,
+                    offline: arguments.cargo.offline,
+                    frozen: arguments.cargo.frozen,
+                    arguments: cargo_arguments.to_vec(),
+                },
                 quiet,
             },
         )?;

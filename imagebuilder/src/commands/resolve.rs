@@ -55,7 +55,7 @@ fn build<'a>(
             .status("Nothing to resolve: no value is `cargo://PACKAGE`");
         return Ok(done);
     }
-    let images = Images::new(context, &args.image)?;
+    let images = Images::new(context, &args.image, &[])?;
     let failed = |package: &str, source: ImageError| {
         let (origin, line) = places[package];
         CommandError::Resolve {

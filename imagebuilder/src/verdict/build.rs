@@ -5,6 +5,7 @@ use cli::{Exit, ExitError};
 use super::layout::layout;
 use crate::builder::BuildError;
 use crate::cargo::CompileError;
+use crate::cargo_config::CargoConfigError;
 use crate::elf::ElfError;
 use crate::layer::LayerError;
 use crate::settings::SettingError;
@@ -109,6 +110,11 @@ impl ExitError for TargetError {
 impl ExitError for CompileError {
     fn exit(&self) -> Exit {
         match self {
+            Self::Config(CargoConfigError::Read { .. } | CargoConfigError::Parse { .. }) => {
+                Exit::Usage
+            }
+            Self::Target(error) => error.exit(),
+            Self::Interrupted => Exit::Interrupted,
             Self::Spawn { .. }
             | Self::Messages(_)
             | Self::Failed { .. }
@@ -119,7 +125,12 @@ impl ExitError for CompileError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Spawn { .. } => Some("install Rust: https://rustup.rs".to_owned()),
-            Self::Messages(_) | Self::Failed { .. } | Self::NoArtifact { .. } => None,
+            Self::Target(error) => error.hint(),
+            Self::Config(_)
+            | Self::Interrupted
+            | Self::Messages(_)
+            | Self::Failed { .. }
+            | Self::NoArtifact { .. } => None,
         }
     }
 }

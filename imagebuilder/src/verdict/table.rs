@@ -19,6 +19,7 @@ use super::layout::layout;
 use super::registry::{copy, registry};
 use crate::builder::BuildError;
 use crate::cargo::CompileError;
+use crate::cargo_config::CargoConfigError;
 use crate::commands::{CommandError, ImageError};
 use crate::elf::ElfError;
 use crate::layer::LayerError;
@@ -179,6 +180,10 @@ fn errors_of_building() {
     );
     table!(own, CompileError,
         CompileError::Spawn { .. } => CompileError::Spawn { cargo: path(), source: io_error() }, Failed, HINT;
+        CompileError::Config(_) => CompileError::Config(CargoConfigError::Read {
+            path: path(), source: io_error() }), Usage, NONE;
+        CompileError::Target(_) => CompileError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
+        CompileError::Interrupted => CompileError::Interrupted, Interrupted, NONE;
         CompileError::Messages(_) => CompileError::Messages(io_error()), Failed, NONE;
         CompileError::Failed { .. } => CompileError::Failed {
             package: text(), triple: "x", status: ExitStatus::from_raw(256) }, Failed, NONE;

@@ -1,0 +1,112 @@
+//! Signals that ask this process to stop, while Cargo runs for it.
+//!
+//! Cargo runs in a process group of its own, with its compilers and build scripts. A signal is
+//! forwarded to all of them; the second one kills them. While no Cargo runs, signals have their
+//! default effect.
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+const SIGNALS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
+
+/// The signal handlers of this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupts {
+    /// No child runs, so a signal has its default effect.
+    idle: Arc<AtomicBool>,
+}
+
+/// A child, and the thread that forwards signals to its process group. Dropping it waits for the
+/// child.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    interrupted: Arc<AtomicBool>,
+    idle: Arc<AtomicBool>,
+    handle: Handle,
+    forwarder: Option<JoinHandle<()>>,
+}
+
+impl Interrupts {
+    /// Installs the handlers.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn install() -> io::Result<Self> {
+        let idle = Arc::new(AtomicBool::new(true));
+        for signal in SIGNALS {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
+        }
+        Ok(Self { idle })
+    }
+
+    /// Starts a command in a process group of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
+        // Before the child exists, so that no signal is lost between the two.
+        let mut signals = Signals::new(SIGNALS)?;
+        self.idle.store(false, Ordering::SeqCst);
+        let child = command.process_group(0).spawn().inspect_err(|_| {
+            self.idle.store(true, Ordering::SeqCst);
+        })?;
+        let group = Pid::from_child(&child);
+        let handle = signals.handle();
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&interrupted);
+        let forwarder = std::thread::spawn(move || {
+            for signal in signals.forever() {
+                let again = seen.swap(true, Ordering::SeqCst);
+                let signal = match signal {
+                    _ if again => Signal::KILL,
+                    SIGINT => Signal::INT,
+                    SIGHUP => Signal::HUP,
+                    _ => Signal::TERM,
+                };
+                // It fails when all of them have exited.
+                let _ = kill_process_group(group, signal);
+            }
+        });
+        Ok(Running {
+            child,
+            interrupted,
+            idle: Arc::clone(&self.idle),
+            handle,
+            forwarder: Some(forwarder),
+        })
+    }
+}
+
+impl Running {
+    /// The child.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Whether a signal asked this process to stop.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has exited already, or is of no use any more.
+        let _ = self.child.wait();
+        self.handle.close();
+        if let Some(forwarder) = self.forwarder.take() {
+            // It does not panic, and a drop must not.
+            let _ = forwarder.join();
+        }
+        self.idle.store(true, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,189 @@
+//! The image holds what Cargo builds: its configuration, its options, and its signals.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test builds the environment of a program"
+)]
+
+mod sandbox;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{QUIET, Run, Sandbox};
+
+/// Bounds the waits for another process; none of them takes long.
+const TIMEOUT: Duration = Duration::from_mins(2);
+
+const BUILD: [&str; 5] = ["build", "hello", "--output", "oci:img", QUIET];
+
+/// What the compiled binary prints.
+fn output(sandbox: &Sandbox, profile: &str) -> String {
+    let arch = std::env::consts::ARCH;
+    let binary = format!("target/{arch}-unknown-linux-musl/{profile}/hello");
+    let output = Command::new(sandbox.path().join(binary)).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A workspace whose program prints whether the `cfg` named `shouty` is set.
+fn with_cfg() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "hello/src/main.rs",
+        "#![allow(unexpected_cfgs)]\nfn main() { print!(\"{}\", cfg!(shouty)); }\n",
+    );
+    sandbox
+}
+
+#[test]
+fn rustflags_of_cargos_configuration_reach_the_binary() {
+    let sandbox = with_cfg();
+    let check = |config: &str, expected: &str| {
+        sandbox.write(".cargo/config.toml", config);
+        sandbox.run(&BUILD).reference();
+        assert_eq!(output(&sandbox, "release"), expected, "{config}");
+    };
+    check("", "false");
+    check("[build]\nrustflags = [\"--cfg\", \"shouty\"]\n", "true");
+    check(
+        "[target.'cfg(target_env = \"musl\")']\nrustflags = [\"--cfg=shouty\"]\n",
+        "true",
+    );
+    // As in Cargo, flags of a matching target replace those of the build.
+    check(
+        "[build]\nrustflags = [\"--cfg=shouty\"]\n[target.'cfg(unix)']\nrustflags = []\n",
+        "false",
+    );
+}
+
+#[test]
+fn a_linker_of_cargos_configuration_is_used() {
+    let sandbox = with_cfg();
+    let linker = sandbox.path().join("linker");
+    let called = sandbox.path().join("called");
+    fs::write(
+        &linker,
+        format!("#!/bin/sh\n: >{}\nexec cc \"$@\"\n", called.display()),
+    )
+    .unwrap();
+    fs::set_permissions(&linker, fs::Permissions::from_mode(0o755)).unwrap();
+    let arch = std::env::consts::ARCH;
+    sandbox.write(
+        ".cargo/config.toml",
+        &format!(
+            "[target.{arch}-unknown-linux-musl]\nlinker = \"{}\"\n",
+            linker.display()
+        ),
+    );
+    sandbox.run(&BUILD).reference();
+    assert!(called.exists());
+    assert_eq!(output(&sandbox, "release"), "false");
+}
+
+#[test]
+fn cargos_options_are_passed_on() {
+    let sandbox = with_cfg();
+    let run = |options: &[&str]| sandbox.run(&[&BUILD[..], options].concat());
+    let locked = run(&["--locked"]);
+    assert_eq!(locked.code, Some(1), "{}", locked.stderr);
+    assert!(locked.stderr.contains("--locked"), "{}", locked.stderr);
+    assert!(!sandbox.path().join("Cargo.lock").exists());
+
+    run(&["--offline"]).reference();
+    run(&["--frozen"]).reference();
+    run(&["--profile", "dev"]).reference();
+    assert_eq!(output(&sandbox, "debug"), "false");
+    let unknown = run(&["--profile", "fast"]);
+    assert_eq!(unknown.code, Some(1), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("`fast`"), "{}", unknown.stderr);
+
+    let own = sandbox.read("Cargo.toml") + "[profile.own]\ninherits = \"release\"\n";
+    sandbox.write("Cargo.toml", &own);
+    run(&["--profile", "own", "--", "--config", "build.jobs=1"]).reference();
+    assert_eq!(output(&sandbox, "own"), "false");
+}
+
+#[test]
+fn default_features_can_be_left_out() {
+    let sandbox = Sandbox::new();
+    let manifest = sandbox.read("hello/Cargo.toml") + "\n[features]\ndefault = [\"a\"]\na = []\n";
+    sandbox.write("hello/Cargo.toml", &manifest);
+    sandbox.write(
+        "hello/src/main.rs",
+        "fn main() { print!(\"{}\", cfg!(feature = \"a\")); }\n",
+    );
+    sandbox.run(&BUILD).reference();
+    assert_eq!(output(&sandbox, "release"), "true");
+    sandbox
+        .run(&[&BUILD[..], &["--no-default-features"]].concat())
+        .reference();
+    assert_eq!(output(&sandbox, "release"), "false");
+}
+
+/// Waits until a condition holds.
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(
+            started.elapsed() < TIMEOUT,
+            "timed out waiting until {what}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A process that has exited, even if nobody has waited for it yet.
+fn exited(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        stat.rsplit(") ").next().unwrap().starts_with('Z')
+    })
+}
+
+#[test]
+fn a_signal_stops_cargo_and_its_build_scripts() {
+    let sandbox = Sandbox::new();
+    let pid_file = sandbox.path().join("pid");
+    sandbox.write(
+        "hello/build.rs",
+        "fn main() {
+             std::fs::write(\"../pid.new\", std::process::id().to_string()).unwrap();
+             std::fs::rename(\"../pid.new\", \"../pid\").unwrap();
+             std::thread::sleep(std::time::Duration::from_secs(600));
+         }",
+    );
+    for signal in ["INT", "TERM", "HUP"] {
+        let mut command = sandbox.command(&BUILD);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until("the build script runs", || pid_file.exists());
+        let script = fs::read_to_string(&pid_file).unwrap();
+        fs::remove_file(&pid_file).unwrap();
+        assert!(!exited(&script));
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let run = Run::of(sandbox.path(), child.wait_with_output().unwrap());
+        assert_eq!(run.code, Some(130), "{signal}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("interrupted while Cargo was compiling"),
+            "{}",
+            run.stderr
+        );
+        wait_until("the build script has exited", || exited(&script));
+        assert_eq!(run.stdout, "");
+        assert!(!PathBuf::from("img/index.json").exists());
+    }
+}
