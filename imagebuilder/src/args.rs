@@ -33,8 +33,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// The package of the workspace to build.
-    pub(crate) package: String,
+    /// The package of the workspace to build; that of the current directory where not given.
+    pub(crate) package: Option<String>,
     #[command(flatten)]
     pub(crate) image: Image,
     /// Cargo features to enable, beside those in the package's [package.metadata.image].
@@ -63,8 +63,9 @@ pub(crate) struct Resolve {
 /// What concerns every image that a command builds.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
-    /// Where the image goes: `oci:DIR`, an OCI image layout, made where it does not exist.
-    #[arg(long, value_name = "oci:DIR", required_unless_present = "repo")]
+    /// Where the image goes: `oci:DIR`, an OCI image layout, created if it does not exist. Without
+    /// this and --repo it is `images` in Cargo's target directory.
+    #[arg(long, value_name = "oci:DIR")]
     pub(crate) output: Option<Output>,
     /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
     #[arg(long, value_name = "PREFIX")]

@@ -117,6 +117,16 @@ impl Builder {
         self.workspace.target_dir().join("imagebuilder")
     }
 
+    /// The package that is meant where none is named.
+    pub(crate) fn default_package(&self) -> Result<&str, BuildError> {
+        Ok(self.workspace.default_package()?)
+    }
+
+    /// The directory of a layout that nobody has named.
+    pub(crate) fn default_layout(&self) -> PathBuf {
+        self.workspace.target_dir().join("images")
+    }
+
     /// The service that a package is.
     pub(crate) fn service(&self, package: &str) -> Result<Service, BuildError> {
         Ok(self.workspace.service(package)?)

@@ -1,6 +1,9 @@
 //! The Cargo workspace: which packages it has, and which of their binaries goes into an image.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use serde::Deserialize as _;
@@ -11,6 +14,8 @@ use crate::settings::Settings;
 /// Why a package cannot be built into an image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkspaceError {
+    #[error("cannot run `cargo locate-project`")]
+    Locate(#[source] std::io::Error),
     #[error("cannot read the Cargo workspace")]
     Metadata(#[source] Box<cargo_metadata::Error>),
     #[error("the workspace `{}` has no package `{wanted}`, only {available}", root.display())]
@@ -20,6 +25,11 @@ pub(crate) enum WorkspaceError {
         available: String,
         /// The package that may have been meant.
         similar: Option<String>,
+    },
+    #[error("`{}` is not the manifest of one package with a binary: name one of {available}", manifest.display())]
+    NoDefaultPackage {
+        manifest: PathBuf,
+        available: String,
     },
     #[error("package `{package}` has no binary to put into an image")]
     NoBinary { package: String },
@@ -43,6 +53,8 @@ pub(crate) enum WorkspaceError {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     metadata: Metadata,
+    /// The Cargo.toml that Cargo finds from the current directory, or that was named.
+    manifest: PathBuf,
 }
 
 /// A package, the binary of it that goes into the image, and what it says of the image.
@@ -71,7 +83,33 @@ impl Workspace {
         let metadata = command
             .exec()
             .map_err(|error| WorkspaceError::Metadata(Box::new(error)))?;
-        Ok(Self { metadata })
+        let manifest = locate(environment, manifest_path).map_err(WorkspaceError::Locate)?;
+        Ok(Self { metadata, manifest })
+    }
+
+    /// The package that is meant where none is named: the one of the manifest, as in Cargo, or the
+    /// only one with a binary in the workspace.
+    pub(crate) fn default_package(&self) -> Result<&str, WorkspaceError> {
+        let packages = self.metadata.workspace_packages();
+        if let Some(package) = packages
+            .iter()
+            .find(|package| package.manifest_path.as_std_path() == self.manifest)
+        {
+            return Ok(package.name.as_str());
+        }
+        let with_binary = packages.iter().filter(|package| {
+            let mut targets = package.targets.iter();
+            targets.any(|target| target.is_kind(TargetKind::Bin))
+        });
+        let mut names: Vec<&str> = with_binary.map(|package| package.name.as_str()).collect();
+        names.sort_unstable();
+        match names[..] {
+            [only] => Ok(only),
+            _ => Err(WorkspaceError::NoDefaultPackage {
+                manifest: self.manifest.clone(),
+                available: quoted(&names),
+            }),
+        }
     }
 
     /// The directory with the workspace's Cargo.toml.
@@ -120,6 +158,23 @@ impl Workspace {
             similar: similar(name, &packages),
         })
     }
+}
+
+/// The path of the manifest that Cargo finds from the current directory, or of the one that was
+/// named.
+fn locate(environment: &Environment, manifest_path: Option<&Path>) -> std::io::Result<PathBuf> {
+    let mut command = Command::new(&environment.cargo);
+    command.args(["locate-project", "--message-format", "plain"]);
+    if let Some(path) = manifest_path {
+        command.arg("--manifest-path").arg(path);
+    }
+    let output = command.output()?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(std::io::Error::other(text));
+    }
+    let path = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
+    Ok(OsStr::from_bytes(path).into())
 }
 
 /// The package whose name, or whose binary's, is closest to `name`, if it is close at all.

@@ -125,6 +125,36 @@ fn default_features_can_be_left_out() {
     assert_eq!(output(&sandbox, "release"), "false");
 }
 
+#[test]
+fn without_a_package_the_one_of_the_current_directory_is_built() {
+    let sandbox = Sandbox::new();
+    let run = |directory: &str, args: &[&str]| {
+        let mut command = sandbox.command(&[&["build", QUIET], args].concat());
+        command.current_dir(sandbox.path().join(directory));
+        Run::of(sandbox.path(), command.output().unwrap())
+    };
+    let reference = run("hello/src", &[]).reference();
+    assert_eq!(reference.name(), "team/hello");
+    // Neither --output nor --repo.
+    assert!(sandbox.path().join("target/images/index.json").exists());
+    let manifest = ["--manifest-path", "hello/Cargo.toml"];
+    assert_eq!(run("", &manifest).reference(), reference);
+
+    let several = run("", &[]);
+    assert_eq!(several.code, Some(2));
+    assert_eq!(
+        several.stderr,
+        "error: `[WS]/Cargo.toml` is not the manifest of one package with a binary: \
+         name one of `hello`, `two`\n"
+    );
+    sandbox.write(
+        "Cargo.toml",
+        "[workspace]\nresolver = \"3\"\nmembers = [\"hello\", \"lib\"]\n",
+    );
+    fs::remove_dir_all(sandbox.path().join("two")).unwrap();
+    assert_eq!(run("", &[]).reference(), reference);
+}
+
 /// Waits until a condition holds.
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();

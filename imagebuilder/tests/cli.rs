@@ -280,9 +280,8 @@ fn a_compile_error_is_cargos_own_and_ends_with_1() {
 fn the_command_line_is_checked_before_anything_is_done() {
     let sandbox = Sandbox::new();
     for (args, expected) in [
-        (&["build", "hello"][..], "--output"),
         (
-            &["build", "hello", "--output", "img"],
+            &["build", "hello", "--output", "img"][..],
             "expected `oci:` and a directory",
         ),
         (

@@ -6,10 +6,20 @@ use super::{CommandError, ImageError};
 use crate::args::{Build, Format};
 
 pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
-    let done = build(context, args).map_err(|source| CommandError::Build {
-        package: args.package.clone(),
-        source,
+    let failed = |package: &str| {
+        let package = package.to_owned();
+        |source| CommandError::Build { package, source }
+    };
+    let images = Images::new(context, &args.image, &args.cargo_arguments);
+    let images = images.map_err(|error| match &args.package {
+        Some(package) => failed(package)(error),
+        None => error.into(),
     })?;
+    let package = match &args.package {
+        Some(package) => package,
+        None => images.default_package()?,
+    };
+    let done = build(&images, package, args).map_err(failed(package))?;
     let line = match args.format {
         Format::Text => done.reference.to_string(),
         Format::Json => json(&done),
@@ -17,9 +27,8 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
     context.printer.data(&line).map_err(CommandError::Stdout)
 }
 
-fn build(context: &Context, args: &Build) -> Result<Done, ImageError> {
-    let images = Images::new(context, &args.image, &args.cargo_arguments)?;
-    let mut service = images.service(&args.package)?;
+fn build(images: &Images, package: &str, args: &Build) -> Result<Done, ImageError> {
+    let mut service = images.service(package)?;
     service.settings.features.extend_from_slice(&args.features);
     service.settings.no_default_features |= args.no_default_features;
     images.build(&service, &images.layout()?)

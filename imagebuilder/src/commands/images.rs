@@ -78,16 +78,23 @@ impl<'a> Images<'a> {
         })
     }
 
+    /// The package that is meant where none is named.
+    pub(super) fn default_package(&self) -> Result<&str, ImageError> {
+        Ok(self.builder.default_package()?)
+    }
+
     /// The service that a package is.
     pub(super) fn service(&self, package: &str) -> Result<Service, ImageError> {
         Ok(self.builder.service(package)?)
     }
 
-    /// Where images are built: the layout asked for, or one among what Cargo builds.
+    /// Where images are built: the layout that is named; else `images` in the target directory, or a
+    /// layout of our own there if the images are only pushed.
     pub(super) fn layout(&self) -> Result<Layout, ImageError> {
         let layout = match &self.arguments.output {
             Some(output) => Layout::create(&output.layout),
-            None => Layout::create(self.builder.own_layout()),
+            None if self.publisher.is_some() => Layout::create(self.builder.own_layout()),
+            None => Layout::create(self.builder.default_layout()),
         };
         Ok(layout?)
     }

@@ -43,7 +43,9 @@ impl ExitError for BuildError {
 impl ExitError for WorkspaceError {
     fn exit(&self) -> Exit {
         match self {
+            Self::Locate(_) => Exit::Failed,
             Self::Metadata(_)
+            | Self::NoDefaultPackage { .. }
             | Self::NoSuchPackage { .. }
             | Self::NoBinary { .. }
             | Self::SeveralBinaries { .. }
@@ -68,7 +70,10 @@ impl ExitError for WorkspaceError {
             Self::Metadata(_) => {
                 "run it in the workspace, or name its Cargo.toml with --manifest-path"
             }
-            Self::NoSuchBinary { .. } | Self::Settings { .. } => return None,
+            Self::Locate(_)
+            | Self::NoDefaultPackage { .. }
+            | Self::NoSuchBinary { .. }
+            | Self::Settings { .. } => return None,
         };
         Some(hint.to_owned())
     }

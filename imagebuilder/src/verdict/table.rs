@@ -151,6 +151,9 @@ fn errors_of_building() {
     table!(own, WorkspaceError,
         WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
             cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, HINT;
+        WorkspaceError::Locate(_) => WorkspaceError::Locate(io_error()), Failed, NONE;
+        WorkspaceError::NoDefaultPackage { .. } => WorkspaceError::NoDefaultPackage {
+            manifest: path(), available: text() }, Usage, NONE;
         WorkspaceError::NoSuchPackage { similar: Some(_), .. } => WorkspaceError::NoSuchPackage {
             wanted: text(), root: path(), available: text(), similar: Some(text()) }, Usage, HINT;
         WorkspaceError::NoSuchPackage { .. } => WorkspaceError::NoSuchPackage {
