@@ -91,9 +91,6 @@ impl Error {
     }
 
     /// The daemon is away or restarting, or did not answer in time: nothing is known of the object.
-    ///
-    /// tonic reports a connection that breaks under a call as `Unknown` or `Cancelled` with a
-    /// transport error, so the words are looked at as well.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Socket { .. } | Self::Deadline { .. } => true,
@@ -101,17 +98,63 @@ impl Error {
                 matches!(
                     code,
                     Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded
-                ) || (matches!(code, Code::Unknown | Code::Internal)
-                    && [
-                        "transport error",
-                        "h2 protocol error",
-                        "Service was not ready",
-                        "connection",
-                    ]
-                    .iter()
-                    .any(|words| message.contains(words)))
+                ) || (matches!(code, Code::Unknown | Code::Internal) && is_broken_connection(message))
             }
             Self::Namespace { .. } | Self::Incomplete { .. } => false,
         }
+    }
+
+    /// The daemon is there, but the shim that it asked is not, or did not answer in time.
+    pub fn is_stuck_shim(&self) -> bool {
+        match self {
+            Self::Deadline { .. } => true,
+            Self::Status { code, message, .. } => {
+                matches!(code, Code::Unavailable | Code::DeadlineExceeded)
+                    && !is_broken_connection(message)
+            }
+            Self::Socket { .. } | Self::Namespace { .. } | Self::Incomplete { .. } => false,
+        }
+    }
+}
+
+/// Whether a status was not sent by the daemon: tonic reports a connection that breaks under a call
+/// as `Unknown`, `Cancelled` or `Unavailable` with words of the transport.
+fn is_broken_connection(message: &str) -> bool {
+    [
+        "transport error",
+        "h2 protocol error",
+        "Service was not ready",
+        "connection",
+        "error trying to connect",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stuck_shim_is_not_a_lost_daemon() {
+        let check = |code, message: &str, stuck: bool, unavailable: bool| {
+            let error = Error::Status {
+                call: "Tasks.Get",
+                object: "a".to_owned(),
+                code,
+                message: message.to_owned(),
+            };
+            assert_eq!(
+                (error.is_stuck_shim(), error.is_unavailable()),
+                (stuck, unavailable),
+                "{error:?}"
+            );
+        };
+        check(Code::DeadlineExceeded, "context deadline exceeded", true, true);
+        check(Code::Unavailable, "ttrpc: closed", true, true);
+        check(Code::Unavailable, "transport error", false, true);
+        check(Code::Unknown, "h2 protocol error: broken pipe", false, true);
+        check(Code::NotFound, "task a: not found", false, false);
+        check(Code::Unknown, "runc did not terminate", false, false);
     }
 }

@@ -1,8 +1,7 @@
 //! Puts the pods together from containerd's records, tasks and images.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::Path;
 
 use super::cri::{
     self, CONTAINER_EXTENSION, CONTAINER_NAME, ContainerMetadata, KIND_LABEL, POD_NAME,
@@ -14,40 +13,37 @@ use crate::containerd::{Container, Containerd, Error, Image, Process, TaskState}
 /// The containerd namespace that the kubelet's containers are in.
 pub const NAMESPACE: &str = "k8s.io";
 
-/// containerd gives up on a stuck shim after 2 s (measured with 1.6); a list that takes longer than
-/// this is not worth waiting for.
-const TASKS_DEADLINE: Duration = Duration::from_secs(5);
-
 /// Where containerd's CRI plugin keeps its state, below containerd's root.
 const CRI_STATE: &str = "io.containerd.grpc.v1.cri/containers";
 
 /// The pods of the node, by namespace and name.
 ///
 /// # Errors
-/// As containerd's. A list of tasks that does not come is none: everything then shows as stuck.
+/// As containerd's. A task whose shim does not answer is no error: it shows as stuck.
 pub async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, Error> {
-    let containers = client.containers(&[]).await?;
-    let images = client.images().await?;
-    let root = client.root_dir().await?;
-    let tasks = match client.with_deadline(TASKS_DEADLINE).tasks().await {
-        Ok(tasks) => Some(tasks.into_iter().collect::<BTreeMap<_, _>>()),
-        Err(Error::Deadline { .. }) => None,
-        Err(error) => return Err(error),
-    };
-    let collector = Collector {
+    let (containers, images, root) =
+        tokio::try_join!(client.containers(&[]), client.images(), client.root_dir())?;
+    let mut collector = Collector {
         host,
         images,
-        root,
-        tasks,
+        statuses: BTreeMap::new(),
+        tasks: BTreeMap::new(),
     };
+    collector.read_statuses(&containers, root.as_deref());
+    // What has finished stays as it is: its shim, if there still is one, is not asked.
+    let unfinished = containers.iter().map(|container| &*container.id);
+    let unfinished = unfinished.filter(|id| collector.status(id).finished_at == 0);
+    collector.tasks = client.tasks(unfinished).await?;
     Ok(collector.pods(&containers))
 }
 
 struct Collector<'a> {
     host: &'a Host,
     images: Vec<Image>,
-    root: Option<PathBuf>,
-    tasks: Option<BTreeMap<String, Process>>,
+    /// By container, where the CRI plugin has written one.
+    statuses: BTreeMap<String, StatusFile>,
+    /// By container; of what has not finished.
+    tasks: BTreeMap<String, Process>,
 }
 
 impl Collector<'_> {
@@ -140,10 +136,7 @@ impl Collector<'_> {
         if state == State::Created && finished {
             state = State::Exited;
         }
-        let of_task = self
-            .tasks
-            .as_ref()
-            .and_then(|tasks| tasks.get(&container.id)?.exit);
+        let of_task = self.tasks.get(&container.id).and_then(|task| task.exit);
         let exit_code = match (state, finished) {
             (State::Exited, true) => u32::try_from(status.exit_code).ok(),
             (State::Exited, false) => of_task.map(|exit| exit.code),
@@ -179,10 +172,7 @@ impl Collector<'_> {
     }
 
     fn state(&self, id: &str) -> (State, Option<u32>) {
-        let Some(tasks) = &self.tasks else {
-            return (State::Stuck, None);
-        };
-        let Some(process) = tasks.get(id) else {
+        let Some(process) = self.tasks.get(id) else {
             return (State::Created, None);
         };
         let state = match process.state {
@@ -198,13 +188,20 @@ impl Collector<'_> {
         )
     }
 
+    fn read_statuses(&mut self, containers: &[Container], root: Option<&Path>) {
+        let Some(root) = root else { return };
+        for container in containers {
+            let file = root.join(CRI_STATE).join(&container.id).join("status");
+            let text = self.host.text(file);
+            if let Some(status) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+                self.statuses.insert(container.id.clone(), status);
+            }
+        }
+    }
+
+    /// What the CRI plugin wrote down of a container, or zeros.
     fn status(&self, id: &str) -> StatusFile {
-        let text = self
-            .root
-            .as_ref()
-            .and_then(|root| self.host.text(root.join(CRI_STATE).join(id).join("status")));
-        text.and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default()
+        self.statuses.get(id).cloned().unwrap_or_default()
     }
 
     /// An image has several names for one target: the one in the manifest says most, then a tag,

@@ -94,7 +94,7 @@ pub(super) struct Image {
 }
 
 /// The status file of a container.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct StatusFile {
     /// Nanoseconds since 1970; 0 if it has not begun.

@@ -40,7 +40,7 @@ pub async fn observe(
 ) -> Result<(Vec<Observed>, Vec<String>), Error> {
     let filter = format!("labels.\"{}\"=={instance}", labels::INSTANCE);
     let containers = client.containers(&[filter]).await?;
-    let tasks: BTreeMap<String, Process> = client.tasks().await?.into_iter().collect();
+    let tasks = client.tasks(containers.iter().map(|one| &*one.id)).await?;
     let mut pods: BTreeMap<String, Observed> = BTreeMap::new();
     let mut strays = Vec::new();
     for container in containers {

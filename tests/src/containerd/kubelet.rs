@@ -1,5 +1,5 @@
-//! Containers as the kubelet has them, made without a kubelet: the same records, labels, logs and
-//! status files, on a containerd of the test's own.
+//! Containers as the kubelet has them, created without a kubelet: the same records, labels, logs and
+//! status files, and one shim for each pod, on a containerd of the test's own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Daemon, pod_program};
 
-/// Makes containers in `k8s.io`. Each runs the program of the other tests.
+/// Creates containers in `k8s.io`. Each runs the program of the other tests.
 #[derive(Debug)]
 pub struct Kubelet<'a> {
     daemon: &'a Daemon,
@@ -43,7 +43,7 @@ impl<'a> Kubelet<'a> {
     /// # Panics
     /// When containerd refuses it.
     pub fn sandbox(&self, namespace: &str, pod: &str, ip: &str) -> String {
-        let id = self.id(&format!("sandbox-{pod}"));
+        let id = self.sandbox_id(pod);
         let metadata = json!({
             "ID": id,
             "Config": {
@@ -68,7 +68,7 @@ impl<'a> Kubelet<'a> {
         let id = self.id(&format!("{pod}-{name}-{attempt}"));
         let metadata = json!({
             "ID": id,
-            "SandboxID": self.id(&format!("sandbox-{pod}")),
+            "SandboxID": self.sandbox_id(pod),
             "Config": {
                 "metadata": {"name": name, "attempt": attempt},
                 "annotations": {"io.kubernetes.container.restartCount": attempt.to_string()},
@@ -78,8 +78,12 @@ impl<'a> Kubelet<'a> {
         self.create(&id, "container", namespace, pod, Some(name), &metadata);
         let log = self.log_path(namespace, pod, name, attempt);
         let dir = log.parent().expect("the log is in a directory");
-        fs::create_dir_all(dir).expect("the directory can be made");
+        fs::create_dir_all(dir).expect("the directory can be created");
         id
+    }
+
+    fn sandbox_id(&self, pod: &str) -> String {
+        self.id(&format!("sandbox-{pod}"))
     }
 
     /// runc keeps the state of all daemons' containers in one place, by ID.
@@ -108,16 +112,21 @@ impl<'a> Kubelet<'a> {
         labels.extend(
             container.map(|name| ("io.kubernetes.container.name".to_owned(), name.to_owned())),
         );
-        let rootfs = self.daemon.path("rootfs");
-        if !rootfs.exists() {
-            fs::create_dir_all(&rootfs).expect("the directory can be made");
-            fs::copy(pod_program(), rootfs.join("pod")).expect("the program can be copied");
-        }
+        // One of its own: runc prepares /dev in it, and refuses one that another has prepared.
+        let rootfs = self.daemon.path("rootfs").join(id);
+        fs::create_dir_all(&rootfs).expect("the directory can be created");
+        fs::copy(pod_program(), rootfs.join("pod")).expect("the program can be copied");
         let spec = json!({
             "ociVersion": "1.0.2",
             "process": {"user": {"uid": 0, "gid": 0}, "args": ["/pod"], "cwd": "/", "env": ["PORT=0"]},
             "root": {"path": rootfs},
-            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+            "mounts": [
+                {"destination": "/proc", "type": "proc", "source": "proc"},
+                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+                 "options": ["nosuid", "mode=755", "size=65536k"]},
+            ],
+            // The CRI plugin's grouping: all containers of a pod are the sandbox's shim's.
+            "annotations": {"io.containerd.runc.v2.group": self.sandbox_id(pod)},
             "linux": {
                 "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", super::inventory::instance(self.daemon)),
                 "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}],
@@ -149,7 +158,7 @@ impl<'a> Kubelet<'a> {
                 .client
                 .create_task(id, Vec::new(), &log)
                 .await
-                .expect("a task can be made");
+                .expect("a task can be created");
             self.client
                 .start_task(id)
                 .await
@@ -167,7 +176,7 @@ impl<'a> Kubelet<'a> {
             .daemon
             .path("root/io.containerd.grpc.v1.cri/containers")
             .join(id);
-        fs::create_dir_all(&dir).expect("the directory can be made");
+        fs::create_dir_all(&dir).expect("the directory can be created");
         fs::write(dir.join("status"), status.to_string()).expect("the file can be written");
     }
 
