@@ -7,9 +7,11 @@ mod image;
 mod inventory;
 mod kubelet;
 mod nodectl;
+mod shim;
 
 pub use daemon::Daemon;
 pub use image::{image_layout, manifest, pod_program};
 pub use inventory::Inventory;
 pub use kubelet::Kubelet;
 pub use nodectl::{Nodectl, Outcome};
+pub use shim::shim_of;

@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use e2e::containerd::{Daemon, Kubelet, Nodectl, Outcome};
+use e2e::containerd::{Daemon, Kubelet, Nodectl, Outcome, shim_of};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -281,6 +281,107 @@ fn logs_are_read_across_rotation_and_followed() {
 }
 
 #[test]
+fn what_has_stopped_shows_nothing_that_it_no_longer_has() {
+    let daemon = Daemon::start();
+    let kubelet = Kubelet::new(&daemon);
+    let stopped = kubelet.earlier_sandbox("shop", "web-1", "10.1.0.7");
+    kubelet.sandbox("shop", "web-1", "10.1.0.8");
+    kubelet.run(&kubelet.container("shop", "web-1", "web", 0));
+    let pods = as_json(&daemon, &["pods"]);
+    let of = |stopped_one: bool| {
+        let mut pods = pods["pods"].as_array().unwrap().iter();
+        pods.find(|pod| (pod["sandbox_id"] == *stopped) == stopped_one)
+            .unwrap()
+    };
+    assert_eq!(of(true)["sandbox_state"], "exited", "{pods}");
+    assert_eq!(
+        (&of(true)["ip"], &of(true)["netns"]),
+        (&json!(""), &json!(""))
+    );
+    assert_eq!(of(true)["memory_working_set_bytes"], 0, "its successor's");
+    assert_eq!(of(false)["ip"], "10.1.0.8");
+    assert!(
+        of(false)["memory_working_set_bytes"].as_u64().unwrap() > 0,
+        "{pods}"
+    );
+}
+
+#[test]
+fn an_exit_has_the_reason_that_the_kubelet_reports() {
+    let daemon = Daemon::start();
+    let kubelet = Kubelet::new(&daemon);
+    kubelet.sandbox("shop", "web-1", "10.1.0.7");
+    let cases = [
+        ("done", 0, "", "Completed"),
+        ("failed", 7, "", "Error"),
+        ("killed", 137, "OOMKilled", "OOMKilled"),
+    ];
+    for (name, code, recorded, _) in cases {
+        let id = kubelet.container("shop", "web-1", name, 0);
+        kubelet.status(
+            &id,
+            &json!({"Version": "v1", "StartedAt": 1_795_361_998_942_244_259_i64,
+                    "FinishedAt": 1_795_362_000_000_000_000_i64, "ExitCode": code,
+                    "Reason": recorded, "Message": ""}),
+        );
+    }
+    let waiting = kubelet.container("shop", "web-1", "waiting", 0);
+    let ps = as_json(&daemon, &["ps"]);
+    let of = |name: &str| {
+        let mut containers = ps["containers"].as_array().unwrap().iter();
+        containers.find(|one| one["name"] == name).unwrap()
+    };
+    for (name, code, _, reason) in cases {
+        assert_eq!(
+            (&of(name)["exit_code"], &of(name)["reason"]),
+            (&json!(code), &json!(reason))
+        );
+    }
+    assert_eq!(
+        (&of("waiting")["id"], &of("waiting")["reason"]),
+        (&json!(waiting), &json!(""))
+    );
+}
+
+#[test]
+fn a_child_that_was_killed_for_want_of_memory_is_a_problem_of_its_pod() {
+    let daemon = Daemon::start();
+    let kubelet = Kubelet::new(&daemon);
+    kubelet.sandbox("shop", "web-1", "10.1.0.7");
+    let pid = kubelet.run(&kubelet.container("shop", "web-1", "web", 0));
+    assert_eq!(
+        as_json(&daemon, &["pods"])["pods"][0]["problem"],
+        Value::Null
+    );
+    let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let of = |prefix: &str| cgroups.lines().find_map(|line| line.split_once(prefix));
+    let (group, limit) = match of(":memory:") {
+        Some((_, path)) => (
+            format!("/sys/fs/cgroup/memory{path}"),
+            "memory.limit_in_bytes",
+        ),
+        None => (
+            format!("/sys/fs/cgroup{}", of("0::").unwrap().1),
+            "memory.max",
+        ),
+    };
+    fs::write(Path::new(&group).join(limit), "16777216").unwrap();
+    // `tail` keeps all of a line, and this one has no end.
+    let grow = format!("echo $$ >{group}/cgroup.procs; exec tail -n 1 /dev/zero");
+    let killed = Command::new("sh").args(["-c", &grow]).status().unwrap();
+    assert!(!killed.success());
+    let pods = as_json(&daemon, &["pods"]);
+    assert_eq!(
+        pods["pods"][0]["problem"], "web: OOM kills inside it: 1",
+        "{pods}"
+    );
+    assert_eq!(
+        pods["pods"][0]["containers"][0]["state"], "running",
+        "{pods}"
+    );
+}
+
+#[test]
 fn a_stuck_shim_makes_its_own_pod_stuck_and_no_other() {
     let daemon = Daemon::start();
     let kubelet = Kubelet::new(&daemon);
@@ -305,25 +406,17 @@ fn a_stuck_shim_makes_its_own_pod_stuck_and_no_other() {
     let healthy: Vec<_> = line("web-2").split_whitespace().collect();
     assert_eq!(healthy[..4], ["shop", "web-2", "1/1", "running"]);
     let ps: Value = serde_json::from_str(&ps.stdout).unwrap();
-    let states: Vec<_> = ps["containers"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    let states: Vec<_> = ps["containers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["state"])
+        .collect();
     assert_eq!(states, ["stuck", "stuck", "running"], "{ps}");
     let ps = as_json(&daemon, &["ps"]);
     let containers = ps["containers"].as_array().unwrap();
-    assert!(containers.iter().all(|one| one["state"] == "running"), "it answers again: {ps}");
-}
-
-/// The shim whose first container is `id`.
-fn shim_of(id: &str) -> Pid {
-    let of = |entry: fs::DirEntry| {
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let words = fs::read(entry.path().join("cmdline")).ok()?;
-        let words: Vec<_> = words.split(|byte| *byte == 0).collect();
-        let shim = words.first()?.ends_with(b"containerd-shim-runc-v2");
-        (shim && words.contains(&id.as_bytes())).then(|| Pid::from_raw(pid))?
-    };
-    fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .find_map(of)
-        .expect("each container has a shim")
+    assert!(
+        containers.iter().all(|one| one["state"] == "running"),
+        "it answers again: {ps}"
+    );
 }

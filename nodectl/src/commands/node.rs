@@ -26,7 +26,7 @@ pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command
     }
     let host = global.host();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
-    let pods = collect(&client, &host).await?;
+    let pods = Box::pin(collect(&client, &host)).await?;
     match command {
         Command::Ps(args) => ps(printer, &pods, args),
         Command::Pods(args) => show_pods(printer, &host, &pods, args),
@@ -97,9 +97,8 @@ fn container_json(pod: &NodePod, container: &NodeContainer) -> Value {
 fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) -> Result<Exit> {
     let used = sample(host, pods);
     let memory = |pod: &NodePod| -> u64 {
-        let mine = used
-            .iter()
-            .filter(|one| one.pod == pod.name && one.namespace == pod.namespace);
+        // By container: a stopped pod may have a successor of the same name.
+        let mine = used_by(pod, &used);
         mine.map(|one| one.cgroup.memory_working_set_bytes).sum()
     };
     if args.output == Output::Json {
@@ -108,7 +107,7 @@ fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) 
             .map(|pod| {
                 let mut value = serde_json::to_value(pod).unwrap_or_default();
                 value["memory_working_set_bytes"] = json!(memory(pod));
-                value["problem"] = json!(pod.problem());
+                value["problem"] = json!(problem(pod, &used));
                 value
             })
             .collect();
@@ -135,7 +134,7 @@ fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) 
                     pod.ip.clone()
                 },
                 Bytes(memory(pod)).to_string(),
-                pod.problem().unwrap_or_default(),
+                problem(pod, &used).unwrap_or_default(),
             ]
         })
         .collect();
@@ -151,6 +150,27 @@ fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) 
         "PROBLEM",
     ];
     print(printer, &header, &rows)
+}
+
+fn used_by<'a>(
+    pod: &'a NodePod,
+    used: &'a [ContainerStats],
+) -> impl Iterator<Item = &'a ContainerStats> {
+    let ids = || pod.containers.iter().map(|container| &container.id);
+    used.iter().filter(move |one| ids().any(|id| *id == one.id))
+}
+
+/// What is wrong with a pod: a child that was killed for want of memory too, of which only the
+/// cgroup knows while its container runs on.
+fn problem(pod: &NodePod, used: &[ContainerStats]) -> Option<String> {
+    pod.problem().or_else(|| {
+        let killed = used_by(pod, used).find(|one| one.cgroup.oom_kills > 0)?;
+        let kills = killed.cgroup.oom_kills;
+        Some(format!(
+            "{}: OOM kills inside it: {kills}",
+            killed.container
+        ))
+    })
 }
 
 /// How many of a failed container's last lines `inspect` shows.
@@ -177,7 +197,7 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
     if args.output == Output::Json {
         let mut value = serde_json::to_value(pod).unwrap_or_default();
         value["schema_version"] = json!(1);
-        value["problem"] = json!(pod.problem());
+        value["problem"] = json!(problem(pod, &used));
         for (container, json) in pod
             .containers
             .iter()
@@ -200,7 +220,7 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
     pair("UID", &pod.uid)?;
     pair(
         "Problem",
-        &pod.problem().unwrap_or_else(|| "none".to_owned()),
+        &problem(pod, &used).unwrap_or_else(|| "none".to_owned()),
     )?;
     pair("IP", &pod.ip)?;
     pair(

@@ -135,7 +135,7 @@ impl Containerd {
     ) -> Result<T, Error> {
         match timeout(deadline, answer).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(Error::status(call, object, &status)),
+            Ok(Err(status)) => Err(Error::status(call, object, &self.address, &status)),
             Err(_) => Err(Error::Deadline {
                 call,
                 object: object.to_owned(),

@@ -87,7 +87,7 @@ impl Containerd {
         while let Some(page) = stream
             .message()
             .await
-            .map_err(|status| Error::status("Content.List", "", &status))?
+            .map_err(|status| Error::status("Content.List", "", self.address(), &status))?
         {
             blobs.extend(page.info.into_iter().map(BlobInfo::from));
         }
@@ -112,7 +112,7 @@ impl Containerd {
         while let Some(part) = stream
             .message()
             .await
-            .map_err(|status| Error::status(CALL, digest, &status))?
+            .map_err(|status| Error::status(CALL, digest, self.address(), &status))?
         {
             data.extend_from_slice(&part.data);
             if data.len() > limit_bytes {
@@ -173,7 +173,7 @@ impl Containerd {
                     object: digest.to_owned(),
                     after: WRITE_DEADLINE,
                 })?
-                .map_err(|status| Error::status(CALL, digest, &status))?
+                .map_err(|status| Error::status(CALL, digest, self.address(), &status))?
                 .is_some()
             {}
             Ok::<_, Error>(())

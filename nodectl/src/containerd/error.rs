@@ -1,7 +1,7 @@
 //! What a call to containerd can end in.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use containerd_client::tonic::{Code, Status};
@@ -59,7 +59,19 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn status(call: &'static str, object: &str, status: &Status) -> Self {
+    /// What a status means that a call to the daemon at `address` ended with.
+    pub(super) fn status(
+        call: &'static str,
+        object: &str,
+        address: &Path,
+        status: &Status,
+    ) -> Self {
+        if let Some(source) = broken_connection(status) {
+            return Self::Socket {
+                path: address.to_owned(),
+                source,
+            };
+        }
         Self::Status {
             call,
             object: object.to_owned(),
@@ -94,12 +106,10 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Socket { .. } | Self::Deadline { .. } => true,
-            Self::Status { code, message, .. } => {
-                matches!(
-                    code,
-                    Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded
-                ) || (matches!(code, Code::Unknown | Code::Internal) && is_broken_connection(message))
-            }
+            Self::Status { code, .. } => matches!(
+                code,
+                Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded
+            ),
             Self::Namespace { .. } | Self::Incomplete { .. } => false,
         }
     }
@@ -108,27 +118,31 @@ impl Error {
     pub fn is_stuck_shim(&self) -> bool {
         match self {
             Self::Deadline { .. } => true,
-            Self::Status { code, message, .. } => {
+            Self::Status { code, .. } => {
                 matches!(code, Code::Unavailable | Code::DeadlineExceeded)
-                    && !is_broken_connection(message)
             }
             Self::Socket { .. } | Self::Namespace { .. } | Self::Incomplete { .. } => false,
         }
     }
 }
 
-/// Whether a status was not sent by the daemon: tonic reports a connection that breaks under a call
-/// as `Unknown`, `Cancelled` or `Unavailable` with words of the transport.
-fn is_broken_connection(message: &str) -> bool {
-    [
-        "transport error",
-        "h2 protocol error",
-        "Service was not ready",
-        "connection",
-        "error trying to connect",
-    ]
-    .iter()
-    .any(|words| message.contains(words))
+/// Why a status is not the daemon's but tonic's own, of a connection that could not be opened or broke
+/// under the call. Its code says nothing: that of a missing socket may be `NotFound`.
+fn broken_connection(status: &Status) -> Option<io::Error> {
+    // The one such status that tonic's generated clients build without a source.
+    if status.message().starts_with("Service was not ready") {
+        return Some(io::Error::other(status.message().to_owned()));
+    }
+    let mut source = std::error::Error::source(status)?;
+    loop {
+        if let Some(error) = source.downcast_ref::<io::Error>() {
+            return Some(io::Error::new(error.kind(), error.to_string()));
+        }
+        match source.source() {
+            Some(next) => source = next,
+            None => return Some(io::Error::other(source.to_string())),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,24 +151,41 @@ mod tests {
 
     #[test]
     fn a_stuck_shim_is_not_a_lost_daemon() {
-        let check = |code, message: &str, stuck: bool, unavailable: bool| {
-            let error = Error::Status {
-                call: "Tasks.Get",
-                object: "a".to_owned(),
-                code,
-                message: message.to_owned(),
-            };
+        let check = |status: &Status, (stuck, unavailable, not_found): (bool, bool, bool)| {
+            let error = Error::status("Tasks.Get", "a", Path::new("/run/c.sock"), status);
             assert_eq!(
-                (error.is_stuck_shim(), error.is_unavailable()),
-                (stuck, unavailable),
+                (
+                    error.is_stuck_shim(),
+                    error.is_unavailable(),
+                    error.is_not_found()
+                ),
+                (stuck, unavailable, not_found),
                 "{error:?}"
             );
         };
-        check(Code::DeadlineExceeded, "context deadline exceeded", true, true);
-        check(Code::Unavailable, "ttrpc: closed", true, true);
-        check(Code::Unavailable, "transport error", false, true);
-        check(Code::Unknown, "h2 protocol error: broken pipe", false, true);
-        check(Code::NotFound, "task a: not found", false, false);
-        check(Code::Unknown, "runc did not terminate", false, false);
+        let of_daemon = Status::new;
+        let of_tonic = |kind: io::ErrorKind| Status::from_error(io::Error::from(kind).into());
+        check(
+            &of_daemon(Code::DeadlineExceeded, "deadline"),
+            (true, true, false),
+        );
+        check(
+            &of_daemon(Code::Unavailable, "ttrpc: closed"),
+            (true, true, false),
+        );
+        check(
+            &of_daemon(Code::NotFound, "task a: not found"),
+            (false, false, true),
+        );
+        check(
+            &of_daemon(Code::Unknown, "runc did not terminate"),
+            (false, false, false),
+        );
+        check(&of_tonic(io::ErrorKind::NotFound), (false, true, false));
+        check(&of_tonic(io::ErrorKind::BrokenPipe), (false, true, false));
+        check(
+            &Status::unknown("Service was not ready: gone"),
+            (false, true, false),
+        );
     }
 }

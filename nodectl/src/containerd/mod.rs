@@ -13,6 +13,7 @@ mod images;
 mod introspection;
 mod leases;
 mod namespaces;
+mod sandboxes;
 mod snapshots;
 mod tasks;
 
@@ -23,6 +24,7 @@ pub use content::BlobInfo;
 pub use error::Error;
 pub use images::Image;
 pub use leases::Lease;
+pub use sandboxes::Sandbox;
 pub use snapshots::{SNAPSHOTTER, Snapshot};
 pub use tasks::{ExitInfo, Process, TaskState};
 

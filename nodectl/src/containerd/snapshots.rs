@@ -165,7 +165,7 @@ impl Containerd {
         while let Some(page) = stream
             .message()
             .await
-            .map_err(|status| Error::status(CALL, "", &status))?
+            .map_err(|status| Error::status(CALL, "", self.address(), &status))?
         {
             snapshots.extend(page.info.into_iter().map(|info| Snapshot {
                 active: info.kind

@@ -19,7 +19,7 @@ const CREATE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// containerd gives up on a shim after 2 s (`io.containerd.timeout.task.state`, 1.6 to 2.4); a little
 /// longer lets its own answer arrive.
-const STATE_DEADLINE: Duration = Duration::from_secs(3);
+pub(super) const STATE_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Tasks asked for at once: more than one machine has stuck, few enough for one connection.
 const TASKS_AT_ONCE: usize = 128;
@@ -83,7 +83,7 @@ pub struct Process {
 
 impl Process {
     /// A task whose shim does not answer.
-    const UNKNOWN: Self = Self {
+    pub(super) const UNKNOWN: Self = Self {
         pid: 0,
         state: TaskState::Unknown,
         exit: None,
@@ -165,7 +165,7 @@ impl Containerd {
         Ok(())
     }
 
-    /// The task of a container, if it has one.
+    /// The task of a container, if it has one; [`TaskState::Unknown`] if its shim does not answer.
     ///
     /// # Errors
     /// As the call's.
@@ -175,18 +175,20 @@ impl Containerd {
             exec_id: String::new(),
         };
         let mut client = self.tasks_client();
+        let answer = client.get(self.request(request));
         match self
-            .call("Tasks.Get", id, client.get(self.request(request)))
+            .call_within(STATE_DEADLINE, "Tasks.Get", id, answer)
             .await
         {
             Ok(answer) => Ok(answer.process.as_ref().map(Into::into)),
             Err(error) if error.is_not_found() => Ok(None),
+            // containerd 2.3 and later pass the failure on; earlier ones answer "unknown".
+            Err(error) if error.is_stuck_shim() => Ok(Some(Process::UNKNOWN)),
             Err(error) => Err(error),
         }
     }
 
-    /// The tasks of several containers, by container; one without a task is not among them, and one
-    /// whose shim does not answer is [`TaskState::Unknown`].
+    /// The tasks of several containers, by container; one without a task is not among them.
     ///
     /// Each is asked for by itself, side by side, with a deadline of its own: `Tasks.List` asks the
     /// shims one after the other, 2 s each for a stuck one, and from containerd 2.3 on leaves such
@@ -198,18 +200,9 @@ impl Containerd {
         &self,
         ids: impl IntoIterator<Item = &'a str>,
     ) -> Result<BTreeMap<String, Process>, Error> {
-        let client = self.with_deadline(STATE_DEADLINE);
-        let answers = stream::iter(ids).map(|id| {
-            let client = &client;
-            async move {
-                match client.task(id).await {
-                    Ok(process) => Ok(process.map(|process| (id.to_owned(), process))),
-                    Err(error) if error.is_stuck_shim() => {
-                        Ok(Some((id.to_owned(), Process::UNKNOWN)))
-                    }
-                    Err(error) => Err(error),
-                }
-            }
+        let answers = stream::iter(ids).map(async |id| {
+            let process = self.task(id).await?;
+            Ok::<_, Error>(process.map(|process| (id.to_owned(), process)))
         });
         let answers = answers.buffer_unordered(TASKS_AT_ONCE);
         let found: Vec<_> = answers.try_collect().await?;
@@ -231,7 +224,7 @@ impl Containerd {
                 let answer = answer.into_inner();
                 Ok(ExitInfo::new(answer.exit_status, answer.exited_at))
             }
-            Err(status) => Err(Error::status("Tasks.Wait", id, &status)),
+            Err(status) => Err(Error::status("Tasks.Wait", id, self.address(), &status)),
         }
     }
 

@@ -14,8 +14,12 @@ use super::Host;
 pub struct Usage {
     /// CPU time, in nanoseconds.
     pub cpu_nanos: u64,
-    /// Time that the CPU limit held it back, in nanoseconds.
+    /// Time that the CPU limit held its threads back, in nanoseconds, of all its threads together.
     pub throttled_nanos: u64,
+    /// Enforcement periods of the CPU limit so far; 0 without a limit.
+    pub periods: u64,
+    /// Periods in which the limit held it back.
+    pub throttled_periods: u64,
 }
 
 /// A cgroup's figures at one moment.
@@ -105,6 +109,8 @@ fn version_1(host: &Host, memory: &Path, of: impl Fn(&str) -> Option<PathBuf>) -
         usage: Usage {
             cpu_nanos: value(of("cpuacct"), "cpuacct.usage").unwrap_or(0),
             throttled_nanos: field(&cpu, "throttled_time"),
+            periods: field(&cpu, "nr_periods"),
+            throttled_periods: field(&cpu, "nr_throttled"),
         },
         memory_working_set_bytes: usage.saturating_sub(field(&stat, "total_inactive_file")),
         // No limit is written as the largest number of pages.
@@ -123,6 +129,8 @@ fn version_2(host: &Host, path: &Path) -> CgroupStats {
         usage: Usage {
             cpu_nanos: field(&cpu, "usage_usec").saturating_mul(1000),
             throttled_nanos: field(&cpu, "throttled_usec").saturating_mul(1000),
+            periods: field(&cpu, "nr_periods"),
+            throttled_periods: field(&cpu, "nr_throttled"),
         },
         memory_working_set_bytes: value("memory.current")
             .unwrap_or(0)
@@ -169,7 +177,7 @@ mod tests {
             ("proc/7/cgroup", "0::/kubepods.slice/a.scope\n"),
             (
                 &format!("{at}/cpu.stat"),
-                "usage_usec 1500\nuser_usec 1\nthrottled_usec 20\n",
+                "usage_usec 1500\nuser_usec 1\nnr_periods 9\nnr_throttled 4\nthrottled_usec 20\n",
             ),
             (&format!("{at}/memory.current"), "1000\n"),
             (&format!("{at}/memory.stat"), "anon 1\ninactive_file 300\n"),
@@ -182,6 +190,8 @@ mod tests {
             usage: Usage {
                 cpu_nanos: 1_500_000,
                 throttled_nanos: 20_000,
+                periods: 9,
+                throttled_periods: 4,
             },
             memory_working_set_bytes: 700,
             memory_limit_bytes: None,
@@ -212,7 +222,7 @@ mod tests {
             ("sys/fs/cgroup/cpuacct/k/a/cpuacct.usage", "777\n"),
             (
                 "sys/fs/cgroup/cpu/k/a/cpu.stat",
-                "nr_periods 1\nthrottled_time 5\n",
+                "nr_periods 2\nnr_throttled 1\nthrottled_time 5\n",
             ),
             ("sys/fs/cgroup/pids/k/a/pids.current", "2\n"),
         ]);
@@ -220,6 +230,8 @@ mod tests {
             usage: Usage {
                 cpu_nanos: 777,
                 throttled_nanos: 5,
+                periods: 2,
+                throttled_periods: 1,
             },
             memory_working_set_bytes: 600,
             memory_limit_bytes: Some(4096),

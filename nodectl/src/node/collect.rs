@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use futures_util::future::try_join_all;
+use prost_types::Any;
+
 use super::cri::{
     self, CONTAINER_EXTENSION, CONTAINER_NAME, ContainerMetadata, KIND_LABEL, POD_NAME,
     POD_NAMESPACE, POD_UID, RESTART_COUNT, SANDBOX_EXTENSION, SandboxMetadata, StatusFile,
 };
-use super::{Host, NodeContainer, NodePod, State};
-use crate::containerd::{Container, Containerd, Error, Image, Process, TaskState};
+use super::{Host, NodeContainer, NodePod, State, image};
+use crate::containerd::{Container, Containerd, Error, Image, Process, Sandbox, TaskState};
 
 /// The containerd namespace that the kubelet's containers are in.
 pub const NAMESPACE: &str = "k8s.io";
@@ -21,8 +24,12 @@ const CRI_STATE: &str = "io.containerd.grpc.v1.cri/containers";
 /// # Errors
 /// As containerd's. A task whose shim does not answer is no error: it shows as stuck.
 pub async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, Error> {
-    let (containers, images, root) =
-        tokio::try_join!(client.containers(&[]), client.images(), client.root_dir())?;
+    let (containers, sandboxes, images, root) = tokio::try_join!(
+        client.containers(&[]),
+        client.sandboxes(),
+        client.images(),
+        client.root_dir()
+    )?;
     let mut collector = Collector {
         host,
         images,
@@ -33,8 +40,22 @@ pub async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, E
     // What has finished stays as it is: its shim, if there still is one, is not asked.
     let unfinished = containers.iter().map(|container| &*container.id);
     let unfinished = unfinished.filter(|id| collector.status(id).finished_at == 0);
-    collector.tasks = client.tasks(unfinished).await?;
-    Ok(collector.pods(&containers))
+    // Most sandboxes are containers as well; a controller of another kind keeps them by itself.
+    let others = sandboxes.iter().filter(|sandbox| {
+        let same = |container: &Container| container.id == sandbox.id;
+        !containers.iter().any(same)
+    });
+    let others: Vec<_> = others.collect();
+    let asked = others.iter().map(|sandbox| client.sandbox_process(sandbox));
+    let (tasks, processes) = tokio::try_join!(client.tasks(unfinished), try_join_all(asked))?;
+    collector.tasks = tasks;
+    let ids = others
+        .iter()
+        .map(|sandbox| sandbox.id.clone())
+        .zip(processes);
+    let known = ids.filter_map(|(id, process)| Some((id, process?)));
+    collector.tasks.extend(known);
+    Ok(collector.pods(&containers, &others))
 }
 
 struct Collector<'a> {
@@ -42,23 +63,29 @@ struct Collector<'a> {
     images: Vec<Image>,
     /// By container, where the CRI plugin has written one.
     statuses: BTreeMap<String, StatusFile>,
-    /// By container; of what has not finished.
+    /// By container or sandbox; of what has not finished.
     tasks: BTreeMap<String, Process>,
 }
 
 impl Collector<'_> {
-    fn pods(&self, containers: &[Container]) -> Vec<NodePod> {
+    fn pods(&self, containers: &[Container], sandboxes: &[&Sandbox]) -> Vec<NodePod> {
         let kind = |of: &Container| of.labels.get(KIND_LABEL).cloned().unwrap_or_default();
         let mut pods: Vec<NodePod> = containers
             .iter()
             .filter(|container| kind(container) == "sandbox")
-            .map(|container| self.pod(container))
+            .map(|one| self.pod(&one.id, one.created_at, &one.extensions))
             .collect();
+        pods.extend(
+            sandboxes
+                .iter()
+                .map(|one| self.pod(&one.id, one.created_at, &one.extensions)),
+        );
         for container in containers
             .iter()
             .filter(|container| kind(container) == "container")
         {
-            let metadata = extension::<ContainerMetadata>(container, CONTAINER_EXTENSION);
+            let metadata =
+                extension::<ContainerMetadata>(&container.extensions, CONTAINER_EXTENSION);
             let of = |label: &str| container.labels.get(label).cloned().unwrap_or_default();
             let uid = of(POD_UID);
             let pod = pods.iter_mut().find(|pod| {
@@ -102,29 +129,41 @@ impl Collector<'_> {
         pods
     }
 
-    fn pod(&self, container: &Container) -> NodePod {
-        let metadata = extension::<SandboxMetadata>(container, SANDBOX_EXTENSION);
-        let of = |label: &str| container.labels.get(label).cloned().unwrap_or_default();
-        let (state, pid) = self.state(&container.id);
-        // A sandbox is started as it is made, so one without a task has ended.
+    fn pod(
+        &self,
+        id: &str,
+        created_unix: Option<i64>,
+        extensions: &BTreeMap<String, Any>,
+    ) -> NodePod {
+        let metadata = extension::<SandboxMetadata>(extensions, SANDBOX_EXTENSION);
+        let (state, pid) = self.state(id);
+        // A sandbox is started as it is created, so one without a task has stopped.
         let state = if state == State::Created && pid.is_none() {
             State::Exited
         } else {
             state
         };
+        let named = metadata.config.metadata;
         let mut labels = metadata.config.labels;
         labels.retain(|label, _| !label.starts_with("io.kubernetes."));
-        NodePod {
-            sandbox_id: container.id.clone(),
+        let pod = NodePod {
+            sandbox_id: id.to_owned(),
             sandbox_state: state,
             sandbox_pid: pid,
+            labels,
+            log_directory: metadata.config.log_directory,
+            created_unix,
+            ..without_sandbox(named.name, named.namespace, named.uid)
+        };
+        if state == State::Exited {
+            // Its address is free again, and may be another pod's by now.
+            return pod;
+        }
+        NodePod {
             ip: metadata.ip,
             additional_ips: metadata.additional_ips,
             netns: metadata.netns,
-            labels,
-            log_directory: metadata.config.log_directory,
-            created_unix: container.created_at,
-            ..without_sandbox(of(POD_NAME), of(POD_NAMESPACE), of(POD_UID))
+            ..pod
         }
     }
 
@@ -143,7 +182,7 @@ impl Collector<'_> {
             _ => None,
         };
         let millis = |nanos: i64| (nanos > 0).then_some(nanos / 1_000_000);
-        let (image, image_digest) = self.image(container, metadata);
+        let (image, image_digest) = image::of(&self.images, container, metadata);
         let count = metadata.config.annotations.get(RESTART_COUNT);
         NodeContainer {
             name: container
@@ -165,7 +204,7 @@ impl Collector<'_> {
             finished_unix_ms: millis(status.finished_at)
                 .or_else(|| of_task.and_then(|exit| exit.at_unix_ms)),
             exit_code,
-            reason: status.reason,
+            reason: reason(status.reason, exit_code),
             message: status.message,
             log_path: metadata.log_path.clone(),
         }
@@ -203,35 +242,26 @@ impl Collector<'_> {
     fn status(&self, id: &str) -> StatusFile {
         self.statuses.get(id).cloned().unwrap_or_default()
     }
-
-    /// An image has several names for one target: the one in the manifest says most, then a tag,
-    /// then a digest; `sha256:…` is the last resort.
-    fn image(&self, container: &Container, metadata: &ContainerMetadata) -> (String, String) {
-        let called = |name: &str| self.images.iter().find(|image| image.name == name);
-        let known = called(&container.image).or_else(|| called(&metadata.image_ref));
-        let digest = known
-            .map(|image| image.target.digest.clone())
-            .unwrap_or_default();
-        let asked = &metadata.config.image.user_specified_image;
-        if !asked.is_empty() {
-            return (asked.clone(), digest);
-        }
-        let names = self
-            .images
-            .iter()
-            .filter(|image| image.target.digest == digest);
-        let best = names
-            .map(|image| &image.name)
-            .chain([&container.image])
-            .min_by_key(|name| (name.starts_with("sha256:"), name.contains('@')));
-        (best.cloned().unwrap_or_default(), digest)
-    }
 }
 
-fn extension<T: serde::de::DeserializeOwned + Default>(container: &Container, name: &str) -> T {
-    let any = container.extensions.get(name);
+fn extension<T: serde::de::DeserializeOwned + Default>(
+    extensions: &BTreeMap<String, Any>,
+    name: &str,
+) -> T {
+    let any = extensions.get(name);
     any.and_then(|any| cri::parse(&any.value))
         .unwrap_or_default()
+}
+
+/// Why a container exited, as the kubelet has it from the CRI plugin, which fills in what its status
+/// file leaves out (`toCRIContainerStatus`); nothing where the exit is not known.
+fn reason(recorded: String, exit_code: Option<u32>) -> String {
+    match exit_code {
+        _ if !recorded.is_empty() => recorded,
+        None => String::new(),
+        Some(0) => "Completed".to_owned(),
+        Some(_) => "Error".to_owned(),
+    }
 }
 
 fn without_sandbox(name: String, namespace: String, uid: String) -> NodePod {

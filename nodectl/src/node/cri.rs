@@ -64,7 +64,12 @@ pub(super) struct ContainerMetadata {
     #[serde(rename = "SandboxID")]
     pub(super) sandbox_id: String,
     pub(super) config: ContainerConfig,
+    /// The digest of the image's config.
     pub(super) image_ref: String,
+    /// The digest of the image's manifest or index; containerd 2.4 and later.
+    pub(super) image_digest: String,
+    /// The image's resolved name; containerd 2.4 and later.
+    pub(super) image_name: String,
     pub(super) log_path: String,
 }
 
@@ -82,6 +87,11 @@ pub(super) struct ContainerConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Named {
+    pub(super) name: String,
+    /// Of a sandbox.
+    pub(super) namespace: String,
+    /// Of a sandbox.
+    pub(super) uid: String,
     pub(super) attempt: u32,
 }
 

@@ -8,6 +8,7 @@ mod cgroup;
 mod collect;
 mod cri;
 mod host;
+mod image;
 pub mod logs;
 mod model;
 mod select;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::cgroup::{self, CgroupStats};
+use super::cgroup::{self, CgroupStats, Usage};
 use super::{Host, NodePod};
 
 /// Bytes through a pod's network links, loopback aside.
@@ -29,7 +29,8 @@ pub struct ContainerStats {
     pub id: String,
     /// Thousandths of a CPU; `None` in a first sample.
     pub cpu_millicores: Option<u64>,
-    /// The share of the time that the CPU limit held it back, in thousandths.
+    /// The share of the CPU limit's periods in which it was held back, in thousandths; `None` without
+    /// a limit, and in a first sample.
     pub throttled_permille: Option<u64>,
     /// The cgroup's figures.
     #[serde(flatten)]
@@ -80,12 +81,21 @@ pub fn rates(
             if let Some(before) = first.iter().find(|before| before.id == now.id) {
                 let (before, after) = (before.cgroup.usage, now.cgroup.usage);
                 now.cpu_millicores = Some(per_mille(before.cpu_nanos, after.cpu_nanos));
-                now.throttled_permille =
-                    Some(per_mille(before.throttled_nanos, after.throttled_nanos));
+                now.throttled_permille = throttled(before, after);
             }
             now
         })
         .collect()
+}
+
+/// The share of periods between two moments in which a CPU limit took effect. A limit has no periods
+/// while nothing runs.
+fn throttled(before: Usage, after: Usage) -> Option<u64> {
+    let periods = after.periods.saturating_sub(before.periods);
+    let held_back = after
+        .throttled_periods
+        .saturating_sub(before.throttled_periods);
+    (after.periods > 0).then(|| held_back.min(periods) * 1000 / periods.max(1))
 }
 
 /// The links of a process's network namespace (`proc_pid_net(5)`).
@@ -112,11 +122,10 @@ fn network(host: &Host, pid: u32) -> Option<Network> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Usage;
 
     #[test]
     fn rates_are_between_two_samples() {
-        let at = |id: &str, cpu_nanos, throttled_nanos| ContainerStats {
+        let at = |id: &str, cpu_nanos, periods, throttled_periods| ContainerStats {
             namespace: String::new(),
             pod: String::new(),
             container: String::new(),
@@ -126,18 +135,37 @@ mod tests {
             cgroup: CgroupStats {
                 usage: Usage {
                     cpu_nanos,
-                    throttled_nanos,
+                    // Three threads wait at once.
+                    throttled_nanos: throttled_periods * 3_000,
+                    periods,
+                    throttled_periods,
                 },
                 ..CgroupStats::default()
             },
             network: None,
         };
-        let second = vec![at("a", 600, 100), at("new", 5, 5)];
-        let rated = rates(&[at("a", 100, 0)], second, Duration::from_micros(1));
+        let first = [
+            at("a", 100, 10, 1),
+            at("idle", 0, 7, 7),
+            at("free", 0, 0, 0),
+        ];
+        let second = vec![
+            at("a", 600, 20, 11),
+            at("idle", 0, 7, 7),
+            at("free", 100, 0, 0),
+            at("new", 5, 5, 5),
+        ];
+        let rated = rates(&first, second, Duration::from_micros(1));
         let figures: Vec<_> = rated
             .iter()
             .map(|one| (one.cpu_millicores, one.throttled_permille))
             .collect();
-        assert_eq!(figures, [(Some(500), Some(100)), (None, None)]);
+        let expected = [
+            (Some(500), Some(1000)),
+            (Some(0), Some(0)),
+            (Some(100), None),
+            (None, None),
+        ];
+        assert_eq!(figures, expected);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::record::{PodRecord, labels};
 use super::sandbox::{self, SandboxError};
+use super::shim;
 use super::worker::Context;
 use crate::containerd::{self, Containerd, Labels, NewContainer, TaskState, any_json};
 use crate::images::LookupError;
@@ -36,14 +37,15 @@ pub(super) struct Started {
     pub(super) pid: u32,
 }
 
-/// Starts a container for the `restarts`th time again.
+/// Starts a container for the `restarts`th time again, after `retries` failures to do so.
 pub(super) async fn start(
     ctx: &Context,
     record: &PodRecord,
     container: &ContainerSpec,
     restarts: u32,
+    retries: u32,
 ) -> Result<Started, StartError> {
-    let id = record.container_id(&container.name, restarts);
+    let id = record.container_id(&container.name, restarts, retries);
     let new = new_container(ctx, record, container, restarts, &id).await?;
     // The rest of an attempt that was cut short has the same name.
     remove(&ctx.client, &id).await?;
@@ -157,19 +159,23 @@ async fn new_container(
     Ok((new, image.chain_id))
 }
 
-/// How long a killed process may take to go.
-const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a killed process may take to exit.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Removes a container with its task and snapshot, by SIGKILL if it runs; what is gone is fine.
 pub(super) async fn remove(client: &Containerd, id: &str) -> Result<(), containerd::Error> {
-    if let Some(process) = client.task(id).await? {
-        if !matches!(process.state, TaskState::Stopped) {
+    match client.task(id).await?.map(|process| process.state) {
+        None | Some(TaskState::Stopped) => {}
+        Some(TaskState::Unknown) => shim::kill_stuck(client, id).await?,
+        Some(TaskState::Created | TaskState::Running | TaskState::Paused) => {
             client.kill_task(id, nix::libc::SIGKILL, true).await?;
-            // An error tells no more than the deletion will.
-            let _ = tokio::time::timeout(KILL_PATIENCE, client.wait_task(id)).await;
+            // An error says no more than the deletion will.
+            let _ = tokio::time::timeout(KILL_TIMEOUT, client.wait_task(id)).await;
         }
-        client.delete_task(id).await?;
     }
+    // Even if there seems to be no task: of a creation that a restart of containerd cut short the
+    // shim has no process, so there is nothing to get, but the task's name stays taken.
+    client.delete_task(id).await?;
     client.delete_container(id).await?;
     client.remove_snapshot(id).await
 }

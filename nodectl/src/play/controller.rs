@@ -75,6 +75,8 @@ pub struct Controller {
     ),
     rows: watch::Sender<Vec<PodRow>>,
     last_address: Option<Ipv4Addr>,
+    /// Addresses of pods that were left alone.
+    reserved: BTreeSet<Ipv4Addr>,
     settled: bool,
 }
 
@@ -98,6 +100,7 @@ impl Controller {
             reports: mpsc::unbounded_channel(),
             rows: watch::channel(Vec::new()).0,
             last_address: None,
+            reserved: BTreeSet::new(),
             settled: false,
         }
     }
@@ -115,7 +118,10 @@ impl Controller {
         self.rows.subscribe()
     }
 
-    /// Takes over the pods that a former nodectl left, and removes what belongs to none.
+    /// Takes over the pods that a former nodectl left running, and removes what belongs to none.
+    ///
+    /// A pod whose shim does not answer is reported and left alone: it may be serving, and may be
+    /// replaced without being touched. `down` removes it.
     ///
     /// # Errors
     /// As containerd's and the network's.
@@ -135,9 +141,19 @@ impl Controller {
         }
         let names: BTreeSet<_> = keep.iter().map(|pod| pod.record.name.clone()).collect();
         sweep::orphans(client, &self.ctx.instance, &names).await?;
-        for Observed { record, containers } in keep {
+        for pod in keep {
+            if pod.stuck() {
+                self.reserved.insert(pod.record.address);
+                let pod = pod.record.name;
+                self.ctx.tell(Event::Stuck { pod });
+                continue;
+            }
+            let running = pod.running();
+            let Observed { record, containers } = pod;
             self.ctx.tell(Event::Adopted {
                 pod: record.name.clone(),
+                running,
+                containers: record.template.spec.containers.len(),
             });
             self.spawn(record, containers);
         }
@@ -342,6 +358,7 @@ impl Controller {
             .pods
             .values()
             .map(|entry| entry.record.address)
+            .chain(self.reserved.iter().copied())
             .collect();
         let address = match self.ctx.bridge.subnet.allocate(&used, self.last_address) {
             Ok(address) => address,

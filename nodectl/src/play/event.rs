@@ -5,8 +5,17 @@ use std::net::SocketAddr;
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A pod that a former nodectl left running goes on.
+    /// A pod that a former nodectl left is taken over.
     Adopted {
+        /// The pod.
+        pod: String,
+        /// How many of its containers kept running.
+        running: usize,
+        /// How many it has.
+        containers: usize,
+    },
+    /// A pod that a former nodectl left has a shim that does not answer; it is left alone.
+    Stuck {
         /// The pod.
         pod: String,
     },
@@ -61,6 +70,11 @@ pub enum Event {
         /// The pod.
         pod: String,
     },
+    /// A pod was to stop, and is left as it is because containerd is gone.
+    Left {
+        /// The pod.
+        pod: String,
+    },
     /// Something failed and will be tried again.
     Failed {
         /// The pod.
@@ -85,7 +99,23 @@ pub enum Event {
 impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Adopted { pod } => write!(f, "pod {pod}: adopted, it kept running"),
+            Self::Adopted {
+                pod,
+                running,
+                containers,
+            } if running >= containers => write!(f, "pod {pod}: adopted, it kept running"),
+            Self::Adopted {
+                pod,
+                running,
+                containers,
+            } => write!(
+                f,
+                "pod {pod}: adopted, {running} of its {containers} containers kept running"
+            ),
+            Self::Stuck { pod } => write!(
+                f,
+                "pod {pod}: left alone, its shim does not answer; `nodectl down` removes it"
+            ),
             Self::Creating { pod } => write!(f, "pod {pod}: creating"),
             Self::Started {
                 pod,
@@ -124,6 +154,10 @@ impl std::fmt::Display for Event {
             }
             Self::Stopping { pod } => write!(f, "pod {pod}: stopping"),
             Self::Stopped { pod } => write!(f, "pod {pod}: stopped"),
+            Self::Left { pod } => write!(
+                f,
+                "pod {pod}: left as it is, containerd does not answer; `nodectl down` removes it later"
+            ),
             Self::Failed { pod, reason } => write!(f, "pod {pod}: {reason}"),
             Self::Listening { service, address } => {
                 write!(f, "service {service}: listening on {address}")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::record::{PodRecord, labels};
-use crate::containerd::{Containerd, Error, Process};
+use crate::containerd::{Containerd, Error, Process, TaskState};
 
 /// A pod that is there.
 #[derive(Clone, Debug)]
@@ -12,6 +12,27 @@ pub struct Observed {
     pub record: PodRecord,
     /// Its containers, each start of each.
     pub containers: Vec<ObservedContainer>,
+}
+
+impl Observed {
+    /// A shim of it does not answer, so nothing is known of what it runs.
+    pub fn stuck(&self) -> bool {
+        self.containers
+            .iter()
+            .any(|one| one.state() == Some(TaskState::Unknown))
+    }
+
+    /// How many of its containers run.
+    pub fn running(&self) -> usize {
+        let running = |one: &&ObservedContainer| one.state() == Some(TaskState::Running);
+        self.containers.iter().filter(running).count()
+    }
+}
+
+impl ObservedContainer {
+    fn state(&self) -> Option<TaskState> {
+        self.process.map(|process| process.state)
+    }
 }
 
 /// One start of a container.

@@ -99,12 +99,17 @@ impl PodRecord {
             .join(format!("{}_{}_{}", self.namespace, self.name, self.uid))
     }
 
-    /// The ID of a container's `attempt`th start. containerd takes at most 76 characters, no two
+    /// The ID of a container's `attempt`th start, tried again `retries` times: a creation that was cut
+    /// short may keep its ID taken in containerd. containerd takes at most 76 characters, no two
     /// separators in a row; a container whose name does not fit goes by its index, after a `_`, which
     /// no name has.
-    pub fn container_id(&self, container: &str, attempt: u32) -> String {
+    pub fn container_id(&self, container: &str, attempt: u32, retries: u32) -> String {
         let pod = &self.name;
-        let readable = format!("{pod}.{container}.{attempt}");
+        let start = match retries {
+            0 => attempt.to_string(),
+            _ => format!("{attempt}_{retries}"),
+        };
+        let readable = format!("{pod}.{container}.{start}");
         if readable.len() <= 76 && !readable.contains("--") {
             return readable;
         }
@@ -120,7 +125,7 @@ impl PodRecord {
         while pod.contains("--") {
             pod = pod.replace("--", "-");
         }
-        format!("{pod}_{index}.{attempt}")
+        format!("{pod}_{index}.{start}")
     }
 }
 
@@ -159,12 +164,15 @@ mod tests {
         let long = "x".repeat(63);
         let names = ["a-b", "a--b", "c1", "0", &long];
         let pod = record("web--1-abcde", &names);
-        let ids: std::collections::BTreeSet<_> =
-            names.iter().map(|name| pod.container_id(name, 0)).collect();
+        let ids: std::collections::BTreeSet<_> = names
+            .iter()
+            .map(|name| pod.container_id(name, 0, 0))
+            .collect();
         assert_eq!(ids.len(), names.len(), "{ids:?}");
         assert!(ids.iter().all(|id| id.len() <= 76 && !id.contains("--")));
         let plain = record("web-1-abcde", &["a-b"]);
-        assert_eq!(plain.container_id("a-b", 2), "web-1-abcde.a-b.2");
+        assert_eq!(plain.container_id("a-b", 2, 0), "web-1-abcde.a-b.2");
+        assert_eq!(plain.container_id("a-b", 2, 1), "web-1-abcde.a-b.2_1");
     }
 
     #[test]

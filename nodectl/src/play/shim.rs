@@ -42,9 +42,43 @@ pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
     Ok(())
 }
 
+/// How long containerd may take to clean up after a shim that was killed.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Kills the shim of a container that does not answer, and waits until containerd, which sees it
+/// exit, has had runc delete the container; then deletes the task.
+///
+/// # Errors
+/// As containerd's.
+pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Error> {
+    let shims = shims(client.address(), client.namespace());
+    for shim in shims.iter().filter(|shim| shim.id == id) {
+        // One that has exited by now is fine.
+        let _ = kill(shim.pid, Signal::SIGKILL);
+        let _ = fs::remove_file(shim.socket(client.namespace()));
+    }
+    let deadline = Instant::now() + CLEANUP_TIMEOUT;
+    let pause = || sleep(Duration::from_millis(20));
+    while runc_state(client.namespace(), id).exists() && Instant::now() < deadline {
+        pause().await;
+    }
+    loop {
+        match client.delete_task(id).await {
+            // containerd is still cleaning up.
+            Err(_) if Instant::now() < deadline => pause().await,
+            result => return result,
+        }
+    }
+}
+
 /// Where containerd has runc keep what it knows of containers, by namespace; the daemon's own state
 /// directory does not change it (`runc.Root` of containerd's runc options, 1.4 to 2.x).
 const RUNC_ROOT: &str = "/run/containerd/runc";
+
+/// What runc knows of a container.
+fn runc_state(namespace: &str, id: &str) -> PathBuf {
+    Path::new(RUNC_ROOT).join(namespace).join(id)
+}
 
 /// How long a runc that a killed shim left behind may take to end.
 const RUNC_PATIENCE: Duration = Duration::from_secs(2);
@@ -57,7 +91,7 @@ pub(super) async fn forget(namespace: &str, id: &str) {
         sleep(Duration::from_millis(10)).await;
     }
     let root = Path::new(RUNC_ROOT).join(namespace);
-    let state = root.join(id);
+    let state = runc_state(namespace, id);
     if !state.exists() {
         return;
     }

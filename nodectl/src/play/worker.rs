@@ -94,7 +94,8 @@ pub(super) enum Order {
 /// A worker's report: which pod, and how it is.
 pub(super) type Report = (String, PodStatus);
 
-/// Runs a pod until it is told to stop; returns when nothing of the pod is left.
+/// Runs a pod until it is ordered to stop; returns when nothing of the pod is left, or when it cannot
+/// be stopped because containerd is gone.
 pub(super) async fn run(
     ctx: Arc<Context>,
     record: PodRecord,
@@ -123,7 +124,7 @@ pub(super) async fn run(
         reports,
     });
     pod.change(|_| {});
-    if pod.prepare(order.clone()).await {
+    let removed = if pod.prepare(order.clone()).await {
         let mut all = JoinSet::new();
         for index in 0..pod.record.template.spec.containers.len() {
             let name = &pod.record.template.spec.containers[index].name;
@@ -136,12 +137,24 @@ pub(super) async fn run(
             let order = order.clone();
             all.spawn(async move { pod.keep(index, mine, order).await });
         }
-        while all.join_next().await.is_some() {}
-    } else {
-        for one in &found {
-            pod.insist("remove", || container::remove(&pod.ctx.client, &one.id))
-                .await;
+        let mut removed = true;
+        while let Some(kept) = all.join_next().await {
+            removed &= kept.unwrap_or(false);
         }
+        removed
+    } else {
+        let mut removed = true;
+        for one in &found {
+            removed &= pod.remove(&one.id, &order).await;
+        }
+        removed
+    };
+    if !removed {
+        // Its processes may still use its network and its files: they stay with it.
+        pod.ctx.tell(Event::Left {
+            pod: pod.record.name.clone(),
+        });
+        return pod.change(|status| status.gone = true);
     }
     pod.change(|status| status.terminating = true);
     sleep(LAST_PACKETS).await;
@@ -164,8 +177,11 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Between two looks at a containerd that is restarting.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// How long something is tried that must be done before the pod is given up as it is.
-const INSISTENCE: Duration = Duration::from_secs(30);
+/// How long something is retried that must be done, before the pod is given up as it is.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a pod that is to stop waits for a containerd that is gone: a restart takes about 1 s.
+const LOST_TIMEOUT: Duration = Duration::from_secs(5);
 
 struct Pod {
     ctx: Arc<Context>,
@@ -221,15 +237,15 @@ impl Pod {
         }
     }
 
-    /// Keeps one container running until it is told to stop.
+    /// Keeps one container running until it is ordered to stop; `false` if what it had started could
+    /// not be removed.
     async fn keep(
         &self,
         index: usize,
         mut found: Vec<ObservedContainer>,
         mut order: watch::Receiver<Order>,
-    ) {
+    ) -> bool {
         let spec = &self.record.template.spec.containers[index];
-        let client = &self.ctx.client;
         let mut backoff = Backoff::default();
         // The last start is the one that counts; the others are remains.
         found.sort_by_key(|one| one.restarts);
@@ -254,9 +270,9 @@ impl Pod {
                 found.push(last);
             }
         }
+        let mut removed = true;
         for remains in &found {
-            self.insist("remove", || container::remove(client, &remains.id))
-                .await;
+            removed &= self.remove(&remains.id, &order).await;
         }
         loop {
             let (started, age) = match current.take() {
@@ -270,7 +286,7 @@ impl Pod {
                 }
                 None => match self.start(index, restarts, &mut order).await {
                     Some(started) => (started, Duration::ZERO),
-                    None => return,
+                    None => return removed,
                 },
             };
             let began = Instant::now();
@@ -279,11 +295,7 @@ impl Pod {
                 status.restarts = restarts;
             });
             match self.watch(index, spec, &started, age, &mut order).await {
-                End::Ordered => {
-                    self.insist("remove", || container::remove(client, &started.id))
-                        .await;
-                    return;
-                }
+                End::Ordered => return self.remove(&started.id, &order).await && removed,
                 End::Exit(exit) => {
                     let delay = backoff.after(age + began.elapsed());
                     self.change_container(index, |status| {
@@ -304,19 +316,16 @@ impl Pod {
                     let stop = ordered(&mut order, delay).await.is_some();
                     restarts += 1;
                     if stop {
-                        self.insist("remove", || container::remove(client, &started.id))
-                            .await;
-                        return;
+                        return self.remove(&started.id, &order).await && removed;
                     }
                     // The new one first: a nodectl that is killed in between still finds the pod.
                     current = self
                         .start(index, restarts, &mut order)
                         .await
                         .map(|new| (new, None));
-                    self.insist("remove", || container::remove(client, &started.id))
-                        .await;
+                    removed &= self.remove(&started.id, &order).await;
                     if current.is_none() {
-                        return;
+                        return removed;
                     }
                 }
             }
@@ -332,11 +341,12 @@ impl Pod {
     ) -> Option<Started> {
         let spec = &self.record.template.spec.containers[index];
         let mut pause = RETRY;
+        let mut retries = 0;
         loop {
             if *order.borrow() != Order::Run {
                 return None;
             }
-            match container::start(&self.ctx, &self.record, spec, restarts).await {
+            match container::start(&self.ctx, &self.record, spec, restarts, retries).await {
                 Ok(started) => {
                     self.ctx.tell(Event::Started {
                         pod: self.record.name.clone(),
@@ -355,7 +365,8 @@ impl Pod {
             if ordered(order, pause).await.is_some() {
                 return None;
             }
-            pause = (pause * 2).min(INSISTENCE);
+            pause = (pause * 2).min(RETRY_TIMEOUT);
+            retries += 1;
         }
     }
 
@@ -396,13 +407,14 @@ impl Pod {
         if !grace.is_zero() {
             let client = &self.ctx.client;
             let signal = self.stop_signal(spec).await;
-            self.insist("signal", || client.kill_task(&started.id, signal, false))
-                .await;
-            tokio::select! {
-                exit = &mut exit => exited = Some(exit),
-                () = sleep(grace) => {}
-                // A second, shorter order ends the first one's patience.
-                () = shortened(order, grace) => {}
+            let send = || client.kill_task(&started.id, signal, false);
+            if self.retry("signal", order, send).await {
+                tokio::select! {
+                    exit = &mut exit => exited = Some(exit),
+                    () = sleep(grace) => {}
+                    // A second order, with a shorter grace period, cuts the first one's short.
+                    () = shortened(order, grace) => {}
+                }
             }
         }
         if by_order {
@@ -413,13 +425,13 @@ impl Pod {
         }
         let client = &self.ctx.client;
         let id = &started.id;
-        self.insist("kill", || client.kill_task(id, nix::libc::SIGKILL, true))
-            .await;
+        let kill = || client.kill_task(id, nix::libc::SIGKILL, true);
+        self.retry("kill", order, kill).await;
         let killed = ExitInfo {
             code: 137,
             at_unix_ms: None,
         };
-        End::Exit(timeout(INSISTENCE, exit).await.unwrap_or(killed))
+        End::Exit(timeout(RETRY_TIMEOUT, exit).await.unwrap_or(killed))
     }
 
     /// The signal by which the image wants to be stopped.
@@ -522,25 +534,44 @@ impl Pod {
         }
     }
 
-    /// Tries until it works, for as long as makes sense; then says what stays.
-    async fn insist<T, F>(&self, action: &str, mut attempt: impl FnMut() -> F)
+    async fn remove(&self, id: &str, order: &watch::Receiver<Order>) -> bool {
+        let client = &self.ctx.client;
+        self.retry("remove", order, || container::remove(client, id))
+            .await
+    }
+
+    /// Retries until it works; gives up, with an event, when that takes too long, and sooner if the
+    /// pod is to stop and containerd is gone.
+    async fn retry<T, F>(
+        &self,
+        action: &str,
+        order: &watch::Receiver<Order>,
+        mut attempt: impl FnMut() -> F,
+    ) -> bool
     where
         F: Future<Output = Result<T, containerd::Error>>,
     {
-        let until = Instant::now() + INSISTENCE;
+        let began = Instant::now();
+        let mut stopping_since = None;
         loop {
-            match attempt().await {
-                Ok(_) => return,
-                Err(_) if Instant::now() < until => sleep(RECONNECT).await,
-                Err(error) => {
-                    let reason = format!("cannot {action} a container, giving up: {error}");
-                    self.ctx.tell(Event::Failed {
-                        pod: self.record.name.clone(),
-                        reason,
-                    });
-                    return;
-                }
+            let Err(error) = attempt().await else {
+                return true;
+            };
+            let stopping = *order.borrow() != Order::Run && error.is_unavailable();
+            let give_up = if stopping {
+                *stopping_since.get_or_insert(Instant::now()) + LOST_TIMEOUT
+            } else {
+                began + RETRY_TIMEOUT
+            };
+            if Instant::now() >= give_up {
+                let reason = format!("cannot {action} a container, giving up: {error}");
+                self.ctx.tell(Event::Failed {
+                    pod: self.record.name.clone(),
+                    reason,
+                });
+                return false;
             }
+            sleep(RECONNECT).await;
         }
     }
 }

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// One at a time in a test binary: what is left of one is not to be what another is making.
+/// One at a time in a test binary: what one leaves must not pass for what another creates.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A containerd of the test's own. Dropping it ends it, with all its shims and mounts.
+/// A containerd of the test's own: the one on `PATH`, with the shim, `ctr` and runc beside it. Dropping
+/// it stops it, with all its shims and mounts.
 #[derive(Debug)]
 pub struct Daemon {
     child: Option<Child>,
@@ -58,7 +59,11 @@ impl Daemon {
         fs::write(self.path("config.toml"), text).expect("the directory takes a file");
     }
 
-    fn launch(&mut self) {
+    /// Starts the daemon that is on `PATH`.
+    ///
+    /// # Panics
+    /// Where it cannot be started, or does not answer within 20 s.
+    pub fn launch(&mut self) {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -84,17 +89,18 @@ impl Daemon {
         panic!("containerd did not come up:\n{log}");
     }
 
-    /// Ends the daemon as an upgrade does, leaving what runs, and starts it again after `pause`.
+    /// Restarts the daemon as an upgrade does, leaving what runs, with `pause` in between.
     ///
     /// # Panics
     /// Where it cannot be started again.
     pub fn restart(&mut self, pause: Duration) {
-        self.end();
+        self.stop();
         std::thread::sleep(pause);
         self.launch();
     }
 
-    fn end(&mut self) {
+    /// Stops the daemon and leaves what runs; [`Daemon::launch`] starts it again.
+    pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let pid = Pid::from_child(&child);
             let _ = kill_process(pid, Signal::TERM);
@@ -169,7 +175,7 @@ impl Drop for Daemon {
                 let _ = kill_process(pid, Signal::KILL);
             }
         }
-        self.end();
+        self.stop();
         for mount in super::inventory::mounts_of(&marker).iter().rev() {
             let _ = Command::new("umount").arg("-l").arg(mount).output();
         }

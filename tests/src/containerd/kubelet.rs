@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use nodectl::containerd::{Containerd, NewContainer, any_json};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{Daemon, pod_program};
@@ -43,7 +44,27 @@ impl<'a> Kubelet<'a> {
     /// # Panics
     /// When containerd refuses it.
     pub fn sandbox(&self, namespace: &str, pod: &str, ip: &str) -> String {
-        let id = self.sandbox_id(pod);
+        self.sandbox_of(self.sandbox_id(pod), namespace, pod, ip)
+    }
+
+    /// A sandbox that the pod had before and that was stopped; returns its ID.
+    ///
+    /// # Panics
+    /// When containerd refuses it.
+    pub fn earlier_sandbox(&self, namespace: &str, pod: &str, ip: &str) -> String {
+        let id = self.sandbox_of(self.id(&format!("earlier-{pod}")), namespace, pod, ip);
+        self.runtime.block_on(async {
+            let kill = self.client.kill_task(&id, Signal::KILL.as_raw(), true);
+            kill.await.expect("a task can be killed");
+            let exited = self.client.wait_task(&id).await;
+            exited.expect("a killed task exits");
+            let delete = self.client.delete_task(&id);
+            delete.await.expect("a stopped task can be deleted");
+        });
+        id
+    }
+
+    fn sandbox_of(&self, id: String, namespace: &str, pod: &str, ip: &str) -> String {
         let metadata = json!({
             "ID": id,
             "Config": {
@@ -113,6 +134,7 @@ impl<'a> Kubelet<'a> {
             container.map(|name| ("io.kubernetes.container.name".to_owned(), name.to_owned())),
         );
         // One of its own: runc prepares /dev in it, and refuses one that another has prepared.
+        let group = metadata["SandboxID"].as_str().unwrap_or(id);
         let rootfs = self.daemon.path("rootfs").join(id);
         fs::create_dir_all(&rootfs).expect("the directory can be created");
         fs::copy(pod_program(), rootfs.join("pod")).expect("the program can be copied");
@@ -126,7 +148,7 @@ impl<'a> Kubelet<'a> {
                  "options": ["nosuid", "mode=755", "size=65536k"]},
             ],
             // The CRI plugin's grouping: all containers of a pod are the sandbox's shim's.
-            "annotations": {"io.containerd.runc.v2.group": self.sandbox_id(pod)},
+            "annotations": {"io.containerd.runc.v2.group": group},
             "linux": {
                 "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", super::inventory::instance(self.daemon)),
                 "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}],

@@ -102,6 +102,11 @@ impl Nodectl {
         Self { child, log }
     }
 
+    /// The file that its output goes to.
+    pub fn log(&self) -> &std::path::Path {
+        &self.log
+    }
+
     /// What it has told so far.
     pub fn told(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::containerd::{Inventory, Nodectl, manifest};
+use e2e::containerd::{Inventory, Nodectl, manifest, shim_of};
 use loadgen::{Client, Load, Pace, Plan};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 use crate::world::{World, kill};
 
@@ -173,6 +173,87 @@ fn containerd_may_be_restarted_under_running_pods() {
     up.wait_for("all ready: 2 pods", 2);
     up.signal(Signal::INT);
     assert_eq!(up.wait(), Some(130));
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn containerd_may_be_restarted_while_pods_are_being_created() {
+    let mut world = World::new();
+    let before = Inventory::take(&world.daemon);
+    for step in 0..6 {
+        let mut up = world.up(&manifest(3, &[]));
+        up.wait_for("creating", 3);
+        std::thread::sleep(Duration::from_millis(step * 40));
+        world.daemon.restart(Duration::ZERO);
+        up.wait_for("all ready: 3 pods", 1);
+        up.signal(Signal::INT);
+        assert_eq!(up.wait(), Some(130));
+        assert_eq!(Inventory::take(&world.daemon), before, "step {step}");
+    }
+}
+
+#[test]
+fn without_containerd_ctrl_c_leaves_the_pods_and_says_so() {
+    let mut world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(2, &[]));
+    up.wait_for("all ready: 2 pods", 1);
+    let running = world.running();
+    world.daemon.stop();
+    up.signal(Signal::INT);
+    up.wait_for("left as it is, containerd does not answer", 2);
+    let log = up.told();
+    assert!(!log.contains(": stopped"), "{log}");
+    let log = up.log().to_owned();
+    assert_eq!(up.wait(), Some(4));
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("error: "), "{log}");
+    for (_, pid) in &running {
+        assert!(std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+    world.daemon.launch();
+    assert_eq!(world.running(), running);
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn a_pod_with_a_stuck_shim_is_left_alone_until_down() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(2, &[]));
+    up.wait_for("all ready: 2 pods", 1);
+    up.signal(Signal::KILL);
+    up.wait();
+    let running = world.running();
+    let (stuck, pid) = &running[0];
+    let pod = stuck.trim_end_matches(".web.0");
+    let shim = shim_of(stuck);
+    kill_process(shim, Signal::STOP).unwrap();
+    let mut up = world.up(&manifest(2, &[]));
+    up.wait_for(
+        &format!("pod {pod}: left alone, its shim does not answer"),
+        1,
+    );
+    up.wait_for("all ready: 2 pods", 1);
+    assert_eq!(up.told().matches("adopted").count(), 1, "{}", up.told());
+    kill_process(shim, Signal::CONT).unwrap();
+    let after = world.running();
+    assert_eq!(
+        after.len(),
+        3,
+        "a new pod beside the one that was left alone"
+    );
+    assert!(after.contains(&(stuck.clone(), *pid)), "{after:?}");
+    kill_process(shim, Signal::STOP).unwrap();
+    let log = up.log().to_owned();
+    world.down();
+    assert_eq!(
+        up.wait(),
+        Some(130),
+        "{}",
+        std::fs::read_to_string(log).unwrap()
+    );
     assert_eq!(Inventory::take(&world.daemon), before);
 }
 
