@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 PUBLISH ?= 8080:80
 # What `make up` plays: a manifest or a folder of them.
 MANIFESTS ?= k8s/base
+# The containerd of `make test-containerd`: 2.MINOR or 2.MINOR.PATCH.
+VERSION ?= 2.4
 # Where `make up` keeps the service's image, as an OCI layout.
 image_layout := target/image
 
@@ -61,6 +63,11 @@ test: deps-test build-all ## Run all tests against the real containerd, runc, re
 	@[ -n "$(renderer)" ] || [ -z "$${CI:-}" ]
 	@$(build_image)
 	@cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
+
+.PHONY: test-containerd
+test-containerd: deps-test build ## Run the tests of nodectl against another containerd: [VERSION=2.4]
+	@path=$$(dev/containerd-build $(VERSION)) && PATH="$$path:$$PATH" \
+		cargo test --locked -p e2e --no-fail-fast --test node --test up
 
 .PHONY: e2e
 e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]

@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use socket2::{Domain, Socket, Type};
+
 /// `[ADDRESS:]PORT:SERVICEPORT`: a port of this machine for a port of a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish {
@@ -58,15 +60,26 @@ pub struct BindError {
     pub source: io::Error,
 }
 
+/// Connections that may wait to be accepted; the kernel's own limit (`net.core.somaxconn`) is 4096. With
+/// fewer, a burst of clients is answered by a retransmission, a second later.
+const BACKLOG: i32 = 4096;
+
 /// Takes a port, so that nobody else has it from here on.
 ///
 /// # Errors
 /// As the system's: it is in use, or may not be used.
 pub fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener, BindError> {
     let error = |source| BindError { address, source };
-    let listener = std::net::TcpListener::bind(address).map_err(error)?;
-    listener.set_nonblocking(true).map_err(error)?;
-    tokio::net::TcpListener::from_std(listener).map_err(error)
+    let listen = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // A port whose last connections are in TIME_WAIT is free.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(socket.into())
+    };
+    listen().map_err(error)
 }
 
 #[cfg(test)]

@@ -115,3 +115,21 @@ async fn stopping_refuses_the_new_and_finishes_the_old() {
     old.read_to_string(&mut answer).await.unwrap();
     assert_eq!(answer, "alive");
 }
+
+#[tokio::test]
+async fn a_full_balancer_reports_it_and_takes_the_next_client_when_one_leaves() {
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("a".to_owned(), pod("a").await)]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (full, mut reported) = tokio::sync::mpsc::unbounded_channel();
+    let places = Arc::new(tokio::sync::Semaphore::new(1));
+    let forwarder = Forwarder::new(listener, pool).limit(places, move || full.send(()).unwrap());
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(forwarder.run(stopped));
+    let idle = TcpStream::connect(address).await.unwrap();
+    reported.recv().await.unwrap();
+    let waiting = tokio::spawn(ask(address));
+    drop(idle);
+    assert_eq!(waiting.await.unwrap().unwrap(), "a");
+}

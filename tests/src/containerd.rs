@@ -9,7 +9,7 @@ mod kubelet;
 mod nodectl;
 mod shim;
 
-pub use daemon::Daemon;
+pub use daemon::{Daemon, OPEN_FILES};
 pub use image::{image_layout, manifest, pod_program};
 pub use inventory::Inventory;
 pub use kubelet::Kubelet;

@@ -21,17 +21,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection waits for a pod when none is ready: long enough for a restart.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A pod whose network is gone says nothing any more, not even that; asked for a sign of life, it is
-/// found out within 4 s.
+/// A pod whose network is gone sends nothing any more, not even a reset; probed, it is found out
+/// within 4 s.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(1))
     .with_interval(Duration::from_secs(1))
     .with_retries(3);
 
+/// A client may be idle for as long as it likes, but one that is gone, as after a change of networks, is
+/// found out within two minutes.
+const CLIENT_KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_mins(1))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
+
 /// What each direction of a connection may hold.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// Connections at once; more wait in the listener's backlog. Two sockets and 32 KiB each.
+/// Connections at once, unless [`Forwarder::limit`] sets another number; more wait in the listener's
+/// backlog. Two sockets and 32 KiB each.
 const MAX_CONNECTIONS: usize = 4096;
 
 /// What a forwarder has done.
@@ -43,14 +51,17 @@ pub struct Stats {
     pub retried: AtomicU64,
     /// Connections that no pod took.
     pub refused: AtomicU64,
+    /// How often the limit of connections was reached.
+    pub full: AtomicU64,
 }
 
 /// Passes the connections of one listener on to the pods of one pool.
-#[derive(Debug)]
 pub struct Forwarder {
     listener: TcpListener,
     pool: Arc<Pool>,
     stats: Arc<Stats>,
+    places: Arc<Semaphore>,
+    on_full: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Forwarder {
@@ -60,6 +71,19 @@ impl Forwarder {
             listener,
             pool,
             stats: Arc::default(),
+            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            on_full: Box::new(|| ()),
+        }
+    }
+
+    /// Shares a limit of connections with other forwarders; `on_full` is called each time that it has
+    /// been reached, before a client has to wait.
+    #[must_use]
+    pub fn limit(self, places: Arc<Semaphore>, on_full: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            places,
+            on_full: Box::new(on_full),
+            ..self
         }
     }
 
@@ -71,12 +95,18 @@ impl Forwarder {
     /// Runs until `stop` is true: then it takes no more connections, and returns when those under
     /// way have ended or `stop`'s sender is gone.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
-            let place = tokio::select! {
-                place = Arc::clone(&places).acquire_owned() => place,
-                _ = stop.wait_for(|stop| *stop) => break,
+            let place = match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => place,
+                Err(_) => {
+                    self.stats.full.fetch_add(1, Ordering::Relaxed);
+                    (self.on_full)();
+                    tokio::select! {
+                        Ok(place) = Arc::clone(&self.places).acquire_owned() => place,
+                        _ = stop.wait_for(|stop| *stop) => break,
+                    }
+                }
             };
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -114,6 +144,7 @@ async fn forward(mut client: TcpStream, pool: &Pool, stats: &Stats) {
         return;
     };
     stats.forwarded.fetch_add(1, Ordering::Relaxed);
+    let _ = SockRef::from(&client).set_tcp_keepalive(&CLIENT_KEEPALIVE);
     let _ = client.set_nodelay(true);
     let _ = pod.set_nodelay(true);
     let _ = SockRef::from(&pod).set_tcp_keepalive(&KEEPALIVE);

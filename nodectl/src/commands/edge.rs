@@ -31,18 +31,21 @@ pub(super) fn random_hex() -> String {
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
-/// Turns SIGINT and SIGTERM into an order to stop: the first one within `grace`, a second at once.
+/// Turns SIGINT, SIGTERM and SIGHUP, which a closed terminal sends, into an order to stop: the first one
+/// within `grace`, a second at once.
 pub(super) fn stop_on_signals(
     grace: std::time::Duration,
 ) -> std::io::Result<watch::Receiver<Stop>> {
     let (sender, receiver) = watch::channel(Stop::No);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         for stop in [Stop::Within(grace), Stop::Now] {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             sender.send_replace(stop);
         }

@@ -6,6 +6,7 @@ use rtnetlink::LinkBridge;
 
 use super::error::on_link;
 use super::link::Netlink;
+use super::turn::Turn;
 use super::{Error, Subnet};
 
 /// Which subnet the pods are to have.
@@ -13,9 +14,21 @@ use super::{Error, Subnet};
 pub enum SubnetChoice {
     /// This one, or an error.
     Fixed(Subnet),
-    /// The first /24 of 10.88.0.0/16 that this machine does not route yet.
+    /// The first free /24 of the [`CANDIDATES`].
     Free,
 }
+
+/// Where a free subnet is looked for. Podman's own network is the first of 10.88.0.0/16 or all of it,
+/// VPNs often route all of 10.0.0.0/8, and homes and offices use the start of 192.168.0.0/16.
+const CANDIDATES: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(10, 88, 0, 0),
+    Ipv4Addr::new(172, 30, 0, 0),
+    Ipv4Addr::new(192, 168, 0, 0),
+];
+
+/// Routes with a shorter prefix are default routes in all but name, such as the two halves 0.0.0.0/1
+/// and 128.0.0.0/1 that VPNs put before the default route; a bridge's own route is preferred to them.
+const SHORTEST_ROUTE: u8 = 8;
 
 /// A bridge with an IPv4 subnet.
 #[derive(Clone, Debug)]
@@ -27,30 +40,33 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// The bridge `name`, which is made if it is missing. One that is there keeps its subnet.
+    /// The bridge `name`, which is created if it is missing. One that is there keeps its subnet.
+    ///
+    /// One process at a time chooses: two that start at once would find the same subnet free.
     ///
     /// # Errors
     /// [`Error::Overlap`] or [`Error::NoFreeSubnet`] if no subnet can be had, [`Error::OtherSubnet`]
     /// if the bridge has another one than the one asked for, and the kernel's.
     pub async fn ensure(name: &str, choice: SubnetChoice) -> Result<Self, Error> {
+        let _turn = Turn::take().await?;
         let netlink = Netlink::open()?;
         if let Some(index) = netlink.index(name).await? {
             if let Some(subnet) = netlink.subnet(name, index).await? {
                 return Self::existing(name, subnet, choice);
             }
-            // A bridge without an address is one that was being made when nodectl was killed.
+            // A bridge without an address is one that was being created when nodectl was killed.
             if !is_bridge(name) {
                 return Err(Error::NotABridge(name.to_owned()));
             }
             netlink.remove(name).await?;
         }
         let subnet = choose(choice, &netlink.routes().await?)?;
-        let made = make(&netlink, name, subnet).await;
-        if made.is_err() {
-            // Best effort: the first error is the one to tell.
+        let created = create(&netlink, name, subnet).await;
+        if created.is_err() {
+            // Best effort: the first error is the one to report.
             let _ = netlink.remove(name).await;
         }
-        made?;
+        created?;
         Ok(Self {
             name: name.to_owned(),
             subnet,
@@ -72,7 +88,7 @@ impl Bridge {
         }
     }
 
-    /// Checks, without making anything, that [`Bridge::ensure`] would find a subnet.
+    /// Checks, without creating anything, that [`Bridge::ensure`] would find a subnet.
     ///
     /// # Errors
     /// As [`Bridge::ensure`].
@@ -95,7 +111,7 @@ fn is_bridge(name: &str) -> bool {
         .is_dir()
 }
 
-async fn make(netlink: &Netlink, name: &str, subnet: Subnet) -> Result<(), Error> {
+async fn create(netlink: &Netlink, name: &str, subnet: Subnet) -> Result<(), Error> {
     let message = LinkBridge::new(name).build();
     netlink
         .handle
@@ -103,7 +119,7 @@ async fn make(netlink: &Netlink, name: &str, subnet: Subnet) -> Result<(), Error
         .add(message)
         .execute()
         .await
-        .map_err(on_link("make bridge", name))?;
+        .map_err(on_link("create bridge", name))?;
     let index = netlink
         .index(name)
         .await?
@@ -115,14 +131,21 @@ async fn make(netlink: &Netlink, name: &str, subnet: Subnet) -> Result<(), Error
 }
 
 fn choose(choice: SubnetChoice, routes: &[Subnet]) -> Result<Subnet, Error> {
-    let in_the_way = |subnet: Subnet| routes.iter().copied().find(|route| route.overlaps(subnet));
+    let in_the_way = |subnet: Subnet| {
+        let mut routes = routes.iter().copied();
+        routes.find(|route| route.prefix() >= SHORTEST_ROUTE && route.overlaps(subnet))
+    };
     match choice {
         SubnetChoice::Fixed(subnet) => match in_the_way(subnet) {
             Some(other) => Err(Error::Overlap { subnet, other }),
             None => Ok(subnet),
         },
-        SubnetChoice::Free => (0..=255)
-            .map(|third| Subnet::of(Ipv4Addr::new(10, 88, third, 0), 24))
+        SubnetChoice::Free => CANDIDATES
+            .into_iter()
+            .flat_map(|network| {
+                let [first, second, ..] = network.octets();
+                (0..=255).map(move |third| Subnet::of([first, second, third, 0].into(), 24))
+            })
             .find(|subnet| in_the_way(*subnet).is_none())
             .ok_or(Error::NoFreeSubnet),
     }
@@ -140,9 +163,25 @@ mod tests {
             choose(SubnetChoice::Free, &routes).unwrap().to_string(),
             "10.88.2.0/24"
         );
-        let all = [Subnet::of(Ipv4Addr::new(10, 0, 0, 0), 8)];
+        let free = |routes: &[&str]| {
+            let parse = |text: &&str| {
+                let (address, prefix) = text.split_once('/').unwrap();
+                Subnet::of(address.parse().unwrap(), prefix.parse().unwrap())
+            };
+            let routes: Vec<_> = routes.iter().map(parse).collect();
+            choose(SubnetChoice::Free, &routes).map(|subnet| subnet.to_string())
+        };
+        // A VPN's halves of the default route, and podman's network beside them.
+        let halves = ["0.0.0.0/1", "128.0.0.0/1"];
+        assert_eq!(free(&halves).unwrap(), "10.88.0.0/24");
+        let podman = ["0.0.0.0/1", "128.0.0.0/1", "10.88.0.0/16"];
+        assert_eq!(free(&podman).unwrap(), "172.30.0.0/24");
+        assert_eq!(
+            free(&["10.0.0.0/8", "172.16.0.0/12"]).unwrap(),
+            "192.168.0.0/24"
+        );
         assert!(matches!(
-            choose(SubnetChoice::Free, &all),
+            free(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]),
             Err(Error::NoFreeSubnet)
         ));
         let fixed = SubnetChoice::Fixed("10.88.0.0/16".parse().unwrap());

@@ -49,7 +49,9 @@ pub enum Error {
         other: Subnet,
     },
     /// None of the subnets to choose from is free.
-    #[error("every subnet of 10.88.0.0/16 overlaps a route of this machine")]
+    #[error(
+        "every /24 of 10.88.0.0/16, 172.30.0.0/16 and 192.168.0.0/16 overlaps a route of this machine"
+    )]
     NoFreeSubnet,
     /// The bridge is there with another subnet.
     #[error("bridge `{bridge}` already has {actual}, not {wanted}")]

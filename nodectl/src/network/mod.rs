@@ -10,6 +10,7 @@ mod error;
 mod link;
 mod netns;
 mod pod;
+mod turn;
 
 pub use address::{ParseSubnetError, Subnet};
 pub use bridge::{Bridge, SubnetChoice};

@@ -142,6 +142,9 @@ pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .env(variables.lines())
         .cwd(cwd)
         .capabilities(capabilities::sets(&capabilities)?)
+        // None of its own: the runtime's limits apply, as to the kubelet's containers, and not the 1024
+        // open files that the library fills in.
+        .rlimits(Vec::new())
         .no_new_privileges(security.allow_privilege_escalation == Some(false))
         .oom_score_adj(resources::oom_score_adj(
             &container.resources,

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// One at a time in a test binary: what one leaves must not pass for what another creates.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// The limit of open files that the daemon runs with: a number that is nobody's default.
+pub const OPEN_FILES: u32 = 16_000;
+
 /// A containerd of the test's own: the one on `PATH`, with the shim, `ctr` and runc beside it. Dropping
 /// it stops it, with all its shims and mounts.
 #[derive(Debug)]
@@ -69,7 +72,9 @@ impl Daemon {
             .append(true)
             .open(self.path("log"))
             .expect("the directory takes a file");
-        let child = Command::new("containerd")
+        let child = Command::new("sh")
+            .args(["-c", "ulimit -n $0 && exec containerd \"$@\""])
+            .arg(OPEN_FILES.to_string())
             .arg("--config")
             .arg(self.path("config.toml"))
             .stdin(Stdio::null())

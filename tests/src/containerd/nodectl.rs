@@ -86,9 +86,17 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn up(daemon: &Daemon, manifest: &str, args: &[&str]) -> Self {
-        let file = daemon.path("manifest.yaml");
+        Self::up_beside(daemon, "up", manifest, args)
+    }
+
+    /// As [`Nodectl::up`], with files of another name, so that several can run at once.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn up_beside(daemon: &Daemon, name: &str, manifest: &str, args: &[&str]) -> Self {
+        let file = daemon.path(&format!("{name}.yaml"));
         fs::write(&file, manifest).expect("the directory takes a file");
-        let log = daemon.path("up.log");
+        let log = daemon.path(&format!("{name}.log"));
         let stream = File::create(&log).expect("the directory takes a file");
         let child = command(daemon)
             .arg("up")

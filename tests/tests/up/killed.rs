@@ -258,11 +258,58 @@ fn a_pod_with_a_stuck_shim_is_left_alone_until_down() {
 }
 
 #[test]
+fn a_closed_terminal_takes_everything_down() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    up.signal(Signal::HUP);
+    assert_eq!(up.wait(), Some(130));
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn several_that_start_at_once_have_subnets_of_their_own() {
+    let world = World::new();
+    let names = ["one", "two", "three", "four", "five", "six"];
+    let mut all: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let args = [
+                "--images",
+                &world.layout,
+                "--publish",
+                "0:80",
+                "--namespace",
+                name,
+            ];
+            Nodectl::up_beside(&world.daemon, name, &manifest(1, &[]), &args)
+        })
+        .collect();
+    let subnets: std::collections::BTreeSet<_> = names
+        .iter()
+        .zip(&mut all)
+        .map(|(name, up)| {
+            up.wait_for("all ready: 1 pod", 1);
+            let ps = Nodectl::run(&world.daemon, &["ps", "--namespace", name, "-o", "json"]);
+            let ps: serde_json::Value = serde_json::from_str(&ps.stdout).unwrap();
+            let ip = ps["pods"][0]["ip"].as_str().unwrap();
+            ip.rsplit_once('.').unwrap().0.to_owned()
+        })
+        .collect();
+    for up in all {
+        up.signal(Signal::INT);
+        assert_eq!(up.wait(), Some(130));
+    }
+    assert_eq!(subnets.len(), names.len(), "{subnets:?}");
+}
+
+#[test]
 fn two_at_once_are_told_apart() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[]));
     up.wait_for("all ready: 1 pod", 1);
-    let file = world.daemon.path("manifest.yaml");
+    let file = world.daemon.path("up.yaml");
     let file = file.to_str().unwrap();
     let outcome = Nodectl::run(&world.daemon, &["up", "-f", file, "--publish", "0:80"]);
     assert_eq!(outcome.code, Some(1));

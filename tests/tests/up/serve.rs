@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use e2e::containerd::{Inventory, Nodectl, manifest};
+use e2e::containerd::{Inventory, Nodectl, OPEN_FILES, manifest};
 use loadgen::{Client, Load, Pace, Plan};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -150,6 +150,13 @@ fn a_pod_has_what_its_manifest_says() {
     ] {
         assert!(status.contains(line), "{line} is not in\n{status}");
     }
+    // As the kubelet's containers, it has containerd's own limit.
+    let limits = world.get("/read/proc/self/limits");
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let files: Vec<_> = files.unwrap().split_whitespace().skip(3).take(2).collect();
+    assert_eq!(files, [OPEN_FILES.to_string(), OPEN_FILES.to_string()]);
     let logs = Nodectl::run(&world.daemon, &["logs", name]);
     assert_eq!(
         logs.stdout,
