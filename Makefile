@@ -89,11 +89,20 @@ fresh: deps-fresh ## Do what the README says on a new Debian 12 of its own, and 
 bench: ## Measure the service beside its peers and write docs/benchmarks.md (minutes, a quiet machine)
 	@bench/app/run
 
-.PHONY: ci
-ci: lint test e2e ## What CI runs
+.PHONY: test-rendered
+test-rendered: deps-up ## Run the tests of the manifests as kustomize renders them
+	@cargo test --locked -p e2e --features rendered --test manifests
 
-.PHONY: deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-test deps-up
-deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-test deps-up:
+.PHONY: release
+release: deps-release ## Build static programs, the image and their checksums into target/dist
+	@dev/release
+
+.PHONY: ci
+ci: ## What CI runs: the README and the lints on new machines, then e2e here
+	@dev/ci
+
+.PHONY: deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up
+deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up:
 	@dev/install $(@:deps-%=%)
 
 include dev/eks.mk
