@@ -22,6 +22,9 @@ build_image = $(BIN)/imagebuilder build app --output oci:$(image_layout) $(revis
 # What renders the manifests: a kubectl, or Go to build one. Nothing else here needs either.
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
+# Always of the whole workspace, with the same features: cargo then compiles every crate once for all
+# kinds of tests.
+cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
 # On a cluster that was named, only what needs nothing of its node.
 e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests cluster_node cluster_inspector)
 
@@ -62,7 +65,7 @@ test: deps-test build-all ## Run all tests against the real containerd, runc, re
 	@[ -n "$(renderer)" ] || echo "==> no kubectl, and no Go to build one: the manifests are not tested as rendered" >&2
 	@[ -n "$(renderer)" ] || [ -z "$${CI:-}" ]
 	@$(build_image)
-	@cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
+	@$(cargo_test)
 
 .PHONY: test-containerd
 test-containerd: deps-test build ## Run the tests of nodectl against another containerd: [VERSION=2.4]
@@ -71,7 +74,7 @@ test-containerd: deps-test build ## Run the tests of nodectl against another con
 
 .PHONY: e2e
 e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
-	@dev/cluster/run cargo test --locked -p e2e --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1 --show-output
+	@dev/cluster/run $(cargo_test) --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1 --show-output
 
 .PHONY: lint
 lint: deps-lint ## Check format, lints, docs, dependencies and shell scripts
@@ -91,7 +94,7 @@ bench: ## Measure the service beside its peers and write docs/benchmarks.md (min
 
 .PHONY: test-rendered
 test-rendered: deps-up ## Run the tests of the manifests as kustomize renders them
-	@cargo test --locked -p e2e --features rendered --test manifests
+	@$(cargo_test) --test manifests
 
 .PHONY: release
 release: deps-release ## Build static programs, the image and their checksums into target/dist
