@@ -38,6 +38,7 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     write_targets(out, results)?;
     write_speed(out, results)?;
     write_latency(out, results)?;
+    write_one_shot(out, results)?;
     write_size(out, results)?;
     write_quota(out, &results.quota)
 }
@@ -124,6 +125,22 @@ fn write_latency(out: &mut String, results: &Results) -> fmt::Result {
             write_series(out, name, series)?;
         }
     }
+    writeln!(out)
+}
+
+fn write_one_shot(out: &mut String, results: &Results) -> fmt::Result {
+    let Some(one_shot) = &results.one_shot else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "### A connection for each request\n\n\
+         Clients that send `Connection: close`, beside a loop that accepts, answers and closes. Most \
+         of it is the kernel's work.\n\n\
+         | | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n|---|---|---|---|---|---|"
+    )?;
+    write_series(out, "rust-k8s-app", &one_shot.app)?;
+    write_series(out, "bare epoll loop", &one_shot.floor)?;
     writeln!(out)
 }
 

@@ -79,6 +79,15 @@ impl Server {
         read_answer(&mut stream)
     }
 
+    /// The same for a request that asks the server to close the connection.
+    pub(crate) fn ask_once(&self) -> io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let request = request(self.path).replacen("\r\n", "\r\nconnection: close\r\n", 1);
+        stream.write_all(request.as_bytes())?;
+        read_answer(&mut stream)
+    }
+
     /// Opens this many kept-alive connections, each of which has carried a request.
     pub(crate) fn connections(&self, count: usize) -> anyhow::Result<Vec<TcpStream>> {
         let open = || -> io::Result<TcpStream> {

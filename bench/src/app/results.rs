@@ -16,6 +16,8 @@ pub(crate) struct Results {
     pub(crate) image: Option<Image>,
     pub(crate) image_with_otlp: Option<Image>,
     pub(crate) quota: Vec<Quota>,
+    #[serde(default)]
+    pub(crate) one_shot: Option<OneShot>,
 }
 
 /// The machine and the time.
@@ -65,6 +67,15 @@ impl Subject {
     pub(crate) fn bytes_per_connection(&self) -> Option<u64> {
         Some(self.rss_1000_bytes?.saturating_sub(self.idle_rss_bytes) / 1000)
     }
+}
+
+/// Clients that open a connection for each request.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OneShot {
+    pub(crate) app: Series,
+    /// The loop that accepts, answers and closes.
+    pub(crate) floor: Series,
 }
 
 /// Figures of each round, in order: those of different subjects with the same index were measured

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cli::Printer;
-use loadgen::Pace;
+use loadgen::{Client, Pace};
 
 use super::process::{CLIENT_CPU, Server};
-use super::results::{Plan, Results, SCHEMA_VERSION, Spread, Subject as Found};
+use super::results::{OneShot, Plan, Results, SCHEMA_VERSION, Spread, Subject as Found};
 use super::subject::{self, Subject};
 use super::{idle, image, machine, quota, speed, startup};
 
@@ -60,7 +60,14 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
         ..
     } = *inputs;
     printer.status(&format!("{rounds} rounds in a closed loop"));
-    let closed = speed::alternate(&all, Pace::Closed, connections, rounds, round)?;
+    let closed = speed::alternate(
+        &all,
+        Client::KeptAlive,
+        Pace::Closed,
+        connections,
+        rounds,
+        round,
+    )?;
     let fast: Vec<&Server> = subjects
         .iter()
         .zip(&servers)
@@ -69,8 +76,17 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
         .collect();
     let rate = half(Spread::of(&closed[0].requests_per_second).median);
     printer.status(&format!("{rounds} rounds at {rate}/s"));
-    let constant = speed::alternate(&fast, Pace::Rate(rate), connections, rounds, round)?;
+    let constant = speed::alternate(
+        &fast,
+        Client::KeptAlive,
+        Pace::Rate(rate),
+        connections,
+        rounds,
+        round,
+    )?;
     drop(servers);
+    printer.status(&format!("{rounds} rounds of one-shot clients"));
+    let one_shot = one_shot(inputs)?;
 
     printer.status("a quarter of a CPU");
     let quota = match quota::measure(&subjects.iter().collect::<Vec<_>>()) {
@@ -112,7 +128,33 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
         image,
         image_with_otlp,
         quota,
+        one_shot: Some(one_shot),
     })
+}
+
+/// The service and the loop with clients that open a connection for each request.
+fn one_shot(inputs: &Inputs) -> anyhow::Result<OneShot> {
+    let app = subject::app(&inputs.app).start()?;
+    let answer = tempfile::NamedTempFile::new().context("cannot create a file")?;
+    std::fs::write(&answer, app.ask_once()?)?;
+    let floor = subject::one_shot_floor(answer.path())?.start()?;
+    let Inputs {
+        rounds,
+        round,
+        connections,
+        ..
+    } = *inputs;
+    let servers = [&app, &floor];
+    let series = speed::alternate(
+        &servers,
+        Client::OneShot,
+        Pace::Closed,
+        connections,
+        rounds,
+        round,
+    )?;
+    let [app, floor] = series.try_into().expect("a series for each of the two");
+    Ok(OneShot { app, floor })
 }
 
 /// Half of a rate, rounded to what reads well.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use loadgen::{Load, Pace, Plan, Report};
+use loadgen::{Client, Load, Pace, Plan, Report};
 
 use super::process::{CLIENT_CPU, Server};
 use super::results::Series;
@@ -35,9 +35,20 @@ pub(crate) fn plan(server: &Server, pace: Pace, connections: usize, time: Durati
     }
 }
 
-fn round(server: &Server, pace: Pace, connections: usize, time: Duration) -> anyhow::Result<Round> {
-    let run =
-        |time| Load::run(plan(server, pace, connections, time)).context("cannot generate load");
+fn round(
+    server: &Server,
+    client: Client,
+    pace: Pace,
+    connections: usize,
+    time: Duration,
+) -> anyhow::Result<Round> {
+    let run = |time| {
+        let plan = Plan {
+            client,
+            ..plan(server, pace, connections, time)
+        };
+        Load::run(plan).context("cannot generate load")
+    };
     run(WARM_UP)?;
     let before = server.cpu_time();
     let report = run(time)?;
@@ -54,6 +65,7 @@ fn round(server: &Server, pace: Pace, connections: usize, time: Duration) -> any
 /// Runs every server once in each of so many rounds; the results are in the servers' order.
 pub(crate) fn alternate(
     servers: &[&Server],
+    client: Client,
     pace: Pace,
     connections: usize,
     rounds: usize,
@@ -62,7 +74,7 @@ pub(crate) fn alternate(
     let mut found: Vec<Vec<Round>> = vec![Vec::new(); servers.len()];
     for _ in 0..rounds {
         for (server, found) in servers.iter().zip(&mut found) {
-            found.push(round(server, pace, connections, time)?);
+            found.push(round(server, client, pace, connections, time)?);
         }
     }
     Ok(found.iter().map(|rounds| series(rounds)).collect())

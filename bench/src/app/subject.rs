@@ -66,9 +66,15 @@ pub(crate) fn app(program: &Path) -> Subject {
     }
 }
 
+/// The loop for clients that open a connection for each request: `answer` closes it.
+pub(crate) fn one_shot_floor(answer: &Path) -> anyhow::Result<Subject> {
+    let here = std::env::current_exe().context("cannot find the path of this program")?;
+    Ok(floor(here.with_file_name("floor"), answer, 7))
+}
+
 /// The epoll loop that always writes the bytes of the file `answer`.
-fn floor(program: PathBuf, answer: &Path) -> Subject {
-    let address = address(2);
+fn floor(program: PathBuf, answer: &Path, number: u8) -> Subject {
+    let address = address(number);
     Subject {
         key: "floor",
         name: "bare epoll loop",
@@ -148,7 +154,7 @@ pub(crate) fn all(inputs: &Inputs, answer: &Path) -> anyhow::Result<Vec<Subject>
     let here = std::env::current_exe().context("cannot find the path of this program")?;
     let mut subjects = vec![
         app(&inputs.app),
-        floor(here.with_file_name("floor"), answer),
+        floor(here.with_file_name("floor"), answer, 2),
     ];
     if let Some(program) = &inputs.podinfo {
         subjects.push(podinfo("podinfo", "podinfo `/`", 3, "/", program));

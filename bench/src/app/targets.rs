@@ -86,6 +86,23 @@ fn speed(results: &Results) -> Vec<Target> {
             cpu,
         ));
     }
+    let one_shot = results.one_shot.as_ref();
+    let figure = |pick: fn(&Series) -> Vec<f64>| {
+        one_shot.map(|series| ratio(&pick(&series.app), &pick(&series.floor)))
+    };
+    let wanted = Wanted::AtLeast(0.9);
+    targets.push(times(
+        "one-shot requests a second, times the bare loop's".to_owned(),
+        wanted,
+        2,
+        figure(|series| series.requests_per_second.clone()),
+    ));
+    targets.push(times(
+        "one-shot requests a CPU second, times the bare loop's".to_owned(),
+        wanted,
+        2,
+        figure(requests_per_cpu_second),
+    ));
     let full = p99_over_loop(results, |subject| Some(&subject.closed));
     let constant = p99_over_loop(results, |subject| subject.constant.as_ref());
     let most = Wanted::AtMost(1.5);

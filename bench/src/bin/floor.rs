@@ -1,7 +1,8 @@
 //! The least work a server on one core can do: epoll, one read, and one write of the same bytes,
 //! whatever was read. Anything above it is the cost of the service.
 //!
-//! `floor ADDRESS:PORT FILE` answers every read with the file's bytes.
+//! `floor ADDRESS:PORT FILE` answers every read with the file's bytes, and closes the connection if
+//! they say `connection: close`.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -24,6 +25,8 @@ fn main() -> anyhow::Result<()> {
         .next()
         .context("the second argument is the file with the answer")?;
     let answer = std::fs::read(&file).with_context(|| format!("cannot read {file}"))?;
+    let close = b"\r\nconnection: close\r\n";
+    let closes = answer.windows(close.len()).any(|part| part == close);
     let listener = TcpListener::bind(&address).with_context(|| format!("cannot bind {address}"))?;
     listener.set_nonblocking(true)?;
 
@@ -51,7 +54,7 @@ fn main() -> anyhow::Result<()> {
                     connections.insert(number, stream);
                 }
             } else if let Some(stream) = connections.get_mut(&number)
-                && !serve(stream, &mut buffer, &answer)
+                && (!serve(stream, &mut buffer, &answer) || closes)
             {
                 connections.remove(&number);
             }
