@@ -101,8 +101,7 @@ release: deps-release ## Build static programs, the image and their checksums in
 	@dev/release
 
 .PHONY: ci
-ci: ## What CI runs: the README and the lints on new machines, then e2e here
-	@dev/ci
+ci: lint test e2e ## What CI runs
 
 .PHONY: deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up
 deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up:
