@@ -95,8 +95,7 @@ impl Request {
                 Some("Hello from Rust on Kubernetes!\n".to_owned()),
                 true,
             ),
-            Self::Hop => (200, None, true),
-            Self::UnreadBody => (200, None, true),
+            Self::Hop | Self::UnreadBody => (200, None, true),
             Self::Malformed | Self::InvalidHost => (400, None, true),
         };
         Expected {
@@ -220,7 +219,7 @@ impl Peer {
     }
 
     fn receive(&mut self) {
-        let mut buffer = [0; 65536];
+        let mut buffer = vec![0; 65536];
         while !self.ended {
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.ended = true,

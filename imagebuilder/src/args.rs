@@ -85,7 +85,7 @@ pub(crate) struct Image {
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
     /// The source's revision, such as `git describe --always --dirty` prints. The image carries it
-    /// as an annotation, and the compiler gets it as SOURCE_REVISION; without it neither depends on
+    /// as an annotation, and the compiler gets it as `SOURCE_REVISION`; without it neither depends on
     /// git.
     #[arg(long, value_name = "REVISION", value_parser = revision)]
     pub(crate) revision: Option<String>,

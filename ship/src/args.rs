@@ -186,7 +186,7 @@ pub(super) struct RolloutTest {
 pub(super) struct Node {
     /// The node's name.
     #[arg(value_name = "NODE")]
-    pub(super) node: String,
+    pub(super) name: String,
     /// The arguments of `nodectl -k`.
     #[arg(
         value_name = "ARGS",
@@ -207,15 +207,20 @@ pub(super) struct Node {
     )]
     pub(super) manifest: PathBuf,
     /// Where the node's files are, if not at its root.
-    #[arg(long, env = "NODE_ROOT", value_name = "DIR", default_value = "")]
-    pub(super) node_root: String,
+    #[arg(
+        long = "node-root",
+        env = "NODE_ROOT",
+        value_name = "DIR",
+        default_value = ""
+    )]
+    pub(super) root: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Undeploy {
     #[command(flatten)]
     pub(super) cluster: Cluster,
-    /// Delete the PersistentVolumeClaims as well, and the data with them.
+    /// Delete the `PersistentVolumeClaims` as well, and the data with them.
     #[arg(long)]
     pub(super) delete_data: bool,
 }

@@ -152,8 +152,8 @@ pub fn diagnose(snapshot: &Snapshot, gated: bool) -> Vec<Finding> {
 
 /// Gates are added when a pod is created, and to none that exists.
 fn missing_gate(pod: &Value, gated: bool) -> Option<Cause> {
-    let gates = pod["spec"]["readinessGates"].as_array();
-    (gated && gates.is_none_or(Vec::is_empty)).then_some(Cause::NoGate)
+    let present = pod["spec"]["readinessGates"].as_array();
+    (gated && present.is_none_or(Vec::is_empty)).then_some(Cause::NoGate)
 }
 
 fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {

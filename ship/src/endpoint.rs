@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// What ExternalDNS reads the record's name from; `ship` reads the deployment's host name from it.
+/// What `ExternalDNS` reads the record's name from; `ship` reads the deployment's host name from it.
 /// <https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/>
 pub(crate) const HOST_ANNOTATION: &str = "external-dns.alpha.kubernetes.io/hostname";
 /// Set where an ALB terminates TLS.

@@ -103,8 +103,8 @@ pub(crate) fn build(
     }
     let repo = repository(source)?;
     printer.status(&format!("Building and pushing {package} to {repo}"));
-    let printed = imagebuilder(source, &repo, &["build", package], "")?;
-    Ok(printed.trim().to_owned())
+    let reference = imagebuilder(source, &repo, &["build", package], "")?;
+    Ok(reference.trim().to_owned())
 }
 
 /// Where images are pushed to.

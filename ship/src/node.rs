@@ -98,10 +98,10 @@ pub(crate) fn run(printer: Printer, args: &Node) -> Result<Exit, ShipError> {
     let kubectl = args.context.kubectl()?;
     let known = kubectl.run(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"])?;
     let known: Vec<_> = known.split_whitespace().map(str::to_owned).collect();
-    if !known.contains(&args.node) {
+    if !known.contains(&args.name) {
         return Err(NodeError::Unknown {
             context: kubectl.context().to_owned(),
-            node: args.node.clone(),
+            node: args.name.clone(),
             known,
         }
         .into());
@@ -117,11 +117,11 @@ pub(crate) fn run(printer: Printer, args: &Node) -> Result<Exit, ShipError> {
     let command = args.args.join(" ");
     printer.status(&format!(
         "Running nodectl -k {command} on {}, in pod {name} of {NAMESPACE}",
-        args.node
+        args.name
     ));
     let node_pod = NodePod {
         kubectl: &kubectl,
-        node: &args.node,
+        node: &args.name,
         name,
     };
     kubectl.apply_objects(&[pod], &[])?;
@@ -145,7 +145,7 @@ fn read(path: &PathBuf) -> Result<Value, NodeError> {
 fn filled_in(mut pod: Value, name: &str, image: &str, args: &Node) -> Value {
     pod["metadata"]["name"] = json!(name);
     pod["metadata"]["namespace"] = json!(NAMESPACE);
-    pod["spec"]["nodeName"] = json!(args.node);
+    pod["spec"]["nodeName"] = json!(args.name);
     let container = &mut pod["spec"]["containers"][0];
     container["image"] = json!(image);
     let mut arguments = vec!["-k".to_owned()];
@@ -155,7 +155,7 @@ fn filled_in(mut pod: Value, name: &str, image: &str, args: &Node) -> Value {
         if let Value::String(path) = path
             && !path.starts_with("/sys/")
         {
-            path.insert_str(0, &args.node_root);
+            path.insert_str(0, &args.root);
         }
     };
     // The socket is mounted where nodectl looks for it; records and logs at the paths that

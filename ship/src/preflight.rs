@@ -89,8 +89,7 @@ pub(crate) fn check(
     let facts = Facts::gather(kubectl, &manifests.target.namespace)?;
     let name = overlay.file_name().unwrap_or_default().to_string_lossy();
     let problems = problems(&name, &manifests.objects, &facts);
-    let (fatal, warnings): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.is_fatal());
+    let (fatal, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_fatal);
     for warning in warnings {
         printer.warn(&format!("{warning}; {}", warning.hint()));
     }

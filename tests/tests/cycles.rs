@@ -61,7 +61,7 @@ impl Module {
             index += if let Some(length) = test_item(rest) {
                 length
             } else if let Some((name, body)) = child(rest) {
-                let at = [at, &[name.clone()]].concat();
+                let at = [at, std::slice::from_ref(&name)].concat();
                 let child = match body {
                     Some(body) => {
                         let mut child = Self::default();
@@ -249,7 +249,12 @@ fn collect(root: &Module, module: &Module, at: &[String], siblings: &mut Sibling
         }
     }
     for (name, child) in &module.children {
-        collect(root, child, &[at, &[name.clone()]].concat(), siblings);
+        collect(
+            root,
+            child,
+            &[at, std::slice::from_ref(name)].concat(),
+            siblings,
+        );
     }
 }
 
@@ -260,7 +265,7 @@ fn cycle(names: &BTreeMap<String, BTreeSet<String>>, start: &str) -> Option<Vec<
     while let Some(way) = ways.pop_front() {
         let last = way.last().expect("a way has a beginning");
         for next in names.get(last).into_iter().flatten() {
-            let way = [way.as_slice(), &[next.clone()]].concat();
+            let way = [way.as_slice(), std::slice::from_ref(next)].concat();
             if next == start {
                 return Some(way);
             }

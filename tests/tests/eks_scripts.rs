@@ -169,7 +169,7 @@ fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
 }
 
 /// Names of IAM roles are unique in an account, across its regions, and have at most 64
-/// characters: CloudFormation generates them.
+/// characters: `CloudFormation` generates them.
 #[test]
 fn no_role_has_a_fixed_name() {
     for definition in ["k8s/cluster.yaml", "k8s/cluster-auto.yaml"] {

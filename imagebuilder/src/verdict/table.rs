@@ -1,6 +1,12 @@
 //! Every variant of every error, with its exit code and whether it has a hint. The build without
 //! Amazon ECR has fewer variants and is not tested here.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::unnecessary_box_returns,
+    reason = "values for rows of a test, in the form that the variants hold them"
+)]
+
 use std::error::Error;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -216,6 +222,8 @@ fn errors_of_building() {
     );
 }
 
+type Copy = CopyError<LayoutError, RegistryError>;
+
 #[test]
 fn errors_of_layouts_and_copies() {
     table!(layout, LayoutError,
@@ -236,7 +244,6 @@ fn errors_of_layouts_and_copies() {
         LayoutError::NoSuchImage { .. } => LayoutError::NoSuchImage {
             path: path(), reference: reference(), available: text() }, Usage, NONE;
     );
-    type Copy = CopyError<LayoutError, RegistryError>;
     table!(copy, Copy,
         Copy::Read { .. } => Copy::Read { digest: digest(), source: damaged() }, Mismatch, NONE;
         Copy::Document { .. } => Copy::Document { digest: digest(), source: document_error() }, Failed, NONE;

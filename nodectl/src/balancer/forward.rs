@@ -97,15 +97,14 @@ impl Forwarder {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         loop {
-            let place = match Arc::clone(&self.places).try_acquire_owned() {
-                Ok(place) => place,
-                Err(_) => {
-                    self.stats.full.fetch_add(1, Ordering::Relaxed);
-                    (self.on_full)();
-                    tokio::select! {
-                        Ok(place) = Arc::clone(&self.places).acquire_owned() => place,
-                        _ = stop.wait_for(|stop| *stop) => break,
-                    }
+            let place = if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                place
+            } else {
+                self.stats.full.fetch_add(1, Ordering::Relaxed);
+                (self.on_full)();
+                tokio::select! {
+                    Ok(place) = Arc::clone(&self.places).acquire_owned() => place,
+                    _ = stop.wait_for(|stop| *stop) => break,
                 }
             };
             let accepted = tokio::select! {

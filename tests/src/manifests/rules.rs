@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(kind: &str, spec: Value, expected: &[&str]) {
+    fn check(kind: &str, spec: &Value, expected: &[&str]) {
         let object = json!({"kind": kind, "metadata": {"name": "x"}, "spec": spec});
         let prefix = format!("\"{kind}\" x: ");
         let found = violations(&object);
@@ -132,20 +132,20 @@ mod tests {
         let class = json!({"type": "ClusterIP", "loadBalancerClass": "service.k8s.aws/nlb"});
         check(
             "Service",
-            class,
+            &class,
             &["loadBalancerClass is only for the type LoadBalancer"],
         );
         let ports = json!({"allocateLoadBalancerNodePorts": false, "ports": [{}, {"name": "a"}]});
         check(
             "Service",
-            ports,
+            &ports,
             &[
                 "allocateLoadBalancerNodePorts is only for the type LoadBalancer",
                 "several ports need names",
             ],
         );
         let class = json!({"type": "LoadBalancer", "loadBalancerClass": "x"});
-        check("Service", class, &[]);
+        check("Service", &class, &[]);
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         });
         check(
             "Deployment",
-            spec,
+            &spec,
             &[
                 "maxSurge and maxUnavailable are both 0",
                 "the selector does not match the template's labels",
@@ -171,12 +171,12 @@ mod tests {
         );
         check(
             "HorizontalPodAutoscaler",
-            json!({"minReplicas": 3, "maxReplicas": 2}),
+            &json!({"minReplicas": 3, "maxReplicas": 2}),
             &["minReplicas is above maxReplicas"],
         );
         check(
             "PodDisruptionBudget",
-            json!({"minAvailable": 1, "maxUnavailable": 1}),
+            &json!({"minAvailable": 1, "maxUnavailable": 1}),
             &["minAvailable and maxUnavailable exclude each other"],
         );
     }

@@ -78,7 +78,6 @@ pub(crate) fn repository(registry: &TestRegistry) -> Repository {
 
 pub(crate) type PushError = CopyError<LayoutError, RegistryError>;
 
-#[expect(clippy::result_large_err, reason = "a test shows the whole error")]
 pub(crate) fn push(image: &Image, repository: &Repository, tags: &[&str]) -> Result<(), PushError> {
     copy(&image.layout, repository, &image.root, tags, &|_| {})
 }
