@@ -147,7 +147,8 @@ pub(crate) struct Registry {
     /// Create the repository where it does not exist. For Amazon ECR.
     #[arg(long)]
     pub(crate) create_repository: bool,
-    /// The directory with the config.json of `docker login`; ~/.docker where not given.
+    /// The directory with the config.json of `docker login`, in place of all other credentials:
+    /// $REGISTRY_AUTH_FILE, ~/.docker, and podman's auth.json.
     #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
     pub(crate) docker_config: Option<PathBuf>,
 }

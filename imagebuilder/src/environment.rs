@@ -11,8 +11,9 @@ pub(crate) struct Environment {
     pub(crate) cargo: PathBuf,
     /// Where Cargo keeps the sources of dependencies.
     pub(crate) cargo_home: Option<PathBuf>,
-    /// Where `docker login` keeps its configuration, unless the command line says otherwise.
-    pub(crate) docker_config: Option<PathBuf>,
+    /// Where `docker login` and `podman login` keep credentials, unless the command line says
+    /// otherwise; the first that knows a registry counts.
+    pub(crate) auth_files: Vec<PathBuf>,
     /// The signals that ask this process to stop.
     pub(crate) interrupts: Interrupts,
     /// The terminal cannot move its cursor.
@@ -40,7 +41,7 @@ impl Environment {
             cargo: path("CARGO").unwrap_or_else(|| "cargo".into()),
             cargo_home: path("CARGO_HOME")
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))),
-            docker_config: std::env::home_dir().map(|home| home.join(".docker")),
+            auth_files: auth_files(path, std::env::home_dir()),
             dumb_terminal: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
             ignored: std::env::vars_os()
                 .filter_map(|(name, _)| name.into_string().ok())
@@ -48,6 +49,20 @@ impl Environment {
                 .collect(),
         }
     }
+}
+
+/// The credential files: `REGISTRY_AUTH_FILE`, Docker's, then podman's, as in
+/// [containers-auth.json(5)](https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md).
+fn auth_files(variable: impl Fn(&str) -> Option<PathBuf>, home: Option<PathBuf>) -> Vec<PathBuf> {
+    let below = |directory: Option<PathBuf>, file: &str| directory.map(|path| path.join(file));
+    let config = variable("XDG_CONFIG_HOME").or_else(|| below(home.clone(), ".config"));
+    let files = [
+        variable("REGISTRY_AUTH_FILE"),
+        below(home, ".docker/config.json"),
+        below(variable("XDG_RUNTIME_DIR"), "containers/auth.json"),
+        below(config, "containers/auth.json"),
+    ];
+    files.into_iter().flatten().collect()
 }
 
 /// Whether a variable changes what Cargo compiles, by

@@ -96,6 +96,8 @@ impl Registry {
             "key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
              openssl req -x509 $key -days 2 -subj /CN=authority -keyout ca.key -out ca.pem \
                  -addext basicConstraints=critical,CA:TRUE
+             openssl req -x509 $key -days 2 -subj /CN=other -keyout other.key -out other-ca.pem \
+                 -addext basicConstraints=critical,CA:TRUE
              openssl req $key -subj /CN=registry -keyout key.pem -out csr.pem
              echo subjectAltName=DNS:localhost,DNS:{ECR},IP:127.0.0.1 > ext
              openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
@@ -205,7 +207,7 @@ fn an_index_goes_to_a_registry_with_tls_and_a_password() {
         "{}",
         stranger.stderr
     );
-    let other = registry.path("key.pem");
+    let other = registry.path("other-ca.pem");
     let other = push(&["--ca-file", &other, "--docker-config", &login]);
     assert_eq!(other.code, Some(4), "{}", other.stderr);
     assert!(
@@ -542,6 +544,53 @@ fn credentials_come_from_a_helper() {
         broken.stderr.contains("it failed (exit status: 7)"),
         "{}",
         broken.stderr
+    );
+}
+
+#[test]
+fn credentials_come_from_where_podman_stores_them() {
+    let (sandbox, built) = built();
+    let registry = TestRegistry::start(Behaviour {
+        auth: Auth::Basic("name".into(), "hunter2".into()),
+        ..Behaviour::default()
+    });
+    let host = registry.host();
+    let auths = format!(r#"{{"auths": {{"{host}": {{"auth": "bmFtZTpodW50ZXIy"}}}}}}"#);
+    let check = |file: &str, variable: &str, value: &str| {
+        sandbox.write(file, &auths);
+        let mut command = sandbox.command(&["push", "oci:img", "--repo", &host]);
+        command
+            .env_remove("DOCKER_CONFIG")
+            .env_remove("REGISTRY_AUTH_FILE")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_RUNTIME_DIR")
+            .env("HOME", sandbox.path().join("nobody"))
+            .env(variable, sandbox.path().join(value));
+        let run = Run::of(sandbox.path(), command.output().unwrap());
+        assert_eq!(run.reference().digest(), built.digest(), "{variable}");
+        fs::remove_file(sandbox.path().join(file)).unwrap();
+    };
+    check("a.json", "REGISTRY_AUTH_FILE", "a.json");
+    check("run/containers/auth.json", "XDG_RUNTIME_DIR", "run");
+    check("xdg/containers/auth.json", "XDG_CONFIG_HOME", "xdg");
+    check("home/.config/containers/auth.json", "HOME", "home");
+    check("home/.docker/config.json", "HOME", "home");
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_refused() {
+    let (sandbox, _) = built();
+    sandbox.write(
+        "ca.pem",
+        "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
+    );
+    let run = push(&sandbox, "r.example", &["--ca-file", "ca.pem"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("`ca.pem` has no certificate in PEM form"),
+        "{}",
+        run.stderr
     );
 }
 

@@ -129,10 +129,10 @@ pub(super) fn publisher_for(
         ca_file: registry.ca_file.clone(),
         insecure: registry.insecure,
         create_repository: registry.create_repository,
-        docker_config: registry
-            .docker_config
-            .clone()
-            .or_else(|| context.environment.docker_config.clone()),
+        auth_files: match &registry.docker_config {
+            Some(directory) => vec![directory.join("config.json")],
+            None => context.environment.auth_files.clone(),
+        },
     };
     let printer = context.printer;
     let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {

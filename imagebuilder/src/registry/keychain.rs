@@ -1,23 +1,44 @@
-//! Who we are to a registry: AWS's chain for Amazon ECR, what `docker login` left for all others.
+//! The credentials for a registry: AWS's chain for Amazon ECR, and for all others what
+//! `docker login` and `podman login` stored.
 
 use oci::registry::{CredentialError, Credentials, DockerConfig, Keychain};
 
+/// Credential files; the first that knows a registry counts.
+struct AuthFiles(Vec<DockerConfig>);
+
+impl AuthFiles {
+    fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
+        for file in &self.0 {
+            let credentials = file.credentials(host)?;
+            if credentials != Credentials::Anonymous {
+                return Ok(credentials);
+            }
+        }
+        Ok(Credentials::Anonymous)
+    }
+}
+
 /// The credentials of this machine's user.
 pub(crate) struct UserKeychain {
-    docker: DockerConfig,
+    files: AuthFiles,
     #[cfg(feature = "ecr")]
     ecr: Option<std::sync::Arc<super::ecr::Ecr>>,
 }
 
 impl UserKeychain {
     #[cfg(feature = "ecr")]
-    pub(crate) fn new(docker: DockerConfig, ecr: Option<std::sync::Arc<super::ecr::Ecr>>) -> Self {
-        Self { docker, ecr }
+    pub(crate) fn new(
+        files: Vec<DockerConfig>,
+        ecr: Option<std::sync::Arc<super::ecr::Ecr>>,
+    ) -> Self {
+        let files = AuthFiles(files);
+        Self { files, ecr }
     }
 
     #[cfg(not(feature = "ecr"))]
-    pub(crate) fn new(docker: DockerConfig) -> Self {
-        Self { docker }
+    pub(crate) fn new(files: Vec<DockerConfig>) -> Self {
+        let files = AuthFiles(files);
+        Self { files }
     }
 }
 
@@ -26,7 +47,7 @@ impl Keychain for UserKeychain {
         #[cfg(feature = "ecr")]
         if let Some(ecr) = &self.ecr {
             // A `docker login` for ECR is stale after 12 hours, so AWS is asked first.
-            return match (ecr.credentials(), self.docker.credentials(host)) {
+            return match (ecr.credentials(), self.files.credentials(host)) {
                 (Ok(credentials), _) => Ok(credentials),
                 (Err(_), Ok(known)) if known != Credentials::Anonymous => Ok(known),
                 (Err(error), _) => Err(CredentialError {
@@ -37,6 +58,6 @@ impl Keychain for UserKeychain {
                 }),
             };
         }
-        self.docker.credentials(host)
+        self.files.credentials(host)
     }
 }

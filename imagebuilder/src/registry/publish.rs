@@ -25,6 +25,8 @@ pub(crate) enum PublishError {
         #[source]
         source: std::io::Error,
     },
+    #[error("`{}` has no certificate in PEM form", path.display())]
+    NoCertificate { path: PathBuf },
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     #[error("--create-repository is for Amazon ECR, and {registry} is not in it")]
@@ -52,7 +54,8 @@ pub(crate) struct Access {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) insecure: bool,
     pub(crate) create_repository: bool,
-    pub(crate) docker_config: Option<PathBuf>,
+    /// The files that may have credentials, in order.
+    pub(crate) auth_files: Vec<PathBuf>,
 }
 
 /// What a publisher tells of its work.
@@ -114,19 +117,26 @@ impl Publisher {
         settings.on_retry = Some(on_retry);
         if let Some(path) = &access.ca_file {
             settings.extra_roots = read(path)?;
+            let pem = b"-----BEGIN CERTIFICATE-----";
+            if !settings.extra_roots.windows(pem.len()).any(|at| at == pem) {
+                return Err(PublishError::NoCertificate { path: path.clone() });
+            }
         }
-        let docker = match &access.docker_config {
-            Some(path) => DockerConfig::read(path).map_err(|source| PublishError::File {
-                path: path.join("config.json"),
-                source,
-            })?,
-            None => DockerConfig::default(),
-        };
+        let files: Vec<_> = access
+            .auth_files
+            .iter()
+            .map(|path| {
+                DockerConfig::read(path.clone()).map_err(|source| PublishError::File {
+                    path: path.clone(),
+                    source,
+                })
+            })
+            .collect::<Result<_, _>>()?;
         let create = access.create_repository;
         #[cfg(feature = "ecr")]
         {
             let ecr = host.map(super::ecr::Ecr::new).transpose()?.map(Arc::new);
-            let keychain = Arc::new(UserKeychain::new(docker, ecr.clone()));
+            let keychain = Arc::new(UserKeychain::new(files, ecr.clone()));
             Ok(Self {
                 prefix,
                 settings,
@@ -137,7 +147,7 @@ impl Publisher {
         }
         #[cfg(not(feature = "ecr"))]
         {
-            let keychain = Arc::new(UserKeychain::new(docker));
+            let keychain = Arc::new(UserKeychain::new(files));
             Ok(Self {
                 prefix,
                 settings,

@@ -64,7 +64,14 @@ fn hint(error: &RegistryError) -> Option<String> {
         (Problem::Status { .. }, _, Some("TAG_INVALID" | "ImageTagAlreadyExistsException")) => {
             Some("the tag is another image and immutable: choose another --tag".to_owned())
         }
-        (Problem::Status { status: 400, .. }, ..) if error.url.starts_with("http:") => Some(
+        // A registry's own error is an answer to the request; a TLS server's is not in that form.
+        (
+            Problem::Status {
+                status: 400,
+                error: None,
+            },
+            ..,
+        ) if error.url.starts_with("http:") => Some(
             "the registry may want TLS, which one on this machine has with --ca-file".to_owned(),
         ),
         _ => None,
@@ -86,7 +93,10 @@ pub(super) fn copy(error: &CopyError<LayoutError, RegistryError>) -> Verdict {
 impl ExitError for PublishError {
     fn exit(&self) -> Exit {
         match self {
-            Self::File { .. } | Self::Reference(_) | Self::NotEcr { .. } => Exit::Usage,
+            Self::File { .. }
+            | Self::NoCertificate { .. }
+            | Self::Reference(_)
+            | Self::NotEcr { .. } => Exit::Usage,
             #[cfg(feature = "ecr")]
             Self::Ecr(error) => error.exit(),
             Self::Registry { source, .. } => registry(source).exit,
@@ -96,7 +106,10 @@ impl ExitError for PublishError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::File { .. } | Self::Reference(_) | Self::NotEcr { .. } => None,
+            Self::File { .. }
+            | Self::NoCertificate { .. }
+            | Self::Reference(_)
+            | Self::NotEcr { .. } => None,
             #[cfg(feature = "ecr")]
             Self::Ecr(error) => error.hint(),
             Self::Registry { source, .. } => registry(source).hint,

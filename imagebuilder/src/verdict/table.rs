@@ -284,6 +284,7 @@ fn errors_of_registries() {
     );
     table!(own, PublishError,
         PublishError::File { .. } => PublishError::File { path: path(), source: io_error() }, Usage, NONE;
+        PublishError::NoCertificate { .. } => PublishError::NoCertificate { path: path() }, Usage, NONE;
         PublishError::Reference(_) => PublishError::Reference(bad_reference()), Usage, NONE;
         PublishError::NotEcr { .. } => PublishError::NotEcr { registry: text() }, Usage, NONE;
         PublishError::Ecr(_) => PublishError::Ecr(EcrError::NoToken { region: text() }), Authentication, NONE;
@@ -322,6 +323,15 @@ fn hints_fit_the_registry() {
         answered(400, "TAG_INVALID"),
         "the tag is another image",
     );
+    let http = "http://127.0.0.1:5000/v2/";
+    check(http, answered(400, "MANIFEST_INVALID"), "");
+    let bare = Problem::Status {
+        status: 400,
+        error: None,
+    };
+    check(http, bare, "the registry may want TLS");
+    let hint = registry(&request(http, answered(400, "MANIFEST_INVALID"))).hint;
+    assert_eq!(hint, None);
 }
 
 #[test]

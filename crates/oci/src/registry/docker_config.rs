@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -110,12 +110,12 @@ fn message(text: &str) -> String {
 }
 
 impl DockerConfig {
-    /// Reads `config.json` of `directory`; one that does not exist knows no registry.
+    /// Reads a file such as Docker's `config.json` or podman's `auth.json`; one that does not exist
+    /// knows no registry.
     ///
     /// # Errors
     /// When it cannot be read, or is not JSON.
-    pub fn read(directory: &Path) -> io::Result<Self> {
-        let path = directory.join("config.json");
+    pub fn read(path: PathBuf) -> io::Result<Self> {
         let file = match fs::read(&path) {
             // The parser's message could quote a secret.
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
@@ -458,11 +458,10 @@ mod tests {
     #[test]
     fn a_file_that_is_no_json_is_an_error_without_its_content() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("config.json"), "{\"auths\": hunter2").unwrap();
-        let error = DockerConfig::read(directory.path())
-            .unwrap_err()
-            .to_string();
+        let path = directory.path().join("config.json");
+        fs::write(&path, "{\"auths\": hunter2").unwrap();
+        let error = DockerConfig::read(path).unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
-        assert!(DockerConfig::read(&directory.path().join("none")).is_ok());
+        assert!(DockerConfig::read(directory.path().join("none")).is_ok());
     }
 }
