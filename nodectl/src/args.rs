@@ -10,7 +10,7 @@ use crate::network::Subnet;
 use crate::node::Host;
 use crate::publish::Publish;
 
-/// Plays Kubernetes Deployments and Services on this machine's containerd.
+/// Runs Kubernetes Deployments and Services on this machine's containerd, and inspects a node.
 #[derive(Debug, Parser)]
 #[command(
     name = "nodectl",
@@ -101,7 +101,7 @@ impl Global {
     }
 }
 
-/// Paths below it are written down for containerd, which has another working directory.
+/// containerd gets paths below it, and has another working directory.
 fn absolute(text: &str) -> Result<PathBuf, std::io::Error> {
     std::path::absolute(text)
 }
@@ -117,7 +117,7 @@ fn namespace(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(
-            "a containerd namespace has letters, digits and single `.`, `-` or `_` between them"
+            "expected at most 76 letters and digits, with single `.`, `-` or `_` between them"
                 .into(),
         )
     }
@@ -137,8 +137,13 @@ pub enum Output {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the Deployments and Services of manifests until Ctrl-C
+    ///
+    /// Manifests are validated as the API server validates them. A field that cannot be obeyed is
+    /// refused, or, where it cannot matter here, ignored with a warning that names its path. Images are
+    /// never pulled. Pods reach each other and this machine by address: they have no route to other
+    /// networks, and Services have no DNS names.
     Up(UpArgs),
-    /// Remove everything that `up` has made, even after a crash
+    /// Remove everything that `up` created, even after a crash
     Down(DownArgs),
     /// Show containers by pod
     Ps(OutputArgs),
@@ -146,7 +151,7 @@ pub enum Command {
     Pods(OutputArgs),
     /// Show everything about a pod (with -k)
     Inspect(InspectArgs),
-    /// Show what containers use (with -k)
+    /// Show what containers use of CPU, memory and network (with -k)
     Stats(StatsArgs),
     /// Show what a pod's container has written
     Logs(LogsArgs),
@@ -166,16 +171,16 @@ pub struct UpArgs {
         value_name = "FILE|DIR|-"
     )]
     pub files: Vec<PathBuf>,
-    /// A layout that has the images, such as imagebuilder writes
+    /// An OCI layout with the images, as imagebuilder writes it
     #[arg(long, env = "NODECTL_IMAGES", value_name = "oci:DIR")]
     pub images: Option<LayoutArg>,
-    /// Make a Service's port reachable; without it, each `LoadBalancer` Service has its own port on 127.0.0.1
+    /// Publish a port of a Service; by default each `LoadBalancer` Service has its own ports on 127.0.0.1
     #[arg(long, value_name = "[ADDRESS:]PORT:SERVICEPORT")]
     pub publish: Vec<Publish>,
     /// The pods' subnet; the first free /24 of 10.88.0.0/16 by default
     #[arg(long, env = "NODECTL_POD_CIDR", value_name = "CIDR")]
     pub pod_cidr: Option<Subnet>,
-    /// Seconds that pods have to end after Ctrl-C, where their own grace period is not shorter
+    /// Seconds that pods have to stop after Ctrl-C, where their own grace period is not shorter
     #[arg(
         long,
         env = "NODECTL_GRACE_PERIOD",
@@ -188,7 +193,7 @@ pub struct UpArgs {
 /// `down`
 #[derive(Clone, Debug, Args)]
 pub struct DownArgs {
-    /// Seconds that a running `up` has to end by itself
+    /// Seconds to wait for a running `up` to stop
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     pub wait: u32,
 }
@@ -287,7 +292,7 @@ impl std::str::FromStr for Since {
             return Ok(Self::Time(time));
         }
         let wrong = || {
-            format!("`{text}` is neither a time such as 2026-01-31T12:00:00Z nor 90s, 10m, 2h, 1d")
+            format!("invalid time `{text}`: expected 2026-01-31T12:00:00Z, or 90s, 10m, 2h, 1d ago")
         };
         let unit_at = text
             .len()
@@ -346,7 +351,7 @@ impl std::str::FromStr for LayoutArg {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_prefix("oci:") {
             Some(dir) if !dir.is_empty() => Ok(Self(PathBuf::from(dir))),
-            _ => Err("a layout is written oci:DIR".to_owned()),
+            _ => Err("expected oci:DIR".to_owned()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Plays Kubernetes Deployments and Services on this machine's containerd.
+//! Runs Kubernetes Deployments and Services on this machine's containerd, and inspects a node.
 
 pub mod args;
 pub mod balancer;

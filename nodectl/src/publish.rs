@@ -45,11 +45,11 @@ impl FromStr for Publish {
                 service_port,
             })
         };
-        parse().ok_or_else(|| "write [ADDRESS:]PORT:SERVICEPORT, such as 8080:80".to_owned())
+        parse().ok_or_else(|| "expected [ADDRESS:]PORT:SERVICEPORT, such as 8080:80".to_owned())
     }
 }
 
-/// A port that cannot be listened on.
+/// A port that cannot be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
 pub struct BindError {
@@ -64,7 +64,7 @@ pub struct BindError {
 /// fewer, a burst of clients is answered by a retransmission, a second later.
 const BACKLOG: i32 = 4096;
 
-/// Takes a port, so that nobody else has it from here on.
+/// Binds a port, so that no other process can from here on.
 ///
 /// # Errors
 /// As the system's: it is in use, or may not be used.

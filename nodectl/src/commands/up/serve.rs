@@ -23,6 +23,10 @@ use crate::play::{Context, Controller, Event, Machine, Stop, labels};
 use crate::publish;
 use crate::spec;
 
+/// What a cluster's network has and the pods' does not.
+const REACH: &str = "Pods reach each other and this machine by address: there are no Service names, and \
+                     no route to other networks";
+
 /// A port of this machine that is bound, and the Service's port that it is for.
 struct Listening {
     listener: TcpListener,
@@ -86,6 +90,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
     });
     let mut controller = Controller::new(Arc::clone(&ctx), plan.desired);
     controller.adopt().await.map_err(CommandError::Adopt)?;
+    session.printer.status(REACH);
     serve(session, &ctx, controller, listeners, events).await;
     Ok(Exit::Interrupted)
 }
