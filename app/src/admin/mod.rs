@@ -1,4 +1,4 @@
-//! What the admin listener answers ([`routes`]), and to whom ([`guard`]).
+//! What the admin listener answers (`routes`), and to whom (`guard`).
 
 mod answer;
 mod guard;
