@@ -83,7 +83,7 @@ impl Daemon {
             .spawn()
             .expect("containerd can be run; `make deps-test` installs it");
         self.child = Some(child);
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while Instant::now() < deadline {
             if UnixStream::connect(self.socket()).is_ok() && self.ctr_status(&["version"]) {
                 return;

@@ -10,6 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::Daemon;
 
+/// A limit against a hang, far above what a busy machine needs.
+const TIMEOUT: Duration = Duration::from_mins(2);
+
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -123,10 +126,10 @@ impl Nodectl {
     /// Waits until it has told `text` for the `times`th time, and returns how long that took.
     ///
     /// # Panics
-    /// When it does not within 20 s, or ends.
+    /// When it does not within two minutes, or exits.
     pub fn wait_for(&mut self, text: &str, times: usize) -> Duration {
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) {
+        while began.elapsed() < TIMEOUT {
             let told = self.told();
             if told.matches(text).count() >= times {
                 return began.elapsed();
@@ -153,9 +156,9 @@ impl Nodectl {
     /// Waits for its end and returns its exit code.
     ///
     /// # Panics
-    /// When it does not end within 30 s.
+    /// When it does not exit within two minutes.
     pub fn wait(mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + TIMEOUT;
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return status.code();

@@ -9,7 +9,7 @@ use rustix::process::{Signal, kill_process};
 use crate::world::{World, kill};
 
 #[test]
-fn a_killed_process_is_replaced_within_5_s_and_loses_only_what_it_had() {
+fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
     let world = World::new();
     let mut up = world.up(&manifest(3, &[]));
     up.wait_for("all ready: 3 pods", 1);
@@ -20,31 +20,47 @@ fn a_killed_process_is_replaced_within_5_s_and_loses_only_what_it_had() {
         plan.time = Duration::from_secs(3);
         let began = Instant::now();
         let load = Load::start(plan).unwrap();
+        while load.ok() == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // The load's own clock started after `began` and before its first response.
+        let answered = Instant::now();
         std::thread::sleep(Duration::from_secs(1));
         let (_, pid) = world.running()[round].clone();
         let ready = up.told().matches("all ready").count();
-        let killed_at = began.elapsed();
+        let killed_at = answered.elapsed();
         kill(pid);
+        // Until then the kernel accepts connections in the name of the killed process.
+        wait_until_closed(pid);
+        let closed_at = began.elapsed();
         let replaced = up.wait_for("all ready", ready + 1);
-        assert!(replaced < Duration::from_secs(5), "{replaced:?}");
         let report = load.finish().unwrap();
-        assert!(report.ok > 2500, "{report}");
-        // What failed was under way when the process died: it was sent before, and ended after. The
-        // kernel takes some milliseconds to close what a killed process had open, and takes
-        // connections in its name until then.
-        let closing = Duration::from_millis(50);
+        // What failed was in flight when the process died: sent before that, and failed after it.
         for failure in &report.failures {
             let sent_at = failure.at.saturating_sub(failure.after);
+            let in_flight = sent_at <= closed_at && failure.at >= killed_at;
             assert!(
-                sent_at <= killed_at + closing,
-                "killed at {killed_at:?}: {report}"
+                in_flight,
+                "killed at {killed_at:?}, closed at {closed_at:?}: {report}"
             );
-            assert!(failure.at >= killed_at, "killed at {killed_at:?}: {report}");
         }
-        assert!(report.failed() <= 16, "{report}");
+        assert!(report.ok > 20 * report.failed(), "{report}");
         println!("replaced in {replaced:.1?}; {report}");
     }
     assert_eq!(world.running().len(), 3);
+    // No restart was the second of its pod, which waits.
+    assert!(!up.told().contains("starting it again in"), "{}", up.told());
+}
+
+/// Waits until a killed process has closed its sockets, as a zombie has.
+fn wait_until_closed(pid: u64) {
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit(')').next()?.trim_start().chars().next()
+    };
+    while state().is_some_and(|state| state != 'Z') {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -97,19 +113,18 @@ fn down_removes_what_an_up_that_was_killed_at_any_moment_left() {
 #[test]
 fn a_stubborn_pod_is_killed_after_its_grace_and_at_once_by_a_second_ctrl_c() {
     let world = World::new();
-    let mut up = world.up(&manifest(1, &[("STUBBORN", "1")]));
+    let short = "terminationGracePeriodSeconds: 5\n";
+    let stubborn = manifest(1, &[("STUBBORN", "1")]);
+    assert!(stubborn.contains(short), "{stubborn}");
+    // Longer than anything is waited for here.
+    let stubborn = stubborn.replace(short, "terminationGracePeriodSeconds: 3600\n");
+    let mut up = world.up(&stubborn);
     up.wait_for("all ready: 1 pod", 1);
-    let began = Instant::now();
     up.signal(Signal::INT);
     up.wait_for("stopping", 1);
     std::thread::sleep(Duration::from_millis(500));
     up.signal(Signal::INT);
     assert_eq!(up.wait(), Some(130));
-    assert!(
-        began.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        began.elapsed()
-    );
 
     let publish = world.publish();
     let args = [
@@ -120,16 +135,12 @@ fn a_stubborn_pod_is_killed_after_its_grace_and_at_once_by_a_second_ctrl_c() {
         "--grace-period",
         "1",
     ];
-    let mut up = Nodectl::up(&world.daemon, &manifest(1, &[("STUBBORN", "1")]), &args);
+    let mut up = Nodectl::up(&world.daemon, &stubborn, &args);
     up.wait_for("all ready: 1 pod", 1);
     let began = Instant::now();
     up.signal(Signal::TERM);
     assert_eq!(up.wait(), Some(130));
-    let took = began.elapsed();
-    assert!(
-        (Duration::from_secs(1)..Duration::from_secs(3)).contains(&took),
-        "{took:?}"
-    );
+    assert!(began.elapsed() >= Duration::from_secs(1));
 }
 
 #[test]
@@ -142,7 +153,7 @@ fn a_crash_is_made_good_at_once_and_the_next_one_waits() {
     assert!(ps.stdout.contains("exited (3)"), "{}", ps.stdout);
     let pod = world.ps()["pods"][0]["name"].as_str().unwrap().to_owned();
     // The shim copies what was written; the end of it may come after the exit.
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let logs = loop {
         let logs = Nodectl::run(&world.daemon, &["logs", &pod]).stdout;
         if logs.ends_with("crashing as asked\n") || Instant::now() > deadline {
@@ -321,7 +332,7 @@ fn two_at_once_are_told_apart() {
         outcome.stderr
     );
     assert!(
-        outcome.stderr.contains("hint: `nodectl down` ends it"),
+        outcome.stderr.contains("hint: `nodectl down` stops it"),
         "{}",
         outcome.stderr
     );
