@@ -1,28 +1,28 @@
-//! Answers that are written without a request: actix-http knows none, or has given up on it. Each
-//! is complete, says what is wrong (RFC 9457), and closes the connection.
+//! Responses to what never became a request, because actix-http rejected it or never saw it. Each is
+//! complete, a problem (RFC 9457), and closes the connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock;
 use crate::request_id;
 
-/// Counts the answers of this process, for their ids.
+/// Counts these responses, for their ids.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// Something is wrong before a handler could say so.
+/// The reason of a response that no handler writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Canned {
     /// The request is malformed.
     BadRequest,
-    /// The request did not come in time.
+    /// The request did not arrive in time.
     Timeout,
     /// The request head is too large, or has too many headers.
     HeadTooLarge,
-    /// There are as many connections as there may be.
+    /// The connection limit is reached.
     Full,
-    /// More memory is held for clients than may be, most of it for this one.
+    /// The memory budget is exceeded, and this client holds most.
     Overloaded,
-    /// The request has a transfer coding that is not known.
+    /// The request has an unknown transfer coding.
     UnknownCoding,
 }
 
@@ -61,12 +61,12 @@ impl Canned {
 
     const fn detail(self) -> &'static str {
         match self {
-            Self::BadRequest => "this is no HTTP/1.1 request",
-            Self::Timeout => "the request did not come in time",
+            Self::BadRequest => "malformed HTTP/1.1 request",
+            Self::Timeout => "the request did not arrive in time",
             Self::HeadTooLarge => "the request head is too large or has too many headers",
-            Self::Full => "there are as many connections as this pod takes; try again",
+            Self::Full => "this pod has reached its connection limit; try again",
             Self::Overloaded => "this pod is short of memory for requests; try again",
-            Self::UnknownCoding => "chunked is the only transfer coding that is known",
+            Self::UnknownCoding => "unknown transfer coding: only chunked is supported",
         }
     }
 

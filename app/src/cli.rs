@@ -14,23 +14,23 @@ use crate::server::{self, Bound, ServeError};
 use crate::settings::{Settings, table};
 use crate::url::HttpUrl;
 
-/// Something could not be done, or the drain cut requests.
+/// An operation failed, or the drain cut requests.
 const FAILED: u8 = 1;
-/// A setting or the command line is wrong; nothing was tried.
+/// A setting or the command line is invalid; nothing was started.
 const USAGE: u8 = 2;
 
 const USAGE_TEXT: &str = "\
 Usage: rust-k8s-app                serve
-       rust-k8s-app probe URL      ask URL once; fails unless the answer is 200 to 399
-       rust-k8s-app check          check the settings, and serve nothing
+       rust-k8s-app probe URL      send one GET; fails unless the status is 200 to 399
+       rust-k8s-app check          validate the settings without serving
        rust-k8s-app --help
        rust-k8s-app --version
 ";
 
 const EXIT_TEXT: &str = "\
 Exit status: 0 every request was answered, or the probe succeeded
-             1 something failed, or the drain's deadline cut requests
-             2 the command line or a setting is wrong; no port was bound
+             1 a failure, or the drain deadline cut requests
+             2 invalid command line or settings; no port was bound
 ";
 
 /// Runs the program and returns its exit status.
@@ -52,11 +52,11 @@ pub fn main() -> ExitCode {
         )),
         ["probe", ..] => fail(
             USAGE,
-            "probe takes one URL, such as http://127.0.0.1:5000/healthz",
+            "probe needs one URL, such as http://127.0.0.1:5000/healthz",
         ),
         [other, ..] => fail(
             USAGE,
-            &format!("`{other}` is no command; --help lists them"),
+            &format!("unknown command `{other}`; --help lists the commands"),
         ),
     }
 }
@@ -71,10 +71,7 @@ fn help() -> String {
 }
 
 fn checked(settings: &Settings) -> String {
-    format!(
-        "the settings are right; their digest is {}\n",
-        settings.digest
-    )
+    format!("the settings are valid; digest {}\n", settings.digest)
 }
 
 fn ask(url: &str) -> ExitCode {
@@ -87,10 +84,10 @@ fn ask(url: &str) -> ExitCode {
     }
 }
 
-/// Reads the settings, or says all that is wrong with them.
+/// Reads the settings, or reports all problems with them.
 fn settings() -> Result<Settings, ExitCode> {
     let variables = std::env::vars_os().filter_map(|(name, value)| {
-        // What is not UTF-8 becomes a value that no setting takes, and so is named as wrong.
+        // A value that is not UTF-8 becomes one that no setting accepts, and so is reported.
         Some((
             name.into_string().ok()?,
             value.to_string_lossy().into_owned(),
@@ -174,7 +171,7 @@ fn host_name() -> String {
 }
 
 fn say(text: &str) -> ExitCode {
-    // A closed pipe is a reader that has seen enough.
+    // The reader of a closed pipe wants no more.
     let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }

@@ -7,17 +7,17 @@ use actix_http::header::{AsHeaderName, HeaderMap};
 use crate::cidr::Cidr;
 use crate::edge::proxy::Source;
 
-/// The most hops of an `X-Forwarded-For` that are looked at.
+/// The most hops of an `X-Forwarded-For` that are examined.
 const MAX_HOPS: usize = 32;
 
-/// The address that is believed, and the reason.
+/// The address that is trusted, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Believed {
     /// The client's address.
     pub(crate) address: IpAddr,
-    /// Where it was taken from.
+    /// Its source.
     pub(crate) from: &'static str,
-    /// Why that, and not another.
+    /// Why this source was chosen.
     pub(crate) why: String,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn believe(
         None => Believed {
             address: peer,
             from: "peer",
-            why: "it is the other end of the connection, and nothing else is claimed".to_owned(),
+            why: "it is the peer of the connection, and no proxy names another client".to_owned(),
         },
     };
     let Some(forwarded) = forwarded else {
@@ -82,7 +82,7 @@ pub(crate) fn believe(
     last
 }
 
-/// An entry: an address, perhaps with a port, as an ALB adds it where it is told to.
+/// An entry: an address, with a port if an ALB is configured to add it.
 fn hop_address(hop: &str) -> Option<IpAddr> {
     let bracketed = || hop.strip_prefix('[')?.split_once(']')?.0.parse().ok();
     let plain = hop.parse().ok();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_that_is_not_ours_is_the_client() {
+    fn the_nearest_untrusted_address_is_the_client() {
         check(None, None, "10.0.0.1", "peer");
         check(None, Some("203.0.113.9"), "203.0.113.9", "x-forwarded-for");
         check(
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_of_strangers_are_ignored() {
+    fn addresses_from_untrusted_peers_are_ignored() {
         check(
             Some("203.0.113.7:1"),
             Some("1.1.1.1"),

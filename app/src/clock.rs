@@ -1,4 +1,4 @@
-//! The wall clock, at the one place that reads it, and how a time is written.
+//! The wall clock and the formats of a time. No other module reads the wall clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ const SECONDS_A_DAY: u64 = 86_400;
     reason = "this is the one place that reads the wall clock"
 )]
 pub(crate) fn unix_now() -> Duration {
-    // A clock before 1970 is a broken one; 1970 then says so in every line.
+    // A clock before 1970 is broken; the logs then show 1970.
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

@@ -1,5 +1,5 @@
-//! How a drain ended, where others can find it after the process is gone: the container's
-//! termination message and the data directory.
+//! The result of the drain, which outlives the process in the container's termination message and in
+//! the data directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -27,14 +27,14 @@ fn parse(text: &str) -> Option<DrainResult> {
     }
 }
 
-/// Reads what the last process left in the data directory.
+/// Reads the result of the previous process from the data directory.
 pub(crate) fn read_last(directory: &Path) -> Option<DrainResult> {
     parse(&fs::read_to_string(directory.join(FILE)).ok()?)
 }
 
 /// Writes the container's termination message.
 pub(crate) fn write_message(result: DrainResult) {
-    // Never created: outside a pod there is no such file, and nothing of ours belongs into /dev.
+    // Never created: outside a pod there is no such file, and the service creates nothing in /dev.
     if let Ok(mut file) = OpenOptions::new().write(true).open(TERMINATION_LOG) {
         let _ = file.write_all(format!("drained: {}", text(result)).as_bytes());
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_process_reads_what_this_one_left() {
+    fn a_saved_result_is_read_again() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(read_last(directory.path()), None);
         for result in [DrainResult::Complete, DrainResult::Cut(3)] {

@@ -1,4 +1,4 @@
-//! What `GET /` says, from a setting or from a file that may change at any time.
+//! The greeting of `GET /`, from a setting or from a file that may change at any time.
 //!
 //! Kubernetes updates a mounted `ConfigMap` by swapping the symbolic link `..data` to a new directory,
 //! so a watch on the file sees nothing: it is a link, and stays one. The file is read again each
@@ -28,7 +28,7 @@ pub(crate) enum GreetingError {
     /// Longer than [`MAX_BYTES`].
     #[error("is longer than {MAX_BYTES} bytes")]
     TooLong,
-    /// Control characters would end up on somebody's terminal.
+    /// Control characters, which would reach the terminals of clients.
     #[error("must be printable text")]
     Control,
     /// The file is not UTF-8.
@@ -70,7 +70,7 @@ pub(crate) fn read(path: &Path) -> Result<String, GreetingError> {
     clean(std::str::from_utf8(&bytes).map_err(|_| GreetingError::Encoding)?)
 }
 
-/// The greeting in force. Readers keep a copy and compare generations, which is one load.
+/// The greeting in force. Readers cache a copy and compare generations, which is one load.
 #[derive(Debug)]
 pub(crate) struct Greeting {
     generation: AtomicU64,
@@ -93,7 +93,7 @@ impl Greeting {
         Arc::clone(&self.text.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another greeting into force; `false` where it is the same.
+    /// Replaces the greeting; returns `false` if it is the same.
     pub(crate) fn set(&self, text: &str) -> bool {
         let mut held = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         if **held == *text {

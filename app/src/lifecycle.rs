@@ -4,17 +4,17 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Where in its life the pod is.
+/// A phase in the life of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum State {
-    /// Ports are bound, workers are not up yet.
+    /// Ports are bound, workers are not running yet.
     Starting,
-    /// Requests are wanted.
+    /// The pod accepts requests.
     Ready,
-    /// Requests are still served, and no more are wanted.
+    /// Requests are still served, but the pod asks for no more.
     Draining,
-    /// The listener is closed and everything in flight has ended, one way or the other.
+    /// The listener is closed, and every request is answered or cut.
     Stopped,
 }
 
@@ -51,7 +51,7 @@ pub enum DrainResult {
 /// The state machine. It only moves forward.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
-    /// Read by every request, so it is no lock.
+    /// An atomic and no lock, because every request reads it.
     state: AtomicU8,
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// The media type of RFC 9457 §3.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The members of a problem. Its type is `about:blank`: the status says it all (§4.2.1).
+/// The members of a problem. Its type is `about:blank`: the status is sufficient (§4.2.1).
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: &'static str,
@@ -17,7 +17,7 @@ struct Problem<'a> {
     request_id: Option<&'a str>,
 }
 
-/// A problem's JSON, with a line end for people at a terminal.
+/// A problem's JSON, with a line end for terminals.
 pub(crate) fn body(status: StatusCode, detail: &str, request_id: Option<&str>) -> Vec<u8> {
     let problem = Problem {
         r#type: "about:blank",

@@ -1,9 +1,9 @@
-//! Request ids: what ties an answer, a log line and a trace together.
+//! Request ids, which connect a response, a log line and a trace.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::OnceLock;
 
-/// The longest id that is taken over from a client.
+/// The longest id that is accepted from a client.
 const MAX_BYTES: usize = 64;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -12,9 +12,9 @@ pub(crate) enum Route {
     Info,
     /// Whether the process is alive.
     Healthz,
-    /// Whether requests are wanted.
+    /// Whether the pod is ready.
     Readyz,
-    /// Whether the process has begun.
+    /// Whether the process has started.
     Startupz,
     /// The request's body, sent back.
     Echo,
@@ -91,7 +91,7 @@ impl Route {
         }
     }
 
-    /// The methods it takes, as an Allow header has them.
+    /// The methods it supports, as in an Allow header.
     pub(crate) const fn allow(self) -> &'static str {
         match self {
             Self::Echo => "POST",
@@ -99,8 +99,8 @@ impl Route {
         }
     }
 
-    /// Whether faults may befall it: probes say the truth, or Kubernetes would restart the pod that
-    /// was only meant to be slow.
+    /// Whether faults affect it. They spare probes, or Kubernetes would restart a pod that was only
+    /// meant to be slow.
     pub(crate) const fn takes_faults(self) -> bool {
         !self.is_probe()
     }
@@ -126,7 +126,7 @@ impl Route {
         )
     }
 
-    /// Whether Kubernetes or a load balancer asks it every few seconds.
+    /// Whether Kubernetes or a load balancer probes it every few seconds.
     pub(crate) const fn is_probe(self) -> bool {
         matches!(self, Self::Healthz | Self::Readyz | Self::Startupz)
     }

@@ -1,4 +1,4 @@
-//! What all threads of the process share.
+//! The state that all threads of the process share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -33,17 +33,17 @@ pub(crate) struct Shared {
     pub(crate) assigned: Vec<AtomicUsize>,
     pub(crate) logs: Logs,
     pub(crate) filter: Filter,
-    /// Whether the filter lets request lines through; the hot path asks this instead.
+    /// Whether the filter passes lines of requests, cached for the hot path.
     pub(crate) logs_requests: AtomicBool,
-    /// Whether it lets lines of probes through, which are only for debugging.
+    /// Whether it passes lines of probes, which have the level debug.
     pub(crate) logs_probes: AtomicBool,
     faults: Mutex<Faults>,
-    /// Moves with every change of the faults.
+    /// Incremented with every change of the faults.
     faults_generation: AtomicU64,
     pub(crate) load: Load,
     /// How this process's drain ended, once it has.
     pub(crate) drained: OnceLock<DrainResult>,
-    /// How the drain of the process before this one ended, where the data directory tells.
+    /// How the drain of the previous process ended, if the data directory contains its result.
     pub(crate) last_drain: OnceLock<DrainResult>,
     pub(crate) started: Instant,
     /// Since 1970.
@@ -105,7 +105,7 @@ impl Shared {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// After the log filter has changed.
+    /// Updates the cache after a change of the log filter.
     pub(crate) fn refresh_log_switches(&self) {
         self.logs_requests
             .store(self.filter.logs_requests(Level::INFO), Ordering::Relaxed);
@@ -139,10 +139,10 @@ impl Shared {
         self.faults_generation.load(Ordering::Acquire)
     }
 
-    /// Puts faults into force, load included.
+    /// Applies faults, their load included.
     ///
     /// # Errors
-    /// Where the load cannot be made.
+    /// If the load cannot be applied.
     pub(crate) fn set_faults(&self, faults: Faults) -> Result<(), String> {
         self.load.set(faults.memory_bytes, faults.cpu)?;
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;

@@ -4,7 +4,7 @@ use actix_http::header::HeaderMap;
 
 use crate::request_id::{hex, mix};
 
-/// Whose child a request is, and whether its trace is recorded.
+/// The caller's span and whether its trace is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TraceParent {
     /// The trace.

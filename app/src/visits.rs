@@ -1,7 +1,7 @@
-//! The durable visit counter: one number in a directory that pods may share (EBS, EFS, local).
+//! The persistent visit counter: one number in a directory that pods may share (EBS, EFS, local).
 //!
 //! Visits are counted in memory and added to the file every half second and at the end of a drain,
-//! so that a request waits for no disk. Adding is read, add, write beside, sync, rename, under an
+//! so that no request waits for a disk. Adding is read, add, write beside, sync, rename, under an
 //! exclusive lock on a file of its own: whatever dies whenever, the file holds one whole number,
 //! which no visit was added to twice, and a killed pod loses its last half second at most. The lock
 //! is flock(2), which the kernel carries over NFS 4, and so over EFS.
@@ -23,18 +23,18 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Why visits cannot be saved.
 #[derive(Debug, Error)]
 pub(crate) enum VisitsError {
-    /// The file system refused.
+    /// A file operation failed.
     #[error("cannot {doing} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         doing: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
-    /// The file holds something else than a number, and is left as it is.
-    #[error("{} holds no number; move it away to begin again at 0", path.display())]
+    /// The file does not contain a number, and is left as it is.
+    #[error("{} does not contain a number; move it away to start again at 0", path.display())]
     NoNumber {
         /// The file.
         path: PathBuf,
@@ -102,7 +102,7 @@ impl Store {
     }
 }
 
-/// A number's worth of a file, whatever its size.
+/// The beginning of a file, long enough for a number.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(32).read_to_string(&mut text)?;
@@ -124,7 +124,7 @@ pub(crate) struct Visits {
 }
 
 impl Visits {
-    /// Begins counting, where there is a directory.
+    /// Starts counting if there is a directory.
     pub(crate) fn start(directory: Option<PathBuf>) -> Arc<Self> {
         let visits = Arc::new(Self {
             enabled: directory.is_some(),
@@ -166,7 +166,7 @@ impl Visits {
         }
     }
 
-    /// All visits that this process knows of: `None` where nobody counts, or not yet.
+    /// The visits of all pods as far as this process knows; `None` without a directory, or not yet.
     pub(crate) fn total(&self) -> Option<u64> {
         let known = self.known.load(Ordering::Acquire);
         known.then(|| self.saved.load(Ordering::Relaxed) + self.pending.load(Ordering::Relaxed))
@@ -194,20 +194,20 @@ impl Visits {
         }
     }
 
-    /// Saves what is pending and ends, or gives up after `patience`: a volume may hang.
-    pub(crate) fn stop(&self, patience: Duration) {
+    /// Saves pending visits and stops; gives up after `timeout`, because a volume may hang.
+    pub(crate) fn stop(&self, timeout: Duration) {
         let Some((stop, handle)) = self.thread().take() else {
             return;
         };
         let _ = stop.try_send(());
         let turn = Duration::from_millis(5);
         let mut waited = Duration::ZERO;
-        while !handle.is_finished() && waited < patience {
+        while !handle.is_finished() && waited < timeout {
             std::thread::sleep(turn);
             waited += turn;
         }
         if !handle.is_finished() {
-            tracing::error!("the last visits are not saved: the volume does not answer");
+            tracing::error!("cannot save the last visits: the volume hangs");
         }
     }
 }
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_who_add_lose_nothing() {
+    fn concurrent_additions_lose_nothing() {
         let directory = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..8 {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_leaves_does_no_harm() {
+    fn files_of_a_killed_process_do_no_harm() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::new(directory.path().to_owned());
         store.add(7).unwrap();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_counter_is_left_alone() {
+    fn a_file_without_a_number_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("visits");
         for content in [

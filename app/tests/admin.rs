@@ -56,7 +56,7 @@ fn metrics_are_valid_and_count() {
 }
 
 #[test]
-fn connections_are_shared_out_evenly() {
+fn connections_are_distributed_evenly() {
     let app = App::start(&[("APP_WORKERS", "3"), ("APP_FAULTS", "on")]);
     // Each connection is held while the next comes, so the one with the fewest is another each time.
     let mut clients: Vec<_> = (0..30).map(|_| app.connect()).collect();
@@ -150,7 +150,7 @@ fn lines_beyond_the_rate_are_dropped_and_counted_but_problems_are_not() {
 }
 
 #[test]
-fn a_reader_of_the_log_that_stops_stops_nobody() {
+fn a_blocked_log_reader_blocks_no_request() {
     let mut command = common::command(&[
         ("APP_LISTEN", "127.0.0.1:0"),
         ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
@@ -177,7 +177,7 @@ fn a_reader_of_the_log_that_stops_stops_nobody() {
 }
 
 #[test]
-fn faults_befall_requests_and_no_probe() {
+fn faults_affect_requests_and_no_probes() {
     let app = App::start(&[("APP_FAULTS", "on")]);
     assert_eq!(
         app.admin("PUT", "/faults", "status=503").body,
@@ -229,7 +229,7 @@ fn a_request_can_ask_for_its_fault() {
 }
 
 #[test]
-fn load_is_real_and_ends() {
+fn load_is_real_and_can_be_removed() {
     let app = App::start(&[("APP_FAULTS", "on")]);
     let before = app.count("process_resident_memory_bytes");
     assert_eq!(

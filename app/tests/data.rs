@@ -20,7 +20,7 @@ fn swap(volume: &Path, version: &str, greeting: &str) {
 }
 
 #[test]
-fn a_swapped_config_map_is_seen_and_a_bad_one_is_kept_aside() {
+fn an_updated_config_map_takes_effect_and_an_invalid_one_is_ignored() {
     let volume = tempfile::tempdir().unwrap();
     swap(volume.path(), "v1", "first\n");
     symlink("..data/greeting", volume.path().join("greeting")).unwrap();
@@ -41,7 +41,7 @@ fn a_swapped_config_map_is_seen_and_a_bad_one_is_kept_aside() {
     app.wait_for_log("greeting file ignored");
     assert_eq!(app.get("/").body, "second <b>\n");
     fs::remove_file(volume.path().join("..data")).unwrap();
-    wait("another complaint", || {
+    wait("another warning", || {
         let kept = app
             .log()
             .iter()

@@ -259,7 +259,7 @@ fn replicas_have_one_configuration_digest_and_other_settings_another() {
 }
 
 #[test]
-fn the_probe_succeeds_and_fails_as_kubernetes_would_have_it() {
+fn the_probe_succeeds_and_fails_like_one_of_kubernetes() {
     let app = App::start(&[("APP_FAULTS", "on")]);
     let probe = |path: &str| {
         let url = format!("http://{}{path}", app.public);

@@ -26,7 +26,7 @@ fn settings(more: &[(&str, &str)]) -> Settings {
 }
 
 #[test]
-fn services_run_side_by_side_and_end_when_they_are_told_to() {
+fn services_run_side_by_side_and_stop_when_asked() {
     let services: Vec<_> = ["first", "second"]
         .into_iter()
         .map(|greeting| {

@@ -133,7 +133,7 @@ fn a_request_is_a_span_of_its_callers_trace() {
 }
 
 #[test]
-fn what_is_left_is_sent_before_the_end() {
+fn the_last_spans_are_sent_before_the_process_stops() {
     let (url, received) = collector(&[]);
     let app = App::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
     app.get("/");
@@ -143,7 +143,7 @@ fn what_is_left_is_sent_before_the_end() {
 }
 
 #[test]
-fn whom_the_caller_or_the_share_leaves_out_is_not_sent() {
+fn unsampled_requests_are_not_sent() {
     let (url, received) = collector(&[]);
     let app = App::start(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &url),

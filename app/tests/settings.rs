@@ -26,7 +26,7 @@ fn check(name: &str, value: &str, part: &str) {
 }
 
 #[test]
-fn defaults_are_right_and_nlbs() {
+fn defaults_are_for_an_nlb() {
     let settings = read(&[]).unwrap();
     assert_eq!(settings.listen.to_string(), "0.0.0.0:5000");
     assert_eq!(settings.admin_listen.to_string(), "0.0.0.0:9090");
@@ -51,7 +51,7 @@ fn written_defaults_are_the_defaults() {
 }
 
 #[test]
-fn a_profile_gives_way_to_its_parts() {
+fn delay_and_deadline_override_the_profile() {
     let drain = read(&[("APP_DRAIN_PROFILE", "short"), ("APP_DRAIN_DEADLINE", "5s")])
         .unwrap()
         .drain;
@@ -59,18 +59,22 @@ fn a_profile_gives_way_to_its_parts() {
 }
 
 #[test]
-fn each_problem_says_what_would_be_right() {
-    check("APP_LISTEN", "5000", "address:port");
+fn each_problem_says_what_was_expected() {
+    check("APP_LISTEN", "5000", "such as 0.0.0.0:5000");
     check("APP_DRAIN_DELAY", "150", "150s, 250ms");
     check("APP_DRAIN_DELAY", "-1s", "150s, 250ms");
-    check("APP_DRAIN_DELAY", "99999999999999999999s", "no duration");
+    check(
+        "APP_DRAIN_DELAY",
+        "99999999999999999999s",
+        "invalid duration",
+    );
     check("APP_DRAIN_DELAY", "2000000000000h", "longer than a day");
     check("APP_KEEP_ALIVE", "0s", "longer than 0");
     check("APP_DRAIN_PROFILE", "alb", "nlb, short, off");
     check("APP_MAX_HEADERS", "97", "1 to 96");
     check("APP_MAX_HEADER_BYTES", "1TiB", "16KiB");
-    check("APP_MAX_HEADER_BYTES", "1GiB", "within 256");
-    check("APP_MAX_HEADER_BYTES", "10", "within 256");
+    check("APP_MAX_HEADER_BYTES", "1GiB", "expected 256");
+    check("APP_MAX_HEADER_BYTES", "10", "expected 256");
     check(
         "APP_TRUSTED_PROXIES",
         "10.0.0.0/8, 10.1.0.0/8",
@@ -102,7 +106,7 @@ fn each_problem_says_what_would_be_right() {
 }
 
 #[test]
-fn believing_anyone_is_no_setting() {
+fn proxy_protocol_needs_trusted_proxies() {
     let error = read(&[("APP_PROXY_PROTOCOL", "required")]).unwrap_err();
     assert_eq!(error.problems[0].name, "APP_TRUSTED_PROXIES");
 }
@@ -146,7 +150,7 @@ fn a_misspelt_setting_is_not_taken_for_a_service_link() {
 }
 
 #[test]
-fn all_problems_are_told_at_once_and_no_port_is_bound() {
+fn all_problems_are_reported_at_once_and_no_port_is_bound() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = command(&[
@@ -161,7 +165,7 @@ fn all_problems_are_told_at_once_and_no_port_is_bound() {
     assert!(output.stdout.is_empty());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        stderr.starts_with("error: 3 settings cannot be used\n  APP_WORKERS: "),
+        stderr.starts_with("error: 3 invalid settings\n  APP_WORKERS: "),
         "{stderr}"
     );
     assert!(
@@ -186,7 +190,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn help_tells_of_every_setting() {
+fn help_lists_every_setting() {
     let output = command(&[]).arg("--help").output().unwrap();
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
@@ -215,7 +219,7 @@ fn help_tells_of_every_setting() {
 
 proptest! {
     #[test]
-    fn no_value_breaks_the_reader(
+    fn no_value_panics(
         index in 0..table::ALL.len(), value in "\\PC{0,40}|[0-9]{0,25}(s|ms|KiB|h)?",
     ) {
         let name = table::ALL[index].name;
@@ -226,8 +230,8 @@ proptest! {
     }
 
     #[test]
-    fn every_problem_is_kept(wrong in prop::collection::btree_set(0..table::ALL.len(), 1..8)) {
-        // No setting takes this: it is no word, number or address, and not printable.
+    fn every_problem_is_reported(wrong in prop::collection::btree_set(0..table::ALL.len(), 1..8)) {
+        // No setting accepts this: it is not a word, a number or an address, and not printable.
         let variables: Vec<_> =
             wrong.iter().map(|index| (table::ALL[*index].name, "\u{7}\u{7}")).collect();
         let error = read(&variables).unwrap_err();
@@ -237,7 +241,7 @@ proptest! {
     }
 
     #[test]
-    fn durations_mean_what_they_say(millis in 1_u64..86_400_000) {
+    fn durations_are_exact(millis in 1_u64..86_400_000) {
         let text = format!("{millis}ms");
         let settings = read(&[("APP_DRAIN_DELAY", &text)]).unwrap();
         prop_assert_eq!(settings.drain.delay, Duration::from_millis(millis));

@@ -133,7 +133,7 @@ fuzz_target!(|input: (bool, u8, &[u8])| {
         return;
     }
     let (plain, whole) = exchange(ports.plain, first, second);
-    // `/info` tells the two services apart, and the other one does as this header says.
+    // `/info` differs between the two services, and the other one obeys this header.
     if contains(bytes, b"info") || contains(bytes, b"x-app-fault") {
         return;
     }

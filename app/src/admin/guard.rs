@@ -91,7 +91,7 @@ fn check(request: &ServiceRequest, hosts: &[String]) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a page cannot have made the name up: an address, `localhost`, or one of `hosts`.
+/// Whether no page can have chosen the name: an address, `localhost`, or one of `hosts`.
 fn is_ours(authority: &str, hosts: &[String]) -> Result<bool, Refusal> {
     let authority: Authority = authority.parse().map_err(|_| Refusal::Host)?;
     let host = authority.host();

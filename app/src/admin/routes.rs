@@ -18,7 +18,7 @@ const STUCK: Duration = Duration::from_secs(10);
 /// A request's body, or why there is none.
 type Body = Result<Bytes, Error>;
 
-/// Makes a handler into a route; a route cannot be cloned.
+/// Creates the route of a handler; a route cannot be cloned.
 type Handler = fn() -> actix_web::Route;
 
 /// Adds every path.
@@ -170,7 +170,7 @@ fn apply(shared: &Shared, faults: Faults) -> HttpResponse {
     }
 }
 
-/// Ends the process as a panic of the released binary does, for others to see how they cope.
+/// Aborts the process as a panic of the release build does, to show how Kubernetes handles it.
 async fn panic(shared: Data<Shared>) -> HttpResponse {
     if !shared.settings.faults {
         return refuse(StatusCode::FORBIDDEN, FAULTS_ARE_OFF);

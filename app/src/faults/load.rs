@@ -1,26 +1,25 @@
-//! Load on the process that a fault asks for: memory that is really resident, threads that really
-//! burn.
+//! The load that a fault puts on the process: resident memory and busy threads.
 
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is held and burnt now.
+/// The load in force.
 #[derive(Debug, Default)]
 pub(crate) struct Load {
     memory: Mutex<Vec<u8>>,
-    /// How many threads should burn; a thread whose number is not below it ends.
+    /// How many threads are to be busy; a thread whose number is not below stops.
     burning: Arc<AtomicUsize>,
 }
 
-/// Turns between two looks at whether to go on: well below a millisecond.
+/// Iterations between two checks whether to go on: well below a millisecond.
 const TURNS: u64 = 100_000;
 
 impl Load {
-    /// Makes the load this much.
+    /// Replaces the load in force.
     ///
     /// # Errors
-    /// Where there is no such memory, or no thread to be had.
+    /// If the memory cannot be allocated or a thread cannot be started.
     pub(crate) fn set(&self, memory_bytes: usize, cpu: usize) -> Result<(), String> {
         let mut held = self
             .memory
@@ -29,7 +28,7 @@ impl Load {
         *held = Vec::new();
         held.try_reserve_exact(memory_bytes)
             .map_err(|error| error.to_string())?;
-        // Not zero: the kernel gives a zeroed page away only once it is written to.
+        // Not zero: the kernel allocates a zeroed page only when it is written to.
         held.resize(memory_bytes, 1);
         let before = self.burning.swap(cpu, Ordering::SeqCst);
         for number in before..cpu {

@@ -1,4 +1,4 @@
-//! Faults that are injected on purpose: what they are, and how they are written. The same text is
+//! Faults and their syntax. The same text is
 //! the body of `PUT /faults` on the admin listener and the value of a request's `x-app-fault` header:
 //!
 //! ```text
@@ -17,11 +17,11 @@ use thiserror::Error;
 use crate::request_id;
 use crate::settings::parse;
 
-/// The longest text that is looked at.
+/// The longest text that is parsed.
 const MAX_BYTES: usize = 512;
-/// The longest delay: beyond it a connection is only held.
+/// The longest delay.
 const MAX_LATENCY: Duration = Duration::from_mins(5);
-/// The most memory that is taken: enough to meet any limit a pod of this service would have.
+/// The most memory that is allocated: more than any sensible limit of this pod.
 const MAX_MEMORY: usize = 1 << 30;
 /// The most threads that burn CPU.
 const MAX_CPU: usize = 64;
@@ -31,16 +31,16 @@ const MAX_CPU: usize = 64;
 pub enum Latency {
     /// Always this long.
     Fixed(Duration),
-    /// Anything between, equally likely.
+    /// Uniformly distributed between the bounds.
     Uniform(Duration, Duration),
-    /// Memoryless, with this mean: most are short and some are long, as queues are.
+    /// Exponentially distributed with this mean, as waiting times in queues are.
     Exponential(Duration),
 }
 
 /// What is done to requests, and to the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// How many of a hundred requests are meant; absent is all.
+    /// The percentage of requests that are affected; all where it is absent.
     pub percent: Option<u8>,
     /// The status they are answered with.
     pub status: Option<u16>,
@@ -56,23 +56,23 @@ pub struct Faults {
     pub cpu: usize,
 }
 
-/// Why a text names no faults.
+/// Why a text does not name faults.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FaultError {
-    /// Too long to be one.
+    /// Too long.
     #[error("longer than {MAX_BYTES} bytes")]
     TooLong,
-    /// No such fault.
+    /// An unknown fault.
     #[error(
-        "`{0}` is no fault; there are percent=, status=, latency=, abort, not-ready, memory=, cpu="
+        "unknown fault `{0}`: expected percent=, status=, latency=, abort, not-ready, memory= or cpu="
     )]
     Unknown(String),
-    /// The fault is known, its value is not.
+    /// The value of a fault is invalid.
     #[error("{key}: {message}")]
     Value {
         /// Which fault.
         key: &'static str,
-        /// What would be right.
+        /// What was expected.
         message: String,
     },
 }
@@ -83,7 +83,7 @@ impl Faults {
         self.status.is_some() || self.latency.is_some() || self.abort
     }
 
-    /// Whether request `number` is one of those that are meant.
+    /// Whether request `number` is affected.
     pub(crate) fn picks(&self, number: u64) -> bool {
         self.percent
             .is_none_or(|percent| request_id::mix(number) % 100 < u64::from(percent))
@@ -141,7 +141,7 @@ impl FromStr for Faults {
                             if size <= MAX_MEMORY {
                                 Ok(size)
                             } else {
-                                Err("1GiB is the most".to_owned())
+                                Err("at most 1GiB".to_owned())
                             }
                         })
                         .map_err(wrong("memory"))?;
@@ -181,15 +181,17 @@ fn latency(text: &str) -> Result<Latency, String> {
             if delay <= MAX_LATENCY {
                 Ok(delay)
             } else {
-                Err("300s is the most".to_owned())
+                Err("at most 300s".to_owned())
             }
         })
     };
     if let Some(bounds) = inside("uniform") {
-        let (least, most) = bounds.split_once(',').ok_or("write uniform(50ms,200ms)")?;
+        let (least, most) = bounds
+            .split_once(',')
+            .ok_or("expected two bounds, as in uniform(50ms,200ms)")?;
         let (least, most) = (short(least)?, short(most)?);
         if least > most {
-            return Err("the first bound is the lower one".to_owned());
+            return Err("the first bound must not exceed the second".to_owned());
         }
         return Ok(Latency::Uniform(least, most));
     }
@@ -240,12 +242,12 @@ mod tests {
         assert_eq!(
             written.parse::<Faults>().unwrap(),
             faults,
-            "what is written can be read"
+            "the output can be parsed again"
         );
     }
 
     #[test]
-    fn faults_are_read_and_written() {
+    fn faults_are_parsed_and_formatted() {
         check("", "");
         check("percent=10, status=503", "percent=10 status=503");
         check("latency=250ms;abort", "latency=250ms abort");
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fault_is_refused() {
+    fn invalid_faults_are_refused() {
         for bad in [
             "status=200",
             "status=99",

@@ -9,18 +9,18 @@ use serde::Serialize;
 use crate::clock;
 use crate::trace::SpanIds;
 
-/// What is known of a request when it has ended.
+/// The facts of a finished request.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
-    /// When it ended, since 1970.
+    /// The time of its end, since 1970.
     pub(crate) at: Duration,
     /// The answer's `x-request-id`.
     pub(crate) id: String,
-    /// One of the methods that are told apart.
+    /// One of the methods that are distinguished.
     pub(crate) method: &'static str,
     /// The route's label.
     pub(crate) route: &'static str,
-    /// The path, where the route does not tell it.
+    /// The path, if the route does not imply it.
     pub(crate) path: Option<Box<str>>,
     /// The answer's status; 0 where there was none.
     pub(crate) status: u16,
@@ -30,7 +30,7 @@ pub(crate) struct RequestLine {
     pub(crate) took: Duration,
     /// The ids of the request's span.
     pub(crate) span: SpanIds,
-    /// Who asked.
+    /// The client.
     pub(crate) client: IpAddr,
     /// Whether the connection ended before the answer did.
     pub(crate) cut: bool,
@@ -89,7 +89,7 @@ impl RequestLine {
         line
     }
 
-    /// For people.
+    /// For terminals.
     pub(super) fn text(&self) -> Vec<u8> {
         let mut line = String::with_capacity(200);
         // Writing to a string cannot fail.
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn text_cannot_be_forged() {
+    fn a_path_cannot_forge_a_text_line() {
         let line = String::from_utf8(line().text()).unwrap();
         assert_eq!(line.matches('\n').count(), 1);
         assert!(!line.contains('\u{1b}'), "{line}");

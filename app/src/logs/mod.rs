@@ -1,5 +1,5 @@
-//! Log lines: text on a terminal, JSON elsewhere, on stderr, written by a thread of their own. Who
-//! logs never waits: a line that finds the queue full is dropped and counted.
+//! Log lines: text on a terminal, JSON elsewhere, on stderr, written by a thread of their own. Logging
+//! never waits: a line that finds the queue full is dropped and counted.
 
 mod format;
 mod line;

@@ -12,14 +12,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::format::LogFormat;
 use super::writer::Logs;
 
-/// The longest filter that is looked at.
+/// The longest filter that is parsed.
 const MAX_FILTER_BYTES: usize = 1024;
 
 /// The filter in force, and the way to change it.
 #[derive(Clone)]
 pub(crate) struct Filter(reload::Handle<Targets, Registry>);
 
-/// Tells whether `text` says which lines are written, and returns it.
+/// Validates a filter and returns it.
 pub(crate) fn check_filter(text: &str) -> Result<String, String> {
     parse(text).map(|_| text.to_owned())
 }
@@ -47,7 +47,7 @@ fn parse(text: &str) -> Result<Targets, String> {
 }
 
 impl Filter {
-    /// Puts another filter into force.
+    /// Replaces the filter.
     ///
     /// # Errors
     /// What is wrong with `text`, as for the setting.
@@ -69,7 +69,7 @@ impl Filter {
     }
 }
 
-/// Begins logging. Only the first call of a process reaches tracing; a test that starts several
+/// Starts logging. Only the first call of a process reaches tracing; a test that starts several
 /// services shares it.
 ///
 /// # Errors
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn misspelt_levels_are_found() {
+    fn misspelt_levels_are_refused() {
         assert!(check_filter("info").is_ok());
         assert!(check_filter("warn,app::request=off").is_ok());
         for bad in ["", "inof", "info,debgu", "app=loud"] {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_requests_of_strangers_are_no_errors_of_ours() {
+    fn malformed_requests_are_not_logged_as_errors() {
         let targets = parse("trace").unwrap();
         assert!(!targets.would_enable("actix_http::h1::dispatcher", &Level::ERROR));
         assert!(targets.would_enable("actix_http", &Level::ERROR));

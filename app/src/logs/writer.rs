@@ -10,14 +10,14 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::line::RequestLine;
 
-/// Lines that may wait. At the default rate it is two seconds' worth.
+/// Capacity of the queue in lines: two seconds at the default rate.
 const QUEUE: usize = 2048;
 
 /// Bytes that are collected before they are written.
 const BATCH_BYTES: usize = 32 * 1024;
 
-/// How long the thread rests after it wrote, so that lines that come close together cost one wake-up
-/// and one write, and not one each.
+/// How long the thread sleeps after a write, so that lines in quick succession cost one wake-up
+/// and one write together.
 const REST: Duration = Duration::from_millis(10);
 
 /// How long the end of the process waits for its last lines.
@@ -99,7 +99,7 @@ fn write_all(messages: &Receiver<Message>, mut sink: impl Write, json: bool) {
                 None
             };
         }
-        // Nobody is left to be told that stderr is gone.
+        // There is nowhere to report that stderr is gone.
         let _ = sink.write_all(&batch).and_then(|()| sink.flush());
         batch.clear();
         if flushed.is_empty() {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_queued_is_written_by_the_flush() {
+    fn a_flush_writes_all_queued_lines() {
         let sink = Sink::default();
         let logs = Logs::start(sink.clone(), true).unwrap();
         for _ in 0..100 {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_sink_costs_lines_and_blocks_nobody() {
+    fn a_blocked_sink_drops_lines_and_blocks_no_caller() {
         let sink = Sink::default();
         let logs = Logs::start(sink.clone(), true).unwrap();
         let held = sink.0.lock().unwrap();

@@ -1,4 +1,4 @@
-//! What one worker counts. Only the worker writes, so an increment is a load and a store; a scrape
+//! The counters of one worker. Only the worker writes, so an increment is a load and a store; a scrape
 //! reads from another thread, so both are atomic.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,8 +32,8 @@ impl Counter {
     }
 }
 
-/// The methods that are told apart; the last one stands for all others, so that a client cannot make
-/// series.
+/// The methods that are distinguished; the last one stands for all others, so that a client cannot
+/// create series.
 pub(crate) const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "other"];
 
 /// The column of `GET`.
@@ -42,8 +42,8 @@ pub(crate) const METHOD_GET: u8 = 0;
 /// The column of `HEAD`.
 pub(crate) const METHOD_HEAD: u8 = 1;
 
-/// The statuses that are told apart; 0 is a request that was cut, and the last one stands for all
-/// others.
+/// The statuses that are distinguished; 0 is a request that was cut, and the last one stands for
+/// all others.
 pub(crate) const STATUSES: [u16; 16] = [
     200, 0, 204, 400, 404, 405, 408, 413, 415, 417, 429, 431, 500, 503, 504, 999,
 ];
@@ -54,7 +54,7 @@ pub(crate) const BOUNDS_MICROS: [u64; 14] = [
     1_000_000, 5_000_000,
 ];
 
-/// The stalls and ends that are told apart.
+/// The close reasons, with their labels.
 pub(crate) const ENDS: [(CloseReason, &str); 10] = [
     (CloseReason::FirstHead, "first_head"),
     (CloseReason::NextHead, "next_head"),
@@ -68,7 +68,7 @@ pub(crate) const ENDS: [(CloseReason, &str); 10] = [
     (CloseReason::Memory, "memory"),
 ];
 
-/// The answers that no service saw.
+/// The responses that no handler writes.
 pub(crate) const CANNED: [Canned; 5] = [
     Canned::BadRequest,
     Canned::Timeout,
@@ -118,7 +118,7 @@ pub(crate) struct Counters {
     pub(crate) faults: Counter,
     pub(crate) log_rate: Counter,
     pub(crate) log_full: Counter,
-    /// When the worker last turned, in milliseconds of the process's time.
+    /// When the worker last ran, in milliseconds of the process's time.
     pub(crate) heartbeat: Counter,
 }
 

@@ -95,7 +95,7 @@ fn requests(page: &mut Page, all: &[Arc<Counters>]) {
     page.head(
         name,
         "counter",
-        "Requests by route, method and status; status 0 was cut.",
+        "Requests by route, method and status; status 0 is a cut request.",
     );
     for route in Route::ALL {
         for (m, method) in METHODS.iter().enumerate() {
@@ -121,14 +121,14 @@ fn requests(page: &mut Page, all: &[Arc<Counters>]) {
     page.single(
         "app_requests_in_flight",
         "gauge",
-        "Requests that were begun and are not yet answered.",
+        "Requests in progress.",
         sum(all, |counters| &counters.in_flight),
     );
     let name = "app_early_answers_total";
     page.head(
         name,
         "counter",
-        "Answers to what never became a request, by status.",
+        "Responses to what never became a request, by status.",
     );
     for (index, canned) in CANNED.iter().enumerate() {
         let status = canned.status().to_string();
@@ -141,7 +141,7 @@ fn requests(page: &mut Page, all: &[Arc<Counters>]) {
     page.single(
         "app_faults_injected_total",
         "counter",
-        "Requests that a fault was injected into.",
+        "Requests with an injected fault.",
         sum(all, |counters| &counters.faults),
     );
 }
@@ -151,7 +151,7 @@ fn latency(page: &mut Page, all: &[Arc<Counters>]) {
     page.head(
         name,
         "histogram",
-        "From a complete request head to the end of the answer.",
+        "Time from the complete request head to the end of the response.",
     );
     for route in Route::ALL {
         let bucket = |index| {
@@ -195,14 +195,14 @@ fn connections(page: &mut Page, all: &[Arc<Counters>]) {
     page.single(
         "app_connections",
         "gauge",
-        "Connections that are open now.",
+        "Open connections.",
         sum(all, |counters| &counters.open),
     );
     let name = "app_connections_ended_total";
     page.head(
         name,
         "counter",
-        "Connections that this side ended, by what they waited for.",
+        "Connections that the service closed, by reason.",
     );
     for (index, (_, reason)) in ENDS.iter().enumerate() {
         page.line(
@@ -221,11 +221,7 @@ fn connections(page: &mut Page, all: &[Arc<Counters>]) {
 
 fn life(page: &mut Page, snapshot: &Snapshot<'_>) {
     let state = snapshot.state;
-    page.head(
-        "app_state",
-        "gauge",
-        "1 for the state of the pod's life it is in.",
-    );
+    page.head("app_state", "gauge", "1 for the current state of the pod.");
     for each in State::ALL {
         page.line(
             "app_state",
@@ -239,7 +235,7 @@ fn life(page: &mut Page, snapshot: &Snapshot<'_>) {
         page.head(
             name,
             "gauge",
-            "Requests cut by the drain's deadline: of this process, or the last.",
+            "Requests cut by the drain deadline, of this process or the previous one.",
         );
         for (which, result) in results {
             let cut = match result {
@@ -250,7 +246,7 @@ fn life(page: &mut Page, snapshot: &Snapshot<'_>) {
             page.line(name, &[("drain", which)], cut);
         }
     }
-    page.head("app_build_info", "gauge", "Always 1; what was built.");
+    page.head("app_build_info", "gauge", "Always 1; version and revision.");
     let labels = [
         ("version", crate::build_info::VERSION),
         ("revision", crate::build_info::REVISION),
@@ -259,7 +255,7 @@ fn life(page: &mut Page, snapshot: &Snapshot<'_>) {
     page.head(
         "app_config_info",
         "gauge",
-        "Always 1; digest of the settings that replicas share.",
+        "Always 1; digest of the settings that all replicas share.",
     );
     page.line("app_config_info", &[("digest", snapshot.config_digest)], 1);
     page.single(
@@ -269,13 +265,18 @@ fn life(page: &mut Page, snapshot: &Snapshot<'_>) {
         snapshot.counters.len(),
     );
     if let Some(visits) = snapshot.visits {
-        page.single("app_visits", "gauge", "Durable visits, all pods.", visits);
+        page.single(
+            "app_visits",
+            "gauge",
+            "Persistent visits of all pods.",
+            visits,
+        );
     }
     if let Some(errors) = snapshot.visits_errors {
         page.single(
             "app_visits_errors_total",
             "counter",
-            "Failed saves of visits.",
+            "Failed attempts to save visits.",
             errors,
         );
     }
@@ -283,7 +284,7 @@ fn life(page: &mut Page, snapshot: &Snapshot<'_>) {
 
 fn logs(page: &mut Page, snapshot: &Snapshot<'_>) {
     let name = "app_log_lines_dropped_total";
-    page.head(name, "counter", "Log lines dropped, by why.");
+    page.head(name, "counter", "Dropped log lines, by reason.");
     let rate = sum(snapshot.counters, |counters| &counters.log_rate);
     let full = sum(snapshot.counters, |counters| &counters.log_full);
     page.line(name, &[("reason", "rate")], rate);
@@ -291,7 +292,7 @@ fn logs(page: &mut Page, snapshot: &Snapshot<'_>) {
     #[cfg(feature = "otlp")]
     {
         let name = "app_spans_total";
-        page.head(name, "counter", "Trace spans, by what became of them.");
+        page.head(name, "counter", "Trace spans, by outcome.");
         let (sent, dropped) = snapshot.spans;
         page.line(name, &[("outcome", "sent")], sent);
         page.line(name, &[("outcome", "dropped")], dropped);
@@ -303,7 +304,7 @@ fn process(page: &mut Page, snapshot: &Snapshot<'_>) {
     page.single(
         "process_start_time_seconds",
         "gauge",
-        "When the process began, in seconds since 1970.",
+        "Start time of the process, in seconds since 1970.",
         snapshot.started_unix.as_secs_f64(),
     );
     if let Some(cpu) = process.cpu {

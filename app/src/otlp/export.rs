@@ -102,7 +102,7 @@ struct Batches {
     runtime: Runtime,
 }
 
-/// Why there is no exporter.
+/// Why the exporter cannot be created.
 #[derive(Debug, thiserror::Error)]
 enum BatchesError {
     #[error(transparent)]

@@ -22,7 +22,7 @@ impl Bound {
     /// Binds both listeners.
     ///
     /// # Errors
-    /// [`ServeError::Bind`] where an address cannot be had.
+    /// [`ServeError::Bind`] if an address is not available.
     pub fn bind(settings: &Settings) -> Result<Self, ServeError> {
         let bind = |address, backlog, setting| {
             listen(address, backlog).map_err(|source| ServeError::Bind {
@@ -39,7 +39,7 @@ impl Bound {
     /// The addresses in use: public and admin.
     ///
     /// # Errors
-    /// What the kernel says, which it has no reason to.
+    /// Those of the kernel, which has no reason to fail here.
     pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
         Ok((self.public.local_addr()?, self.admin.local_addr()?))
     }
@@ -51,7 +51,7 @@ fn listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A process that takes a dead one's place need not wait for its connections to be forgotten.
+    // A new process need not wait for connections of its predecessor in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     // Accepted sockets inherit these; before listen(2), so that the window scale fits them (tcp(7)).

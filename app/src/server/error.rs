@@ -8,14 +8,14 @@ use thiserror::Error;
 /// Why the service cannot run.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// A listener's address is taken or not ours.
+    /// A listener's address is in use or not local.
     #[error("cannot listen on {address} ({setting})")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// The setting that named it.
+        /// Its setting.
         setting: &'static str,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
     /// The limit of file descriptors is lower than what the settings need.
@@ -42,7 +42,7 @@ pub enum ServeError {
         /// What may be held for all.
         allowed: u64,
     },
-    /// A thread or a runtime cannot be had.
+    /// A thread or a runtime cannot be created.
     #[error("cannot start serving")]
     Start(#[source] io::Error),
 }

@@ -63,15 +63,15 @@ fn respond(
     response
 }
 
-/// An answer that says what is wrong.
+/// A problem (RFC 9457).
 pub(crate) fn refuse(exchange: Exchange, status: StatusCode, detail: &str) -> Response<AnswerBody> {
     let id = exchange.id();
     let body = problem::body(status, detail, id.to_str().ok());
     answer(exchange, status, Media::Problem, body.into())
 }
 
-/// What a browser is to know about a page: it loads nothing from anywhere, is framed by nobody, and
-/// tells nobody where its reader came from.
+/// Adds the security headers of a page: it loads nothing from elsewhere, cannot be framed, and sends
+/// no referrer.
 pub(crate) fn guard_page(response: &mut Response<AnswerBody>, policy: &HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());

@@ -1,4 +1,4 @@
-//! Reading a request's body, up to a limit and no slower than the slowest rate.
+//! Reading a request's body, up to a limit and at the minimum rate.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::edge::conn::Conn;
 
-/// Why a body cannot be had.
+/// Why a body cannot be read.
 #[derive(Debug, Error)]
 pub(crate) enum BodyError {
     /// Larger than the limit.
@@ -31,7 +31,7 @@ impl BodyError {
     }
 }
 
-/// Reads the whole body. Where it stalls, the connection's watch ends the connection.
+/// Reads the whole body. If it stalls, the watch closes the connection.
 pub(crate) async fn read(
     conn: &Conn,
     mut payload: Payload,

@@ -66,7 +66,7 @@ impl Refusal {
         }
         let route = route_of(worker, request);
         if conn.is_for_probes_only() && !route.is_probe() {
-            let detail = "there are as many connections as this pod takes; try again";
+            let detail = "this pod has reached its connection limit; try again";
             return Some(Self {
                 closes: true,
                 may_retry: true,
@@ -84,7 +84,7 @@ impl Refusal {
         };
         (!allowed).then(|| {
             let allow = route.allow();
-            let detail = format!("this path takes {allow}");
+            let detail = format!("this path supports {allow}");
             Self {
                 allow: Some(allow),
                 ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)

@@ -28,7 +28,7 @@ impl PublicService {
     }
 }
 
-/// An answer, at once or later. Most are there at once and cost no allocation.
+/// A response, now or later. Most are ready at once and cost no allocation.
 pub(crate) enum Answering {
     Ready(Option<Response<AnswerBody>>),
     Later(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),

@@ -1,4 +1,4 @@
-//! What each route answers.
+//! The handlers of the routes.
 
 use actix_http::header::{self, HeaderValue};
 use actix_http::{Request, Response, StatusCode};
@@ -14,7 +14,7 @@ use super::{body, check, info, samples};
 use crate::lifecycle::State;
 use crate::routes::Route;
 
-/// Answers any route that is left after the checks.
+/// Answers a request that has passed the checks.
 pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Response<AnswerBody> {
     if exchange.route.is_sample() {
         return samples::handle(exchange, &request).await;
@@ -34,8 +34,8 @@ pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Resp
     }
 }
 
-/// The line of text that a route answers with, and 200, as things are. It is all there is to the
-/// answer. Who is given the greeting is counted as a visit.
+/// The one line that a route answers with 200 in the current state, if that is the whole answer. A
+/// greeting counts as a visit.
 pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
     let state = worker.state();
     match route {
@@ -73,7 +73,7 @@ pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<
         }
         Route::Startupz => unready(exchange, "starting"),
         Route::Readyz => match state {
-            State::Ready => unready(exchange, "not ready: a fault says so"),
+            State::Ready => unready(exchange, "not ready: the fault not-ready is in force"),
             State::Starting => unready(exchange, "not ready: starting"),
             State::Draining => unready(exchange, "not ready: draining after SIGTERM"),
             State::Stopped => unready(exchange, "not ready: stopped"),
@@ -104,6 +104,6 @@ fn page(exchange: Exchange) -> Response<AnswerBody> {
     response
 }
 
-fn unready(exchange: Exchange, why: &str) -> Response<AnswerBody> {
-    refuse(exchange, StatusCode::SERVICE_UNAVAILABLE, why)
+fn unready(exchange: Exchange, reason: &str) -> Response<AnswerBody> {
+    refuse(exchange, StatusCode::SERVICE_UNAVAILABLE, reason)
 }

@@ -7,7 +7,7 @@ use crate::problem;
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What is in a body.
+/// The media type of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
     Text,
@@ -31,7 +31,7 @@ impl Media {
     }
 }
 
-/// What every answer says: it is about this moment and this pod, and of the type that it names.
+/// Headers of every response: it is never stored, and its type is never guessed.
 pub(super) const ALWAYS: [(HeaderName, &str); 2] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -1,4 +1,4 @@
-//! `GET /info`: everything that the service knows about itself, and how it sees the client.
+//! `GET /info`: the service's view of itself and of the client.
 
 use actix_http::Request;
 use actix_http::header::{self, HeaderName};
@@ -33,7 +33,7 @@ struct Info<'a> {
     client: Client<'a>,
 }
 
-/// The client, by each of the ways to know it, and the one that is believed.
+/// The client, by every source, and the one that is trusted.
 #[derive(Serialize)]
 struct Client<'a> {
     address: std::net::IpAddr,

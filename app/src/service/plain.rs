@@ -3,8 +3,8 @@
 //!
 //! Nearly all requests behind a load balancer are of this kind, and the work for them is a read and
 //! a write. So they are recognised by their bytes and answered from a head that is mostly written
-//! already: no header map is filled, emptied and written out. What is not recognised is no error,
-//! it is for actix-http. [`recognise`] is therefore stricter than any parser: it knows the headers
+//! already: no header map is filled, emptied and written out. What is not recognised
+//! is not an error, but left to actix-http. [`recognise`] is therefore stricter than any parser: it knows the headers
 //! that change nothing, and leaves every other one alone.
 
 use std::cell::RefCell;
@@ -48,7 +48,7 @@ pub(crate) struct PlainService {
     last: RefCell<[[Option<Written>; Route::COUNT]; 2]>,
     /// Faults are looked for in each request's headers.
     off: bool,
-    /// Whether `X-Forwarded-For` tells who asks.
+    /// Whether `X-Forwarded-For` may name the client.
     believes_forwarded: bool,
 }
 
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_and_load_balancers_send_is_recognised() {
+    fn requests_of_common_clients_are_recognised() {
         let root = Some(Route::Root);
         check("GET / HTTP/1.1\r\nHost: x\r\n\r\n", root);
         check(
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_could_change_the_answer_is_left_alone() {
+    fn requests_that_need_a_parser_are_left_alone() {
         for header in [
             "Accept: text/html",
             "Connection: keep-alive, close",
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_a_limit_is_left_alone() {
+    fn requests_over_a_limit_are_left_alone() {
         let with = |headers: &str| format!("GET / HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         check(&with(&"Via: x\r\n".repeat(5)), Some(Route::Root));
         check(&with(&"Via: x\r\n".repeat(6)), None);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_asked_for_by_others_matters_where_they_are_believed() {
+    fn forwarded_for_matters_where_proxies_are_trusted() {
         let request = b"GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
         assert!(recognise(request, &LIMITS, false).is_some());
         assert_eq!(recognise(request, &LIMITS, true), None);
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_id_tells_one_answer_from_the_next() {
+    fn successive_answers_differ_in_their_id_alone() {
         let worker = worker();
         let service = PlainService::new(Rc::clone(&worker));
         let peer = ([127, 0, 0, 1], 1).into();
@@ -387,7 +387,7 @@ mod tests {
         assert!(last.contains("\r\nconnection: close\r\n"), "{last}");
     }
 
-    /// Mostly what is right, and everything else.
+    /// Mostly valid values, and sometimes others.
     fn mostly(
         right: &'static [&'static str],
         wrong: &'static [&'static str],

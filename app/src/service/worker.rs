@@ -1,4 +1,4 @@
-//! What one worker knows: its counters, and copies of what all share, kept as long as they are good.
+//! The state of one worker: its counters, and cached copies of shared state.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,14 +24,14 @@ use crate::shared::Shared;
 /// again: actix-http's pool of heads keeps the last id of it for longer than the answer.
 const ARENA_BYTES: usize = 8192;
 
-/// A thousandth of a log line: lines are rationed in these, so that slow rates are kept too.
+/// Tokens of a log line: thousandths, so that low rates are exact too.
 const LINE: u64 = 1000;
 
 /// A worker's state. It never leaves its thread.
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Arc<Counters>,
-    /// Makes this worker's ids differ from all others.
+    /// Distinguishes the ids of this worker from all others.
     pub(crate) seed: u64,
     numbers: Cell<u64>,
     arena: RefCell<BytesMut>,
@@ -39,7 +39,7 @@ pub(crate) struct Worker {
     page: RefCell<Option<(u64, Rc<Page>)>>,
     faults: Cell<(u64, Faults)>,
     log_ration: Cell<u64>,
-    /// The second it is, as an answer's `Date` has it.
+    /// The current second, and its `Date` header.
     date: Cell<(u64, clock::HttpDate)>,
 }
 
@@ -93,7 +93,7 @@ impl Worker {
         }
     }
 
-    /// Does what is done every now and then, `interval` after the last time.
+    /// Does the periodic work, `interval` after the last time.
     pub(crate) fn turn(&self, interval: Duration) {
         self.turn_date();
         self.refill_log(interval);
@@ -117,7 +117,7 @@ impl Worker {
         HeaderValue::from_maybe_shared(id).expect("hexadecimal digits are visible ASCII")
     }
 
-    /// The greeting and a line end.
+    /// The greeting with a line end.
     pub(crate) fn greeting(&self) -> Bytes {
         let generation = self.shared.greeting.generation();
         let mut held = self.greeting.borrow_mut();
@@ -144,7 +144,7 @@ impl Worker {
         }
     }
 
-    /// Which pod answers, as JSON.
+    /// The body of `/hop`: the pod, as JSON.
     pub(crate) fn hop(&self, state: State) -> Bytes {
         #[derive(Serialize)]
         struct Hop<'a> {
@@ -180,7 +180,7 @@ impl Worker {
         faults
     }
 
-    /// Whether this request's line is written: it is wanted, and within the ration.
+    /// Whether this request is logged: the settings ask for it, and the rate limit allows it.
     pub(crate) fn may_log(&self, problem: bool, route: Route) -> bool {
         let wanted = match self.settings().request_log {
             RequestLog::All => true,
@@ -203,7 +203,7 @@ impl Worker {
         true
     }
 
-    /// Adds what `time` allows to the ration of lines, up to a second's worth.
+    /// Adds the tokens of `time`, up to those of a second.
     fn refill_log(&self, time: Duration) {
         let rate = self.settings().request_log_rate.unwrap_or(0);
         let workers = self.shared.counters.len().max(1) as u64;

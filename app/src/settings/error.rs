@@ -1,13 +1,13 @@
-//! What is wrong with the settings: all of it at once, so that one restart mends everything.
+//! All problems of the settings in one error, so that one restart fixes them all.
 
 use std::fmt;
 
-/// One setting that cannot be used.
+/// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The environment variable.
     pub name: String,
-    /// What is wrong with its value, and what would be right.
+    /// What is wrong with its value, and what was expected.
     pub message: String,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Display for SettingsError {
         let count = self.problems.len();
         write!(
             out,
-            "{count} setting{} cannot be used",
+            "{count} invalid setting{}",
             if count == 1 { "" } else { "s" }
         )?;
         for Problem { name, message } in &self.problems {

@@ -1,5 +1,5 @@
-//! The settings: what there is ([`table`]), how it is written (`parse`), and what came of it
-//! ([`Settings`]). They are read once, all of them, before a port is bound.
+//! The settings: their table ([`table`]), the syntax of their values (`parse`), and the result
+//! ([`Settings`]). All of them are read once, before a port is bound.
 
 mod error;
 pub(crate) mod parse;

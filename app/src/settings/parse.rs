@@ -1,4 +1,4 @@
-//! Text to value, one function a form. A message says what would be right.
+//! Parses the values of settings. An error says what was expected.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use actix_http::Uri;
 
-/// The longest duration a setting takes: a day. Longer is a slip of the unit.
+/// The longest duration that a setting accepts. A longer one is most likely in another unit.
 const MAX_DURATION: Duration = Duration::from_hours(24);
 
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("`{text}` is no address:port, such as 0.0.0.0:5000"))
+    text.parse().map_err(|_| {
+        format!("invalid address `{text}`: expected one with a port, such as 0.0.0.0:5000")
+    })
 }
 
 /// `150s`, `250ms`, `2m`, `1h`; a bare number has no unit and is refused.
@@ -20,7 +21,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .find(|char: char| !char.is_ascii_digit())
         .unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
-    let wrong = || format!("`{text}` is no duration; write it as 150s, 250ms, 2m or 1h");
+    let wrong = || format!("invalid duration `{text}`: expected 150s, 250ms, 2m or 1h");
     let count: u64 = digits.parse().map_err(|_| wrong())?;
     let millis_per_unit = match unit {
         "ms" => 1,
@@ -36,7 +37,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is longer than a day"))
 }
 
-/// A duration that must pass: 0 would cut every connection at once.
+/// A duration other than 0, which would close every connection at once.
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be longer than 0".to_owned()),
@@ -50,7 +51,7 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
         .find(|char: char| !char.is_ascii_digit())
         .unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
-    let wrong = || format!("`{text}` is no size; write it as 16384, 16KiB or 1MiB");
+    let wrong = || format!("invalid size `{text}`: expected 16384, 16KiB, 1MiB or 1GiB");
     let count: usize = digits.parse().map_err(|_| wrong())?;
     let factor = match unit {
         "" | "B" => 1,
@@ -72,7 +73,7 @@ where
     match text.parse::<N>() {
         Ok(count) if count >= least && count <= most => Ok(count),
         _ => Err(format!(
-            "`{text}` is no whole number from {least} to {most}"
+            "invalid number `{text}`: expected one from {least} to {most}"
         )),
     }
 }
@@ -81,7 +82,7 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
     choice(text, &[("on", true), ("off", false)])
 }
 
-/// One of some words.
+/// One of several words.
 pub(crate) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     choices
         .iter()
@@ -89,7 +90,10 @@ pub(crate) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
         .map(|(_, value)| *value)
         .ok_or_else(|| {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-            format!("`{text}` is none of {}", words.join(", "))
+            format!(
+                "invalid value `{text}`: expected one of {}",
+                words.join(", ")
+            )
         })
 }
 

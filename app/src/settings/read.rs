@@ -1,4 +1,4 @@
-//! Environment to [`Settings`]: every variable is tried, every problem is kept.
+//! Reads [`Settings`] from the environment and collects the problems of every variable.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::cidr::Cidr;
 
-/// The longest value that is looked at: longer ones are no setting of this service.
+/// The longest value that is parsed: no setting needs a longer one.
 const MAX_VALUE_BYTES: usize = 8 * 1024;
 
 /// The most headers a request can have: actix-http parses into a fixed table of 96.
@@ -40,7 +40,7 @@ impl Settings {
 }
 
 fn read(from: &Reader, host_name: &str) -> Option<Settings> {
-    // Every field is read before any is asked whether it could be, so that no problem hides another.
+    // Every field is read before any is checked, so that no problem hides another.
     let profiles = [
         ("nlb", DrainProfile::NLB),
         ("short", DrainProfile::SHORT),
@@ -187,7 +187,9 @@ fn within(size: usize, least: usize, most: usize) -> Result<usize, String> {
     if (least..=most).contains(&size) {
         Ok(size)
     } else {
-        Err(format!("{size} bytes is not within {least} and {most}"))
+        Err(format!(
+            "{size} bytes is out of range: expected {least} to {most}"
+        ))
     }
 }
 
@@ -226,10 +228,10 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
         .filter(|entry| !entry.is_empty())
 }
 
-/// A name that is shown in logs, JSON and metrics: printable, and no longer than DNS allows.
+/// A name that appears in logs, JSON and metrics: printable and no longer than DNS allows.
 fn label(text: &str) -> Result<String, String> {
     if text.len() > 253 || text.chars().any(char::is_control) {
-        return Err("must be printable, and no longer than 253 bytes".to_owned());
+        return Err("must be printable and at most 253 bytes long".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -243,11 +245,11 @@ fn path(text: &str) -> Result<PathBuf, String> {
     if path.is_absolute() {
         Ok(path)
     } else {
-        Err(format!("`{text}` is no absolute path"))
+        Err(format!("invalid path `{text}`: expected an absolute one"))
     }
 }
 
-/// The variables, and what was wrong with them so far.
+/// The variables, and the problems found so far.
 struct Reader {
     variables: BTreeMap<String, String>,
     problems: RefCell<Vec<Problem>>,
@@ -295,7 +297,7 @@ impl Reader {
         });
     }
 
-    /// The setting's value, or its default; `None` where it has a problem, which is kept.
+    /// The setting's value or default; `None` if it has a problem, which is recorded.
     fn get<T>(&self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self
             .variables
@@ -310,10 +312,10 @@ impl Reader {
             .ok()
     }
 
-    /// As [`Reader::get`], for a setting that may be absent.
+    /// Like [`Reader::get`], for an optional setting.
     #[expect(
         clippy::option_option,
-        reason = "the outer one is a problem, the inner one absence"
+        reason = "the outer is None for a problem, the inner for an absent setting"
     )]
     fn optional<T>(
         &self,
@@ -327,7 +329,7 @@ impl Reader {
         }
     }
 
-    /// What replicas have in common, as one number to compare.
+    /// A digest of the settings that all replicas have in common.
     fn digest(&self) -> String {
         let own = [table::POD_NAME, table::NODE_NAME, table::ZONE];
         let mut hash = Sha256::new();
@@ -388,7 +390,7 @@ fn is_port_link(name: &str) -> bool {
         && parts.next().is_none()
 }
 
-/// Levenshtein's distance, for a hint about a misspelt name.
+/// Levenshtein distance, for a hint about a misspelt name.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<_> = right.bytes().take(64).collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

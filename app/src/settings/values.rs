@@ -1,4 +1,4 @@
-//! What the settings mean, as types the rest of the service trusts.
+//! The parsed settings, which the rest of the service trusts.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Settings {
     pub workers: Option<usize>,
     /// Accept queue of the public listener, in connections.
     pub backlog: u32,
-    /// How SIGTERM is followed.
+    /// Delay and deadline of the drain.
     pub drain: DrainProfile,
     /// How long a client may take.
     pub timeouts: Timeouts,
@@ -28,31 +28,31 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether connections begin with a PROXY header.
     pub proxy_protocol: ProxyProtocol,
-    /// Peers whose word about the client is believed.
+    /// Peers that are trusted to name the client.
     pub trusted_proxies: Vec<Cidr>,
-    /// What `GET /` says where no file does.
+    /// The greeting, unless a file contains one.
     pub greeting: String,
-    /// The file that says it.
+    /// The file that contains the greeting.
     pub greeting_file: Option<PathBuf>,
-    /// Where the visit counter is kept.
+    /// The directory of the visit counter.
     pub data_dir: Option<PathBuf>,
-    /// Who this pod is.
+    /// The identity of this pod.
     pub identity: Identity,
     /// Which log lines are written.
     pub log: String,
     /// How log lines are written.
     pub log_format: LogFormat,
-    /// Which requests get a line.
+    /// Which requests are logged.
     pub request_log: RequestLog,
-    /// Lines a second for requests that went well; `None` is no limit.
+    /// Lines per second of successful requests; `None` is unlimited.
     pub request_log_rate: Option<u32>,
     /// Whether the routes to try out clients with are served.
     pub sample_routes: bool,
     /// Whether faults may be injected.
     pub faults: bool,
-    /// The collector that traces go to.
+    /// The collector that traces are sent to.
     pub otlp_endpoint: Option<String>,
-    /// Of a hundred requests whose caller has not decided it, how many are traced.
+    /// The percentage of requests to trace where the caller has not decided.
     pub trace_percent: u8,
     /// The service's name in traces.
     pub otlp_service_name: String,
@@ -100,7 +100,7 @@ pub struct Timeouts {
     pub answer: Duration,
     /// How long a connection may be idle.
     pub keep_alive: Duration,
-    /// The slowest rate that is no stall, in bytes per second.
+    /// The lowest rate that does not count as stalled, in bytes per second.
     pub min_rate: u32,
 }
 
@@ -130,7 +130,7 @@ pub enum ProxyProtocol {
     Required,
 }
 
-/// Which requests get a line.
+/// Which requests are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestLog {
     /// All of them, within the rate.
@@ -141,10 +141,10 @@ pub enum RequestLog {
     Off,
 }
 
-/// Who this pod is, as the downward API tells it. No metadata service is asked.
+/// The identity of this pod, from the downward API. No metadata service is queried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The pod's name; the host name where nobody told.
+    /// The pod's name; the host name where it is not set.
     pub pod: String,
     /// The pod's namespace.
     pub namespace: Option<String>,

@@ -242,7 +242,7 @@ impl Answer {
     }
 }
 
-/// A connection that does as it is told.
+/// A client connection under the test's control.
 pub(crate) struct Client {
     /// The socket.
     pub(crate) stream: TcpStream,
@@ -342,7 +342,7 @@ impl Client {
         }
     }
 
-    /// Waits for the end of the connection, and tells how long that took.
+    /// Waits for the end of the connection, and returns how long that took.
     pub(crate) fn closed_after(&mut self) -> Duration {
         let begun = Instant::now();
         while self.more().is_some() {}
