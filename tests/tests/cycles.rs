@@ -24,6 +24,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("nodectl", "play"),
     ("oci", "layout"),
     ("oci", "registry"),
+    ("ship", ""),
 ];
 
 /// The segments of a path.

@@ -140,7 +140,7 @@ impl Service<Request> for ExpectService {
     actix_service::always_ready!();
 
     fn call(&self, mut request: Request) -> Self::Future {
-        let conn = super::dispatch::conn_of(&request);
+        let conn = conn_of(&request);
         let refusal = Refusal::of(&self.worker, &conn, &request);
         std::future::ready(match refusal {
             None => Ok(request),
@@ -150,4 +150,10 @@ impl Service<Request> for ExpectService {
             }
         })
     }
+}
+
+/// The connection that a request came on.
+pub(super) fn conn_of(request: &Request) -> Rc<Conn> {
+    let conn = request.conn_data::<Rc<Conn>>().map(Rc::clone);
+    conn.expect("the listener adds it to every connection")
 }

@@ -9,12 +9,11 @@ use actix_service::Service;
 
 use super::answer::refuse;
 use super::answer_body::AnswerBody;
-use super::check::Refusal;
+use super::check::{Refusal, conn_of};
 use super::exchange::Exchange;
 use super::handlers;
 use super::worker::Worker;
 use crate::close_reason::CloseReason;
-use crate::edge::conn::Conn;
 use crate::faults::{Action, FaultError, Faults};
 
 /// The public service of one worker.
@@ -76,12 +75,6 @@ impl Service<Request> for PublicService {
         };
         Answering::Ready(Some(response))
     }
-}
-
-/// The connection that a request came on.
-pub(super) fn conn_of(request: &Request) -> Rc<Conn> {
-    let conn = request.conn_data::<Rc<Conn>>().map(Rc::clone);
-    conn.expect("the listener adds it to every connection")
 }
 
 /// The faults of a request: those that its headers name, or else those in force.
