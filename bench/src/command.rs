@@ -1,12 +1,14 @@
 //! The command line.
 
+use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use cli::{Exit, Printer, Progress};
+use cli::{Exit, ExitError, Printer, Progress};
 
 use crate::{app, document};
 
@@ -64,7 +66,33 @@ struct AppArguments {
 pub fn main() -> ExitCode {
     let printer = Printer::new(Progress::Plain, true);
     let outcome = run(Arguments::parse(), printer).map(|()| Exit::Ok);
-    cli::exit_code(&printer, outcome, |_| None)
+    cli::finish(&printer, outcome.map_err(Failed))
+}
+
+/// A measurement that failed. Whatever the reason, the exit code is the same.
+#[derive(Debug)]
+struct Failed(anyhow::Error);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl ExitError for Failed {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
 }
 
 fn run(arguments: Arguments, printer: Printer) -> anyhow::Result<()> {

@@ -16,7 +16,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("e2e", "containerd"),
     ("e2e", "lb"),
     ("imagebuilder", "commands"),
-    ("imagebuilder", "verdict"),
     ("nodectl", "commands"),
     ("nodectl", "images"),
     ("nodectl", "manifest/check"),

@@ -18,4 +18,4 @@ pub use chain::{chain, one_line};
 pub use exit::Exit;
 pub use parse::{parse, version};
 pub use printer::{Printer, Progress};
-pub use report::{Classify, ExitError, Verdict, exit_code, finish, report};
+pub use report::{ExitError, Verdict, finish};

@@ -39,33 +39,6 @@ pub fn finish<E: ExitError + 'static>(printer: &Printer, outcome: Result<Exit, E
     }
 }
 
-/// Returns the verdict on one link of an error's chain, or `None` to ask the next one down.
-pub type Classify = fn(&(dyn Error + 'static)) -> Option<Verdict>;
-
-/// Prints `error`, its causes and its hint to stderr, and returns the exit code.
-///
-/// The chain is asked from the outermost error inwards; the first verdict counts.
-pub fn report(printer: &Printer, error: &anyhow::Error, classify: Classify) -> Exit {
-    let verdict = error.chain().find_map(classify);
-    printer.error(&render(
-        error.as_ref(),
-        verdict.as_ref().and_then(|verdict| verdict.hint.as_deref()),
-    ));
-    verdict.map_or(Exit::Failed, |verdict| verdict.exit)
-}
-
-/// As [`finish`], for a program that classifies the links of an error's chain.
-pub fn exit_code(
-    printer: &Printer,
-    outcome: Result<Exit, anyhow::Error>,
-    classify: Classify,
-) -> ExitCode {
-    match outcome {
-        Ok(exit) => exit.into(),
-        Err(error) => report(printer, &error, classify).into(),
-    }
-}
-
 fn render(error: &(dyn Error + 'static), hint: Option<&str>) -> String {
     let mut chain = chain(error);
     let mut text = format!("error: {}\n", chain.next().unwrap_or_default());
@@ -84,33 +57,24 @@ fn render(error: &(dyn Error + 'static), hint: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anyhow::Context as _;
-
     use super::*;
 
-    #[test]
-    fn renders_what_why_and_what_to_do() {
-        let error = Err::<(), _>(std::io::Error::other("disk full"))
-            .context("cannot write `target/image`")
-            .unwrap_err();
-        assert_eq!(
-            render(error.as_ref(), Some("free some space")),
-            "error: cannot write `target/image`\n  Caused by: disk full\nhint: free some space\n"
-        );
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot write `{path}`")]
+    struct Failed {
+        path: &'static str,
+        source: std::io::Error,
     }
 
     #[test]
-    fn the_outermost_verdict_counts() {
-        fn classify(error: &(dyn Error + 'static)) -> Option<Verdict> {
-            error.downcast_ref::<std::io::Error>().map(|_| Verdict {
-                exit: Exit::Unreachable,
-                hint: None,
-            })
-        }
-        let error = anyhow::Error::from(std::io::Error::other("refused")).context("cannot connect");
+    fn renders_what_why_and_what_to_do() {
+        let error = Failed {
+            path: "target/image",
+            source: std::io::Error::other("disk full"),
+        };
         assert_eq!(
-            error.chain().find_map(classify).map(|v| v.exit),
-            Some(Exit::Unreachable)
+            render(&error, Some("free some space")),
+            "error: cannot write `target/image`\n  Caused by: disk full\nhint: free some space\n"
         );
     }
 }
