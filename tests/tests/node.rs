@@ -9,10 +9,14 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use e2e::containerd::{Daemon, Kubelet, Nodectl, Outcome, shim_of};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+
+/// Bounds the waits; none of them takes long.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 fn run(daemon: &Daemon, args: &[&str]) -> Outcome {
     Nodectl::run(daemon, &[&["-k"], args].concat())
@@ -201,10 +205,17 @@ fn figures_are_the_same_from_a_cgroup_namespace_of_its_own() {
     let id = kubelet.container("shop", "web-1", "web", 0);
     kubelet.run(&id);
     let args = ["stats", "--interval", "100", "--output", "json"];
-    let outside = as_json(&daemon, &args[..3]);
-    let inside = Elsewhere::new().run(&daemon, &args);
     let figure = |stats: &Value, name: &str| stats["stats"][0][name].as_u64().unwrap();
-    assert_eq!(figure(&inside, "pids"), figure(&outside, "pids"));
+    // The container's program may still be starting its threads.
+    let started = Instant::now();
+    let (outside, inside) = loop {
+        let outside = as_json(&daemon, &args[..3]);
+        let inside = Elsewhere::new().run(&daemon, &args);
+        if figure(&inside, "pids") == figure(&outside, "pids") {
+            break (outside, inside);
+        }
+        assert!(started.elapsed() < TIMEOUT, "{outside} {inside}");
+    };
     let memory = [&inside, &outside].map(|stats| figure(stats, "memory_working_set_bytes"));
     assert!(
         memory[0] > 0 && memory[0] < 3 * memory[1] && memory[1] < 3 * memory[0],
