@@ -52,7 +52,7 @@ impl FromStr for Publish {
 /// A port that cannot be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
-pub struct BindError {
+pub(crate) struct BindError {
     /// Where.
     pub address: SocketAddr,
     /// Why not.
@@ -68,7 +68,7 @@ const BACKLOG: i32 = 4096;
 ///
 /// # Errors
 /// As the system's: it is in use, or may not be used.
-pub fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener, BindError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener, BindError> {
     let error = |source| BindError { address, source };
     let listen = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;

@@ -36,7 +36,7 @@ pub struct User {
 
 /// A line of `/etc/group`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// Its name.
     pub name: String,
     /// Its ID.

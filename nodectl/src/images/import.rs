@@ -14,7 +14,7 @@ use crate::containerd::{self, Containerd, Image, Labels};
 
 /// Why an image could not be imported. Nothing of it stays in containerd.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// containerd refused a step or is gone.
     #[error(transparent)]
     Containerd(#[from] containerd::Error),
@@ -65,7 +65,7 @@ pub enum ImportError {
 
 /// What an import did.
 #[derive(Clone, Debug)]
-pub struct Imported {
+pub(crate) struct Imported {
     /// The image's name.
     pub name: String,
     /// What the name points at.
@@ -79,11 +79,11 @@ pub struct Imported {
 }
 
 /// What the names of an import's lease and uploads start with, before [`Holding::unique`].
-pub const UPLOAD_PREFIX: &str = "nodectl-import-";
+pub(crate) const UPLOAD_PREFIX: &str = "nodectl-import-";
 
 /// How an import's content is held until the image record refers to it.
 #[derive(Clone, Debug)]
-pub struct Holding {
+pub(crate) struct Holding {
     /// Names the lease.
     pub unique: String,
     /// When containerd drops the lease should this process be killed (RFC 3339).
@@ -98,7 +98,7 @@ pub struct Holding {
 ///
 /// # Errors
 /// As [`ImportError`]; what was written by then is collected before this returns.
-pub async fn import(
+pub(crate) async fn import(
     client: &Containerd,
     layout: &Layout,
     image: &Descriptor,

@@ -23,7 +23,7 @@ pub struct RunImage {
 
 /// Why an image in containerd cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum LookupError {
+pub(crate) enum LookupError {
     /// containerd failed.
     #[error(transparent)]
     Containerd(#[from] containerd::Error),
@@ -74,7 +74,10 @@ pub enum LookupError {
 ///
 /// # Errors
 /// As [`LookupError`].
-pub async fn find_name(client: &Containerd, written: &str) -> Result<Option<String>, LookupError> {
+pub(crate) async fn find_name(
+    client: &Containerd,
+    written: &str,
+) -> Result<Option<String>, LookupError> {
     let reference: Reference = written.parse()?;
     for name in super::candidates(&reference) {
         if client.image(&name).await?.is_some() {
@@ -89,7 +92,7 @@ pub async fn find_name(client: &Containerd, written: &str) -> Result<Option<Stri
 ///
 /// # Errors
 /// As [`LookupError`].
-pub async fn lookup(
+pub(crate) async fn lookup(
     client: &Containerd,
     written: &str,
     marks: &Labels,

@@ -7,8 +7,8 @@ mod lookup;
 mod name;
 mod unpack;
 
-pub use accounts::{Accounts, Group, User};
-pub use chain::chain_ids;
-pub use import::{Holding, ImportError, Imported, UPLOAD_PREFIX, import};
-pub use lookup::{LookupError, RunImage, find_name, lookup};
-pub use name::candidates;
+pub(crate) use accounts::Accounts;
+pub(crate) use chain::chain_ids;
+pub(crate) use import::{Holding, ImportError, UPLOAD_PREFIX, import};
+pub(crate) use lookup::{LookupError, RunImage, find_name, lookup};
+pub(crate) use name::candidates;

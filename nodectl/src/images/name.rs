@@ -13,7 +13,7 @@ const OFFICIAL_PREFIX: &str = "library/";
 const DEFAULT_TAG: &str = "latest";
 
 /// The names to look for, the written one first.
-pub fn candidates(reference: &Reference) -> Vec<String> {
+pub(crate) fn candidates(reference: &Reference) -> Vec<String> {
     let written = reference.to_string();
     let registry = match reference.registry() {
         None | Some(LEGACY_REGISTRY) => DEFAULT_REGISTRY,

@@ -12,7 +12,9 @@ mod netns;
 mod pod;
 mod turn;
 
-pub use address::{ParseSubnetError, Subnet};
-pub use bridge::{Bridge, SubnetChoice};
-pub use error::Error;
-pub use pod::{PodNetwork, attach, attached, detach, links_with_prefix, release, remove_link};
+pub(crate) use address::Subnet;
+pub(crate) use bridge::{Bridge, SubnetChoice};
+pub(crate) use error::Error;
+pub(crate) use pod::{
+    PodNetwork, attach, attached, detach, links_with_prefix, release, remove_link,
+};

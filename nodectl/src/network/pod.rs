@@ -18,7 +18,7 @@ const POD_LINK: &str = "eth0";
 
 /// What a pod's network consists of.
 #[derive(Clone, Debug)]
-pub struct PodNetwork {
+pub(crate) struct PodNetwork {
     /// The file that keeps the network namespace.
     pub netns: PathBuf,
     /// The host's end of the veth pair, at most 15 bytes.
@@ -31,7 +31,7 @@ pub struct PodNetwork {
 ///
 /// # Errors
 /// The kernel's.
-pub async fn attach(bridge: &Bridge, pod: PodNetwork) -> Result<(), Error> {
+pub(crate) async fn attach(bridge: &Bridge, pod: PodNetwork) -> Result<(), Error> {
     if !bridge.subnet.contains(pod.address) {
         return Err(Error::Foreign {
             address: pod.address,
@@ -121,7 +121,7 @@ async fn make(bridge: &Bridge, pod: &PodNetwork) -> Result<(), Error> {
 ///
 /// # Errors
 /// The kernel's.
-pub async fn detach(pod: &PodNetwork) -> Result<(), Error> {
+pub(crate) async fn detach(pod: &PodNetwork) -> Result<(), Error> {
     // The link first: the kernel frees a namespace some time after its last user left, and the
     // link with it.
     remove_link(&pod.host_link).await?;
@@ -132,7 +132,7 @@ pub async fn detach(pod: &PodNetwork) -> Result<(), Error> {
 ///
 /// # Errors
 /// The kernel's.
-pub fn release(path: &Path) -> Result<(), Error> {
+pub(crate) fn release(path: &Path) -> Result<(), Error> {
     netns::remove(path)
 }
 
@@ -140,7 +140,7 @@ pub fn release(path: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// The kernel's.
-pub async fn attached(pod: &PodNetwork) -> Result<bool, Error> {
+pub(crate) async fn attached(pod: &PodNetwork) -> Result<bool, Error> {
     let link = Netlink::open()?.index(&pod.host_link).await?;
     Ok(link.is_some() && netns::is_mounted(Path::new(&pod.netns)))
 }
@@ -149,7 +149,7 @@ pub async fn attached(pod: &PodNetwork) -> Result<bool, Error> {
 ///
 /// # Errors
 /// The kernel's.
-pub async fn links_with_prefix(prefix: &str) -> Result<Vec<String>, Error> {
+pub(crate) async fn links_with_prefix(prefix: &str) -> Result<Vec<String>, Error> {
     let mut names = Netlink::open()?.names().await?;
     names.retain(|name| name.starts_with(prefix));
     Ok(names)
@@ -159,6 +159,6 @@ pub async fn links_with_prefix(prefix: &str) -> Result<Vec<String>, Error> {
 ///
 /// # Errors
 /// The kernel's.
-pub async fn remove_link(name: &str) -> Result<(), Error> {
+pub(crate) async fn remove_link(name: &str) -> Result<(), Error> {
     Netlink::open()?.remove(name).await
 }

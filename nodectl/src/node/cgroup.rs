@@ -11,7 +11,7 @@ use super::Host;
 
 /// What has been used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// CPU time, in nanoseconds.
     pub cpu_nanos: u64,
     /// Time that the CPU limit held its threads back, in nanoseconds, of all its threads together.
@@ -24,7 +24,7 @@ pub struct Usage {
 
 /// A cgroup's figures at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct CgroupStats {
+pub(crate) struct CgroupStats {
     /// What has been used so far.
     pub usage: Usage,
     /// Memory that cannot be had back at once, in bytes: usage less inactive file pages, what the

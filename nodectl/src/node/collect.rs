@@ -14,7 +14,7 @@ use super::{Host, NodeContainer, NodePod, State, image};
 use crate::containerd::{Container, Containerd, Error, Image, Process, Sandbox, TaskState};
 
 /// The containerd namespace that the kubelet's containers are in.
-pub const NAMESPACE: &str = "k8s.io";
+pub(crate) const NAMESPACE: &str = "k8s.io";
 
 /// Where containerd's CRI plugin keeps its state, below containerd's root.
 const CRI_STATE: &str = "io.containerd.grpc.v1.cri/containers";
@@ -23,7 +23,7 @@ const CRI_STATE: &str = "io.containerd.grpc.v1.cri/containers";
 ///
 /// # Errors
 /// As containerd's. A task whose shim does not answer is no error: it shows as stuck.
-pub async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, Error> {
+pub(crate) async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, Error> {
     let (containers, sandboxes, images, root) = tokio::try_join!(
         client.containers(&[]),
         client.sandboxes(),

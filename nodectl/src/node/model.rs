@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// A pod as the node has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NodePod {
+pub(crate) struct NodePod {
     /// Its name.
     pub name: String,
     /// Its namespace.
@@ -37,17 +37,17 @@ pub struct NodePod {
 
 impl NodePod {
     /// The latest start of each container.
-    pub fn current(&self) -> impl Iterator<Item = &NodeContainer> {
+    pub(crate) fn current(&self) -> impl Iterator<Item = &NodeContainer> {
         self.containers.iter().filter(|container| container.current)
     }
 
     /// How often its containers were started again.
-    pub fn restarts(&self) -> u32 {
+    pub(crate) fn restarts(&self) -> u32 {
         self.current().map(|container| container.restarts).sum()
     }
 
     /// What is wrong with it, as far as the node knows.
-    pub fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         if self.sandbox_state == State::Stuck {
             return Some("its sandbox's shim does not answer".to_owned());
         }
@@ -61,7 +61,7 @@ impl NodePod {
 
 /// One start of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NodeContainer {
+pub(crate) struct NodeContainer {
     /// Its name in the pod.
     pub name: String,
     /// Its ID in containerd.
@@ -96,7 +96,7 @@ pub struct NodeContainer {
 
 impl NodeContainer {
     /// What is wrong with it, if anything is.
-    pub fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         match self.state {
             State::Stuck => Some(format!("{}: its shim does not answer", self.name)),
             State::Exited => self
@@ -129,7 +129,7 @@ impl NodeContainer {
 /// What a container or sandbox does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// Made, and not started.
     Created,
     /// It runs.
@@ -144,7 +144,7 @@ pub enum State {
 
 impl State {
     /// One word for a table.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Running => "running",

@@ -4,7 +4,7 @@ use super::NodePod;
 
 /// A word that means no pod, or several.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SelectError {
+pub(crate) enum SelectError {
     /// There is none.
     #[error("there is no pod `{0}` on this node")]
     None(String),
@@ -24,7 +24,7 @@ pub enum SelectError {
 ///
 /// # Errors
 /// As [`SelectError`].
-pub fn select_pod<'a>(pods: &'a [NodePod], word: &str) -> Result<&'a NodePod, SelectError> {
+pub(crate) fn select_pod<'a>(pods: &'a [NodePod], word: &str) -> Result<&'a NodePod, SelectError> {
     let id = |id: &str| word.len() >= 6 && id.starts_with(word);
     let matches = |pod: &&NodePod| {
         pod.name == word

@@ -9,7 +9,7 @@ use super::{Host, NodePod};
 
 /// Bytes through a pod's network links, loopback aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Network {
+pub(crate) struct Network {
     /// Received.
     pub rx_bytes: u64,
     /// Sent.
@@ -18,7 +18,7 @@ pub struct Network {
 
 /// What a container uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ContainerStats {
+pub(crate) struct ContainerStats {
     /// The pod's namespace.
     pub namespace: String,
     /// The pod.
@@ -40,7 +40,7 @@ pub struct ContainerStats {
 }
 
 /// What every running container uses now.
-pub fn sample(host: &Host, pods: &[NodePod]) -> Vec<ContainerStats> {
+pub(crate) fn sample(host: &Host, pods: &[NodePod]) -> Vec<ContainerStats> {
     let running = pods
         .iter()
         .flat_map(|pod| pod.current().map(move |container| (pod, container)));
@@ -65,7 +65,7 @@ pub fn sample(host: &Host, pods: &[NodePod]) -> Vec<ContainerStats> {
 
 /// The second sample, with the rates since the first, `apart` before it. A container that is new has
 /// none.
-pub fn rates(
+pub(crate) fn rates(
     first: &[ContainerStats],
     second: Vec<ContainerStats>,
     apart: Duration,

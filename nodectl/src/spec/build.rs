@@ -15,7 +15,7 @@ use crate::manifest::{ContainerSpec, PodSecurity, SeccompType};
 
 /// What a spec is built from.
 #[derive(Clone, Debug)]
-pub struct SpecInput<'a> {
+pub(crate) struct SpecInput<'a> {
     /// The container, as the manifest has it.
     pub container: &'a ContainerSpec,
     /// The pod's security context.
@@ -42,7 +42,7 @@ pub struct SpecInput<'a> {
 
 /// Why a spec cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum SpecError {
+pub(crate) enum SpecError {
     /// The image has no command, and neither has the manifest.
     #[error("neither the manifest nor the image `{image}` has a command")]
     NoCommand {
@@ -94,7 +94,7 @@ const READ_ONLY: [&str; 5] = [
 ///
 /// # Errors
 /// As [`SpecError`].
-pub fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
+pub(crate) fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
     let container = input.container;
     let security = &container.security_context;
     let variables = environment(input.image.env(), container, input.pod)

@@ -9,7 +9,7 @@ use crate::manifest::{ContainerSpec, EnvSource, expand};
 
 /// What the downward API exposes of a pod.
 #[derive(Clone, Debug)]
-pub struct PodFields {
+pub(crate) struct PodFields {
     /// Its name.
     pub name: String,
     /// Its namespace in the manifests.

@@ -11,8 +11,8 @@ mod seccomp;
 mod stop_signal;
 mod user;
 
-pub use build::{SpecError, SpecInput, build};
-pub use environment::PodFields;
-pub use mounts::BindMount;
-pub use stop_signal::stop_signal;
-pub use user::{RunUser, UserError, resolve_user};
+pub(crate) use build::{SpecError, SpecInput, build};
+pub(crate) use environment::PodFields;
+pub(crate) use mounts::BindMount;
+pub(crate) use stop_signal::stop_signal;
+pub(crate) use user::{RunUser, UserError, resolve_user};

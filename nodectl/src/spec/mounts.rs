@@ -6,7 +6,7 @@ use oci_spec::runtime::{Mount, MountBuilder};
 
 /// A file or directory of the host inside a container.
 #[derive(Clone, Debug)]
-pub struct BindMount {
+pub(crate) struct BindMount {
     /// Where it is on the host.
     pub source: PathBuf,
     /// Where it is in the container.

@@ -6,7 +6,7 @@ use oci::image::Config;
 
 /// The number of the image's `STOPSIGNAL`, a name (with or without `SIG`) or a number; SIGTERM where
 /// it has none or one that is unknown.
-pub fn stop_signal(image: &Config) -> i32 {
+pub(crate) fn stop_signal(image: &Config) -> i32 {
     let of_image = image.spec.config().as_ref();
     of_image
         .and_then(|config| config.stop_signal().as_deref())

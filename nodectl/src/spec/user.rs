@@ -5,7 +5,7 @@ use crate::manifest::{ContainerSecurity, GroupsPolicy, PodSecurity};
 
 /// Numeric user and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunUser {
+pub(crate) struct RunUser {
     /// The user.
     pub uid: u32,
     /// Its group.
@@ -16,7 +16,7 @@ pub struct RunUser {
 
 /// Why a container's user cannot be determined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UserError {
+pub(crate) enum UserError {
     /// The image's user is a name, and it must be known not to be root.
     #[error("runAsNonRoot is set, and the image's user `{0}` is a name: set runAsUser")]
     Name(String),
@@ -34,7 +34,7 @@ pub enum UserError {
 ///
 /// # Errors
 /// As [`UserError`].
-pub fn resolve_user(
+pub(crate) fn resolve_user(
     image_user: &str,
     accounts: &Accounts,
     pod: &PodSecurity,

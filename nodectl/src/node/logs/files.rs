@@ -12,7 +12,7 @@ use flate2::bufread::MultiGzDecoder;
 
 /// A file of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogFile {
+pub(crate) struct LogFile {
     /// Where it is.
     pub path: PathBuf,
     /// It is compressed.
@@ -26,7 +26,7 @@ impl LogFile {
     ///
     /// # Errors
     /// As the file system's.
-    pub fn open(&self) -> io::Result<Box<dyn BufRead + Send>> {
+    pub(crate) fn open(&self) -> io::Result<Box<dyn BufRead + Send>> {
         let file = BufReader::new(File::open(&self.path)?);
         Ok(match self.end {
             _ if self.gzip => Box::new(BufReader::new(MultiGzDecoder::new(file))),
@@ -42,7 +42,7 @@ impl LogFile {
 /// # Errors
 /// As the file system's; that the current file is missing is no error, as between a rotation and the
 /// next line.
-pub fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
+pub(crate) fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
@@ -88,7 +88,7 @@ pub fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
 
 /// Where a follower begins: a file, by its inode, and a place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
+pub(crate) struct End {
     pub(super) inode: u64,
     pub(super) offset: u64,
 }

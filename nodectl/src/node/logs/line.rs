@@ -10,7 +10,7 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// Where a line was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -19,7 +19,7 @@ pub enum Stream {
 
 impl Stream {
     /// Its name in the log.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -29,7 +29,7 @@ impl Stream {
 
 /// A line, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
+pub(crate) struct LogLine {
     /// When it was written.
     pub time: Timestamp,
     /// Where.
@@ -43,7 +43,7 @@ pub struct LogLine {
 /// A line that is not of this format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a line of a container's log")]
-pub struct ParseLineError;
+pub(crate) struct ParseLineError;
 
 impl FromStr for LogLine {
     type Err = ParseLineError;
@@ -75,13 +75,13 @@ impl FromStr for LogLine {
 
 /// Joins the parts of lines, each stream for itself.
 #[derive(Clone, Debug, Default)]
-pub struct Joiner {
+pub(crate) struct Joiner {
     pending: [Option<LogLine>; 2],
 }
 
 impl Joiner {
     /// Takes a part, and returns the line that it completes.
-    pub fn push(&mut self, part: LogLine) -> Option<LogLine> {
+    pub(crate) fn push(&mut self, part: LogLine) -> Option<LogLine> {
         let slot = &mut self.pending[usize::from(part.stream == Stream::Stderr)];
         let partial = part.partial;
         let line = match slot.take() {
@@ -102,7 +102,7 @@ impl Joiner {
     }
 
     /// What is left of lines that were never completed, as after a crash.
-    pub fn finish(&mut self) -> impl Iterator<Item = LogLine> {
+    pub(crate) fn finish(&mut self) -> impl Iterator<Item = LogLine> {
         let mut rest: Vec<_> = self.pending.iter_mut().filter_map(Option::take).collect();
         rest.sort_by_key(|line| line.time);
         rest.into_iter()

@@ -6,6 +6,6 @@ mod files;
 mod line;
 mod reader;
 
-pub use files::{End, LogFile, log_files};
-pub use line::{Joiner, LogLine, ParseLineError, Stream};
-pub use reader::{Follower, LogQuery, read};
+pub(crate) use files::{End, LogFile, log_files};
+pub(crate) use line::{Joiner, LogLine, Stream};
+pub(crate) use reader::{Follower, LogQuery, read};

@@ -16,7 +16,7 @@ const MAX_PART_BYTES: u64 = 64 * 1024;
 
 /// Which lines are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogQuery {
+pub(crate) struct LogQuery {
     /// The last so many only.
     pub tail: Option<usize>,
     /// Those from then on only.
@@ -32,7 +32,7 @@ pub struct LogQuery {
 ///
 /// # Errors
 /// As the file system's, or the sink's.
-pub fn read(
+pub(crate) fn read(
     path: &Path,
     query: LogQuery,
     mut sink: impl FnMut(LogLine) -> io::Result<()>,
@@ -154,7 +154,7 @@ fn parse(bytes: &[u8]) -> Option<LogLine> {
 
 /// Reads what is written to a log after its end, across rotations.
 #[derive(Debug)]
-pub struct Follower {
+pub(crate) struct Follower {
     path: PathBuf,
     file: Option<(u64, BufReader<File>)>,
     joiner: Joiner,
@@ -167,7 +167,7 @@ impl Follower {
     ///
     /// # Errors
     /// As the file system's.
-    pub fn at_end(path: &Path) -> io::Result<Self> {
+    pub(crate) fn at_end(path: &Path) -> io::Result<Self> {
         let mut follower = Self::at_start(path);
         if let Some((inode, mut file)) = open(path)? {
             let offset = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
@@ -178,12 +178,12 @@ impl Follower {
     }
 
     /// Where it begins, if the log is there.
-    pub fn begins(&self) -> Option<End> {
+    pub(crate) fn begins(&self) -> Option<End> {
         self.begins
     }
 
     /// Follows the log at `path` from its first line.
-    pub fn at_start(path: &Path) -> Self {
+    pub(crate) fn at_start(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             file: None,
@@ -197,7 +197,7 @@ impl Follower {
     ///
     /// # Errors
     /// As the file system's.
-    pub fn poll(&mut self) -> io::Result<Vec<LogLine>> {
+    pub(crate) fn poll(&mut self) -> io::Result<Vec<LogLine>> {
         let mut lines = Vec::new();
         self.drain(&mut lines)?;
         // Asked after the old file's end was reached: nothing is written there after a rotation has
