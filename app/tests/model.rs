@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::{App, PATIENCE, signal};
+use common::{App, HANG_LIMIT, signal};
 use proptest::prelude::*;
 
 /// What a client asks for.
@@ -301,7 +301,7 @@ fn play(app: &App, steps: &[Step]) {
             peer.receive();
         }
         let owed: Vec<_> = peers.iter().map(|peer| &peer.owed).collect();
-        assert!(begun.elapsed() < PATIENCE, "never answered: {owed:?}");
+        assert!(begun.elapsed() < HANG_LIMIT, "never answered: {owed:?}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
-use common::{App, PATIENCE, wait};
+use common::{App, HANG_LIMIT, wait};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -87,7 +87,9 @@ fn a_request_is_a_span_of_its_callers_trace() {
         "GET /info HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-app-fault: status=500\r\n\
          traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
     );
-    let request = received.recv_timeout(PATIENCE).expect("503 is tried again");
+    let request = received
+        .recv_timeout(HANG_LIMIT)
+        .expect("503 is tried again");
     let resource = request.resource_spans[0].resource.as_ref().unwrap();
     let mut keys: Vec<_> = resource
         .attributes
@@ -139,7 +141,7 @@ fn the_last_spans_are_sent_before_the_process_stops() {
     app.get("/");
     app.terminate();
     assert_eq!(app.wait().0.code(), Some(0));
-    assert_eq!(spans(&received.recv_timeout(PATIENCE).unwrap()).len(), 1);
+    assert_eq!(spans(&received.recv_timeout(HANG_LIMIT).unwrap()).len(), 1);
 }
 
 #[test]
@@ -160,7 +162,7 @@ fn unsampled_requests_are_not_sent() {
     ask("01");
     app.terminate();
     assert_eq!(app.wait().0.code(), Some(0));
-    assert_eq!(spans(&received.recv_timeout(PATIENCE).unwrap()).len(), 1);
+    assert_eq!(spans(&received.recv_timeout(HANG_LIMIT).unwrap()).len(), 1);
     assert!(received.try_recv().is_err());
 }
 
@@ -203,7 +205,7 @@ fn what_a_client_makes_up_names_no_span() {
         app.request(&format!(
             "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
         ));
-        let request = received.recv_timeout(PATIENCE).unwrap();
+        let request = received.recv_timeout(HANG_LIMIT).unwrap();
         spans(&request)[0].clone()
     };
     let unknown_path = ask("GET /lost?secret=1");

@@ -61,7 +61,7 @@ fn a_peer_that_keeps_the_connection_open_has_answered() {
 #[test]
 fn a_peer_that_trickles_meets_the_deadline() {
     let output = probe(|mut stream| {
-        // A byte each 300 ms, for twice as long as the test has patience.
+        // A byte each 300 ms, for twice the hang limit.
         for _ in 0..140 {
             if stream.write_all(b"H").is_err() {
                 break;

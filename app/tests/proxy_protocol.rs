@@ -103,7 +103,7 @@ fn required_closes_who_sends_none_or_may_not() {
         assert!(client.try_answer().is_none());
     }
     let mut silent = required.connect();
-    assert!(silent.closed_after() < common::PATIENCE);
+    assert!(silent.closed_after() < common::HANG_LIMIT);
     assert_eq!(required.count("app_proxy_headers_refused_total"), 3);
     let strangers = app("required", "192.0.2.0/24");
     let mut client = strangers.connect();

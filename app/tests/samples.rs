@@ -7,7 +7,7 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
 
-use common::{App, PATIENCE};
+use common::{App, HANG_LIMIT};
 
 fn start(settings: &[(&str, &str)]) -> App {
     let on = [("APP_SAMPLE_ROUTES", "on")];
@@ -18,7 +18,7 @@ fn start(settings: &[(&str, &str)]) -> App {
 fn open(app: &App, request: &str) -> BufReader<TcpStream> {
     let mut client = app.connect();
     client.send(request.as_bytes());
-    client.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.stream.set_read_timeout(Some(HANG_LIMIT)).unwrap();
     BufReader::new(client.stream)
 }
 

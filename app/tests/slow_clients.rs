@@ -36,7 +36,7 @@ fn app(short: &str) -> App {
     App::start(&settings)
 }
 
-/// Not before the deadline; what is later than the patience has failed already.
+/// Not before the deadline; what is later than the hang limit has failed already.
 fn assert_on_time(took: Duration) {
     assert!(took >= Duration::from_millis(300), "{took:?}");
 }
@@ -176,7 +176,7 @@ fn ask_and_read_nothing(request: &[u8]) {
             }
             Err(_) => break begun.elapsed(),
         }
-        assert!(begun.elapsed() < common::PATIENCE, "it was never ended");
+        assert!(begun.elapsed() < common::HANG_LIMIT, "it was never ended");
     };
     assert!(ended >= Duration::from_millis(300), "{ended:?}");
     assert_eq!(self::ended(&app, "answer"), 1);

@@ -148,7 +148,7 @@ pub(crate) struct Registry {
     #[arg(long)]
     pub(crate) create_repository: bool,
     /// The directory with the config.json of `docker login`, in place of all other credentials:
-    /// $REGISTRY_AUTH_FILE, ~/.docker, and podman's auth.json.
+    /// `$REGISTRY_AUTH_FILE`, ~/.docker, and podman's auth.json.
     #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
     pub(crate) docker_config: Option<PathBuf>,
 }

@@ -115,7 +115,7 @@ fn what_cannot_come_up_is_diagnosed_and_rolled_back() {
         &[
             "crash loop",
             "exit code 2",
-            "`nonsense` is no address:port",
+            "invalid address `nonsense`",
             "Rolled back",
         ],
     );

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A limit against a hang, far above what a busy machine needs.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const HANG_LIMIT: Duration = Duration::from_mins(2);
 
 /// The binary with these settings and no others.
 pub(crate) fn command(settings: &[(&str, &str)]) -> Command {
@@ -194,7 +194,7 @@ pub(crate) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = ask() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(begun.elapsed() < HANG_LIMIT, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -257,8 +257,8 @@ impl Client {
 
     /// Takes a connection over.
     pub(crate) fn connect_from(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(HANG_LIMIT)).unwrap();
+        stream.set_write_timeout(Some(HANG_LIMIT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
             stream,

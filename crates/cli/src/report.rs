@@ -27,6 +27,40 @@ pub trait ExitError: Error {
     fn hint(&self) -> Option<String>;
 }
 
+impl Verdict {
+    /// The exit code and hint that an error decides for itself.
+    pub fn of(error: &impl ExitError) -> Self {
+        Self {
+            exit: error.exit(),
+            hint: error.hint(),
+        }
+    }
+}
+
+/// For tests: asserts the exit code of each variant of an error type, and whether it has a hint.
+///
+/// The patterns of the rows are also the arms of a match, so that a variant without a row does not
+/// compile. `verdict` is a function from the error to its [`Verdict`], such as [`Verdict::of`].
+#[macro_export]
+macro_rules! verdict_table {
+    ($verdict:expr, $type:ty, $($pattern:pat => $value:expr, $exit:ident, $hint:expr;)+) => {{
+        #[allow(unreachable_patterns, reason = "a variant may have several rows")]
+        fn every_variant_has_a_row(error: &$type) {
+            match error {
+                $($pattern => (),)+
+            }
+        }
+        $(
+            let error: $type = $value;
+            every_variant_has_a_row(&error);
+            assert!(matches!(error, $pattern), "not {}: {error:?}", stringify!($pattern));
+            let verdict: $crate::Verdict = $verdict(&error);
+            let actual = (verdict.exit, verdict.hint.is_some());
+            assert_eq!(actual, ($crate::Exit::$exit, $hint), "{error:?}");
+        )+
+    }};
+}
+
 /// The last step of `main`: prints an error with its causes and its hint, and returns the exit
 /// status.
 pub fn finish<E: ExitError + 'static>(printer: &Printer, outcome: Result<Exit, E>) -> ExitCode {

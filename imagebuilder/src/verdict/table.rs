@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use cli::input::InputError;
-use cli::{Exit, ExitError, Verdict};
+use cli::{Verdict, verdict_table};
 use oci::copy::CopyError;
 use oci::image::DocumentError;
 use oci::layout::LayoutError;
@@ -38,34 +38,6 @@ use crate::workspace::WorkspaceError;
 
 const HINT: bool = true;
 const NONE: bool = false;
-
-/// Checks a row for each variant. The patterns are also the arms of a match, so that a variant
-/// without a row does not compile.
-macro_rules! table {
-    ($verdict:expr, $type:ty, $($pattern:pat => $value:expr, $exit:ident, $hint:expr;)+) => {{
-        #[allow(unreachable_patterns, reason = "a variant may have several rows")]
-        fn every_variant_has_a_row(error: &$type) {
-            match error {
-                $($pattern => (),)+
-            }
-        }
-        $(
-            let error: $type = $value;
-            every_variant_has_a_row(&error);
-            assert!(matches!(error, $pattern), "not {}: {error:?}", stringify!($pattern));
-            let verdict: Verdict = $verdict(&error);
-            let actual = (verdict.exit, verdict.hint.is_some());
-            assert_eq!(actual, (Exit::$exit, $hint), "{error:?}");
-        )+
-    }};
-}
-
-fn own(error: &impl ExitError) -> Verdict {
-    Verdict {
-        exit: error.exit(),
-        hint: error.hint(),
-    }
-}
 
 fn io_error() -> io::Error {
     io::Error::other("x")
@@ -154,7 +126,7 @@ fn credential_error(unreachable: bool) -> CredentialError {
 
 #[test]
 fn errors_of_building() {
-    table!(own, WorkspaceError,
+    verdict_table!(Verdict::of, WorkspaceError,
         WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
             cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, HINT;
         WorkspaceError::Locate(_) => WorkspaceError::Locate(io_error()), Failed, NONE;
@@ -172,14 +144,14 @@ fn errors_of_building() {
         WorkspaceError::Settings { .. } => WorkspaceError::Settings {
             manifest: path(), source: json_error() }, Usage, NONE;
     );
-    table!(own, SettingError,
+    verdict_table!(Verdict::of, SettingError,
         SettingError::NameHasMore { .. } => SettingError::NameHasMore { text: text() }, Usage, NONE;
         SettingError::Name(_) => SettingError::Name(bad_reference()), Usage, NONE;
         SettingError::User { .. } => SettingError::User { text: text() }, Usage, NONE;
         SettingError::EnvName { .. } => SettingError::EnvName { text: text() }, Usage, NONE;
     );
     let platform = || Box::new(Platform::host());
-    table!(own, TargetError,
+    verdict_table!(Verdict::of, TargetError,
         TargetError::Unsupported { .. } => TargetError::Unsupported { platform: platform() }, Usage, NONE;
         TargetError::NotInstalled { .. } => TargetError::NotInstalled {
             platform: platform(), triple: "x" }, Failed, HINT;
@@ -187,7 +159,7 @@ fn errors_of_building() {
         TargetError::RustcFailed { .. } => TargetError::RustcFailed {
             program: path(), args: text(), stderr: text() }, Failed, NONE;
     );
-    table!(own, CompileError,
+    verdict_table!(Verdict::of, CompileError,
         CompileError::Spawn { .. } => CompileError::Spawn { cargo: path(), source: io_error() }, Failed, HINT;
         CompileError::Config(_) => CompileError::Config(CargoConfigError::Read {
             path: path(), source: io_error() }), Usage, NONE;
@@ -198,18 +170,18 @@ fn errors_of_building() {
             package: text(), triple: "x", status: ExitStatus::from_raw(256) }, Failed, NONE;
         CompileError::NoArtifact { .. } => CompileError::NoArtifact { package: text(), bin: text() }, Failed, NONE;
     );
-    table!(own, ElfError,
+    verdict_table!(Verdict::of, ElfError,
         ElfError::NotElf { .. } => crate::elf::check_static(
             &path(), &b"x"[..], &Platform::host()).unwrap_err(), Failed, NONE;
         ElfError::Machine { .. } => ElfError::Machine {
             path: path(), platform: platform(), machine: 0 }, Failed, NONE;
         ElfError::Dynamic { .. } => ElfError::Dynamic { path: path(), interpreter: text() }, Failed, HINT;
     );
-    table!(own, LayerError,
+    verdict_table!(Verdict::of, LayerError,
         LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, NONE;
         LayerError::Write(_) => LayerError::Write(io_error()), Failed, NONE;
     );
-    table!(own, BuildError,
+    verdict_table!(Verdict::of, BuildError,
         BuildError::Workspace(_) => BuildError::Workspace(WorkspaceError::NoBinary { package: text() }), Usage, HINT;
         BuildError::Target(_) => BuildError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
         BuildError::Compile(_) => BuildError::Compile(CompileError::Messages(io_error())), Failed, NONE;
@@ -226,7 +198,7 @@ type Copy = CopyError<LayoutError, RegistryError>;
 
 #[test]
 fn errors_of_layouts_and_copies() {
-    table!(layout, LayoutError,
+    verdict_table!(layout, LayoutError,
         LayoutError::NotALayout { .. } => LayoutError::NotALayout { path: path(), problem: "x" }, Usage, NONE;
         LayoutError::Io { .. } => LayoutError::Io {
             operation: "x", path: path(), source: io_error() }, Failed, NONE;
@@ -244,7 +216,7 @@ fn errors_of_layouts_and_copies() {
         LayoutError::NoSuchImage { .. } => LayoutError::NoSuchImage {
             path: path(), reference: reference(), available: text() }, Usage, NONE;
     );
-    table!(copy, Copy,
+    verdict_table!(copy, Copy,
         Copy::Read { .. } => Copy::Read { digest: digest(), source: damaged() }, Mismatch, NONE;
         Copy::Document { .. } => Copy::Document { digest: digest(), source: document_error() }, Failed, NONE;
         Copy::Kind { .. } => Copy::Kind {
@@ -262,7 +234,7 @@ fn errors_of_registries() {
         let exit = super::registry::exit(problem);
         Verdict { exit, hint: None }
     }
-    table!(elsewhere, Problem,
+    verdict_table!(elsewhere, Problem,
         Problem::Unreachable(_) => Problem::Unreachable(io_error().into()), Unreachable, NONE;
         Problem::Status { status: 500.., .. } => answered(503, "UNAVAILABLE"), Unreachable, NONE;
         Problem::Status { status: 401 | 403, .. } => answered(403, "DENIED"), Authentication, NONE;
@@ -282,7 +254,7 @@ fn errors_of_registries() {
         Problem::Read(_) => Problem::Read(io_error()), Failed, NONE;
         Problem::Document(_) => Problem::Document(document_error()), Failed, NONE;
     );
-    table!(own, PublishError,
+    verdict_table!(Verdict::of, PublishError,
         PublishError::File { .. } => PublishError::File { path: path(), source: io_error() }, Usage, NONE;
         PublishError::NoCertificate { .. } => PublishError::NoCertificate { path: path() }, Usage, NONE;
         PublishError::Reference(_) => PublishError::Reference(bad_reference()), Usage, NONE;
@@ -347,7 +319,7 @@ fn errors_of_amazon_ecr() {
         reason: text(),
         unreachable,
     };
-    table!(own, EcrError,
+    verdict_table!(Verdict::of, EcrError,
         EcrError::Runtime(_) => EcrError::Runtime(io_error()), Failed, NONE;
         EcrError::Token { unreachable: true, .. } => token(true), Unreachable, NONE;
         EcrError::Token { .. } => token(false), Authentication, HINT;
@@ -361,19 +333,19 @@ fn errors_of_amazon_ecr() {
 fn errors_of_commands() {
     let image_error = || ImageError::Build(BuildError::Layout(damaged()));
     let publish_error = || PublishError::NotEcr { registry: text() };
-    table!(own, ImageError,
+    verdict_table!(Verdict::of, ImageError,
         ImageError::Build(_) => image_error(), Mismatch, NONE;
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, NONE;
         ImageError::Publisher { .. } => ImageError::Publisher {
             prefix: Box::new("r.example".parse().unwrap()), source: publish_error() }, Usage, NONE;
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
     );
-    table!(own, ResolveError,
+    verdict_table!(Verdict::of, ResolveError,
         ResolveError::Yaml { .. } => ResolveError::Yaml { problem: text(), line: 1, column: 1 }, Usage, NONE;
         ResolveError::Name { .. } => ResolveError::Name { text: text(), line: 1 }, Usage, NONE;
         ResolveError::Block { .. } => ResolveError::Block { package: text(), line: 1 }, Usage, NONE;
     );
-    table!(own, CommandError,
+    verdict_table!(Verdict::of, CommandError,
         CommandError::Build { .. } => CommandError::Build {
             package: text(), source: image_error() }, Mismatch, NONE;
         CommandError::Resolve { .. } => CommandError::Resolve {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cli::input::InputError;
-use cli::{Exit, ExitError};
+use cli::{Verdict, verdict_table};
 use containerd_client::tonic::Code;
 use oci::image::{DocumentError, NoPlatform};
 use oci::layout::LayoutError;
@@ -24,30 +24,6 @@ use crate::spec::UserError;
 
 const HINT: bool = true;
 const NONE: bool = false;
-
-/// Checks a row for each variant. The patterns are also the arms of a match, so that a variant
-/// without a row does not compile.
-macro_rules! table {
-    ($verdict:expr, $type:ty, $($pattern:pat => $value:expr, $exit:ident, $hint:expr;)+) => {{
-        #[allow(unreachable_patterns, reason = "a variant may have several rows")]
-        fn every_variant_has_a_row(error: &$type) {
-            match error {
-                $($pattern => (),)+
-            }
-        }
-        $(
-            let error: $type = $value;
-            every_variant_has_a_row(&error);
-            assert!(matches!(error, $pattern), "not {}: {error:?}", stringify!($pattern));
-            let (exit, hint): (Exit, Option<String>) = $verdict(&error);
-            assert_eq!((exit, hint.is_some()), (Exit::$exit, $hint), "{error:?}");
-        )+
-    }};
-}
-
-fn own(error: &impl ExitError) -> (Exit, Option<String>) {
-    (error.exit(), error.hint())
-}
 
 fn text() -> String {
     "x".to_owned()
@@ -113,7 +89,7 @@ fn damaged() -> LayoutError {
 
 #[test]
 fn containerd_and_layouts() {
-    table! { own, containerd::Error,
+    verdict_table! { Verdict::of, containerd::Error,
         containerd::Error::Socket { .. } => containerd::Error::Socket {
             path: path(), source: failure(io::ErrorKind::NotFound),
         }, Unreachable, HINT;
@@ -128,8 +104,11 @@ fn containerd_and_layouts() {
             call: "x", object: text(), part: "x",
         }, Failed, NONE;
     }
-    let layout = |error: &LayoutError| (layout_exit(error), layout_hint(error));
-    table! { layout, LayoutError,
+    let layout = |error: &LayoutError| Verdict {
+        exit: layout_exit(error),
+        hint: layout_hint(error),
+    };
+    verdict_table! { layout, LayoutError,
         LayoutError::NotALayout { .. } =>
             LayoutError::NotALayout { path: path(), problem: "x" }, Usage, NONE;
         LayoutError::Io { .. } => LayoutError::Io {
@@ -157,7 +136,7 @@ fn containerd_and_layouts() {
 
 #[test]
 fn images() {
-    table! { own, ImportError,
+    verdict_table! { Verdict::of, ImportError,
         ImportError::Containerd(_) => lost().into(), Unreachable, HINT;
         ImportError::Layout(_) => damaged().into(), Mismatch, HINT;
         ImportError::Blob { .. } => ImportError::Blob {
@@ -175,7 +154,7 @@ fn images() {
             layer: Digest::of(b""), expected: Digest::of(b""), applied: text(),
         }, Mismatch, HINT;
     }
-    table! { own, LookupError,
+    verdict_table! { Verdict::of, LookupError,
         LookupError::Containerd(_) => lost().into(), Unreachable, HINT;
         LookupError::Document { .. } => LookupError::Document {
             name: text(), digest: text(), source: document(),
@@ -192,7 +171,7 @@ fn images() {
 
 #[test]
 fn manifests() {
-    table! { own, ReadError,
+    verdict_table! { Verdict::of, ReadError,
         ReadError::Yaml { .. } =>
             ReadError::Yaml { origin: text(), message: text() }, Usage, NONE;
         ReadError::NotAnObject { .. } =>
@@ -209,7 +188,7 @@ fn manifests() {
             origin: text(), kind: "x", name: text(), api_version: text(), wanted: "v1",
         }, Usage, NONE;
     }
-    table! { own, CheckError,
+    verdict_table! { Verdict::of, CheckError,
         CheckError::NoDeployment => CheckError::NoDeployment, Usage, NONE;
         CheckError::Duplicate { .. } => CheckError::Duplicate {
             kind: "Service", namespace: text(), name: text(),
@@ -220,7 +199,7 @@ fn manifests() {
             deployment: text(), container: text(), image: text(),
         }, Usage, HINT;
     }
-    table! { own, UserError,
+    verdict_table! { Verdict::of, UserError,
         UserError::Name(_) => UserError::Name(text()), Usage, NONE;
         UserError::Unknown(_) => UserError::Unknown(text()), Usage, NONE;
         UserError::Root => UserError::Root, Usage, NONE;
@@ -230,7 +209,7 @@ fn manifests() {
 #[test]
 fn the_machine() {
     let subnet = || "10.88.0.0/24".parse::<network::Subnet>().unwrap();
-    table! { own, network::Error,
+    verdict_table! { Verdict::of, network::Error,
         network::Error::Netlink { .. } => network::Error::Netlink {
             action: "x", link: text(), source: other(),
         }, Failed, NONE;
@@ -250,29 +229,29 @@ fn the_machine() {
             address: [127, 0, 0, 1].into(), subnet: subnet(),
         }, Failed, NONE;
     }
-    table! { own, InstanceError,
+    verdict_table! { Verdict::of, InstanceError,
         InstanceError::File { .. } => InstanceError::File {
             action: "open", path: path(), source: other(),
         }, Failed, NONE;
         InstanceError::Locked { .. } =>
             InstanceError::Locked { dir: path(), pid: text() }, Failed, HINT;
     }
-    table! { own, SandboxError,
+    verdict_table! { Verdict::of, SandboxError,
         SandboxError::Network(_) => denied().into(), Failed, HINT;
         SandboxError::File { .. } =>
             SandboxError::File { path: path(), source: other() }, Failed, NONE;
     }
-    table! { own, SweepError,
+    verdict_table! { Verdict::of, SweepError,
         SweepError::Containerd(_) => lost().into(), Unreachable, HINT;
         SweepError::Network(_) => denied().into(), Failed, HINT;
         SweepError::Sandbox(_) => SandboxError::from(denied()).into(), Failed, HINT;
     }
-    table! { own, BindError,
+    verdict_table! { Verdict::of, BindError,
         BindError { .. } => BindError {
             address: ([127, 0, 0, 1], 80).into(), source: failure(io::ErrorKind::AddrInUse),
         }, Usage, HINT;
     }
-    table! { own, SelectError,
+    verdict_table! { Verdict::of, SelectError,
         SelectError::None(_) => SelectError::None(text()), Usage, HINT;
         SelectError::Several { .. } =>
             SelectError::Several { word: text(), choices: Vec::new() }, Usage, HINT;
@@ -281,7 +260,7 @@ fn the_machine() {
 
 #[test]
 fn commands() {
-    table! { own, CommandError,
+    verdict_table! { Verdict::of, CommandError,
         CommandError::Usage(_) => UsageError::new("x", None).into(), Usage, NONE;
         CommandError::Usage(_) => UsageError::new("x", Some("x")).into(), Usage, HINT;
         CommandError::Interrupted => CommandError::Interrupted, Interrupted, NONE;
