@@ -4,16 +4,11 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, LazyLock};
 
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::any_certificate::AnyCertificate;
 use crate::manifest::{HttpGet, Scheme};
 
 /// The most redirects that are followed, as by Go's HTTP client.
@@ -67,24 +62,13 @@ async fn get(http: &HttpGet, url: &Url) -> io::Result<Vec<u8>> {
     if url.scheme() != "https" {
         return exchange(stream, &request).await;
     }
-    let name = ServerName::try_from(address.to_owned()).map_err(io::Error::other)?;
-    let stream = TlsConnector::from(Arc::clone(&TLS))
-        .connect(name, stream)
-        .await?;
-    exchange(stream, &request).await
+    #[cfg(feature = "https-probes")]
+    return exchange(super::tls::connect(address, stream).await?, &request).await;
+    #[cfg(not(feature = "https-probes"))]
+    Err(io::Error::other(
+        "this nodectl was built without the feature https-probes",
+    ))
 }
-
-/// TLS without verification, as the kubelet's.
-static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default versions")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
-    Arc::new(config)
-});
 
 /// The request, with the manifest's headers in place of the probe's own of the same name. A header
 /// that the manifest sets to nothing is not sent.

@@ -1,9 +1,10 @@
 //! Probes: Kubernetes' counting as a plain state machine, and the kubelet's four ways to probe.
 
-mod any_certificate;
 mod exec;
 mod grpc;
 mod http;
+#[cfg(feature = "https-probes")]
+mod tls;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
