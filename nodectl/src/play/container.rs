@@ -11,7 +11,8 @@ use crate::images::LookupError;
 use crate::manifest::ContainerSpec;
 use crate::spec::{self, PodFields, SpecError, SpecInput, UserError};
 
-/// Why a container cannot be started. Nothing of it stays.
+/// Why a container cannot be started. It may run nevertheless, where only an answer of containerd was
+/// lost: [`remove_attempt`] removes it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
     #[error(transparent)]
@@ -178,4 +179,12 @@ pub(super) async fn remove(client: &Containerd, id: &str) -> Result<(), containe
     client.delete_task(id).await?;
     client.delete_container(id).await?;
     client.remove_snapshot(id).await
+}
+
+/// Removes what a failed [`start`] left, its shim and processes too where containerd does not know of
+/// them: a containerd that is restarted during `Tasks.Create` forgets the shim.
+pub(super) async fn remove_attempt(client: &Containerd, id: &str) -> Result<(), containerd::Error> {
+    remove(client, id).await?;
+    shim::remove_orphan(client, id).await;
+    Ok(())
 }

@@ -34,12 +34,19 @@ pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
         .map(|container| container.id)
         .collect();
     for shim in shims.iter().filter(|shim| !known.contains(&shim.id)) {
-        // One that has gone by itself is fine, and so is a socket that is elsewhere.
-        let _ = kill(shim.pid, Signal::SIGKILL);
-        let _ = fs::remove_file(shim.socket(client.namespace()));
+        shim.kill(client.namespace());
         forget(client.namespace(), &shim.id).await;
     }
     Ok(())
+}
+
+/// Kills the shim of a container that has no record any more, and the container's processes.
+pub(super) async fn remove_orphan(client: &Containerd, id: &str) {
+    let shims = shims(client.address(), client.namespace());
+    for shim in shims.iter().filter(|shim| shim.id == id) {
+        shim.kill(client.namespace());
+    }
+    forget(client.namespace(), id).await;
 }
 
 /// How long containerd may take to clean up after a shim that was killed.
@@ -53,9 +60,7 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Error> {
     let shims = shims(client.address(), client.namespace());
     for shim in shims.iter().filter(|shim| shim.id == id) {
-        // One that has exited by now is fine.
-        let _ = kill(shim.pid, Signal::SIGKILL);
-        let _ = fs::remove_file(shim.socket(client.namespace()));
+        shim.kill(client.namespace());
     }
     let deadline = Instant::now() + CLEANUP_TIMEOUT;
     let pause = || sleep(Duration::from_millis(20));
@@ -123,6 +128,13 @@ struct Shim {
 }
 
 impl Shim {
+    /// Kills it and removes its socket. One that has exited by itself is fine, and so is a socket
+    /// that is elsewhere.
+    fn kill(&self, namespace: &str) {
+        let _ = kill(self.pid, Signal::SIGKILL);
+        let _ = fs::remove_file(self.socket(namespace));
+    }
+
     /// The socket it listens on, which containerd names by a hash (`SocketAddress` of containerd's
     /// package shim, 1.4 to 2.x).
     fn socket(&self, namespace: &str) -> PathBuf {

@@ -198,6 +198,12 @@ enum End {
     Ordered,
 }
 
+/// A start that was given up because the pod is to stop.
+struct Ordered {
+    /// Nothing of a failed attempt is left.
+    clean: bool,
+}
+
 impl Pod {
     /// Changes the status and reports it.
     fn change(&self, change: impl FnOnce(&mut PodStatus)) {
@@ -285,8 +291,8 @@ impl Pod {
                     )
                 }
                 None => match self.start(index, restarts, &mut order).await {
-                    Some(started) => (started, Duration::ZERO),
-                    None => return removed,
+                    Ok(started) => (started, Duration::ZERO),
+                    Err(Ordered { clean }) => return removed && clean,
                 },
             };
             let began = Instant::now();
@@ -319,32 +325,50 @@ impl Pod {
                         return self.remove(&started.id, &order).await && removed;
                     }
                     // The new one first: a nodectl that is killed in between still finds the pod.
-                    current = self
-                        .start(index, restarts, &mut order)
-                        .await
-                        .map(|new| (new, None));
+                    let new = self.start(index, restarts, &mut order).await;
                     removed &= self.remove(&started.id, &order).await;
-                    if current.is_none() {
-                        return removed;
+                    match new {
+                        Ok(new) => current = Some((new, None)),
+                        Err(Ordered { clean }) => return removed && clean,
                     }
                 }
             }
         }
     }
 
-    /// Starts a container, however often it takes; `None` if it is to stop before.
+    /// Starts a container, however often it takes, unless the pod is ordered to stop before.
+    ///
+    /// What a failed attempt left is removed before the next one: where only containerd's answer was
+    /// lost, its process runs and holds the pod's ports.
     async fn start(
         &self,
         index: usize,
         restarts: u32,
         order: &mut watch::Receiver<Order>,
-    ) -> Option<Started> {
+    ) -> Result<Started, Ordered> {
         let spec = &self.record.template.spec.containers[index];
+        let client = &self.ctx.client;
         let mut pause = RETRY;
         let mut retries = 0;
+        let mut remains: Option<String> = None;
         loop {
             if *order.borrow() != Order::Run {
-                return None;
+                let clean = match &remains {
+                    Some(id) => {
+                        let remove = || container::remove_attempt(client, id);
+                        self.retry("remove", order, remove).await
+                    }
+                    None => true,
+                };
+                return Err(Ordered { clean });
+            }
+            if let Some(id) = &remains {
+                if let Err(error) = container::remove_attempt(client, id).await {
+                    self.failed(&error);
+                    let _ = ordered(order, pause).await;
+                    pause = (pause * 2).min(RETRY_TIMEOUT);
+                    continue;
+                }
             }
             match container::start(&self.ctx, &self.record, spec, restarts, retries).await {
                 Ok(started) => {
@@ -353,18 +377,18 @@ impl Pod {
                         container: spec.name.to_string(),
                         pid: started.pid,
                     });
-                    return Some(started);
+                    return Ok(started);
                 }
                 Err(error) => {
+                    let name = &spec.name;
+                    remains = Some(self.record.container_id(name, restarts, retries));
                     self.change_container(index, |status| {
                         status.state = ContainerState::Waiting("StartError".to_owned());
                     });
                     self.failed(&error);
                 }
             }
-            if ordered(order, pause).await.is_some() {
-                return None;
-            }
+            let _ = ordered(order, pause).await;
             pause = (pause * 2).min(RETRY_TIMEOUT);
             retries += 1;
         }

@@ -188,7 +188,6 @@ fn containerd_may_be_restarted_under_running_pods() {
 }
 
 #[test]
-#[ignore = "known fault: after such a restart a container now and then crashes with SIGSEGV, for good"]
 fn containerd_may_be_restarted_while_pods_are_being_created() {
     let mut world = World::new();
     let before = Inventory::take(&world.daemon);
