@@ -1,19 +1,16 @@
 //! Errors of layouts.
 
 use cli::{Exit, Verdict};
-use oci::layout::LayoutError;
+use oci::layout::{LayoutError, LayoutErrorKind};
 
 /// The verdict on an error of a layout.
 pub(super) fn layout(error: &LayoutError) -> Verdict {
-    let exit = match error {
-        LayoutError::NotALayout { .. } | LayoutError::NoSuchImage { .. } => Exit::Usage,
-        LayoutError::Damaged { .. } => Exit::Mismatch,
-        LayoutError::Io { .. }
-        | LayoutError::Document { .. }
-        | LayoutError::MissingBlob { .. }
-        | LayoutError::WrongKind { .. }
-        | LayoutError::NoPlatform { .. } => Exit::Failed,
+    let damaged = || Some("the layout is damaged: build the image again".to_owned());
+    let (exit, hint) = match error.kind() {
+        LayoutErrorKind::Argument => (Exit::Usage, None),
+        LayoutErrorKind::Mismatch => (Exit::Mismatch, damaged()),
+        LayoutErrorKind::Incomplete => (Exit::Failed, damaged()),
+        LayoutErrorKind::Other => (Exit::Failed, None),
     };
-    let hint = None;
     Verdict { exit, hint }
 }

@@ -178,7 +178,7 @@ fn errors_of_building() {
         ElfError::Dynamic { .. } => ElfError::Dynamic { path: path(), interpreter: text() }, Failed, HINT;
     );
     verdict_table!(Verdict::of, LayerError,
-        LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, NONE;
+        LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, HINT;
         LayerError::Write(_) => LayerError::Write(io_error()), Failed, NONE;
     );
     verdict_table!(Verdict::of, BuildError,
@@ -188,8 +188,8 @@ fn errors_of_building() {
         BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Elf(_) => BuildError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() }), Failed, HINT;
-        BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, NONE;
-        BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, NONE;
+        BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, HINT;
+        BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, HINT;
         BuildError::Name(_) => BuildError::Name(SettingError::Name(bad_reference())), Usage, NONE;
     );
 }
@@ -204,20 +204,20 @@ fn errors_of_layouts_and_copies() {
             operation: "x", path: path(), source: io_error() }, Failed, NONE;
         LayoutError::Document { .. } => LayoutError::Document {
             path: path(), source: document_error() }, Failed, NONE;
-        LayoutError::MissingBlob { .. } => LayoutError::MissingBlob { path: path(), digest: digest() }, Failed, NONE;
-        LayoutError::Damaged { .. } => damaged(), Mismatch, NONE;
+        LayoutError::MissingBlob { .. } => LayoutError::MissingBlob { path: path(), digest: digest() }, Failed, HINT;
+        LayoutError::Damaged { .. } => damaged(), Mismatch, HINT;
         LayoutError::WrongKind { .. } => LayoutError::WrongKind {
             descriptor: Box::new(Descriptor::of(MediaType::OCI_INDEX, b"")), wanted: "x" }, Failed, NONE;
         LayoutError::NoPlatform { .. } => LayoutError::NoPlatform {
             path: path(),
             digest: digest(),
             source: Box::new(oci::image::Index::new(Vec::new()).select(&Platform::host()).unwrap_err()),
-        }, Failed, NONE;
+        }, Usage, NONE;
         LayoutError::NoSuchImage { .. } => LayoutError::NoSuchImage {
             path: path(), reference: reference(), available: text() }, Usage, NONE;
     );
     verdict_table!(copy, Copy,
-        Copy::Read { .. } => Copy::Read { digest: digest(), source: damaged() }, Mismatch, NONE;
+        Copy::Read { .. } => Copy::Read { digest: digest(), source: damaged() }, Mismatch, HINT;
         Copy::Document { .. } => Copy::Document { digest: digest(), source: document_error() }, Failed, NONE;
         Copy::Kind { .. } => Copy::Kind {
             digest: digest(), media_type: MediaType::new("x") }, Failed, NONE;
@@ -264,7 +264,7 @@ fn errors_of_registries() {
             reference: reference(), source: unreachable() }, Unreachable, NONE;
         PublishError::Copy { .. } => PublishError::Copy {
             reference: reference(),
-            source: CopyError::Read { digest: digest(), source: damaged() } }, Mismatch, NONE;
+            source: CopyError::Read { digest: digest(), source: damaged() } }, Mismatch, HINT;
     );
 }
 
@@ -334,8 +334,8 @@ fn errors_of_commands() {
     let image_error = || ImageError::Build(BuildError::Layout(damaged()));
     let publish_error = || PublishError::NotEcr { registry: text() };
     verdict_table!(Verdict::of, ImageError,
-        ImageError::Build(_) => image_error(), Mismatch, NONE;
-        ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, NONE;
+        ImageError::Build(_) => image_error(), Mismatch, HINT;
+        ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
         ImageError::Publisher { .. } => ImageError::Publisher {
             prefix: Box::new("r.example".parse().unwrap()), source: publish_error() }, Usage, NONE;
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
@@ -347,14 +347,14 @@ fn errors_of_commands() {
     );
     verdict_table!(Verdict::of, CommandError,
         CommandError::Build { .. } => CommandError::Build {
-            package: text(), source: image_error() }, Mismatch, NONE;
+            package: text(), source: image_error() }, Mismatch, HINT;
         CommandError::Resolve { .. } => CommandError::Resolve {
-            package: text(), origin: text(), line: 1, source: image_error() }, Mismatch, NONE;
-        CommandError::Images(_) => CommandError::Images(image_error()), Mismatch, NONE;
+            package: text(), origin: text(), line: 1, source: image_error() }, Mismatch, HINT;
+        CommandError::Images(_) => CommandError::Images(image_error()), Mismatch, HINT;
         CommandError::Input(_) => CommandError::Input(InputError::TooLarge { origin: text() }), Usage, NONE;
         CommandError::Scan { .. } => CommandError::Scan {
             origin: text(), source: ResolveError::Name { text: text(), line: 1 } }, Usage, NONE;
-        CommandError::Layout(_) => CommandError::Layout(damaged()), Mismatch, NONE;
+        CommandError::Layout(_) => CommandError::Layout(damaged()), Mismatch, HINT;
         CommandError::NoImages { .. } => CommandError::NoImages { layout: path() }, Usage, NONE;
         CommandError::Unnamed { .. } => CommandError::Unnamed { layout: path(), digest: digest() }, Usage, NONE;
         CommandError::Name { .. } => CommandError::Name {

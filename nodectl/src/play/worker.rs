@@ -362,13 +362,13 @@ impl Pod {
                 };
                 return Err(Ordered { clean });
             }
-            if let Some(id) = &remains {
-                if let Err(error) = container::remove_attempt(client, id).await {
-                    self.failed(&error);
-                    let _ = ordered(order, pause).await;
-                    pause = (pause * 2).min(RETRY_TIMEOUT);
-                    continue;
-                }
+            if let Some(id) = &remains
+                && let Err(error) = container::remove_attempt(client, id).await
+            {
+                self.failed(&error);
+                let _ = ordered(order, pause).await;
+                pause = (pause * 2).min(RETRY_TIMEOUT);
+                continue;
             }
             match container::start(&self.ctx, &self.record, spec, restarts, retries).await {
                 Ok(started) => {

@@ -4,7 +4,7 @@ use std::io;
 
 use cli::{Exit, ExitError};
 use oci::Mismatch;
-use oci::layout::LayoutError;
+use oci::layout::{LayoutError, LayoutErrorKind};
 
 use crate::containerd;
 use crate::images::{ImportError, LookupError};
@@ -54,28 +54,18 @@ impl ExitError for containerd::Error {
 
 /// The exit code of an error of a layout.
 pub(super) fn layout_exit(error: &LayoutError) -> Exit {
-    match error {
-        LayoutError::Damaged { .. } => Exit::Mismatch,
-        LayoutError::NotALayout { .. }
-        | LayoutError::NoSuchImage { .. }
-        | LayoutError::NoPlatform { .. } => Exit::Usage,
-        LayoutError::Io { .. }
-        | LayoutError::Document { .. }
-        | LayoutError::MissingBlob { .. }
-        | LayoutError::WrongKind { .. } => Exit::Failed,
+    match error.kind() {
+        LayoutErrorKind::Argument => Exit::Usage,
+        LayoutErrorKind::Mismatch => Exit::Mismatch,
+        LayoutErrorKind::Incomplete | LayoutErrorKind::Other => Exit::Failed,
     }
 }
 
 /// The hint of an error of a layout.
 pub(super) fn layout_hint(error: &LayoutError) -> Option<String> {
-    match error {
-        LayoutError::Damaged { .. } | LayoutError::MissingBlob { .. } => some(DAMAGED),
-        LayoutError::NotALayout { .. }
-        | LayoutError::NoSuchImage { .. }
-        | LayoutError::NoPlatform { .. }
-        | LayoutError::Io { .. }
-        | LayoutError::Document { .. }
-        | LayoutError::WrongKind { .. } => None,
+    match error.kind() {
+        LayoutErrorKind::Mismatch | LayoutErrorKind::Incomplete => some(DAMAGED),
+        LayoutErrorKind::Argument | LayoutErrorKind::Other => None,
     }
 }
 

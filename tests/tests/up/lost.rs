@@ -53,7 +53,7 @@ fn pass(
     mut may_pass: impl FnMut() -> bool + Send + 'static,
 ) {
     std::thread::spawn(move || {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = vec![0; 64 << 10];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             if !may_pass() || to.write_all(&buffer[..length]).is_err() {
                 break;

@@ -91,3 +91,32 @@ impl LayoutError {
         matches!(self, Self::Damaged { .. })
     }
 }
+
+/// What an error of a layout asks of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutErrorKind {
+    /// What was asked for is not there: another directory, image or platform may be.
+    Argument,
+    /// The content is not what its digest or size says.
+    Mismatch,
+    /// Content that the layout refers to is missing.
+    Incomplete,
+    /// The file system or a document failed.
+    Other,
+}
+
+impl LayoutError {
+    /// What it asks of the caller.
+    pub fn kind(&self) -> LayoutErrorKind {
+        match self {
+            Self::NotALayout { .. } | Self::NoSuchImage { .. } | Self::NoPlatform { .. } => {
+                LayoutErrorKind::Argument
+            }
+            Self::Damaged { .. } => LayoutErrorKind::Mismatch,
+            Self::MissingBlob { .. } => LayoutErrorKind::Incomplete,
+            Self::Io { .. } | Self::Document { .. } | Self::WrongKind { .. } => {
+                LayoutErrorKind::Other
+            }
+        }
+    }
+}

@@ -12,6 +12,6 @@ mod store;
 mod transfer;
 mod write;
 
-pub use error::LayoutError;
+pub use error::{LayoutError, LayoutErrorKind};
 pub use store::Layout;
 pub use write::BlobWriter;
