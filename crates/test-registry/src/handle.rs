@@ -20,6 +20,10 @@ pub(super) fn handle(state: &mut State, head: &Head, body: &[u8], address: Socke
     let Some(path) = head.path.strip_prefix("/v2/") else {
         return Answer::new(404);
     };
+    if let Some(host) = &state.behaviour.redirect {
+        let location = format!("http://{host}{}?{}", head.path, head.query);
+        return Answer::new(307).header("location", location);
+    }
     if path.is_empty() {
         return Answer::new(200);
     }

@@ -38,6 +38,9 @@ pub struct Behaviour {
     pub chunk_max_bytes: u64,
     /// The largest blob that it accepts in one request, as a proxy in front of it may limit it.
     pub whole_max_bytes: u64,
+    /// The host, `HOST:PORT`, that it redirects all requests below `/v2/` to, once they are
+    /// authorized.
+    pub redirect: Option<String>,
 }
 
 impl Default for Behaviour {
@@ -52,6 +55,7 @@ impl Default for Behaviour {
             chunk_min_bytes: None,
             chunk_max_bytes: u64::MAX,
             whole_max_bytes: u64::MAX,
+            redirect: None,
         }
     }
 }

@@ -8,10 +8,12 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::challenge::Challenge;
-use super::location::resolve;
-use super::session::Repository;
+use super::client::{Client, follow};
+use super::credentials::{Credentials, Keychain, Secret};
+use super::error::{OciError, Problem, RegistryError};
+use super::location::{resolve, same_host};
+use super::target::Target;
 use super::transport::{Call, Payload};
-use super::{Credentials, OciError, Problem, RegistryError, Secret};
 
 /// The most of a token server's answer that is read.
 const TOKEN_BYTES: u64 = 1024 * 1024;
@@ -58,7 +60,9 @@ impl Authorization {
     /// Answers the challenge that a request got which used `used`.
     pub(super) fn renew(
         &self,
-        repository: &Repository,
+        client: &Client,
+        target: &Target,
+        keychain: &dyn Keychain,
         used: &Used,
         challenge: &Challenge,
     ) -> Result<(), Renewal> {
@@ -66,7 +70,7 @@ impl Authorization {
         if state.generation != used.generation {
             return Ok(());
         }
-        let credentials = repository.keychain().credentials(repository.host());
+        let credentials = keychain.credentials(&target.host);
         let credentials = credentials.map_err(|error| Renewal::Problem(error.into()))?;
         let anonymous = credentials == Credentials::Anonymous;
         let header = match challenge {
@@ -86,7 +90,8 @@ impl Authorization {
                 scope,
             } => {
                 let token = token(
-                    repository,
+                    client,
+                    target,
                     realm,
                     service.as_deref(),
                     scope.as_deref(),
@@ -121,18 +126,19 @@ fn basic(username: &str, password: &Secret) -> Secret {
 /// [by GET](https://distribution.github.io/distribution/spec/auth/token/), or
 /// [by POST for an identity token](https://distribution.github.io/distribution/spec/auth/oauth/).
 fn token(
-    repository: &Repository,
+    client: &Client,
+    target: &Target,
     realm: &str,
     service: Option<&str>,
     scope: Option<&str>,
     credentials: &Credentials,
 ) -> Result<Secret, Renewal> {
-    let mut url = resolve(repository.base(), realm).map_err(Renewal::Problem)?;
+    let mut url = resolve(&target.base, realm).map_err(Renewal::Problem)?;
     // Push before pull: what the work needs at the end is asked for at the start. What the
     // registry asks for besides comes after.
-    let own = repository.scope();
+    let own = target.scope();
     let mut scopes = vec![own.as_str()];
-    scopes.extend(scope.filter(|scope| !scope.starts_with(repository.scope_resource().as_str())));
+    scopes.extend(scope.filter(|scope| !scope.starts_with(target.scope_resource().as_str())));
     let scopes = scopes.join(" ");
     let form;
     let call = match credentials {
@@ -140,13 +146,15 @@ fn token(
             form = form_urlencoded::Serializer::new(String::new())
                 .append_pair("grant_type", "refresh_token")
                 .append_pair("service", service.unwrap_or_default())
-                .append_pair("client_id", repository.client_id())
+                .append_pair("client_id", client_id(client))
                 .append_pair("scope", &scopes)
                 .append_pair("refresh_token", token.reveal())
                 .finish();
-            Call::new("POST", url)
+            let mut call = Call::new("POST", url)
                 .header("content-type", "application/x-www-form-urlencoded")
-                .body(Payload::Bytes(form.as_bytes()))
+                .body(Payload::Bytes(form.as_bytes()));
+            call.sensitive = true;
+            call
         }
         Credentials::Anonymous | Credentials::Basic { .. } => {
             let mut query = url.query_pairs_mut();
@@ -165,11 +173,14 @@ fn token(
         Credentials::Basic { username, password } => Some(basic(username, password)),
         Credentials::Anonymous | Credentials::IdentityToken(_) => None,
     };
-    let answer = repository
-        .exchange(&call, header.as_ref())
-        .map_err(Renewal::Token)?;
+    let send = |step: &Call<'_>| {
+        let header = header.as_ref().filter(|_| same_host(&call.url, &step.url));
+        client.exchange(step, header.map(Secret::reveal))
+    };
+    let answer = follow(&target.base, &call, &send).map_err(Renewal::Token)?;
     let (status, anonymous) = (answer.status, *credentials == Credentials::Anonymous);
-    let token_error = |problem| Renewal::Token(call.error(problem));
+    let asked = call.at(answer.url.clone());
+    let token_error = |problem| Renewal::Token(asked.error(problem));
     if status != 200 {
         let error = OciError::parse(&answer.error_body());
         return Err(token_error(match status {
@@ -181,6 +192,12 @@ fn token(
         .read(TOKEN_BYTES)
         .map_err(|_| token_error(Problem::Token))?;
     parse_token(&body).ok_or_else(|| token_error(Problem::Token))
+}
+
+/// The program's name to a token server.
+fn client_id(client: &Client) -> &str {
+    let agent = &client.settings.user_agent;
+    agent.split_once('/').map_or(agent, |(product, _)| product)
 }
 
 fn parse_token(body: &[u8]) -> Option<Secret> {

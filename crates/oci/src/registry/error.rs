@@ -1,11 +1,13 @@
 //! What can go wrong with a registry, with what was asked and what was answered.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::TransportError;
 use super::credentials::CredentialError;
+use super::proxy::ProxyError;
+use super::transport_error::TransportError;
 use crate::descriptor::null_is_empty;
 use crate::image::DocumentError;
 use crate::{Digest, Mismatch};
@@ -15,8 +17,7 @@ const MAX_MESSAGE_CHARS: usize = 600;
 
 /// A request to a registry failed.
 ///
-/// Its text has the problem, so that a message tells both in one line; its source is the
-/// problem's.
+/// Its text includes the problem, so that a message is one line; its source is the problem's.
 #[derive(Debug)]
 pub struct RegistryError {
     /// The request's method.
@@ -25,11 +26,30 @@ pub struct RegistryError {
     pub url: String,
     /// What went wrong.
     pub problem: Box<Problem>,
+    /// The attempts, where there was more than one.
+    pub gave_up: Option<GaveUp>,
+}
+
+/// The end of the retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GaveUp {
+    /// The attempts of the request.
+    pub attempts: u32,
+    /// How long no request succeeded.
+    pub outage: Duration,
 }
 
 impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.method, self.url, self.problem)
+        write!(f, "{} {}: {}", self.method, self.url, self.problem)?;
+        match self.gave_up {
+            Some(GaveUp { attempts, outage }) => write!(
+                f,
+                "; gave up after {attempts} attempts in {:.1}s",
+                outage.as_secs_f64()
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -70,14 +90,17 @@ pub enum Problem {
     /// The token server's answer is no token.
     #[error("the token server's answer is no token")]
     Token,
-    /// The registry sends us to a place that is not gone to.
-    #[error("the registry sends us to {target}: {why}")]
+    /// The registry redirects to a place that is not followed.
+    #[error("redirected to {target}, which is not followed: {why}")]
     Redirect {
         /// The place, without its query.
         target: String,
         /// Why not.
         why: &'static str,
     },
+    /// The environment's proxy cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// A header that the answer must have is missing or wrong.
     #[error("the answer has no valid {name}")]
     Header {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::Problem;
+use super::error::Problem;
 
 /// `text` against the URL that was asked, if it may be gone to.
 ///

@@ -1,8 +1,9 @@
 //! Manifests and indexes: what a tag or digest names.
 
-use super::session::{Repository, expect};
+use super::client::expect;
+use super::error::{Problem, RegistryError};
+use super::session::Repository;
 use super::transport::{Answer, Call, Payload};
-use super::{Problem, RegistryError};
 use crate::image::{DocumentError, MAX_DOCUMENT_BYTES};
 use crate::{Descriptor, Digest, MediaType, Mismatch};
 

@@ -2,7 +2,7 @@
 //!
 //! What to do next is decided by plain functions on data ([`challenge`], `location`, `retry`,
 //! `resume`); `transport` alone knows sockets. Bodies stream; whatever is read is verified against
-//! its digest and size; what can pass is tried again. A secret is in no message: it has a type
+//! its digest and size; what may succeed later is retried. A secret is in no message: it has a type
 //! that does not print.
 //!
 //! Docker Hub is the one registry it knows by name: `docker.io` is not its address, and its official
@@ -10,26 +10,34 @@
 
 mod authorization;
 pub mod challenge;
+mod client;
 mod credentials;
 mod docker_config;
 mod error;
+mod forward;
 mod location;
 mod manifests;
+mod proxy;
 mod pull;
 mod push;
+mod resolve;
 mod resume;
 mod retry;
 mod session;
+mod settings;
+mod target;
 mod transfer;
 mod transport;
 mod transport_error;
 
 pub use credentials::{CredentialError, Credentials, Keychain, Secret};
 pub use docker_config::DockerConfig;
-pub use error::{OciError, Problem, RegistryError};
+pub use error::{GaveUp, OciError, Problem, RegistryError};
 pub use location::is_loopback;
 pub use manifests::Document;
-pub use push::ChunkLimit;
+pub use proxy::{Proxies, ProxyError};
+pub use resolve::{Resolve, ResolveError};
 pub use retry::Retry;
-pub use session::{OnRetry, Repository, Settings};
+pub use session::Repository;
+pub use settings::{ChunkLimit, OnRetry, Settings};
 pub use transport_error::TransportError;

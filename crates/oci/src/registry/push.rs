@@ -4,21 +4,18 @@
 //! Artifact Registry refuses all; what a registry refused is remembered.
 
 use std::io::Read;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::Url;
 
+use super::client::{expect, read_problem};
+use super::error::{Problem, RegistryError};
 use super::location::resolve;
 use super::resume::{Next, after_failure, chunk_bytes, stored};
-use super::session::{Repository, expect};
+use super::retry;
+use super::session::Repository;
 use super::transport::{Answer, Call, Payload};
-use super::{Problem, RegistryError, retry};
+use crate::Descriptor;
 use crate::copy::Open;
-use crate::{Descriptor, Mismatch};
-
-/// The largest chunk that GitHub's registry accepts: 4 MiB, as its 416 says.
-const SMALL_CHUNK_BYTES: u64 = 4 << 20;
 
 /// A blob above this is sent in chunks after a failed attempt, so that another failure does not
 /// cost all of it.
@@ -31,33 +28,6 @@ enum Sent {
     Lost(RegistryError),
     /// The registry does not accept a chunk of this size, or no chunks at all.
     ChunkRefused,
-}
-
-/// The largest chunk that a registry is known not to refuse: 0 where it refuses all. Shared by the
-/// uploads of a run.
-#[derive(Clone, Debug)]
-pub struct ChunkLimit(Arc<AtomicU64>);
-
-impl Default for ChunkLimit {
-    fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(u64::MAX)))
-    }
-}
-
-impl ChunkLimit {
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Lowers the limit after a chunk was refused: to [`SMALL_CHUNK_BYTES`], then to none.
-    fn lower(&self, refused_bytes: u64) {
-        let next = if refused_bytes > SMALL_CHUNK_BYTES {
-            SMALL_CHUNK_BYTES
-        } else {
-            0
-        };
-        self.0.fetch_min(next, Ordering::Relaxed);
-    }
 }
 
 /// An upload in progress.
@@ -98,7 +68,7 @@ impl Repository {
                 Ok(Sent::Lost(error)) => {
                     failed += 1;
                     in_chunks |= descriptor.size > RESUMABLE_BYTES;
-                    self.pause(failed, None, error)?;
+                    self.client.pause(failed, None, error)?;
                 }
                 Ok(Sent::ChunkRefused) => limit.lower(chunk_bytes),
                 // A proxy in front of the registry limits the size of a request.
@@ -126,7 +96,7 @@ impl Repository {
     fn location(&self, call: &Call, answer: &Answer) -> Result<Url, RegistryError> {
         let text = answer.header("location");
         let text = text.ok_or_else(|| call.error(Problem::Header { name: "Location" }))?;
-        let next = resolve(&call.url, text).map_err(|problem| call.error(problem))?;
+        let next = resolve(&answer.url, text).map_err(|problem| call.error(problem))?;
         resolve(self.base(), next.as_str()).map_err(|problem| call.error(problem))?;
         Ok(next)
     }
@@ -208,12 +178,7 @@ impl Repository {
         descriptor: &Descriptor,
         open: Open<'_>,
     ) -> Result<Sent, RegistryError> {
-        let read = |call: &Call, error: std::io::Error| {
-            call.error(match Mismatch::of(&error) {
-                Some(mismatch) => Problem::Mismatch(mismatch.clone()),
-                None => Problem::Read(error),
-            })
-        };
+        let read = |call: &Call, error| call.error(read_problem(error));
         let call = Call::new("PATCH", upload.location.clone());
         let mut reader = open().map_err(|error| read(&call, error))?;
         let mut start = 0;
@@ -276,7 +241,7 @@ impl Repository {
             failed += 1;
             match self.state(upload, start, end) {
                 Next::Continue => return Ok(Sent::Done),
-                Next::Resend => self.pause(failed, None, error)?,
+                Next::Resend => self.client.pause(failed, None, error)?,
                 Next::Restart => return Ok(Sent::Lost(error)),
             }
         }
@@ -303,7 +268,7 @@ impl Repository {
 fn is_lost(error: &RegistryError) -> bool {
     match &*error.problem {
         Problem::Unreachable(error) => error.is_transient(),
-        Problem::Status { status, .. } => retry::passes(*status) || matches!(status, 404 | 416),
+        Problem::Status { status, .. } => retry::is_transient(*status) || matches!(status, 404 | 416),
         _ => false,
     }
 }

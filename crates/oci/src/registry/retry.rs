@@ -1,38 +1,47 @@
-//! What is tried again, and when.
+//! Which requests are retried, and when.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
-/// How often and how patiently a request is tried again.
+/// How often a request is retried, and how long the registry may be out of reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// How often it is tried in all.
+    /// The attempts in all.
     pub attempts: u32,
     /// The longest first pause; each next may be twice as long.
     pub first: Duration,
-    /// The longest pause of all, a registry's own wish included.
+    /// The longest pause that the registry did not ask for.
     pub longest: Duration,
+    /// How long the registry may answer no request at all, pauses included. One budget for all
+    /// requests of a push.
+    pub budget: Duration,
 }
 
 impl Default for Retry {
-    /// Six attempts over at most half a minute: Amazon ECR's limits are by the second, and a
-    /// registry's restart takes a few.
+    /// Six attempts with at most half a minute of pauses: Amazon ECR's limits are by the second, and
+    /// a registry's restart takes a few.
     fn default() -> Self {
-        let (first, longest) = (Duration::from_millis(500), Duration::from_secs(20));
         Self {
             attempts: 6,
-            first,
-            longest,
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(20),
+            budget: Duration::from_mins(3),
         }
     }
 }
 
 impl Retry {
-    /// The pause before the next attempt, or `None` to give up; `failed` attempts were made.
+    /// The pause before the next attempt, or `None` to give up; `failed` attempts failed, and the
+    /// registry has been out of reach for `outage`.
     ///
-    /// A registry's own wish is kept, and otherwise the pause is random up to a limit that
-    /// doubles ("full jitter"), so that many clients do not come back at once.
-    pub(super) fn pause(self, failed: u32, wish: Option<Duration>) -> Option<Duration> {
+    /// A `Retry-After` is obeyed, with a little jitter; otherwise the pause is random up to a limit
+    /// that doubles ("full jitter"), so that many clients do not come back at once.
+    pub(super) fn pause(
+        self,
+        failed: u32,
+        retry_after: Option<Duration>,
+        outage: Duration,
+    ) -> Option<Duration> {
         if failed >= self.attempts {
             return None;
         }
@@ -40,18 +49,21 @@ impl Retry {
             .first
             .saturating_mul(1 << (failed - 1).min(16))
             .min(self.longest);
-        let jitter = limit.mul_f64(random());
-        Some(wish.map_or(jitter, |wish| wish.min(self.longest)))
+        let pause = match retry_after {
+            Some(asked) => asked.saturating_add(self.first.mul_f64(random())),
+            None => limit.mul_f64(random()),
+        };
+        (outage.saturating_add(pause) < self.budget).then_some(pause)
     }
 }
 
-/// Whether an answer with this status may be another one next time.
-pub(super) fn passes(status: u16) -> bool {
+/// Whether a request answered with this status may succeed at the next attempt.
+pub(super) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 /// `Retry-After` in seconds. A date, which no registry was seen to send, is not read.
-pub(super) fn wish(header: Option<&str>) -> Option<Duration> {
+pub(super) fn retry_after(header: Option<&str>) -> Option<Duration> {
     header?.trim().parse().ok().map(Duration::from_secs)
 }
 
@@ -65,6 +77,8 @@ fn random() -> f64 {
 mod tests {
     use super::*;
 
+    const NEVER: Duration = Duration::ZERO;
+
     #[test]
     fn pauses_grow_and_end() {
         let retry = Retry::default();
@@ -75,25 +89,42 @@ mod tests {
             (3, 2 * second),
             (5, 8 * second),
         ] {
-            assert!(retry.pause(failed, None).unwrap() <= limit);
+            assert!(retry.pause(failed, None, NEVER).unwrap() <= limit);
         }
-        assert_eq!(retry.pause(6, None), None);
-        assert_eq!(retry.pause(1, Some(3 * second)), Some(3 * second));
-        assert_eq!(retry.pause(1, Some(3000 * second)), Some(retry.longest));
+        assert_eq!(retry.pause(6, None, NEVER), None);
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_or_the_request_given_up() {
+        let retry = Retry::default();
+        for asked in [3, 60].map(Duration::from_secs) {
+            let pause = retry.pause(1, Some(asked), NEVER).unwrap();
+            assert!(pause >= asked && pause <= asked + retry.first);
+        }
+        assert_eq!(retry.pause(1, Some(Duration::MAX), NEVER), None);
+    }
+
+    #[test]
+    fn the_budget_ends_the_attempts() {
+        let retry = Retry::default();
+        let almost = retry.budget - retry.first;
+        assert!(retry.pause(1, None, almost).is_some());
+        assert_eq!(retry.pause(1, None, retry.budget), None);
     }
 
     #[test]
     fn pauses_differ() {
         let retry = Retry::default();
-        let pauses: std::collections::BTreeSet<_> = (0..20).map(|_| retry.pause(3, None)).collect();
+        let pauses: std::collections::BTreeSet<_> =
+            (0..20).map(|_| retry.pause(3, None, NEVER)).collect();
         assert!(pauses.len() > 10);
     }
 
     #[test]
-    fn wishes_are_seconds() {
-        assert_eq!(wish(Some("2")), Some(Duration::from_secs(2)));
-        assert_eq!(wish(Some("-1")), None);
-        assert_eq!(wish(Some("Wed, 21 Oct 2015 07:28:00 GMT")), None);
-        assert_eq!(wish(None), None);
+    fn retry_after_is_in_seconds() {
+        assert_eq!(retry_after(Some("2")), Some(Duration::from_secs(2)));
+        assert_eq!(retry_after(Some("-1")), None);
+        assert_eq!(retry_after(Some("Wed, 21 Oct 2015 07:28:00 GMT")), None);
+        assert_eq!(retry_after(None), None);
     }
 }

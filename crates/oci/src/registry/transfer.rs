@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::{Problem, RegistryError, Repository};
+use super::error::{Problem, RegistryError};
+use super::session::Repository;
 use crate::Descriptor;
 use crate::copy::{Destination, Open, Source};
 

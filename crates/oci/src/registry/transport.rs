@@ -1,20 +1,32 @@
-//! The socket side: one pool of connections, no redirects, no interpretation of a status.
+//! The socket side: pools of connections, no redirects, no interpretation of a status.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, Request, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use ureq::http::{HeaderMap, Request, Response, request};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Proxy, SendBody};
+use ureq::unversioned::transport::{Connector as _, DefaultConnector};
+use ureq::{Agent, AsSendBody, Proxy, SendBody};
 use url::Url;
 
+use super::error::{Problem, RegistryError};
+use super::forward::ForwardConnector;
 use super::location::redact;
-use super::{Problem, RegistryError};
+use super::proxy::{Proxies, ProxyError, ProxyUrl};
+use super::resolve::OverridingResolver;
+use super::settings::Settings;
+use super::transport_error::TransportError;
 use crate::copy::Open;
 
-/// How long a connection may take to come about.
+/// How long a connection may take to be established.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a registry may take to answer a request that has no content for it.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// How long a peer may be silent: more than a registry takes to verify a large layer.
 const SILENCE: Duration = Duration::from_mins(2);
@@ -22,7 +34,8 @@ const SILENCE: Duration = Duration::from_mins(2);
 /// The most of an error's body that is read.
 const ERROR_BYTES: u64 = 64 * 1024;
 
-/// A request as data; its body can be made again for another attempt.
+/// A request as data; its body can be opened again for another attempt.
+#[derive(Clone)]
 pub(super) struct Call<'a> {
     pub(super) method: &'static str,
     pub(super) url: Url,
@@ -30,9 +43,12 @@ pub(super) struct Call<'a> {
     pub(super) body: Payload<'a>,
     /// Whether another attempt with the same request is of any use.
     pub(super) again: bool,
+    /// Whether the body has a credential, and so stays with its host.
+    pub(super) sensitive: bool,
 }
 
 /// What is sent.
+#[derive(Clone, Copy)]
 pub(super) enum Payload<'a> {
     Nothing,
     Bytes(&'a [u8]),
@@ -47,6 +63,15 @@ impl<'a> Call<'a> {
             headers: Vec::new(),
             body: Payload::Nothing,
             again: true,
+            sensitive: false,
+        }
+    }
+
+    /// The same request to another URL.
+    pub(super) fn at(&self, url: Url) -> Self {
+        Self {
+            url,
+            ..self.clone()
         }
     }
 
@@ -66,6 +91,7 @@ impl<'a> Call<'a> {
             method: self.method,
             url: redact(&self.url),
             problem: Box::new(problem),
+            gave_up: None,
         }
     }
 }
@@ -92,7 +118,7 @@ impl Answer {
             .filter_map(|value| value.to_str().ok())
     }
 
-    /// The body, up to `limit` bytes; one byte more tells that there was more.
+    /// The body, up to `limit` bytes; one byte more where there is more.
     pub(super) fn read(self, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.into_reader()
@@ -116,69 +142,93 @@ impl Answer {
 /// Why a request has no answer.
 pub(super) enum Failure {
     /// The connection failed.
-    Transport(ureq::Error),
+    Transport(TransportError),
     /// What was to be sent could not be read: the request is not to blame.
     Read(io::Error),
+    /// The environment's proxy cannot be used.
+    Proxy(ProxyError),
 }
 
-/// The pool of connections.
+/// The pools of connections.
 #[derive(Debug)]
 pub(super) struct Transport {
+    /// To registries, directly or by CONNECT.
     agent: Agent,
+    /// To proxies, for plain HTTP.
+    forward: Agent,
+    proxies: Proxies,
 }
 
 impl Transport {
-    /// A pool that trusts Mozilla's certificate authorities and those of `extra` (PEM). It goes
-    /// through the proxy of the environment, unless `direct`.
-    pub(super) fn new(user_agent: &str, extra: &[u8], direct: bool) -> Result<Self, ureq::Error> {
-        let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-            .iter()
-            .map(|der| Certificate::from_der(der.as_ref()))
-            .collect();
-        for item in parse_pem(extra) {
+    /// Pools that trust the certificate authorities of the settings.
+    pub(super) fn new(settings: &Settings) -> Result<Self, ureq::Error> {
+        let mut roots: Vec<Certificate<'static>> = if settings.roots.is_empty() {
+            let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+            mozilla
+                .iter()
+                .map(|der| Certificate::from_der(der.as_ref()))
+                .collect()
+        } else {
+            let roots = settings.roots.iter();
+            roots
+                .map(|der| Certificate::from_der(der).to_owned())
+                .collect()
+        };
+        for item in parse_pem(&settings.extra_roots) {
             if let PemItem::Certificate(certificate) = item? {
                 roots.push(certificate);
             }
         }
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::Specific(Arc::new(roots)))
+            .disable_verification(settings.skip_tls_verify)
             .build();
-        let proxy = if direct { None } else { Proxy::try_from_env() };
         let config = Agent::config_builder()
-            .proxy(proxy)
+            .proxy(None)
             .tls_config(tls)
-            .user_agent(user_agent)
+            .user_agent(&settings.user_agent)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT))
-            .timeout_per_read(Some(SILENCE))
             .timeout_per_write(Some(SILENCE))
-            .timeout_recv_response(Some(SILENCE))
             .build();
+        let resolver = || OverridingResolver {
+            overrides: settings.resolve.clone(),
+            ..OverridingResolver::default()
+        };
+        let connector = DefaultConnector::new;
         Ok(Self {
-            agent: config.new_agent(),
+            agent: Agent::with_parts(config.clone(), connector(), resolver()),
+            forward: Agent::with_parts(config, connector().chain(ForwardConnector), resolver()),
+            proxies: settings.proxies.clone(),
         })
     }
 
-    /// Sends a request once.
-    pub(super) fn send(&self, call: &Call, authorization: Option<&str>) -> Result<Answer, Failure> {
-        let mut request = Request::builder()
-            .method(call.method)
-            .uri(call.url.as_str());
-        for (name, value) in &call.headers {
-            request = request.header(*name, value);
-        }
+    /// Sends a request once. It fails after `patience` without an answer, if not before.
+    pub(super) fn send(
+        &self,
+        call: &Call,
+        authorization: Option<&str>,
+        patience: Duration,
+    ) -> Result<Answer, Failure> {
+        let proxy = self.proxies.of(&call.url).map_err(Failure::Proxy)?;
+        let fail = |error| {
+            let proxy = proxy.as_ref().map(ToString::to_string);
+            Failure::Transport(TransportError::new(error, proxy))
+        };
+        let mut request = self.request(call, proxy.as_ref());
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
-        let http = |error| Failure::Transport(ureq::Error::Http(error));
+        let route = Route::new(self, call, proxy.as_ref(), patience).map_err(fail)?;
+        let http = |error| fail(ureq::Error::Http(error));
         let sent = match &call.body {
             Payload::Nothing if matches!(call.method, "POST" | "PUT" | "PATCH") => {
-                self.agent.run(request.body(&[][..]).map_err(http)?)
+                route.run(request.body(&[][..]).map_err(http)?)
             }
-            Payload::Nothing => self.agent.run(request.body(()).map_err(http)?),
-            Payload::Bytes(bytes) => self.agent.run(request.body(*bytes).map_err(http)?),
+            Payload::Nothing => route.run(request.body(()).map_err(http)?),
+            Payload::Bytes(bytes) => route.run(request.body(*bytes).map_err(http)?),
             Payload::Stream { size, open } => {
                 let reader = open().map_err(Failure::Read)?;
                 let mut watched = Watched {
@@ -187,22 +237,110 @@ impl Transport {
                 };
                 let request = request.header("content-length", size.to_string());
                 let body = SendBody::from_reader(&mut watched);
-                let sent = self.agent.run(request.body(body).map_err(http)?);
+                let sent = route.run(request.body(body).map_err(http)?);
                 if let Some(error) = watched.error {
                     return Err(Failure::Read(error));
                 }
                 sent
             }
         };
-        let (parts, body) = sent.map(Response::into_parts).map_err(Failure::Transport)?;
-        let (status, url) = (parts.status.as_u16(), call.url.clone());
+        let (parts, body) = sent.map(Response::into_parts).map_err(fail)?;
         Ok(Answer {
-            status,
-            url,
+            status: parts.status.as_u16(),
+            url: call.url.clone(),
             headers: parts.headers,
             body,
         })
     }
+
+    /// The request without its body and credentials for the registry. One for plain HTTP through a
+    /// proxy has the proxy's address; [`ForwardConnector`] completes it.
+    #[allow(clippy::unused_self, reason = "a step of `send`")]
+    fn request(&self, call: &Call, proxy: Option<&ProxyUrl>) -> request::Builder {
+        let forwarded = proxy.filter(|_| call.url.scheme() == "http");
+        let mut request = Request::builder().method(call.method);
+        match forwarded {
+            None => request = request.uri(call.url.as_str()),
+            Some(proxy) => {
+                let mut url = call.url.clone();
+                let through = proxy.reveal();
+                // Both are URLs with a host, so that neither step can fail.
+                let _ = url.set_scheme(through.scheme());
+                let _ = url.set_host(through.host_str());
+                let _ = url.set_port(through.port());
+                let host = call.url.host_str().unwrap_or_default();
+                let host = match call.url.port() {
+                    Some(port) => format!("{host}:{port}"),
+                    None => host.to_owned(),
+                };
+                request = request.uri(url.as_str()).header("host", host);
+                if let Some(credentials) = proxy_credentials(through) {
+                    request = request.header("proxy-authorization", credentials);
+                }
+            }
+        }
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        request
+    }
+}
+
+/// The agent for a request, and what the request changes of its configuration.
+struct Route<'a> {
+    agent: &'a Agent,
+    proxy: Option<Proxy>,
+    answer: Duration,
+    silence: Duration,
+}
+
+impl<'a> Route<'a> {
+    fn new(
+        transport: &'a Transport,
+        call: &Call,
+        proxy: Option<&ProxyUrl>,
+        patience: Duration,
+    ) -> Result<Self, ureq::Error> {
+        let forwarded = proxy.is_some() && call.url.scheme() == "http";
+        let answer = match call.method {
+            "PUT" | "PATCH" => SILENCE,
+            _ => ANSWER,
+        };
+        let tunnel = proxy.filter(|_| !forwarded);
+        Ok(Self {
+            agent: if forwarded {
+                &transport.forward
+            } else {
+                &transport.agent
+            },
+            proxy: tunnel
+                .map(|proxy| Proxy::new(proxy.reveal().as_str()))
+                .transpose()?,
+            answer: answer.min(patience),
+            silence: SILENCE.min(patience),
+        })
+    }
+
+    fn run<S: AsSendBody>(&self, request: Request<S>) -> Result<Response<ureq::Body>, ureq::Error> {
+        let request = self
+            .agent
+            .configure_request(request)
+            .proxy(self.proxy.clone())
+            .timeout_recv_response(Some(self.answer))
+            .timeout_per_read(Some(self.silence))
+            .build();
+        self.agent.run(request)
+    }
+}
+
+/// `Proxy-Authorization`, where the proxy's URL has a user.
+fn proxy_credentials(proxy: &Url) -> Option<String> {
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, password) = (proxy.username(), proxy.password().unwrap_or_default());
+    (!user.is_empty() || !password.is_empty()).then(|| {
+        let pair = format!("{}:{}", decode(user), decode(password));
+        format!("Basic {}", STANDARD.encode(pair))
+    })
 }
 
 /// Remembers that it was the reading that failed, not the sending.
@@ -214,9 +352,9 @@ struct Watched<'a> {
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer).map_err(|error| {
-            let told = io::Error::new(error.kind(), "cannot read what is to be sent");
+            let shown = io::Error::new(error.kind(), "cannot read what is to be sent");
             self.error = Some(error);
-            told
+            shown
         })
     }
 }

@@ -5,12 +5,25 @@ use std::io;
 
 /// A connection could not be opened, or broke.
 #[derive(Debug)]
-pub struct TransportError(ureq::Error);
+pub struct TransportError {
+    error: ureq::Error,
+    /// The proxy on the way, without its user and password.
+    proxy: Option<String>,
+}
 
 impl TransportError {
+    pub(super) fn new(error: ureq::Error, proxy: Option<String>) -> Self {
+        Self { error, proxy }
+    }
+
+    /// The proxy on the way, if there is one.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
     /// Whether the peer's certificate was not accepted.
     pub fn is_certificate(&self) -> bool {
-        match &self.0 {
+        match &self.error {
             ureq::Error::Io(error) => is_tls(error) && error.to_string().contains("certificate"),
             ureq::Error::Rustls(error) => error.to_string().contains("certificate"),
             _ => false,
@@ -20,11 +33,12 @@ impl TransportError {
     /// Whether another attempt may succeed. A name that does not resolve may be a nameserver that
     /// restarts; a certificate that is not trusted stays so.
     pub(super) fn is_transient(&self) -> bool {
-        match &self.0 {
+        match &self.error {
             ureq::Error::Io(error) => !is_tls(error),
             ureq::Error::Timeout(_)
             | ureq::Error::ConnectionFailed
             | ureq::Error::HostNotFound
+            | ureq::Error::ConnectProxyFailed(_)
             | ureq::Error::Protocol(_) => true,
             _ => false,
         }
@@ -38,20 +52,23 @@ fn is_tls(error: &io::Error) -> bool {
 
 impl From<ureq::Error> for TransportError {
     fn from(error: ureq::Error) -> Self {
-        Self(error)
+        Self::new(error, None)
     }
 }
 
 impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
-        Self(error.into())
+        Self::new(error.into(), None)
     }
 }
 
 /// Without the URL: ureq repeats it, query included, in some of its texts.
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        if let Some(proxy) = &self.proxy {
+            write!(f, "through the proxy {proxy}: ")?;
+        }
+        match &self.error {
             ureq::Error::Io(error) => write!(f, "{error}"),
             ureq::Error::HostNotFound => f.write_str("cannot resolve the host name"),
             ureq::Error::Timeout(timeout) => write!(f, "timed out ({timeout})"),

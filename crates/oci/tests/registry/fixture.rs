@@ -58,6 +58,7 @@ pub(crate) fn settings() -> Settings {
             attempts: 5,
             first,
             longest,
+            ..Retry::default()
         },
         ..Settings::default()
     }

@@ -1,0 +1,184 @@
+//! Requests that are retried where that helps, and redirects that are followed.
+
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use super::error::{GaveUp, OciError, Problem, RegistryError};
+use super::location::{redact, resolve, same_host};
+use super::retry;
+use super::settings::Settings;
+use super::transport::{Answer, Call, Failure, Transport};
+
+/// A storage service behind a registry is one redirect away, a mirror in front of it another.
+const REDIRECTS: u32 = 5;
+
+/// The least time that a request is given, however little of the budget is left.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// Sends requests to a registry and to its token server.
+pub(super) struct Client {
+    pub(super) settings: Settings,
+    transport: Transport,
+    outage: Outage,
+}
+
+/// Since when no request has succeeded, where the last one failed.
+#[derive(Default)]
+struct Outage(Mutex<Option<Instant>>);
+
+impl Outage {
+    fn begin(&self, at: Instant) {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.get_or_insert(at);
+    }
+
+    fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn time(&self) -> Duration {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl Client {
+    pub(super) fn new(settings: Settings) -> Result<Self, ureq::Error> {
+        Ok(Self {
+            transport: Transport::new(&settings)?,
+            settings,
+            outage: Outage::default(),
+        })
+    }
+
+    /// Sends a request with this header once, whatever the answer.
+    pub(super) fn once(&self, call: &Call, authorization: Option<&str>) -> Result<Answer, Failure> {
+        let left = self.settings.retry.budget.saturating_sub(self.outage.time());
+        self.transport.send(call, authorization, left.max(LEAST))
+    }
+
+    /// Sends a request with this header, as often as the settings allow.
+    pub(super) fn exchange(
+        &self,
+        call: &Call,
+        authorization: Option<&str>,
+    ) -> Result<Answer, RegistryError> {
+        let mut failed = 0;
+        loop {
+            let started = Instant::now();
+            let sent = self.once(call, authorization);
+            failed += 1;
+            let (retry_after, error) = match sent {
+                Ok(answer) if retry::is_transient(answer.status) => {
+                    let status = answer.status;
+                    let retry_after = retry::retry_after(answer.header("retry-after"));
+                    let error = OciError::parse(&answer.error_body());
+                    (retry_after, call.error(Problem::Status { status, error }))
+                }
+                Ok(answer) => {
+                    self.outage.end();
+                    return Ok(answer);
+                }
+                Err(Failure::Read(error)) => return Err(call.error(read_problem(error))),
+                Err(Failure::Proxy(error)) => return Err(call.error(error.into())),
+                Err(Failure::Transport(error)) => {
+                    let transient = error.is_transient();
+                    let error = call.error(Problem::Unreachable(error));
+                    if !transient {
+                        return Err(error);
+                    }
+                    (None, error)
+                }
+            };
+            self.outage.begin(started);
+            if !call.again {
+                return Err(error);
+            }
+            self.pause(failed, retry_after, error)?;
+        }
+    }
+
+    /// Waits until the next attempt, or returns the error where there is none.
+    pub(super) fn pause(
+        &self,
+        failed: u32,
+        retry_after: Option<Duration>,
+        mut error: RegistryError,
+    ) -> Result<(), RegistryError> {
+        let outage = self.outage.time();
+        let Some(pause) = self.settings.retry.pause(failed, retry_after, outage) else {
+            error.gave_up = Some(GaveUp {
+                attempts: failed,
+                outage,
+            });
+            return Err(error);
+        };
+        if let Some(on_retry) = &self.settings.on_retry {
+            on_retry(&error.to_string(), &error.problem.to_string(), pause);
+        }
+        thread::sleep(pause);
+        Ok(())
+    }
+}
+
+/// Sends `call` by `send`, and again wherever an answer redirects to.
+///
+/// A request of another method than GET and HEAD is repeated with its method and body by 307 and 308
+/// alone; the other redirects would turn it into a GET.
+pub(super) fn follow<'a>(
+    base: &Url,
+    call: &Call<'a>,
+    send: &dyn Fn(&Call<'a>) -> Result<Answer, RegistryError>,
+) -> Result<Answer, RegistryError> {
+    let mut call = call.clone();
+    for _ in 0..=REDIRECTS {
+        let answer = send(&call)?;
+        if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            return Ok(answer);
+        }
+        let location = answer.header("location");
+        let location = location.ok_or_else(|| call.error(Problem::Header { name: "Location" }))?;
+        let next = resolve(&call.url, location).map_err(|problem| call.error(problem))?;
+        // A step away from the registry and back to a private address is refused too.
+        resolve(base, next.as_str()).map_err(|problem| call.error(problem))?;
+        let refuse = |why| {
+            let target = redact(&next);
+            Err(call.error(Problem::Redirect { target, why }))
+        };
+        let reads = matches!(call.method, "GET" | "HEAD");
+        if !reads && !matches!(answer.status, 307 | 308) {
+            return refuse("such a redirect would turn the request into a GET");
+        }
+        if call.sensitive && !same_host(&call.url, &next) {
+            return refuse("the request has a credential in it, and this is another host");
+        }
+        call = call.at(next);
+    }
+    let target = redact(&call.url);
+    let why = "it is one redirect too many";
+    Err(call.error(Problem::Redirect { target, why }))
+}
+
+pub(super) fn read_problem(error: std::io::Error) -> Problem {
+    match crate::Mismatch::of(&error) {
+        Some(mismatch) => Problem::Mismatch(mismatch.clone()),
+        None => Problem::Read(error),
+    }
+}
+
+/// The answer, if its status is one of those expected.
+pub(super) fn expect(
+    call: &Call,
+    answer: Answer,
+    expected: &[u16],
+) -> Result<Answer, RegistryError> {
+    if expected.contains(&answer.status) {
+        return Ok(answer);
+    }
+    let (status, call) = (answer.status, call.at(answer.url.clone()));
+    let error = OciError::parse(&answer.error_body());
+    Err(call.error(Problem::Status { status, error }))
+}
