@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::Progress;
-use oci::Platform;
+use oci::{Platform, Reference};
 
 use crate::registry::Prefix;
 
@@ -101,15 +101,20 @@ pub(crate) struct Image {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("destination").required(true))]
 pub(crate) struct Push {
     /// The images to push: a layout, `oci:DIR`, or one image of it, `oci:DIR:NAME`.
     #[arg(value_name = "oci:DIR[:NAME]")]
     pub(crate) source: Output,
-    /// Push to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
-    #[arg(long, value_name = "PREFIX")]
-    pub(crate) repo: Prefix,
-    /// The tag; the one in the image's name where not given.
-    #[arg(long, value_parser = tag)]
+    /// Push the one image there, such as registry.example.com/team/app:v1. May be repeated.
+    #[arg(value_name = "REFERENCE", group = "destination")]
+    pub(crate) references: Vec<Reference>,
+    /// Push each image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team, by the
+    /// image's name in the layout.
+    #[arg(long, value_name = "PREFIX", group = "destination")]
+    pub(crate) repo: Option<Prefix>,
+    /// The tag, with --repo; the one in the image's name where not given.
+    #[arg(long, value_parser = tag, conflicts_with = "references")]
     pub(crate) tag: Option<String>,
     #[command(flatten)]
     pub(crate) registry: Registry,
@@ -137,13 +142,23 @@ pub(crate) struct Cargo {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(crate) struct Registry {
-    /// Certificate authorities to trust besides Mozilla's, as PEM.
+    /// Certificate authorities to trust besides the machine's, as PEM. `$SSL_CERT_FILE` and
+    /// `$SSL_CERT_DIR` replace the machine's; Mozilla's count where it has none.
     #[arg(long, value_name = "PATH")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Without TLS. A registry on this machine (127.0.0.1, localhost) is reached so anyway, unless
-    /// --ca-file is given.
+    /// Plain HTTP, without TLS. A registry on this machine (127.0.0.1, localhost) is reached so
+    /// anyway, unless one of the TLS options is given.
+    #[arg(long, conflicts_with_all = ["ca_file", "insecure_skip_tls_verify"])]
+    pub(crate) plain_http: bool,
+    /// TLS without verification: whoever is on the way can read and change everything.
     #[arg(long)]
-    pub(crate) insecure: bool,
+    pub(crate) insecure_skip_tls_verify: bool,
+    /// Refused, since it means plain HTTP to some programs and no verification to others.
+    #[arg(long, hide = true, value_parser = ambiguous, num_args = 0, default_missing_value = "")]
+    insecure: Option<String>,
+    /// Connect to ADDRESS where HOST:PORT is meant. May be repeated.
+    #[arg(long, value_name = "HOST:PORT:ADDRESS")]
+    pub(crate) resolve: Vec<oci::registry::Resolve>,
     /// Create the repository where it does not exist. For Amazon ECR.
     #[arg(long)]
     pub(crate) create_repository: bool,
@@ -190,6 +205,10 @@ impl FromStr for Output {
 fn tag(text: &str) -> Result<String, oci::ReferenceError> {
     let name: oci::Reference = "x".parse()?;
     name.with_tag(text).map(|_| text.to_owned())
+}
+
+fn ambiguous(_: &str) -> Result<String, &'static str> {
+    Err("give --plain-http or --insecure-skip-tls-verify, whichever is meant")
 }
 
 fn revision(text: &str) -> Result<String, &'static str> {

@@ -174,9 +174,10 @@ impl Builder {
             Some(tag) => format!("{name}:{tag}"),
             None => name.to_string(),
         };
-        entry
-            .annotations
-            .insert(annotation::REF_NAME.to_owned(), ref_name);
+        entry.annotations.extend([
+            (annotation::REF_NAME.to_owned(), ref_name),
+            (annotation::IMAGE_NAME.to_owned(), name.to_string()),
+        ]);
         layout.put_index_entry(&entry)?;
         Ok(Built { name, descriptor })
     }

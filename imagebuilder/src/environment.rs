@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use oci::registry::Proxies;
+
 use crate::interrupt::Interrupts;
+use crate::registry::TrustPaths;
 
 /// The settings of this process's environment.
 #[derive(Clone, Debug)]
@@ -14,6 +17,10 @@ pub(crate) struct Environment {
     /// Where `docker login` and `podman login` keep credentials, unless the command line says
     /// otherwise; the first that knows a registry counts.
     pub(crate) auth_files: Vec<PathBuf>,
+    /// The proxies on the way to a registry.
+    pub(crate) proxies: Proxies,
+    /// What replaces the machine's certificate authorities.
+    pub(crate) trust: TrustPaths,
     /// The signals that ask this process to stop.
     pub(crate) interrupts: Interrupts,
     /// The terminal cannot move its cursor.
@@ -42,6 +49,13 @@ impl Environment {
             cargo_home: path("CARGO_HOME")
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))),
             auth_files: auth_files(path, std::env::home_dir()),
+            proxies: Proxies::from_variables(|name| std::env::var(name).ok()),
+            trust: TrustPaths {
+                file: path("SSL_CERT_FILE"),
+                directories: path("SSL_CERT_DIR")
+                    .map(|list| std::env::split_paths(&list).collect())
+                    .unwrap_or_default(),
+            },
             dumb_terminal: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
             ignored: std::env::vars_os()
                 .filter_map(|(name, _)| name.into_string().ok())

@@ -99,7 +99,7 @@ impl Registry {
              openssl req -x509 $key -days 2 -subj /CN=other -keyout other.key -out other-ca.pem \
                  -addext basicConstraints=critical,CA:TRUE
              openssl req $key -subj /CN=registry -keyout key.pem -out csr.pem
-             echo subjectAltName=DNS:localhost,DNS:{ECR},IP:127.0.0.1 > ext
+             echo subjectAltName=DNS:localhost,DNS:registry.invalid,DNS:{ECR},IP:127.0.0.1 > ext
              openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
                  -extfile ext -out cert.pem
              htpasswd -Bbn AWS {PASSWORD} > htpasswd
@@ -426,6 +426,105 @@ fn errors_say_what_to_do_and_end_with_their_code() {
     let run = push(&sandbox, "someone", &[]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("names no registry"), "{}", run.stderr);
+}
+
+/// Another program's layouts have a tag alone, or a full name, in place of a name.
+#[test]
+fn an_image_that_another_program_named_goes_where_it_is_told_or_nowhere() {
+    let (sandbox, built) = built();
+    let registry = TestRegistry::start(Behaviour::default());
+    for (name, problem) in [
+        ("v1.2", "a name that may be a tag"),
+        ("docker.io/library/foo:v1", "the full name of another place"),
+    ] {
+        sh(
+            sandbox.path(),
+            &format!("rm -rf other; skopeo copy --all oci:img:team/hello oci:other:{name}"),
+        );
+        let source = format!("oci:other:{name}");
+        let run = |more: &[&str]| {
+            let mut args = vec!["push", &source, "--docker-config", "none", QUIET];
+            args.extend(more);
+            sandbox.run(&args)
+        };
+        let refused = run(&["--repo", &registry.host()]);
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (Some(2), ""),
+            "{}",
+            refused.stderr
+        );
+        let hint =
+            format!("hint: name the destination: `imagebuilder push {source} REGISTRY/NAME:TAG`");
+        assert!(refused.stderr.contains(problem), "{}", refused.stderr);
+        assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
+        assert_eq!(registry.seen(), []);
+        let destination = format!("{}/team/app:v7", registry.host());
+        let pushed = run(&[&destination]).reference();
+        assert_eq!(pushed.name(), format!("{}/team/app", registry.host()));
+        assert_eq!(registry.tag("team/app", "v7"), built.digest());
+        registry.forget();
+    }
+    let run = sandbox.run(&["push", "oci:img", "team/app:v1"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("names no registry"), "{}", run.stderr);
+}
+
+#[test]
+fn names_that_can_be_misread_are_refused() {
+    let (sandbox, _) = built();
+    let run = push(&sandbox, "r.example", &["--insecure"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr
+            .contains("give --plain-http or --insecure-skip-tls-verify"),
+        "{}",
+        run.stderr
+    );
+    let run = push(&sandbox, "r.example", &["--plain-http", "--ca-file", "x"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+}
+
+#[test]
+fn the_authorities_of_ssl_cert_file_are_trusted_alone() {
+    let (registry, (sandbox, _)) = (Registry::start(), built());
+    // Another name than this machine's, which has TLS without being asked for it.
+    let repo = format!("registry.invalid:{}", registry.port);
+    let resolve = format!("{repo}:127.0.0.1");
+    let run = |file: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imagebuilder"));
+        command
+            .args([
+                "push",
+                "oci:img",
+                "--repo",
+                &repo,
+                "--docker-config",
+                "none",
+            ])
+            .args(["--resolve", &resolve, QUIET])
+            .args(more)
+            .current_dir(sandbox.path())
+            .env("SSL_CERT_FILE", file);
+        Run::of(sandbox.path(), command.output().unwrap())
+    };
+    // What is trusted is asked for credentials.
+    let trusted = run(&registry.path("ca.pem"), &[]);
+    assert_eq!(trusted.code, Some(3), "{}", trusted.stderr);
+    let other = run(&registry.path("other-ca.pem"), &[]);
+    assert_eq!(other.code, Some(4), "{}", other.stderr);
+    let unverified = run(
+        &registry.path("other-ca.pem"),
+        &["--insecure-skip-tls-verify"],
+    );
+    assert_eq!(unverified.code, Some(3), "{}", unverified.stderr);
+    let missing = run("/nonexistent", &[]);
+    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("SSL_CERT_FILE"),
+        "{}",
+        missing.stderr
+    );
 }
 
 #[test]

@@ -10,3 +10,7 @@ pub use oci_spec::image::{
 /// The full image name that containerd's and Docker's exporters put beside [`REF_NAME`], which
 /// they limit to the tag.
 pub const CONTAINERD_IMAGE_NAME: &str = "io.containerd.image.name";
+
+/// The name of an image in a layout's index, beside [`REF_NAME`], which many programs use for a tag
+/// alone: without it, `v1.2` may be either.
+pub const IMAGE_NAME: &str = "imagebuilder.image.name";

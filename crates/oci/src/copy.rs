@@ -145,6 +145,12 @@ pub enum CopyEvent<'a> {
         /// Whether it was sent, rather than present before.
         sent: bool,
     },
+    /// A layer that may not be distributed: its descriptor is copied, and the blob stays where it
+    /// is.
+    Foreign {
+        /// The layer.
+        descriptor: &'a Descriptor,
+    },
     /// The image has this name.
     Named(&'a str),
 }
@@ -171,12 +177,13 @@ pub fn copy<S: Source, D: Destination>(
     let mut documents = Vec::new();
     let mut blobs = BTreeMap::new();
     plan(source, destination, root, &mut documents, &mut blobs)?;
-    copy_blobs(
-        source,
-        destination,
-        &blobs.into_values().collect::<Vec<_>>(),
-        events,
-    )?;
+    let (foreign, blobs): (Vec<_>, Vec<_>) = blobs
+        .into_values()
+        .partition(|blob: &Descriptor| blob.media_type.is_foreign());
+    for descriptor in &foreign {
+        events(CopyEvent::Foreign { descriptor });
+    }
+    copy_blobs(source, destination, &blobs, events)?;
     for Step {
         descriptor,
         bytes,

@@ -63,6 +63,16 @@ impl MediaType {
         &self.0
     }
 
+    /// Whether content of this type is a layer that may not be distributed: a registry has its
+    /// descriptor, and the blob is where the descriptor's URLs say.
+    pub fn is_foreign(&self) -> bool {
+        self.0
+            .starts_with("application/vnd.docker.image.rootfs.foreign.")
+            || self
+                .0
+                .starts_with("application/vnd.oci.image.layer.nondistributable.")
+    }
+
     /// What content of this type is.
     pub fn kind(&self) -> Kind {
         match self.0.as_str() {

@@ -224,7 +224,7 @@ fn put_manifest(state: &mut State, head: &Head, key: (String, String), body: &[u
     let complete = match MediaType::new(media_type.clone()).kind() {
         Kind::Manifest => Manifest::parse(body).is_ok_and(|manifest| {
             let mut blobs = manifest.layers.iter().chain([&manifest.config]);
-            blobs.all(|blob| state.blobs.contains_key(&blob.digest))
+            blobs.all(|blob| blob.media_type.is_foreign() || state.blobs.contains_key(&blob.digest))
         }),
         Kind::Index => Index::parse(body).is_ok_and(|index| {
             let has = |d: Digest| state.manifests.contains_key(&(repository.clone(), d));

@@ -83,6 +83,11 @@ impl TestRegistry {
         self.state().seen.clone()
     }
 
+    /// Forgets what was asked so far.
+    pub fn forget(&self) {
+        self.state().seen.clear();
+    }
+
     /// What a tag names.
     pub fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
         self.state()

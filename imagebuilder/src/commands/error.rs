@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use cli::input::InputError;
 use oci::layout::LayoutError;
-use oci::{Digest, ReferenceError};
+use oci::{Digest, Reference, ReferenceError};
 
 use crate::builder::BuildError;
-use crate::registry::{Prefix, PublishError};
+use crate::registry::PublishError;
 use crate::resolve::ResolveError;
 use crate::workspace::WorkspaceError;
 
@@ -45,6 +45,17 @@ pub(crate) enum CommandError {
     NoImages { layout: PathBuf },
     #[error("the image {digest} of `{}` has no name to push it by", layout.display())]
     Unnamed { layout: PathBuf, digest: Digest },
+    /// Its name is a tag alone, or a full name that another program gave it.
+    #[error("the image `{name}` of `{}` has {problem}, so --repo has no place for it", layout.display())]
+    Place {
+        layout: PathBuf,
+        name: String,
+        problem: &'static str,
+    },
+    #[error("`{}` has {count} images, and REFERENCE is the name of one", layout.display())]
+    Several { layout: PathBuf, count: usize },
+    #[error("`{reference}` names no registry to push to")]
+    NoRegistry { reference: Box<Reference> },
     #[error("cannot push the image {digest} of `{}`", layout.display())]
     Name {
         layout: PathBuf,
@@ -63,9 +74,9 @@ pub(crate) enum ImageError {
     Build(#[from] BuildError),
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    #[error("cannot push to {prefix}")]
+    #[error("cannot push to {registry}")]
     Publisher {
-        prefix: Box<Prefix>,
+        registry: String,
         #[source]
         source: PublishError,
     },

@@ -12,7 +12,7 @@ use super::run::Context;
 use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event};
 use crate::options::{CargoOptions, Options};
-use crate::registry::{Access, Prefix, PublishEvent, Publisher};
+use crate::registry::{Access, Prefix, PublishError, PublishEvent, Publisher};
 use crate::workspace::{Service, Workspace};
 
 /// How often what is live is shown anew.
@@ -23,7 +23,8 @@ pub(super) struct Images<'a> {
     context: &'a Context,
     arguments: &'a Image,
     builder: Builder,
-    publisher: Option<Publisher>,
+    /// Where images are pushed to, if anywhere.
+    publisher: Option<(Prefix, Publisher)>,
 }
 
 /// An image that was built, and its name where it is now.
@@ -68,7 +69,10 @@ impl<'a> Images<'a> {
         )?;
         let publisher = arguments.repo.clone();
         let publisher = publisher
-            .map(|prefix| publisher_for(context, prefix, &arguments.registry))
+            .map(|prefix| {
+                let publisher = publisher_for(context, prefix.registry(), &arguments.registry)?;
+                Ok::<_, ImageError>((prefix, publisher))
+            })
             .transpose()?;
         Ok(Self {
             context,
@@ -105,61 +109,77 @@ impl<'a> Images<'a> {
         let tag = self.arguments.tag.as_deref();
         let built = self.builder.build(service, layout, tag, &mut events)?;
         let reference = match &self.publisher {
-            Some(publisher) => publish(
-                self.context,
-                publisher,
-                layout,
-                &built.name,
-                &built.descriptor,
-                tag,
-            )?,
+            Some((prefix, publisher)) => {
+                let destination = destination(prefix, &built.name, tag)?;
+                publish(
+                    self.context,
+                    publisher,
+                    layout,
+                    &destination,
+                    &built.descriptor,
+                )?
+            }
             None => built.reference(),
         };
         Ok(Done { built, reference })
     }
 }
 
-/// A publisher, as the arguments ask for it.
+/// Where an image goes below a prefix.
+pub(super) fn destination(
+    prefix: &Prefix,
+    name: &Reference,
+    tag: Option<&str>,
+) -> Result<Reference, ImageError> {
+    let image = prefix.image(name).map_err(PublishError::from)?;
+    Ok(match tag {
+        Some(tag) => image.with_tag(tag).map_err(PublishError::from)?,
+        None => image,
+    })
+}
+
+/// A publisher to a registry, as the arguments ask for it.
 pub(super) fn publisher_for(
     context: &Context,
-    prefix: Prefix,
+    host: &str,
     registry: &Registry,
 ) -> Result<Publisher, ImageError> {
+    let environment = &context.environment;
     let access = Access {
         ca_file: registry.ca_file.clone(),
-        insecure: registry.insecure,
+        plain_http: registry.plain_http,
+        skip_tls_verify: registry.insecure_skip_tls_verify,
+        resolve: registry.resolve.clone(),
+        proxies: environment.proxies.clone(),
+        trust: environment.trust.clone(),
         create_repository: registry.create_repository,
         auth_files: match &registry.docker_config {
             Some(directory) => vec![directory.join("config.json")],
-            None => context.environment.auth_files.clone(),
+            None => environment.auth_files.clone(),
         },
     };
     let printer = context.printer;
     let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {
-        printer.warn(&format!(
-            "{what}; trying again in {:.1}s",
-            pause.as_secs_f64()
-        ));
+        printer.warn(&format!("{what}; retrying in {:.1}s", pause.as_secs_f64()));
     });
-    Publisher::new(prefix.clone(), &access, on_retry).map_err(|source| ImageError::Publisher {
-        prefix: Box::new(prefix),
+    Publisher::new(host, &access, on_retry).map_err(|source| ImageError::Publisher {
+        registry: host.to_owned(),
         source,
     })
 }
 
-/// Publishes an image, telling of it.
+/// Publishes an image and shows the progress.
 pub(super) fn publish(
     context: &Context,
     publisher: &Publisher,
     layout: &Layout,
-    name: &Reference,
+    destination: &Reference,
     root: &oci::Descriptor,
-    tag: Option<&str>,
 ) -> Result<Reference, ImageError> {
     let printer = context.printer;
     let started = Instant::now();
     let elapsed = || started.elapsed();
-    // When something live was last shown, and what is to be shown now: it is told of each read.
+    // When something live was last shown, and what is to be shown now: each read is an event.
     let screen = Mutex::new((None, None));
     let events = |event: PublishEvent| {
         let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -179,5 +199,5 @@ pub(super) fn publish(
             printer.live(&live.to_string());
         }
     };
-    Ok(publisher.publish(layout, name, root, tag, &elapsed, &events)?)
+    Ok(publisher.publish(layout, destination, root, &elapsed, &events)?)
 }

@@ -1,50 +1,95 @@
 //! `imagebuilder push`.
 
 use oci::layout::Layout;
-use oci::{Descriptor, Reference};
+use oci::{Descriptor, Reference, annotation};
 
 use super::CommandError;
-use super::images::{publish, publisher_for};
+use super::images::{destination, publish, publisher_for};
 use super::run::Context;
 use crate::args::Push;
+use crate::registry::Prefix;
 
 pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
-    let publisher = publisher_for(context, args.repo.clone(), &args.registry)?;
     let layout = Layout::open(&args.source.layout)?;
-    for (name, image) in images(&layout, args)? {
-        let tag = args.tag.as_deref().or(name.tag());
-        let pushed = publish(context, &publisher, &layout, &name, &image, tag)?;
+    for (image, destination) in pushes(&layout, args)? {
+        let registry = destination
+            .registry()
+            .ok_or_else(|| CommandError::NoRegistry {
+                reference: Box::new(destination.clone()),
+            })?;
+        let publisher = publisher_for(context, registry, &args.registry)?;
+        let pushed = publish(context, &publisher, &layout, &destination, &image)?;
         let line = pushed.to_string();
         context.printer.data(&line).map_err(CommandError::Stdout)?;
     }
     Ok(())
 }
 
-/// The images asked for, each with its name in the layout.
-fn images(layout: &Layout, args: &Push) -> Result<Vec<(Reference, Descriptor)>, CommandError> {
-    if let Some(reference) = &args.source.image {
-        return Ok(vec![(reference.clone(), layout.find(reference)?)]);
-    }
-    let images = layout.images()?;
+/// What to push, and where to.
+fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, CommandError> {
+    let images = match &args.source.image {
+        Some(reference) => vec![layout.find(reference)?],
+        None => layout.images()?,
+    };
     let path = || layout.path().to_owned();
     if images.is_empty() {
         return Err(CommandError::NoImages { layout: path() });
     }
-    images
-        .into_iter()
-        .map(|image| {
-            let (layout, digest) = (path(), image.digest);
-            let Some(name) = image.ref_name() else {
-                return Err(CommandError::Unnamed { layout, digest });
-            };
-            match name.parse() {
-                Ok(reference) => Ok((reference, image)),
-                Err(source) => Err(CommandError::Name {
-                    layout,
-                    digest,
-                    source,
-                }),
-            }
+    if let Some(prefix) = &args.repo {
+        let place = |image: Descriptor| {
+            let destination = place(layout, prefix, &image, args.tag.as_deref())?;
+            Ok((image, destination))
+        };
+        return images.into_iter().map(place).collect();
+    }
+    let [image] = &images[..] else {
+        let count = images.len();
+        return Err(CommandError::Several {
+            layout: path(),
+            count,
+        });
+    };
+    let references = args.references.iter().cloned();
+    Ok(references
+        .map(|reference| (image.clone(), reference))
+        .collect())
+}
+
+/// Where an image of the layout goes below a prefix, by its name.
+///
+/// Other programs write a tag alone (`v1.2`), or a full name (`docker.io/library/app:v1`): neither is
+/// the name of a repository below the prefix, and a guess would push to a place that nobody asked for.
+fn place(
+    layout: &Layout,
+    prefix: &Prefix,
+    image: &Descriptor,
+    tag: Option<&str>,
+) -> Result<Reference, CommandError> {
+    let digest = image.digest;
+    let path = || layout.path().to_owned();
+    let Some(text) = image.ref_name() else {
+        let layout = path();
+        return Err(CommandError::Unnamed { layout, digest });
+    };
+    let name: Reference = text.parse().map_err(|source| CommandError::Name {
+        layout: path(),
+        digest,
+        source,
+    })?;
+    let refuse = |problem| {
+        let (layout, name) = (path(), text.to_owned());
+        Err(CommandError::Place {
+            layout,
+            name,
+            problem,
         })
-        .collect()
+    };
+    if name.registry().is_some() {
+        return refuse("the full name of another place");
+    }
+    let ours = image.annotations.contains_key(annotation::IMAGE_NAME);
+    if !ours && name.tag().is_none() && !name.repository().contains('/') {
+        return refuse("a name that may be a tag");
+    }
+    Ok(destination(prefix, &name, tag.or(name.tag()))?)
 }

@@ -10,7 +10,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oci::registry::{Credentials, Secret};
+use oci::registry::{Credentials, Secret, one_line};
 
 use super::EcrHost;
 
@@ -92,7 +92,7 @@ impl Ecr {
         })
     }
 
-    /// Creates a repository unless it exists, and says whether it did.
+    /// Creates a repository unless it exists, and returns whether it did.
     ///
     /// It is looked for first, since the permission to see is more common than that to create.
     pub(crate) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
@@ -161,8 +161,5 @@ fn reason(error: &(impl std::error::Error + 'static)) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(500)
-        .collect()
+    one_line(&text)
 }

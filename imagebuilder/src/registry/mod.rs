@@ -6,9 +6,11 @@ mod ecr_host;
 mod keychain;
 mod prefix;
 mod publish;
+mod trust;
 
 #[cfg(feature = "ecr")]
 pub(crate) use ecr::EcrError;
 pub(crate) use ecr_host::EcrHost;
 pub(crate) use prefix::Prefix;
 pub(crate) use publish::{Access, PublishError, PublishEvent, Publisher};
+pub(crate) use trust::TrustPaths;

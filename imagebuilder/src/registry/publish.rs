@@ -10,11 +10,14 @@ use std::time::Duration;
 use cli::Bytes;
 use oci::copy::{CopyError, CopyEvent, copy};
 use oci::layout::{Layout, LayoutError};
-use oci::registry::{DockerConfig, Keychain, OnRetry, RegistryError, Repository, Settings};
+use oci::registry::{
+    DockerConfig, Keychain, OnRetry, Proxies, RegistryError, Repository, Resolve, Settings,
+};
 use oci::{Descriptor, Reference, ReferenceError};
 
+use super::EcrHost;
 use super::keychain::UserKeychain;
-use super::{EcrHost, Prefix};
+use super::trust::{TrustPaths, machine_roots};
 
 /// Why an image could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,12 @@ pub(crate) enum PublishError {
     },
     #[error("`{}` has no certificate in PEM form", path.display())]
     NoCertificate { path: PathBuf },
+    #[error("cannot use `{}` of {variable}: {problem}", path.display())]
+    Trust {
+        variable: &'static str,
+        path: PathBuf,
+        problem: String,
+    },
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     #[error("--create-repository is for Amazon ECR, and {registry} is not in it")]
@@ -52,18 +61,25 @@ pub(crate) enum PublishError {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Access {
     pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) insecure: bool,
+    pub(crate) plain_http: bool,
+    pub(crate) skip_tls_verify: bool,
+    pub(crate) resolve: Vec<Resolve>,
+    pub(crate) proxies: Proxies,
+    /// What replaces the machine's certificate authorities.
+    pub(crate) trust: TrustPaths,
     pub(crate) create_repository: bool,
     /// The files that may have credentials, in order.
     pub(crate) auth_files: Vec<PathBuf>,
 }
 
-/// What a publisher tells of its work.
+/// The progress of a publisher.
 #[derive(Clone, Debug)]
 pub(crate) enum PublishEvent {
-    /// A repository was made.
+    /// A repository was created.
     #[cfg(feature = "ecr")]
     Created(String),
+    /// A layer that may not be distributed was left where its URLs are.
+    Foreign(Descriptor),
     /// Blobs are on their way.
     Sending {
         /// Of those that had to be sent, what was sent so far.
@@ -73,7 +89,7 @@ pub(crate) enum PublishEvent {
     },
     /// A blob was sent.
     Sent(Descriptor),
-    /// The image is there.
+    /// The registry has the image.
     Pushed(Reference, Summary),
 }
 
@@ -86,9 +102,8 @@ pub(crate) struct Summary {
     pub(crate) time: Duration,
 }
 
-/// Publishes images below one prefix.
+/// Publishes images in one registry.
 pub(crate) struct Publisher {
-    prefix: Prefix,
     settings: Settings,
     keychain: Arc<dyn Keychain>,
     create: bool,
@@ -99,28 +114,34 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Reads what the access needs; nothing is sent yet.
     pub(crate) fn new(
-        prefix: Prefix,
+        registry: &str,
         access: &Access,
         on_retry: OnRetry,
     ) -> Result<Self, PublishError> {
-        let host = EcrHost::parse(prefix.registry());
+        let host = EcrHost::parse(registry);
         if access.create_repository && (host.is_none() || cfg!(not(feature = "ecr"))) {
             return Err(PublishError::NotEcr {
-                registry: prefix.registry().to_owned(),
+                registry: registry.to_owned(),
             });
         }
         let mut settings = Settings {
             user_agent: concat!("imagebuilder/", env!("CARGO_PKG_VERSION")).to_owned(),
-            insecure: access.insecure,
+            plain_http: access.plain_http,
+            skip_tls_verify: access.skip_tls_verify,
+            proxies: access.proxies.clone(),
+            resolve: access.resolve.clone(),
+            on_retry: Some(on_retry),
             ..Settings::default()
         };
-        settings.on_retry = Some(on_retry);
         if let Some(path) = &access.ca_file {
             settings.extra_roots = read(path)?;
             let pem = b"-----BEGIN CERTIFICATE-----";
             if !settings.extra_roots.windows(pem.len()).any(|at| at == pem) {
                 return Err(PublishError::NoCertificate { path: path.clone() });
             }
+        }
+        if settings.uses_tls(registry) && !settings.skip_tls_verify {
+            settings.roots = machine_roots(&access.trust)?;
         }
         let files: Vec<_> = access
             .auth_files
@@ -138,7 +159,6 @@ impl Publisher {
             let ecr = host.map(super::ecr::Ecr::new).transpose()?.map(Arc::new);
             let keychain = Arc::new(UserKeychain::new(files, ecr.clone()));
             Ok(Self {
-                prefix,
                 settings,
                 keychain,
                 create,
@@ -149,7 +169,6 @@ impl Publisher {
         {
             let keychain = Arc::new(UserKeychain::new(files));
             Ok(Self {
-                prefix,
                 settings,
                 keychain,
                 create,
@@ -157,23 +176,17 @@ impl Publisher {
         }
     }
 
-    /// Where the image `name` goes.
-    pub(crate) fn reference(&self, name: &Reference) -> Result<Reference, PublishError> {
-        Ok(self.prefix.image(name)?)
-    }
-
-    /// Pushes `root` of `layout` as `name`, tagged with `tag` where one is given, and returns the
+    /// Pushes `root` of `layout` to `destination`, with its tag where it has one, and returns the
     /// name by digest. `elapsed` is the clock.
     pub(crate) fn publish(
         &self,
         layout: &Layout,
-        name: &Reference,
+        destination: &Reference,
         root: &Descriptor,
-        tag: Option<&str>,
         elapsed: &dyn Fn() -> Duration,
         events: &(dyn Fn(PublishEvent) + Sync),
     ) -> Result<Reference, PublishError> {
-        let reference = self.reference(name)?;
+        let reference = destination.clone().without_tag();
         if self.create {
             self.create_repository(reference.repository(), events)?;
         }
@@ -189,7 +202,7 @@ impl Publisher {
         let [blobs, present, sent_bytes] = [const { AtomicU64::new(0) }; 3];
         // By blob, what was sent of it and what it is in all.
         let sending = Mutex::new(BTreeMap::new());
-        let told = |event: CopyEvent<'_>| match event {
+        let report = |event: CopyEvent<'_>| match event {
             CopyEvent::Progress { descriptor, bytes } => {
                 let mut sending = sending.lock().unwrap_or_else(PoisonError::into_inner);
                 sending.insert(descriptor.digest, (bytes, descriptor.size));
@@ -207,16 +220,15 @@ impl Publisher {
                     present.fetch_add(1, Ordering::Relaxed);
                 }
             }
+            CopyEvent::Foreign { descriptor } => {
+                events(PublishEvent::Foreign(descriptor.clone()));
+            }
             CopyEvent::Document { .. } | CopyEvent::Named(_) => {}
         };
         let started = elapsed();
-        let tags: Vec<&str> = tag.into_iter().collect();
-        let tagged = match tag {
-            Some(tag) => reference.clone().with_tag(tag)?,
-            None => reference.clone(),
-        };
-        copy(layout, &repository, root, &tags, &told).map_err(|source| PublishError::Copy {
-            reference: Box::new(tagged.clone()),
+        let tags: Vec<&str> = destination.tag().into_iter().collect();
+        copy(layout, &repository, root, &tags, &report).map_err(|source| PublishError::Copy {
+            reference: Box::new(destination.clone()),
             source,
         })?;
         let summary = Summary {
@@ -225,7 +237,7 @@ impl Publisher {
             sent_bytes: sent_bytes.into_inner(),
             time: elapsed().saturating_sub(started),
         };
-        events(PublishEvent::Pushed(tagged, summary));
+        events(PublishEvent::Pushed(destination.clone(), summary));
         Ok(reference.with_digest(root.digest))
     }
 
@@ -270,6 +282,11 @@ impl fmt::Display for PublishEvent {
         match self {
             #[cfg(feature = "ecr")]
             Self::Created(name) => write!(f, "Created repository {name}"),
+            Self::Foreign(descriptor) => write!(
+                f,
+                "Not sent: {}, a `{}`, which is not to be distributed",
+                descriptor.digest, descriptor.media_type
+            ),
             Self::Sending {
                 sent_bytes,
                 total_bytes,

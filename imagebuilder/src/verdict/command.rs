@@ -14,7 +14,12 @@ impl ExitError for CommandError {
             Self::Input(error) => error.exit(),
             Self::Scan { source, .. } => source.exit(),
             Self::Layout(error) => layout(error).exit,
-            Self::NoImages { .. } | Self::Unnamed { .. } | Self::Name { .. } => Exit::Usage,
+            Self::NoImages { .. }
+            | Self::Unnamed { .. }
+            | Self::Place { .. }
+            | Self::Several { .. }
+            | Self::NoRegistry { .. }
+            | Self::Name { .. } => Exit::Usage,
             Self::Stdout(_) => Exit::Failed,
         }
     }
@@ -26,9 +31,23 @@ impl ExitError for CommandError {
             Self::Input(error) => error.hint(),
             Self::Scan { source, .. } => source.hint(),
             Self::Layout(error) => layout(error).hint,
-            Self::NoImages { .. } | Self::Unnamed { .. } | Self::Name { .. } | Self::Stdout(_) => {
-                None
+            Self::Unnamed { layout, .. } => {
+                let layout = layout.display();
+                Some(format!(
+                    "name the destination: `imagebuilder push oci:{layout} REGISTRY/NAME:TAG`"
+                ))
             }
+            Self::Place { layout, name, .. } => {
+                let layout = layout.display();
+                Some(format!(
+                    "name the destination: `imagebuilder push oci:{layout}:{name} REGISTRY/NAME:TAG`"
+                ))
+            }
+            Self::Several { .. } => Some("name the image: oci:DIR:NAME".to_owned()),
+            Self::NoRegistry { reference } => Some(format!(
+                "write the registry in front, such as docker.io/{reference}"
+            )),
+            Self::NoImages { .. } | Self::Name { .. } | Self::Stdout(_) => None,
         }
     }
 }

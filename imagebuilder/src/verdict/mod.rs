@@ -8,5 +8,6 @@ mod build;
 mod command;
 mod layout;
 mod registry;
+mod registry_hint;
 #[cfg(all(test, feature = "ecr"))]
 mod table;

@@ -6,9 +6,10 @@ use oci::layout::LayoutError;
 use oci::registry::{Problem, RegistryError};
 
 use super::layout::layout;
+use super::registry_hint::hint;
 #[cfg(feature = "ecr")]
 use crate::registry::EcrError;
-use crate::registry::{EcrHost, PublishError};
+use crate::registry::PublishError;
 
 /// The verdict on a failed request to a registry.
 pub(super) fn registry(error: &RegistryError) -> Verdict {
@@ -31,50 +32,12 @@ pub(super) fn exit(problem: &Problem) -> Exit {
             Exit::Authentication
         }
         Problem::Mismatch(_) | Problem::OtherDigest { .. } => Exit::Mismatch,
+        Problem::Proxy(_) => Exit::Usage,
         Problem::Token
         | Problem::Redirect { .. }
         | Problem::Header { .. }
         | Problem::Read(_)
         | Problem::Document(_) => Exit::Failed,
-    }
-}
-
-fn hint(error: &RegistryError) -> Option<String> {
-    let host = error.url.split('/').nth(2).unwrap_or_default();
-    let ecr = EcrHost::parse(host);
-    match (&*error.problem, &ecr, error.code()) {
-        (Problem::Status { status: 404, .. }, Some(ecr), Some("NAME_UNKNOWN")) => Some(format!(
-            "a repository of Amazon ECR must exist: give --create-repository, or run \
-             `aws ecr create-repository --region {} --repository-name NAME`",
-            ecr.region
-        )),
-        (problem, Some(_), _) if exit(problem) == Exit::Authentication => Some(
-            "`aws sts get-caller-identity` shows who you are; pushing needs \
-             ecr:GetAuthorizationToken, and on the repository ecr:BatchCheckLayerAvailability, \
-             ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, \
-             ecr:BatchGetImage and ecr:PutImage"
-                .to_owned(),
-        ),
-        (problem, None, _) if exit(problem) == Exit::Authentication => Some(format!(
-            "`docker login {host}` gives credentials that can push there"
-        )),
-        (Problem::Unreachable(error), _, _) if error.is_certificate() => Some(
-            "the registry's certificate is not from a known authority: give --ca-file".to_owned(),
-        ),
-        (Problem::Status { .. }, _, Some("TAG_INVALID" | "ImageTagAlreadyExistsException")) => {
-            Some("the tag is another image and immutable: choose another --tag".to_owned())
-        }
-        // A registry's own error is an answer to the request; a TLS server's is not in that form.
-        (
-            Problem::Status {
-                status: 400,
-                error: None,
-            },
-            ..,
-        ) if error.url.starts_with("http:") => Some(
-            "the registry may want TLS, which one on this machine has with --ca-file".to_owned(),
-        ),
-        _ => None,
     }
 }
 
@@ -95,6 +58,7 @@ impl ExitError for PublishError {
         match self {
             Self::File { .. }
             | Self::NoCertificate { .. }
+            | Self::Trust { .. }
             | Self::Reference(_)
             | Self::NotEcr { .. } => Exit::Usage,
             #[cfg(feature = "ecr")]
@@ -108,6 +72,7 @@ impl ExitError for PublishError {
         match self {
             Self::File { .. }
             | Self::NoCertificate { .. }
+            | Self::Trust { .. }
             | Self::Reference(_)
             | Self::NotEcr { .. } => None,
             #[cfg(feature = "ecr")]

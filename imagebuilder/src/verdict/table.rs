@@ -18,7 +18,10 @@ use cli::{Verdict, verdict_table};
 use oci::copy::CopyError;
 use oci::image::DocumentError;
 use oci::layout::LayoutError;
-use oci::registry::{CredentialError, OciError, Problem, RegistryError};
+use oci::registry::{
+    CredentialError, Credentials, OciError, Problem, Proxies, ProxyError, RegistryError,
+    Repository, Settings,
+};
 use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, ReferenceError};
 
 use super::layout::layout;
@@ -93,6 +96,7 @@ fn request(url: &str, problem: Problem) -> RegistryError {
         method: "GET",
         url: url.to_owned(),
         problem: Box::new(problem),
+        gave_up: None,
     }
 }
 
@@ -101,6 +105,27 @@ fn unreachable() -> RegistryError {
         "https://r.example/v2/",
         Problem::Unreachable(io_error().into()),
     )
+}
+
+/// As for a CGI script, whose `HTTP_PROXY` may be its client's.
+fn proxy_error() -> ProxyError {
+    let variables = ["REQUEST_METHOD", "HTTP_PROXY"];
+    let proxies = Proxies::from_variables(|name| variables.contains(&name).then(text));
+    let settings = Settings {
+        proxies,
+        ..Settings::default()
+    };
+    let reference: Reference = "r.invalid/x".parse().unwrap();
+    let settings = Settings {
+        plain_http: true,
+        ..settings
+    };
+    let keychain = std::sync::Arc::new(Credentials::Anonymous);
+    let repository = Repository::pull(&reference, settings, keychain).unwrap();
+    match *repository.resolve("v1").unwrap_err().problem {
+        Problem::Proxy(error) => error,
+        other => panic!("{other}"),
+    }
 }
 
 fn answered(status: u16, code: &str) -> Problem {
@@ -246,6 +271,7 @@ fn errors_of_registries() {
         Problem::Credentials(_) => Problem::Credentials(credential_error(false)), Authentication, NONE;
         Problem::Challenge => Problem::Challenge, Authentication, NONE;
         Problem::Token => Problem::Token, Failed, NONE;
+        Problem::Proxy(_) => Problem::Proxy(proxy_error()), Usage, NONE;
         Problem::Redirect { .. } => Problem::Redirect { target: text(), why: "x" }, Failed, NONE;
         Problem::Header { .. } => Problem::Header { name: "x" }, Failed, NONE;
         Problem::Mismatch(_) => Problem::Mismatch(mismatch()), Mismatch, NONE;
@@ -257,6 +283,8 @@ fn errors_of_registries() {
     verdict_table!(Verdict::of, PublishError,
         PublishError::File { .. } => PublishError::File { path: path(), source: io_error() }, Usage, NONE;
         PublishError::NoCertificate { .. } => PublishError::NoCertificate { path: path() }, Usage, NONE;
+        PublishError::Trust { .. } => PublishError::Trust {
+            variable: "x", path: path(), problem: text() }, Usage, NONE;
         PublishError::Reference(_) => PublishError::Reference(bad_reference()), Usage, NONE;
         PublishError::NotEcr { .. } => PublishError::NotEcr { registry: text() }, Usage, NONE;
         PublishError::Ecr(_) => PublishError::Ecr(EcrError::NoToken { region: text() }), Authentication, NONE;
@@ -266,44 +294,6 @@ fn errors_of_registries() {
             reference: reference(),
             source: CopyError::Read { digest: digest(), source: damaged() } }, Mismatch, HINT;
     );
-}
-
-#[test]
-fn hints_fit_the_registry() {
-    let check = |url: &str, problem: Problem, expected: &str| {
-        let hint = registry(&request(url, problem)).hint.unwrap_or_default();
-        assert!(hint.starts_with(expected), "{hint}");
-    };
-    let (ecr, other) = (
-        "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/",
-        "https://r.example/v2/",
-    );
-    check(
-        ecr,
-        answered(404, "NAME_UNKNOWN"),
-        "a repository of Amazon ECR must exist",
-    );
-    check(other, answered(404, "NAME_UNKNOWN"), "");
-    check(
-        ecr,
-        answered(403, "DENIED"),
-        "`aws sts get-caller-identity`",
-    );
-    check(other, answered(403, "DENIED"), "`docker login r.example`");
-    check(
-        other,
-        answered(400, "TAG_INVALID"),
-        "the tag is another image",
-    );
-    let http = "http://127.0.0.1:5000/v2/";
-    check(http, answered(400, "MANIFEST_INVALID"), "");
-    let bare = Problem::Status {
-        status: 400,
-        error: None,
-    };
-    check(http, bare, "the registry may want TLS");
-    let hint = registry(&request(http, answered(400, "MANIFEST_INVALID"))).hint;
-    assert_eq!(hint, None);
 }
 
 #[test]
@@ -337,7 +327,7 @@ fn errors_of_commands() {
         ImageError::Build(_) => image_error(), Mismatch, HINT;
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
         ImageError::Publisher { .. } => ImageError::Publisher {
-            prefix: Box::new("r.example".parse().unwrap()), source: publish_error() }, Usage, NONE;
+            registry: text(), source: publish_error() }, Usage, NONE;
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
     );
     verdict_table!(Verdict::of, ResolveError,
@@ -356,7 +346,11 @@ fn errors_of_commands() {
             origin: text(), source: ResolveError::Name { text: text(), line: 1 } }, Usage, NONE;
         CommandError::Layout(_) => CommandError::Layout(damaged()), Mismatch, HINT;
         CommandError::NoImages { .. } => CommandError::NoImages { layout: path() }, Usage, NONE;
-        CommandError::Unnamed { .. } => CommandError::Unnamed { layout: path(), digest: digest() }, Usage, NONE;
+        CommandError::Unnamed { .. } => CommandError::Unnamed { layout: path(), digest: digest() }, Usage, HINT;
+        CommandError::Place { .. } => CommandError::Place {
+            layout: path(), name: text(), problem: "x" }, Usage, HINT;
+        CommandError::Several { .. } => CommandError::Several { layout: path(), count: 2 }, Usage, HINT;
+        CommandError::NoRegistry { .. } => CommandError::NoRegistry { reference: reference() }, Usage, HINT;
         CommandError::Name { .. } => CommandError::Name {
             layout: path(), digest: digest(), source: bad_reference() }, Usage, NONE;
         CommandError::Stdout(_) => CommandError::Stdout(io_error()), Failed, NONE;

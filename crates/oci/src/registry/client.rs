@@ -56,7 +56,11 @@ impl Client {
 
     /// Sends a request with this header once, whatever the answer.
     pub(super) fn once(&self, call: &Call, authorization: Option<&str>) -> Result<Answer, Failure> {
-        let left = self.settings.retry.budget.saturating_sub(self.outage.time());
+        let left = self
+            .settings
+            .retry
+            .budget
+            .saturating_sub(self.outage.time());
         self.transport.send(call, authorization, left.max(LEAST))
     }
 

@@ -174,14 +174,14 @@ impl OciError {
             return None;
         }
         Some(Self {
-            code: clean(&code.unwrap_or_default()),
-            message: clean(&message.unwrap_or_default()),
+            code: one_line(&code.unwrap_or_default()),
+            message: one_line(&message.unwrap_or_default()),
         })
     }
 }
 
-/// What a registry sends goes to a terminal: one line of printable characters, cut between words.
-fn clean(text: &str) -> String {
+/// A registry's text in a form for a terminal: one line of printable characters, cut between words.
+pub fn one_line(text: &str) -> String {
     let text: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -5,9 +5,7 @@
 //! The request is sent to the proxy's URL with the registry's `Host`; this connector puts the host
 //! into the request line.
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 /// Wraps the connections to a proxy.
 #[derive(Debug)]
@@ -94,7 +92,8 @@ mod tests {
         let mut buffer = [0; 200];
         buffer[..head.len()].copy_from_slice(head);
         let amount = absolute(&mut buffer, head.len()).unwrap();
-        let expected = "GET http://r.example:5000/v2/ HTTP/1.1\r\nx: y\r\nHost: r.example:5000\r\n\r\n";
+        let expected =
+            "GET http://r.example:5000/v2/ HTTP/1.1\r\nx: y\r\nHost: r.example:5000\r\n\r\n";
         assert_eq!(std::str::from_utf8(&buffer[..amount]), Ok(expected));
         let mut small = head.to_vec();
         assert_eq!(absolute(&mut small, head.len()), None);

@@ -32,7 +32,7 @@ mod transport_error;
 
 pub use credentials::{CredentialError, Credentials, Keychain, Secret};
 pub use docker_config::DockerConfig;
-pub use error::{GaveUp, OciError, Problem, RegistryError};
+pub use error::{GaveUp, OciError, Problem, RegistryError, one_line};
 pub use location::is_loopback;
 pub use manifests::Document;
 pub use proxy::{Proxies, ProxyError};

@@ -154,7 +154,10 @@ impl Bypass {
         if let Some(address) = bare(host) {
             return Some(Self::Address(address.to_canonical(), port));
         }
-        let host = host.strip_prefix('*').filter(|h| h.starts_with('.')).unwrap_or(host);
+        let host = host
+            .strip_prefix('*')
+            .filter(|h| h.starts_with('.'))
+            .unwrap_or(host);
         let only_below = host.starts_with('.');
         let domain = host.trim_start_matches('.').trim_end_matches('.');
         if domain.is_empty() {
@@ -239,14 +242,22 @@ mod tests {
     #[test]
     fn the_variable_of_the_scheme_counts() {
         let check = |variables: &[(&str, &str)], url: &str, expected: Option<&str>| {
-            assert_eq!(via(variables, url), Ok(expected.map(str::to_owned)), "{url}");
+            assert_eq!(
+                via(variables, url),
+                Ok(expected.map(str::to_owned)),
+                "{url}"
+            );
         };
         let (http, https) = (("HTTP_PROXY", "http://a:1"), ("HTTPS_PROXY", "http://b:2"));
         check(&[http, https], "http://r.example/", Some("http://a:1"));
         check(&[http, https], "https://r.example/", Some("http://b:2"));
         check(&[http], "https://r.example/", None);
         check(&[https], "http://r.example/", None);
-        check(&[("https_proxy", "c:3")], "https://r.example/", Some("http://c:3"));
+        check(
+            &[("https_proxy", "c:3")],
+            "https://r.example/",
+            Some("http://c:3"),
+        );
         check(
             &[("HTTPS_PROXY", ""), ("https_proxy", "c")],
             "https://r.example/",
@@ -258,7 +269,11 @@ mod tests {
             Some("https://p.example:443"),
         );
         check(&[("ALL_PROXY", "http://a:1")], "https://r.example/", None);
-        for url in ["https://localhost:1/", "https://127.0.0.2/", "https://[::1]/"] {
+        for url in [
+            "https://localhost:1/",
+            "https://127.0.0.2/",
+            "https://[::1]/",
+        ] {
             check(&[https], url, None);
         }
     }
@@ -267,11 +282,22 @@ mod tests {
     fn a_proxy_that_cannot_be_used_is_refused() {
         let refused = |variables: &[(&str, &str)], url: &str, expected: &str| {
             let error = via(variables, url).unwrap_err();
-            assert!(error.contains(expected) && !error.contains("pass"), "{error}");
+            assert!(
+                error.contains(expected) && !error.contains("pass"),
+                "{error}"
+            );
         };
         let https = "https://r.example/";
-        refused(&[("HTTPS_PROXY", "socks5://u:pass@h")], https, "HTTPS_PROXY: only http://");
-        refused(&[("https_proxy", "http://u:pass@:x")], https, "https_proxy: it is not a URL");
+        refused(
+            &[("HTTPS_PROXY", "socks5://u:pass@h")],
+            https,
+            "HTTPS_PROXY: only http://",
+        );
+        refused(
+            &[("https_proxy", "http://u:pass@:x")],
+            https,
+            "https_proxy: it is not a URL",
+        );
         let cgi = [("HTTP_PROXY", "http://a:1"), ("REQUEST_METHOD", "GET")];
         refused(&cgi, "http://r.example/", "CGI");
         assert_eq!(via(&cgi, https), Ok(None));
@@ -326,6 +352,9 @@ mod tests {
         let url = Url::parse("https://r.example/").unwrap();
         let proxy = proxies.of(&url).unwrap().unwrap();
         let printed = format!("{proxies:?} {proxy:?} {proxy}");
-        assert!(!printed.contains("hunter2") && !printed.contains("user"), "{printed}");
+        assert!(
+            !printed.contains("hunter2") && !printed.contains("user"),
+            "{printed}"
+        );
     }
 }

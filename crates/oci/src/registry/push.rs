@@ -268,7 +268,9 @@ impl Repository {
 fn is_lost(error: &RegistryError) -> bool {
     match &*error.problem {
         Problem::Unreachable(error) => error.is_transient(),
-        Problem::Status { status, .. } => retry::is_transient(*status) || matches!(status, 404 | 416),
+        Problem::Status { status, .. } => {
+            retry::is_transient(*status) || matches!(status, 404 | 416)
+        }
         _ => false,
     }
 }

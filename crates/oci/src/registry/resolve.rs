@@ -87,7 +87,15 @@ mod tests {
         let v6: IpAddr = "fd00::7".parse().unwrap();
         assert_eq!(parse("r.example:443:[fd00::7]"), Ok(v6));
         assert_eq!(parse("r.example:443:fd00::7"), Ok(v6));
-        for bad in ["", "r", "r:443", "r:x:10.0.0.7", "r:443:name", ":443:10.0.0.7", "r:0:10.0.0.7"] {
+        for bad in [
+            "",
+            "r",
+            "r:443",
+            "r:x:10.0.0.7",
+            "r:443:name",
+            ":443:10.0.0.7",
+            "r:0:10.0.0.7",
+        ] {
             assert_eq!(parse(bad), Err(ResolveError), "{bad}");
         }
     }

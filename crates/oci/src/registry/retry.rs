@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn the_budget_ends_the_attempts() {
         let retry = Retry::default();
-        let almost = retry.budget - retry.first;
+        let almost = retry.budget.saturating_sub(retry.first);
         assert!(retry.pause(1, None, almost).is_some());
         assert_eq!(retry.pause(1, None, retry.budget), None);
     }

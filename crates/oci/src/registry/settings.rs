@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::location::is_loopback;
 use super::proxy::Proxies;
 use super::resolve::Resolve;
 use super::retry::Retry;
@@ -62,6 +63,15 @@ impl Default for Settings {
             chunk_bytes: 8 * 1024 * 1024,
             chunk_limit: ChunkLimit::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Whether a registry, `HOST[:PORT]`, is reached by TLS. One on this machine is only where the
+    /// settings are about TLS.
+    pub fn uses_tls(&self, registry: &str) -> bool {
+        let tls = self.skip_tls_verify || !self.extra_roots.is_empty();
+        !self.plain_http && (tls || !is_loopback(registry))
     }
 }
 

@@ -3,7 +3,6 @@
 use url::Url;
 
 use super::error::{Problem, RegistryError};
-use super::location::is_loopback;
 use super::settings::Settings;
 use super::transport_error::TransportError;
 use crate::Reference;
@@ -28,8 +27,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Where `reference` is. A registry on this machine has TLS only where the settings are about
-    /// TLS.
+    /// Where `reference` is.
     pub(super) fn new(
         reference: &Reference,
         access: Access,
@@ -39,9 +37,12 @@ impl Target {
         // Docker Hub's name is not its address.
         let hub = host == "docker.io";
         let address = if hub { "registry-1.docker.io" } else { &host };
-        let tls = settings.skip_tls_verify || !settings.extra_roots.is_empty();
-        let plain = settings.plain_http || (is_loopback(&host) && !tls);
-        let url = format!("{}://{address}/v2/", if plain { "http" } else { "https" });
+        let scheme = if settings.uses_tls(&host) {
+            "https"
+        } else {
+            "http"
+        };
+        let url = format!("{scheme}://{address}/v2/");
         let base = Url::parse(&url).map_err(|_| RegistryError {
             method: "GET",
             url: url.clone(),

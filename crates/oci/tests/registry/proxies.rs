@@ -1,6 +1,6 @@
 //! Requests through a proxy, and around it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -59,7 +59,9 @@ fn forward(client: &TcpStream, upstream: &str, log: &Mutex<Vec<String>>) -> Opti
     let mut reader = BufReader::new(&server);
     let (status, head, body) = message(&mut reader, !line.starts_with("HEAD"))?;
     let mut client = client;
-    client.write_all(format!("{status}{head}").as_bytes()).ok()?;
+    client
+        .write_all(format!("{status}{head}").as_bytes())
+        .ok()?;
     client.write_all(&body).ok()
 }
 
@@ -72,7 +74,8 @@ fn message(reader: &mut impl BufRead, has_body: bool) -> Option<(String, String,
     }
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse().ok())?
     });
     let mut body = vec![0; length.filter(|_| has_body).unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
@@ -107,12 +110,19 @@ fn plain_http_goes_through_the_proxy_by_its_whole_url() {
     let (requests, credentials): (Vec<_>, Vec<_>) =
         log.iter().partition(|line| line.ends_with("HTTP/1.1"));
     assert!(
-        requests.iter().all(|line| line.contains(&format!(" http://{HOST}/v2/"))),
+        requests
+            .iter()
+            .all(|line| line.contains(&format!(" http://{HOST}/v2/"))),
         "{requests:?}"
     );
     assert_eq!(requests.len(), credentials.len());
     let expected = "proxy-authorization: Basic dXNAZXI6cGFzcw==";
-    assert!(credentials.iter().all(|line| line.eq_ignore_ascii_case(expected)), "{credentials:?}");
+    assert!(
+        credentials
+            .iter()
+            .all(|line| line.eq_ignore_ascii_case(expected)),
+        "{credentials:?}"
+    );
 }
 
 #[test]
@@ -125,7 +135,11 @@ fn a_registry_of_no_proxy_is_reached_directly() {
     ];
     let port = registry.host().rsplit_once(':').unwrap().1.to_owned();
     let settings = Settings {
-        resolve: vec![format!("registry.invalid:{port}:127.0.0.1").parse().unwrap()],
+        resolve: vec![
+            format!("registry.invalid:{port}:127.0.0.1")
+                .parse()
+                .unwrap(),
+        ],
         ..via(&variables)
     };
     let reference = format!("registry.invalid:{port}/{NAME}").parse().unwrap();
@@ -142,7 +156,10 @@ fn error(settings: Settings) -> RegistryError {
 
 #[test]
 fn a_proxy_that_fails_is_named_without_its_password() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let refusing = Proxy::start(String::new()).address;
     let dead = |variable| (variable, format!("http://user:hunter2@{closed}"));
     let https = |settings| Settings {
@@ -152,7 +169,10 @@ fn a_proxy_that_fails_is_named_without_its_password() {
     for (settings, address) in [
         (via(&[dead("HTTP_PROXY")]), closed),
         (https(via(&[dead("HTTPS_PROXY")])), closed),
-        (https(via(&[("HTTPS_PROXY", format!("{refusing}"))])), refusing),
+        (
+            https(via(&[("HTTPS_PROXY", format!("{refusing}"))])),
+            refusing,
+        ),
     ] {
         let error = error(settings);
         let text = format!("{error} {error:?}");

@@ -23,6 +23,7 @@ fn an_image_is_pushed_children_first_and_the_tag_last() {
             }
             CopyEvent::Blob { sent, .. } => format!("blob {sent}"),
             CopyEvent::Document { descriptor, sent } => format!("{} {sent}", descriptor.digest),
+            CopyEvent::Foreign { .. } => panic!("it has no such layer"),
             CopyEvent::Named(name) => name.to_owned(),
         });
     };
@@ -119,4 +120,31 @@ fn an_immutable_tag_is_a_success_when_it_is_the_same() {
     .unwrap_err();
     assert_eq!(cause(&error).code(), Some("TAG_INVALID"));
     assert_eq!(registry.tag(NAME, "v1"), Some(image.root.digest));
+}
+
+#[test]
+fn a_layer_that_may_not_be_distributed_is_not_sent() {
+    use oci::image::Manifest;
+    use oci::{Descriptor, Digest, MediaType};
+    let (registry, mut image) = (TestRegistry::start(Behaviour::default()), image());
+    let config = Descriptor::of(MediaType::OCI_CONFIG, b"{}");
+    image.layout.write_bytes(b"{}").unwrap();
+    let foreign = [
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    ]
+    .map(|media_type| Descriptor::new(media_type, Digest::of(media_type.as_bytes()), 7));
+    let (bytes, root) = Manifest::new(config, foreign.to_vec()).to_bytes();
+    image.layout.write_bytes(&bytes).unwrap();
+    image.root = root;
+    let seen = std::sync::Mutex::new(Vec::new());
+    let events = |event: CopyEvent<'_>| {
+        if let CopyEvent::Foreign { descriptor } = event {
+            seen.lock().unwrap().push(descriptor.digest);
+        }
+    };
+    let target = repository(&registry);
+    copy(&image.layout, &target, &image.root, &["v1"], &events).unwrap();
+    assert_eq!(registry.tag(NAME, "v1"), Some(image.root.digest));
+    assert_eq!(seen.into_inner().unwrap().len(), 2);
 }

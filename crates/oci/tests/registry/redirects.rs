@@ -87,7 +87,10 @@ fn an_identity_token_is_not_sent_to_another_host() {
     let repository = Repository::push(&registry.reference(NAME), settings(), keychain).unwrap();
     let error = push(&image(), &repository, &["v1"]).unwrap_err();
     let error = cause(&error);
-    assert!(matches!(*error.problem, Problem::Redirect { .. }), "{error}");
+    assert!(
+        matches!(*error.problem, Problem::Redirect { .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains(&other.host()), "{error}");
     assert_eq!(other.seen(), []);
 }
@@ -99,7 +102,10 @@ fn redirects_are_bounded_and_their_target_is_named() {
     registry.fault(redirect("HEAD", "/v2/", 301, &again));
     let error = push(&image(), &repository(&registry), &["v1"]).unwrap_err();
     let error = cause(&error);
-    assert!(matches!(*error.problem, Problem::Redirect { .. }), "{error}");
+    assert!(
+        matches!(*error.problem, Problem::Redirect { .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains("/v2/team/app/again"), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
     assert!(registry.seen().len() < 30, "{}", registry.seen().len());
@@ -128,7 +134,11 @@ fn a_blob_that_is_not_where_a_redirect_leads_is_sent() {
         TestRegistry::start(Behaviour::default()),
         TestRegistry::start(Behaviour::default()),
     );
-    let there = format!("http://{}/v2/x/blobs/{}", empty.host(), oci::Digest::of(b""));
+    let there = format!(
+        "http://{}/v2/x/blobs/{}",
+        empty.host(),
+        oci::Digest::of(b"")
+    );
     registry.fault(Fault {
         times: 1,
         ..redirect("HEAD", "/blobs/sha256", 307, &there)

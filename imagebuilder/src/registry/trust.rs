@@ -1,0 +1,60 @@
+//! The certificate authorities of this machine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls_native_certs::{load_certs_from_paths, load_native_certs};
+
+use super::PublishError;
+
+/// What replaces the machine's certificate authorities, by OpenSSL's variables. Nothing where both
+/// are empty.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TrustPaths {
+    /// `SSL_CERT_FILE`
+    pub(crate) file: Option<PathBuf>,
+    /// `SSL_CERT_DIR`
+    pub(crate) directories: Vec<PathBuf>,
+}
+
+/// The certificate authorities to trust, as DER: those of `paths`, else the machine's. A machine that
+/// has none gets none.
+///
+/// # Errors
+/// When `paths` has no certificate, or cannot be read: the user asked for these alone.
+pub(super) fn machine_roots(paths: &TrustPaths) -> Result<Arc<Vec<Vec<u8>>>, PublishError> {
+    let der = |found: rustls_native_certs::CertificateResult| {
+        let certificates = found.certs.iter().map(|der| der.to_vec());
+        (certificates.collect::<Vec<_>>(), found.errors)
+    };
+    let file = paths.file.iter().map(|file| {
+        let found = load_certs_from_paths(Some(file), None);
+        ("SSL_CERT_FILE", file, found)
+    });
+    let directories = paths.directories.iter().map(|directory| {
+        let found = load_certs_from_paths(None, Some(directory));
+        ("SSL_CERT_DIR", directory, found)
+    });
+    let mut roots = Vec::new();
+    let mut replaced = false;
+    for (variable, path, found) in file.chain(directories) {
+        let (certificates, errors) = der(found);
+        if certificates.is_empty() {
+            let problem = errors
+                .first()
+                .map_or_else(|| "it has no certificate".to_owned(), ToString::to_string);
+            let path = path.clone();
+            return Err(PublishError::Trust {
+                variable,
+                path,
+                problem,
+            });
+        }
+        roots.extend(certificates);
+        replaced = true;
+    }
+    if !replaced {
+        roots = der(load_native_certs()).0;
+    }
+    Ok(Arc::new(roots))
+}

@@ -1,0 +1,217 @@
+//! What to do about a registry's refusal, by its code and its words, not by the status alone.
+
+use cli::Exit;
+use oci::registry::{Problem, RegistryError};
+
+use super::registry::exit;
+use crate::registry::EcrHost;
+
+/// What a refusal is about. Registries use the same status and code for several.
+enum Cause {
+    /// The repository, project or namespace does not exist.
+    NoRepository,
+    /// The tag is immutable and has another image.
+    ImmutableTag,
+    /// The storage is used up.
+    Quota,
+    /// A rule of the project, such as a scan or a signature.
+    Policy,
+    /// Too many requests.
+    Rate,
+    /// The registry does not accept this kind of manifest.
+    Manifest,
+    /// The token or password is no longer valid.
+    Expired,
+    /// The credentials do not allow it.
+    Denied,
+}
+
+pub(super) fn hint(error: &RegistryError) -> Option<String> {
+    let host = error.url.split('/').nth(2).unwrap_or_default();
+    match &*error.problem {
+        Problem::Unreachable(error) if error.is_certificate() => Some(
+            "the registry's certificate is not from a trusted authority: name the authority's with \
+             --ca-file"
+                .to_owned(),
+        ),
+        Problem::Unreachable(error) if error.proxy().is_some() => Some(
+            "the proxy is from HTTPS_PROXY or HTTP_PROXY; NO_PROXY lists the hosts that are reached \
+             without it"
+                .to_owned(),
+        ),
+        // A registry's own error is an answer to the request; a TLS server's is not in that form.
+        Problem::Status {
+            status: 400,
+            error: None,
+        } if error.url.starts_with("http:") => Some(
+            "the registry may want TLS, which one on this machine has with --ca-file".to_owned(),
+        ),
+        _ => cause(error).and_then(|cause| advice(&cause, host)),
+    }
+}
+
+fn cause(error: &RegistryError) -> Option<Cause> {
+    let reason = match &*error.problem {
+        Problem::Status { error, .. } | Problem::Unauthorized { error, .. } => error.as_ref(),
+        _ => None,
+    };
+    let code = reason.map_or("", |reason| reason.code.as_str());
+    let words = reason.map_or_else(String::new, |reason| reason.message.to_lowercase());
+    let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    Some(match (code, error.status()) {
+        // Amazon ECR says `TAG_INVALID`, Harbor 412 with these words.
+        ("TAG_INVALID" | "ImageTagAlreadyExistsException", _) => Cause::ImmutableTag,
+        _ if says(&["immutable"]) => Cause::ImmutableTag,
+        ("QUOTA_EXCEEDED", _) => Cause::Quota,
+        // Harbor's 403 `DENIED`, Quay's and GitLab's.
+        _ if says(&[
+            "quota",
+            "exceed the configured upper limit",
+            "storage limit",
+        ]) =>
+        {
+            Cause::Quota
+        }
+        ("TOOMANYREQUESTS", _) | (_, Some(429)) => Cause::Rate,
+        ("PROJECTPOLICYVIOLATION", _) => Cause::Policy,
+        ("MANIFEST_INVALID" | "UNSUPPORTED", _)
+            if error.method == "PUT" && error.url.contains("/manifests/") =>
+        {
+            Cause::Manifest
+        }
+        ("NAME_UNKNOWN" | "NOT_FOUND", Some(404)) => Cause::NoRepository,
+        _ if exit(&error.problem) != Exit::Authentication => return None,
+        _ if says(&["expired"]) => Cause::Expired,
+        _ => Cause::Denied,
+    })
+}
+
+fn advice(cause: &Cause, host: &str) -> Option<String> {
+    let ecr = EcrHost::parse(host);
+    let advice = match cause {
+        Cause::ImmutableTag => "the tag is another image and immutable: choose another tag",
+        Cause::Quota => {
+            "the registry's storage quota is used up: delete images or raise it; other credentials \
+             do not help"
+        }
+        Cause::Policy => "a policy of the registry's project forbids it: ask who administers it",
+        Cause::Rate => "the registry limits the rate of requests: try again later, or log in",
+        Cause::Manifest => {
+            "the registry does not accept this kind of manifest; it may want one of another media \
+             type, or none with attestations"
+        }
+        Cause::NoRepository => return no_repository(host, ecr),
+        Cause::Expired if ecr.is_some() => {
+            "the token of Amazon ECR has expired: `aws sts get-caller-identity` shows whether AWS \
+             still accepts you"
+        }
+        Cause::Denied if ecr.is_some() => {
+            "`aws sts get-caller-identity` shows who you are; pushing needs \
+             ecr:GetAuthorizationToken, and on the repository ecr:BatchCheckLayerAvailability, \
+             ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, \
+             ecr:BatchGetImage and ecr:PutImage"
+        }
+        Cause::Denied if host == "ghcr.io" => {
+            "pushing to ghcr.io needs a token with write:packages, and the package must let the \
+             repository write to it: `docker login ghcr.io`"
+        }
+        Cause::Expired | Cause::Denied => {
+            let host = hub(host);
+            return Some(format!(
+                "`docker login {host}` stores credentials that can push there"
+            ));
+        }
+    };
+    Some(advice.to_owned())
+}
+
+fn no_repository(host: &str, ecr: Option<EcrHost>) -> Option<String> {
+    let name = host.split(':').next().unwrap_or_default();
+    if let Some(ecr) = ecr {
+        return Some(format!(
+            "a repository of Amazon ECR must exist: give --create-repository, or run \
+             `aws ecr create-repository --region {} --repository-name NAME`",
+            ecr.region
+        ));
+    }
+    name.ends_with("-docker.pkg.dev").then(|| {
+        "a repository of Artifact Registry must exist: `gcloud artifacts repositories create`"
+            .to_owned()
+    })
+}
+
+/// Docker Hub's address is not the name to log in to.
+fn hub(host: &str) -> &str {
+    match host {
+        "registry-1.docker.io" | "auth.docker.io" => "docker.io",
+        host => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oci::registry::OciError;
+
+    use super::*;
+
+    const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+    const OTHER: &str = "r.example";
+    const LOGIN: &str = "`docker login r.example`";
+    const QUOTA: &str = "the registry's storage quota";
+
+    /// Host, status, code, message, and how the hint starts.
+    type Case = (&'static str, u16, &'static str, &'static str, &'static str);
+
+    #[rustfmt::skip]
+    const CASES: [Case; 18] = [
+        (ECR, 404, "NAME_UNKNOWN", "", "a repository of Amazon ECR"),
+        (ECR, 403, "DENIED", "not authorized", "`aws sts get-caller-identity`"),
+        (ECR, 403, "DENIED", "Your authorization token has expired.", "the token of Amazon ECR"),
+        (ECR, 400, "TAG_INVALID", "cannot be overwritten: the tag is immutable", "the tag is"),
+        (ECR, 429, "TOOMANYREQUESTS", "Rate exceeded", "the registry limits the rate"),
+        (ECR, 405, "UNSUPPORTED", "Invalid parameter", "the registry does not accept"),
+        (OTHER, 404, "NAME_UNKNOWN", "", ""),
+        (OTHER, 403, "DENIED", "", LOGIN),
+        (OTHER, 401, "UNAUTHORIZED", "insufficient_scope", LOGIN),
+        (OTHER, 403, "DENIED", "it will exceed the configured upper limit of 10.0 MiB.", QUOTA),
+        (OTHER, 403, "QUOTA_EXCEEDED", "", QUOTA),
+        (OTHER, 403, "DENIED", "Quota has been exceeded on namespace", QUOTA),
+        (OTHER, 412, "PRECONDITION", "'app:v1' configured as immutable.", "the tag is another"),
+        (OTHER, 412, "PROJECTPOLICYVIOLATION", "", "a policy of the registry's project"),
+        (OTHER, 400, "MANIFEST_INVALID", "manifest invalid", "the registry does not accept"),
+        ("registry-1.docker.io", 401, "UNAUTHORIZED", "", "`docker login docker.io`"),
+        ("ghcr.io", 403, "DENIED", "permission_denied: write_package", "pushing to ghcr.io"),
+        ("europe-docker.pkg.dev", 404, "NAME_UNKNOWN", "", "a repository of Artifact Registry"),
+    ];
+
+    fn of(method: &'static str, url: String, status: u16, error: Option<OciError>) -> String {
+        let problem = Box::new(Problem::Status { status, error });
+        let gave_up = None;
+        let error = RegistryError {
+            method,
+            url,
+            problem,
+            gave_up,
+        };
+        hint(&error).unwrap_or_default()
+    }
+
+    #[test]
+    fn hints_fit_the_registrys_reason() {
+        for (host, status, code, message, expected) in CASES {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            let url = format!("https://{host}/v2/a/manifests/v1");
+            let hint = of("PUT", url, status, Some(OciError { code, message }));
+            assert!(hint.starts_with(expected), "{hint}");
+            assert_eq!(hint.is_empty(), expected.is_empty(), "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_bare_400_over_plain_http_hints_at_tls() {
+        let url = || "http://127.0.0.1:5000/v2/".to_owned();
+        assert!(of("GET", url(), 400, None).starts_with("the registry may want TLS"));
+        let (code, message) = ("MANIFEST_INVALID".to_owned(), String::new());
+        assert_eq!(of("GET", url(), 400, Some(OciError { code, message })), "");
+    }
+}
