@@ -10,7 +10,7 @@ use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Platform, Reference, annotation};
 
 use crate::base;
-use crate::cargo::{self, CompileError};
+use crate::cargo::{self, CompileError, Note};
 use crate::elf::{self, ElfError};
 use crate::environment::Environment;
 use crate::image::{self, BIN_DIRECTORY};
@@ -60,6 +60,10 @@ pub(crate) enum Event {
         platform: Platform,
         binary_bytes: u64,
     },
+    /// A line of Cargo's diagnostics.
+    Diagnostic { line: String },
+    /// C is compiled with the headers of another C library than the one that is linked.
+    ForeignHeaders { target: Target },
     /// An image is stored.
     Packed {
         name: Reference,
@@ -203,6 +207,12 @@ impl Builder {
             service,
             target,
             &self.options,
+            &mut |note| match note {
+                Note::Diagnostic(line) => events(Event::Diagnostic {
+                    line: line.to_owned(),
+                }),
+                Note::ForeignHeaders => events(Event::ForeignHeaders { target }),
+            },
         )?;
         let cannot = |source| BuildError::Binary {
             path: path.clone(),
@@ -281,6 +291,14 @@ impl std::fmt::Display for Event {
                     Bytes(*binary_bytes)
                 )
             }
+            Self::Diagnostic { line } => f.write_str(line),
+            Self::ForeignHeaders { target } => write!(
+                f,
+                "C dependencies are compiled for {} with a compiler for glibc, whose headers differ \
+                 from musl's; zig or {}-linux-musl-gcc is better",
+                target.triple,
+                target.architecture()
+            ),
             Self::Packed {
                 name,
                 platform,

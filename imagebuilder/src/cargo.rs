@@ -1,18 +1,23 @@
 //! Running Cargo, and finding what it built.
 
-use std::fs;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::Message;
 
+use crate::c::{CError, CToolchain};
 use crate::cargo_config::{CargoConfig, CargoConfigError};
-use crate::compile::{self, Paths};
+use crate::compile;
 use crate::environment::Environment;
 use crate::options::Options;
+use crate::paths::PathMap;
 use crate::target::{Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace};
+
+/// How Cargo begins to report that a build script failed.
+const BUILD_SCRIPT_FAILED: &str = "error: failed to run custom build command";
 
 /// Why a package could not be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +26,13 @@ pub(crate) enum CompileError {
     Config(#[from] CargoConfigError),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    C(#[from] CError),
+    #[error("package `{package}` compiles C, and there is no C compiler for {triple}")]
+    NoCCompiler {
+        package: String,
+        triple: &'static str,
+    },
     #[error("interrupted while Cargo was compiling")]
     Interrupted,
     #[error("cannot run `{}`", cargo.display())]
@@ -41,10 +53,19 @@ pub(crate) enum CompileError {
     NoArtifact { package: String, bin: String },
 }
 
+/// What happens while a package is compiled.
+#[derive(Debug)]
+pub(crate) enum Note<'a> {
+    /// A line of Cargo's diagnostics.
+    Diagnostic(&'a str),
+    /// C is compiled with the headers of another C library than the one that is linked.
+    ForeignHeaders,
+}
+
 /// Compiles a service, and returns the path of its binary.
 ///
-/// Cargo's own diagnostics and progress go to stderr as they come; `options.quiet`
-/// leaves out the progress.
+/// Cargo's own diagnostics and progress go to stderr as they come; `options.quiet` leaves out the
+/// progress. Where they are to be events, or may have to be replaced, they go to `notes` line by line.
 pub(crate) fn compile(
     environment: &Environment,
     workspace: &Workspace,
@@ -52,20 +73,79 @@ pub(crate) fn compile(
     service: &Service,
     target: Target,
     options: &Options,
+    notes: &mut dyn FnMut(Note<'_>),
 ) -> Result<PathBuf, CompileError> {
-    let registries = registries(environment.cargo_home.as_deref());
-    let paths = Paths {
-        workspace: workspace.root(),
-        target_dir: workspace.target_dir(),
-        cargo_home: environment.cargo_home.as_deref(),
-        registries: &registries,
-    };
+    let paths = PathMap::new(environment, workspace, toolchain);
+    let c = CToolchain::prepare(
+        environment,
+        target,
+        workspace.compiles_c(),
+        &paths,
+        &workspace.target_dir().join("imagebuilder-c"),
+    )?;
     let config = CargoConfig::read(
         workspace.root(),
         environment.cargo_home.as_deref(),
         target.triple,
         &toolchain.cfgs(target.triple)?,
-    )?;
+    )?
+    .with_linker(environment.sets(&target.linker_variable()));
+    let flags = compile::arguments(target, &paths, &config, &options.cargo.profile);
+    let mut command = command(environment, workspace, service, &flags, &c, options);
+    if c.has_foreign_headers() {
+        notes(Note::ForeignHeaders);
+    }
+    let spawned = environment.interrupts.spawn(&mut command);
+    let mut running = spawned.map_err(|source| CompileError::Spawn {
+        cargo: environment.cargo.clone(),
+        source,
+    })?;
+    let stdout = running.child().stdout.take().expect("it is piped");
+    let stderr = running.child().stderr.take();
+    let (found, held) = std::thread::scope(|scope| {
+        let found = scope.spawn(|| artifact(BufReader::new(stdout), service));
+        let held = match stderr {
+            Some(stderr) => pass_on(stderr, notes),
+            None => Vec::new(),
+        };
+        (found.join().expect("reading messages does not panic"), held)
+    });
+    let status = running.child().wait().map_err(CompileError::Messages)?;
+    if running.interrupted() {
+        return Err(CompileError::Interrupted);
+    }
+    if !status.success() {
+        if let Some(package) = c.wanted_by() {
+            let triple = target.triple;
+            return Err(CompileError::NoCCompiler { package, triple });
+        }
+        for line in &held {
+            notes(Note::Diagnostic(line));
+        }
+        let package = service.package.clone();
+        return Err(CompileError::Failed {
+            package,
+            triple: target.triple,
+            status,
+        });
+    }
+    found
+        .map_err(CompileError::Messages)?
+        .ok_or_else(|| CompileError::NoArtifact {
+            package: service.package.clone(),
+            bin: service.bin.clone(),
+        })
+}
+
+/// `cargo build`, with the arguments `flags` and the environment that the image may depend on.
+fn command(
+    environment: &Environment,
+    workspace: &Workspace,
+    service: &Service,
+    flags: &[OsString],
+    c: &CToolchain,
+    options: &Options,
+) -> Command {
     let mut command = Command::new(&environment.cargo);
     command
         .current_dir(workspace.root())
@@ -74,18 +154,16 @@ pub(crate) fn compile(
         .args(["--package", &service.package, "--bin", &service.bin])
         .arg("--target-dir")
         .arg(workspace.target_dir())
-        .args(compile::arguments(
-            target,
-            toolchain,
-            &paths,
-            &config,
-            &options.cargo.profile,
-        ))
+        .args(flags)
         .env("CARGO_INCREMENTAL", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    for name in &environment.ignored {
+    for name in environment.ignored() {
         command.env_remove(name);
+    }
+    c.apply(&mut command);
+    for (name, value) in &service.settings.build_env {
+        command.env(&name.0, value);
     }
     // A build script or `option_env!` may read these: from the command line, they are part of the
     // image's contract; from the environment, they would not be.
@@ -96,6 +174,9 @@ pub(crate) fn compile(
     };
     if options.quiet {
         command.arg("--quiet");
+    }
+    if options.diagnostics_are_events || c.is_missing() {
+        command.stderr(Stdio::piped());
     }
     if service.settings.no_default_features {
         command.arg("--no-default-features");
@@ -117,37 +198,33 @@ pub(crate) fn compile(
             .map(|(_, flag)| flag),
     );
     command.args(&options.cargo.arguments);
-    let spawned = environment.interrupts.spawn(&mut command);
-    let mut running = spawned.map_err(|source| CompileError::Spawn {
-        cargo: environment.cargo.clone(),
-        source,
-    })?;
-    let stdout = running.child().stdout.take().expect("it is piped");
-    let found = artifact(BufReader::new(stdout), service);
-    let status = running.child().wait().map_err(CompileError::Messages)?;
-    if running.interrupted() {
-        return Err(CompileError::Interrupted);
-    }
-    if !status.success() {
-        let package = service.package.clone();
-        return Err(CompileError::Failed {
-            package,
-            triple: target.triple,
-            status,
-        });
-    }
-    found
-        .map_err(CompileError::Messages)?
-        .ok_or_else(|| CompileError::NoArtifact {
-            package: service.package.clone(),
-            bin: service.bin.clone(),
-        })
+    command
 }
 
-fn artifact(
-    stdout: BufReader<impl std::io::Read>,
-    service: &Service,
-) -> std::io::Result<Option<PathBuf>> {
+/// Passes Cargo's diagnostics on, except those of a build script that failed and whatever comes
+/// after them: they are returned.
+fn pass_on(stderr: impl Read, notes: &mut dyn FnMut(Note<'_>)) -> Vec<String> {
+    let mut held = Vec::new();
+    let mut reader = BufReader::new(stderr);
+    let mut bytes = Vec::new();
+    // An error of this pipe hides diagnostics only; Cargo's exit status says whether it failed.
+    while reader
+        .read_until(b'\n', &mut bytes)
+        .is_ok_and(|count| count > 0)
+    {
+        let line = String::from_utf8_lossy(&bytes);
+        let line = line.trim_end_matches('\n');
+        if held.is_empty() && !line.starts_with(BUILD_SCRIPT_FAILED) {
+            notes(Note::Diagnostic(line));
+        } else {
+            held.push(line.to_owned());
+        }
+        bytes.clear();
+    }
+    held
+}
+
+fn artifact(stdout: BufReader<impl Read>, service: &Service) -> std::io::Result<Option<PathBuf>> {
     let mut found = None;
     for message in Message::parse_stream(stdout) {
         if let Message::CompilerArtifact(artifact) = message?
@@ -160,17 +237,4 @@ fn artifact(
         }
     }
     Ok(found)
-}
-
-fn registries(cargo_home: Option<&Path>) -> Vec<PathBuf> {
-    let Some(home) = cargo_home else {
-        return Vec::new();
-    };
-    let entries = fs::read_dir(home.join("registry/src"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
 }

@@ -88,6 +88,12 @@ impl CargoConfig {
         }
     }
 
+    /// The same, where a variable of the environment may choose the linker too.
+    pub(crate) fn with_linker(mut self, chosen: bool) -> Self {
+        self.linker |= chosen;
+        self
+    }
+
     /// The flags that Cargo ignores once `target.TRIPLE.rustflags` is set.
     pub(crate) fn flags_to_pass_on(&self) -> &[String] {
         match self.target_rustflags {

@@ -6,20 +6,10 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use crate::cargo_config::CargoConfig;
-use crate::target::{Libc, Target, Toolchain};
-
-/// What of this machine must not be seen in a binary.
-#[derive(Debug)]
-pub(crate) struct Paths<'a> {
-    pub(crate) workspace: &'a Path,
-    pub(crate) target_dir: &'a Path,
-    pub(crate) cargo_home: Option<&'a Path>,
-    /// The folders of `registry/src` in Cargo's home: one for each registry or mirror.
-    pub(crate) registries: &'a [PathBuf],
-}
+use crate::paths::PathMap;
+use crate::target::{Libc, Target};
 
 /// The arguments that choose target, linker and flags, for a Cargo profile.
 ///
@@ -27,8 +17,7 @@ pub(crate) struct Paths<'a> {
 /// linker that `config` chooses is left alone.
 pub(crate) fn arguments(
     target: Target,
-    toolchain: &Toolchain,
-    paths: &Paths,
+    paths: &PathMap,
     config: &CargoConfig,
     profile: &str,
 ) -> Vec<OsString> {
@@ -40,7 +29,7 @@ pub(crate) fn arguments(
         Libc::Musl if rust_lld => flags.push("-Clink-self-contained=yes".to_owned()),
         Libc::Musl | Libc::Glibc => flags.push("-Ctarget-feature=+crt-static".to_owned()),
     }
-    flags.extend(remaps(toolchain, paths));
+    flags.extend(paths.flags("--remap-path-prefix"));
     let list = flags
         .iter()
         .map(|flag| toml_string(flag))
@@ -60,31 +49,6 @@ pub(crate) fn arguments(
         arguments.push(config.into());
     }
     arguments
-}
-
-/// The last that matches counts, so what is inside another comes after it.
-fn remaps(toolchain: &Toolchain, paths: &Paths) -> Vec<String> {
-    let mut pairs: Vec<(PathBuf, String)> = Vec::new();
-    pairs.push((toolchain.sysroot.clone(), "/rust".to_owned()));
-    if let Some(commit) = &toolchain.commit {
-        // With the component rust-src, rustc finds the standard library's sources on this machine
-        // and names them; without it, it names them so.
-        let sources = toolchain.sysroot.join("lib/rustlib/src/rust");
-        pairs.push((sources, format!("/rustc/{commit}")));
-    }
-    if let Some(home) = paths.cargo_home {
-        pairs.push((home.to_owned(), "/cargo".to_owned()));
-    }
-    for registry in paths.registries {
-        // The folder's name has a hash of the registry's address, which a mirror changes.
-        pairs.push((registry.clone(), "/cargo/registry".to_owned()));
-    }
-    pairs.push((paths.workspace.to_owned(), "/workspace".to_owned()));
-    pairs.push((paths.target_dir.to_owned(), "/target".to_owned()));
-    pairs
-        .into_iter()
-        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-        .collect()
 }
 
 /// A TOML basic string, escaped as <https://toml.io/en/v1.0.0#string> asks.

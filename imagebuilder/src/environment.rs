@@ -1,5 +1,7 @@
 //! What the program takes from its environment, read once at the start.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use oci::registry::Proxies;
@@ -25,9 +27,10 @@ pub(crate) struct Environment {
     pub(crate) interrupts: Interrupts,
     /// The terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
-    /// The variables by which Cargo would compile something else; they are not passed on, since
-    /// the image would depend on them.
-    pub(crate) ignored: Vec<String>,
+    /// The folders in which programs are found.
+    pub(crate) search_path: OsString,
+    /// The names of all variables that are set.
+    names: BTreeSet<String>,
 }
 
 impl Environment {
@@ -57,11 +60,25 @@ impl Environment {
                     .unwrap_or_default(),
             },
             dumb_terminal: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
-            ignored: std::env::vars_os()
+            search_path: std::env::var_os("PATH").unwrap_or_default(),
+            names: std::env::vars_os()
                 .filter_map(|(name, _)| name.into_string().ok())
-                .filter(|name| changes_the_build(name))
                 .collect(),
         }
+    }
+
+    /// Whether a variable is set.
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// The variables that are set and would change what is compiled. They are not passed on to
+    /// Cargo, since the image would depend on them.
+    pub(crate) fn ignored(&self) -> impl Iterator<Item = &str> {
+        self.names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| changes_the_build(name))
     }
 }
 
@@ -79,15 +96,31 @@ fn auth_files(variable: impl Fn(&str) -> Option<PathBuf>, home: Option<PathBuf>)
     files.into_iter().flatten().collect()
 }
 
-/// Whether a variable changes what Cargo compiles, by
-/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>.
-fn changes_the_build(name: &str) -> bool {
-    matches!(
+/// Whether a variable changes the flags of a compiler, by
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html> and
+/// <https://docs.rs/cc/latest/cc/#external-configuration-via-environment-variables>.
+///
+/// A variable that chooses a compiler, archiver or linker is no such: it is the user's toolchain, as
+/// rustup's is.
+pub(crate) fn changes_the_build(name: &str) -> bool {
+    let rust = matches!(
         name,
         "RUSTFLAGS" | "CARGO_ENCODED_RUSTFLAGS" | "CARGO_BUILD_RUSTFLAGS"
     ) || name.starts_with("CARGO_PROFILE_")
-        || (name.starts_with("CARGO_TARGET_")
-            && (name.ends_with("_RUSTFLAGS") || name.ends_with("_LINKER")))
+        || (name.starts_with("CARGO_TARGET_") && name.ends_with("_RUSTFLAGS"));
+    let c = [
+        "CFLAGS",
+        "CXXFLAGS",
+        "CPPFLAGS",
+        "LDFLAGS",
+        "ARFLAGS",
+        "RANLIBFLAGS",
+    ];
+    let name = name.strip_prefix("TARGET_").unwrap_or(name);
+    rust || c.iter().any(|flags| {
+        name.strip_prefix(flags)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    })
 }
 
 #[cfg(test)]
@@ -100,6 +133,10 @@ mod tests {
             "RUSTFLAGS",
             "CARGO_PROFILE_RELEASE_LTO",
             "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
+            "CFLAGS",
+            "TARGET_CFLAGS",
+            "CXXFLAGS_x86_64_unknown_linux_musl",
+            "CFLAGS_x86_64-unknown-linux-musl",
         ] {
             assert!(changes_the_build(yes), "{yes}");
         }
@@ -108,6 +145,11 @@ mod tests {
             "CARGO_HOME",
             "RUSTUP_TOOLCHAIN",
             "RUSTC_WRAPPER",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER",
+            "CC",
+            "CC_x86_64_unknown_linux_musl",
+            "HOST_CFLAGS",
+            "CFLAGSX",
         ] {
             assert!(!changes_the_build(no), "{no}");
         }

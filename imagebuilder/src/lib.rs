@@ -10,6 +10,7 @@
 mod args;
 mod base;
 mod builder;
+mod c;
 mod cargo;
 mod cargo_config;
 mod commands;
@@ -20,6 +21,7 @@ mod image;
 mod interrupt;
 mod layer;
 mod options;
+mod paths;
 mod registry;
 pub mod resolve;
 mod settings;

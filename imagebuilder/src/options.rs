@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) cargo: CargoOptions,
     /// Cargo shows its diagnostics only.
     pub(crate) quiet: bool,
+    /// Cargo's diagnostics are emitted as events.
+    pub(crate) diagnostics_are_events: bool,
 }
 
 /// How Cargo compiles.

@@ -6,6 +6,8 @@ use std::num::NonZeroU16;
 use oci::{Reference, ReferenceError};
 use serde::Deserialize;
 
+use crate::environment::changes_the_build;
+
 /// The user of an image that names none: the uid and gid that distroless calls `nonroot`.
 pub(crate) const NONROOT: u32 = 65532;
 
@@ -27,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) args: Vec<String>,
     /// Labels, beside those made from the package's own fields.
     pub(crate) labels: BTreeMap<String, String>,
+    /// Environment variables for Cargo and the build scripts, such as `SQLX_OFFLINE`.
+    pub(crate) build_env: BTreeMap<BuildEnvName, String>,
     /// Cargo features to enable.
     pub(crate) features: Vec<String>,
     /// Cargo's `--no-default-features`.
@@ -44,6 +48,8 @@ pub(crate) enum SettingError {
     User { text: String },
     #[error("`{text}` is not the name of an environment variable")]
     EnvName { text: String },
+    #[error("`{text}` cannot be in `build-env`: {why}")]
+    BuildEnvName { text: String, why: &'static str },
 }
 
 /// A repository without registry, tag and digest.
@@ -115,12 +121,48 @@ impl TryFrom<String> for EnvName {
     }
 }
 
+/// The name of a variable for Cargo: one that imagebuilder does not set itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct BuildEnvName(pub(crate) String);
+
+impl TryFrom<String> for BuildEnvName {
+    type Error = SettingError;
+
+    fn try_from(text: String) -> Result<Self, SettingError> {
+        let EnvName(text) = EnvName::try_from(text)?;
+        let why = match text.as_str() {
+            "SOURCE_DATE_EPOCH" => "it is set with --source-date-epoch",
+            "SOURCE_REVISION" => "it is set with --revision",
+            "PATH" | "CARGO_INCREMENTAL" => "imagebuilder sets it",
+            name if changes_the_build(name) => {
+                "flags for all builds belong in .cargo/config.toml or the profile"
+            }
+            _ => return Ok(Self(text)),
+        };
+        Err(SettingError::BuildEnvName { text, why })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(json: &str) -> Result<Settings, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    /// serde lists the keys in its error.
+    #[test]
+    fn the_readme_documents_every_key() {
+        let readme = include_str!("../README.md");
+        let error = parse(r#"{"x": 1}"#).unwrap_err();
+        let keys = error.split_once("one of ").unwrap().1;
+        let keys = keys.split('`').skip(1).step_by(2);
+        for key in keys.clone() {
+            assert!(readme.contains(&format!("\n| `{key}` | ")), "{key}");
+        }
+        assert!(keys.count() > 5, "{error}");
     }
 
     #[test]
@@ -159,6 +201,15 @@ mod tests {
         check(r#"{"name": "UP"}"#, "`UP` is not an image reference");
         check(r#"{"user": "app"}"#, "`app` is not a user");
         check(r#"{"env": {"A=B": ""}}"#, "`A=B` is not the name");
+        check(r#"{"build-env": {"A=B": ""}}"#, "`A=B` is not the name");
+        check(
+            r#"{"build-env": {"RUSTFLAGS": ""}}"#,
+            "`RUSTFLAGS` cannot be in `build-env`: flags for all builds belong in .cargo",
+        );
+        check(
+            r#"{"build-env": {"SOURCE_DATE_EPOCH": "1"}}"#,
+            "`SOURCE_DATE_EPOCH` cannot be in `build-env`: it is set with --source-date-epoch",
+        );
     }
 
     #[test]

@@ -41,6 +41,19 @@ pub(crate) struct Target {
     pub(crate) rust_lld: bool,
 }
 
+impl Target {
+    /// The machine, as Rust names it.
+    pub(crate) fn architecture(&self) -> &'static str {
+        self.triple.split('-').next().unwrap_or(self.triple)
+    }
+
+    /// The variable by which Cargo's environment chooses the linker.
+    pub(crate) fn linker_variable(&self) -> String {
+        let triple = self.triple.replace('-', "_").to_ascii_uppercase();
+        format!("CARGO_TARGET_{triple}_LINKER")
+    }
+}
+
 /// A C library, linked statically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Libc {

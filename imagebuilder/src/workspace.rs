@@ -122,6 +122,15 @@ impl Workspace {
         self.metadata.target_directory.as_std_path()
     }
 
+    /// Whether a dependency may compile C: it is in Cargo.lock, or there is none yet.
+    pub(crate) fn compiles_c(&self) -> bool {
+        let lock = std::fs::read_to_string(self.root().join("Cargo.lock"));
+        lock.map_or(true, |lock| {
+            lock.lines()
+                .any(|line| matches!(line, "name = \"cc\"" | "name = \"cmake\""))
+        })
+    }
+
     /// The service that package `name` is.
     pub(crate) fn service(&self, name: &str) -> Result<Service, WorkspaceError> {
         let package = self.package(name)?;

@@ -255,7 +255,7 @@ fn what_cannot_be_built_says_why_and_leaves_nothing() {
         "error: cannot build an image of `lib`\n  \
          Caused by: [package.metadata.image] of `[WS]/lib/Cargo.toml` is wrong\n  \
          Caused by: unknown field `prots`, expected one of `name`, `bin`, `ports`, `user`, `env`, \
-         `args`, `labels`, `features`, `no-default-features`\n",
+         `args`, `labels`, `build-env`, `features`, `no-default-features`\n",
     );
 }
 

@@ -94,6 +94,14 @@ impl Printer {
         }
     }
 
+    /// Writes a line of another program's diagnostics to stderr, always.
+    pub fn diagnostic(self, line: &str) {
+        match self.progress {
+            Progress::Json => self.write_err(&json_line("diagnostic", line)),
+            _ => self.write_err(&format!("{line}\n")),
+        }
+    }
+
     /// Writes a rendered error to stderr, always.
     pub(crate) fn error(self, text: &str) {
         self.write_err(text);

@@ -42,8 +42,9 @@ impl<'a> Images<'a> {
         cargo_arguments: &[String],
     ) -> Result<Self, ImageError> {
         let environment = &context.environment;
-        if !environment.ignored.is_empty() {
-            let names = environment.ignored.join(", ");
+        let ignored: Vec<&str> = environment.ignored().collect();
+        if !ignored.is_empty() {
+            let names = ignored.join(", ");
             context.printer.warn(&format!(
                 "not used, since the image would depend on it: {names}"
             ));
@@ -65,6 +66,7 @@ impl<'a> Images<'a> {
                     arguments: cargo_arguments.to_vec(),
                 },
                 quiet,
+                diagnostics_are_events: context.printer.progress() == Progress::Json,
             },
         )?;
         let publisher = arguments.repo.clone();
@@ -105,7 +107,12 @@ impl<'a> Images<'a> {
 
     /// Builds the image of a service, and pushes it where that is asked for.
     pub(super) fn build(&self, service: &Service, layout: &Layout) -> Result<Done, ImageError> {
-        let mut events = |event: Event| self.context.printer.status(&event.to_string());
+        let printer = &self.context.printer;
+        let mut events = |event: Event| match event {
+            Event::Diagnostic { line } => printer.diagnostic(&line),
+            Event::ForeignHeaders { .. } => printer.warn(&event.to_string()),
+            event => printer.status(&event.to_string()),
+        };
         let tag = self.arguments.tag.as_deref();
         let built = self.builder.build(service, layout, tag, &mut events)?;
         let reference = match &self.publisher {

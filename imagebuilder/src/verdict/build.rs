@@ -82,9 +82,11 @@ impl ExitError for WorkspaceError {
 impl ExitError for SettingError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NameHasMore { .. } | Self::Name(_) | Self::User { .. } | Self::EnvName { .. } => {
-                Exit::Usage
-            }
+            Self::NameHasMore { .. }
+            | Self::Name(_)
+            | Self::User { .. }
+            | Self::EnvName { .. }
+            | Self::BuildEnvName { .. } => Exit::Usage,
         }
     }
 
@@ -121,6 +123,8 @@ impl ExitError for CompileError {
             Self::Target(error) => error.exit(),
             Self::Interrupted => Exit::Interrupted,
             Self::Spawn { .. }
+            | Self::C(_)
+            | Self::NoCCompiler { .. }
             | Self::Messages(_)
             | Self::Failed { .. }
             | Self::NoArtifact { .. } => Exit::Failed,
@@ -131,13 +135,29 @@ impl ExitError for CompileError {
         match self {
             Self::Spawn { .. } => Some("install Rust: https://rustup.rs".to_owned()),
             Self::Target(error) => error.hint(),
+            Self::NoCCompiler { triple, .. } => Some(c_compiler(triple)),
             Self::Config(_)
+            | Self::C(_)
             | Self::Interrupted
             | Self::Messages(_)
             | Self::Failed { .. }
             | Self::NoArtifact { .. } => None,
         }
     }
+}
+
+/// What to install for a target.
+fn c_compiler(triple: &str) -> String {
+    let architecture = triple.split('-').next().unwrap_or(triple);
+    let other = if architecture == std::env::consts::ARCH {
+        "Debian's `musl-tools`".to_owned()
+    } else {
+        format!("`{architecture}-linux-musl-gcc`")
+    };
+    format!(
+        "install zig (`pip install ziglang`), or {other}, or set CC_{}",
+        triple.replace('-', "_")
+    )
 }
 
 impl ExitError for ElfError {

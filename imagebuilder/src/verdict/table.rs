@@ -27,6 +27,7 @@ use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, Referenc
 use super::layout::layout;
 use super::registry::{copy, registry};
 use crate::builder::BuildError;
+use crate::c::CError;
 use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
 use crate::commands::{CommandError, ImageError};
@@ -44,6 +45,13 @@ const NONE: bool = false;
 
 fn io_error() -> io::Error {
     io::Error::other("x")
+}
+
+fn c_error() -> CError {
+    CError {
+        path: path(),
+        source: io_error(),
+    }
 }
 
 fn json_error() -> serde_json::Error {
@@ -174,6 +182,7 @@ fn errors_of_building() {
         SettingError::Name(_) => SettingError::Name(bad_reference()), Usage, NONE;
         SettingError::User { .. } => SettingError::User { text: text() }, Usage, NONE;
         SettingError::EnvName { .. } => SettingError::EnvName { text: text() }, Usage, NONE;
+        SettingError::BuildEnvName { .. } => SettingError::BuildEnvName { text: text(), why: "x" }, Usage, NONE;
     );
     let platform = || Box::new(Platform::host());
     verdict_table!(Verdict::of, TargetError,
@@ -189,6 +198,8 @@ fn errors_of_building() {
         CompileError::Config(_) => CompileError::Config(CargoConfigError::Read {
             path: path(), source: io_error() }), Usage, NONE;
         CompileError::Target(_) => CompileError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
+        CompileError::C(_) => CompileError::C(c_error()), Failed, NONE;
+        CompileError::NoCCompiler { .. } => CompileError::NoCCompiler { package: text(), triple: "x" }, Failed, HINT;
         CompileError::Interrupted => CompileError::Interrupted, Interrupted, NONE;
         CompileError::Messages(_) => CompileError::Messages(io_error()), Failed, NONE;
         CompileError::Failed { .. } => CompileError::Failed {

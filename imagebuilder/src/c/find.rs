@@ -1,0 +1,107 @@
+//! Which C compiler there is for a target.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A C compiler that makes objects for a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Compiler {
+    /// Zig, which has the headers of musl for every machine.
+    Zig(PathBuf),
+    /// A GCC for musl.
+    Musl(PathBuf),
+    /// A GCC for glibc, whose headers are musl's in what most dependencies use.
+    Glibc(PathBuf),
+}
+
+/// The names under which Debian, Alpine and musl-cross-make install compilers for an architecture,
+/// best first; `native` is whether this machine has it.
+fn candidates(architecture: &str, native: bool) -> Vec<(String, bool)> {
+    let mut names = vec![(format!("{architecture}-linux-musl-gcc"), true)];
+    if native {
+        // Debian's musl-tools.
+        names.push(("musl-gcc".to_owned(), true));
+    }
+    names.push((format!("{architecture}-linux-gnu-gcc"), false));
+    names
+}
+
+/// The compiler for `architecture`, as a Rust target names it, found in the folders of `path`.
+pub(crate) fn find(path: &OsStr, architecture: &str) -> Option<Compiler> {
+    if let Some(zig) = program(path, "zig").or_else(|| zig_of_python(path)) {
+        return Some(Compiler::Zig(zig));
+    }
+    let native = architecture == std::env::consts::ARCH;
+    candidates(architecture, native)
+        .into_iter()
+        .find_map(|(name, musl)| {
+            let found = program(path, &name)?;
+            Some(if musl {
+                Compiler::Musl(found)
+            } else {
+                Compiler::Glibc(found)
+            })
+        })
+}
+
+/// The executable file `name` in a folder of `path`.
+pub(crate) fn program(path: &OsStr, name: &str) -> Option<PathBuf> {
+    std::env::split_paths(path)
+        .map(|folder| folder.join(name))
+        .find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// The zig of `ziglang` of `PyPI`, which Python runs as a module, and is faster to run directly.
+fn zig_of_python(path: &OsStr) -> Option<PathBuf> {
+    let code =
+        "import importlib.util as u; print(u.find_spec('ziglang').submodule_search_locations[0])";
+    ["python3", "python"].into_iter().find_map(|name| {
+        let python = program(path, name)?;
+        let output = Command::new(python).args(["-c", code]).output().ok()?;
+        let folder = std::str::from_utf8(&output.stdout).ok()?.trim_end();
+        let zig = Path::new(folder).join("zig");
+        (output.status.success() && is_executable(&zig)).then_some(zig)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn zig_is_preferred_then_musl_then_glibc() {
+        let folder = tempfile::tempdir().unwrap();
+        let add = |name: &str, mode| {
+            let file = folder.path().join(name);
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            file
+        };
+        let found = || find(folder.path().as_os_str(), "aarch64");
+        assert_eq!(found(), None);
+        let file = add("aarch64-linux-gnu-gcc", 0o755);
+        assert_eq!(found(), Some(Compiler::Glibc(file)));
+        let file = add("aarch64-linux-musl-gcc", 0o755);
+        assert_eq!(found(), Some(Compiler::Musl(file.clone())));
+        add("zig", 0o644);
+        assert_eq!(found(), Some(Compiler::Musl(file)), "not executable");
+        fs::remove_file(folder.path().join("zig")).unwrap();
+        let file = add("zig", 0o755);
+        assert_eq!(found(), Some(Compiler::Zig(file)));
+    }
+
+    #[test]
+    fn only_the_native_compiler_goes_by_a_name_without_an_architecture() {
+        assert!(candidates("x86_64", true).contains(&("musl-gcc".to_owned(), true)));
+        assert!(!candidates("x86_64", false).contains(&("musl-gcc".to_owned(), true)));
+    }
+}

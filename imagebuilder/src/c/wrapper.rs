@@ -1,0 +1,231 @@
+//! The scripts by which a build script calls a compiler.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::find::Compiler;
+use crate::paths::PathMap;
+
+/// A script, by the name of the program that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// A tool of a C toolchain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Cc,
+    Cxx,
+    Ar,
+    Ranlib,
+}
+
+impl Tool {
+    pub(crate) const ALL: [Self; 4] = [Self::Cc, Self::Cxx, Self::Ar, Self::Ranlib];
+
+    /// The variable by which the crate `cc` chooses it, without the target.
+    pub(crate) fn variable(self) -> &'static str {
+        match self {
+            Self::Cc => "CC",
+            Self::Cxx => "CXX",
+            Self::Ar => "AR",
+            Self::Ranlib => "RANLIB",
+        }
+    }
+}
+
+/// Flags that Rust's and other build systems pass, and `zig cc` refuses or reads otherwise: the
+/// target is zig's own below, `-march` wants its names, and `-Wp,` is for the preprocessor of GCC.
+const FILTER: &str = r#"skip=
+for argument do
+    shift
+    if [ -n "$skip" ]; then skip=; continue; fi
+    case $argument in
+        --target=*) continue ;;
+        -target) skip=1; continue ;;
+        -Wp,-MD* | -Wp,-MMD* | -Wp,-MT*) ;;
+        -Wp,*) continue ;;
+        -march=armv*)
+            case $argument in
+                *+*) argument=-mcpu=generic+${argument#*+} ;;
+                *) continue ;;
+            esac ;;
+    esac
+    set -- "$@" "$argument"
+done
+"#;
+
+impl Compiler {
+    /// Its script for a tool. The name depends on the kind of compiler, so that Cargo runs a build
+    /// script again when another kind is used; `cc` takes from it whether it is Clang or GCC.
+    pub(crate) fn script(&self, tool: Tool, architecture: &str, paths: &PathMap) -> Script {
+        let kind = match (self, tool) {
+            (_, Tool::Ar) => "ar",
+            (_, Tool::Ranlib) => "ranlib",
+            (Self::Zig(_), Tool::Cc) => "zig-clang",
+            (Self::Zig(_), Tool::Cxx) => "zig-clang++",
+            (Self::Musl(_), Tool::Cc) => "musl-gcc",
+            (Self::Musl(_), Tool::Cxx) => "musl-g++",
+            (Self::Glibc(_), Tool::Cc) => "gnu-gcc",
+            (Self::Glibc(_), Tool::Cxx) => "gnu-g++",
+        };
+        let mut text = String::from("#!/bin/sh\n");
+        let compiles = matches!(tool, Tool::Cc | Tool::Cxx);
+        if compiles && matches!(self, Self::Zig(_)) {
+            text.push_str(FILTER);
+        }
+        text.push_str("exec");
+        for word in self.command(tool, architecture) {
+            write!(text, " {}", quote(&word)).expect("writing to memory cannot fail");
+        }
+        if compiles {
+            for flag in paths.flags("-ffile-prefix-map") {
+                write!(text, " {}", quote(&flag)).expect("writing to memory cannot fail");
+            }
+        }
+        text.push_str(" \"$@\"\n");
+        Script {
+            name: format!("{architecture}-linux-{kind}"),
+            text,
+        }
+    }
+
+    fn command(&self, tool: Tool, architecture: &str) -> Vec<String> {
+        match self {
+            Self::Zig(zig) => {
+                let mut words = vec![zig.display().to_string()];
+                let word = match tool {
+                    Tool::Cc => "cc",
+                    Tool::Cxx => "c++",
+                    Tool::Ar => "ar",
+                    Tool::Ranlib => "ranlib",
+                };
+                words.push(word.to_owned());
+                if matches!(tool, Tool::Cc | Tool::Cxx) {
+                    words.push("-target".to_owned());
+                    words.push(format!("{architecture}-linux-musl"));
+                    // Zig's default without optimization; its runtime is not linked.
+                    words.push("-fno-sanitize=undefined".to_owned());
+                }
+                words
+            }
+            Self::Musl(gcc) => vec![sibling(gcc, tool)],
+            Self::Glibc(gcc) => {
+                let mut words = vec![sibling(gcc, tool)];
+                if matches!(tool, Tool::Cc | Tool::Cxx) {
+                    // Its functions are glibc's own.
+                    words.extend(["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=0"].map(str::to_owned));
+                }
+                words
+            }
+        }
+    }
+}
+
+/// The tool that belongs to a GCC: `…-gcc` has `…-g++` and `…-ar`, where `musl-gcc` has those of
+/// the system.
+fn sibling(gcc: &Path, tool: Tool) -> String {
+    let suffix = match tool {
+        Tool::Cc => return gcc.display().to_string(),
+        Tool::Cxx => "g++",
+        Tool::Ar => "ar",
+        Tool::Ranlib => "ranlib",
+    };
+    let path = gcc.display().to_string();
+    let sibling = format!("{}{suffix}", path.strip_suffix("gcc").unwrap_or(&path));
+    if Path::new(&sibling).exists() {
+        sibling
+    } else {
+        suffix.to_owned()
+    }
+}
+
+/// The script that stands for a compiler that is missing: it notes which package wants it in
+/// `record`, and fails.
+pub(crate) fn missing(architecture: &str, record: &Path) -> Script {
+    let record = quote(&record.display().to_string());
+    Script {
+        name: format!("{architecture}-linux-missing-cc"),
+        text: format!(
+            "#!/bin/sh\n\
+             echo \"$CARGO_PKG_NAME\" >{record}\n\
+             echo 'no C compiler for {architecture}-linux-musl' >&2\n\
+             exit 1\n"
+        ),
+    }
+}
+
+/// A word for a shell.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::Command;
+
+    use super::*;
+
+    /// What `zig` gets for the arguments of a build script.
+    fn passed(arguments: &[&str]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            file
+        };
+        let zig = write("it's zig", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
+        let script = Compiler::Zig(zig).script(Tool::Cc, "aarch64", &PathMap::default());
+        let wrapper = write(&script.name, &script.text);
+        let output = Command::new(wrapper).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn zig_gets_only_flags_that_it_knows() {
+        let own = [
+            "cc",
+            "-target",
+            "aarch64-linux-musl",
+            "-fno-sanitize=undefined",
+        ];
+        let check = |arguments: &[&str], expected: &[&str]| {
+            assert_eq!(
+                passed(arguments),
+                [&own[..], expected].concat(),
+                "{arguments:?}"
+            );
+        };
+        check(
+            &["-c", "a b.c", "-DX=\"it's\""],
+            &["-c", "a b.c", "-DX=\"it's\""],
+        );
+        check(&["--target=aarch64-unknown-linux-musl", "-c"], &["-c"]);
+        check(&["-target", "arm64", "-c"], &["-c"]);
+        check(&["-Wp,-U_FORTIFY_SOURCE", "-Wp,-MD,x.d"], &["-Wp,-MD,x.d"]);
+        check(
+            &["-march=armv8-a+crypto+sha3"],
+            &["-mcpu=generic+crypto+sha3"],
+        );
+        check(&["-march=armv8-a", "-march=native"], &["-march=native"]);
+        check(&["*", ""], &["*", ""]);
+    }
+
+    #[test]
+    fn a_gcc_has_its_own_archiver_or_that_of_the_system() {
+        let folder = tempfile::tempdir().unwrap();
+        let gcc = folder.path().join("aarch64-linux-gnu-gcc");
+        assert_eq!(sibling(&gcc, Tool::Cc), gcc.display().to_string());
+        assert_eq!(sibling(&gcc, Tool::Ar), "ar");
+        let ar = folder.path().join("aarch64-linux-gnu-ar");
+        fs::write(&ar, "").unwrap();
+        assert_eq!(sibling(&gcc, Tool::Ar), ar.display().to_string());
+    }
+}

@@ -1,0 +1,191 @@
+//! Dependencies that compile C, for both platforms.
+//!
+//! Needs `ziglang` of `PyPI` in `target/zig`, which `dev/install test` installs, and `qemu-aarch64-static`
+//! where this machine is not arm64.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test builds the environment of a program"
+)]
+
+mod sandbox;
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::sandbox::{QUIET, Run, Sandbox};
+
+/// A workspace whose program calls a function in C, which knows the path of its file.
+fn with_c() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
+    sandbox.write("Cargo.lock", &fs::read_to_string(lock).unwrap());
+    let manifest = sandbox.read("hello/Cargo.toml");
+    sandbox.write(
+        "hello/Cargo.toml",
+        &format!("{manifest}[build-dependencies]\ncc = \"1\"\n"),
+    );
+    sandbox.write(
+        "hello/build.rs",
+        "fn main() {
+             println!(\"cargo::rustc-env=MODE={}\", std::env::var(\"MODE\").unwrap_or_default());
+             let file = std::env::current_dir().unwrap().join(\"native.c\");
+             cc::Build::new().file(file).compile(\"native\");
+         }",
+    );
+    sandbox.write(
+        "hello/native.c",
+        "#include <stdio.h>
+         #include <stdlib.h>
+         int answer(int n) {
+             char text[16];
+             snprintf(text, sizeof text, \"%d\", n);
+             printf(\"%s \", __FILE__);
+             fflush(stdout);
+             return atoi(text) + 1;
+         }",
+    );
+    sandbox.write(
+        "hello/src/main.rs",
+        "unsafe extern \"C\" { fn answer(n: i32) -> i32; }
+         fn main() { println!(\"{} {}\", unsafe { answer(41) }, env!(\"MODE\")); }",
+    );
+    sandbox
+}
+
+/// The folder with a Python that has `ziglang`.
+fn zig() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/zig/bin");
+    assert!(folder.exists(), "`dev/install test` installs zig");
+    folder
+}
+
+/// A `PATH` of `folders` alone, and what every build needs.
+fn path(sandbox: &Sandbox, folders: &[PathBuf], tools: &[&str]) -> OsString {
+    let bin = sandbox.path().join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for tool in ["cargo", "rustc", "rustup", "cc", "ld", "as", "sh", "rm"]
+        .iter()
+        .chain(tools)
+    {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|folder| folder.join(tool))
+            .find(|file| file.exists());
+        let link = bin.join(tool);
+        if let Some(found) = found
+            && !link.exists()
+        {
+            symlink(found, link).unwrap();
+        }
+    }
+    std::env::join_paths(folders.iter().chain([&bin])).unwrap()
+}
+
+fn build(sandbox: &Sandbox, path: &OsString, args: &[&str]) -> Run {
+    let own = ["build", "hello", "--output", "oci:img"];
+    let mut command = sandbox.command(&[&own[..], args].concat());
+    command.env("PATH", path);
+    for name in ["CC", "CARGO"] {
+        command.env_remove(name);
+    }
+    Run::of(sandbox.path(), command.output().unwrap())
+}
+
+/// Runs the binary for an architecture.
+fn execute(sandbox: &Sandbox, architecture: &str) -> String {
+    let binary = format!("target/{architecture}-unknown-linux-musl/release/hello");
+    let binary = sandbox.path().join(binary);
+    let output: Output = if architecture == std::env::consts::ARCH {
+        Command::new(binary).output().unwrap()
+    } else {
+        let qemu = format!("qemu-{architecture}-static");
+        let output = Command::new(&qemu).arg(binary).output();
+        output.unwrap_or_else(|error| panic!("`{qemu}` is needed here: {error}"))
+    };
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn zig_compiles_for_both_platforms_and_any_folder_gives_one_digest() {
+    let (one, other) = (with_c(), with_c());
+    let args = [QUIET, "--platform", "linux/amd64,linux/arm64"];
+    let run = build(&one, &path(&one, &[zig()], &[]), &args);
+    assert_eq!(run.stderr, "");
+    for architecture in ["x86_64", "aarch64"] {
+        let output = execute(&one, architecture);
+        assert_eq!(output, "/workspace/hello/native.c 42 \n", "{architecture}");
+    }
+    let second = build(&other, &path(&other, &[zig()], &[]), &args);
+    assert_eq!(run.reference(), second.reference());
+}
+
+#[test]
+fn a_missing_compiler_is_one_line_that_says_what_to_install() {
+    let sandbox = with_c();
+    let path = path(&sandbox, &[], &[]);
+    let run = build(&sandbox, &path, &[QUIET, "--platform", "linux/arm64"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let hint = if cfg!(target_arch = "aarch64") {
+        "Debian's `musl-tools`"
+    } else {
+        "`aarch64-linux-musl-gcc`"
+    };
+    assert_eq!(
+        run.stderr,
+        format!(
+            "error: cannot build an image of `hello`\n  \
+             Caused by: package `hello` compiles C, and there is no C compiler for \
+             aarch64-unknown-linux-musl\n\
+             hint: install zig (`pip install ziglang`), or {hint}, or set \
+             CC_aarch64_unknown_linux_musl\n"
+        )
+    );
+    // Another failure of a build script is still Cargo's to report.
+    sandbox.write("hello/build.rs", "fn main() { panic!(\"of its own\") }");
+    let run = build(&sandbox, &path, &[QUIET, "--platform", "linux/arm64"]);
+    assert!(run.stderr.contains("of its own"), "{}", run.stderr);
+}
+
+#[test]
+fn the_compiler_of_the_environment_is_used_and_its_flags_are_not() {
+    let sandbox = with_c();
+    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let (compiler, called) = (sandbox.path().join("my-gcc"), sandbox.path().join("called"));
+    let script = format!("#!/bin/sh\n: >{}\nexec cc \"$@\"\n", called.display());
+    fs::write(&compiler, script).unwrap();
+    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = sandbox.command(&["build", "hello", "--output", "oci:img", QUIET]);
+    command
+        .env("PATH", path(&sandbox, &[zig()], &["ar"]))
+        .env(format!("CC_{triple}"), &compiler)
+        .env("CFLAGS", "-Danswer=other");
+    let run = Run::of(sandbox.path(), command.output().unwrap());
+    run.reference();
+    assert!(called.exists());
+    assert!(
+        run.stderr
+            .contains("the image would depend on it: CFLAGS\n"),
+        "{}",
+        run.stderr
+    );
+    let output = execute(&sandbox, std::env::consts::ARCH);
+    assert_eq!(output, "/workspace/hello/native.c 42 \n");
+}
+
+#[test]
+fn build_env_reaches_build_scripts() {
+    let sandbox = with_c();
+    let manifest = sandbox.read("hello/Cargo.toml").replace(
+        "[package.metadata.image]",
+        "[package.metadata.image]\nbuild-env = { MODE = \"offline\" }",
+    );
+    sandbox.write("hello/Cargo.toml", &manifest);
+    build(&sandbox, &path(&sandbox, &[zig()], &[]), &[QUIET]).reference();
+    let output = execute(&sandbox, std::env::consts::ARCH);
+    assert_eq!(output, "/workspace/hello/native.c 42 offline\n");
+}
