@@ -62,7 +62,7 @@ pub(crate) enum Event {
     },
     /// A line of Cargo's diagnostics.
     Diagnostic { line: String },
-    /// C is compiled with the headers of another C library than the one that is linked.
+    /// C was compiled with the headers of another C library than the one that is linked.
     ForeignHeaders { target: Target },
     /// An image is stored.
     Packed {
@@ -294,7 +294,7 @@ impl std::fmt::Display for Event {
             Self::Diagnostic { line } => f.write_str(line),
             Self::ForeignHeaders { target } => write!(
                 f,
-                "C dependencies are compiled for {} with a compiler for glibc, whose headers differ \
+                "C dependencies were compiled for {} with a compiler for glibc, whose headers differ \
                  from musl's; zig or {}-linux-musl-gcc is better",
                 target.triple,
                 target.architecture()

@@ -58,7 +58,7 @@ pub(crate) enum CompileError {
 pub(crate) enum Note<'a> {
     /// A line of Cargo's diagnostics.
     Diagnostic(&'a str),
-    /// C is compiled with the headers of another C library than the one that is linked.
+    /// C was compiled with the headers of another C library than the one that is linked.
     ForeignHeaders,
 }
 
@@ -92,9 +92,6 @@ pub(crate) fn compile(
     .with_linker(environment.sets(&target.linker_variable()));
     let flags = compile::arguments(target, &paths, &config, &options.cargo.profile);
     let mut command = command(environment, workspace, service, &flags, &c, options);
-    if c.has_foreign_headers() {
-        notes(Note::ForeignHeaders);
-    }
     let spawned = environment.interrupts.spawn(&mut command);
     let mut running = spawned.map_err(|source| CompileError::Spawn {
         cargo: environment.cargo.clone(),
@@ -113,6 +110,9 @@ pub(crate) fn compile(
     let status = running.child().wait().map_err(CompileError::Messages)?;
     if running.interrupted() {
         return Err(CompileError::Interrupted);
+    }
+    if c.used_foreign_headers() {
+        notes(Note::ForeignHeaders);
     }
     if !status.success() {
         if let Some(package) = c.wanted_by() {

@@ -178,6 +178,31 @@ fn the_compiler_of_the_environment_is_used_and_its_flags_are_not() {
 }
 
 #[test]
+fn a_compiler_for_glibc_is_used_with_a_warning_where_it_is_used() {
+    let sandbox = with_c();
+    let architecture = std::env::consts::ARCH;
+    let gcc = sandbox
+        .path()
+        .join(format!("gcc/{architecture}-linux-gnu-gcc"));
+    sandbox.write("gcc/x", "");
+    fs::write(&gcc, "#!/bin/sh\nexec cc \"$@\"\n").unwrap();
+    fs::set_permissions(&gcc, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = path(&sandbox, &[sandbox.path().join("gcc")], &["ar", "ranlib"]);
+    let run = build(&sandbox, &path, &[QUIET]);
+    let expected =
+        format!("warning: C dependencies were compiled for {architecture}-unknown-linux-musl ");
+    assert!(run.stderr.starts_with(&expected), "{}", run.stderr);
+    let output = execute(&sandbox, architecture);
+    assert_eq!(output, "/workspace/hello/native.c 42 \n");
+    sandbox.write(
+        "hello/build.rs",
+        "fn main() { println!(\"cargo::rustc-env=MODE=\") }",
+    );
+    sandbox.write("hello/src/main.rs", "fn main() {}");
+    assert_eq!(build(&sandbox, &path, &[QUIET]).stderr, "");
+}
+
+#[test]
 fn build_env_reaches_build_scripts() {
     let sandbox = with_c();
     let manifest = sandbox.read("hello/Cargo.toml").replace(

@@ -30,7 +30,8 @@ pub(crate) struct CToolchain {
     compiler: Option<Choice>,
     /// What Cargo's environment gets.
     variables: Vec<(String, OsString)>,
-    /// The file in which the stand-in for a missing compiler notes the package that wants one.
+    /// The file in which the stand-in for a missing compiler notes the package that wants one, and
+    /// a compiler for glibc that it was used.
     record: PathBuf,
 }
 
@@ -58,7 +59,7 @@ impl CToolchain {
         let mut toolchain = Self {
             compiler: Some(Choice::Unneeded),
             variables: Vec::new(),
-            record: folder.join("missing"),
+            record: folder.join("record"),
         };
         // With glibc the target is this machine, whose `cc` is right.
         if !needed || target.libc == Libc::Glibc {
@@ -86,7 +87,9 @@ impl CToolchain {
         let mut scripts = Vec::new();
         for tool in Tool::ALL.into_iter().filter(|tool| !chosen(*tool)) {
             let script = match &compiler {
-                Some(compiler) => compiler.script(tool, target.architecture(), paths),
+                Some(compiler) => {
+                    compiler.script(tool, target.architecture(), paths, &toolchain.record)
+                }
                 None => missing(target.architecture(), &toolchain.record),
             };
             let name = format!("{}_{suffix}", tool.variable());
@@ -97,10 +100,8 @@ impl CToolchain {
         for script in &scripts {
             write(&bin, script)?;
         }
-        if compiler.is_none() {
-            // Left by an earlier run.
-            let _ = fs::remove_file(&toolchain.record);
-        }
+        // Left by an earlier run.
+        let _ = fs::remove_file(&toolchain.record);
         let folders = std::iter::once(bin).chain(std::env::split_paths(&search_path));
         // A folder whose name has a colon cannot be on a PATH; its compiler is then not found.
         let path = std::env::join_paths(folders).unwrap_or(search_path);
@@ -132,9 +133,9 @@ impl CToolchain {
         self.compiler.is_none()
     }
 
-    /// The compiler's headers are not those of the C library that is linked.
-    pub(crate) fn has_foreign_headers(&self) -> bool {
-        matches!(self.compiler, Some(Choice::Found(Compiler::Glibc(_))))
+    /// C was compiled with headers that are not those of the C library that is linked.
+    pub(crate) fn used_foreign_headers(&self) -> bool {
+        matches!(self.compiler, Some(Choice::Found(Compiler::Glibc(_)))) && self.record.exists()
     }
 
     /// The package whose build script called a compiler that is missing.

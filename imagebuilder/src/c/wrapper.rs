@@ -60,7 +60,15 @@ done
 impl Compiler {
     /// Its script for a tool. The name depends on the kind of compiler, so that Cargo runs a build
     /// script again when another kind is used; `cc` takes from it whether it is Clang or GCC.
-    pub(crate) fn script(&self, tool: Tool, architecture: &str, paths: &PathMap) -> Script {
+    ///
+    /// A script for a compiler whose headers are foreign writes the file `record`.
+    pub(crate) fn script(
+        &self,
+        tool: Tool,
+        architecture: &str,
+        paths: &PathMap,
+        record: &Path,
+    ) -> Script {
         let kind = match (self, tool) {
             (_, Tool::Ar) => "ar",
             (_, Tool::Ranlib) => "ranlib",
@@ -75,6 +83,10 @@ impl Compiler {
         let compiles = matches!(tool, Tool::Cc | Tool::Cxx);
         if compiles && matches!(self, Self::Zig(_)) {
             text.push_str(FILTER);
+        }
+        if compiles && matches!(self, Self::Glibc(_)) {
+            writeln!(text, ": >{}", quote(&record.display().to_string()))
+                .expect("writing to memory cannot fail");
         }
         text.push_str("exec");
         for word in self.command(tool, architecture) {
@@ -180,7 +192,12 @@ mod tests {
             file
         };
         let zig = write("it's zig", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
-        let script = Compiler::Zig(zig).script(Tool::Cc, "aarch64", &PathMap::default());
+        let script = Compiler::Zig(zig).script(
+            Tool::Cc,
+            "aarch64",
+            &PathMap::default(),
+            Path::new("record"),
+        );
         let wrapper = write(&script.name, &script.text);
         let output = Command::new(wrapper).args(arguments).output().unwrap();
         assert!(output.status.success(), "{output:?}");
