@@ -8,6 +8,7 @@ use cli::Progress;
 use crate::containerd::DEFAULT_ADDRESS;
 use crate::network::Subnet;
 use crate::node::Host;
+use crate::play::Instance;
 use crate::publish::Publish;
 
 /// Runs Kubernetes Deployments and Services on this machine's containerd, and inspects a node.
@@ -46,7 +47,7 @@ pub struct Global {
         value_parser = namespace
     )]
     pub namespace: Option<String>,
-    /// Where logs, network namespaces and the lock are kept while pods run
+    /// Where network namespaces and the lock are kept while pods run
     #[arg(
         long,
         global = true,
@@ -56,6 +57,16 @@ pub struct Global {
         value_parser = absolute
     )]
     pub state_dir: PathBuf,
+    /// Where the pods' logs and volumes are kept, on a disk: a container's logs take up to 50 MiB
+    #[arg(
+        long,
+        global = true,
+        env = "NODECTL_DATA_DIR",
+        default_value = "/var/lib/nodectl",
+        value_name = "DIR",
+        value_parser = absolute
+    )]
+    pub data_dir: PathBuf,
     /// Where the node's root directory is, such as /host in a pod that debugs the node
     #[arg(
         long,
@@ -88,6 +99,11 @@ impl Global {
         self.address
             .clone()
             .unwrap_or_else(|| self.host().path(DEFAULT_ADDRESS))
+    }
+
+    /// The instance that these settings name.
+    pub fn instance(&self) -> Instance {
+        Instance::new(&self.state_dir, &self.data_dir, self.namespace())
     }
 
     /// The containerd namespace.
@@ -174,8 +190,9 @@ pub struct UpArgs {
     /// An OCI layout with the images, as imagebuilder writes it
     #[arg(long, env = "NODECTL_IMAGES", value_name = "oci:DIR")]
     pub images: Option<LayoutArg>,
-    /// Publish a port of a Service; by default each `LoadBalancer` Service has its own ports on 127.0.0.1
-    #[arg(long, value_name = "[ADDRESS:]PORT:SERVICEPORT")]
+    /// Publish a port of a Service, named where several have the port; may be given several times. By
+    /// default each `LoadBalancer` Service has its own ports on 127.0.0.1
+    #[arg(long, value_name = "[ADDRESS:]PORT:[[NAMESPACE/]SERVICE:]SERVICEPORT")]
     pub publish: Vec<Publish>,
     /// The pods' subnet; the first free /24 of 10.88.0.0/16 by default
     #[arg(long, env = "NODECTL_POD_CIDR", value_name = "CIDR")]
@@ -242,22 +259,22 @@ pub struct LogsArgs {
     /// The container, where the pod has several
     #[arg(short, long)]
     pub container: Option<String>,
-    /// Go on with what is written from now on (with -k)
+    /// Go on with what is written from now on, until the container is started again or removed
     #[arg(short, long)]
     pub follow: bool,
-    /// The last lines only (with -k)
+    /// The last lines only
     #[arg(long, value_name = "LINES")]
     pub tail: Option<usize>,
-    /// Lines from then on only: a time (RFC 3339), or how long ago (90s, 10m, 2h) (with -k)
+    /// Lines from then on only: a time (RFC 3339), or how long ago (90s, 10m, 2h)
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
     /// Of the start before the latest
     #[arg(short, long)]
     pub previous: bool,
-    /// Put its time before each line (with -k)
+    /// Put its time before each line
     #[arg(long)]
     pub timestamps: bool,
-    /// How to print it; JSON (with -k) is one object a line
+    /// How to print it; JSON is one object a line
     #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
     pub output: Output,
 }

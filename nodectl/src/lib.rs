@@ -5,6 +5,7 @@ pub mod balancer;
 pub mod commands;
 pub mod containerd;
 mod images;
+mod logs;
 pub mod manifest;
 mod network;
 mod node;

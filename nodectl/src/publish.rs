@@ -1,52 +1,95 @@
 //! Where Services are made reachable.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use socket2::{Domain, Socket, Type};
 
-/// `[ADDRESS:]PORT:SERVICEPORT`: a port of this machine for a port of a Service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::manifest::{DnsLabel, NameError};
+
+/// `[ADDRESS:]PORT:[[NAMESPACE/]SERVICE:]SERVICEPORT`: a port of this machine for a port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
     /// Where to listen.
     pub address: SocketAddr,
+    /// The Service's namespace, where it is named.
+    pub namespace: Option<DnsLabel>,
+    /// The Service, where it is named; else the only one that has the port.
+    pub service: Option<DnsLabel>,
     /// The Service's port.
     pub service_port: u16,
 }
 
-impl Publish {
-    /// A Service's port at the same port of the loopback address.
-    pub fn same(service_port: u16) -> Self {
-        Self {
-            address: (Ipv4Addr::LOCALHOST, service_port).into(),
-            service_port,
-        }
-    }
-}
+/// What a port is published as.
+const FORM: &str = "expected [ADDRESS:]PORT:[[NAMESPACE/]SERVICE:]SERVICEPORT, such as 8080:80, 8080:web:80 \
+                    or [::1]:8080:shop/web:80";
 
 impl FromStr for Publish {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parse = || {
-            let (front, service_port) = text.rsplit_once(':')?;
-            let service_port: u16 = service_port.parse().ok().filter(|port| *port > 0)?;
-            let (address, port) = match front.rsplit_once(':') {
-                Some((address, port)) => {
-                    let address = address.trim_start_matches('[').trim_end_matches(']');
-                    (address.parse().ok()?, port)
-                }
-                None => (IpAddr::V4(Ipv4Addr::LOCALHOST), front),
-            };
-            let port: u16 = port.parse().ok()?;
-            Some(Self {
-                address: SocketAddr::new(address, port),
-                service_port,
-            })
+        let form = || FORM.to_owned();
+        let (address, rest) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, rest) = rest.split_once("]:").ok_or_else(form)?;
+                let address: Ipv6Addr = address
+                    .parse()
+                    .map_err(|_| format!("`{address}` is not an IPv6 address; {FORM}"))?;
+                (Some(IpAddr::V6(address)), rest)
+            }
+            None => (None, text),
         };
-        parse().ok_or_else(|| "expected [ADDRESS:]PORT:SERVICEPORT, such as 8080:80".to_owned())
+        let mut words: Vec<_> = rest.split(':').collect();
+        let service_port = words.pop().and_then(port).filter(|port| *port > 0);
+        let service_port = service_port.ok_or_else(form)?;
+        let mut words = words.into_iter();
+        let first = words.next().ok_or_else(form)?;
+        let (address, at) = match (address, port(first)) {
+            (address, Some(at)) => (address.unwrap_or(Ipv4Addr::LOCALHOST.into()), at),
+            (Some(_), None) => return Err(form()),
+            (None, None) if rest.split(':').count() > 4 => {
+                return Err(
+                    "an IPv6 address is written in brackets, such as [::1]:8080:80".to_owned(),
+                );
+            }
+            (None, None) => {
+                let address: Ipv4Addr = first
+                    .parse()
+                    .map_err(|_| format!("`{first}` is neither a port nor an address; {FORM}"))?;
+                let at = words.next().and_then(port).ok_or_else(form)?;
+                (address.into(), at)
+            }
+        };
+        let (namespace, service) = match words
+            .next()
+            .map(|word| word.rsplit_once('/').unwrap_or(("", word)))
+        {
+            None => (None, None),
+            Some(("", service)) => (None, Some(name(service)?)),
+            Some((namespace, service)) => (Some(name(namespace)?), Some(name(service)?)),
+        };
+        if words.next().is_some() {
+            return Err(form());
+        }
+        Ok(Self {
+            address: SocketAddr::new(address, at),
+            namespace,
+            service,
+            service_port,
+        })
     }
+}
+
+fn port(text: &str) -> Option<u16> {
+    // `u16` takes a sign.
+    text.parse()
+        .ok()
+        .filter(|_| text.bytes().all(|c| c.is_ascii_digit()))
+}
+
+fn name(text: &str) -> Result<DnsLabel, String> {
+    text.parse().map_err(|error: NameError| error.to_string())
 }
 
 /// A port that cannot be bound.
@@ -87,20 +130,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_addresses_and_ports() {
-        let check = |text: &str, expected: Option<(&str, u16)>| {
-            let expected = expected.map(|(address, port)| Publish {
-                address: address.parse().unwrap(),
-                service_port: port,
-            });
-            assert_eq!(text.parse::<Publish>().ok(), expected, "{text}");
+    fn parses_addresses_ports_and_services() {
+        let check = |text: &str, address: &str, service: &str, port: u16| {
+            let publish: Publish = text.parse().unwrap();
+            assert_eq!(publish.address, address.parse().unwrap(), "{text}");
+            assert_eq!(publish.service_port, port, "{text}");
+            let named = [publish.namespace, publish.service];
+            let named: Vec<_> = named.iter().flatten().map(ToString::to_string).collect();
+            assert_eq!(named.join("/"), service, "{text}");
         };
-        check("8080:80", Some(("127.0.0.1:8080", 80)));
-        check("0.0.0.0:8080:80", Some(("0.0.0.0:8080", 80)));
-        check("[::1]:8080:80", Some(("[::1]:8080", 80)));
-        check("0:80", Some(("127.0.0.1:0", 80)));
-        for wrong in ["80", "8080:", "8080:0", "x:8080:80", "70000:80"] {
-            check(wrong, None);
+        check("8080:80", "127.0.0.1:8080", "", 80);
+        check("0:80", "127.0.0.1:0", "", 80);
+        check("0.0.0.0:8080:80", "0.0.0.0:8080", "", 80);
+        check("[::1]:8080:80", "[::1]:8080", "", 80);
+        check("8080:web:80", "127.0.0.1:8080", "web", 80);
+        check("8080:shop/web:80", "127.0.0.1:8080", "shop/web", 80);
+        check("10.0.0.1:8080:web:80", "10.0.0.1:8080", "web", 80);
+        check("[::]:8080:shop/web:80", "[::]:8080", "shop/web", 80);
+    }
+
+    #[test]
+    fn what_is_invalid_is_refused_with_what_is_expected() {
+        for (text, expected) in [
+            ("", "expected [ADDRESS:]PORT:"),
+            ("80", "expected [ADDRESS:]PORT:"),
+            ("8080:", "expected [ADDRESS:]PORT:"),
+            ("8080:0", "expected [ADDRESS:]PORT:"),
+            ("+80:80", "`+80` is neither a port nor an address"),
+            ("x:8080:80", "`x` is neither a port nor an address"),
+            ("70000:80", "`70000` is neither a port nor an address"),
+            ("::1:8080:80", "an IPv6 address is written in brackets"),
+            (
+                "fe80::1:8080:web:80",
+                "an IPv6 address is written in brackets",
+            ),
+            ("[::1:8080:80", "expected [ADDRESS:]PORT:"),
+            ("[::1]8080:80", "expected [ADDRESS:]PORT:"),
+            ("[]:8080:80", "`` is not an IPv6 address"),
+            ("[127.0.0.1]:8080:80", "`127.0.0.1` is not an IPv6 address"),
+            ("[::1]:x:80", "expected [ADDRESS:]PORT:"),
+            ("8080:Web:80", "invalid name `Web`: "),
+            ("8080:a/b/web:80", "invalid name `a/b`: "),
+            ("8080:web:x:80", "expected [ADDRESS:]PORT:"),
+        ] {
+            let error = text.parse::<Publish>().expect_err(text);
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 }

@@ -21,6 +21,7 @@ fn documents_name_files_that_exist() {
         "README.md",
         "docs/ARCHITECTURE.md",
         "docs/eks.md",
+        "docs/nodectl.md",
         "docs/tour.md",
     ];
     for document in documents {
@@ -126,6 +127,7 @@ fn the_documents_name_make_targets_and_settings_that_are_there() {
         "README.md",
         "docs/ARCHITECTURE.md",
         "docs/eks.md",
+        "docs/nodectl.md",
         "docs/tour.md",
     ] {
         for command in make_commands(&read(document)) {

@@ -13,7 +13,7 @@ use crate::containerd::Containerd;
 use crate::play::{Instance, InstanceError, Lock, remove_all};
 
 pub(super) async fn down(printer: Printer, global: &Global, args: &DownArgs) -> Result<Exit> {
-    let instance = Instance::new(&global.state_dir, global.namespace());
+    let instance = global.instance();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let lock = take(printer, &instance, Duration::from_secs(args.wait.into())).await?;
     let removed = remove_all(&client, &instance)

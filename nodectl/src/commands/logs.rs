@@ -1,21 +1,15 @@
 //! `nodectl logs`.
 
-use std::fs::File;
-use std::io::Read as _;
-
 use cli::{Exit, Printer};
 
 use super::error::{CommandError, Result, UsageError};
-use crate::args::{Global, LogsArgs, Output};
+use super::log_lines::print_log;
+use crate::args::{Global, LogsArgs};
 use crate::containerd::Containerd;
-use crate::play::{Instance, observe};
-
-/// What is read and printed at a time.
-const CHUNK_BYTES: usize = 64 * 1024;
+use crate::play::observe;
 
 pub(super) async fn logs(printer: Printer, global: &Global, args: &LogsArgs) -> Result<Exit> {
-    refuse_what_needs_cri_logs(args)?;
-    let instance = Instance::new(&global.state_dir, global.namespace());
+    let instance = global.instance();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let (pods, _) = observe(&client, &instance.id).await?;
     let pod = pods
@@ -46,35 +40,5 @@ pub(super) async fn logs(printer: Printer, global: &Global, args: &LogsArgs) -> 
         latest
     };
     let path = pod.record.log_path(&instance, name, attempt);
-    let failed = |source| CommandError::Log {
-        path: path.clone(),
-        source,
-    };
-    let mut file = File::open(&path).map_err(failed)?;
-    let mut buffer = vec![0; CHUNK_BYTES];
-    loop {
-        let read = file.read(&mut buffer).map_err(failed)?;
-        if read == 0 {
-            return Ok(Exit::Ok);
-        }
-        printer.data_raw(&buffer[..read])?;
-    }
-}
-
-/// Our own pods' logs are what the container wrote, byte for byte: no times, no streams.
-fn refuse_what_needs_cri_logs(args: &LogsArgs) -> std::result::Result<(), UsageError> {
-    let asked = [
-        (args.follow, "--follow"),
-        (args.tail.is_some(), "--tail"),
-        (args.since.is_some(), "--since"),
-        (args.timestamps, "--timestamps"),
-        (args.output == Output::Json, "--output json"),
-    ];
-    match asked.iter().find(|(given, _)| *given) {
-        None => Ok(()),
-        Some((_, flag)) => Err(UsageError::new(
-            format!("`logs {flag}` is for the kubelet's containers"),
-            Some("give -k as well, or pipe the log into tail, grep or the like"),
-        )),
-    }
+    print_log(printer, &path, args).await
 }

@@ -4,6 +4,8 @@ mod down;
 mod edge;
 mod error;
 mod images;
+mod log_lines;
+mod log_writer;
 mod logs;
 mod node;
 mod node_logs;
@@ -16,4 +18,5 @@ mod up;
 pub(crate) use error::CommandError;
 #[cfg(test)]
 pub(crate) use error::UsageError;
+pub use log_writer::log_writer;
 pub use run::main;

@@ -11,7 +11,7 @@ use super::node_logs;
 use super::table::{age, table};
 use crate::args::{Command, Global, InspectArgs, Output, OutputArgs, StatsArgs};
 use crate::containerd::Containerd;
-use crate::node::logs::{LogQuery, read};
+use crate::logs::{LogQuery, read};
 use crate::node::{
     ContainerStats, Host, NodeContainer, NodePod, State, collect, rates, sample, select_pod,
 };
@@ -184,7 +184,7 @@ fn last_lines(host: &Host, container: &NodeContainer) -> Vec<String> {
     };
     // A log that is gone has no lines.
     let _ = read(&host.path(&container.log_path), query, |line| {
-        lines.push(line.text);
+        lines.push(String::from_utf8_lossy(&line.text).into_owned());
         Ok(())
     });
     lines

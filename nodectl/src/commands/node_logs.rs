@@ -1,21 +1,12 @@
 //! `nodectl -k logs`.
 
-use std::io;
-use std::time::Duration;
-
 use cli::{Exit, Printer};
-use serde_json::json;
 
-use super::edge::{now_ms, stop_on_signals};
-use super::error::{CommandError, Result, UsageError};
+use super::error::{Result, UsageError};
+use super::log_lines::print_log;
 use super::node::select;
-use crate::args::{LogsArgs, Output};
-use crate::node::logs::{Follower, LogLine, LogQuery, read};
+use crate::args::LogsArgs;
 use crate::node::{Host, NodeContainer, NodePod};
-use crate::play::Stop;
-
-/// How often a followed log is looked at.
-const POLL: Duration = Duration::from_millis(100);
 
 pub(super) async fn logs(
     printer: Printer,
@@ -25,43 +16,14 @@ pub(super) async fn logs(
 ) -> Result<Exit> {
     let pod = select(pods, &args.pod)?;
     let container = choose(pod, args)?;
-    let path = host.path(&container.log_path);
-    let failed = |source| CommandError::Log {
-        path: path.clone(),
-        source,
-    };
     if container.log_path.is_empty() {
         let message = format!(
-            "container `{}` has no log that containerd knows",
+            "containerd has no log path for container `{}`",
             container.name
         );
         return Err(UsageError::new(message, None).into());
     }
-    // From here on nothing is missed: what comes after this end is the follower's.
-    let mut follower = args
-        .follow
-        .then(|| Follower::at_end(&path))
-        .transpose()
-        .map_err(failed)?;
-    let query = LogQuery {
-        tail: args.tail,
-        since: args.since.map(|since| since.at(now_ms())),
-        end: follower.as_ref().and_then(Follower::begins),
-    };
-    read(&path, query, |line| print(printer, args, &line)).map_err(failed)?;
-    let Some(follower) = &mut follower else {
-        return Ok(Exit::Ok);
-    };
-    let mut stop = stop_on_signals(Duration::ZERO).map_err(CommandError::Signals)?;
-    loop {
-        for line in follower.poll().map_err(failed)? {
-            print(printer, args, &line)?;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            _ = stop.wait_for(|stop| *stop != Stop::No) => return Ok(Exit::Interrupted),
-        }
-    }
+    print_log(printer, &host.path(&container.log_path), args).await
 }
 
 fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> Result<&'a NodeContainer> {
@@ -95,18 +57,4 @@ fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> Result<&'a NodeContainer> {
         );
         UsageError::new(message, None).into()
     })
-}
-
-fn print(printer: Printer, args: &LogsArgs, line: &LogLine) -> io::Result<()> {
-    let text = match args.output {
-        Output::Json => json!({
-            "stream": line.stream.as_str(),
-            "text": line.text,
-            "time": line.time.to_string(),
-        })
-        .to_string(),
-        Output::Text if args.timestamps => format!("{} {}", line.time, line.text),
-        Output::Text => line.text.clone(),
-    };
-    printer.data(&text)
 }

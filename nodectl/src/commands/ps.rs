@@ -8,19 +8,20 @@ use super::error::Result;
 use super::table::{age, table};
 use crate::args::{Global, Output, OutputArgs};
 use crate::containerd::{Containerd, TaskState};
-use crate::play::{Instance, Observed, ObservedContainer, observe};
+use crate::play::{Observed, ObservedContainer, observe};
 
 pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> Result<Exit> {
-    let instance = Instance::new(&global.state_dir, global.namespace());
+    let instance = global.instance();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let (pods, _) = observe(&client, &instance.id).await?;
     match args.output {
         Output::Text => {
-            let rows: Vec<_> = pods
+            let mut rows: Vec<_> = pods
                 .iter()
                 .flat_map(|pod| pod.containers.iter().map(|one| row(pod, one)))
                 .collect();
-            let header = [
+            let mut header = vec![
+                "NAMESPACE",
                 "POD",
                 "CONTAINER",
                 "STATE",
@@ -30,6 +31,12 @@ pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> R
                 "PID",
                 "IMAGE",
             ];
+            if has_one_namespace(&pods) {
+                header.remove(0);
+                for row in &mut rows {
+                    row.remove(0);
+                }
+            }
             for line in table(&header, &rows) {
                 printer.data(&line)?;
             }
@@ -40,6 +47,13 @@ pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> R
         }
     }
     Ok(Exit::Ok)
+}
+
+/// A column with one value tells nothing.
+fn has_one_namespace(pods: &[Observed]) -> bool {
+    let mut namespaces = pods.iter().map(|pod| &pod.record.namespace);
+    let first = namespaces.next();
+    namespaces.all(|other| Some(other) == first)
 }
 
 fn state(container: &ObservedContainer) -> String {
@@ -71,6 +85,7 @@ fn pid(container: &ObservedContainer) -> Option<u32> {
 fn row(pod: &Observed, container: &ObservedContainer) -> Vec<String> {
     let created = container.created_at.unwrap_or_default();
     vec![
+        pod.record.namespace.clone(),
         pod.record.name.clone(),
         container.name.clone(),
         state(container),

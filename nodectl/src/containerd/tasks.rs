@@ -1,7 +1,6 @@
 //! Tasks: the running part of a container.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use containerd_client::services::v1 as proto;
@@ -114,23 +113,17 @@ impl Containerd {
         TasksClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    /// Creates the task of a container, with both output streams appended to the file `log`, and
-    /// returns its first process's ID.
+    /// Creates the task of a container, with both output streams to the shim's log URI (`file://` or
+    /// `binary://`), and returns its first process's ID.
     ///
     /// # Errors
-    /// As the call's; what was half made is the caller's to delete.
-    pub async fn create_task(
-        &self,
-        id: &str,
-        rootfs: Vec<Mount>,
-        log: &Path,
-    ) -> Result<u32, Error> {
-        let log = format!("file://{}", log.display());
+    /// As the call's; what was half created is the caller's to delete.
+    pub async fn create_task(&self, id: &str, rootfs: Vec<Mount>, log: &str) -> Result<u32, Error> {
         let request = proto::CreateTaskRequest {
             container_id: id.to_owned(),
             rootfs,
-            stdout: log.clone(),
-            stderr: log,
+            stdout: log.to_owned(),
+            stderr: log.to_owned(),
             ..proto::CreateTaskRequest::default()
         };
         let mut client = self.tasks_client();

@@ -9,7 +9,6 @@ mod collect;
 mod cri;
 mod host;
 mod image;
-pub(crate) mod logs;
 mod model;
 mod select;
 mod stats;

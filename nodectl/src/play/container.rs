@@ -8,6 +8,7 @@ use super::shim;
 use super::worker::Context;
 use crate::containerd::{self, Containerd, Labels, NewContainer, TaskState, any_json};
 use crate::images::LookupError;
+use crate::logs::writer::Input;
 use crate::manifest::ContainerSpec;
 use crate::spec::{self, PodFields, SpecError, SpecInput, UserError};
 
@@ -81,6 +82,7 @@ async fn start_leased(
     let mounts = client.prepare_snapshot(&id, &chain_id, mark).await?;
     client.create_container(new).await?;
     let log = record.log_path(&ctx.instance, &container.name, restarts);
+    let log = Input::uri(std::process::id(), &log);
     let pid = client.create_task(&id, mounts, &log).await?;
     client.start_task(&id).await?;
     Ok(pid)

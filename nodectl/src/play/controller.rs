@@ -106,10 +106,10 @@ impl Controller {
     }
 
     /// The pods behind a Service's port, kept up to date while the controller runs.
-    pub fn pool(&self, service: &str, port: u16) -> Option<Arc<Pool>> {
+    pub fn pool(&self, namespace: &str, service: &str, port: u16) -> Option<Arc<Pool>> {
         self.pools
             .iter()
-            .find(|(of, at, _)| of.name == service && at.port == port)
+            .find(|(of, at, _)| of.namespace == namespace && of.name == service && at.port == port)
             .map(|(_, _, pool)| Arc::clone(pool))
     }
 

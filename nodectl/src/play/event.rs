@@ -82,6 +82,28 @@ pub enum Event {
         /// What and why.
         reason: String,
     },
+    /// A part of a container's log could not be written.
+    LogDropped {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// How many lines are missing so far.
+        lines: u64,
+        /// How many bytes of the container's output.
+        bytes: u64,
+        /// Why.
+        reason: String,
+        /// The log is written again.
+        over: bool,
+    },
+    /// The process that writes a container's log was killed, and another one is started.
+    LogWriter {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+    },
     /// A Service's port takes connections.
     Listening {
         /// The Service.
@@ -159,6 +181,29 @@ impl std::fmt::Display for Event {
                 "pod {pod}: left as it is, containerd does not answer; `nodectl down` removes it later"
             ),
             Self::Failed { pod, reason } => write!(f, "pod {pod}: {reason}"),
+            Self::LogDropped {
+                pod,
+                container,
+                lines,
+                bytes,
+                reason,
+                over,
+            } => {
+                let bytes = cli::Bytes(*bytes);
+                let state = if *over {
+                    "complete again, without"
+                } else {
+                    "dropped so far:"
+                };
+                write!(
+                    f,
+                    "pod {pod}: log of container {container}: {state} {lines} lines ({bytes}): {reason}"
+                )
+            }
+            Self::LogWriter { pod, container } => write!(
+                f,
+                "pod {pod}: log of container {container}: its writer was killed, starting another"
+            ),
             Self::Listening { service, address } => {
                 write!(f, "service {service}: listening on {address}")
             }

@@ -1,20 +1,25 @@
 //! What belongs to one nodectl: its names, its state directory and the lock on it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use oci::Digest;
+
+use crate::logs::writer::Pipes;
 
 /// One place where pods are played: a containerd namespace with a state directory.
 #[derive(Clone, Debug)]
 pub struct Instance {
     /// Six hex digits that tell it from others on this machine.
     pub id: String,
-    /// Where it keeps its files.
+    /// Where it keeps what a reboot takes away too: the lock, network namespaces, sockets.
     pub dir: PathBuf,
+    /// Where its pods' logs and volumes are, which may be large.
+    pub data: PathBuf,
     /// The name of its bridge.
     pub bridge: String,
 }
@@ -33,6 +38,14 @@ pub enum InstanceError {
         #[source]
         source: io::Error,
     },
+    /// Its pods have their data elsewhere.
+    #[error("the pods' logs and volumes are in `{}`, not in `{}`", found.display(), asked.display())]
+    Data {
+        /// Where they are.
+        found: PathBuf,
+        /// Where they are to be.
+        asked: PathBuf,
+    },
     /// Another nodectl plays pods here.
     #[error("another `nodectl` (process {pid}) is at work in `{}`", dir.display())]
     Locked {
@@ -44,8 +57,8 @@ pub enum InstanceError {
 }
 
 impl Instance {
-    /// The instance of a containerd namespace under a state directory. Makes nothing.
-    pub fn new(state_dir: &Path, namespace: &str) -> Self {
+    /// The instance of a containerd namespace under a state directory. Creates nothing.
+    pub fn new(state_dir: &Path, data_dir: &Path, namespace: &str) -> Self {
         let dir = state_dir.join(namespace);
         let id = Digest::of(dir.as_os_str().as_encoded_bytes()).hex()[..6].to_owned();
         let bridge = if dir == Path::new("/run/nodectl/nodectl") {
@@ -53,7 +66,12 @@ impl Instance {
         } else {
             format!("nc{id}")
         };
-        Self { id, dir, bridge }
+        Self {
+            data: data_dir.join(format!("{namespace}-{id}")),
+            id,
+            dir,
+            bridge,
+        }
     }
 
     /// What the names of its veth links start with. Links have at most 15 bytes.
@@ -76,12 +94,12 @@ impl Instance {
         self.dir.join("netns")
     }
 
-    /// Where the pods' files and volumes are.
+    /// Where the pods' files and volumes are, by a symbolic link into the data directory.
     pub fn pods_dir(&self) -> PathBuf {
         self.dir.join("pods")
     }
 
-    /// Where the containers' output is.
+    /// Where the containers' logs are, by a symbolic link into the data directory.
     pub fn logs_dir(&self) -> PathBuf {
         self.dir.join("logs")
     }
@@ -136,9 +154,9 @@ impl Instance {
             }
             file.set_len(0).map_err(error("write"))?;
             writeln!(file, "{}", std::process::id()).map_err(error("write"))?;
-            for dir in [self.netns_dir(), self.pods_dir(), self.logs_dir()] {
+            for dir in [self.netns_dir(), Pipes::dir(&self.dir)] {
                 fs::create_dir_all(&dir).map_err(|source| InstanceError::File {
-                    action: "make",
+                    action: "create",
                     path: dir,
                     source,
                 })?;
@@ -146,8 +164,31 @@ impl Instance {
             return Ok(Lock {
                 file,
                 dir: self.dir.clone(),
+                data: self.data.clone(),
             });
         }
+    }
+
+    /// Creates the directories of logs and volumes in the data directory, and links to them.
+    ///
+    /// # Errors
+    /// [`InstanceError::Data`] if an earlier nodectl created them elsewhere.
+    pub fn create_data(&self) -> Result<(), InstanceError> {
+        for link in [self.logs_dir(), self.pods_dir()] {
+            let asked = self.data.join(link.file_name().unwrap_or_default());
+            let error = |source| InstanceError::File {
+                action: "create",
+                path: asked.clone(),
+                source,
+            };
+            match fs::read_link(&link) {
+                Ok(found) if found != asked => return Err(InstanceError::Data { found, asked }),
+                Ok(_) => {}
+                Err(_) => symlink(&asked, &link).map_err(error)?,
+            }
+            fs::create_dir_all(&asked).map_err(error)?;
+        }
+        Ok(())
     }
 
     /// The process that wrote itself into the lock file; it may be gone.
@@ -168,10 +209,11 @@ pub struct Lock {
     #[expect(dead_code, reason = "held for its lock, which ends with it")]
     file: Flock<File>,
     dir: PathBuf,
+    data: PathBuf,
 }
 
 impl Lock {
-    /// Removes the instance's directory, and its parents as far as they are empty.
+    /// Removes the instance's directories, and their parents as far as they are empty.
     ///
     /// # Errors
     /// As the file system's.
@@ -181,13 +223,22 @@ impl Lock {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         };
+        let mut data = BTreeSet::from([self.data.clone()]);
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
-            if path.is_dir() {
+            if let Ok(target) = fs::read_link(&path) {
+                data.extend(target.parent().map(Path::to_owned));
+                gone_is_fine(fs::remove_file(&path))?;
+            } else if path.is_dir() {
                 gone_is_fine(fs::remove_dir_all(&path))?;
             } else if path != lock {
                 gone_is_fine(fs::remove_file(&path))?;
             }
+        }
+        for dir in data {
+            gone_is_fine(fs::remove_dir_all(&dir))?;
+            // Others may have theirs beside it.
+            let _ = dir.parent().map(fs::remove_dir);
         }
         gone_is_fine(fs::remove_file(&lock))?;
         // From here on another nodectl may have taken the instance over: then it stays.

@@ -20,6 +20,7 @@ mod shim;
 mod status;
 mod sweep;
 mod worker;
+mod writers;
 
 pub use backoff::Backoff;
 pub use controller::{Controller, PodRow, Stop};
@@ -34,3 +35,4 @@ pub use sandbox::SandboxError;
 pub use status::{ContainerState, ContainerStatus, PodStatus};
 pub use sweep::{Removed, SweepError, remove_all};
 pub use worker::Context;
+pub use writers::listen;

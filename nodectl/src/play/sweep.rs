@@ -14,6 +14,7 @@ use super::observe::observe;
 use super::record::labels;
 use super::sandbox::{self, SandboxError};
 use super::shim;
+use super::writers;
 use crate::containerd::{self, Containerd};
 use crate::images::UPLOAD_PREFIX;
 use crate::network;
@@ -56,6 +57,7 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
     for id in &ids {
         shim::forget(client.namespace(), id).await;
     }
+    writers::remove(instance, |_| false).await;
     network::remove_link(&instance.bridge).await?;
     super::cgroup::remove(&instance.cgroup());
     for image in client.images().await? {
@@ -98,6 +100,7 @@ pub(super) async fn orphans(
             client.remove_snapshot(&snapshot.name).await?;
         }
     }
+    writers::remove(instance, |id| containers.contains(id)).await;
     let uploads = format!("{UPLOAD_PREFIX}{}", instance.import_prefix());
     client.abort_uploads(&uploads).await?;
     let mut cut_short = false;

@@ -19,7 +19,7 @@ use super::machine::Machine;
 use super::observe::ObservedContainer;
 use super::record::{PodRecord, labels};
 use super::status::{ContainerState, ContainerStatus, PodStatus};
-use super::{probe, sandbox};
+use super::{probe, sandbox, writers};
 use crate::containerd::{self, Containerd, ExitInfo, Labels, TaskState};
 use crate::images::{LookupError, RunImage, lookup};
 use crate::manifest::ContainerSpec;
@@ -300,7 +300,12 @@ impl Pod {
                 status.state = ContainerState::Running { pid: started.pid };
                 status.restarts = restarts;
             });
-            match self.watch(index, spec, &started, age, &mut order).await {
+            let id = &started.id;
+            let writer = writers::keep(&self.ctx, &self.record, &spec.name, restarts, id);
+            let end = self.watch(index, spec, &started, age, &mut order).await;
+            // Its pipes close when the container is deleted, and then it exits.
+            drop(writer);
+            match end {
                 End::Ordered => return self.remove(&started.id, &order).await && removed,
                 End::Exit(exit) => {
                     let delay = backoff.after(age + began.elapsed());

@@ -183,9 +183,13 @@ impl ExitError for BindError {
 
     fn hint(&self) -> Option<String> {
         some(match self.source.kind() {
-            io::ErrorKind::AddrInUse => "choose another port with --publish PORT:SERVICEPORT",
+            io::ErrorKind::AddrInUse => {
+                "choose another port with --publish PORT:SERVICE:SERVICEPORT"
+            }
             io::ErrorKind::PermissionDenied => "ports below 1024 need root",
-            _ => "choose an address of this machine with --publish ADDRESS:PORT:SERVICEPORT",
+            _ => {
+                "choose an address of this machine with --publish ADDRESS:PORT:SERVICE:SERVICEPORT"
+            }
         })
     }
 }
@@ -194,6 +198,7 @@ impl ExitError for InstanceError {
     fn exit(&self) -> Exit {
         match self {
             Self::File { .. } | Self::Locked { .. } => Exit::Failed,
+            Self::Data { .. } => Exit::Usage,
         }
     }
 
@@ -203,6 +208,10 @@ impl ExitError for InstanceError {
                 some("`nodectl down` stops it; another --namespace runs beside it")
             }
             Self::File { .. } => None,
+            Self::Data { .. } => Some(
+                "give the same --data-dir as before, or remove the pods with `nodectl down`"
+                    .to_owned(),
+            ),
         }
     }
 }

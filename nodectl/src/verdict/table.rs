@@ -235,6 +235,8 @@ fn the_machine() {
         }, Failed, NONE;
         InstanceError::Locked { .. } =>
             InstanceError::Locked { dir: path(), pid: text() }, Failed, HINT;
+        InstanceError::Data { .. } =>
+            InstanceError::Data { found: path(), asked: path() }, Usage, HINT;
     }
     verdict_table! { Verdict::of, SandboxError,
         SandboxError::Network(_) => denied().into(), Failed, HINT;

@@ -20,7 +20,7 @@ pub struct Inventory {
     pub cgroups: Vec<PathBuf>,
     /// Processes that name the test's directory, but for the daemon.
     pub processes: Vec<String>,
-    /// nodectl's state directory, by path.
+    /// nodectl's state and data directories, by path.
     pub state: Vec<PathBuf>,
     /// Files of containerd's snapshots and content.
     pub files: Vec<PathBuf>,
@@ -59,7 +59,7 @@ impl Inventory {
             mounts: mounts_of(&marker),
             cgroups: cgroups(&instance(daemon)),
             processes,
-            state: below("run"),
+            state: [below("run"), below("data")].concat(),
             runc: runc_of(&marker),
             files,
             rules: rules

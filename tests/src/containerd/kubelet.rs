@@ -174,7 +174,7 @@ impl<'a> Kubelet<'a> {
     /// # Panics
     /// When containerd cannot run it.
     pub fn run(&self, id: &str) -> u32 {
-        let log = self.daemon.path("output");
+        let log = format!("file://{}", self.daemon.path("output").display());
         self.runtime.block_on(async {
             let pid = self
                 .client

@@ -47,11 +47,25 @@ fn command(daemon: &Daemon) -> Command {
         .env_clear()
         .env("CONTAINERD_ADDRESS", daemon.socket())
         .env("NODECTL_STATE_DIR", daemon.path("run"))
+        .env("NODECTL_DATA_DIR", daemon.path("data"))
         .stdin(Stdio::null());
     command
 }
 
 impl Nodectl {
+    /// Starts a command in the background, with its output to a pipe.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn spawn(daemon: &Daemon, args: &[&str]) -> Child {
+        command(daemon)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nodectl can be run")
+    }
+
     /// Runs a command to its end.
     ///
     /// # Panics

@@ -7,6 +7,7 @@
 
 mod images;
 mod killed;
+mod logs;
 mod lost;
 mod refused;
 mod serve;

@@ -1,6 +1,7 @@
 //! `nodectl up`.
 
 mod plan;
+mod published;
 mod serve;
 
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(super) async fn up(printer: Printer, global: &Global, args: &UpArgs) -> Resu
         printer,
         stop: stop_on_signals(grace).map_err(CommandError::Signals)?,
         client: Containerd::connect(&global.address(), global.namespace()).await?,
-        instance: Instance::new(&global.state_dir, global.namespace()),
+        instance: global.instance(),
     };
     let lock = session.instance.lock()?;
     let outcome = serve::run(&session, plan).await;

@@ -6,13 +6,13 @@ use cli::Printer;
 use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Reference};
 
+use super::published::{Published, published};
 use crate::args::UpArgs;
 use crate::commands::error::{CommandError, Result, UsageError};
 use crate::containerd::Containerd;
 use crate::images::{candidates, find_name};
 use crate::manifest::{self, ContainerSpec, Desired, DesiredDeployment};
 use crate::network::SubnetChoice;
-use crate::publish::Publish;
 
 /// What is to run, where it is reached, and where its images come from.
 pub(super) struct UpPlan {
@@ -20,12 +20,6 @@ pub(super) struct UpPlan {
     pub(super) published: Vec<Published>,
     pub(super) layout: Option<Layout>,
     pub(super) subnet: SubnetChoice,
-}
-
-/// A port of this machine for a port of a Service.
-pub(super) struct Published {
-    pub(super) publish: Publish,
-    pub(super) service: String,
 }
 
 impl UpPlan {
@@ -100,61 +94,4 @@ pub(super) fn find_in(
         .filter_map(|name| name.parse().ok())
         .find_map(|reference| layout.find(&reference).ok());
     full.map_or(as_written, Ok)
-}
-
-/// Which port goes to which Service.
-fn published(desired: &Desired, asked: &[Publish]) -> Result<Vec<Published>> {
-    if asked.is_empty() {
-        let external = desired.services.iter().filter(|service| service.external);
-        return Ok(external
-            .flat_map(|service| {
-                service.ports.iter().map(|port| Published {
-                    publish: Publish::same(port.port),
-                    service: service.name.clone(),
-                })
-            })
-            .collect());
-    }
-    let mut published = Vec::new();
-    for publish in asked {
-        let port = publish.service_port;
-        let having = desired
-            .services
-            .iter()
-            .filter(|service| service.ports.iter().any(|of| of.port == port));
-        let names: Vec<_> = having.map(|service| service.name.clone()).collect();
-        match names.as_slice() {
-            [name] => published.push(Published {
-                publish: *publish,
-                service: name.clone(),
-            }),
-            [] => {
-                let message = format!("--publish: no Service has port {port}");
-                return Err(UsageError::new(message, Some(&available(desired))).into());
-            }
-            several => {
-                let list = several.join(" and of ");
-                let message = format!("--publish: port {port} is a port of {list}");
-                return Err(UsageError::new(message, None).into());
-            }
-        }
-    }
-    Ok(published)
-}
-
-/// The ports that `--publish` can name.
-fn available(desired: &Desired) -> String {
-    let ports: Vec<_> = desired
-        .services
-        .iter()
-        .flat_map(|service| {
-            let ports = service.ports.iter();
-            ports.map(|port| format!("{}:{}", service.name, port.port))
-        })
-        .collect();
-    if ports.is_empty() {
-        "the manifests have no Service".to_owned()
-    } else {
-        format!("there are {}", ports.join(", "))
-    }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::Session;
 use super::plan::{UpPlan, find_in};
+use super::published::Published;
 use crate::balancer::Forwarder;
 use crate::commands::edge::{now_ms, random_hex};
 use crate::commands::error::{CommandError, Result};
@@ -19,7 +20,7 @@ use crate::commands::screen::Screen;
 use crate::containerd::Labels;
 use crate::images;
 use crate::network::Bridge;
-use crate::play::{Context, Controller, Event, Machine, Stop, labels};
+use crate::play::{self, Context, Controller, Event, Machine, Stop, labels};
 use crate::publish;
 use crate::spec;
 
@@ -30,8 +31,7 @@ const REACH: &str = "Pods reach each other and this machine by address: there ar
 /// A port of this machine that is bound, and the Service's port that it is for.
 struct Listening {
     listener: TcpListener,
-    service: String,
-    port: u16,
+    published: Published,
 }
 
 pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
@@ -41,15 +41,15 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
     let mut listeners = Vec::new();
     for published in &plan.published {
         listeners.push(Listening {
-            listener: publish::bind(published.publish.address)?,
-            service: published.service.clone(),
-            port: published.publish.service_port,
+            listener: publish::bind(published.address)?,
+            published: published.clone(),
         });
     }
     Bridge::check(&instance.bridge, plan.subnet).await?;
     let missing = plan.missing_images(client).await?;
 
     // Everything that can be known beforehand is known; from here on things are created.
+    instance.create_data()?;
     client.create_namespace(Labels::new()).await?;
     if let Some(layout) = &plan.layout {
         for name in missing {
@@ -88,6 +88,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
         events: sender,
         images: tokio::sync::Mutex::default(),
     });
+    let _reports = play::listen(instance, ctx.events.clone())?;
     let mut controller = Controller::new(Arc::clone(&ctx), plan.desired);
     controller.adopt().await.map_err(CommandError::Adopt)?;
     session.printer.status(REACH);
@@ -134,11 +135,16 @@ async fn serve(
     let mut urls = Vec::new();
     for Listening {
         listener,
-        service,
-        port,
+        published,
     } in listeners
     {
-        let Some(pool) = controller.pool(&service, port) else {
+        let Published {
+            namespace,
+            service,
+            port,
+            ..
+        } = published;
+        let Some(pool) = controller.pool(&namespace, &service, port) else {
             continue;
         };
         if let Ok(address) = listener.local_addr() {

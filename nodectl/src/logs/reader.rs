@@ -1,34 +1,32 @@
-//! Reads a log across its files: all of it, its end, or what comes next.
+//! Reads a log across its files: all of it, or its end.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::files::cut;
 use super::{End, Joiner, LogFile, LogLine, Stream, log_files};
 
-/// A part has 16 KiB and a head; a line of a file that is longer than this is no line of a log.
-const MAX_PART_BYTES: u64 = 64 * 1024;
+/// A part has 16 KiB and a header; a longer line of a file is not a line of a log.
+pub(super) const MAX_PART_BYTES: u64 = 64 * 1024;
 
-/// Which lines are wanted.
+/// Which lines to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogQuery {
-    /// The last so many only.
+    /// Only this many, from the end.
     pub tail: Option<usize>,
-    /// Those from then on only.
+    /// Only those written since then.
     pub since: Option<Timestamp>,
-    /// Those before a follower's only.
+    /// Only those before the place where a follower starts.
     pub end: Option<End>,
 }
 
-/// Passes every wanted line of the log at `path` to `sink`, in order.
+/// Passes every line of the log at `path` that the query selects to `sink`, in order.
 ///
-/// Without `tail` lines stream; with it, that many are held. Files that lie before the wanted lines
-/// are not read.
+/// Without `tail` lines are streamed; with it, that many are held in memory. Files older than the
+/// selected lines are not read.
 ///
 /// # Errors
 /// As the file system's, or the sink's.
@@ -124,7 +122,7 @@ fn each_line(
     sink: &mut dyn FnMut(LogLine) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut reader = match file.open() {
-        // Deleted or compressed just now by the kubelet.
+        // Deleted or compressed since the files were listed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
     };
@@ -140,107 +138,21 @@ fn each_line(
     }
 }
 
-/// Reads up to and with a newline, at most [`MAX_PART_BYTES`].
-fn take_line(reader: &mut dyn BufRead, bytes: &mut Vec<u8>) -> io::Result<usize> {
+/// Reads up to a newline, which is included, and at most [`MAX_PART_BYTES`].
+pub(super) fn take_line(reader: &mut dyn BufRead, bytes: &mut Vec<u8>) -> io::Result<usize> {
     io::Read::take(reader, MAX_PART_BYTES).read_until(b'\n', bytes)
 }
 
-/// A part, or `None` for a line that the format does not know, which is left out as the kubelet
-/// leaves it out.
-fn parse(bytes: &[u8]) -> Option<LogLine> {
-    let text = String::from_utf8_lossy(bytes);
-    text.strip_suffix('\n').unwrap_or(&text).parse().ok()
-}
-
-/// Reads what is written to a log after its end, across rotations.
-#[derive(Debug)]
-pub(crate) struct Follower {
-    path: PathBuf,
-    file: Option<(u64, BufReader<File>)>,
-    joiner: Joiner,
-    half: Vec<u8>,
-    begins: Option<End>,
-}
-
-impl Follower {
-    /// Follows the log at `path` from its end.
-    ///
-    /// # Errors
-    /// As the file system's.
-    pub(crate) fn at_end(path: &Path) -> io::Result<Self> {
-        let mut follower = Self::at_start(path);
-        if let Some((inode, mut file)) = open(path)? {
-            let offset = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
-            follower.begins = Some(End { inode, offset });
-            follower.file = Some((inode, file));
-        }
-        Ok(follower)
-    }
-
-    /// Where it begins, if the log is there.
-    pub(crate) fn begins(&self) -> Option<End> {
-        self.begins
-    }
-
-    /// Follows the log at `path` from its first line.
-    pub(crate) fn at_start(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            file: None,
-            joiner: Joiner::default(),
-            half: Vec::new(),
-            begins: None,
-        }
-    }
-
-    /// The lines that were written since the last call.
-    ///
-    /// # Errors
-    /// As the file system's.
-    pub(crate) fn poll(&mut self) -> io::Result<Vec<LogLine>> {
-        let mut lines = Vec::new();
-        self.drain(&mut lines)?;
-        // Asked after the old file's end was reached: nothing is written there after a rotation has
-        // been told to the runtime, but what was written before it has to be read first.
-        let inode = fs::metadata(&self.path).map(|metadata| metadata.ino()).ok();
-        if inode.is_some() && self.file.as_ref().map(|(inode, _)| *inode) != inode {
-            self.drain(&mut lines)?;
-            self.half.clear();
-            self.file = open(&self.path)?;
-            self.drain(&mut lines)?;
-        }
-        Ok(lines)
-    }
-
-    fn drain(&mut self, lines: &mut Vec<LogLine>) -> io::Result<()> {
-        let Some((_, file)) = &mut self.file else {
-            return Ok(());
-        };
-        loop {
-            if take_line(file, &mut self.half)? == 0 {
-                return Ok(());
-            }
-            // A line that is being written is completed by the next call.
-            if self.half.last() != Some(&b'\n') && (self.half.len() as u64) < MAX_PART_BYTES {
-                return Ok(());
-            }
-            lines.extend(parse(&self.half).and_then(|part| self.joiner.push(part)));
-            self.half.clear();
-        }
-    }
-}
-
-fn open(path: &Path) -> io::Result<Option<(u64, BufReader<File>)>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some((file.metadata()?.ino(), BufReader::new(file)))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+/// A part, or `None` for a line that is not in the format, which is skipped as the kubelet skips it.
+pub(super) fn parse(bytes: &[u8]) -> Option<LogLine> {
+    LogLine::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
     use std::io::Write as _;
+    use std::path::PathBuf;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -270,7 +182,7 @@ mod tests {
     fn texts(path: &Path, query: LogQuery) -> Vec<String> {
         let mut all = Vec::new();
         read(path, query, |line| {
-            all.push(line.text);
+            all.push(String::from_utf8(line.text).unwrap());
             Ok(())
         })
         .unwrap();
@@ -354,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_is_left_out() {
+    fn invalid_lines_are_skipped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("0.log");
         let mut bytes = b"garbage\n\xff\xfe\n".to_vec();
@@ -363,55 +275,5 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         assert_eq!(texts(&path, LogQuery::default()), ["good", "cut off"]);
         assert!(texts(&dir.path().join("none.log"), LogQuery::default()).is_empty());
-    }
-
-    #[test]
-    fn follows_across_a_rotation() {
-        let (dir, path) = rotated();
-        let mut follower = Follower::at_end(&path).unwrap();
-        let begins = follower.begins();
-        let mut poll = || {
-            follower
-                .poll()
-                .unwrap()
-                .into_iter()
-                .map(|line| line.text)
-                .collect::<Vec<_>>()
-        };
-        let append = |path: &Path, text: &str| {
-            let mut file = fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-                .unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-        };
-        assert!(poll().is_empty());
-        // What was there before is read up to where the follower begins, and not beyond.
-        append(&path, &line(10, "F", "ten"));
-        assert_eq!(
-            texts(
-                &path,
-                LogQuery {
-                    end: begins,
-                    ..LogQuery::default()
-                }
-            )
-            .last()
-            .unwrap(),
-            "9"
-        );
-        assert_eq!(poll(), ["ten"]);
-        let whole = line(11, "F", "eleven");
-        append(&path, &whole[..20]);
-        assert!(poll().is_empty(), "half a line");
-        append(&path, &whole[20..]);
-        assert_eq!(poll(), ["eleven"]);
-        append(&path, &line(12, "F", "last before"));
-        let old = dir.path().join("0.log.20260103-000000");
-        fs::rename(&path, &old).unwrap();
-        append(&old, &line(13, "F", "after the rename"));
-        append(&path, &line(14, "F", "first after"));
-        assert_eq!(poll(), ["last before", "after the rename", "first after"]);
     }
 }

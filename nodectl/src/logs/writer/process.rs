@@ -1,0 +1,204 @@
+//! The process: reads the streams until both are closed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::SignalFd;
+use serde::{Deserialize, Serialize};
+
+use super::lines::Lines;
+use super::log::{Batch, Dropped, Log};
+use super::pipes::{inode, read_end};
+use super::{Input, MAX_FILE_BYTES, MAX_FILES, Pipes};
+use crate::logs::Stream;
+
+/// What is read at once: a quarter of what a pipe holds.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Why a writer cannot work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriterError {
+    #[error("cannot open the container's output")]
+    Open(#[source] io::Error),
+    #[error("cannot wait for the container's output")]
+    Poll(#[source] Errno),
+}
+
+/// What a writer reports to the nodectl that looks after the pods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// The log.
+    pub(crate) log: PathBuf,
+    /// What is missing from it.
+    pub(crate) dropped: Dropped,
+}
+
+impl Report {
+    /// The name of the socket that takes reports, in the instance's directory.
+    pub(crate) const SOCKET: &'static str = "reports";
+
+    /// Sends it, if somebody listens.
+    fn send(&self, instance_dir: &Path) -> io::Result<()> {
+        // The path of a socket has at most 107 bytes, that of a directory more.
+        let dir = File::open(instance_dir)?;
+        let path = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), Self::SOCKET);
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        socket.send_to(&serde_json::to_vec(self)?, path)?;
+        Ok(())
+    }
+}
+
+/// One stream of the container.
+struct Source {
+    pipe: File,
+    stream: Stream,
+    lines: Lines,
+    open: bool,
+}
+
+impl Source {
+    fn new(descriptor: u32, stream: Stream) -> Result<Self, WriterError> {
+        let path = format!("/proc/self/fd/{descriptor}");
+        Ok(Self {
+            pipe: read_end(Path::new(&path)).map_err(WriterError::Open)?,
+            stream,
+            lines: Lines::default(),
+            open: true,
+        })
+    }
+
+    /// Reads once, and adds what is complete to the batch; `false` if there is nothing now.
+    fn read(&mut self, buffer: &mut [u8], batch: &mut Batch, now: Timestamp) -> bool {
+        let stream = self.stream;
+        match self.pipe.read(buffer) {
+            Ok(0) => {}
+            Ok(read) => {
+                let push = |tag, text: &[u8]| batch.push(now, stream, tag, text);
+                self.lines.push(&buffer[..read], push);
+                return true;
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                return false;
+            }
+            // As good as closed: it cannot be read.
+            Err(_) => {}
+        }
+        self.open = false;
+        self.finish(batch, now);
+        false
+    }
+
+    fn finish(&mut self, batch: &mut Batch, now: Timestamp) {
+        let stream = self.stream;
+        self.lines
+            .finish(|tag, text| batch.push(now, stream, tag, text));
+    }
+}
+
+/// Writes what the container writes until it has closed both streams. SIGTERM, which the shim sends
+/// after the container was deleted, ends it as soon as nothing is left to read.
+///
+/// # Errors
+/// As [`WriterError`]; that a log cannot be written is none.
+pub(crate) fn run(input: &Input, clock: fn() -> Timestamp) -> Result<(), WriterError> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    let terminated = signals
+        .thread_block()
+        .and_then(|()| SignalFd::new(&signals))
+        .map_err(WriterError::Poll)?;
+    // A terminal's signals are for nodectl, and not for what outlives it.
+    let mut ignored = SigSet::empty();
+    ignored.add(Signal::SIGINT);
+    ignored.add(Signal::SIGHUP);
+    ignored.add(Signal::SIGQUIT);
+    ignored.thread_block().map_err(WriterError::Poll)?;
+    let mut sources = [
+        Source::new(input.streams[0], Stream::Stdout)?,
+        Source::new(input.streams[1], Stream::Stderr)?,
+    ];
+    // Without this file nodectl cannot go on where a killed writer stopped; the log is written anyway.
+    let _ = record(input, &sources);
+    if let Some(ready) = input.ready {
+        let ready = OpenOptions::new()
+            .write(true)
+            .open(format!("/proc/self/fd/{ready}"));
+        // If the shim does not wait any more, the pipes are closed too.
+        let _ = ready.and_then(|mut ready| ready.write_all(b"1"));
+    }
+    let report = |dropped: &Dropped| {
+        let report = Report {
+            log: input.log.clone(),
+            dropped: dropped.clone(),
+        };
+        // Without a nodectl that listens there is the note in the log.
+        let _ = input.instance_dir().map(|dir| report.send(dir));
+    };
+    let mut log = Log::new(&input.log, MAX_FILE_BYTES, MAX_FILES, report);
+    let mut buffer = vec![0; READ_BYTES];
+    let mut batch = Batch::default();
+    let mut last = false;
+    while sources.iter().any(|source| source.open) {
+        if !last {
+            last = wait(&sources, &terminated)?;
+        }
+        let mut read = false;
+        for source in sources.iter_mut().filter(|source| source.open) {
+            let now = clock();
+            read |= source.read(&mut buffer, &mut batch, now);
+            log.write(&mut batch, now);
+        }
+        if last && !read {
+            break;
+        }
+    }
+    for source in &mut sources {
+        source.finish(&mut batch, clock());
+    }
+    log.write(&mut batch, clock());
+    Ok(())
+}
+
+/// Waits until there is something to read; `true` if SIGTERM came.
+fn wait(sources: &[Source], terminated: &SignalFd) -> Result<bool, WriterError> {
+    let open = sources.iter().filter(|source| source.open);
+    let mut all: Vec<_> = open
+        .map(|source| PollFd::new(source.pipe.as_fd(), PollFlags::POLLIN))
+        .collect();
+    all.push(PollFd::new(terminated.as_fd(), PollFlags::POLLIN));
+    match poll(&mut all, PollTimeout::NONE) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(WriterError::Poll(errno)),
+    }
+    Ok(all.last().is_some_and(|signal| signal.any() == Some(true)))
+}
+
+fn record(input: &Input, [stdout, stderr]: &[Source; 2]) -> io::Result<()> {
+    let Some(path) = input.record() else {
+        return Ok(());
+    };
+    let before = Pipes::load(&path);
+    let pipes = Pipes {
+        writer: std::process::id(),
+        // A writer that nodectl starts is not the shim's child.
+        shim: before
+            .filter(|_| input.ready.is_none())
+            .map_or_else(std::os::unix::process::parent_id, |before| before.shim),
+        stdout: inode(&stdout.pipe)?,
+        stderr: inode(&stderr.pipe)?,
+    };
+    pipes.save(&path)
+}

@@ -1,0 +1,180 @@
+//! The processes that write the containers' logs: what they report, and what is done when one is killed.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Signal, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::UnixDatagram;
+use tokio::process::Command;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::event::Event;
+use super::instance::{Instance, InstanceError};
+use super::record::PodRecord;
+use super::worker::Context;
+use crate::logs::writer::{Held, Input, Pipes, Report};
+
+/// Something that runs until this is dropped.
+#[derive(Debug)]
+pub struct Running(JoinHandle<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The longest report: a path and a reason.
+const MAX_REPORT_BYTES: usize = 16 * 1024;
+
+/// Passes on what the writers of an instance's logs report, until it is dropped.
+///
+/// # Errors
+/// If the socket cannot be created.
+pub fn listen(
+    instance: &Instance,
+    events: UnboundedSender<Event>,
+) -> Result<Running, InstanceError> {
+    let path = instance.dir.join(Report::SOCKET);
+    let failed = |source| InstanceError::File {
+        action: "create",
+        path: path.clone(),
+        source,
+    };
+    // That of an earlier nodectl.
+    let _ = fs::remove_file(&path);
+    // The path of a socket has at most 107 bytes, that of a directory more.
+    let dir = fs::File::open(&instance.dir).map_err(failed)?;
+    let short = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), Report::SOCKET);
+    let socket = UnixDatagram::bind(short).map_err(failed)?;
+    let logs = instance.logs_dir();
+    Ok(Running(tokio::spawn(async move {
+        let mut buffer = vec![0; MAX_REPORT_BYTES];
+        while let Ok(length) = socket.recv(&mut buffer).await {
+            let report = serde_json::from_slice::<Report>(&buffer[..length]).ok();
+            if let Some(event) = report.and_then(|report| dropped(&logs, report)) {
+                // Nobody listens any more when the program ends.
+                let _ = events.send(event);
+            }
+        }
+    })))
+}
+
+fn dropped(logs: &Path, report: Report) -> Option<Event> {
+    let mut names = report.log.strip_prefix(logs).ok()?.iter();
+    // NAMESPACE_POD_UID, of which none has an underscore.
+    let pod = names.next()?.to_str()?.split('_').nth(1)?.to_owned();
+    let container = names.next()?.to_str()?.to_owned();
+    Some(Event::LogDropped {
+        pod,
+        container,
+        lines: report.dropped.lines,
+        bytes: report.dropped.bytes,
+        reason: report.dropped.reason,
+        over: report.dropped.over,
+    })
+}
+
+/// Between two writers that do not stay.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Looks after the writer of a running container's log until it is dropped: starts another one when it
+/// is killed. Meanwhile the container's pipes are held open, so that its writes wait instead of failing.
+pub(super) fn keep(
+    ctx: &Arc<Context>,
+    record: &PodRecord,
+    container: &str,
+    restarts: u32,
+    id: &str,
+) -> Running {
+    let log = record.log_path(&ctx.instance, container, restarts);
+    let (pod, container) = (record.name.clone(), container.to_owned());
+    let (ctx, id) = (Arc::clone(ctx), id.to_owned());
+    Running(tokio::spawn(async move {
+        let pipes = Pipes::load(&Pipes::path(&ctx.instance.dir, &id));
+        // Of pipes that are not known, or that nobody has open any more, there is nothing to keep.
+        let Some(mut held) = pipes.and_then(|pipes| pipes.hold()) else {
+            return;
+        };
+        if let Some(writer) = held.writer.take() {
+            exited(writer).await;
+        }
+        loop {
+            ctx.tell(Event::LogWriter {
+                pod: pod.clone(),
+                container: container.clone(),
+            });
+            if let Err(error) = write_again(&log, &id, &held).await {
+                ctx.tell(Event::Failed {
+                    pod: pod.clone(),
+                    reason: format!("cannot start a log writer: {error}"),
+                });
+            }
+            sleep(RETRY).await;
+        }
+    }))
+}
+
+/// Starts a writer, and returns when it has exited. It outlives this process.
+async fn write_again(log: &Path, id: &str, held: &Held) -> io::Result<()> {
+    let mut writer = Command::new("/proc/self/exe")
+        .arg(Input::COMMAND)
+        .arg(log)
+        .arg(id)
+        .env_clear()
+        .stdin(held.stdout.try_clone()?)
+        .stdout(held.stderr.try_clone()?)
+        .stderr(Stdio::null())
+        // Ctrl-C is for this process.
+        .process_group(0)
+        .spawn()?;
+    writer.wait().await?;
+    Ok(())
+}
+
+/// Waits until a process has exited.
+#[expect(
+    deprecated,
+    reason = "the other constructor is unsafe; an `OwnedFd` keeps its descriptor, as that one asks"
+)]
+async fn exited(process: OwnedFd) {
+    match AsyncFd::with_interest(process, Interest::READABLE) {
+        Ok(process) => drop(process.readable().await),
+        // The runtime is shutting down.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// How long a writer may take to write what is left after its container was deleted.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Waits until the writers of deleted containers have exited, and removes their files.
+pub(super) async fn remove(instance: &Instance, keep: impl Fn(&str) -> bool) {
+    let entries = fs::read_dir(Pipes::dir(&instance.dir));
+    for entry in entries.into_iter().flatten().flatten() {
+        if keep(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        let path = entry.path();
+        if let Some(writer) = Pipes::load(&path).and_then(|pipes| pipes.writer()) {
+            let kill = writer.try_clone();
+            if timeout(EXIT_TIMEOUT, exited(writer)).await.is_err()
+                && let Ok(writer) = kill
+            {
+                // One that has exited by now is fine.
+                let _ = pidfd_send_signal(writer, Signal::KILL);
+            }
+        }
+        // What stays goes with the instance's directory.
+        let _ = fs::remove_file(&path);
+    }
+}

@@ -1,0 +1,239 @@
+//! The logs of pods: bounded, complete as long as the disk takes them, and never in the pods' way.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use e2e::containerd::{Inventory, Nodectl, manifest};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::world::{World, get, kill};
+
+/// The only pod: its name, and where it answers without a load balancer.
+fn only_pod(world: &World) -> (String, SocketAddr) {
+    let pod = world.ps()["pods"][0].clone();
+    let address = format!("{}:5000", pod["ip"].as_str().unwrap());
+    let name = pod["name"].as_str().unwrap().to_owned();
+    (name, address.parse().unwrap())
+}
+
+fn logs(world: &World, pod: &str, flags: &[&str]) -> String {
+    let outcome = Nodectl::run(&world.daemon, &[&["logs", pod], flags].concat());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.stdout
+}
+
+/// Reads the log until its last line is `line`: the writer is another process.
+fn wait_for_last_line(world: &World, pod: &str, line: &str) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let mut last = String::new();
+    while Instant::now() < deadline {
+        last = logs(world, pod, &["--tail", "1"]);
+        if last == format!("{line}\n") {
+            return;
+        }
+    }
+    panic!("the last line is not `{line}`, but `{last}`");
+}
+
+/// The processes that write the logs of the world's containers.
+fn writers(world: &World) -> Vec<u64> {
+    let dir = world.daemon.dir().display().to_string();
+    let is_one = |pid: &u64| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).into_owned();
+        command.contains("\0log-writer\0") && command.contains(&dir)
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(is_one)
+        .collect()
+}
+
+/// The files of the only pod's log.
+fn files(world: &World) -> Vec<PathBuf> {
+    fn below(dir: PathBuf) -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).unwrap().flatten();
+        let all = entries.map(|entry| entry.path()).flat_map(|path| {
+            if path.is_dir() {
+                below(path)
+            } else {
+                vec![path]
+            }
+        });
+        all.collect()
+    }
+    below(world.daemon.path("run/nodectl/logs/"))
+}
+
+#[test]
+fn a_pod_that_writes_much_keeps_its_last_files_and_never_waits() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (pod, _) = only_pod(&world);
+    // More than the log may hold: 6,500 lines of 10 kB.
+    world.get("/print/6500/10000");
+    let last = format!("6500 of 6500 {}", "x".repeat(10_000));
+    wait_for_last_line(&world, &pod, &last);
+    let sizes: Vec<_> = files(&world)
+        .iter()
+        .map(|path| fs::metadata(path).unwrap().len())
+        .collect();
+    assert_eq!(sizes.len(), 5, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= 10 << 20), "{sizes:?}");
+    assert!(sizes.iter().sum::<u64>() > 35 << 20, "{sizes:?}");
+    let all = logs(&world, &pod, &[]);
+    let numbers: Vec<u32> = all
+        .lines()
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(numbers[0] > 1, "the oldest lines are gone");
+    assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1));
+    assert_eq!(numbers.last(), Some(&6500));
+    let json = logs(&world, &pod, &["--tail", "1", "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["stream"], "stdout");
+    assert_eq!(json["text"], last);
+    assert_eq!(logs(&world, &pod, &["--since", "2999-01-01T00:00:00Z"]), "");
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn a_full_disk_costs_lines_and_says_so_but_never_blocks_the_pod() {
+    let world = World::new();
+    let data = world.daemon.path("data");
+    fs::create_dir(&data).unwrap();
+    let mount = |options: &str| {
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&data)
+            .status();
+        assert!(status.unwrap().success());
+    };
+    mount("size=1m");
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (pod, _) = only_pod(&world);
+    world.get("/print/300/10000");
+    up.wait_for(
+        &format!("pod {pod}: log of container web: dropped so far:"),
+        1,
+    );
+    up.wait_for("No space left on device", 1);
+    assert_eq!(world.get("/"), pod, "it answers");
+    mount("remount,size=100m");
+    world.get("/print/1/1");
+    up.wait_for("log of container web: complete again, without ", 1);
+    wait_for_last_line(&world, &pod, "1 of 1 x");
+    let all = logs(&world, &pod, &[]);
+    let note = all.lines().find(|line| line.starts_with("[nodectl: "));
+    assert!(
+        note.is_some_and(|note| note.contains(" were dropped here: No space")),
+        "{note:?}"
+    );
+    let whole = |line: &str| line.len() > 10_000 || line.len() < 200;
+    assert!(all.lines().all(whole), "a line is cut");
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    let mut after = Inventory::take(&world.daemon);
+    // The mount point is not nodectl's.
+    after.state.retain(|path| *path != data);
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_killed_writer_is_replaced_and_the_container_does_not_notice() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (pod, address) = only_pod(&world);
+    let running = world.running();
+    let told = format!("pod {pod}: log of container web: its writer was killed");
+    for round in 1..=2 {
+        let [writer] = writers(&world)[..] else {
+            panic!("there is one writer");
+        };
+        kill(writer);
+        // More than its pipe holds.
+        world.get("/print/20/10000");
+        up.wait_for(&told, round);
+        wait_for_last_line(&world, &pod, &format!("20 of 20 {}", "x".repeat(10_000)));
+    }
+    // Without nodectl what is written in between is lost, and the next nodectl goes on.
+    up.signal(Signal::KILL);
+    up.wait();
+    kill(writers(&world)[0]);
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for(&told, 1);
+    up.wait_for("all ready: 1 pod", 1);
+    get(address, "/print/3/1");
+    wait_for_last_line(&world, &pod, "3 of 3 x");
+    assert_eq!(
+        world.running(),
+        running,
+        "the container was not started again"
+    );
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn a_log_is_written_without_nodectl_and_across_a_restart_of_containerd() {
+    let mut world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (pod, address) = only_pod(&world);
+    up.signal(Signal::KILL);
+    up.wait();
+    world.daemon.restart(Duration::ZERO);
+    get(address, "/print/2/1");
+    wait_for_last_line(&world, &pod, "2 of 2 x");
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn a_followed_log_goes_on_across_rotations_until_the_pod_is_gone() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (pod, _) = only_pod(&world);
+    let mut follow = Nodectl::spawn(&world.daemon, &["logs", &pod, "-f", "--tail", "1"]);
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), format!("{pod}: listening"));
+    for _ in 0..2 {
+        world.get("/print/1500/10000");
+        for number in 1..=1500 {
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.starts_with(&format!("{number} of 1500 ")), "{line}");
+        }
+    }
+    assert!(files(&world).len() > 1);
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    assert_eq!(lines.last().unwrap().unwrap(), "terminated");
+    assert_eq!(follow.wait().unwrap().code(), Some(0));
+    // Ctrl-C ends one too.
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (pod, _) = only_pod(&world);
+    let mut follow = Nodectl::spawn(&world.daemon, &["logs", &pod, "-f"]);
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    world.get("/print/1/1");
+    assert!(lines.any(|line| line.unwrap() == "1 of 1 x"));
+    kill_process(Pid::from_child(&follow), Signal::INT).unwrap();
+    assert_eq!(follow.wait().unwrap().code(), Some(130));
+}
