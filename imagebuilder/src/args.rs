@@ -8,6 +8,7 @@ use cli::Progress;
 use oci::{Platform, Reference};
 
 use crate::registry::Prefix;
+use crate::sbom;
 
 /// From a Cargo workspace to container images, without a Dockerfile.
 #[derive(Debug, Parser)]
@@ -89,6 +90,13 @@ pub(crate) struct Image {
     /// git.
     #[arg(long, value_name = "REVISION", value_parser = revision)]
     pub(crate) revision: Option<String>,
+    /// Write a bill of materials of each binary, the crates that are linked into it, to
+    /// DIR/BINARY-OS-ARCH.spdx.json.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sbom_dir: Option<PathBuf>,
+    /// The format of bills of materials.
+    #[arg(long, value_enum, default_value_t, requires = "sbom_dir")]
+    pub(crate) sbom_format: sbom::Format,
     /// The time of everything in the image, in seconds since 1970.
     #[arg(
         long,

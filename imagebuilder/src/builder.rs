@@ -1,13 +1,15 @@
 //! From a package to an image in a layout: compile, check, pack, for each platform.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use cli::Bytes;
 use object::ReadCache;
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
-use oci::{Descriptor, Platform, Reference, annotation};
+use oci::{Descriptor, Digest, Hasher, Platform, Reference, annotation};
 
 use crate::base;
 use crate::cargo::{self, CompileError, Note};
@@ -16,6 +18,7 @@ use crate::environment::Environment;
 use crate::image::{self, BIN_DIRECTORY};
 use crate::layer::{Files, Layer, LayerError};
 use crate::options::Options;
+use crate::sbom::{self, SbomError};
 use crate::settings::{ImageName, SettingError};
 use crate::target::{Libc, Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace, WorkspaceError};
@@ -33,10 +36,12 @@ pub(crate) enum BuildError {
     Binary {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error(transparent)]
     Elf(#[from] ElfError),
+    #[error(transparent)]
+    Sbom(#[from] SbomError),
     #[error(transparent)]
     Layer(#[from] LayerError),
     #[error(transparent)]
@@ -64,6 +69,8 @@ pub(crate) enum Event {
     Diagnostic { line: String },
     /// C was compiled with the headers of another C library than the one that is linked.
     ForeignHeaders { target: Target },
+    /// A bill of materials is written.
+    Sbom { path: PathBuf },
     /// An image is stored.
     Packed {
         name: Reference,
@@ -200,7 +207,7 @@ impl Builder {
             platform: platform.clone(),
             target,
         });
-        let path = cargo::compile(
+        let built = cargo::compile(
             &self.environment,
             &self.workspace,
             &self.toolchain,
@@ -214,6 +221,7 @@ impl Builder {
                 Note::ForeignHeaders => events(Event::ForeignHeaders { target }),
             },
         )?;
+        let path = built.binary;
         let cannot = |source| BuildError::Binary {
             path: path.clone(),
             source,
@@ -226,6 +234,26 @@ impl Builder {
             platform: platform.clone(),
             binary_bytes,
         });
+        if let Some(sbom) = &self.options.sbom {
+            let path = sbom::write(
+                sbom,
+                &self.workspace,
+                service,
+                &sbom::Compiled {
+                    platform,
+                    triple: target.triple,
+                    digest: digest(&binary).map_err(cannot)?,
+                    packages: &built.packages,
+                    created: &image::rfc3339(self.options.created),
+                },
+                || {
+                    let cargo = &self.options.cargo;
+                    self.workspace
+                        .dependencies(&self.environment, service, target.triple, cargo)
+                },
+            )?;
+            events(Event::Sbom { path });
+        }
         let mut files = Files::default();
         let target = format!("{BIN_DIRECTORY}/{}", service.bin);
         files.open_file(&target, 0o755, binary, binary_bytes);
@@ -251,6 +279,18 @@ impl Builder {
         let (bytes, descriptor) = index.to_bytes();
         layout.write_bytes(&bytes)?;
         Ok(descriptor)
+    }
+}
+
+/// The digest of a file, whose position stays.
+fn digest(file: &File) -> io::Result<Digest> {
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        match file.read_at(&mut buffer, hasher.size())? {
+            0 => return Ok(hasher.finish().0),
+            count => hasher.update(&buffer[..count]),
+        }
     }
 }
 
@@ -299,6 +339,7 @@ impl std::fmt::Display for Event {
                 target.triple,
                 target.architecture()
             ),
+            Self::Sbom { path } => write!(f, "Wrote {}", path.display()),
             Self::Packed {
                 name,
                 platform,

@@ -1,11 +1,12 @@
 //! Running Cargo, and finding what it built.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
-use cargo_metadata::Message;
+use cargo_metadata::{Message, PackageId};
 
 use crate::c::{CError, CToolchain};
 use crate::cargo_config::{CargoConfig, CargoConfigError};
@@ -62,7 +63,16 @@ pub(crate) enum Note<'a> {
     ForeignHeaders,
 }
 
-/// Compiles a service, and returns the path of its binary.
+/// What Cargo built.
+#[derive(Debug)]
+pub(crate) struct Build {
+    /// The path of the binary.
+    pub(crate) binary: PathBuf,
+    /// The packages that were compiled for the target rather than for build scripts and macros.
+    pub(crate) packages: BTreeSet<PackageId>,
+}
+
+/// Compiles a service.
 ///
 /// Cargo's own diagnostics and progress go to stderr as they come; `options.quiet` leaves out the
 /// progress. Where they are to be events, or may have to be replaced, they go to `notes` line by line.
@@ -74,7 +84,7 @@ pub(crate) fn compile(
     target: Target,
     options: &Options,
     notes: &mut dyn FnMut(Note<'_>),
-) -> Result<PathBuf, CompileError> {
+) -> Result<Build, CompileError> {
     let paths = PathMap::new(environment, workspace, toolchain);
     let c = CToolchain::prepare(
         environment,
@@ -100,7 +110,7 @@ pub(crate) fn compile(
     let stdout = running.child().stdout.take().expect("it is piped");
     let stderr = running.child().stderr.take();
     let (found, held) = std::thread::scope(|scope| {
-        let found = scope.spawn(|| artifact(BufReader::new(stdout), service));
+        let found = scope.spawn(|| build(BufReader::new(stdout), service, target.triple));
         let held = match stderr {
             Some(stderr) => pass_on(stderr, notes),
             None => Vec::new(),
@@ -186,17 +196,7 @@ fn command(
             .arg("--features")
             .arg(service.settings.features.join(","));
     }
-    let lock_flags = [
-        (options.cargo.locked, "--locked"),
-        (options.cargo.offline, "--offline"),
-        (options.cargo.frozen, "--frozen"),
-    ];
-    command.args(
-        lock_flags
-            .iter()
-            .filter(|(set, _)| *set)
-            .map(|(_, flag)| flag),
-    );
+    command.args(options.cargo.lock_flags());
     command.args(&options.cargo.arguments);
     command
 }
@@ -224,17 +224,27 @@ fn pass_on(stderr: impl Read, notes: &mut dyn FnMut(Note<'_>)) -> Vec<String> {
     held
 }
 
-fn artifact(stdout: BufReader<impl Read>, service: &Service) -> std::io::Result<Option<PathBuf>> {
+fn build(
+    stdout: BufReader<impl Read>,
+    service: &Service,
+    triple: &str,
+) -> std::io::Result<Option<Build>> {
     let mut found = None;
+    let mut packages = BTreeSet::new();
     for message in Message::parse_stream(stdout) {
-        if let Message::CompilerArtifact(artifact) = message?
-            && artifact.target.is_bin()
-            && artifact.target.name == service.bin
-        {
+        let Message::CompilerArtifact(artifact) = message? else {
+            continue;
+        };
+        // Cargo builds for the target below a directory of its name, and for the host elsewhere.
+        let mut files = artifact.filenames.iter();
+        if files.any(|file| file.components().any(|part| part.as_str() == triple)) {
+            packages.insert(artifact.package_id);
+        }
+        if artifact.target.is_bin() && artifact.target.name == service.bin {
             found = artifact
                 .executable
                 .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
         }
     }
-    Ok(found)
+    Ok(found.map(|binary| Build { binary, packages }))
 }

@@ -125,7 +125,7 @@ fn config(service: &Service, platform: &Platform, layers: &[Layer], options: &Op
 }
 
 /// Seconds since 1970 in the form of RFC 3339; the command line bounds them to 32 bits.
-fn rfc3339(seconds: u64) -> String {
+pub(crate) fn rfc3339(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds)
         .unwrap_or(jiff::Timestamp::MAX)

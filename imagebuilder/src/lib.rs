@@ -24,6 +24,7 @@ mod options;
 mod paths;
 mod registry;
 pub mod resolve;
+mod sbom;
 mod settings;
 mod target;
 mod verdict;

@@ -2,6 +2,8 @@
 
 use oci::Platform;
 
+use crate::sbom::Sbom;
+
 /// How images are built.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -11,6 +13,8 @@ pub(crate) struct Options {
     pub(crate) created: u64,
     /// The source's revision.
     pub(crate) revision: Option<String>,
+    /// The bills of materials to write, where they are asked for.
+    pub(crate) sbom: Option<Sbom>,
     /// How Cargo compiles.
     pub(crate) cargo: CargoOptions,
     /// Cargo shows its diagnostics only.
@@ -32,4 +36,19 @@ pub(crate) struct CargoOptions {
     pub(crate) frozen: bool,
     /// Further arguments for `cargo build`.
     pub(crate) arguments: Vec<String>,
+}
+
+impl CargoOptions {
+    /// The flags by which Cargo leaves Cargo.lock or the network alone.
+    pub(crate) fn lock_flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            (self.locked, "--locked"),
+            (self.offline, "--offline"),
+            (self.frozen, "--frozen"),
+        ];
+        flags
+            .into_iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, flag)| flag)
+    }
 }

@@ -9,6 +9,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use serde::Deserialize as _;
 
 use crate::environment::Environment;
+use crate::options::CargoOptions;
 use crate::settings::Settings;
 
 /// Why a package cannot be built into an image.
@@ -41,6 +42,8 @@ pub(crate) enum WorkspaceError {
         wanted: String,
         available: String,
     },
+    #[error("Cargo reports no dependency graph")]
+    NoGraph,
     #[error("[package.metadata.image] of `{}` is wrong", manifest.display())]
     Settings {
         manifest: PathBuf,
@@ -145,6 +148,33 @@ impl Workspace {
             description: package.description.clone(),
             settings,
         })
+    }
+
+    /// The dependency graph of a service for a target.
+    pub(crate) fn dependencies(
+        &self,
+        environment: &Environment,
+        service: &Service,
+        triple: &str,
+        cargo: &CargoOptions,
+    ) -> Result<Metadata, WorkspaceError> {
+        let package = self.package(&service.package)?;
+        let mut options = vec!["--filter-platform".to_owned(), triple.to_owned()];
+        if service.settings.no_default_features {
+            options.push("--no-default-features".to_owned());
+        }
+        if !service.settings.features.is_empty() {
+            options.push("--features".to_owned());
+            options.push(service.settings.features.join(","));
+        }
+        options.extend(cargo.lock_flags().map(str::to_owned));
+        MetadataCommand::new()
+            .cargo_path(&environment.cargo)
+            .current_dir(self.root())
+            .manifest_path(&package.manifest_path)
+            .other_options(options)
+            .exec()
+            .map_err(|error| WorkspaceError::Metadata(Box::new(error)))
     }
 
     fn package(&self, name: &str) -> Result<&Package, WorkspaceError> {

@@ -13,6 +13,7 @@ use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event};
 use crate::options::{CargoOptions, Options};
 use crate::registry::{Access, Prefix, PublishError, PublishEvent, Publisher};
+use crate::sbom::Sbom;
 use crate::workspace::{Service, Workspace};
 
 /// How often what is live is shown anew.
@@ -58,6 +59,10 @@ impl<'a> Images<'a> {
                 platforms: arguments.platform.clone(),
                 created: arguments.source_date_epoch,
                 revision: arguments.revision.clone(),
+                sbom: arguments.sbom_dir.clone().map(|directory| Sbom {
+                    directory,
+                    format: arguments.sbom_format,
+                }),
                 cargo: CargoOptions {
                     profile: arguments.cargo.profile.clone(),
                     locked: arguments.cargo.locked,

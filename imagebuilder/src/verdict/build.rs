@@ -8,6 +8,7 @@ use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
 use crate::elf::ElfError;
 use crate::layer::LayerError;
+use crate::sbom::SbomError;
 use crate::settings::SettingError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
@@ -20,6 +21,7 @@ impl ExitError for BuildError {
             Self::Compile(error) => error.exit(),
             Self::Binary { .. } => Exit::Failed,
             Self::Elf(error) => error.exit(),
+            Self::Sbom(error) => error.exit(),
             Self::Layer(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
             Self::Name(error) => error.exit(),
@@ -33,6 +35,7 @@ impl ExitError for BuildError {
             Self::Compile(error) => error.hint(),
             Self::Binary { .. } => None,
             Self::Elf(error) => error.hint(),
+            Self::Sbom(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
             Self::Name(error) => error.hint(),
@@ -40,10 +43,28 @@ impl ExitError for BuildError {
     }
 }
 
+impl ExitError for SbomError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Graph { .. } | Self::Lock(_) | Self::Write { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Graph { .. } => Some(
+                "Cargo reads the manifests of all dependencies for it: without a network, `cargo fetch` before"
+                    .to_owned(),
+            ),
+            Self::Lock(_) | Self::Write { .. } => None,
+        }
+    }
+}
+
 impl ExitError for WorkspaceError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Locate(_) => Exit::Failed,
+            Self::Locate(_) | Self::NoGraph => Exit::Failed,
             Self::Metadata(_)
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchPackage { .. }
@@ -71,6 +92,7 @@ impl ExitError for WorkspaceError {
                 "run it in the workspace, or name its Cargo.toml with --manifest-path"
             }
             Self::Locate(_)
+            | Self::NoGraph
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchBinary { .. }
             | Self::Settings { .. } => return None,

@@ -36,6 +36,7 @@ use crate::layer::LayerError;
 use crate::registry::EcrError;
 use crate::registry::PublishError;
 use crate::resolve::ResolveError;
+use crate::sbom::{LockError, SbomError};
 use crate::settings::SettingError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
@@ -162,6 +163,7 @@ fn errors_of_building() {
     verdict_table!(Verdict::of, WorkspaceError,
         WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
             cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, HINT;
+        WorkspaceError::NoGraph => WorkspaceError::NoGraph, Failed, NONE;
         WorkspaceError::Locate(_) => WorkspaceError::Locate(io_error()), Failed, NONE;
         WorkspaceError::NoDefaultPackage { .. } => WorkspaceError::NoDefaultPackage {
             manifest: path(), available: text() }, Usage, NONE;
@@ -224,6 +226,7 @@ fn errors_of_building() {
         BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Elf(_) => BuildError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() }), Failed, HINT;
+        BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;
         BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, HINT;
         BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, HINT;
         BuildError::Name(_) => BuildError::Name(SettingError::Name(bad_reference())), Usage, NONE;
@@ -231,6 +234,16 @@ fn errors_of_building() {
 }
 
 type Copy = CopyError<LayoutError, RegistryError>;
+
+#[test]
+fn errors_of_bills_of_materials() {
+    let graph = || Box::new(WorkspaceError::NoGraph);
+    verdict_table!(Verdict::of, SbomError,
+        SbomError::Graph { .. } => SbomError::Graph { package: text(), source: graph() }, Failed, HINT;
+        SbomError::Lock(_) => SbomError::Lock(LockError::Read { path: path(), source: io_error() }), Failed, NONE;
+        SbomError::Write { .. } => SbomError::Write { path: path(), source: io_error() }, Failed, NONE;
+    );
+}
 
 #[test]
 fn errors_of_layouts_and_copies() {
