@@ -14,8 +14,12 @@ use crate::lifecycle::{DrainResult, Lifecycle};
 use crate::logs::{Filter, Logs};
 use crate::metrics::counters::Counters;
 use crate::metrics::render::Snapshot;
+use crate::run_time::RunTime;
 use crate::settings::Settings;
 use crate::visits::Visits;
+
+/// How often the main thread advances the time that the process has run.
+const PULSE: Duration = Duration::from_millis(500);
 
 /// The process's state.
 pub(crate) struct Shared {
@@ -46,6 +50,8 @@ pub(crate) struct Shared {
     /// How the drain of the previous process ended, if the data directory contains its result.
     pub(crate) last_drain: OnceLock<DrainResult>,
     pub(crate) started: Instant,
+    /// Time that the process was able to run: what workers are judged by.
+    run_millis: AtomicU64,
     /// Since 1970.
     pub(crate) started_unix: Duration,
     #[cfg(feature = "otlp")]
@@ -80,6 +86,7 @@ impl Shared {
             drained: OnceLock::new(),
             last_drain: OnceLock::new(),
             started: Instant::now(),
+            run_millis: AtomicU64::new(0),
             started_unix: clock::unix_now(),
             settings,
             #[cfg(feature = "otlp")]
@@ -99,10 +106,21 @@ impl Shared {
             .map_or(0, |(index, _)| index)
     }
 
-    /// Milliseconds since the process began.
-    pub(crate) fn uptime_millis(&self) -> u64 {
-        // 584 million years fit.
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// Milliseconds that the process has run, as of the main thread's last [`pulse`](Self::pulse).
+    pub(crate) fn run_millis(&self) -> u64 {
+        self.run_millis.load(Ordering::Relaxed)
+    }
+
+    /// Advances [`run_millis`](Self::run_millis) for as long as it is polled.
+    pub(crate) async fn pulse(&self) {
+        let mut time = RunTime::new(Instant::now(), PULSE * 2);
+        loop {
+            tokio::time::sleep(PULSE).await;
+            let millis = time.advance(Instant::now()).as_millis();
+            // 584 million years fit.
+            let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+            self.run_millis.store(millis, Ordering::Relaxed);
+        }
     }
 
     /// Updates the cache after a change of the log filter.

@@ -16,7 +16,11 @@ const FROZEN: Duration = Duration::from_secs(4);
 
 /// All deadlines are shorter than the time that the process is stopped for.
 fn app() -> App {
-    App::start(&[
+    app_with(&[])
+}
+
+fn app_with(more: &[(&str, &str)]) -> App {
+    let mut settings = vec![
         ("APP_FIRST_HEAD_TIMEOUT", DEADLINE),
         ("APP_NEXT_HEAD_TIMEOUT", DEADLINE),
         ("APP_BODY_TIMEOUT", DEADLINE),
@@ -24,14 +28,20 @@ fn app() -> App {
         ("APP_KEEP_ALIVE", DEADLINE),
         ("APP_DRAIN_DELAY", "0s"),
         ("APP_DRAIN_DEADLINE", DEADLINE),
-    ])
+    ];
+    settings.extend(more);
+    App::start(&settings)
 }
 
 /// Stops the process, lets `during` happen and time pass, and continues the process.
 fn freeze(app: &App, during: impl FnOnce()) {
+    freeze_for(FROZEN, app, during);
+}
+
+fn freeze_for(time: Duration, app: &App, during: impl FnOnce()) {
     common::signal(app.pid(), "STOP");
     during();
-    std::thread::sleep(FROZEN);
+    std::thread::sleep(time);
     common::signal(app.pid(), "CONT");
 }
 
@@ -102,6 +112,44 @@ fn time_that_the_process_was_stopped_for_is_not_held_against_clients() {
     freeze(&app, || {});
     halves.iter_mut().for_each(Half::send_rest);
     assert_answered(&mut halves);
+}
+
+/// The header of a health check (command LOCAL), and a request.
+const PROXIED: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[test]
+fn a_proxy_header_may_come_after_the_process_was_stopped() {
+    let app = app_with(&[
+        ("APP_PROXY_PROTOCOL", "required"),
+        ("APP_TRUSTED_PROXIES", "127.0.0.1"),
+    ]);
+    let cuts = [0, 5, 16, 20];
+    let mut halves: Vec<_> = cuts
+        .into_iter()
+        .flat_map(|cut| [PROXIED.split_at(cut); 5])
+        .map(|(first, rest)| Half::new(&app, first, rest))
+        .collect();
+    let mut probe = Half::new(&app, PROXIED, b"");
+    assert_eq!(probe.status(), Some(200));
+    freeze(&app, || {});
+    halves.iter_mut().for_each(Half::send_rest);
+    assert_answered(&mut halves);
+}
+
+#[test]
+fn liveness_does_not_fail_because_the_process_was_stopped() {
+    let app = App::start(&[]);
+    let mut probes = Vec::new();
+    freeze_for(Duration::from_secs(12), &app, || {
+        probes.extend((0..20).map(|_| {
+            let mut client = Client::connect(app.admin);
+            client.send(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
+            client
+        }));
+    });
+    for probe in &mut probes {
+        assert_eq!(probe.answer().status, 200);
+    }
 }
 
 #[test]

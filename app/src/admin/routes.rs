@@ -12,7 +12,7 @@ use crate::faults::Faults;
 use crate::metrics::render;
 use crate::shared::Shared;
 
-/// A worker whose clock has not moved for this long is stuck.
+/// A worker that has not run for this long, while the process did, is stuck.
 const STUCK: Duration = Duration::from_secs(10);
 
 /// A request's body, or why there is none.
@@ -93,7 +93,7 @@ async fn index() -> HttpResponse {
 }
 
 async fn alive(shared: Data<Shared>) -> HttpResponse {
-    let now = shared.uptime_millis();
+    let now = shared.run_millis();
     let stuck = shared.counters.iter().position(|counters| {
         let last = counters.heartbeat.get();
         u128::from(now.saturating_sub(last)) > STUCK.as_millis()

@@ -4,7 +4,7 @@
 //! three live on one thread, so a report is a store and costs the hot path next to nothing: no
 //! timer is armed and no clock is read for a request.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -18,7 +18,9 @@ use crate::close_reason::CloseReason;
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// The first request's head, since the connection came.
+    /// The PROXY header, since the connection came.
+    Proxy,
+    /// The first request's head, since the connection or its PROXY header came.
     FirstHead,
     /// The next request; not a byte of it is here.
     Idle,
@@ -40,7 +42,7 @@ pub(crate) struct Conn {
     /// The other end of the socket.
     pub(crate) peer: SocketAddr,
     /// Whom a believed PROXY header names.
-    pub(crate) proxied: Option<Source>,
+    proxied: OnceCell<Source>,
     /// The worker's coarse clock, in milliseconds.
     clock: Rc<Cell<u64>>,
     /// The slowest rate that is no stall, in bytes per millisecond and at least one.
@@ -83,16 +85,11 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(
-        peer: SocketAddr,
-        proxied: Option<Source>,
-        clock: Rc<Cell<u64>>,
-        min_rate: u32,
-    ) -> Self {
+    pub(crate) fn new(peer: SocketAddr, clock: Rc<Cell<u64>>, min_rate: u32) -> Self {
         let now = clock.get();
         Self {
             peer,
-            proxied,
+            proxied: OnceCell::new(),
             clock,
             min_rate: u64::from(min_rate),
             phase: Cell::new(Phase::FirstHead),
@@ -124,7 +121,7 @@ impl Conn {
     /// Whether closing it now would lose a request: one is being answered, or half a head is here.
     pub(crate) fn is_busy(&self) -> bool {
         match self.phase.get() {
-            Phase::Idle | Phase::Unread => false,
+            Phase::Proxy | Phase::Idle | Phase::Unread => false,
             Phase::FirstHead => self.received.get() > 0,
             Phase::NextHead | Phase::Service | Phase::Body | Phase::Answer => true,
         }
@@ -143,7 +140,7 @@ impl Conn {
     /// Whether closing it loses nothing, as far as is known: no byte of a request is here.
     pub(crate) fn is_idle(&self) -> bool {
         match self.phase.get() {
-            Phase::Idle => true,
+            Phase::Proxy | Phase::Idle => true,
             Phase::FirstHead => self.received.get() == 0,
             _ => false,
         }
@@ -232,6 +229,10 @@ impl Conn {
         }
         match self.phase.get() {
             Phase::Service | Phase::Answer => 0,
+            Phase::Proxy => {
+                self.received.set(self.received.get() + bytes.len());
+                bytes.len()
+            }
             Phase::FirstHead | Phase::Idle | Phase::NextHead => self.give_head(bytes),
             // Behind a body that nobody looks at there is nothing: the connection ends.
             Phase::Body | Phase::Unread => {
@@ -270,6 +271,26 @@ impl Conn {
         }
         self.received.set(self.received.get() + count);
         count
+    }
+
+    /// A PROXY header comes before the first request.
+    pub(crate) fn expect_proxy_header(&self) {
+        self.phase.set(Phase::Proxy);
+    }
+
+    /// The PROXY header is read, or there is none.
+    pub(crate) fn on_proxy_header(&self, source: Option<Source>) {
+        if let Some(source) = source {
+            let is_first = self.proxied.set(source);
+            debug_assert!(is_first.is_ok(), "a connection has one PROXY header");
+        }
+        self.received.set(0);
+        self.enter(Phase::FirstHead);
+    }
+
+    /// Whom a believed PROXY header names.
+    pub(crate) fn proxied(&self) -> Option<&Source> {
+        self.proxied.get()
     }
 
     /// The stream took back what it gave last, to give it once more.
@@ -444,7 +465,7 @@ mod tests {
     fn conn() -> (Conn, Rc<Cell<u64>>) {
         let clock = Rc::new(Cell::new(1000));
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        (Conn::new(peer, None, Rc::clone(&clock), 1000), clock)
+        (Conn::new(peer, Rc::clone(&clock), 1000), clock)
     }
 
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";

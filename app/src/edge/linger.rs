@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+
+use super::socket::Socket;
 
 /// How long the client has to read the answer and close.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
@@ -16,7 +17,7 @@ pub(crate) const LINGER_AT_STOP: Duration = Duration::from_millis(500);
 const MOST_BYTES: usize = 1 << 20;
 
 /// Sends the end of the stream, and reads what still comes until the client closes too.
-pub(crate) async fn close(mut stream: TcpStream) {
+pub(crate) async fn close(mut stream: Socket) {
     let discard = async {
         stream.shutdown().await?;
         let mut buffer = [0; 2048];

@@ -14,6 +14,7 @@ pub(crate) mod linger;
 pub(crate) mod memory;
 pub(crate) mod proxied;
 pub mod proxy;
+pub(crate) mod socket;
 pub(crate) mod stream;
 pub(crate) mod task;
 pub(crate) mod watch;

@@ -1,24 +1,14 @@
 //! Reads a PROXY header off a new connection, where the settings ask for one.
 
 use std::io;
-use std::net::IpAddr;
 
 use thiserror::Error;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 
 use super::proxy::{self, Header, Parsed, ProxyError, Source};
+use super::stream::EdgeStream;
 use crate::cidr::Cidr;
 use crate::settings::ProxyProtocol;
-
-/// What was found at the beginning of a connection.
-#[derive(Debug, Default)]
-pub(crate) struct Opening {
-    /// Whom the connection is for, where that is known and believed.
-    pub(crate) source: Option<Source>,
-    /// Bytes that were read and are part of a request.
-    pub(crate) held: Vec<u8>,
-}
 
 /// Why a connection is closed before a request was read.
 #[derive(Debug, Error)]
@@ -32,46 +22,51 @@ pub(crate) enum OpeningError {
     /// The header is wrong.
     #[error(transparent)]
     Malformed(#[from] ProxyError),
-    /// The connection broke.
+    /// The connection broke, or was closed because the header did not come in time.
     #[error("cannot read the PROXY header")]
     Read(#[from] io::Error),
 }
 
-/// Reads what the settings ask for, byte by byte no further than the header.
+/// Reads what the settings ask for, byte by byte no further than the header. The stream is to be
+/// read from the beginning of the first request afterwards.
 ///
 /// From an untrusted peer no header is looked for in the optional mode, so that it cannot claim
 /// anything: its signature is then a malformed request.
 pub(crate) async fn read(
-    stream: &mut TcpStream,
-    peer: IpAddr,
+    stream: &mut EdgeStream,
     mode: ProxyProtocol,
     trusted: &[Cidr],
-) -> Result<Opening, OpeningError> {
+) -> Result<(), OpeningError> {
+    let peer = stream.conn().peer.ip();
     let is_trusted = trusted.iter().any(|range| range.contains(peer));
     match mode {
-        ProxyProtocol::Off => return Ok(Opening::default()),
-        ProxyProtocol::Optional if !is_trusted => return Ok(Opening::default()),
+        ProxyProtocol::Off => return Ok(()),
+        ProxyProtocol::Optional if !is_trusted => return Ok(()),
         ProxyProtocol::Required if !is_trusted => return Err(OpeningError::Untrusted),
         ProxyProtocol::Optional | ProxyProtocol::Required => {}
     }
+    stream.conn().expect_proxy_header();
+    let source = read_header(stream, mode).await?;
+    stream.conn().on_proxy_header(source);
+    Ok(())
+}
+
+/// Whom the header names; bytes that are none are given back to the stream.
+async fn read_header(
+    stream: &mut EdgeStream,
+    mode: ProxyProtocol,
+) -> Result<Option<Source>, OpeningError> {
     let mut bytes = Vec::with_capacity(proxy::FIXED_BYTES);
     loop {
         let needed = match proxy::parse(&bytes)? {
             Parsed::Incomplete(needed) => needed,
             Parsed::Absent if mode == ProxyProtocol::Required => return Err(OpeningError::Missing),
             Parsed::Absent => {
-                return Ok(Opening {
-                    source: None,
-                    held: bytes,
-                });
+                stream.hold(bytes);
+                return Ok(None);
             }
-            Parsed::Complete(Header::Local, _) => return Ok(Opening::default()),
-            Parsed::Complete(Header::Proxied(source), _) => {
-                return Ok(Opening {
-                    source: Some(source),
-                    held: Vec::new(),
-                });
-            }
+            Parsed::Complete(Header::Local, _) => return Ok(None),
+            Parsed::Complete(Header::Proxied(source), _) => return Ok(Some(source)),
         };
         let missing = needed.saturating_sub(bytes.len());
         let read = (&mut *stream)

@@ -7,18 +7,18 @@ use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::conn::{Conn, Phase};
 use super::linger;
+use super::socket::Socket;
 use super::watch::Watch;
 use crate::canned::Canned;
 use crate::close_reason::CloseReason;
 
 /// A connection's socket.
 pub(crate) struct EdgeStream {
-    /// `None` once it was handed to [`linger`].
-    socket: Option<TcpStream>,
+    /// Gone once it was given to [`linger`].
+    socket: Socket,
     /// Bytes that came and were not given on: a next request's, or such as turned out to be no PROXY
     /// header or no plain request. As long as there are any, nothing is read from the socket.
     held: Vec<u8>,
@@ -30,12 +30,11 @@ pub(crate) struct EdgeStream {
 }
 
 impl EdgeStream {
-    pub(crate) fn new(socket: TcpStream, held: Vec<u8>, conn: Rc<Conn>, watch: Rc<Watch>) -> Self {
+    pub(crate) fn new(socket: Socket, conn: Rc<Conn>, watch: Rc<Watch>) -> Self {
         let key = watch.insert(Rc::clone(&conn));
-        conn.hold(!held.is_empty());
         Self {
-            socket: Some(socket),
-            held,
+            socket,
+            held: Vec::new(),
             conn,
             watch,
             key,
@@ -45,6 +44,12 @@ impl EdgeStream {
 
     pub(crate) fn conn(&self) -> &Rc<Conn> {
         &self.conn
+    }
+
+    /// Keeps what was read as the PROXY header and is none: the next read returns it first.
+    pub(crate) fn hold(&mut self, bytes: Vec<u8>) {
+        self.conn.hold(!bytes.is_empty());
+        self.held = bytes;
     }
 
     /// Takes back what was read last. It is what the next read returns first.
@@ -58,9 +63,7 @@ impl EdgeStream {
     /// nothing was written since the last one was taken whole.
     fn say(&mut self, canned: Canned) {
         let (answer, id) = canned.render();
-        if let Some(socket) = &self.socket {
-            self.spoke = socket.try_write(answer.as_bytes()).is_ok();
-        }
+        self.spoke = self.socket.try_write(answer.as_bytes()).is_ok();
         self.watch.said(&self.conn, canned, &id, answer.len());
     }
 
@@ -74,7 +77,8 @@ impl EdgeStream {
             {
                 self.say(Canned::Full);
             }
-            CloseReason::FirstHead if !self.conn.has_received() => {}
+            CloseReason::FirstHead
+                if !self.conn.has_received() || self.conn.phase() == Phase::Proxy => {}
             CloseReason::FirstHead | CloseReason::NextHead | CloseReason::Body => {
                 self.say(Canned::Timeout);
             }
@@ -117,10 +121,7 @@ impl EdgeStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let Some(socket) = self.socket.as_mut() else {
-            return Poll::Ready(Err(Self::gone()));
-        };
-        ready!(Pin::new(socket).poll_read(context, buffer))?;
+        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
         let read = &buffer.filled()[before..];
         let count = self.conn.give(read);
         let rest = &read[count..];
@@ -148,14 +149,10 @@ impl EdgeStream {
 
     /// Nobody reads what is in the send buffer: give its memory back at once.
     fn reset_on_close(&self) {
-        if let Some(socket) = &self.socket {
+        if let Some(socket) = self.socket.descriptor() {
             // Where this fails, the kernel keeps the buffer a little longer.
-            let _ = SockRef::from(socket).set_linger(Some(std::time::Duration::ZERO));
+            let _ = SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
         }
-    }
-
-    fn gone() -> io::Error {
-        io::ErrorKind::NotConnected.into()
     }
 }
 
@@ -226,10 +223,7 @@ impl AsyncWrite for EdgeStream {
             });
             return Poll::Ready(Ok(bytes.len()));
         }
-        let Some(socket) = this.socket.as_mut() else {
-            return Poll::Ready(Err(Self::gone()));
-        };
-        let polled = Pin::new(socket).poll_write(context, bytes);
+        let polled = Pin::new(&mut this.socket).poll_write(context, bytes);
         match polled {
             Poll::Ready(Ok(count)) => {
                 this.conn.on_write(count, bytes.len());
@@ -259,21 +253,18 @@ impl AsyncWrite for EdgeStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A socket that lingers is shut down there.
-        let lingers = self.lingers();
-        match self.socket.as_mut().filter(|_| !lingers) {
-            Some(socket) => Pin::new(socket).poll_shutdown(context),
-            None => Poll::Ready(Ok(())),
+        if self.lingers() {
+            return Poll::Ready(Ok(()));
         }
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }
 
 impl Drop for EdgeStream {
     fn drop(&mut self) {
         self.watch.remove(self.key);
-        if self.lingers()
-            && let Some(socket) = self.socket.take()
-        {
-            self.watch.linger(linger::close(socket));
+        if self.lingers() {
+            self.watch.linger(linger::close(self.socket.take()));
         }
     }
 }
@@ -285,7 +276,7 @@ mod tests {
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::edge::memory::Budget;
@@ -313,10 +304,17 @@ mod tests {
             Arc::new(Budget::new(u64::MAX, Vec::new())),
         ));
         let clock = Rc::new(Cell::new(0));
-        let conn = Rc::new(Conn::new(peer, None, Rc::clone(&clock), 1));
-        let stream = EdgeStream::new(socket, Vec::new(), conn, Rc::clone(&watch));
+        let conn = Rc::new(Conn::new(peer, Rc::clone(&clock), 1));
+        let stream = EdgeStream::new(Socket::Watched(socket), conn, Rc::clone(&watch));
         clock.set(5000);
         (client, stream)
+    }
+
+    async fn readable(stream: &EdgeStream) {
+        let Socket::Watched(socket) = &stream.socket else {
+            panic!("the socket is not watched");
+        };
+        socket.readable().await.unwrap();
     }
 
     /// A closed stream lingers in a task of its own.
@@ -330,7 +328,7 @@ mod tests {
             let (mut client, mut stream) = late().await;
             client.write_all(b"GET ").await.unwrap();
             stream.conn.suspect();
-            stream.socket.as_ref().unwrap().readable().await.unwrap();
+            readable(&stream).await;
             let mut buffer = [0; 100];
             assert_eq!(
                 AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),
@@ -350,7 +348,7 @@ mod tests {
         let request = b"GET / HTTP/1.1\r\n\r\n";
         client.write_all(request).await.unwrap();
         stream.conn.suspect();
-        stream.socket.as_ref().unwrap().readable().await.unwrap();
+        readable(&stream).await;
         let mut buffer = [0; 100];
         assert_eq!(
             AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),

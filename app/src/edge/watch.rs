@@ -222,15 +222,15 @@ impl Watch {
             _ if conn.is_unwanted() && conn.is_idle() => return Some(CloseReason::Idle),
             _ if conn.is_blocked() => (self.timeouts.answer, CloseReason::Answer),
             // Its request may be on the way: it was let in, so it is waited for, a little.
-            Phase::FirstHead if self.closing.get() && !conn.has_received() => {
+            Phase::Proxy | Phase::FirstHead if self.closing.get() && !conn.has_received() => {
                 (self.timeouts.first_head.min(NEWCOMER), CloseReason::Idle)
             }
             Phase::Idle | Phase::Unread if self.closing.get() => return Some(CloseReason::Idle),
-            Phase::FirstHead if conn.is_for_probes_only() => (
+            Phase::Proxy | Phase::FirstHead if conn.is_for_probes_only() => (
                 self.timeouts.first_head.min(NEWCOMER),
                 CloseReason::FirstHead,
             ),
-            Phase::FirstHead => (self.timeouts.first_head, CloseReason::FirstHead),
+            Phase::Proxy | Phase::FirstHead => (self.timeouts.first_head, CloseReason::FirstHead),
             Phase::Idle => (self.timeouts.keep_alive, CloseReason::Idle),
             Phase::NextHead => (self.timeouts.next_head, CloseReason::NextHead),
             Phase::Service => return None,

@@ -118,7 +118,7 @@ pub(crate) struct Counters {
     pub(crate) faults: Counter,
     pub(crate) log_rate: Counter,
     pub(crate) log_full: Counter,
-    /// When the worker last ran, in milliseconds of the process's time.
+    /// When the worker last ran, in milliseconds that the process had run.
     pub(crate) heartbeat: Counter,
 }
 

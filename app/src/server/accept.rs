@@ -5,12 +5,13 @@
 //! worker hands nothing over at all.
 
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
+use rustix::net::{SocketFlags, acceptfrom_with};
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
@@ -19,9 +20,13 @@ use super::connection::Server;
 use super::message::{Accepted, Message};
 use crate::canned::Canned;
 use crate::edge::linger;
+use crate::edge::socket::Socket;
 
 /// How long accepting rests when there are no more file descriptors.
 const REST: Duration = Duration::from_millis(20);
+
+/// Connections that are accepted before others have their turn.
+const MOST_AT_ONCE: usize = 32;
 
 /// Connections beyond the limit, on which nothing but probes is answered: a pod that is full is not a
 /// pod to be restarted.
@@ -29,7 +34,7 @@ pub(super) const PROBES_ONLY: usize = 128;
 
 /// What the accepting worker has.
 pub(super) struct Acceptor {
-    pub(super) listener: TcpListener,
+    pub(super) listener: AsyncFd<TcpListener>,
     /// The way to each worker, this one included.
     pub(super) workers: Vec<UnboundedSender<Message>>,
 }
@@ -41,28 +46,26 @@ impl Acceptor {
         let mut closing = std::pin::pin!(closing);
         let mut errors = AcceptErrors::new("public");
         loop {
-            let accepted = tokio::select! {
+            let ready = tokio::select! {
                 biased;
                 _ = &mut closing => break,
-                accepted = self.listener.accept() => accepted,
+                ready = self.listener.readable() => ready,
             };
-            match accepted {
-                Ok((stream, peer)) => {
-                    // It fails only for a socket that is gone.
-                    if let Ok(stream) = stream.into_std() {
-                        place(&self.workers, &server, stream, peer);
-                    }
-                }
-                Err(error) => rest(&error, &mut errors).await,
+            let failed = match ready {
+                Ok(mut ready) => self.accept_some(&mut ready, &server).err(),
+                Err(error) => Some(error),
+            };
+            match failed {
+                Some(error) => rest(&error, &mut errors).await,
+                // Those that were accepted have their turn.
+                None => tokio::task::yield_now().await,
             }
         }
-        // Asked of the kernel itself: tokio would answer from what its last look at epoll told.
+        // Asked of the kernel itself: the runtime would answer from its last look at epoll.
         let Self { listener, workers } = self;
-        let Ok(listener) = listener.into_std() else {
-            return;
-        };
+        let listener = listener.into_inner();
         loop {
-            match listener.accept() {
+            match accept(&listener) {
                 Ok((stream, peer)) => place(&workers, &server, stream, peer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -73,6 +76,31 @@ impl Acceptor {
             }
         }
     }
+
+    /// Accepts what waits, up to [`MOST_AT_ONCE`].
+    fn accept_some(
+        &self,
+        ready: &mut AsyncFdReadyGuard<'_, TcpListener>,
+        server: &Rc<Server>,
+    ) -> io::Result<()> {
+        for _ in 0..MOST_AT_ONCE {
+            match ready.try_io(|listener| accept(listener.get_ref())) {
+                Ok(Ok((stream, peer))) => place(&self.workers, server, stream, peer),
+                Ok(Err(error)) => return Err(error),
+                Err(_would_block) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Accepts a connection whose socket does not block: one system call, and the runtime does not watch
+/// it yet.
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (stream, peer) = acceptfrom_with(listener, flags)?;
+    let peer = peer.ok_or(io::ErrorKind::ConnectionAborted)?;
+    Ok((stream.into(), SocketAddr::try_from(peer)?))
 }
 
 async fn rest(error: &io::Error, errors: &mut AcceptErrors) {
@@ -114,10 +142,6 @@ fn place(
     stream: TcpStream,
     peer: SocketAddr,
 ) {
-    // It fails only for a socket that is gone.
-    if stream.set_nonblocking(true).is_err() {
-        return;
-    }
     let shared = &server.worker.shared;
     let limit = shared.settings.limits.connections;
     let open = shared.connections.load(Ordering::SeqCst);
@@ -179,10 +203,8 @@ fn refuse(server: &Server, mut stream: TcpStream) {
     server.worker.counters.canned(Canned::Full);
     let (answer, _) = Canned::Full.render();
     // A fresh socket takes it whole.
-    if stream.write_all(answer.as_bytes()).is_ok()
-        && let Ok(stream) = tokio::net::TcpStream::from_std(stream)
-    {
-        server.watch.linger(linger::close(stream));
+    if stream.write_all(answer.as_bytes()).is_ok() {
+        server.watch.linger(linger::close(Socket::Fresh(stream)));
     }
 }
 

@@ -54,10 +54,34 @@ fn listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
     // A new process need not wait for connections of its predecessor in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Accepted sockets inherit this: an answer is one write, and waiting for more would delay it.
+    socket.set_tcp_nodelay(true)?;
     // Accepted sockets inherit these; before listen(2), so that the window scale fits them (tcp(7)).
     socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
     socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn accepted_sockets_inherit_the_options() {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), 1).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = Socket::from(accepted);
+        assert!(accepted.tcp_nodelay().unwrap());
+        // The kernel doubles what it is given (socket(7)).
+        assert_eq!(
+            accepted.send_buffer_size().unwrap(),
+            2 * SOCKET_BUFFER_BYTES
+        );
+    }
 }

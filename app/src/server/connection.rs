@@ -10,18 +10,18 @@ use actix_http::error::DispatchError;
 use actix_http::h1::{H1ServiceHandler, UpgradeHandler};
 use actix_http::{HttpService, KeepAlive};
 use actix_service::{Service as _, ServiceFactory as _, fn_factory};
-use tokio::net::TcpStream;
 
 use super::message::Accepted;
+use crate::close_reason::CloseReason;
 use crate::edge::conn::Conn;
 use crate::edge::fast_path;
 use crate::edge::linger;
-use crate::edge::proxied::{self, Opening};
+use crate::edge::proxied;
+use crate::edge::socket::Socket;
 use crate::edge::stream::EdgeStream;
 use crate::edge::task::Turns;
 use crate::edge::watch::Watch;
 use crate::service::{AnswerBody, ExpectService, PlainService, PublicService, Worker};
-use crate::settings::ProxyProtocol;
 
 type Http = H1ServiceHandler<EdgeStream, PublicService, AnswerBody, ExpectService, UpgradeHandler>;
 
@@ -86,44 +86,30 @@ impl Server {
         let open = Open::new(Rc::clone(self));
         tokio::task::spawn_local(async move {
             let _open = open;
-            // It fails only for a socket that is gone.
-            if let Ok(stream) = TcpStream::from_std(accepted.stream) {
-                server
-                    .serve(stream, accepted.peer, accepted.probes_only)
-                    .await;
-            }
+            server.serve(accepted).await;
         });
     }
 
-    async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, probes_only: bool) {
-        // An answer is one write; waiting for more of it would only delay it.
-        let _ = stream.set_nodelay(true);
-        let opening = match self.open(&mut stream, peer).await {
-            Ok(opening) => opening,
-            Err(why) => {
-                self.worker.counters.proxy_refused.add(1);
-                tracing::debug!(%peer, why, "connection refused");
-                return;
-            }
-        };
+    async fn serve(&self, accepted: Accepted) {
         let settings = &self.worker.shared.settings;
+        let peer = accepted.peer;
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let clock = self.watch.clock();
-        let conn = Rc::new(Conn::new(
-            peer,
-            opening.source,
-            clock,
-            settings.timeouts.min_rate,
-        ));
-        if probes_only {
+        let conn = Rc::new(Conn::new(peer, clock, settings.timeouts.min_rate));
+        if accepted.probes_only {
             conn.restrict_to_probes();
         }
-        let mut stream = EdgeStream::new(
-            stream,
-            opening.held,
-            Rc::clone(&conn),
-            Rc::clone(&self.watch),
-        );
+        let socket = Socket::Fresh(accepted.stream);
+        let mut stream = EdgeStream::new(socket, Rc::clone(&conn), Rc::clone(&self.watch));
+        let (mode, trusted) = (settings.proxy_protocol, &settings.trusted_proxies);
+        if let Err(error) = proxied::read(&mut stream, mode, trusted).await {
+            // A drain closes connections that have sent nothing; that refuses no header.
+            if conn.close_reason() != Some(CloseReason::Idle) {
+                self.worker.counters.proxy_refused.add(1);
+                tracing::debug!(%peer, %error, "connection refused");
+            }
+            return;
+        }
         // Clients come and go as they like, here and below.
         let Ok(true) = fast_path::serve(&mut stream, &self.plain, &self.buffers).await else {
             return;
@@ -132,24 +118,6 @@ impl Server {
         match Turns::new(dispatcher, conn, settings.limits.header_bytes).await {
             Ok(()) | Err(DispatchError::Io(_)) => {}
             Err(error) => tracing::debug!(%peer, %error, "connection ended"),
-        }
-    }
-
-    async fn open(&self, stream: &mut TcpStream, peer: SocketAddr) -> Result<Opening, String> {
-        let settings = &self.worker.shared.settings;
-        if settings.proxy_protocol == ProxyProtocol::Off {
-            return Ok(Opening::default());
-        }
-        let ip = peer.ip().to_canonical();
-        let read = proxied::read(
-            stream,
-            ip,
-            settings.proxy_protocol,
-            &settings.trusted_proxies,
-        );
-        match tokio::time::timeout(settings.timeouts.first_head, read).await {
-            Ok(opening) => opening.map_err(|error| error.to_string()),
-            Err(_) => Err("the PROXY header did not come in time".to_owned()),
         }
     }
 }

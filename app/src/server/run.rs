@@ -110,6 +110,10 @@ async fn serve(
     let admin = admin::listen(Arc::clone(&shared), bound.admin)
         .await
         .map_err(ServeError::Start)?;
+    let pulse = {
+        let shared = Arc::clone(&shared);
+        tokio::task::spawn_local(async move { shared.pulse().await })
+    };
     let following = read_files(&shared).await;
     let fleet = Fleet::start(&shared, bound.public)
         .await
@@ -131,6 +135,7 @@ async fn serve(
         following.abort();
     }
     admin.abort();
+    pulse.abort();
     Ok(result)
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -63,7 +65,7 @@ async fn work(
     let mut close = Some(close);
     let mut accepting = match listener {
         Some(listener) => {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let listener = watched(listener)?;
             let acceptor = Acceptor { listener, workers };
             Some(tokio::task::spawn_local(
                 acceptor.run(Rc::clone(&server), closing),
@@ -103,4 +105,13 @@ async fn work(
     drop(tokio::time::timeout(LINGER_AT_STOP, quiet).await);
     watching.abort();
     Ok(())
+}
+
+/// Has the runtime watch the listener. Its own type would have it watch each accepted socket, too.
+#[expect(
+    deprecated,
+    reason = "what replaces it is unsafe for types that lie about their descriptor, and this is std's"
+)]
+fn watched(listener: TcpListener) -> io::Result<AsyncFd<TcpListener>> {
+    AsyncFd::with_interest(listener, Interest::READABLE)
 }

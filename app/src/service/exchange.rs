@@ -97,7 +97,7 @@ impl Given {
             return None;
         }
         let client = forwarded.map(|value| {
-            let source = conn.proxied.as_ref();
+            let source = conn.proxied();
             client_address::believe(conn.peer.ip(), source, Some(&value), trusted).address
         });
         Some(Box::new(Self {
@@ -258,7 +258,7 @@ impl Exchange {
         if !self.worker.may_log(problem, self.route) {
             return;
         }
-        let nearest = || match &self.conn.proxied {
+        let nearest = || match self.conn.proxied() {
             Some(source) => source.client.ip(),
             None => self.conn.peer.ip(),
         };

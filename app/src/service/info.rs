@@ -62,7 +62,7 @@ pub(super) fn body(exchange: &Exchange, request: &Request) -> Bytes {
     let shared = &exchange.worker.shared;
     let settings = &shared.settings;
     let identity = &settings.identity;
-    let source = exchange.conn.proxied.as_ref();
+    let source = exchange.conn.proxied();
     let headers = &request.head().headers;
     let list = |name: HeaderName| client_address::joined(headers, name);
     let forwarded_for = list(header::X_FORWARDED_FOR);

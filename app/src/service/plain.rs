@@ -362,7 +362,7 @@ mod tests {
         let worker = worker();
         let service = PlainService::new(Rc::clone(&worker));
         let peer = ([127, 0, 0, 1], 1).into();
-        let conn = Rc::new(Conn::new(peer, None, Rc::default(), 1));
+        let conn = Rc::new(Conn::new(peer, Rc::default(), 1));
         let answer = || {
             let mut out = Vec::new();
             let answered = service.answer(&conn, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", &mut out);

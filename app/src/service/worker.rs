@@ -97,7 +97,7 @@ impl Worker {
     pub(crate) fn turn(&self, interval: Duration) {
         self.turn_date();
         self.refill_log(interval);
-        self.counters.heartbeat.set(self.shared.uptime_millis());
+        self.counters.heartbeat.set(self.shared.run_millis());
     }
 
     /// Request `number`'s id.

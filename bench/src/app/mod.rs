@@ -2,6 +2,7 @@
 
 mod idle;
 mod image;
+mod inputs;
 mod machine;
 pub(crate) mod markdown;
 mod process;
@@ -13,4 +14,5 @@ mod startup;
 mod subject;
 mod targets;
 
-pub(crate) use run::{Inputs, run};
+pub(crate) use inputs::Inputs;
+pub(crate) use run::run;

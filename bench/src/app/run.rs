@@ -1,31 +1,16 @@
 //! One run: everything, in order.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use cli::Printer;
 use loadgen::{Client, Pace};
 
+use super::inputs::Inputs;
 use super::process::{CLIENT_CPU, Server};
 use super::results::{OneShot, Plan, Results, SCHEMA_VERSION, Spread, Subject as Found};
 use super::subject::{self, Subject};
 use super::{idle, image, machine, quota, speed, startup};
-
-/// The inputs of a run.
-#[derive(Clone, Debug)]
-pub(crate) struct Inputs {
-    pub(crate) root: PathBuf,
-    pub(crate) app: PathBuf,
-    pub(crate) podinfo: Option<PathBuf>,
-    pub(crate) venv: Option<PathBuf>,
-    pub(crate) flask: PathBuf,
-    pub(crate) image: Option<PathBuf>,
-    pub(crate) image_with_otlp: Option<PathBuf>,
-    pub(crate) rounds: usize,
-    pub(crate) round: Duration,
-    pub(crate) connections: usize,
-}
 
 /// Measures every program that is available.
 ///

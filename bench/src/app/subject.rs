@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use super::inputs::Inputs;
 use super::process::Server;
-use super::run::Inputs;
 
 /// A program to measure.
 #[derive(Clone, Debug)]
