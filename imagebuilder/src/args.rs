@@ -30,6 +30,14 @@ pub(crate) enum Command {
     Resolve(Resolve),
     /// Push images of a layout to a registry, and print `name@sha256:…` for each.
     Push(Push),
+    /// Print the tags of a repository, one a line.
+    Tags(Remote),
+    /// Print the digest of an image in a registry.
+    Digest(Remote),
+    /// Print the manifest or index of an image in a registry, byte for byte.
+    Manifest(Remote),
+    /// Delete a tag, or an image by its digest, where the registry allows it.
+    Delete(Remote),
 }
 
 #[derive(Debug, Args)]
@@ -124,6 +132,17 @@ pub(crate) struct Push {
     /// The tag, with --repo; the one in the image's name where not given.
     #[arg(long, value_parser = tag, conflicts_with = "references")]
     pub(crate) tag: Option<String>,
+    /// Report what would be sent, and send nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remote {
+    /// The repository or image, such as registry.example.com/team/app:v1.
+    pub(crate) reference: Reference,
     #[command(flatten)]
     pub(crate) registry: Registry,
 }

@@ -20,8 +20,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("nodectl", "manifest/check"),
     ("nodectl", "network"),
     ("nodectl", "play"),
-    ("oci", "layout"),
-    ("oci", "registry"),
     ("ship", ""),
 ];
 

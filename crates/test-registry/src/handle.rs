@@ -38,8 +38,28 @@ pub(super) fn handle(state: &mut State, head: &Head, body: &[u8], address: Socke
     } else if let Some((repository, reference)) = split("/manifests/") {
         known(state, &repository)
             .unwrap_or_else(|| manifest(state, head, &repository, &reference, body))
+    } else if let Some(repository) = path.strip_suffix("/tags/list") {
+        known(state, repository).unwrap_or_else(|| tags(state, head, repository))
     } else {
         Answer::new(404)
+    }
+}
+
+/// A page of tags, in the order of their names.
+fn tags(state: &State, head: &Head, repository: &str) -> Answer {
+    let last = head.param("last").unwrap_or_default();
+    let all = state.tags.keys().filter(|(name, _)| name == repository);
+    let mut tags: Vec<_> = all.map(|(_, tag)| tag).filter(|tag| **tag > last).collect();
+    let more = tags.len() > state.behaviour.tags_page;
+    tags.truncate(state.behaviour.tags_page);
+    let body = serde_json::json!({ "name": repository, "tags": tags }).to_string();
+    let answer = Answer::new(200).body(body.into_bytes());
+    match tags.last() {
+        Some(last) if more => {
+            let link = format!("</v2/{repository}/tags/list?last={last}>; rel=\"next\"");
+            answer.header("link", link)
+        }
+        _ => answer,
     }
 }
 
@@ -112,13 +132,15 @@ fn blob(state: &State, head: &Head, digest: &str) -> Answer {
 }
 
 fn upload(state: &mut State, head: &Head, repository: &str, id: &str, body: &[u8]) -> Answer {
-    let location = |id: u64| format!("/v2/{repository}/blobs/uploads/{id}?_state=a%2Fb");
+    // As distribution's, the state has the offset, so that each request needs the newest.
+    let location =
+        |id: u64, at: usize| format!("/v2/{repository}/blobs/uploads/{id}?_state=a%2Fb{at}");
     if head.method == "POST" {
         state.counter += 1;
         let id = state.counter;
         state.uploads.insert(id, Upload::default());
         let mut answer = Answer::new(202)
-            .header("location", location(id))
+            .header("location", location(id, 0))
             .header("range", "0-0");
         if let Some(bytes) = state.behaviour.chunk_min_bytes {
             answer = answer.header("oci-chunk-min-length", bytes);
@@ -126,7 +148,8 @@ fn upload(state: &mut State, head: &Head, repository: &str, id: &str, body: &[u8
         return answer;
     }
     let id: u64 = id.parse().unwrap_or_default();
-    if head.param("_state").as_deref() != Some("a/b") {
+    let state_of_client = head.param("_state").unwrap_or_default();
+    if !state_of_client.starts_with("a/b") {
         return Answer::error(404, "BLOB_UPLOAD_UNKNOWN");
     }
     let (lagging, patch_status) = (state.behaviour.lagging_range, state.behaviour.patch_status);
@@ -144,9 +167,20 @@ fn upload(state: &mut State, head: &Head, repository: &str, id: &str, body: &[u8
     if head.method == "PUT" && size > whole_max {
         return Answer::new(413);
     }
+    let (strict, least) = (state.behaviour.strict, state.behaviour.chunk_least_bytes);
     let Some(upload) = state.uploads.get_mut(&id) else {
         return Answer::error(404, "BLOB_UPLOAD_UNKNOWN");
     };
+    if head.method != "GET" && state_of_client != format!("a/b{}", upload.data.len()) {
+        return Answer::error(416, "BLOB_UPLOAD_INVALID");
+    }
+    if strict && head.method == "PATCH" && head.header("content-range").is_none() {
+        return Answer::error(400, "BLOB_UPLOAD_INVALID");
+    }
+    if upload.short && size > 0 {
+        return Answer::error(400, "BLOB_UPLOAD_INVALID");
+    }
+    upload.short = head.method == "PATCH" && size < least;
     if let Some(range) = head.header("content-range") {
         let start = range.split('-').next().and_then(|start| start.parse().ok());
         if start != Some(upload.data.len()) {
@@ -154,16 +188,17 @@ fn upload(state: &mut State, head: &Head, repository: &str, id: &str, body: &[u8
         }
     }
     upload.data.extend_from_slice(body);
-    if !lagging || upload.told == 0 {
-        upload.told = upload.data.len() as u64;
+    if !lagging || upload.reported == 0 {
+        upload.reported = upload.data.len() as u64;
     }
-    let range = format!("0-{}", upload.told.saturating_sub(1));
+    let range = format!("0-{}", upload.reported.saturating_sub(1));
+    let at = upload.data.len();
     match head.method.as_str() {
         "PATCH" => Answer::new(patch_status)
-            .header("location", location(id))
+            .header("location", location(id, at))
             .header("range", range),
         "GET" => Answer::new(204)
-            .header("location", location(id))
+            .header("location", location(id, at))
             .header("range", range),
         "PUT" => finish(state, head, id),
         _ => Answer::new(405),
@@ -198,6 +233,9 @@ fn manifest(
         return put_manifest(state, head, key, body);
     }
     let digest = by_digest.or_else(|| state.tags.get(&key).copied());
+    if head.method == "DELETE" {
+        return delete(state, repository, reference, digest);
+    }
     let found = digest.and_then(|d| Some((d, state.manifests.get(&(repository.to_owned(), d))?)));
     let Some((digest, (media_type, bytes))) = found else {
         return Answer::error(404, "MANIFEST_UNKNOWN");
@@ -213,6 +251,27 @@ fn manifest(
     }
 }
 
+/// Deletes a manifest with its tags, or a tag alone.
+fn delete(state: &mut State, repository: &str, reference: &str, digest: Option<Digest>) -> Answer {
+    let by_tag = reference.parse::<Digest>().is_err();
+    let before = state.tags.len() + state.manifests.len();
+    state.tags.retain(|(name, tag), digest_of| {
+        let this = if by_tag {
+            tag == reference
+        } else {
+            Some(*digest_of) == digest
+        };
+        name != repository || !this
+    });
+    if let Some(digest) = digest.filter(|_| !by_tag) {
+        state.manifests.remove(&(repository.to_owned(), digest));
+    }
+    if state.tags.len() + state.manifests.len() == before {
+        return Answer::error(404, "MANIFEST_UNKNOWN");
+    }
+    Answer::new(202)
+}
+
 fn put_manifest(state: &mut State, head: &Head, key: (String, String), body: &[u8]) -> Answer {
     let (repository, reference) = key.clone();
     let digest = Digest::of(body);
@@ -221,6 +280,9 @@ fn put_manifest(state: &mut State, head: &Head, key: (String, String), body: &[u
         return Answer::error(400, "DIGEST_INVALID");
     }
     let media_type = head.header("content-type").unwrap_or_default().to_owned();
+    if media_type.contains(';') && !state.behaviour.media_type_parameters {
+        return Answer::error(405, "UNSUPPORTED");
+    }
     let complete = match MediaType::new(media_type.clone()).kind() {
         Kind::Manifest => Manifest::parse(body).is_ok_and(|manifest| {
             let mut blobs = manifest.layers.iter().chain([&manifest.config]);
@@ -244,7 +306,10 @@ fn put_manifest(state: &mut State, head: &Head, key: (String, String), body: &[u
     state
         .manifests
         .insert((repository, digest), (media_type, body.to_vec()));
-    let answer = Answer::new(201);
+    let mut answer = Answer::new(201);
+    if state.behaviour.manifest_location {
+        answer = answer.header("location", format!("{}?x", head.path));
+    }
     if state.behaviour.silent {
         answer
     } else {

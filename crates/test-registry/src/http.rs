@@ -1,8 +1,7 @@
 //! As much of HTTP/1.1 as a registry's clients use.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read as _, Write};
-use std::net::TcpStream;
+use std::io::{self, BufRead, Read as _, Write};
 
 /// A request without its body.
 #[derive(Clone, Debug)]
@@ -34,7 +33,7 @@ impl Head {
 }
 
 /// Reads the next request's head; `None` at the end of the connection.
-pub(super) fn head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
+pub(super) fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -65,11 +64,7 @@ pub(super) fn head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Head>
 }
 
 /// Reads a body, or as much of it as `limit`.
-pub(super) fn body(
-    reader: &mut BufReader<TcpStream>,
-    head: &Head,
-    limit: u64,
-) -> io::Result<Vec<u8>> {
+pub(super) fn body(reader: &mut impl BufRead, head: &Head, limit: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     reader
         .take(head.length().min(limit))
@@ -116,7 +111,12 @@ impl Answer {
     }
 
     /// Writes it; with `cut`, only half of the body.
-    pub(super) fn write(&self, stream: &mut TcpStream, no_body: bool, cut: bool) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        stream: &mut impl Write,
+        no_body: bool,
+        cut: bool,
+    ) -> io::Result<()> {
         let mut text = format!("HTTP/1.1 {} x\r\n", self.status);
         for (name, value) in &self.headers {
             text.extend([name, ": ", value.as_str(), "\r\n"]);

@@ -1,11 +1,12 @@
 //! Connections, faults, and what a test can ask.
 
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::gate::{Gate, Gated};
 use crate::handle::handle;
 use crate::http::{Answer, Head, body, head};
 use crate::state::{Action, Behaviour, Fault, Seen, State};
@@ -16,6 +17,7 @@ use oci::{Digest, Reference};
 pub struct TestRegistry {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    gate: Arc<Gate>,
     stop: Arc<AtomicBool>,
 }
 
@@ -33,20 +35,43 @@ impl TestRegistry {
         }));
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (Arc::clone(&state), Arc::clone(&stop));
+        let gate = Arc::new(Gate::default());
+        let shared_gate = Arc::clone(&gate);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                let state = Arc::clone(&shared);
-                thread::spawn(move || serve(&stream, address, &state));
+                let (state, gate) = (Arc::clone(&shared), Arc::clone(&shared_gate));
+                thread::spawn(move || serve(&stream, address, &state, gate));
             }
         });
         Self {
             address,
             state,
+            gate,
             stop,
         }
+    }
+
+    /// How many bytes it has read.
+    pub fn bytes_read(&self) -> u64 {
+        self.gate.bytes_read()
+    }
+
+    /// Stops reading from all connections after so many bytes in all.
+    pub fn stop_reading_after(&self, bytes: u64) {
+        self.gate.stop_after(bytes);
+    }
+
+    /// Whether a connection has bytes to read, or waits for some, after the last that is read.
+    pub fn has_stopped_reading(&self) -> bool {
+        self.gate.has_stopped()
+    }
+
+    /// Reads again.
+    pub fn resume_reading(&self) {
+        self.gate.open();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -71,6 +96,11 @@ impl TestRegistry {
     /// Makes something go wrong.
     pub fn fault(&self, fault: Fault) {
         self.state().faults.push(fault);
+    }
+
+    /// Lets nothing go wrong any more.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
     }
 
     /// How many faults have not come to pass.
@@ -135,15 +165,21 @@ impl Drop for TestRegistry {
     }
 }
 
-fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) {
+fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>, gate: Arc<Gate>) {
     // A connection that breaks is a test's doing, or its end.
-    let _ = requests(stream, address, state);
+    let _ = requests(stream, address, state, gate);
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-fn requests(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) -> io::Result<()> {
+fn requests(
+    stream: &TcpStream,
+    address: SocketAddr,
+    state: &Mutex<State>,
+    gate: Arc<Gate>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let inner = stream.try_clone()?;
+    let mut reader = BufReader::new(Gated { inner, gate });
     let mut stream = stream.try_clone()?;
     while let Some(head) = head(&mut reader)? {
         let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,14 +192,14 @@ fn requests(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) -> io
         let body = body(&mut reader, &head, u64::MAX)?;
         let mut state = lock();
         state.seen.push(seen(&head, body.len() as u64));
+        if matches!(fault, Some(Action::EndTokens)) {
+            state.tokens.clear();
+        }
         let mut answer = match &fault {
-            Some(Action::Answer(status, headers, body)) => {
-                let answer = Answer::new(*status).body(body.as_bytes().to_vec());
-                Answer {
-                    headers: headers.clone(),
-                    ..answer
-                }
-            }
+            Some(Action::Answer(status, headers, body)) => Answer {
+                headers: headers.clone(),
+                ..Answer::new(*status).body(body.as_bytes().to_vec())
+            },
             _ => handle(&mut state, &head, &body, address),
         };
         drop(state);
@@ -180,12 +216,27 @@ fn requests(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>) -> io
                     .retain(|(name, _)| *name != "docker-content-digest");
                 answer = answer.header("docker-content-digest", Digest::of(b"other"));
             }
+            Some(Action::StaleRange) => {
+                answer.headers.retain(|(name, _)| *name != "range");
+                answer = answer.header("range", "0-0");
+            }
+            Some(Action::WrongLength) => answer.length = Some(answer.body.len() + 1),
             Some(Action::NoLocation) => answer.headers.retain(|(name, _)| *name != "location"),
             _ => {}
         }
         let cut = matches!(fault, Some(Action::CutBody));
-        answer.write(&mut stream, head.method == "HEAD", cut)?;
-        if cut {
+        let no_body = head.method == "HEAD";
+        if matches!(fault, Some(Action::Trickle)) {
+            let mut whole = Vec::new();
+            answer.write(&mut whole, no_body, cut)?;
+            for piece in whole.chunks(16) {
+                stream.write_all(piece)?;
+                stream.flush()?;
+            }
+        } else {
+            answer.write(&mut stream, no_body, cut)?;
+        }
+        if cut || matches!(fault, Some(Action::WrongLength)) {
             return Ok(());
         }
     }

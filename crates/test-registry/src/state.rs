@@ -17,6 +17,10 @@ pub enum Auth {
 }
 
 /// How it differs from the registry of the specification.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent differences, not states"
+)]
 #[derive(Clone, Debug)]
 pub struct Behaviour {
     /// Whom it lets in.
@@ -36,8 +40,18 @@ pub struct Behaviour {
     /// The largest chunk that it accepts: 4 MiB for GitHub's registry, 0 for one that accepts no
     /// chunks, as Google's Artifact Registry.
     pub chunk_max_bytes: u64,
+    /// The least size of a chunk that another follows, as Amazon ECR's.
+    pub chunk_least_bytes: u64,
+    /// It answers the PUT of a manifest with a `Location`, as the specification demands.
+    pub manifest_location: bool,
+    /// It accepts a media type with parameters.
+    pub media_type_parameters: bool,
+    /// It refuses requests that the specification does not allow.
+    pub strict: bool,
     /// The largest blob that it accepts in one request, as a proxy in front of it may limit it.
     pub whole_max_bytes: u64,
+    /// The tags in one page of their list.
+    pub tags_page: usize,
     /// The host, `HOST:PORT`, that it redirects all requests below `/v2/` to, once they are
     /// authorized.
     pub redirect: Option<String>,
@@ -54,7 +68,12 @@ impl Default for Behaviour {
             silent: false,
             chunk_min_bytes: None,
             chunk_max_bytes: u64::MAX,
+            chunk_least_bytes: 0,
+            manifest_location: true,
+            media_type_parameters: true,
+            strict: false,
             whole_max_bytes: u64::MAX,
+            tags_page: 100,
             redirect: None,
         }
     }
@@ -92,6 +111,14 @@ pub enum Action {
     OtherDigest,
     /// The answer has no `Location`.
     NoLocation,
+    /// The answer's length is more than its body, and the connection ends after it.
+    WrongLength,
+    /// `Range` says that nothing is stored.
+    StaleRange,
+    /// No token is good any more.
+    EndTokens,
+    /// The answer comes in small pieces.
+    Trickle,
 }
 
 /// A request as it came.
@@ -131,7 +158,9 @@ pub(super) struct State {
 pub(super) struct Upload {
     pub(super) data: Vec<u8>,
     /// What `Range` says where it lags.
-    pub(super) told: u64,
+    pub(super) reported: u64,
+    /// A chunk was smaller than another may follow.
+    pub(super) short: bool,
 }
 
 impl State {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use cli::input::InputError;
 use oci::layout::LayoutError;
+use oci::registry::RegistryError;
 use oci::{Digest, Reference, ReferenceError};
 
 use crate::builder::BuildError;
@@ -54,7 +55,18 @@ pub(crate) enum CommandError {
     },
     #[error("`{}` has {count} images, and REFERENCE is the name of one", layout.display())]
     Several { layout: PathBuf, count: usize },
-    #[error("`{reference}` names no registry to push to")]
+    #[error("cannot {operation} {reference}")]
+    Remote {
+        operation: &'static str,
+        reference: Box<Reference>,
+        #[source]
+        source: RegistryError,
+    },
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error("`{reference}` has neither a tag nor a digest")]
+    Untagged { reference: Box<Reference> },
+    #[error("`{reference}` names no registry")]
     NoRegistry { reference: Box<Reference> },
     #[error("cannot push the image {digest} of `{}`", layout.display())]
     Name {

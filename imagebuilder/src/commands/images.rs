@@ -12,7 +12,7 @@ use super::run::Context;
 use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event};
 use crate::options::{CargoOptions, Options};
-use crate::registry::{Access, Prefix, PublishError, PublishEvent, Publisher};
+use crate::registry::{Connection, Prefix, PublishError, PublishEvent, Publisher};
 use crate::sbom::Sbom;
 use crate::workspace::{Service, Workspace};
 
@@ -157,7 +157,7 @@ pub(super) fn publisher_for(
     registry: &Registry,
 ) -> Result<Publisher, ImageError> {
     let environment = &context.environment;
-    let access = Access {
+    let connection = Connection {
         ca_file: registry.ca_file.clone(),
         plain_http: registry.plain_http,
         skip_tls_verify: registry.insecure_skip_tls_verify,
@@ -174,7 +174,7 @@ pub(super) fn publisher_for(
     let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {
         printer.warn(&format!("{what}; retrying in {:.1}s", pause.as_secs_f64()));
     });
-    Publisher::new(host, &access, on_retry).map_err(|source| ImageError::Publisher {
+    Publisher::new(host, &connection, on_retry).map_err(|source| ImageError::Publisher {
         registry: host.to_owned(),
         source,
     })

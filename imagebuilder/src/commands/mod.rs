@@ -4,6 +4,7 @@ mod build;
 mod error;
 mod images;
 mod push;
+mod remote;
 mod resolve;
 mod run;
 

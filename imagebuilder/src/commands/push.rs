@@ -7,7 +7,7 @@ use super::CommandError;
 use super::images::{destination, publish, publisher_for};
 use super::run::Context;
 use crate::args::Push;
-use crate::registry::Prefix;
+use crate::registry::{Prefix, PublishEvent};
 
 pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     let layout = Layout::open(&args.source.layout)?;
@@ -18,6 +18,11 @@ pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
                 reference: Box::new(destination.clone()),
             })?;
         let publisher = publisher_for(context, registry, &args.registry)?;
+        if args.dry_run {
+            let events = |event: PublishEvent| context.printer.status(&event.to_string());
+            publisher.preview(&layout, &destination, &image, &events)?;
+            continue;
+        }
         let pushed = publish(context, &publisher, &layout, &destination, &image)?;
         let line = pushed.to_string();
         context.printer.data(&line).map_err(CommandError::Stdout)?;

@@ -12,5 +12,7 @@ mod trust;
 pub(crate) use ecr::EcrError;
 pub(crate) use ecr_host::EcrHost;
 pub(crate) use prefix::Prefix;
-pub(crate) use publish::{Access, PublishError, PublishEvent, Publisher};
+pub(crate) use publish::{Connection, PublishError, PublishEvent, Publisher};
+#[cfg(test)]
+pub(crate) use trust::TrustError;
 pub(crate) use trust::TrustPaths;

@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cli::Bytes;
-use oci::copy::{CopyError, CopyEvent, copy};
+use oci::copy::{CopyError, CopyEvent, Destination, Open, copy};
 use oci::layout::{Layout, LayoutError};
 use oci::registry::{
-    DockerConfig, Keychain, OnRetry, Proxies, RegistryError, Repository, Resolve, Settings,
+    Access, DockerConfig, Keychain, OnRetry, Proxies, RegistryError, Repository, Resolve, Settings,
 };
 use oci::{Descriptor, Reference, ReferenceError};
 
 use super::EcrHost;
 use super::keychain::UserKeychain;
-use super::trust::{TrustPaths, machine_roots};
+use super::trust::{TrustError, TrustPaths, machine_roots};
 
 /// Why an image could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +30,8 @@ pub(crate) enum PublishError {
     },
     #[error("`{}` has no certificate in PEM form", path.display())]
     NoCertificate { path: PathBuf },
-    #[error("cannot use `{}` of {variable}: {problem}", path.display())]
-    Trust {
-        variable: &'static str,
-        path: PathBuf,
-        problem: String,
-    },
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     #[error("--create-repository is for Amazon ECR, and {registry} is not in it")]
@@ -59,7 +55,7 @@ pub(crate) enum PublishError {
 
 /// How registries are reached, from the command line.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Access {
+pub(crate) struct Connection {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) plain_http: bool,
     pub(crate) skip_tls_verify: bool,
@@ -91,6 +87,8 @@ pub(crate) enum PublishEvent {
     Sent(Descriptor),
     /// The registry has the image.
     Pushed(Reference, Summary),
+    /// What the registry has not, by a dry run.
+    Missing(Reference, Summary),
 }
 
 /// What a push came to.
@@ -115,25 +113,25 @@ impl Publisher {
     /// Reads what the access needs; nothing is sent yet.
     pub(crate) fn new(
         registry: &str,
-        access: &Access,
+        connection: &Connection,
         on_retry: OnRetry,
     ) -> Result<Self, PublishError> {
         let host = EcrHost::parse(registry);
-        if access.create_repository && (host.is_none() || cfg!(not(feature = "ecr"))) {
+        if connection.create_repository && (host.is_none() || cfg!(not(feature = "ecr"))) {
             return Err(PublishError::NotEcr {
                 registry: registry.to_owned(),
             });
         }
         let mut settings = Settings {
             user_agent: concat!("imagebuilder/", env!("CARGO_PKG_VERSION")).to_owned(),
-            plain_http: access.plain_http,
-            skip_tls_verify: access.skip_tls_verify,
-            proxies: access.proxies.clone(),
-            resolve: access.resolve.clone(),
+            plain_http: connection.plain_http,
+            skip_tls_verify: connection.skip_tls_verify,
+            proxies: connection.proxies.clone(),
+            resolve: connection.resolve.clone(),
             on_retry: Some(on_retry),
             ..Settings::default()
         };
-        if let Some(path) = &access.ca_file {
+        if let Some(path) = &connection.ca_file {
             settings.extra_roots = read(path)?;
             let pem = b"-----BEGIN CERTIFICATE-----";
             if !settings.extra_roots.windows(pem.len()).any(|at| at == pem) {
@@ -141,9 +139,9 @@ impl Publisher {
             }
         }
         if settings.uses_tls(registry) && !settings.skip_tls_verify {
-            settings.roots = machine_roots(&access.trust)?;
+            settings.roots = machine_roots(&connection.trust)?;
         }
-        let files: Vec<_> = access
+        let files: Vec<_> = connection
             .auth_files
             .iter()
             .map(|path| {
@@ -153,7 +151,7 @@ impl Publisher {
                 })
             })
             .collect::<Result<_, _>>()?;
-        let create = access.create_repository;
+        let create = connection.create_repository;
         #[cfg(feature = "ecr")]
         {
             let ecr = host.map(super::ecr::Ecr::new).transpose()?.map(Arc::new);
@@ -190,55 +188,48 @@ impl Publisher {
         if self.create {
             self.create_repository(reference.repository(), events)?;
         }
-        let repository = Repository::push(
-            &reference,
-            self.settings.clone(),
-            Arc::clone(&self.keychain),
-        );
-        let repository = repository.map_err(|source| PublishError::Registry {
-            reference: Box::new(reference.clone()),
-            source,
-        })?;
-        let [blobs, present, sent_bytes] = [const { AtomicU64::new(0) }; 3];
-        // By blob, what was sent of it and what it is in all.
-        let sending = Mutex::new(BTreeMap::new());
-        let report = |event: CopyEvent<'_>| match event {
-            CopyEvent::Progress { descriptor, bytes } => {
-                let mut sending = sending.lock().unwrap_or_else(PoisonError::into_inner);
-                sending.insert(descriptor.digest, (bytes, descriptor.size));
-                events(PublishEvent::Sending {
-                    sent_bytes: sending.values().map(|(sent, _)| sent).sum(),
-                    total_bytes: sending.values().map(|(_, size)| size).sum(),
-                });
-            }
-            CopyEvent::Blob { descriptor, sent } => {
-                blobs.fetch_add(1, Ordering::Relaxed);
-                if sent {
-                    sent_bytes.fetch_add(descriptor.size, Ordering::Relaxed);
-                    events(PublishEvent::Sent(descriptor.clone()));
-                } else {
-                    present.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            CopyEvent::Foreign { descriptor } => {
-                events(PublishEvent::Foreign(descriptor.clone()));
-            }
-            CopyEvent::Document { .. } | CopyEvent::Named(_) => {}
-        };
+        let repository = self.repository(&reference, Access::Push)?;
         let started = elapsed();
         let tags: Vec<&str> = destination.tag().into_iter().collect();
-        copy(layout, &repository, root, &tags, &report).map_err(|source| PublishError::Copy {
+        let copied = transfer(layout, &repository, root, &tags, events);
+        let mut summary = copied.map_err(|source| PublishError::Copy {
             reference: Box::new(destination.clone()),
             source,
         })?;
-        let summary = Summary {
-            blobs: blobs.into_inner(),
-            present: present.into_inner(),
-            sent_bytes: sent_bytes.into_inner(),
-            time: elapsed().saturating_sub(started),
-        };
+        summary.time = elapsed().saturating_sub(started);
         events(PublishEvent::Pushed(destination.clone(), summary));
         Ok(reference.with_digest(root.digest))
+    }
+
+    /// Reports what [`Publisher::publish`] would send, and sends nothing.
+    pub(crate) fn preview(
+        &self,
+        layout: &Layout,
+        destination: &Reference,
+        root: &Descriptor,
+        events: &(dyn Fn(PublishEvent) + Sync),
+    ) -> Result<(), PublishError> {
+        let missing = DryRun(self.repository(destination, Access::Push)?);
+        let copied = transfer(layout, &missing, root, &[], &|_| {});
+        let summary = copied.map_err(|source| PublishError::Copy {
+            reference: Box::new(destination.clone()),
+            source,
+        })?;
+        events(PublishEvent::Missing(destination.clone(), summary));
+        Ok(())
+    }
+
+    /// The repository of a reference.
+    pub(crate) fn repository(
+        &self,
+        reference: &Reference,
+        access: Access,
+    ) -> Result<Repository, PublishError> {
+        let (settings, keychain) = (self.settings.clone(), Arc::clone(&self.keychain));
+        Repository::new(reference, access, settings, keychain).map_err(|source| {
+            let reference = Box::new(reference.clone());
+            PublishError::Registry { reference, source }
+        })
     }
 
     #[cfg(feature = "ecr")]
@@ -270,6 +261,72 @@ impl Publisher {
     }
 }
 
+/// A destination that has what a repository has, and stores nothing.
+struct DryRun(Repository);
+
+impl Destination for DryRun {
+    type Error = RegistryError;
+
+    fn has_document(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
+        self.0.has_document(descriptor)
+    }
+
+    fn put_blob(&self, descriptor: &Descriptor, _: Open<'_>) -> Result<bool, RegistryError> {
+        self.0.has_blob(descriptor).map(|present| !present)
+    }
+
+    fn put_document(&self, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
+    fn name(&self, _: &str, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
+        Ok(())
+    }
+}
+
+/// Copies an image and counts its blobs.
+fn transfer<D: Destination<Error = RegistryError>>(
+    layout: &Layout,
+    destination: &D,
+    root: &Descriptor,
+    tags: &[&str],
+    events: &(dyn Fn(PublishEvent) + Sync),
+) -> Result<Summary, CopyError<LayoutError, RegistryError>> {
+    let [blobs, present, sent_bytes] = [const { AtomicU64::new(0) }; 3];
+    // By blob, what was sent of it and what it is in all.
+    let sending = Mutex::new(BTreeMap::new());
+    let report = |event: CopyEvent<'_>| match event {
+        CopyEvent::Progress { descriptor, bytes } => {
+            let mut sending = sending.lock().unwrap_or_else(PoisonError::into_inner);
+            sending.insert(descriptor.digest, (bytes, descriptor.size));
+            events(PublishEvent::Sending {
+                sent_bytes: sending.values().map(|(sent, _)| sent).sum(),
+                total_bytes: sending.values().map(|(_, size)| size).sum(),
+            });
+        }
+        CopyEvent::Blob { descriptor, sent } => {
+            blobs.fetch_add(1, Ordering::Relaxed);
+            if sent {
+                sent_bytes.fetch_add(descriptor.size, Ordering::Relaxed);
+                events(PublishEvent::Sent(descriptor.clone()));
+            } else {
+                present.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        CopyEvent::Foreign { descriptor } => {
+            events(PublishEvent::Foreign(descriptor.clone()));
+        }
+        CopyEvent::Document { .. } | CopyEvent::Named(_) => {}
+    };
+    copy(layout, destination, root, tags, &report)?;
+    Ok(Summary {
+        blobs: blobs.into_inner(),
+        present: present.into_inner(),
+        sent_bytes: sent_bytes.into_inner(),
+        time: Duration::ZERO,
+    })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, PublishError> {
     std::fs::read(path).map_err(|source| PublishError::File {
         path: path.to_owned(),
@@ -298,6 +355,22 @@ impl fmt::Display for PublishEvent {
             Self::Sent(descriptor) => {
                 write!(f, "Sent {}: {}", descriptor.digest, Bytes(descriptor.size))
             }
+            Self::Missing(reference, Summary { blobs: 0, .. }) => {
+                write!(f, "Would push {reference}: everything is there")
+            }
+            Self::Missing(
+                reference,
+                Summary {
+                    blobs,
+                    present,
+                    sent_bytes,
+                    ..
+                },
+            ) => write!(
+                f,
+                "Would push {reference}: {blobs} blobs ({present} already there, {} to send)",
+                Bytes(*sent_bytes)
+            ),
             Self::Pushed(reference, Summary { blobs: 0, time, .. }) => {
                 write!(
                     f,

@@ -5,7 +5,14 @@ use std::sync::Arc;
 
 use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 
-use super::PublishError;
+/// `SSL_CERT_FILE` or `SSL_CERT_DIR` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use `{}` of {variable}: {problem}", path.display())]
+pub(crate) struct TrustError {
+    pub(crate) variable: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) problem: String,
+}
 
 /// What replaces the machine's certificate authorities, by OpenSSL's variables. Nothing where both
 /// are empty.
@@ -22,7 +29,7 @@ pub(crate) struct TrustPaths {
 ///
 /// # Errors
 /// When `paths` has no certificate, or cannot be read: the user asked for these alone.
-pub(super) fn machine_roots(paths: &TrustPaths) -> Result<Arc<Vec<Vec<u8>>>, PublishError> {
+pub(super) fn machine_roots(paths: &TrustPaths) -> Result<Arc<Vec<Vec<u8>>>, TrustError> {
     let der = |found: rustls_native_certs::CertificateResult| {
         let certificates = found.certs.iter().map(|der| der.to_vec());
         (certificates.collect::<Vec<_>>(), found.errors)
@@ -44,7 +51,7 @@ pub(super) fn machine_roots(paths: &TrustPaths) -> Result<Arc<Vec<Vec<u8>>>, Pub
                 .first()
                 .map_or_else(|| "it has no certificate".to_owned(), ToString::to_string);
             let path = path.clone();
-            return Err(PublishError::Trust {
+            return Err(TrustError {
                 variable,
                 path,
                 problem,

@@ -3,6 +3,7 @@
 use cli::{Exit, ExitError};
 
 use super::layout::layout;
+use super::registry::registry;
 use crate::commands::{CommandError, ImageError};
 use crate::resolve::ResolveError;
 
@@ -19,7 +20,10 @@ impl ExitError for CommandError {
             | Self::Place { .. }
             | Self::Several { .. }
             | Self::NoRegistry { .. }
+            | Self::Untagged { .. }
             | Self::Name { .. } => Exit::Usage,
+            Self::Remote { source, .. } => registry(source).exit,
+            Self::Publish(error) => error.exit(),
             Self::Stdout(_) => Exit::Failed,
         }
     }
@@ -44,6 +48,11 @@ impl ExitError for CommandError {
                 ))
             }
             Self::Several { .. } => Some("name the image: oci:DIR:NAME".to_owned()),
+            Self::Remote { source, .. } => registry(source).hint,
+            Self::Publish(error) => error.hint(),
+            Self::Untagged { reference } => {
+                Some(format!("add a tag or a digest, such as {reference}:latest"))
+            }
             Self::NoRegistry { reference } => Some(format!(
                 "write the registry in front, such as docker.io/{reference}"
             )),

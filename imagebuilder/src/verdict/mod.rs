@@ -8,6 +8,7 @@ mod build;
 mod command;
 mod layout;
 mod registry;
+mod registry_exit;
 mod registry_hint;
 #[cfg(all(test, feature = "ecr"))]
 mod table;

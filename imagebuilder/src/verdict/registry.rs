@@ -3,9 +3,10 @@
 use cli::{Exit, ExitError, Verdict};
 use oci::copy::CopyError;
 use oci::layout::LayoutError;
-use oci::registry::{Problem, RegistryError};
+use oci::registry::RegistryError;
 
 use super::layout::layout;
+use super::registry_exit::exit;
 use super::registry_hint::hint;
 #[cfg(feature = "ecr")]
 use crate::registry::EcrError;
@@ -16,28 +17,6 @@ pub(super) fn registry(error: &RegistryError) -> Verdict {
     Verdict {
         exit: exit(&error.problem),
         hint: hint(error),
-    }
-}
-
-pub(super) fn exit(problem: &Problem) -> Exit {
-    match problem {
-        Problem::Unreachable(_) => Exit::Unreachable,
-        Problem::Status { status, .. } => match status {
-            500.. => Exit::Unreachable,
-            401 | 403 => Exit::Authentication,
-            _ => Exit::Failed,
-        },
-        Problem::Credentials(error) if error.unreachable => Exit::Unreachable,
-        Problem::Unauthorized { .. } | Problem::Credentials(_) | Problem::Challenge => {
-            Exit::Authentication
-        }
-        Problem::Mismatch(_) | Problem::OtherDigest { .. } => Exit::Mismatch,
-        Problem::Proxy(_) => Exit::Usage,
-        Problem::Token
-        | Problem::Redirect { .. }
-        | Problem::Header { .. }
-        | Problem::Read(_)
-        | Problem::Document(_) => Exit::Failed,
     }
 }
 
@@ -58,7 +37,7 @@ impl ExitError for PublishError {
         match self {
             Self::File { .. }
             | Self::NoCertificate { .. }
-            | Self::Trust { .. }
+            | Self::Trust(_)
             | Self::Reference(_)
             | Self::NotEcr { .. } => Exit::Usage,
             #[cfg(feature = "ecr")]
@@ -72,7 +51,7 @@ impl ExitError for PublishError {
         match self {
             Self::File { .. }
             | Self::NoCertificate { .. }
-            | Self::Trust { .. }
+            | Self::Trust(_)
             | Self::Reference(_)
             | Self::NotEcr { .. } => None,
             #[cfg(feature = "ecr")]

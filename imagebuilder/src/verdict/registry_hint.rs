@@ -3,7 +3,7 @@
 use cli::Exit;
 use oci::registry::{Problem, RegistryError};
 
-use super::registry::exit;
+use super::registry_exit::exit;
 use crate::registry::EcrHost;
 
 /// What a refusal is about. Registries use the same status and code for several.

@@ -25,7 +25,7 @@ use oci::registry::{
 use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, ReferenceError};
 
 use super::layout::layout;
-use super::registry::{copy, registry};
+use super::registry::copy;
 use crate::builder::BuildError;
 use crate::c::CError;
 use crate::cargo::CompileError;
@@ -34,7 +34,7 @@ use crate::commands::{CommandError, ImageError};
 use crate::elf::ElfError;
 use crate::layer::LayerError;
 use crate::registry::EcrError;
-use crate::registry::PublishError;
+use crate::registry::{PublishError, TrustError};
 use crate::resolve::ResolveError;
 use crate::sbom::{LockError, SbomError};
 use crate::settings::SettingError;
@@ -280,7 +280,7 @@ fn errors_of_layouts_and_copies() {
 fn errors_of_registries() {
     fn elsewhere(problem: &Problem) -> Verdict {
         // A problem cannot be cloned: its exit code does not depend on the URL, the hint does.
-        let exit = super::registry::exit(problem);
+        let exit = super::registry_exit::exit(problem);
         Verdict { exit, hint: None }
     }
     verdict_table!(elsewhere, Problem,
@@ -307,8 +307,8 @@ fn errors_of_registries() {
     verdict_table!(Verdict::of, PublishError,
         PublishError::File { .. } => PublishError::File { path: path(), source: io_error() }, Usage, NONE;
         PublishError::NoCertificate { .. } => PublishError::NoCertificate { path: path() }, Usage, NONE;
-        PublishError::Trust { .. } => PublishError::Trust {
-            variable: "x", path: path(), problem: text() }, Usage, NONE;
+        PublishError::Trust(_) => PublishError::Trust(TrustError {
+            variable: "x", path: path(), problem: text() }), Usage, NONE;
         PublishError::Reference(_) => PublishError::Reference(bad_reference()), Usage, NONE;
         PublishError::NotEcr { .. } => PublishError::NotEcr { registry: text() }, Usage, NONE;
         PublishError::Ecr(_) => PublishError::Ecr(EcrError::NoToken { region: text() }), Authentication, NONE;
@@ -374,6 +374,10 @@ fn errors_of_commands() {
         CommandError::Place { .. } => CommandError::Place {
             layout: path(), name: text(), problem: "x" }, Usage, HINT;
         CommandError::Several { .. } => CommandError::Several { layout: path(), count: 2 }, Usage, HINT;
+        CommandError::Remote { .. } => CommandError::Remote {
+            operation: "x", reference: reference(), source: unreachable() }, Unreachable, NONE;
+        CommandError::Publish(_) => CommandError::Publish(publish_error()), Usage, NONE;
+        CommandError::Untagged { .. } => CommandError::Untagged { reference: reference() }, Usage, HINT;
         CommandError::NoRegistry { .. } => CommandError::NoRegistry { reference: reference() }, Usage, HINT;
         CommandError::Name { .. } => CommandError::Name {
             layout: path(), digest: digest(), source: bad_reference() }, Usage, NONE;

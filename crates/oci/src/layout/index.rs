@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::write::replace_file;
+use super::file::replace_file;
 use super::{Layout, LayoutError};
 use crate::image::{DocumentError, Index, canonical};
 use crate::{Descriptor, Kind, Reference, annotation};
@@ -101,7 +101,7 @@ impl Layout {
                 None => entries.push(entry),
             }
         }
-        replace_file(self, &path, &canonical(&index))
+        replace_file(&self.ingest(), &path, &canonical(&index))
     }
 }
 

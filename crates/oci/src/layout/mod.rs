@@ -6,6 +6,7 @@
 //! in `.ingest` is removed by the next that writes.
 
 mod error;
+mod file;
 mod index;
 mod read;
 mod store;

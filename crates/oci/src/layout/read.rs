@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::store::io_error;
+use super::file::io_error;
 use super::{Layout, LayoutError};
 use crate::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest};
 use crate::{Descriptor, Kind, Mismatch, Platform, VerifyingReader};

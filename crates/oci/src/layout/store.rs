@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::LayoutError;
-use super::write::replace_file;
+use super::file::{io_error, replace_file};
 use crate::Digest;
 use crate::image::canonical;
 
@@ -89,11 +89,15 @@ impl Layout {
         let index = root.join("index.json");
         if !index.exists() {
             let empty = crate::image::Index::new(Vec::new()).to_bytes().0;
-            replace_file(&layout, &index, &empty)?;
+            replace_file(&layout.ingest(), &index, &empty)?;
         }
         // Last: with it the directory is a layout.
         let marker = serde_json::json!({ "imageLayoutVersion": VERSION });
-        replace_file(&layout, &root.join("oci-layout"), &canonical(&marker))?;
+        replace_file(
+            &layout.ingest(),
+            &root.join("oci-layout"),
+            &canonical(&marker),
+        )?;
         Ok(layout)
     }
 
@@ -164,17 +168,5 @@ impl Layout {
             }
         }
         Ok(())
-    }
-}
-
-pub(super) fn io_error(
-    operation: &'static str,
-    path: &Path,
-) -> impl FnOnce(io::Error) -> LayoutError {
-    let path = path.to_owned();
-    move |source| LayoutError::Io {
-        operation,
-        path,
-        source,
     }
 }

@@ -1,13 +1,11 @@
 //! Writing: blobs get their name when they are complete and on disk, never before.
 
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::store::io_error;
+use super::file::{io_error, new_file, persist};
 use super::{Layout, LayoutError};
 use crate::{Descriptor, Digest, Hasher, verify};
 
@@ -122,46 +120,12 @@ impl Write for BlobWriter {
     }
 }
 
-/// Replaces a file of the layout, whole or not at all.
-pub(super) fn replace_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), LayoutError> {
-    // The caller holds the exclusive lock, so nobody cleans up meanwhile.
-    let mut file = new_file(layout)?;
-    file.write_all(bytes)
-        .map_err(io_error("write", file.path()))?;
-    persist(file, path)
-}
-
 /// A new file in `.ingest`, locked so that nobody takes it for a leftover.
 fn claim(layout: &Layout) -> Result<NamedTempFile, LayoutError> {
     let _lock = layout.lock_shared()?;
-    let file = new_file(layout)?;
+    let file = new_file(&layout.ingest())?;
     file.as_file()
         .lock()
         .map_err(io_error("lock", file.path()))?;
     Ok(file)
-}
-
-fn new_file(layout: &Layout) -> Result<NamedTempFile, LayoutError> {
-    let directory = layout.ingest();
-    tempfile::Builder::new()
-        .prefix("")
-        // tempfile's own 0600 would keep other users, such as a containerd's, from reading.
-        .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(&directory)
-        .map_err(io_error("write in", &directory))
-}
-
-/// Gives a file its name, after its bytes are on disk and before this returns.
-///
-/// A blob that is already there is replaced: it has the same bytes, unless it was damaged.
-fn persist(file: NamedTempFile, path: &Path) -> Result<(), LayoutError> {
-    file.as_file().sync_all().map_err(io_error("write", path))?;
-    file.persist(path)
-        .map_err(|error| io_error("write", path)(error.error))?;
-    let directory = path
-        .parent()
-        .expect("every file of a layout is in a directory");
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(io_error("write", directory))
 }

@@ -223,12 +223,7 @@ impl Repository {
                     upload.location = self.location(&call, &answer)?;
                     return Ok(Sent::Done);
                 }
-                // The first chunk of an upload cannot be at a wrong offset, unless it was sent before.
-                Ok(answer)
-                    if start == 0
-                        && failed == 0
-                        && matches!(answer.status, 400 | 405 | 411 | 413 | 415 | 416 | 501) =>
-                {
+                Ok(answer) if start == 0 && refuses_chunk(answer.status, failed > 0) => {
                     return Ok(Sent::ChunkRefused);
                 }
                 Ok(answer) if answer.status == 416 || answer.status == 404 => {
@@ -261,6 +256,16 @@ impl Repository {
             upload.location = location;
         }
         next
+    }
+}
+
+/// Whether the answer to the first chunk of an upload means that the registry accepts none of that
+/// size. It cannot be at a wrong offset, unless it was sent before.
+fn refuses_chunk(status: u16, sent_before: bool) -> bool {
+    match status {
+        405 | 411 | 413 | 415 | 501 => true,
+        400 | 416 => !sent_before,
+        _ => false,
     }
 }
 

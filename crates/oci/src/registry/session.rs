@@ -11,8 +11,8 @@ use super::client::{Client, expect, follow};
 use super::credentials::{Keychain, Secret};
 use super::error::{OciError, Problem, RegistryError};
 use super::location::same_host;
-use super::settings::Settings;
-use super::target::{Access, Target};
+use super::settings::{Access, Settings};
+use super::target::Target;
 use super::transport::{Answer, Call};
 use super::transport_error::TransportError;
 use crate::Reference;
@@ -61,7 +61,11 @@ impl Repository {
         Self::new(reference, Access::Push, settings, keychain)
     }
 
-    fn new(
+    /// A repository for `access`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// As [`Repository::pull`].
+    pub fn new(
         reference: &Reference,
         access: Access,
         settings: Settings,

@@ -3,16 +3,9 @@
 use url::Url;
 
 use super::error::{Problem, RegistryError};
-use super::settings::Settings;
+use super::settings::{Access, Settings};
 use super::transport_error::TransportError;
 use crate::Reference;
-
-/// What is done in a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Pull,
-    Push,
-}
 
 /// A repository in a registry.
 #[derive(Debug)]
@@ -74,6 +67,7 @@ impl Target {
         let actions = match self.access {
             Access::Pull => "pull",
             Access::Push => "pull,push",
+            Access::Delete => "pull,delete",
         };
         format!("{}{actions}", self.scope_resource())
     }

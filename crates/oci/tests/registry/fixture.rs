@@ -8,7 +8,7 @@ use oci::copy::{CopyError, copy};
 use oci::image::{Index, Manifest};
 use oci::layout::{Layout, LayoutError};
 use oci::registry::{Credentials, Keychain, RegistryError, Repository, Retry, Secret, Settings};
-use oci::{Descriptor, MediaType, Platform};
+use oci::{Descriptor, Digest, MediaType, Platform};
 use test_registry::TestRegistry;
 
 pub(crate) const NAME: &str = "team/app";
@@ -92,6 +92,27 @@ pub(crate) fn assert_there(registry: &TestRegistry, image: &Image, tag: &str) {
     for child in layout.index(&image.root).unwrap().manifests {
         for layer in layout.manifest(&child).unwrap().layers {
             io::copy(&mut layout.blob(&layer).unwrap(), &mut io::sink()).unwrap();
+        }
+    }
+}
+
+/// As [`assert_there`], from what the registry holds: a push leaves nothing that would have to be
+/// fetched to be trusted.
+pub(crate) fn assert_complete(registry: &TestRegistry, image: &Image, tag: &str) {
+    assert_eq!(registry.tag(NAME, tag), Some(image.root.digest));
+    let document = |digest| {
+        let bytes = registry.manifest(NAME, digest).unwrap();
+        assert_eq!(Digest::of(&bytes), digest);
+        bytes
+    };
+    for child in Index::parse(&document(image.root.digest))
+        .unwrap()
+        .manifests
+    {
+        let manifest = Manifest::parse(&document(child.digest)).unwrap();
+        for blob in manifest.layers.iter().chain([&manifest.config]) {
+            let bytes = registry.blob(blob.digest).unwrap();
+            assert_eq!(Digest::of(&bytes), blob.digest);
         }
     }
 }

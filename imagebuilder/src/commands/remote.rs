@@ -1,0 +1,93 @@
+//! `imagebuilder tags`, `digest`, `manifest` and `delete`: a repository, for scripts.
+
+use oci::Reference;
+use oci::registry::{Access, RegistryError, Repository};
+
+use super::CommandError;
+use super::images::publisher_for;
+use super::run::Context;
+use crate::args::Remote;
+
+/// Prints the tags of a repository, one a line.
+pub(super) fn tags(context: &Context, args: &Remote) -> Result<(), CommandError> {
+    let repository = repository(context, args, Access::Pull)?;
+    let tags = repository
+        .tags()
+        .map_err(failed("list the tags of", args))?;
+    for tag in tags {
+        context.printer.data(&tag).map_err(CommandError::Stdout)?;
+    }
+    Ok(())
+}
+
+/// Prints the digest of an image.
+pub(super) fn digest(context: &Context, args: &Remote) -> Result<(), CommandError> {
+    let operation = "find the digest of";
+    let repository = repository(context, args, Access::Pull)?;
+    let name = tag_or_digest(&args.reference)?;
+    let found = repository.resolve(&name).map_err(failed(operation, args))?;
+    let digest = if let Some(digest) = found {
+        digest
+    } else {
+        // The answer to a GET has the registry's reason.
+        let document = repository.manifest(&name);
+        document.map_err(failed(operation, args))?.descriptor.digest
+    };
+    let line = digest.to_string();
+    context.printer.data(&line).map_err(CommandError::Stdout)
+}
+
+/// Prints a manifest or index, byte for byte.
+pub(super) fn manifest(context: &Context, args: &Remote) -> Result<(), CommandError> {
+    let repository = repository(context, args, Access::Pull)?;
+    let document = repository
+        .manifest(&tag_or_digest(&args.reference)?)
+        .map_err(failed("read the manifest of", args))?;
+    let written = context.printer.data_raw(&document.bytes);
+    written.map_err(CommandError::Stdout)
+}
+
+/// Deletes a tag, or an image by its digest.
+pub(super) fn delete(context: &Context, args: &Remote) -> Result<(), CommandError> {
+    let repository = repository(context, args, Access::Delete)?;
+    let name = tag_or_digest(&args.reference)?;
+    let deleted = repository.delete(&name).map_err(failed("delete", args))?;
+    let outcome = if deleted { "Deleted" } else { "Not there:" };
+    context
+        .printer
+        .status(&format!("{outcome} {}", args.reference));
+    Ok(())
+}
+
+fn repository(
+    context: &Context,
+    args: &Remote,
+    access: Access,
+) -> Result<Repository, CommandError> {
+    let registry = args
+        .reference
+        .registry()
+        .ok_or_else(|| CommandError::NoRegistry {
+            reference: Box::new(args.reference.clone()),
+        })?;
+    let publisher = publisher_for(context, registry, &args.registry)?;
+    Ok(publisher.repository(&args.reference, access)?)
+}
+
+fn failed(operation: &'static str, args: &Remote) -> impl FnOnce(RegistryError) -> CommandError {
+    let reference = Box::new(args.reference.clone());
+    move |source| CommandError::Remote {
+        operation,
+        reference,
+        source,
+    }
+}
+
+/// What a request names: the digest, else the tag.
+fn tag_or_digest(reference: &Reference) -> Result<String, CommandError> {
+    let digest = reference.digest().map(|digest| digest.to_string());
+    let name = digest.or_else(|| reference.tag().map(str::to_owned));
+    name.ok_or_else(|| CommandError::Untagged {
+        reference: Box::new(reference.clone()),
+    })
+}
