@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Resolve(Resolve),
     /// Push images of a layout to a registry, and print `name@sha256:…` for each.
     Push(Push),
+    /// Copy an image between registries and layouts, byte for byte, and print its name by digest.
+    Copy(Copy),
     /// Print the tags of a repository, one a line.
     Tags(Remote),
     /// Print the digest of an image in a registry.
@@ -137,6 +140,60 @@ pub(crate) struct Push {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The image: `oci:DIR[:NAME]`, or a reference such as registry.example.com/team/app:v1.
+    pub(crate) source: Place,
+    /// Where it goes, in one of the same forms.
+    pub(crate) destination: Place,
+    /// The image for one platform of an index; all of them where not given.
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
+/// A place that images are copied from or to.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// `oci:DIR[:NAME]`
+    Layout(Output),
+    /// An image of a registry.
+    Registry(Reference),
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("oci:") {
+            return text.parse().map(Self::Layout);
+        }
+        let reference: Reference = text
+            .parse()
+            .map_err(|error: oci::ReferenceError| error.to_string())?;
+        match reference.registry() {
+            Some(_) => Ok(Self::Registry(reference)),
+            None => Err(format!(
+                "it names no registry: write it in front, such as docker.io/{reference}; a layout is \
+                 oci:DIR"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(reference) => write!(f, "{reference}"),
+            Self::Layout(Output { layout, image }) => {
+                write!(f, "oci:{}", layout.display())?;
+                image.as_ref().map_or(Ok(()), |image| write!(f, ":{image}"))
+            }
+        }
+    }
 }
 
 #[derive(Debug, Args)]

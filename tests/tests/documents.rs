@@ -20,6 +20,7 @@ fn documents_name_files_that_exist() {
         "CONTRIBUTING.md",
         "README.md",
         "docs/ARCHITECTURE.md",
+        "docs/ecr.md",
         "docs/eks.md",
         "docs/nodectl.md",
         "docs/tour.md",

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use cli::Verdict;
 use cli::input::InputError;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
-use oci::{Digest, Reference, ReferenceError};
+use oci::{Digest, Platform, Reference, ReferenceError};
 
 use crate::builder::BuildError;
 use crate::registry::PublishError;
@@ -64,6 +65,22 @@ pub(crate) enum CommandError {
     },
     #[error(transparent)]
     Publish(#[from] PublishError),
+    #[error("cannot copy {from} to {to}")]
+    Copy {
+        from: String,
+        to: String,
+        /// Of the copy's error, whose type depends on the two places.
+        verdict: Verdict,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("`{reference}` names another image than {digest}")]
+    OtherImage {
+        reference: Box<Reference>,
+        digest: Digest,
+    },
+    #[error("{from} has no image for {platform}")]
+    Platform { from: String, platform: Platform },
     #[error("`{reference}` has neither a tag nor a digest")]
     Untagged { reference: Box<Reference> },
     #[error("`{reference}` names no registry")]

@@ -188,6 +188,17 @@ pub(super) fn publish(
     destination: &Reference,
     root: &oci::Descriptor,
 ) -> Result<Reference, ImageError> {
+    let publish = |elapsed: &dyn Fn() -> Duration, events: &(dyn Fn(PublishEvent) + Sync)| {
+        publisher.publish(layout, destination, root, elapsed, events)
+    };
+    Ok(show(context, publish)?)
+}
+
+/// Shows the progress of `work`, which gets a clock and a receiver of events.
+pub(super) fn show<T>(
+    context: &Context,
+    work: impl FnOnce(&dyn Fn() -> Duration, &(dyn Fn(PublishEvent) + Sync)) -> T,
+) -> T {
     let printer = context.printer;
     let started = Instant::now();
     let elapsed = || started.elapsed();
@@ -204,12 +215,14 @@ pub(super) fn publish(
                 }
                 *shown = Some(elapsed());
             }
-            PublishEvent::Pushed(..) => return printer.status(&event.to_string()),
+            PublishEvent::Pushed(..) | PublishEvent::Copied(..) => {
+                return printer.status(&event.to_string());
+            }
             _ => printer.status(&event.to_string()),
         }
         if let Some(live) = live {
             printer.live(&live.to_string());
         }
     };
-    Ok(publisher.publish(layout, destination, root, &elapsed, &events)?)
+    work(&elapsed, &events)
 }

@@ -1,6 +1,7 @@
 //! The commands, and the way from the command line to one of them.
 
 mod build;
+mod copy;
 mod error;
 mod images;
 mod push;

@@ -54,10 +54,15 @@ fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, 
             count,
         });
     };
-    let references = args.references.iter().cloned();
-    Ok(references
-        .map(|reference| (image.clone(), reference))
-        .collect())
+    let references = args.references.iter().map(|reference| {
+        let digest = image.digest;
+        if reference.digest().is_some_and(|other| other != digest) {
+            let reference = Box::new(reference.clone());
+            return Err(CommandError::OtherImage { reference, digest });
+        }
+        Ok((image.clone(), reference.clone().without_digest()))
+    });
+    references.collect()
 }
 
 /// Where an image of the layout goes below a prefix, by its name.

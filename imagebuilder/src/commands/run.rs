@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use cli::{Exit, Printer};
 
-use super::{build, push, remote, resolve};
+use super::{build, copy, push, remote, resolve};
 use crate::args::{Cli, Command};
 use crate::environment::Environment;
 
@@ -28,6 +28,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&context, &args),
         Command::Resolve(args) => resolve::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
+        Command::Copy(args) => copy::run(&context, &args),
         Command::Tags(args) => remote::tags(&context, &args),
         Command::Digest(args) => remote::digest(&context, &args),
         Command::Manifest(args) => remote::manifest(&context, &args),

@@ -58,6 +58,7 @@ impl Ecr {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(host.region.clone()))
             .use_fips(host.fips)
+            .use_dual_stack(host.dual_stack)
             .http_client(http)
             .load();
         let client = Client::new(&runtime.block_on(config));

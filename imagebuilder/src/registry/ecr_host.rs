@@ -9,15 +9,18 @@ pub(crate) struct EcrHost {
     pub(crate) region: String,
     /// Whether it is the one with FIPS 140 endpoints.
     pub(crate) fips: bool,
+    /// Whether it is the one that IPv6 reaches too.
+    pub(crate) dual_stack: bool,
 }
 
 /// The domains of AWS's partitions, as in amazon-ecr-credential-helper.
-const DOMAINS: [&str; 9] = [
+const DOMAINS: [&str; 10] = [
     "amazonaws.com",
     "amazonaws.com.cn",
     "amazonaws.eu",
     "on.aws",
     "on.amazonwebservices.com.cn",
+    "on.amazonwebservices.eu",
     "c2s.ic.gov",
     "sc2s.sgov.gov",
     "csp.hci.ic.gov",
@@ -32,9 +35,10 @@ impl EcrHost {
     pub(crate) fn parse(registry: &str) -> Option<Self> {
         let host = registry.split(':').next()?;
         let (account, rest) = host.split_once('.')?;
-        let rest = rest
-            .strip_prefix("dkr.ecr")
-            .or_else(|| rest.strip_prefix("dkr-ecr"))?;
+        let (dual_stack, rest) = match rest.strip_prefix("dkr-ecr") {
+            Some(rest) => (true, rest),
+            None => (false, rest.strip_prefix("dkr.ecr")?),
+        };
         let (fips, rest) = match rest.strip_prefix("-fips") {
             Some(rest) => (true, rest),
             None => (false, rest),
@@ -49,6 +53,7 @@ impl EcrHost {
             account: account.to_owned(),
             region: region.to_owned(),
             fips,
+            dual_stack,
         })
     }
 }
@@ -57,40 +62,43 @@ impl EcrHost {
 mod tests {
     use super::*;
 
+    /// The table of the documentation, so that neither has a partition that the other lacks.
     #[test]
-    fn hosts_are_read() {
-        let check = |host: &str, region: &str, fips: bool| {
-            let (account, region) = ("123456789012".to_owned(), region.to_owned());
+    fn the_hosts_of_the_documentation_are_read() {
+        let document = include_str!("../../../docs/ecr.md");
+        let rows = document.lines().filter_map(|line| {
+            let (partition, host) = line.strip_prefix("| `aws")?.split_once(" | `")?;
+            Some((partition, host.strip_suffix("` |")?))
+        });
+        let mut domains = std::collections::BTreeSet::new();
+        for (partition, host) in rows {
+            let parsed = EcrHost::parse(host).unwrap_or_else(|| panic!("{host}"));
+            assert_eq!(parsed.account, "123456789012");
+            assert_eq!(parsed.fips, partition.contains("FIPS"), "{host}");
             assert_eq!(
-                EcrHost::parse(host),
-                Some(EcrHost {
-                    account,
-                    region,
-                    fips
-                }),
+                parsed.dual_stack,
+                partition.contains("dual-stack"),
                 "{host}"
             );
-        };
-        check(
-            "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
-            "eu-west-1",
-            false,
-        );
-        check(
-            "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
-            "us-gov-west-1",
-            true,
-        );
-        check(
-            "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
-            "cn-north-1",
-            false,
-        );
-        check("123456789012.dkr-ecr.us-east-1.on.aws", "us-east-1", false);
-        check(
-            "123456789012.dkr.ecr.eu-west-1.amazonaws.com:5443",
-            "eu-west-1",
-            false,
+            let region = host.split('.').find(|part| {
+                part.contains("-east")
+                    || part.contains("-west")
+                    || part.contains("-north")
+                    || part.contains("-south")
+            });
+            assert_eq!(Some(parsed.region.as_str()), region, "{host}");
+            let domain = host.split_once(&format!(".{}.", parsed.region)).unwrap().1;
+            domains.insert(domain);
+        }
+        assert_eq!(domains, DOMAINS.into());
+    }
+
+    #[test]
+    fn a_port_is_no_part_of_the_host() {
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        assert_eq!(
+            EcrHost::parse(&format!("{host}:5443")),
+            EcrHost::parse(host)
         );
     }
 

@@ -6,13 +6,15 @@ mod ecr_host;
 mod keychain;
 mod prefix;
 mod publish;
+mod transfer;
 mod trust;
 
 #[cfg(feature = "ecr")]
 pub(crate) use ecr::EcrError;
 pub(crate) use ecr_host::EcrHost;
 pub(crate) use prefix::Prefix;
-pub(crate) use publish::{Connection, PublishError, PublishEvent, Publisher};
+pub(crate) use publish::{Connection, PublishError, Publisher};
+pub(crate) use transfer::{PublishEvent, transfer};
 #[cfg(test)]
 pub(crate) use trust::TrustError;
 pub(crate) use trust::TrustPaths;

@@ -3,7 +3,7 @@
 use cli::{Exit, ExitError};
 
 use super::layout::layout;
-use super::registry::registry;
+use super::place::PlaceError as _;
 use crate::commands::{CommandError, ImageError};
 use crate::resolve::ResolveError;
 
@@ -21,9 +21,12 @@ impl ExitError for CommandError {
             | Self::Several { .. }
             | Self::NoRegistry { .. }
             | Self::Untagged { .. }
+            | Self::OtherImage { .. }
+            | Self::Platform { .. }
             | Self::Name { .. } => Exit::Usage,
-            Self::Remote { source, .. } => registry(source).exit,
+            Self::Remote { source, .. } => source.verdict().exit,
             Self::Publish(error) => error.exit(),
+            Self::Copy { verdict, .. } => verdict.exit,
             Self::Stdout(_) => Exit::Failed,
         }
     }
@@ -48,15 +51,20 @@ impl ExitError for CommandError {
                 ))
             }
             Self::Several { .. } => Some("name the image: oci:DIR:NAME".to_owned()),
-            Self::Remote { source, .. } => registry(source).hint,
+            Self::Remote { source, .. } => source.verdict().hint,
             Self::Publish(error) => error.hint(),
+            Self::Copy { verdict, .. } => verdict.hint.clone(),
             Self::Untagged { reference } => {
                 Some(format!("add a tag or a digest, such as {reference}:latest"))
             }
             Self::NoRegistry { reference } => Some(format!(
                 "write the registry in front, such as docker.io/{reference}"
             )),
-            Self::NoImages { .. } | Self::Name { .. } | Self::Stdout(_) => None,
+            Self::NoImages { .. }
+            | Self::Name { .. }
+            | Self::OtherImage { .. }
+            | Self::Platform { .. }
+            | Self::Stdout(_) => None,
         }
     }
 }

@@ -7,8 +7,11 @@
 mod build;
 mod command;
 mod layout;
+mod place;
 mod registry;
 mod registry_exit;
 mod registry_hint;
 #[cfg(all(test, feature = "ecr"))]
 mod table;
+
+pub(crate) use place::{PlaceError, copy};

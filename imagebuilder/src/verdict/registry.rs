@@ -1,36 +1,11 @@
 //! Errors of registries and of Amazon ECR.
 
-use cli::{Exit, ExitError, Verdict};
-use oci::copy::CopyError;
-use oci::layout::LayoutError;
-use oci::registry::RegistryError;
+use cli::{Exit, ExitError};
 
-use super::layout::layout;
-use super::registry_exit::exit;
-use super::registry_hint::hint;
+use super::place::{PlaceError as _, copy};
 #[cfg(feature = "ecr")]
 use crate::registry::EcrError;
 use crate::registry::PublishError;
-
-/// The verdict on a failed request to a registry.
-pub(super) fn registry(error: &RegistryError) -> Verdict {
-    Verdict {
-        exit: exit(&error.problem),
-        hint: hint(error),
-    }
-}
-
-/// The verdict on an error of a push.
-pub(super) fn copy(error: &CopyError<LayoutError, RegistryError>) -> Verdict {
-    match error {
-        CopyError::Read { source, .. } => layout(source),
-        CopyError::Write { source, .. } | CopyError::Name { source, .. } => registry(source),
-        CopyError::Document { .. } | CopyError::Kind { .. } => Verdict {
-            exit: Exit::Failed,
-            hint: None,
-        },
-    }
-}
 
 impl ExitError for PublishError {
     fn exit(&self) -> Exit {
@@ -42,7 +17,7 @@ impl ExitError for PublishError {
             | Self::NotEcr { .. } => Exit::Usage,
             #[cfg(feature = "ecr")]
             Self::Ecr(error) => error.exit(),
-            Self::Registry { source, .. } => registry(source).exit,
+            Self::Registry { source, .. } => source.verdict().exit,
             Self::Copy { source, .. } => copy(source).exit,
         }
     }
@@ -56,7 +31,7 @@ impl ExitError for PublishError {
             | Self::NotEcr { .. } => None,
             #[cfg(feature = "ecr")]
             Self::Ecr(error) => error.hint(),
-            Self::Registry { source, .. } => registry(source).hint,
+            Self::Registry { source, .. } => source.verdict().hint,
             Self::Copy { source, .. } => copy(source).hint,
         }
     }

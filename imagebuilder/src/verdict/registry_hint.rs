@@ -207,6 +207,25 @@ mod tests {
         }
     }
 
+    /// What the hint asks for is what the policy of the documentation allows, and no more.
+    #[test]
+    fn the_hint_for_amazon_ecr_names_the_actions_of_the_policy() {
+        let policy = include_str!("../../../k8s/iam/ecr-push.json");
+        let actions = |text: &str| -> std::collections::BTreeSet<String> {
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':');
+            let actions = words.filter(|word| word.starts_with("ecr:") && word.len() > 4);
+            actions.map(str::to_owned).collect()
+        };
+        let (code, message) = ("DENIED".to_owned(), String::new());
+        let hint = of(
+            "PUT",
+            format!("https://{ECR}/v2/"),
+            403,
+            Some(OciError { code, message }),
+        );
+        assert_eq!(actions(&hint), actions(policy));
+    }
+
     #[test]
     fn a_bare_400_over_plain_http_hints_at_tls() {
         let url = || "http://127.0.0.1:5000/v2/".to_owned();

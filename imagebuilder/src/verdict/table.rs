@@ -25,7 +25,7 @@ use oci::registry::{
 use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, ReferenceError};
 
 use super::layout::layout;
-use super::registry::copy;
+use super::place::copy;
 use crate::builder::BuildError;
 use crate::c::CError;
 use crate::cargo::CompileError;
@@ -377,6 +377,12 @@ fn errors_of_commands() {
         CommandError::Remote { .. } => CommandError::Remote {
             operation: "x", reference: reference(), source: unreachable() }, Unreachable, NONE;
         CommandError::Publish(_) => CommandError::Publish(publish_error()), Usage, NONE;
+        CommandError::Copy { .. } => CommandError::Copy {
+            from: text(), to: text(), verdict: layout(&damaged()), source: "x".into() }, Mismatch, HINT;
+        CommandError::OtherImage { .. } => CommandError::OtherImage {
+            reference: reference(), digest: digest() }, Usage, NONE;
+        CommandError::Platform { .. } => CommandError::Platform {
+            from: text(), platform: Platform::host() }, Usage, NONE;
         CommandError::Untagged { .. } => CommandError::Untagged { reference: reference() }, Usage, HINT;
         CommandError::NoRegistry { .. } => CommandError::NoRegistry { reference: reference() }, Usage, HINT;
         CommandError::Name { .. } => CommandError::Name {

@@ -14,6 +14,7 @@
 mod sandbox;
 
 mod content;
+mod copy;
 mod credentials;
 mod ecr;
 mod names;

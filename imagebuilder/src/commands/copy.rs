@@ -1,0 +1,167 @@
+//! `imagebuilder copy`: an image from one place to another, byte for byte.
+
+use oci::copy::{Destination, Source};
+use oci::image::Index;
+use oci::layout::Layout;
+use oci::registry::{Access, Repository};
+use oci::{Descriptor, Kind, Reference};
+
+use super::CommandError;
+use super::images::{publisher_for, show};
+use super::run::Context;
+use crate::args::{Copy, Place};
+use crate::registry::{PublishEvent, transfer};
+use crate::verdict::{PlaceError, copy as verdict};
+
+pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
+    match &args.source {
+        Place::Layout(output) => {
+            let layout = Layout::open(&output.layout)?;
+            let root = match &output.image {
+                Some(name) => layout.find(name)?,
+                None => only_image(&layout)?,
+            };
+            let name = root.ref_name().map(str::to_owned);
+            from(context, args, &layout, &root, name)
+        }
+        Place::Registry(reference) => {
+            let repository = repository(context, args, reference, Access::Pull)?;
+            let wanted = reference.digest().map(|digest| digest.to_string());
+            let wanted = wanted.or_else(|| reference.tag().map(str::to_owned));
+            let wanted = wanted.ok_or_else(|| CommandError::Untagged {
+                reference: Box::new(reference.clone()),
+            })?;
+            let found = repository.manifest(&wanted);
+            let root = found.map_err(|source| CommandError::Remote {
+                operation: "read the manifest of",
+                reference: Box::new(reference.clone()),
+                source,
+            })?;
+            let tag = reference.tag().map(|tag| format!(":{tag}"));
+            let name = format!("{}{}", reference.repository(), tag.unwrap_or_default());
+            from(context, args, &repository, &root.descriptor, Some(name))
+        }
+    }
+}
+
+/// Copies `root` of a source, whose name in a layout is `name` unless another is given.
+fn from<S: Source>(
+    context: &Context,
+    args: &Copy,
+    source: &S,
+    root: &Descriptor,
+    name: Option<String>,
+) -> Result<(), CommandError>
+where
+    S::Error: PlaceError,
+{
+    let root = &select(args, source, root)?;
+    match &args.destination {
+        Place::Layout(output) => {
+            let layout = Layout::create(&output.layout)?;
+            let name = output.image.as_ref().map(Reference::to_string).or(name);
+            to(context, args, source, &layout, root, name.as_deref())?;
+            print(context, &root.digest.to_string())
+        }
+        Place::Registry(reference) => {
+            if reference
+                .digest()
+                .is_some_and(|digest| digest != root.digest)
+            {
+                let (reference, digest) = (Box::new(reference.clone()), root.digest);
+                return Err(CommandError::OtherImage { reference, digest });
+            }
+            let repository = repository(context, args, reference, Access::Push)?;
+            to(context, args, source, &repository, root, reference.tag())?;
+            let pushed = reference.clone().without_tag().with_digest(root.digest);
+            print(context, &pushed.to_string())
+        }
+    }
+}
+
+fn to<S: Source, D: Destination>(
+    context: &Context,
+    args: &Copy,
+    source: &S,
+    destination: &D,
+    root: &Descriptor,
+    name: Option<&str>,
+) -> Result<(), CommandError>
+where
+    S::Error: PlaceError,
+    D::Error: PlaceError,
+{
+    let names: Vec<&str> = name.into_iter().collect();
+    let (from, to) = (args.source.to_string(), args.destination.to_string());
+    let copied = show(context, |elapsed, events| {
+        let started = elapsed();
+        let mut summary = transfer(source, destination, root, &names, events)?;
+        summary.time = elapsed().saturating_sub(started);
+        events(PublishEvent::Copied(from.clone(), to.clone(), summary));
+        Ok(())
+    });
+    copied.map_err(|error| CommandError::Copy {
+        verdict: verdict(&error),
+        source: Box::new(error),
+        from,
+        to,
+    })
+}
+
+/// The image itself, or the one of its index for the platform that is asked for.
+fn select<S: Source>(args: &Copy, source: &S, root: &Descriptor) -> Result<Descriptor, CommandError>
+where
+    S::Error: PlaceError,
+{
+    let Some(platform) = &args.platform else {
+        return Ok(root.clone());
+    };
+    if root.media_type.kind() != Kind::Index {
+        return Ok(root.clone());
+    }
+    let from = args.source.to_string();
+    let document = source.document(root).map_err(|error| CommandError::Copy {
+        verdict: error.verdict(),
+        source: Box::new(error),
+        from: from.clone(),
+        to: args.destination.to_string(),
+    })?;
+    let index = Index::parse(&document).ok();
+    let found = index.and_then(|index| index.select(platform).ok().cloned());
+    found.ok_or_else(|| CommandError::Platform {
+        from,
+        platform: platform.clone(),
+    })
+}
+
+fn repository(
+    context: &Context,
+    args: &Copy,
+    reference: &Reference,
+    access: Access,
+) -> Result<Repository, CommandError> {
+    let registry = reference
+        .registry()
+        .ok_or_else(|| CommandError::NoRegistry {
+            reference: Box::new(reference.clone()),
+        })?;
+    let publisher = publisher_for(context, registry, &args.registry)?;
+    Ok(publisher.repository(reference, access)?)
+}
+
+fn only_image(layout: &Layout) -> Result<Descriptor, CommandError> {
+    let images = layout.images()?;
+    let path = || layout.path().to_owned();
+    match &images[..] {
+        [image] => Ok(image.clone()),
+        [] => Err(CommandError::NoImages { layout: path() }),
+        several => Err(CommandError::Several {
+            layout: path(),
+            count: several.len(),
+        }),
+    }
+}
+
+fn print(context: &Context, line: &str) -> Result<(), CommandError> {
+    context.printer.data(line).map_err(CommandError::Stdout)
+}

@@ -1,0 +1,43 @@
+//! The verdict on an error of a place that images are copied from or to.
+
+use cli::{Exit, Verdict};
+use oci::copy::CopyError;
+use oci::layout::LayoutError;
+use oci::registry::RegistryError;
+
+use super::layout::layout;
+use super::registry_exit::exit;
+use super::registry_hint::hint;
+
+/// An error of a place.
+pub(crate) trait PlaceError: std::error::Error + Send + Sync + 'static {
+    /// Its exit code and hint.
+    fn verdict(&self) -> Verdict;
+}
+
+impl PlaceError for LayoutError {
+    fn verdict(&self) -> Verdict {
+        layout(self)
+    }
+}
+
+impl PlaceError for RegistryError {
+    fn verdict(&self) -> Verdict {
+        Verdict {
+            exit: exit(&self.problem),
+            hint: hint(self),
+        }
+    }
+}
+
+/// The verdict on an error of a copy.
+pub(crate) fn copy<S: PlaceError, D: PlaceError>(error: &CopyError<S, D>) -> Verdict {
+    match error {
+        CopyError::Read { source, .. } => source.verdict(),
+        CopyError::Write { source, .. } | CopyError::Name { source, .. } => source.verdict(),
+        CopyError::Document { .. } | CopyError::Kind { .. } => Verdict {
+            exit: Exit::Failed,
+            hint: None,
+        },
+    }
+}
