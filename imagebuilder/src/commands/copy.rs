@@ -1,17 +1,16 @@
 //! `imagebuilder copy`: an image from one place to another, byte for byte.
 
-use oci::copy::{Destination, Source};
+use oci::copy::{CopyError, Destination, Source};
 use oci::image::Index;
-use oci::layout::Layout;
-use oci::registry::{Access, Repository};
+use oci::layout::{Layout, LayoutError};
+use oci::registry::{Access, RegistryError, Repository};
 use oci::{Descriptor, Kind, Reference};
 
-use super::CommandError;
 use super::images::{publisher_for, show};
 use super::run::Context;
+use super::{CommandError, CopyFailure};
 use crate::args::{Copy, Place};
 use crate::registry::{PublishEvent, transfer};
-use crate::verdict::{PlaceError, copy as verdict};
 
 pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
     match &args.source {
@@ -53,7 +52,7 @@ fn from<S: Source>(
     name: Option<String>,
 ) -> Result<(), CommandError>
 where
-    S::Error: PlaceError,
+    CopyFailure: From<CopyError<S::Error, LayoutError>> + From<CopyError<S::Error, RegistryError>>,
 {
     let root = &select(args, source, root)?;
     match &args.destination {
@@ -88,8 +87,7 @@ fn to<S: Source, D: Destination>(
     name: Option<&str>,
 ) -> Result<(), CommandError>
 where
-    S::Error: PlaceError,
-    D::Error: PlaceError,
+    CopyFailure: From<CopyError<S::Error, D::Error>>,
 {
     let names: Vec<&str> = name.into_iter().collect();
     let (from, to) = (args.source.to_string(), args.destination.to_string());
@@ -101,8 +99,7 @@ where
         Ok(())
     });
     copied.map_err(|error| CommandError::Copy {
-        verdict: verdict(&error),
-        source: Box::new(error),
+        source: CopyFailure::from(error),
         from,
         to,
     })
@@ -111,7 +108,7 @@ where
 /// The image itself, or the one of its index for the platform that is asked for.
 fn select<S: Source>(args: &Copy, source: &S, root: &Descriptor) -> Result<Descriptor, CommandError>
 where
-    S::Error: PlaceError,
+    CopyFailure: From<CopyError<S::Error, LayoutError>>,
 {
     let Some(platform) = &args.platform else {
         return Ok(root.clone());
@@ -120,11 +117,14 @@ where
         return Ok(root.clone());
     }
     let from = args.source.to_string();
-    let document = source.document(root).map_err(|error| CommandError::Copy {
-        verdict: error.verdict(),
-        source: Box::new(error),
-        from: from.clone(),
-        to: args.destination.to_string(),
+    let document = source.document(root).map_err(|source| {
+        let digest = root.digest;
+        let error: CopyError<S::Error, LayoutError> = CopyError::Read { digest, source };
+        CommandError::Copy {
+            source: error.into(),
+            from: from.clone(),
+            to: args.destination.to_string(),
+        }
     })?;
     let index = Index::parse(&document).ok();
     let found = index.and_then(|index| index.select(platform).ok().cloned());

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
-use cli::Verdict;
 use cli::input::InputError;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
 use oci::{Digest, Platform, Reference, ReferenceError};
 
+use super::copy_failure::CopyFailure;
 use crate::builder::BuildError;
 use crate::registry::PublishError;
 use crate::resolve::ResolveError;
@@ -69,10 +69,8 @@ pub(crate) enum CommandError {
     Copy {
         from: String,
         to: String,
-        /// Of the copy's error, whose type depends on the two places.
-        verdict: Verdict,
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: CopyFailure,
     },
     #[error("`{reference}` names another image than {digest}")]
     OtherImage {

@@ -2,6 +2,7 @@
 
 mod build;
 mod copy;
+mod copy_failure;
 mod error;
 mod images;
 mod push;
@@ -9,5 +10,6 @@ mod remote;
 mod resolve;
 mod run;
 
+pub(crate) use copy_failure::CopyFailure;
 pub(crate) use error::{CommandError, ImageError};
 pub use run::main;

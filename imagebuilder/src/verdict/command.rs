@@ -1,10 +1,10 @@
 //! Errors of the commands.
 
-use cli::{Exit, ExitError};
+use cli::{Exit, ExitError, Verdict};
 
 use super::layout::layout;
-use super::place::PlaceError as _;
-use crate::commands::{CommandError, ImageError};
+use super::place::{PlaceError as _, copy};
+use crate::commands::{CommandError, CopyFailure, ImageError};
 use crate::resolve::ResolveError;
 
 impl ExitError for CommandError {
@@ -26,7 +26,7 @@ impl ExitError for CommandError {
             | Self::Name { .. } => Exit::Usage,
             Self::Remote { source, .. } => source.verdict().exit,
             Self::Publish(error) => error.exit(),
-            Self::Copy { verdict, .. } => verdict.exit,
+            Self::Copy { source, .. } => source.exit(),
             Self::Stdout(_) => Exit::Failed,
         }
     }
@@ -53,7 +53,7 @@ impl ExitError for CommandError {
             Self::Several { .. } => Some("name the image: oci:DIR:NAME".to_owned()),
             Self::Remote { source, .. } => source.verdict().hint,
             Self::Publish(error) => error.hint(),
-            Self::Copy { verdict, .. } => verdict.hint.clone(),
+            Self::Copy { source, .. } => source.hint(),
             Self::Untagged { reference } => {
                 Some(format!("add a tag or a digest, such as {reference}:latest"))
             }
@@ -98,5 +98,26 @@ impl ExitError for ResolveError {
 
     fn hint(&self) -> Option<String> {
         None
+    }
+}
+
+impl CopyFailure {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Layouts(error) => copy(error),
+            Self::Push(error) => copy(error),
+            Self::Pull(error) => copy(error),
+            Self::Registries(error) => copy(error),
+        }
+    }
+}
+
+impl ExitError for CopyFailure {
+    fn exit(&self) -> Exit {
+        self.verdict().exit
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.verdict().hint
     }
 }

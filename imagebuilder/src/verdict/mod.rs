@@ -13,5 +13,3 @@ mod registry_exit;
 mod registry_hint;
 #[cfg(all(test, feature = "ecr"))]
 mod table;
-
-pub(crate) use place::{PlaceError, copy};

@@ -10,7 +10,7 @@ use super::registry_exit::exit;
 use super::registry_hint::hint;
 
 /// An error of a place.
-pub(crate) trait PlaceError: std::error::Error + Send + Sync + 'static {
+pub(super) trait PlaceError: std::error::Error + Send + Sync + 'static {
     /// Its exit code and hint.
     fn verdict(&self) -> Verdict;
 }
@@ -31,7 +31,7 @@ impl PlaceError for RegistryError {
 }
 
 /// The verdict on an error of a copy.
-pub(crate) fn copy<S: PlaceError, D: PlaceError>(error: &CopyError<S, D>) -> Verdict {
+pub(super) fn copy<S: PlaceError, D: PlaceError>(error: &CopyError<S, D>) -> Verdict {
     match error {
         CopyError::Read { source, .. } => source.verdict(),
         CopyError::Write { source, .. } | CopyError::Name { source, .. } => source.verdict(),

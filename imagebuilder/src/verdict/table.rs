@@ -30,7 +30,7 @@ use crate::builder::BuildError;
 use crate::c::CError;
 use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
-use crate::commands::{CommandError, ImageError};
+use crate::commands::{CommandError, CopyFailure, ImageError};
 use crate::elf::ElfError;
 use crate::layer::LayerError;
 use crate::registry::EcrError;
@@ -343,6 +343,26 @@ fn errors_of_amazon_ecr() {
     );
 }
 
+fn unread() -> CopyError<LayoutError, LayoutError> {
+    CopyError::Read {
+        digest: digest(),
+        source: damaged(),
+    }
+}
+
+#[test]
+fn errors_of_copies() {
+    verdict_table!(Verdict::of, CopyFailure,
+        CopyFailure::Layouts(_) => CopyFailure::Layouts(unread()), Mismatch, HINT;
+        CopyFailure::Push(_) => CopyFailure::Push(CopyError::Write {
+            digest: digest(), source: unreachable() }), Unreachable, NONE;
+        CopyFailure::Pull(_) => CopyFailure::Pull(CopyError::Read {
+            digest: digest(), source: unreachable() }), Unreachable, NONE;
+        CopyFailure::Registries(_) => CopyFailure::Registries(CopyError::Read {
+            digest: digest(), source: unreachable() }), Unreachable, NONE;
+    );
+}
+
 #[test]
 fn errors_of_commands() {
     let image_error = || ImageError::Build(BuildError::Layout(damaged()));
@@ -378,7 +398,7 @@ fn errors_of_commands() {
             operation: "x", reference: reference(), source: unreachable() }, Unreachable, NONE;
         CommandError::Publish(_) => CommandError::Publish(publish_error()), Usage, NONE;
         CommandError::Copy { .. } => CommandError::Copy {
-            from: text(), to: text(), verdict: layout(&damaged()), source: "x".into() }, Mismatch, HINT;
+            from: text(), to: text(), source: unread().into() }, Mismatch, HINT;
         CommandError::OtherImage { .. } => CommandError::OtherImage {
             reference: reference(), digest: digest() }, Usage, NONE;
         CommandError::Platform { .. } => CommandError::Platform {
