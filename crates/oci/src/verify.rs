@@ -1,4 +1,4 @@
-//! Reading that ends in an error unless the bytes are the ones that were described.
+//! Readers that fail unless the bytes are the ones that were described.
 
 use std::io::{self, Read};
 

@@ -1,7 +1,7 @@
 //! A registry in this process that does what a real one does, and misbehaves on demand.
 //!
-//! For tests, of this crate and of others; std alone, one thread a connection. It keeps everything
-//! in memory and is no example of how to write a server.
+//! For tests: std alone, one thread for each connection, everything in memory. It is not an example of
+//! how to write a server.
 
 mod gate;
 mod handle;

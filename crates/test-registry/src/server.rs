@@ -86,7 +86,7 @@ impl TestRegistry {
     /// The name of a repository in it.
     ///
     /// # Panics
-    /// When `repository` is no name.
+    /// When `repository` is not a name.
     pub fn reference(&self, repository: &str) -> Reference {
         format!("{}/{repository}", self.address)
             .parse()

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oci::Digest;
 
-/// Whom it lets in.
+/// The clients it accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Auth {
     /// Anyone.
     #[default]
     Open,
-    /// Whoever has the name and password, as Amazon ECR.
+    /// Those with the name and password, as Amazon ECR.
     Basic(String, String),
-    /// Whoever has a token, got for the name and password; each token is good for so many requests.
+    /// Those with a token, issued for the name and password; each token is good for so many requests.
     Bearer(String, String, u32),
 }
 
@@ -23,9 +23,9 @@ pub enum Auth {
 )]
 #[derive(Clone, Debug)]
 pub struct Behaviour {
-    /// Whom it lets in.
+    /// The clients it accepts.
     pub auth: Auth,
-    /// How it answers a PATCH; Amazon ECR says 201.
+    /// How it answers a PATCH; Amazon ECR answers 201.
     pub patch_status: u16,
     /// Its `Range` stays behind after the first chunk, as ECR's.
     pub lagging_range: bool,

@@ -1,4 +1,4 @@
-//! What the name of an Amazon ECR registry says: account, region, partition.
+//! The host name of an Amazon ECR registry: account, region, partition.
 
 /// The host of a private registry in Amazon ECR.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ const DOMAINS: [&str; 10] = [
 ];
 
 impl EcrHost {
-    /// Reads `HOST[:PORT]`; `None` when it is no such registry.
+    /// Reads `HOST[:PORT]`; `None` when it is not such a registry.
     ///
     /// `ACCOUNT.dkr.ecr[-fips].REGION.DOMAIN`, or `ACCOUNT.dkr-ecr[-fips].REGION.DOMAIN` of the
     /// dual-stack endpoints.

@@ -12,7 +12,7 @@ pub(crate) struct Prefix {
     registry: String,
 }
 
-/// A text is no prefix.
+/// A text is not a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PrefixError {
     #[error("`{text}` names no registry: write it in front, such as docker.io/{text}")]

@@ -75,8 +75,8 @@ fn a_copy_that_cannot_be_says_which_place_failed() {
         assert!(run.stderr.contains(expected), "{}", run.stderr);
     };
     let there = format!("{}/x:v1", registry.host());
-    check("oci:img", &there, 3, "the registry wants credentials");
-    check(&there, "oci:new", 3, "the registry wants credentials");
+    check("oci:img", &there, 3, "the registry requires credentials");
+    check(&there, "oci:new", 3, "the registry requires credentials");
     check("oci:missing", &there, 2, "missing");
     check("team/app:v1", &there, 2, "names no registry");
     let other = format!("{}/x@{}", registry.host(), oci::Digest::of(b""));

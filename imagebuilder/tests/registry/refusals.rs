@@ -42,7 +42,7 @@ fn errors_say_what_to_do_and_end_with_their_code() {
         None,
         3,
         &[
-            "the registry wants credentials",
+            "the registry requires credentials",
             "hint: `docker login 127.0.0.1:",
         ],
     );

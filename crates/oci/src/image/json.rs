@@ -32,7 +32,7 @@ pub enum DocumentError {
         source: serde_json::Error,
     },
     /// The document says another media type of itself.
-    #[error("{what} says of itself that it is a `{actual}`")]
+    #[error("{what} has the media type `{actual}`")]
     MediaType {
         /// Which document.
         what: &'static str,

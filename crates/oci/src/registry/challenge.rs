@@ -1,7 +1,7 @@
 //! `WWW-Authenticate`: what a registry asks for, by
 //! [RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1).
 
-/// How a registry wants to be shown credentials.
+/// How a registry wants credentials to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// Name and password with every request.

@@ -1,4 +1,4 @@
-//! Who someone is to a registry, in types that keep secrets out of messages.
+//! Credentials for a registry, in types that keep secrets out of messages.
 
 use std::error::Error;
 use std::fmt;
@@ -25,10 +25,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a registry is shown.
+/// What is sent to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing: what the registry gives to anyone.
+    /// Nothing: only what is public.
     Anonymous,
     /// A name and a password.
     Basic {
@@ -37,11 +37,11 @@ pub enum Credentials {
         /// The password.
         password: Secret,
     },
-    /// An `OAuth2` refresh token, which the registry's token server takes.
+    /// An `OAuth2` refresh token for the registry's token server.
     IdentityToken(Secret),
 }
 
-/// Credentials could not be had.
+/// Credentials could not be obtained.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot get credentials for {registry} from {origin}")]
 pub struct CredentialError {
@@ -61,7 +61,7 @@ pub trait Keychain: Send + Sync {
     /// The credentials for the registry at `host` (`HOST[:PORT]`); asked only when it wants some.
     ///
     /// # Errors
-    /// When there should be some and they cannot be had. A registry that is not known is
+    /// When there should be some and they cannot be obtained. A registry that is not known is
     /// [`Credentials::Anonymous`].
     fn credentials(&self, host: &str) -> Result<Credentials, CredentialError>;
 }

@@ -1,35 +1,23 @@
-//! What `docker login` left: `config.json`, and the credential helpers it names.
+//! What `docker login` and `podman login` stored: `config.json` and `auth.json`.
 //!
-//! [docker/cli's format](https://github.com/docker/cli/blob/v28.5.2/cli/config/configfile/file.go),
-//! [the helpers' protocol](https://github.com/docker/docker-credential-helpers#development).
+//! [docker/cli's format](https://github.com/docker/cli/blob/v28.5.2/cli/config/configfile/file.go).
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
-use std::{fs, io, thread};
+use std::time::Duration;
+use std::{fs, io};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::credential_helper::{HELPER_TIMEOUT, Hidden, ask};
 use super::credentials::{CredentialError, Credentials, Keychain, Secret};
 use crate::descriptor::null_is_empty;
-
-/// The user name by which a helper says that the secret is an identity token.
-const TOKEN_USERNAME: &str = "<token>";
 
 /// Docker Hub's name in the file and to helpers, and the hosts it stands for.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-
-/// How long a helper may take: one that asks a cloud's token service takes seconds.
-const HELPER_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The most of a helper's output that is read.
-const HELPER_BYTES: u64 = 1 << 20;
 
 /// A `config.json`; the default knows no registry.
 #[derive(Debug)]
@@ -59,6 +47,10 @@ struct File {
     creds_store: Option<String>,
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("its entry `auth` is not base64 of NAME:PASSWORD")]
+struct AuthError;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Entry {
@@ -66,47 +58,6 @@ struct Entry {
     username: Option<String>,
     password: Option<Hidden>,
     identitytoken: Option<Hidden>,
-}
-
-/// A secret in a file: it must not be in the `Debug` of the file either.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Hidden(String);
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-/// What a helper prints.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Helped {
-    username: String,
-    secret: Hidden,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum ConfigError {
-    #[error("its entry `auth` is not base64 of NAME:PASSWORD")]
-    Auth,
-    #[error("cannot run it")]
-    Run(#[source] io::Error),
-    #[error("it failed ({status}){}", message(.text))]
-    Failed { status: ExitStatus, text: String },
-    #[error("it did not answer within {} s{}", timeout.as_secs_f64(), message(.text))]
-    Timeout { timeout: Duration, text: String },
-    #[error("its answer is not the JSON it should be")]
-    Answer,
-}
-
-fn message(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!(": {text}")
-    }
 }
 
 impl DockerConfig {
@@ -195,7 +146,7 @@ impl Keychain for DockerConfig {
     }
 }
 
-fn stored(entry: &Entry) -> Result<Credentials, ConfigError> {
+fn stored(entry: &Entry) -> Result<Credentials, AuthError> {
     let text = |hidden: &Option<Hidden>| {
         hidden
             .as_ref()
@@ -217,7 +168,7 @@ fn stored(entry: &Entry) -> Result<Credentials, ConfigError> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok());
     let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
-    let (username, password) = pair.ok_or(ConfigError::Auth)?;
+    let (username, password) = pair.ok_or(AuthError)?;
     Ok(Credentials::Basic {
         username: username.to_owned(),
         // Docker pads some with a NUL.
@@ -242,95 +193,6 @@ fn server(host: &str) -> &str {
     } else {
         host
     }
-}
-
-/// Runs a helper; `None` when it does not know the registry.
-fn ask(program: &str, server: &str, timeout: Duration) -> Result<Option<Credentials>, ConfigError> {
-    let mut child = Command::new(program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(ConfigError::Run)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper that does not read its input fails below by its answer.
-        let _ = stdin.write_all(format!("{server}\n").as_bytes());
-    }
-    let deadline = Instant::now() + timeout;
-    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let answer = stdout.recv_timeout(timeout);
-    let status = match answer {
-        Ok(_) => wait(&mut child, deadline).map_err(ConfigError::Run)?,
-        Err(_) => None,
-    };
-    let (Ok(answer), Some(status)) = (answer, status) else {
-        let _ = child.kill();
-        let _ = child.wait();
-        // A child of the helper may hold the pipe open still.
-        let text = stderr.recv_timeout(Duration::from_millis(100));
-        let text = printable(&text.unwrap_or_default());
-        return Err(ConfigError::Timeout { timeout, text });
-    };
-    if !status.success() {
-        // The protocol has the message on stdout; a script's own error is on stderr.
-        let message = String::from_utf8_lossy(&answer);
-        if message.contains("credentials not found") {
-            return Ok(None);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let said = stderr.recv_timeout(left.min(Duration::from_secs(1)));
-        let texts = [printable(&answer), printable(&said.unwrap_or_default())];
-        let texts: Vec<_> = texts.into_iter().filter(|text| !text.is_empty()).collect();
-        let text = texts.join(": ");
-        return Err(ConfigError::Failed { status, text });
-    }
-    let helped: Helped = serde_json::from_slice(&answer).map_err(|_| ConfigError::Answer)?;
-    let secret = Secret::new(helped.secret.0);
-    Ok(Some(if helped.username == TOKEN_USERNAME {
-        Credentials::IdentityToken(secret)
-    } else {
-        Credentials::Basic {
-            username: helped.username,
-            password: secret,
-        }
-    }))
-}
-
-/// Reads a pipe to its end in a thread, which ends with the pipe: it may outlive a helper that left
-/// a child.
-fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(pipe) = pipe {
-            let _ = pipe.take(HELPER_BYTES).read_to_end(&mut bytes);
-        }
-        let _ = sender.send(bytes);
-    });
-    receiver
-}
-
-/// Waits for a process that has closed its output; `None` when it does not exit in time.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    loop {
-        match child.try_wait()? {
-            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
-            status => return Ok(status),
-        }
-    }
-}
-
-/// The start of what a process wrote, in one line.
-fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let words: Vec<_> = text.split_whitespace().collect();
-    let text: String = words
-        .join(" ")
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect();
-    text.chars().take(500).collect()
 }
 
 #[cfg(test)]
@@ -407,40 +269,6 @@ mod tests {
         );
     }
 
-    /// A helper that is this script.
-    fn helper(script: &str) -> (tempfile::TempDir, String) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("helper");
-        // Written by another process: while this one has it open for writing, a process that
-        // another test starts at that moment would keep it from being run.
-        let write = format!("printf '%s' '#!/bin/sh\n{script}' >\"$0\"; chmod +x \"$0\"");
-        let status = Command::new("sh").arg("-c").arg(write).arg(&path).status();
-        assert!(status.unwrap().success());
-        let path = path.display().to_string();
-        (directory, path)
-    }
-
-    #[test]
-    fn a_helper_gets_the_server_and_its_errors_are_shown() {
-        let minute = Duration::from_mins(1);
-        let (_kept, program) =
-            helper("read s; echo \"{\\\"Username\\\":\\\"u\\\",\\\"Secret\\\":\\\"$s\\\"}\"");
-        assert_eq!(
-            ask(&program, "r.example", minute).unwrap(),
-            Some(basic("u", "r.example"))
-        );
-        let (_kept, program) = helper("echo the vault is locked >&2; exit 3");
-        let error = ask(&program, "r.example", minute).unwrap_err().to_string();
-        assert_eq!(error, "it failed (exit status: 3): the vault is locked");
-    }
-
-    #[test]
-    fn a_helper_that_hangs_is_killed() {
-        let (_kept, program) = helper("exec sleep 600");
-        let error = ask(&program, "r.example", Duration::from_millis(100)).unwrap_err();
-        assert_eq!(error.to_string(), "it did not answer within 0.1 s");
-    }
-
     #[test]
     fn a_helper_that_is_not_there_is_named() {
         let config = config(r#"{"credHelpers": {"r.example": "no-such-helper"}}"#);
@@ -456,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_json_is_an_error_without_its_content() {
+    fn a_file_that_is_not_json_is_an_error_without_its_content() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.json");
         fs::write(&path, "{\"auths\": hunter2").unwrap();

@@ -1,4 +1,4 @@
-//! What can go wrong with a registry, with what was asked and what was answered.
+//! Errors of registries: the request, and the answer.
 
 use std::fmt;
 use std::time::Duration;
@@ -73,22 +73,22 @@ pub enum Problem {
         /// The registry's own error, where it sent one.
         error: Option<OciError>,
     },
-    /// The registry, or its token server, wants other credentials than it was shown.
+    /// The registry, or its token server, refused the credentials.
     #[error("{}", unauthorized(*anonymous, error.as_ref()))]
     Unauthorized {
-        /// Whether it was shown none.
+        /// Whether none were sent.
         anonymous: bool,
         /// The registry's own error, where it sent one.
         error: Option<OciError>,
     },
-    /// Credentials could not be had.
+    /// Credentials could not be obtained.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
-    /// The registry wants a kind of authentication that is not known.
+    /// The registry wants a kind of authentication that is not supported.
     #[error("401 without a challenge of the kind Basic or Bearer")]
     Challenge,
-    /// The token server's answer is no token.
-    #[error("the token server's answer is no token")]
+    /// The answer of the token server is not a token.
+    #[error("the answer of the token server is not a token")]
     Token,
     /// The registry redirects to a place that is not followed.
     #[error("redirected to {target}, which is not followed: {why}")]
@@ -110,12 +110,12 @@ pub enum Problem {
     /// What was sent or received is not what was described.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
-    /// The registry says that it stored something else.
+    /// The registry reports that it stored something else.
     #[error("the registry has {actual} where {expected} was sent")]
     OtherDigest {
         /// What was sent.
         expected: Digest,
-        /// What it says it has.
+        /// What it reports.
         actual: Digest,
     },
     /// What is to be sent could not be read.
@@ -198,7 +198,7 @@ pub fn one_line(text: &str) -> String {
 
 fn unauthorized(anonymous: bool, error: Option<&OciError>) -> String {
     let text = if anonymous {
-        "the registry wants credentials, and none are known for it"
+        "the registry requires credentials, and none are configured for it"
     } else {
         "the registry refuses the credentials"
     };

@@ -1,4 +1,4 @@
-//! Where an answer may send us: resolving `Location`, and the places that are not gone to.
+//! Where an answer may redirect to: resolving `Location`, and the places that are refused.
 
 use std::net::IpAddr;
 
@@ -6,12 +6,12 @@ use url::{Host, Url};
 
 use super::error::Problem;
 
-/// `text` against the URL that was asked, if it may be gone to.
+/// Resolves `text` against the URL of the request, and refuses what must not be followed.
 ///
-/// Credentials, or just our being inside a network, make a registry's word for where to go next a
-/// weapon (SSRF): from a public registry no address of this machine or of a private network is
-/// followed, and no step from https to http is. A name that resolves to such an address is not
-/// seen here.
+/// The client has credentials, and may be inside a network that the registry cannot reach, so a
+/// malicious registry could use it to send requests there (SSRF). From a public registry no redirect
+/// to an address of this machine or of a private network is followed, and none from https to http.
+/// A name that resolves to such an address is not detected.
 pub(super) fn resolve(asked: &Url, text: &str) -> Result<Url, Problem> {
     let target = asked
         .join(text)
@@ -23,7 +23,7 @@ pub(super) fn resolve(asked: &Url, text: &str) -> Result<Url, Problem> {
         })
     };
     if !matches!(target.scheme(), "http" | "https") || target.host().is_none() {
-        return refuse("it is no HTTP URL");
+        return refuse("it is not an HTTP URL");
     }
     if same_host(asked, &target) {
         return Ok(target);
@@ -37,7 +37,7 @@ pub(super) fn resolve(asked: &Url, text: &str) -> Result<Url, Problem> {
     Ok(target)
 }
 
-/// Whether credentials for the one may be shown to the other.
+/// Whether credentials for the one may be sent to the other.
 pub(super) fn same_host(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host() == other.host()
@@ -61,7 +61,7 @@ fn is_internal_address(address: IpAddr) -> bool {
                 || v4.is_private()
                 || v4.is_link_local()
                 || v4.is_unspecified()
-                // Carrier-grade NAT, RFC 6598; EKS hands it to pods.
+                // Carrier-grade NAT, RFC 6598; EKS may assign it to pods.
                 || (a == 100 && (64..128).contains(&b))
         }
         IpAddr::V6(v6) => {
@@ -73,7 +73,7 @@ fn is_internal_address(address: IpAddr) -> bool {
     }
 }
 
-/// Whether `HOST[:PORT]` is this machine, so that nothing is shown to a network.
+/// Whether `HOST[:PORT]` is this machine, so that nothing passes through a network.
 pub fn is_loopback(registry: &str) -> bool {
     let Ok(url) = Url::parse(&format!("http://{registry}/")) else {
         return false;
@@ -145,7 +145,7 @@ mod tests {
         ] {
             check(registry, &format!("https://{host}/x?secret"), Err(private));
         }
-        check(registry, "file:///etc/passwd", Err("it is no HTTP URL"));
+        check(registry, "file:///etc/passwd", Err("it is not an HTTP URL"));
         check(
             "http://127.0.0.1:5000/v2/",
             "http://127.0.0.1:5001/t",

@@ -11,6 +11,7 @@
 mod authorization;
 pub mod challenge;
 mod client;
+mod credential_helper;
 mod credentials;
 mod docker_config;
 mod error;

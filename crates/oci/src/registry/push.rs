@@ -37,13 +37,13 @@ struct Upload {
 }
 
 impl Repository {
-    /// Sends a blob, unless the repository has it, and says whether it was sent.
+    /// Sends a blob unless the repository has it, and returns whether it was sent.
     ///
     /// `open` opens it from its start; it is called once for each attempt.
     ///
     /// # Errors
-    /// When the registry refuses it, or cannot be reached however often it is tried; when what
-    /// is opened is not what `descriptor` describes, and then the registry does not store it.
+    /// When the registry refuses it, or cannot be reached in all attempts; when what is opened is not
+    /// what `descriptor` describes, and then the registry does not store it.
     pub fn push_blob(
         &self,
         descriptor: &Descriptor,
@@ -157,14 +157,14 @@ impl Repository {
         answer: &Answer,
         descriptor: &Descriptor,
     ) -> Result<(), RegistryError> {
-        let said = answer
+        let reported = answer
             .header("docker-content-digest")
             .and_then(|text| text.parse().ok());
-        if let Some(actual) = said.filter(|actual| *actual != descriptor.digest) {
+        if let Some(actual) = reported.filter(|actual| *actual != descriptor.digest) {
             let expected = descriptor.digest;
             return Err(call.error(Problem::OtherDigest { expected, actual }));
         }
-        if said.is_none() && !self.has_blob(descriptor)? {
+        if reported.is_none() && !self.has_blob(descriptor)? {
             return Err(call.error(Problem::Header {
                 name: "Docker-Content-Digest",
             }));

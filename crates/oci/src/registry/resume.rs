@@ -1,9 +1,9 @@
-//! Where a cut upload goes on.
+//! Where an interrupted upload continues.
 //!
 //! A registry may be trusted to refuse a chunk that does not follow the last (416), but not to say
 //! where it is: Amazon ECR answers a PATCH with 201 in place of 202, and its `Range` stays behind
-//! although the data is stored. So the offset is our own, and what the registry says of it is
-//! asked only after a failure.
+//! although the data is stored. So the offset is our own, and the registry is asked for its
+//! own only after a failure.
 
 /// What to do after a chunk whose fate is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -115,7 +115,7 @@ fn refused_credentials_are_told_without_them() {
         check(someone(), "the registry refuses the credentials");
         check(
             anyone(),
-            "the registry wants credentials, and none are known for it",
+            "the registry requires credentials, and none are configured for it",
         );
         assert!(registry.seen().len() < 20, "a refusal is not tried again");
     }

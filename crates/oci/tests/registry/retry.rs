@@ -127,7 +127,7 @@ fn what_does_not_pass_is_told_at_once() {
         "/uploads/",
         Action::Answer(202, file, ""),
         4,
-        "it is no HTTP URL",
+        "it is not an HTTP URL",
     );
 }
 
