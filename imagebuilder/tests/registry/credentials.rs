@@ -48,7 +48,7 @@ fn credentials_come_from_a_helper() {
     assert_eq!(run(&known).reference().digest(), built.digest());
     let unknown = run("echo credentials not found in native keychain && exit 1");
     assert!(
-        unknown.stderr.contains("none are known for it"),
+        unknown.stderr.contains("none are configured for it"),
         "{}",
         unknown.stderr
     );
