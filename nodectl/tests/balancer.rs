@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nodectl::balancer::{Forwarder, Pool, Stats};
+use nodectl::balancer::{Balancer, Notice, Pool, Port, Settings, Stats, connections_for};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// A pod that reads to the end of what it is sent and answers with its name.
 async fn pod(name: &'static str) -> SocketAddr {
@@ -20,10 +20,12 @@ async fn pod(name: &'static str) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut sent = Vec::new();
-            if stream.read_to_end(&mut sent).await.is_ok() {
-                let _ = stream.write_all(name.as_bytes()).await;
-            }
+            tokio::spawn(async move {
+                let mut sent = Vec::new();
+                if stream.read_to_end(&mut sent).await.is_ok() {
+                    let _ = stream.write_all(name.as_bytes()).await;
+                }
+            });
         }
     });
     address
@@ -38,24 +40,54 @@ async fn nobody() -> SocketAddr {
         .unwrap()
 }
 
-async fn forwarder(pool: &Arc<Pool>) -> (SocketAddr, Arc<Stats>, watch::Sender<bool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = watch::channel(false);
-    let forwarder = Forwarder::new(listener, Arc::clone(pool));
-    let stats = forwarder.stats();
-    tokio::spawn(forwarder.run(stopped));
-    (address, stats, stop)
+/// More connections than a test opens.
+const MANY: usize = 1000;
+
+/// A load balancer in front of a pool.
+struct World {
+    balancer: Balancer,
+    address: SocketAddr,
+    notices: UnboundedReceiver<Notice>,
 }
 
-/// Sends, ends its side, and reads the answer.
+impl World {
+    fn new(pool: &Arc<Pool>, max_connections: usize) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let pool = Arc::clone(pool);
+        let (notify, notices) = unbounded_channel();
+        let settings = Settings {
+            threads: 2,
+            max_connections,
+            on_notice: Box::new(move |notice| drop(notify.send(notice))),
+        };
+        let balancer = Balancer::start(vec![Port { listener, pool }], settings).unwrap();
+        Self {
+            balancer,
+            address,
+            notices,
+        }
+    }
+
+    fn stats(&self) -> Arc<Stats> {
+        self.balancer.stats()
+    }
+}
+
+/// Against a hang, far above what a busy machine needs.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Sends, closes its side, and reads the answer.
 async fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(b"question").await?;
-    stream.shutdown().await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"question").await?;
+        stream.shutdown().await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    };
+    tokio::time::timeout(TIMEOUT, exchange).await?
 }
 
 #[tokio::test]
@@ -63,9 +95,10 @@ async fn a_pod_that_refuses_is_unseen_by_the_client() {
     let pool = Arc::new(Pool::default());
     let (dead, alive) = (nobody().await, pod("alive").await);
     pool.set(&[("dead".to_owned(), dead), ("alive".to_owned(), alive)]);
-    let (address, stats, _stop) = forwarder(&pool).await;
+    let world = World::new(&pool, MANY);
+    let stats = world.stats();
     for _ in 0..50 {
-        assert_eq!(ask(address).await.unwrap(), "alive");
+        assert_eq!(ask(world.address).await.unwrap(), "alive");
     }
     assert_eq!(stats.forwarded.load(Ordering::Relaxed), 50);
     assert!(stats.retried.load(Ordering::Relaxed) >= 10);
@@ -74,8 +107,8 @@ async fn a_pod_that_refuses_is_unseen_by_the_client() {
 #[tokio::test]
 async fn a_connection_waits_for_a_pod_that_is_not_there_yet() {
     let pool = Arc::new(Pool::default());
-    let (address, _, _stop) = forwarder(&pool).await;
-    let asked = tokio::spawn(ask(address));
+    let world = World::new(&pool, MANY);
+    let asked = tokio::spawn(ask(world.address));
     tokio::time::sleep(Duration::from_millis(200)).await;
     pool.set(&[("late".to_owned(), pod("late").await)]);
     assert_eq!(asked.await.unwrap().unwrap(), "late");
@@ -86,8 +119,8 @@ async fn a_reset_is_passed_on() {
     let pool = Arc::new(Pool::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     pool.set(&[("rude".to_owned(), listener.local_addr().unwrap())]);
-    let (address, _, _stop) = forwarder(&pool).await;
-    let mut client = TcpStream::connect(address).await.unwrap();
+    let world = World::new(&pool, MANY);
+    let mut client = TcpStream::connect(world.address).await.unwrap();
     let (mut rude, _) = listener.accept().await.unwrap();
     // Once something has passed, there is no other pod to try.
     client.write_all(b"x").await.unwrap();
@@ -102,13 +135,15 @@ async fn a_reset_is_passed_on() {
 async fn stopping_refuses_the_new_and_finishes_the_old() {
     let pool = Arc::new(Pool::default());
     pool.set(&[("alive".to_owned(), pod("alive").await)]);
-    let (address, _, stop) = forwarder(&pool).await;
-    let mut old = TcpStream::connect(address).await.unwrap();
+    let world = World::new(&pool, MANY);
+    let mut old = TcpStream::connect(world.address).await.unwrap();
     old.write_all(b"half a ").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    stop.send_replace(true);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(TcpStream::connect(address).await.is_err());
+    let stats = world.stats();
+    while stats.forwarded.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    world.balancer.stop_listening();
+    assert!(TcpStream::connect(world.address).await.is_err());
     old.write_all(b"question").await.unwrap();
     old.shutdown().await.unwrap();
     let mut answer = String::new();
@@ -117,19 +152,142 @@ async fn stopping_refuses_the_new_and_finishes_the_old() {
 }
 
 #[tokio::test]
-async fn a_full_balancer_reports_it_and_takes_the_next_client_when_one_leaves() {
+async fn stopping_closes_what_is_under_way() {
     let pool = Arc::new(Pool::default());
     pool.set(&[("a".to_owned(), pod("a").await)]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (full, mut reported) = tokio::sync::mpsc::unbounded_channel();
-    let places = Arc::new(tokio::sync::Semaphore::new(1));
-    let forwarder = Forwarder::new(listener, pool).limit(places, move || full.send(()).unwrap());
-    let (_stop, stopped) = watch::channel(false);
-    tokio::spawn(forwarder.run(stopped));
-    let idle = TcpStream::connect(address).await.unwrap();
-    reported.recv().await.unwrap();
-    let waiting = tokio::spawn(ask(address));
-    drop(idle);
+    let world = World::new(&pool, MANY);
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    client.write_all(b"x").await.unwrap();
+    drop(world.balancer);
+    assert_eq!(client.read(&mut [0]).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn at_the_limit_a_client_waits_until_another_leaves() {
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("a".to_owned(), pod("a").await)]);
+    let mut world = World::new(&pool, 1);
+    let mut busy = TcpStream::connect(world.address).await.unwrap();
+    let (leave, mut left) = tokio::sync::oneshot::channel::<()>();
+    let busy = tokio::spawn(async move {
+        // Never idle for long enough to be closed for others.
+        while left.try_recv().is_err() {
+            busy.write_all(b"x").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let waiting = tokio::spawn(ask(world.address));
+    let notice = world.notices.recv().await.unwrap();
+    assert!(
+        matches!(
+            notice,
+            Notice::Full {
+                limit: 1,
+                evicted: 0
+            }
+        ),
+        "{notice}"
+    );
+    leave.send(()).unwrap();
     assert_eq!(waiting.await.unwrap().unwrap(), "a");
+    busy.await.unwrap();
+}
+
+#[tokio::test]
+async fn at_the_limit_the_longest_idle_connections_make_room() {
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("a".to_owned(), pod("a").await)]);
+    let mut world = World::new(&pool, 3);
+    let mut clients = Vec::new();
+    for count in 1..=3 {
+        clients.push(TcpStream::connect(world.address).await.unwrap());
+        while world.stats().forwarded.load(Ordering::Relaxed) < count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // The order is known in milliseconds.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The first one is the oldest, but not the longest idle.
+    clients[0].write_all(b"x").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(ask(world.address).await.unwrap(), "a");
+    assert_eq!(world.stats().evicted.load(Ordering::Relaxed), 1);
+    let notice = world.notices.recv().await.unwrap();
+    assert!(matches!(notice, Notice::Full { limit: 3, .. }), "{notice}");
+    assert_eq!(
+        clients[1].read(&mut [0]).await.unwrap(),
+        0,
+        "closed in order"
+    );
+    for kept in [0, 2] {
+        clients[kept].shutdown().await.unwrap();
+        let mut answer = String::new();
+        clients[kept].read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "a", "{kept}");
+    }
+}
+
+#[tokio::test]
+async fn every_byte_arrives_where_one_side_is_slow() {
+    const BYTES: usize = 8 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("echo".to_owned(), listener.local_addr().unwrap())]);
+    let world = World::new(&pool, MANY);
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut read, mut write) = stream.split();
+        tokio::io::copy(&mut read, &mut write).await.unwrap();
+        write.shutdown().await.unwrap();
+    });
+    let sent: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
+    let client = TcpStream::connect(world.address).await.unwrap();
+    let (mut read, mut write) = client.into_split();
+    let bytes = sent.clone();
+    let writer = tokio::spawn(async move {
+        write.write_all(&bytes).await.unwrap();
+        write.shutdown().await.unwrap();
+    });
+    // All buffers on the way fill up meanwhile.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut received = Vec::new();
+    read.read_to_end(&mut received).await.unwrap();
+    writer.await.unwrap();
+    assert!(received == sent, "{} of {BYTES} bytes", received.len());
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_is_probed_for() {
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("a".to_owned(), pod("a").await)]);
+    let world = World::new(&pool, MANY);
+    let client = TcpStream::connect(world.address).await.unwrap();
+    while world.stats().forwarded.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // The balancer's end of the connection, and the timer that it has (proc_net_tcp).
+    let of = |address: SocketAddr| format!("0100007F:{:04X}", address.port());
+    let ends = [of(world.address), of(client.local_addr().unwrap())].join(" ");
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let socket = sockets.lines().find(|line| line.contains(&ends)).unwrap();
+    let timer = socket.split_whitespace().nth(5).unwrap();
+    let (kind, when) = timer.split_once(':').unwrap();
+    let seconds = u64::from_str_radix(when, 16).unwrap() / 100;
+    assert_eq!(kind, "02", "the timer of keepalive: {socket}");
+    assert!(seconds <= 60, "{socket}");
+}
+
+#[test]
+fn a_limit_of_open_files_leaves_some_for_the_rest_of_the_process() {
+    for (open_files, connections) in [
+        (0, 1),
+        (400, 100),
+        (1024, 256),
+        (20_000, 9500),
+        (1 << 20, 16_384),
+        (u64::MAX, 16_384),
+    ] {
+        assert_eq!(connections_for(open_files), connections, "{open_files}");
+    }
+    assert_eq!(connections_for(nodectl::balancer::OPEN_FILES), 16_384);
 }

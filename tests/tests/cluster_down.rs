@@ -43,8 +43,7 @@ fn namespaces_and_sockets_of_the_clusters_own_are_removed() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert_eq!(
-        stdout,
-        "/run/containerd/s:\n0c\n\n/run/netns:\ncni-55555555-1111-2222-3333-444444444444\n",
+        stdout, "/run/containerd/s:\n0c\n\n/run/netns:\ncni-55555555-1111-2222-3333-444444444444\n",
         "{stderr}"
     );
     assert!(!cluster.exists());

@@ -18,7 +18,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("nodectl", "commands"),
     ("nodectl", "images"),
     ("nodectl", "manifest/check"),
-    ("nodectl", "network"),
     ("nodectl", "play"),
     ("ship", ""),
 ];

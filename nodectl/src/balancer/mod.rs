@@ -1,10 +1,20 @@
 //! A load balancer for TCP in this process: each connection goes to a ready pod, and one that a pod
 //! refuses goes to the next, unseen by the client.
 //!
-//! It reads nothing of what passes, so it cannot repeat a request that a pod has accepted and lost.
+//! It inspects no byte of what it relays, so it cannot repeat a request that a pod has accepted and
+//! lost. It has threads of its own, one for each core: a connection stays on the thread that accepted
+//! it, and no lock or wake-up of another thread is on its path.
 
-mod forward;
+mod accept;
+mod connect;
+mod limit;
+mod notice;
 mod pool;
+mod relay;
+mod stats;
+mod threads;
 
-pub use forward::{Forwarder, Stats};
+pub use notice::Notice;
 pub use pool::{Pool, Target};
+pub use stats::Stats;
+pub use threads::{Balancer, OPEN_FILES, Port, Settings, connections_for};

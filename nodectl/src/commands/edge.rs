@@ -1,7 +1,8 @@
-//! The clock, chance, and signals of this process.
+//! The clock, chance, limits and signals of this process.
 
 use std::io::Read as _;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -29,6 +30,22 @@ pub(super) fn random_hex() -> String {
         bytes = seed.to_be_bytes();
     }
     format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+/// Raises the soft limit of open files to `wanted`, or to the hard limit if that is lower, and returns the
+/// limit as it is then. Pods are not affected: they have containerd's.
+pub(super) fn raise_open_files(wanted: u64) -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let (current, maximum) = (limit.current.unwrap_or(u64::MAX), limit.maximum);
+    let raised = wanted.min(maximum.unwrap_or(u64::MAX));
+    if raised <= current {
+        return current;
+    }
+    let limit = Rlimit {
+        current: Some(raised),
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).map_or(current, |()| raised)
 }
 
 /// Turns SIGINT, SIGTERM and SIGHUP, which a closed terminal sends, into an order to stop: the first one

@@ -112,6 +112,8 @@ pub(crate) enum CommandError {
         #[source]
         source: io::Error,
     },
+    #[error("cannot start the load balancer")]
+    Balancer(#[source] io::Error),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),
     #[error("cannot write to standard output")]

@@ -114,6 +114,11 @@ impl Error {
         }
     }
 
+    /// The shim that the daemon asked has exited, and the daemon is still cleaning up after it.
+    pub fn is_closed_shim(&self) -> bool {
+        matches!(self, Self::Status { message, .. } if message.contains("ttrpc: closed"))
+    }
+
     /// The daemon is there, but the shim that it asked is not, or did not answer in time.
     pub fn is_stuck_shim(&self) -> bool {
         match self {

@@ -1,11 +1,9 @@
-//! IPv4 subnets, and which address a pod gets.
+//! IPv4 subnets, and the choice of a pod's address.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
-
-use super::Error;
 
 /// An IPv4 network in CIDR notation (RFC 4632).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,9 +12,11 @@ pub struct Subnet {
     prefix: u8,
 }
 
-/// Why a text is no subnet for pods.
+/// A text that is not a subnet for pods.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no IPv4 subnet for pods, such as 10.88.0.0/24 (prefix 8 to 29)")]
+#[error(
+    "invalid subnet `{text}`: expected IPv4 in CIDR notation with a prefix of 8 to 29, such as 10.88.0.0/24"
+)]
 pub struct ParseSubnetError {
     text: String,
 }
@@ -53,15 +53,8 @@ impl Subnet {
     }
 
     /// The lowest address above `after` (then from the start) that is not in `used`: an address that
-    /// was just given up is used again last.
-    ///
-    /// # Errors
-    /// [`Error::Full`] if there is none.
-    pub fn allocate(
-        self,
-        used: &BTreeSet<Ipv4Addr>,
-        after: Option<Ipv4Addr>,
-    ) -> Result<Ipv4Addr, Error> {
+    /// was just released is used again last. `None` if all are in use.
+    pub fn allocate(self, used: &BTreeSet<Ipv4Addr>, after: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
         let first = self.base + 2;
         let last = (self.base | !mask(self.prefix)) - 1;
         let start = after
@@ -71,7 +64,6 @@ impl Subnet {
             .chain(first..=last)
             .map(Ipv4Addr::from_bits)
             .find(|address| !used.contains(address))
-            .ok_or(Error::Full { subnet: self })
     }
 }
 
@@ -82,7 +74,7 @@ const fn mask(prefix: u8) -> u32 {
     }
 }
 
-/// A MAC address made from the IPv4 address, as the CNI bridge plugin does: a neighbour entry of
+/// A MAC address derived from the IPv4 address, as the CNI bridge plugin does: a neighbour entry of
 /// a pod that is gone then fits the next pod with its address.
 pub(super) fn mac_of(address: Ipv4Addr) -> [u8; 6] {
     let [a, b, c, d] = address.octets();
@@ -159,7 +151,7 @@ mod tests {
         assert_eq!(net.allocate(&used, Some(address(2))).unwrap(), address(3));
         assert_eq!(net.allocate(&used, Some(address(6))).unwrap(), address(2));
         used.extend((2..=6).map(address));
-        assert!(matches!(net.allocate(&used, None), Err(Error::Full { .. })));
+        assert_eq!(net.allocate(&used, None), None);
         used.remove(&address(4));
         assert_eq!(net.allocate(&used, Some(address(5))).unwrap(), address(4));
     }

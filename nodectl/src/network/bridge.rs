@@ -1,5 +1,6 @@
 //! The bridge that joins the pods, and the choice of its subnet.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use rtnetlink::LinkBridge;
@@ -71,6 +72,19 @@ impl Bridge {
             name: name.to_owned(),
             subnet,
         })
+    }
+
+    /// The address for a new pod, as [`Subnet::allocate`] chooses it.
+    ///
+    /// # Errors
+    /// [`Error::Full`] if all are in use.
+    pub fn allocate(
+        &self,
+        used: &BTreeSet<Ipv4Addr>,
+        after: Option<Ipv4Addr>,
+    ) -> Result<Ipv4Addr, Error> {
+        let subnet = self.subnet;
+        subnet.allocate(used, after).ok_or(Error::Full { subnet })
     }
 
     fn existing(name: &str, subnet: Subnet, choice: SubnetChoice) -> Result<Self, Error> {

@@ -40,6 +40,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// containerd is in another mount namespace, and mounts are not propagated to it.
+    #[error("containerd (process {daemon}) does not see the mounts of this process")]
+    Unseen {
+        /// containerd's process.
+        daemon: i32,
+    },
     /// The chosen subnet is in use on this machine.
     #[error("pod network {subnet} overlaps {other}, which this machine already routes")]
     Overlap {

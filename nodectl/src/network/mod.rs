@@ -15,6 +15,7 @@ mod turn;
 pub(crate) use address::Subnet;
 pub(crate) use bridge::{Bridge, SubnetChoice};
 pub(crate) use error::Error;
+pub(crate) use netns::check_seen_by;
 pub(crate) use pod::{
     PodNetwork, attach, attached, detach, links_with_prefix, release, remove_link,
 };

@@ -1,4 +1,4 @@
-//! Network namespaces kept alive by a bind mount, made by a thread of this process.
+//! Network namespaces kept alive by a bind mount, created by a thread of this process.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,7 +12,7 @@ use super::Error;
 /// Where a thread finds its own network namespace.
 const OWN: &str = "/proc/thread-self/ns/net";
 
-/// Moves the calling thread to a new network namespace and keeps it at `path`. The thread must end
+/// Moves the calling thread to a new network namespace and keeps it at `path`. The thread must exit
 /// afterwards, or everything it does later happens in there.
 pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
     let error = |action| {
@@ -27,21 +27,11 @@ pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
         .create_new(true)
         .write(true)
         .open(path)
-        .map_err(error("make the file of"))?;
+        .map_err(error("create the file of"))?;
     let entered = unshare(CloneFlags::CLONE_NEWNET)
         .map_err(io::Error::from)
-        .map_err(error("make"))
-        .and_then(|()| {
-            mount(
-                Some(OWN),
-                path,
-                None::<&str>,
-                MsFlags::MS_BIND,
-                None::<&str>,
-            )
-            .map_err(io::Error::from)
-            .map_err(error("mount"))
-        })
+        .map_err(error("create"))
+        .and_then(|()| bind(path).map_err(error("mount")))
         .and_then(|()| File::open(OWN).map_err(error("open")));
     if entered.is_err() {
         let _ = remove(path);
@@ -49,7 +39,7 @@ pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
     entered
 }
 
-/// Lets go of the namespace at `path`; one that is gone is fine.
+/// Releases the namespace at `path`; one that is gone is fine.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
     let error = |action| {
         let path = path.to_owned();
@@ -68,6 +58,47 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(error("remove")(source)),
         _ => Ok(()),
     }
+}
+
+/// Checks that a process sees what this one mounts in `dir`: runc, which containerd starts, opens the
+/// pods' namespaces by path, and fails with "can't get final child's PID" where it finds an empty file.
+///
+/// # Errors
+/// [`Error::Unseen`], and the kernel's.
+pub(crate) fn check_seen_by(daemon: i32, dir: &Path) -> Result<(), Error> {
+    let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    let (own, other) = (namespace("self"), namespace(&daemon.to_string()));
+    // Without the right to look, nothing can be said.
+    if own == other || other.is_none() {
+        return Ok(());
+    }
+    let path = dir.join(".check");
+    let error = |action| {
+        let path = path.clone();
+        move |source: io::Error| Error::Namespace {
+            action,
+            path,
+            source,
+        }
+    };
+    std::fs::write(&path, "").map_err(error("create the file of"))?;
+    let mounted = bind(&path).map_err(error("mount"));
+    let root = Path::new("/proc").join(daemon.to_string()).join("root");
+    let seen = is_mounted(&root.join(path.strip_prefix("/").unwrap_or(&path)));
+    let removed = remove(&path);
+    mounted?;
+    removed?;
+    if seen {
+        Ok(())
+    } else {
+        Err(Error::Unseen { daemon })
+    }
+}
+
+/// Mounts the calling thread's network namespace at `path`.
+fn bind(path: &Path) -> io::Result<()> {
+    let none = None::<&str>;
+    Ok(mount(Some(OWN), path, none, MsFlags::MS_BIND, none)?)
 }
 
 /// Whether a namespace is mounted at `path`.

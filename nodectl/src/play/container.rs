@@ -171,15 +171,20 @@ pub(super) async fn remove(client: &Containerd, id: &str) -> Result<(), containe
         None | Some(TaskState::Stopped) => {}
         Some(TaskState::Unknown) => shim::kill_stuck(client, id).await?,
         Some(TaskState::Created | TaskState::Running | TaskState::Paused) => {
-            client.kill_task(id, nix::libc::SIGKILL, true).await?;
+            match client.kill_task(id, nix::libc::SIGKILL, true).await {
+                // Its shim was killed just now, and containerd kills the rest.
+                Err(error) if error.is_closed_shim() => {}
+                result => result?,
+            }
             // An error says no more than the deletion will.
             let _ = tokio::time::timeout(KILL_TIMEOUT, client.wait_task(id)).await;
         }
     }
     // Even if there seems to be no task: of a creation that a restart of containerd cut short the
     // shim has no process, so there is nothing to get, but the task's name stays taken.
-    client.delete_task(id).await?;
+    shim::delete_task(client, id).await?;
     client.delete_container(id).await?;
+    shim::remove_socket(client, id).await;
     client.remove_snapshot(id).await
 }
 

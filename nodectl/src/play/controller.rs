@@ -360,7 +360,7 @@ impl Controller {
             .map(|entry| entry.record.address)
             .chain(self.reserved.iter().copied())
             .collect();
-        let address = match self.ctx.bridge.subnet.allocate(&used, self.last_address) {
+        let address = match self.ctx.bridge.allocate(&used, self.last_address) {
             Ok(address) => address,
             Err(error) => {
                 let pod = deployment.name.clone();

@@ -1,10 +1,12 @@
-//! Shims that nobody knows any more.
+//! Shims that containerd does not know any more, or that do not answer.
 //!
 //! Measured with containerd 1.6.20: a client that is killed while `Tasks.Create` is under way makes
 //! containerd forget the shim that it was starting; the process stays for good.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::containerd::{Containerd, Error};
 
-/// Ends the shims of this containerd and namespace whose container has no record.
+/// Kills the shims of this containerd and namespace whose container has no record.
 ///
 /// # Errors
 /// As containerd's.
@@ -34,7 +36,7 @@ pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
         .map(|container| container.id)
         .collect();
     for shim in shims.iter().filter(|shim| !known.contains(&shim.id)) {
-        shim.kill(client.namespace());
+        shim.kill(client).await;
         forget(client.namespace(), &shim.id).await;
     }
     Ok(())
@@ -44,7 +46,7 @@ pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
 pub(super) async fn remove_orphan(client: &Containerd, id: &str) {
     let shims = shims(client.address(), client.namespace());
     for shim in shims.iter().filter(|shim| shim.id == id) {
-        shim.kill(client.namespace());
+        shim.kill(client).await;
     }
     forget(client.namespace(), id).await;
 }
@@ -60,7 +62,7 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Error> {
     let shims = shims(client.address(), client.namespace());
     for shim in shims.iter().filter(|shim| shim.id == id) {
-        shim.kill(client.namespace());
+        shim.kill(client).await;
     }
     let deadline = Instant::now() + CLEANUP_TIMEOUT;
     let pause = || sleep(Duration::from_millis(20));
@@ -71,6 +73,23 @@ pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Erro
         match client.delete_task(id).await {
             // containerd is still cleaning up.
             Err(_) if Instant::now() < deadline => pause().await,
+            result => return result,
+        }
+    }
+}
+
+/// Deletes a stopped task. Of one whose shim was killed, containerd reports a closed connection until it
+/// has cleaned up.
+///
+/// # Errors
+/// As containerd's.
+pub(super) async fn delete_task(client: &Containerd, id: &str) -> Result<(), Error> {
+    let deadline = Instant::now() + CLEANUP_TIMEOUT;
+    loop {
+        match client.delete_task(id).await {
+            Err(error) if error.is_closed_shim() && Instant::now() < deadline => {
+                sleep(Duration::from_millis(20)).await;
+            }
             result => return result,
         }
     }
@@ -120,26 +139,58 @@ fn runc_is_at(id: &str) -> bool {
     })
 }
 
-/// A shim, as its command line tells.
+/// A shim, by its command line.
 struct Shim {
     pid: Pid,
     id: String,
-    address: String,
 }
 
 impl Shim {
-    /// Kills it and removes its socket. One that has exited by itself is fine, and so is a socket
-    /// that is elsewhere.
-    fn kill(&self, namespace: &str) {
+    /// Kills it and removes its sockets. One that has exited by itself is fine.
+    async fn kill(&self, client: &Containerd) {
         let _ = kill(self.pid, Signal::SIGKILL);
-        let _ = fs::remove_file(self.socket(namespace));
+        remove_socket(client, &self.id).await;
     }
+}
 
-    /// The socket it listens on, which containerd names by a hash (`SocketAddress` of containerd's
-    /// package shim, 1.4 to 2.x).
-    fn socket(&self, namespace: &str) -> PathBuf {
-        let name = format!("{}/{namespace}/{}", self.address, self.id);
-        Path::new("/run/containerd/s").join(Digest::of(name.as_bytes()).hex())
+/// Where shims listen, for all daemons of the machine (`socketRoot` of containerd's package shim, 1.4 to
+/// 2.x).
+const SOCKETS: &str = "/run/containerd/s";
+
+/// The sockets of a container's shim, which containerd names by a hash (`SocketAddress` of the same
+/// package): the second one is there where containerd has shims log their debug output.
+fn sockets(address: &Path, namespace: &str, id: &str) -> [PathBuf; 2] {
+    ["", "/debug"].map(|suffix| {
+        let name = format!("{}/{namespace}/{id}{suffix}", address.display());
+        Path::new(SOCKETS).join(Digest::of(name.as_bytes()).hex())
+    })
+}
+
+/// How long a killed shim may take to be gone.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Removes the sockets of a container's shim that was killed: one that exits in order removes them
+/// itself.
+pub(super) async fn remove_socket(client: &Containerd, id: &str) {
+    let deadline = Instant::now() + EXIT_TIMEOUT;
+    // containerd's own name of its socket may be the one behind a link.
+    let behind_links = fs::canonicalize(client.address()).ok();
+    let addresses = [client.address()]
+        .into_iter()
+        .chain(behind_links.as_deref());
+    for path in addresses.flat_map(|address| sockets(address, client.namespace(), id)) {
+        loop {
+            match UnixStream::connect(&path) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    // One that is gone by now is fine.
+                    let _ = fs::remove_file(&path);
+                    break;
+                }
+                // Its shim still runs, and may be about to exit.
+                Ok(_) if Instant::now() < deadline => sleep(Duration::from_millis(10)).await,
+                _ => break,
+            }
+        }
     }
 }
 
@@ -153,11 +204,11 @@ fn shims(address: &Path, namespace: &str) -> Vec<Shim> {
                 let at = words.iter().position(|word| word == flag)?;
                 words.get(at + 1)
             };
-            let (id, address) = (of("-id")?.clone(), of("-address")?.clone());
             let ours = shim.to_str()?.starts_with("containerd-shim")
                 && of("-namespace")? == namespace
-                && fs::canonicalize(&address).ok()? == socket;
-            ours.then_some(Shim { pid, id, address })
+                && fs::canonicalize(of("-address")?).ok()? == socket;
+            let id = of("-id")?.clone();
+            ours.then_some(Shim { pid, id })
         })
         .collect()
 }

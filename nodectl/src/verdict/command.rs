@@ -29,6 +29,7 @@ impl ExitError for CommandError {
             | Self::Signals(_)
             | Self::Stop { .. }
             | Self::Log { .. }
+            | Self::Balancer(_)
             | Self::Runtime(_)
             | Self::Stdout(_) => Exit::Failed,
         }
@@ -59,6 +60,7 @@ impl ExitError for CommandError {
             | Self::Signals(_)
             | Self::Stop { .. }
             | Self::Log { .. }
+            | Self::Balancer(_)
             | Self::Runtime(_)
             | Self::Stdout(_) => None,
         }

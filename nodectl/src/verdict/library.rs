@@ -223,6 +223,7 @@ impl ExitError for network::Error {
             Self::Netlink { .. }
             | Self::Setup { .. }
             | Self::Namespace { .. }
+            | Self::Unseen { .. }
             | Self::NotABridge(_)
             | Self::Full { .. }
             | Self::Foreign { .. } => Exit::Failed,
@@ -234,6 +235,10 @@ impl ExitError for network::Error {
             Self::Overlap { .. } | Self::OtherSubnet { .. } | Self::NoFreeSubnet => {
                 some("choose another subnet with --pod-cidr")
             }
+            Self::Unseen { .. } => some(
+                "run both in one mount namespace, or in one that mounts are passed on from: \
+                 `unshare --mount --propagation shared`",
+            ),
             Self::Netlink { .. } | Self::Setup { .. } | Self::Namespace { .. }
                 if self.is_permission() =>
             {

@@ -217,6 +217,7 @@ fn the_machine() {
         network::Error::Namespace { .. } => network::Error::Namespace {
             action: "x", path: path(), source: other(),
         }, Failed, NONE;
+        network::Error::Unseen { .. } => network::Error::Unseen { daemon: 1 }, Failed, HINT;
         network::Error::Overlap { .. } =>
             network::Error::Overlap { subnet: subnet(), other: subnet() }, Usage, HINT;
         network::Error::NoFreeSubnet => network::Error::NoFreeSubnet, Usage, HINT;
@@ -301,6 +302,7 @@ fn commands() {
         CommandError::NoSuchImage { .. } =>
             CommandError::NoSuchImage { name: text(), namespace: text() }, Failed, HINT;
         CommandError::Log { .. } => CommandError::Log { path: path(), source: other() }, Failed, NONE;
+        CommandError::Balancer(_) => CommandError::Balancer(other()), Failed, NONE;
         CommandError::Runtime(_) => CommandError::Runtime(other()), Failed, NONE;
         CommandError::Stdout(_) => CommandError::Stdout(other()), Failed, NONE;
     }

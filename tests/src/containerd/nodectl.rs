@@ -111,11 +111,37 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn up_beside(daemon: &Daemon, name: &str, manifest: &str, args: &[&str]) -> Self {
+        Self::spawn(command(daemon), daemon, name, manifest, args)
+    }
+
+    /// As [`Nodectl::up`], by a shell script that executes its arguments.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn up_by(daemon: &Daemon, script: &str, manifest: &str, args: &[&str]) -> Self {
+        let nodectl = command(daemon);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-ec", script, "sh"])
+            .arg(nodectl.get_program())
+            .env("CONTAINERD_ADDRESS", daemon.socket())
+            .env("NODECTL_STATE_DIR", daemon.path("run"))
+            .stdin(Stdio::null());
+        Self::spawn(shell, daemon, "up", manifest, args)
+    }
+
+    fn spawn(
+        mut command: Command,
+        daemon: &Daemon,
+        name: &str,
+        manifest: &str,
+        args: &[&str],
+    ) -> Self {
         let file = daemon.path(&format!("{name}.yaml"));
         fs::write(&file, manifest).expect("the directory takes a file");
         let log = daemon.path(&format!("{name}.log"));
         let stream = File::create(&log).expect("the directory takes a file");
-        let child = command(daemon)
+        let child = command
             .arg("up")
             .arg("-f")
             .arg(&file)
@@ -125,6 +151,11 @@ impl Nodectl {
             .spawn()
             .expect("nodectl can be run");
         Self { child, log }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The file that its output goes to.

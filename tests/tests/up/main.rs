@@ -5,6 +5,8 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod balancer;
+mod elsewhere;
 mod images;
 mod killed;
 mod logs;

@@ -6,20 +6,19 @@ use std::time::Duration;
 use cli::{Bytes, Exit};
 use oci::layout::Layout;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
 use super::Session;
 use super::plan::{UpPlan, find_in};
 use super::published::Published;
-use crate::balancer::Forwarder;
-use crate::commands::edge::{now_ms, random_hex};
+use crate::balancer::{self, Balancer, Notice, Port};
+use crate::commands::edge::{now_ms, raise_open_files, random_hex};
 use crate::commands::error::{CommandError, Result};
 use crate::commands::images::holding;
 use crate::commands::screen::Screen;
 use crate::containerd::Labels;
 use crate::images;
-use crate::network::Bridge;
+use crate::network::{self, Bridge};
 use crate::play::{self, Context, Controller, Event, Machine, Stop, labels};
 use crate::publish;
 use crate::spec;
@@ -46,6 +45,10 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
         });
     }
     Bridge::check(&instance.bridge, plan.subnet).await?;
+    let daemon = client.daemon_pid().await;
+    if let Some(daemon) = daemon {
+        network::check_seen_by(daemon, &instance.netns_dir())?;
+    }
     let missing = plan.missing_images(client).await?;
 
     // Everything that can be known beforehand is known; from here on things are created.
@@ -82,7 +85,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
         client: client.clone(),
         instance: instance.clone(),
         bridge,
-        machine: Machine::read(client.daemon_pid().await),
+        machine: Machine::read(daemon),
         clock: now_ms,
         random: random_hex,
         events: sender,
@@ -92,7 +95,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
     let mut controller = Controller::new(Arc::clone(&ctx), plan.desired);
     controller.adopt().await.map_err(CommandError::Adopt)?;
     session.printer.status(REACH);
-    serve(session, &ctx, controller, listeners, events).await;
+    serve(session, &ctx, controller, listeners, events).await?;
     Ok(Exit::Interrupted)
 }
 
@@ -126,12 +129,11 @@ async fn serve(
     controller: Controller,
     listeners: Vec<Listening>,
     mut events: mpsc::UnboundedReceiver<Event>,
-) {
+) -> Result<()> {
     let mut stop = session.stop.clone();
     let mut screen = Screen::new(session.printer);
     let mut rows = controller.rows();
-    let (stop_listening, listening) = watch::channel(false);
-    let mut forwarders = JoinSet::new();
+    let mut ports = Vec::new();
     let mut urls = Vec::new();
     for Listening {
         listener,
@@ -151,9 +153,11 @@ async fn serve(
             urls.push(format!("http://{address}/"));
             let _ = ctx.events.send(Event::Listening { service, address });
         }
-        forwarders.spawn(Forwarder::new(listener, pool).run(listening.clone()));
+        let listener = listener.into_std().map_err(CommandError::Balancer)?;
+        ports.push(Port { listener, pool });
     }
-    drop(listening);
+    let (notify, mut notices) = mpsc::unbounded_channel();
+    let balancer = start_balancer(ports, notify)?;
     screen.set_url(urls.join("  "));
     let mut playing = tokio::spawn(controller.run(stop.clone()));
     let mut stopping = false;
@@ -167,6 +171,9 @@ async fn serve(
                     urls.drain(..).for_each(|url| screen.line(&url));
                 }
             },
+            notice = notices.recv() => if let Some(notice) = notice {
+                screen.line(&notice.to_string());
+            },
             changed = rows.changed() => if changed.is_ok() {
                 let now = rows.borrow_and_update().clone();
                 screen.update(now);
@@ -176,7 +183,7 @@ async fn serve(
             _ = stop.wait_for(|stop| *stop != Stop::No), if !stopping => {
                 stopping = true;
                 // New connections are refused from here on; those under way go on.
-                stop_listening.send_replace(true);
+                balancer.stop_listening();
                 screen.line("Stopping; once more to stop at once");
             }
             _ = tick.tick() => {
@@ -190,6 +197,20 @@ async fn serve(
         screen.event(&event);
     }
     screen.finish();
-    drop(stop_listening);
-    forwarders.shutdown().await;
+    drop(balancer);
+    Ok(())
+}
+
+/// Starts the load balancer with as many connections as this process may have files for.
+fn start_balancer(ports: Vec<Port>, notify: mpsc::UnboundedSender<Notice>) -> Result<Balancer> {
+    let open_files = raise_open_files(balancer::OPEN_FILES);
+    let settings = balancer::Settings {
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        max_connections: balancer::connections_for(open_files),
+        on_notice: Box::new(move |notice| {
+            // Nobody reads any more while everything stops.
+            let _ = notify.send(notice);
+        }),
+    };
+    Balancer::start(ports, settings).map_err(CommandError::Balancer)
 }

@@ -1,0 +1,151 @@
+//! The threads of the load balancer, from start to end.
+
+use std::io;
+use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+
+use super::accept::{Shared, accept};
+use super::limit::Limit;
+use super::notice::{Notice, Reporter};
+use super::{Pool, Stats};
+
+/// A client may be idle for as long as it likes, but one that is gone, as after a change of networks, is
+/// found out within two minutes.
+const CLIENT_KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_mins(1))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
+
+/// More connections than one machine's pods serve, and few enough for its memory: the kernel keeps some
+/// 10 KiB for the two sockets of an idle one.
+const MAX_CONNECTIONS: usize = 16_384;
+
+/// File descriptors for everything else in this process: containerd, probes, logs, files.
+const RESERVED_FILES: usize = 1000;
+
+/// The connections that a limit of open files allows, two files each.
+pub fn connections_for(open_files: u64) -> usize {
+    let files = usize::try_from(open_files).unwrap_or(usize::MAX);
+    let rest = files.saturating_sub(RESERVED_FILES).max(files / 2);
+    (rest / 2).clamp(1, MAX_CONNECTIONS)
+}
+
+/// The open files that [`connections_for`] turns into the most connections.
+pub const OPEN_FILES: u64 = (2 * MAX_CONNECTIONS + RESERVED_FILES) as u64;
+
+/// A listener, and the pods that its connections go to.
+#[derive(Debug)]
+pub struct Port {
+    /// Where clients connect.
+    pub listener: TcpListener,
+    /// The pods.
+    pub pool: Arc<Pool>,
+}
+
+/// How the load balancer runs.
+pub struct Settings {
+    /// Threads, at least one.
+    pub threads: usize,
+    /// The most connections at once, over all ports. When they are reached, the longest idle make room
+    /// for new ones.
+    pub max_connections: usize,
+    /// Is called with what the operator should know.
+    pub on_notice: Box<dyn Fn(Notice) + Send + Sync>,
+}
+
+/// A running load balancer. Dropping it closes all connections.
+pub struct Balancer {
+    threads: Vec<JoinHandle<()>>,
+    listeners: Vec<TcpListener>,
+    shared: Arc<Shared>,
+    abort: watch::Sender<bool>,
+}
+
+impl Balancer {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the system has no thread or no file descriptor for them.
+    pub fn start(ports: Vec<Port>, settings: Settings) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            stats: Arc::default(),
+            limit: Arc::new(Limit::new(settings.max_connections)),
+            reporter: Reporter::new(settings.on_notice),
+            closing: AtomicBool::new(false),
+        });
+        for Port { listener, .. } in &ports {
+            listener.set_nonblocking(true)?;
+            // Each accepted socket inherits these, without system calls of its own (tcp(7)).
+            let socket = SockRef::from(listener);
+            socket.set_tcp_keepalive(&CLIENT_KEEPALIVE)?;
+            socket.set_tcp_nodelay(true)?;
+        }
+        let (abort, aborted) = watch::channel(false);
+        let mut balancer = Self {
+            threads: Vec::new(),
+            listeners: Vec::new(),
+            shared,
+            abort,
+        };
+        for _ in 0..settings.threads.max(1) {
+            let thread = balancer.thread(&ports, aborted.clone())?;
+            balancer.threads.push(thread);
+        }
+        balancer.listeners = ports.into_iter().map(|port| port.listener).collect();
+        Ok(balancer)
+    }
+
+    fn thread(
+        &self,
+        ports: &[Port],
+        mut aborted: watch::Receiver<bool>,
+    ) -> io::Result<JoinHandle<()>> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        for Port { listener, pool } in ports {
+            // The same socket for every thread: whichever is free accepts. A port of their own each, with
+            // SO_REUSEPORT, would let another process take a share of the clients.
+            let listener = listener.try_clone()?;
+            let _context = runtime.enter();
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            runtime.spawn(accept(listener, Arc::clone(pool), Arc::clone(&self.shared)));
+        }
+        thread::Builder::new()
+            .name("balancer".to_owned())
+            .spawn(move || {
+                // A sender that is gone is an order to stop too.
+                let _ = runtime.block_on(aborted.wait_for(|abort| *abort));
+            })
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.shared.stats)
+    }
+
+    /// Refuses new connections from here on; those under way continue.
+    pub fn stop_listening(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        for listener in &self.listeners {
+            // For every thread's descriptor of it, and at once.
+            let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        self.stop_listening();
+        self.abort.send_replace(true);
+        for thread in self.threads.drain(..) {
+            // One that has panicked has reported it.
+            let _ = thread.join();
+        }
+    }
+}
