@@ -61,7 +61,7 @@ impl Bridge {
             }
             netlink.remove(name).await?;
         }
-        let subnet = choose(choice, &netlink.routes().await?)?;
+        let subnet = choose(choice, &netlink.networks().await?)?;
         let created = create(&netlink, name, subnet).await;
         if created.is_err() {
             // Best effort: the first error is the one to report.
@@ -113,7 +113,7 @@ impl Bridge {
                 Some(subnet) => Self::existing(name, subnet, choice).map(drop),
                 None => Ok(()),
             },
-            None => choose(choice, &netlink.routes().await?).map(drop),
+            None => choose(choice, &netlink.networks().await?).map(drop),
         }
     }
 }
@@ -144,10 +144,10 @@ async fn create(netlink: &Netlink, name: &str, subnet: Subnet) -> Result<(), Err
     netlink.up(name, index).await
 }
 
-fn choose(choice: SubnetChoice, routes: &[Subnet]) -> Result<Subnet, Error> {
+fn choose(choice: SubnetChoice, networks: &[Subnet]) -> Result<Subnet, Error> {
     let in_the_way = |subnet: Subnet| {
-        let mut routes = routes.iter().copied();
-        routes.find(|route| route.prefix() >= SHORTEST_ROUTE && route.overlaps(subnet))
+        let mut networks = networks.iter().copied();
+        networks.find(|network| network.prefix() >= SHORTEST_ROUTE && network.overlaps(subnet))
     };
     match choice {
         SubnetChoice::Fixed(subnet) => match in_the_way(subnet) {

@@ -1,9 +1,9 @@
 //! A netlink connection, and the few requests on links that are needed.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::TryStreamExt as _;
-use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
@@ -106,7 +106,7 @@ impl Netlink {
             .map_err(on_link("set up", name))
     }
 
-    /// Gives a link an address.
+    /// Adds an address to a link.
     pub(super) async fn add_address(
         &self,
         name: &str,
@@ -123,30 +123,30 @@ impl Netlink {
 
     /// The first IPv4 network of a link.
     pub(super) async fn subnet(&self, name: &str, index: u32) -> Result<Option<Subnet>, Error> {
-        let addresses: Vec<_> = self
-            .handle
-            .address()
-            .get()
-            .set_link_index_filter(index)
+        let request = self.handle.address().get().set_link_index_filter(index);
+        let addresses: Vec<_> = request
             .execute()
             .try_collect()
             .await
             .map_err(on_link("read the addresses of", name))?;
-        Ok(addresses.into_iter().find_map(|message| {
-            message
-                .attributes
-                .iter()
-                .find_map(|attribute| match attribute {
-                    AddressAttribute::Address(std::net::IpAddr::V4(address)) => {
-                        Some(Subnet::of(*address, message.header.prefix_len))
-                    }
-                    _ => None,
-                })
-        }))
+        Ok(addresses.iter().find_map(network_of))
     }
 
-    /// Every IPv4 network this machine routes, but for default routes.
-    pub(super) async fn routes(&self) -> Result<Vec<Subnet>, Error> {
+    /// Every IPv4 network that this machine routes, but for default routes, or has an address in: a link
+    /// that is down has no routes yet.
+    pub(super) async fn networks(&self) -> Result<Vec<Subnet>, Error> {
+        let request = self.handle.address().get();
+        let addresses: Vec<_> = request
+            .execute()
+            .try_collect()
+            .await
+            .map_err(on_link("read the addresses of", "*"))?;
+        let mut networks = self.routes().await?;
+        networks.extend(addresses.iter().filter_map(network_of));
+        Ok(networks)
+    }
+
+    async fn routes(&self) -> Result<Vec<Subnet>, Error> {
         let filter = RouteMessageBuilder::<Ipv4Addr>::new().build();
         let routes: Vec<_> = self
             .handle
@@ -190,4 +190,15 @@ impl Netlink {
             .await
             .map_err(on_link("add the default route of", name))
     }
+}
+
+fn network_of(message: &AddressMessage) -> Option<Subnet> {
+    let address = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            AddressAttribute::Address(IpAddr::V4(address)) => Some(*address),
+            _ => None,
+        });
+    Some(Subnet::of(address?, message.header.prefix_len))
 }

@@ -236,8 +236,8 @@ impl ExitError for network::Error {
                 some("choose another subnet with --pod-cidr")
             }
             Self::Unseen { .. } => some(
-                "run both in one mount namespace, or in one that mounts are passed on from: \
-                 `unshare --mount --propagation shared`",
+                "run nodectl in containerd's mount namespace, or with a state directory that is on a \
+                 mount shared with it",
             ),
             Self::Netlink { .. } | Self::Setup { .. } | Self::Namespace { .. }
                 if self.is_permission() =>

@@ -14,4 +14,4 @@ pub use image::{image_layout, manifest, pod_program};
 pub use inventory::Inventory;
 pub use kubelet::Kubelet;
 pub use nodectl::{Nodectl, Outcome};
-pub use shim::shim_of;
+pub use shim::{shim_of, sockets_of};

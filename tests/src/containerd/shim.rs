@@ -1,6 +1,7 @@
 //! The shims of a test's containers, for stopping and killing them.
 
 use std::fs;
+use std::path::PathBuf;
 
 use rustix::process::Pid;
 
@@ -21,4 +22,29 @@ pub fn shim_of(id: &str) -> Pid {
         .flatten()
         .find_map(of)
         .expect("each pod has a shim")
+}
+
+/// The sockets that a process listens on, by path (`proc_net_unix`).
+///
+/// # Panics
+/// When /proc cannot be read.
+pub fn sockets_of(pid: Pid) -> Vec<PathBuf> {
+    let files = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()))
+        .expect("the process runs")
+        .flatten()
+        .filter_map(|file| fs::read_link(file.path()).ok());
+    let inodes: Vec<_> = files
+        .filter_map(|file| {
+            let name = file.to_str()?.strip_prefix("socket:[")?;
+            Some(name.strip_suffix(']')?.to_owned())
+        })
+        .collect();
+    let listening = fs::read_to_string("/proc/net/unix").expect("/proc can be read");
+    let path = |line: &str| {
+        let mut words = line.split_whitespace().skip(6);
+        let inode = words.next()?;
+        let path = words.next()?;
+        inodes.iter().any(|one| one == inode).then(|| path.into())
+    };
+    listening.lines().filter_map(path).collect()
 }

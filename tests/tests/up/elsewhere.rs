@@ -44,11 +44,18 @@ fn mounts_that_containerd_does_not_see_are_refused_with_a_hint() {
         assert!(log.contains(text), "`{text}` is not in:\n{log}");
     }
     assert_eq!(Inventory::take(&world.daemon), before);
-    // Where mounts are passed on, another namespace does no harm.
-    let script = "exec unshare --mount --propagation shared \"$@\"";
+    // Where mounts are propagated, another namespace does no harm.
+    let dir = world.daemon.path("run");
+    std::fs::create_dir_all(&dir).unwrap();
+    let script = "mount --bind \"$NODECTL_STATE_DIR\" \"$NODECTL_STATE_DIR\"
+        mount --make-shared \"$NODECTL_STATE_DIR\"
+        exec unshare --mount --propagation unchanged \"$@\"";
     let mut up = Nodectl::up_by(&world.daemon, script, &manifest(1, &[]), &args);
     up.wait_for("all ready: 1 pod", 1);
     up.signal(Signal::INT);
     assert_eq!(up.wait(), Some(130));
+    let unmounted = std::process::Command::new("umount").arg(&dir).status();
+    assert!(unmounted.unwrap().success());
+    std::fs::remove_dir(&dir).unwrap();
     assert_eq!(Inventory::take(&world.daemon), before);
 }

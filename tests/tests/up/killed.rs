@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::containerd::{Inventory, Nodectl, manifest, shim_of};
+use e2e::containerd::{Inventory, Nodectl, manifest, shim_of, sockets_of};
 use loadgen::{Client, Load, Pace, Plan};
 use rustix::process::{Signal, kill_process};
 
@@ -265,6 +265,28 @@ fn a_pod_with_a_stuck_shim_is_left_alone_until_down() {
         "{}",
         std::fs::read_to_string(log).unwrap()
     );
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn a_killed_shims_socket_is_removed() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(2, &[]));
+    up.wait_for("all ready: 2 pods", 1);
+    let shims = world.running().into_iter().map(|(id, _)| shim_of(&id));
+    let shims: Vec<_> = shims.map(|shim| (shim, sockets_of(shim))).collect();
+    let sockets = || shims.iter().flat_map(|(_, sockets)| sockets);
+    assert!(sockets().count() >= 2 && sockets().all(|socket| socket.exists()));
+    // One whose container is replaced, and one that only `down` finds.
+    kill_process(shims[0].0, Signal::KILL).unwrap();
+    up.wait_for("all ready: 2 pods", 2);
+    up.signal(Signal::KILL);
+    up.wait();
+    kill_process(shims[1].0, Signal::KILL).unwrap();
+    world.down();
+    let left: Vec<_> = sockets().filter(|socket| socket.exists()).collect();
+    assert!(left.is_empty(), "{left:?}");
     assert_eq!(Inventory::take(&world.daemon), before);
 }
 
