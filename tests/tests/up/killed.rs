@@ -52,13 +52,18 @@ fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
     assert!(!up.told().contains("starting it again in"), "{}", up.told());
 }
 
-/// Waits until a killed process has closed its sockets, as a zombie has.
+/// Waits until a killed process has closed its sockets, as a zombie has that has no other thread: each
+/// of them keeps the files open.
 fn wait_until_closed(pid: u64) {
     let state = || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit(')').next()?.trim_start().chars().next()
     };
-    while state().is_some_and(|state| state != 'Z') {
+    let threads = || {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+        threads.map_or(0, Iterator::count)
+    };
+    while threads() > 1 || state().is_some_and(|state| state != 'Z') {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
