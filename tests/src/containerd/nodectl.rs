@@ -111,7 +111,7 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn up_beside(daemon: &Daemon, name: &str, manifest: &str, args: &[&str]) -> Self {
-        Self::spawn(command(daemon), daemon, name, manifest, args)
+        Self::start(command(daemon), daemon, name, manifest, args)
     }
 
     /// As [`Nodectl::up`], by a shell script that executes its arguments.
@@ -127,10 +127,10 @@ impl Nodectl {
             .env("CONTAINERD_ADDRESS", daemon.socket())
             .env("NODECTL_STATE_DIR", daemon.path("run"))
             .stdin(Stdio::null());
-        Self::spawn(shell, daemon, "up", manifest, args)
+        Self::start(shell, daemon, "up", manifest, args)
     }
 
-    fn spawn(
+    fn start(
         mut command: Command,
         daemon: &Daemon,
         name: &str,
