@@ -247,9 +247,10 @@ impl Builder {
                     created: &image::rfc3339(self.options.created),
                 },
                 || {
-                    let cargo = &self.options.cargo;
+                    let flags = self.options.cargo.lock_flags();
+                    let triple = target.triple;
                     self.workspace
-                        .dependencies(&self.environment, service, target.triple, cargo)
+                        .dependencies(&self.environment, service, triple, flags)
                 },
             )?;
             events(Event::Sbom { path });

@@ -9,7 +9,6 @@ use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use serde::Deserialize as _;
 
 use crate::environment::Environment;
-use crate::options::CargoOptions;
 use crate::settings::Settings;
 
 /// Why a package cannot be built into an image.
@@ -150,13 +149,14 @@ impl Workspace {
         })
     }
 
-    /// The dependency graph of a service for a target.
+    /// The dependency graph of a service for a target. `lock_flags` keep Cargo from the network or
+    /// from Cargo.lock.
     pub(crate) fn dependencies(
         &self,
         environment: &Environment,
         service: &Service,
         triple: &str,
-        cargo: &CargoOptions,
+        lock_flags: impl Iterator<Item = &'static str>,
     ) -> Result<Metadata, WorkspaceError> {
         let package = self.package(&service.package)?;
         let mut options = vec!["--filter-platform".to_owned(), triple.to_owned()];
@@ -167,7 +167,7 @@ impl Workspace {
             options.push("--features".to_owned());
             options.push(service.settings.features.join(","));
         }
-        options.extend(cargo.lock_flags().map(str::to_owned));
+        options.extend(lock_flags.map(str::to_owned));
         MetadataCommand::new()
             .cargo_path(&environment.cargo)
             .current_dir(self.root())
