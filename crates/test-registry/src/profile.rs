@@ -85,7 +85,7 @@ impl Profile {
                 ..plain()
             },
             Self::DockerHub => Behaviour {
-                auth: bearer(9),
+                auth: bearer(16),
                 ..plain()
             },
             Self::Gar => Behaviour {
@@ -100,7 +100,7 @@ impl Profile {
                 ..plain()
             },
             Self::Harbor => Behaviour {
-                auth: bearer(9),
+                auth: bearer(16),
                 immutable_tags: true,
                 ..plain()
             },

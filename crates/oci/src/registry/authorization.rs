@@ -30,6 +30,8 @@ struct State {
     generation: u64,
     header: Option<Secret>,
     anonymous: bool,
+    /// Whether the registry accepted a request with this header.
+    accepted: bool,
 }
 
 /// The header that a request was sent with.
@@ -55,6 +57,20 @@ impl Authorization {
             header: state.header,
             anonymous,
         }
+    }
+
+    /// Remembers that the registry accepted a request with `used`.
+    pub(super) fn accept(&self, used: &Used) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.generation == used.generation {
+            state.accepted = true;
+        }
+    }
+
+    /// Whether `used` was good before: a token ended, or another request has replaced it already.
+    pub(super) fn was_good(&self, used: &Used) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.accepted || state.generation != used.generation
     }
 
     /// Answers the challenge that a request got which used `used`.
@@ -104,6 +120,7 @@ impl Authorization {
             generation: state.generation + 1,
             header: Some(header),
             anonymous,
+            accepted: false,
         };
         Ok(())
     }

@@ -17,8 +17,12 @@ use super::transport::{Answer, Call};
 use super::transport_error::TransportError;
 use crate::Reference;
 
-/// How many challenges a request answers before its credentials are taken to be refused.
-const CHALLENGES: u32 = 2;
+/// How many challenges to credentials that were never accepted a request answers, before they are
+/// taken to be refused.
+const REFUSALS: u32 = 2;
+
+/// How many challenges a request answers in all: tokens may end while others use them up.
+const CHALLENGES: u32 = 32;
 
 /// A repository in a registry, to pull from or to push to.
 pub struct Repository {
@@ -110,22 +114,28 @@ impl Repository {
 
     fn authorized(&self, call: &Call) -> Result<Answer, RegistryError> {
         let ours = same_host(self.base(), &call.url);
-        let mut challenges = 0;
+        let (mut challenges, mut refusals) = (0, 0);
         loop {
             let used = self.authorization.current();
             let header = used.header.as_ref().filter(|_| ours);
             let answer = self.client.exchange(call, header.map(Secret::reveal))?;
-            if answer.status != 401 || !ours {
+            if !ours {
                 return Ok(answer);
             }
+            if answer.status != 401 {
+                self.authorization.accept(&used);
+                return Ok(answer);
+            }
+            let was_good = self.authorization.was_good(&used);
             let asked = challenge::parse(answer.headers("www-authenticate"));
-            if challenges == CHALLENGES {
+            if refusals == REFUSALS || challenges == CHALLENGES {
                 let error = OciError::parse(&answer.error_body());
                 let error = error.or_else(|| self.reason(call, 401));
                 let anonymous = used.anonymous;
                 return Err(call.error(Problem::Unauthorized { anonymous, error }));
             }
             challenges += 1;
+            refusals += u32::from(!was_good);
             let asked = asked.ok_or_else(|| call.error(Problem::Challenge))?;
             let keychain = &*self.keychain;
             self.authorization

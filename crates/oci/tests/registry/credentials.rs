@@ -159,3 +159,23 @@ fn credentials_stay_with_the_registry() {
             .all(|seen| seen.authorization.is_none())
     );
 }
+
+/// Others use a token up before the request that fetched it is sent: the credentials are not refused.
+#[test]
+fn tokens_that_others_use_up_are_fetched_again() {
+    let auth = Auth::Bearer("AWS".into(), "hunter2".into(), 4);
+    let registry = TestRegistry::start(Behaviour {
+        auth,
+        ..Behaviour::default()
+    });
+    let repository = Repository::pull(&registry.reference(NAME), settings(), someone()).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..40 {
+                    assert_eq!(repository.resolve("none").unwrap(), None);
+                }
+            });
+        }
+    });
+}
