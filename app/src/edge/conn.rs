@@ -11,7 +11,9 @@ use std::task::{Context, Waker};
 
 use super::coding::CodingSearch;
 use super::framing::{Body, Head};
-use super::memory::{BLOCKED_BYTES, CONNECTION_BYTES, MOST_RETAINED, PARSER_BYTES};
+use super::memory::{
+    BLOCKED_BYTES, CHUNK_BYTES, CONNECTION_BYTES, HELD_BYTES, MOST_RETAINED, PARSER_BYTES,
+};
 use super::proxy::Source;
 use crate::close_reason::CloseReason;
 
@@ -74,6 +76,10 @@ pub(crate) struct Conn {
     head_is_given: Cell<bool>,
     /// Bytes of the body that were given, until the answer is sent.
     body_bytes: Cell<usize>,
+    /// Chunks that had begun when the handler last had all of them.
+    chunks_taken: Cell<usize>,
+    /// The most chunks that the parser's queue has had for this body. It keeps the room for them.
+    most_queued: Cell<usize>,
     /// Bytes that the parser's write buffer keeps.
     retained: Cell<usize>,
     /// Bytes that are accounted for the connection.
@@ -107,6 +113,8 @@ impl Conn {
             head: Cell::default(),
             head_is_given: Cell::new(false),
             body_bytes: Cell::new(0),
+            chunks_taken: Cell::new(0),
+            most_queued: Cell::new(0),
             retained: Cell::new(0),
             held: Cell::new(0),
             body: Cell::new(Body::NONE),
@@ -178,9 +186,12 @@ impl Conn {
             // Buffers grow by doubling, and a body is copied into its answer.
             let growing = self.received.get() + self.body_bytes.get();
             bytes += PARSER_BYTES + self.retained.get() + 2 * growing;
+            bytes += CHUNK_BYTES * self.most_queued.get();
         }
         if self.blocked.get() {
             bytes += BLOCKED_BYTES;
+        } else if self.holds.get() && matches!(self.phase.get(), Phase::Service | Phase::Answer) {
+            bytes += HELD_BYTES;
         }
         bytes
     }
@@ -246,6 +257,8 @@ impl Conn {
                 self.progress(count);
                 if self.phase.get() == Phase::Body {
                     self.body_bytes.set(self.body_bytes.get() + count);
+                    let queued = body.chunks().saturating_sub(self.chunks_taken.get());
+                    self.most_queued.set(self.most_queued.get().max(queued));
                 }
                 count
             }
@@ -326,10 +339,13 @@ impl Conn {
         self.phase.set(Phase::Service);
         self.head_is_given.set(false);
         self.body.set(body);
+        self.chunks_taken.set(0);
+        self.most_queued.set(0);
     }
 
     /// A handler waits for more of the body.
     pub(crate) fn on_body_wait(&self) {
+        self.chunks_taken.set(self.body.get().chunks());
         if self.phase.get() != Phase::Body {
             self.enter(Phase::Body);
             self.offer();

@@ -44,8 +44,9 @@ impl Head {
 pub(crate) enum Body {
     /// So many bytes.
     Length(u64),
-    /// Chunks, and their end, with so many bytes so far that are none of its content.
-    Chunked(Chunks, usize),
+    /// Chunks, and their end, with so many bytes so far that are none of its content, and so many
+    /// chunks begun.
+    Chunked(Chunks, usize, usize),
 }
 
 /// As many bytes of a chunked body may be extensions, trailers and leading zeros. They count for no
@@ -75,18 +76,26 @@ impl Body {
     /// All that comes until the connection ends.
     pub(crate) const ENDLESS: Self = Self::Length(u64::MAX);
     /// Chunks, of which nothing has come.
-    pub(crate) const CHUNKED: Self = Self::Chunked(Chunks::Size(0), 0);
+    pub(crate) const CHUNKED: Self = Self::Chunked(Chunks::Size(0), 0, 0);
 
     /// Whether too much of it is none of its content.
     pub(crate) fn is_excessive(&self) -> bool {
-        matches!(self, Self::Chunked(_, overhead) if *overhead > MOST_OVERHEAD)
+        matches!(self, Self::Chunked(_, overhead, _) if *overhead > MOST_OVERHEAD)
+    }
+
+    /// How many chunks have begun.
+    pub(crate) fn chunks(&self) -> usize {
+        match self {
+            Self::Length(_) => 0,
+            Self::Chunked(_, _, chunks) => *chunks,
+        }
     }
 
     /// How many of `bytes` are the body's. They are not counted again.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Length(left) => skip(left, bytes.len()),
-            Self::Chunked(next, overhead) => {
+            Self::Chunked(next, overhead, chunks) => {
                 let mut at = 0;
                 while at < bytes.len() && *overhead <= MOST_OVERHEAD {
                     if let Chunks::Data(left) = next {
@@ -103,6 +112,7 @@ impl Body {
                         break;
                     };
                     *overhead += usize::from(is_overhead(*next, more, byte));
+                    *chunks += usize::from(matches!(more, Chunks::Data(_)));
                     *next = more;
                 }
                 at

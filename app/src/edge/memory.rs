@@ -15,9 +15,19 @@ pub(super) const CONNECTION_BYTES: usize = 4 << 10;
 /// The parser, with a buffer for each direction (8 KiB each in actix-http).
 pub(super) const PARSER_BYTES: usize = 20 << 10;
 
+/// A connection holds little that has no more than a parser and a small request.
+pub(super) const LITTLE_BYTES: usize = CONNECTION_BYTES + PARSER_BYTES + (8 << 10);
+
 /// A socket whose client reads nothing: both of its buffers, which the kernel makes twice as large as
 /// [`SOCKET_BUFFER_BYTES`].
 pub(super) const BLOCKED_BYTES: usize = 4 * SOCKET_BUFFER_BYTES;
+
+/// What was read and belongs behind the request that is being answered, and the kernel's receive
+/// buffer, which fills behind it.
+pub(super) const HELD_BYTES: usize = (8 << 10) + 2 * SOCKET_BUFFER_BYTES;
+
+/// A chunk of a body in the parser's queue (`Bytes` in a `VecDeque`, which doubles).
+pub(super) const CHUNK_BYTES: usize = 64;
 
 /// The size of a socket's buffers, in each direction. Without it the kernel lets them grow to several
 /// MiB, which the cgroup pays for.

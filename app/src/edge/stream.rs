@@ -163,6 +163,14 @@ impl AsyncRead for EdgeStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.conn.close_reason().is_none()
+            && !this.conn.is_overdue()
+            && this.watch.is_over_budget()
+        {
+            this.conn.watch(context);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if !this.held.is_empty() && this.give_held(buffer) {
             this.watch.account(&this.conn);
             this.reconsider();

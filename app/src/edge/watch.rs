@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::conn::{Conn, Phase};
-use super::memory::Budget;
+use super::memory::{Budget, LITTLE_BYTES};
 use crate::canned::Canned;
 use crate::close_reason::CloseReason;
 use crate::metrics::counters::Counters;
@@ -36,6 +36,8 @@ pub(crate) struct Watch {
     counters: Arc<Counters>,
     budget: Arc<Budget>,
     lingering: Rc<Cell<usize>>,
+    /// More was held for clients than may be when this worker last accounted for a connection.
+    is_over_budget: Cell<bool>,
     /// Whether idle connections are closed at once: the listener is closed.
     closing: Cell<bool>,
 }
@@ -49,6 +51,7 @@ impl Watch {
             counters,
             budget,
             lingering: Rc::default(),
+            is_over_budget: Cell::new(false),
             closing: Cell::new(false),
         }
     }
@@ -118,6 +121,9 @@ impl Watch {
     pub(crate) fn sweep(&self) {
         let overdue: Vec<_> = {
             let connections = self.connections.borrow();
+            for (_, conn) in connections.iter().filter(|(_, conn)| conn.is_parsed()) {
+                self.account(conn);
+            }
             let oldest = connections.iter().filter(|(_, conn)| may_leave(conn));
             let oldest = oldest.map(|(_, conn)| conn.waited()).max();
             self.counters.oldest_idle.set(oldest.unwrap_or(0));
@@ -166,34 +172,56 @@ impl Watch {
             && self.budget.excess() > 0
             && let Some(largest) = self.budget.largest()
         {
+            self.is_over_budget.set(true);
             largest.shed.notify_one();
         }
+    }
+
+    /// Whether no connection may take more memory now. Closing those that hold most takes a turn of
+    /// their tasks, and without this all others would read and write in the meantime.
+    pub(super) fn is_over_budget(&self) -> bool {
+        if !self.is_over_budget.get() {
+            return false;
+        }
+        let is_over = self.budget.excess() > 0;
+        self.is_over_budget.set(is_over);
+        if is_over && let Some(largest) = self.budget.largest() {
+            largest.shed.notify_one();
+        }
+        is_over
     }
 
     fn release(&self, conn: &Conn) {
         self.counters.held.subtract(conn.held.take() as u64);
     }
 
-    /// Closes connections, those that hold most first, until no more is held than may be.
+    /// Closes connections, those that hold most first, until no more is held than may be. What a
+    /// connection holds is free once its task has closed it.
     fn shed(&self) {
         let mut excess = self.budget.excess();
         if excess == 0 {
             return;
         }
         excess += self.budget.margin();
-        let mut connections = self.snapshot();
-        connections.retain(|conn| conn.close_reason().is_none());
-        connections.sort_by_key(|conn| Reverse((conn.held.get(), conn.waited())));
-        for conn in connections {
+        let (leaving, mut staying): (Vec<_>, Vec<_>) = self
+            .snapshot()
+            .into_iter()
+            .partition(|conn| conn.close_reason().is_some() || conn.is_unwanted());
+        for conn in leaving {
+            excess = excess.saturating_sub(conn.held.get() as u64);
+        }
+        // Of those that hold little, the idle ones and then those that take long.
+        staying.sort_by_key(|conn| {
+            let held = Some(conn.held.get()).filter(|held| *held > LITTLE_BYTES);
+            Reverse((held, conn.is_idle(), conn.waited()))
+        });
+        for conn in staying {
             if excess == 0 {
                 break;
             }
             excess = excess.saturating_sub(conn.held.get() as u64);
-            self.release(&conn);
             if conn.is_idle() {
-                if !conn.is_unwanted() {
-                    self.counters.leaving.add(1);
-                }
+                self.counters.leaving.add(1);
                 conn.evict();
             } else {
                 self.close_overdue(&conn, CloseReason::Memory);

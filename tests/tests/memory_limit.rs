@@ -1,0 +1,353 @@
+//! Hostile clients of the service under the memory limit of its pod: the kernel kills nothing, and other
+//! clients are answered meanwhile.
+//!
+//! Needs root, for a cgroup of either version. Version 1 accounts for the buffers of sockets apart, so
+//! both figures have the limit there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use e2e::pod::Pod;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The limit in the service's manifest.
+const LIMIT: u64 = 128 << 20;
+
+/// Far above what a busy machine needs.
+const HANG_LIMIT: Duration = Duration::from_mins(2);
+
+/// Rounds in which each client sends more of what it has to send.
+const ROUNDS: usize = 8;
+
+/// One of these tests at a time: each has thousands of connections.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A cgroup with the limit, removed when dropped.
+struct Cgroup {
+    directory: PathBuf,
+    is_unified: bool,
+}
+
+impl Cgroup {
+    fn create() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let root = Path::new("/sys/fs/cgroup");
+        let is_unified = root.join("cgroup.controllers").exists();
+        let parent = if is_unified {
+            root.to_owned()
+        } else {
+            root.join("memory")
+        };
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("memory-limit-{}-{count}", std::process::id());
+        let group = Self {
+            directory: parent.join(name),
+            is_unified,
+        };
+        std::fs::create_dir(&group.directory).expect("root may create a cgroup");
+        let limit = LIMIT.to_string();
+        if is_unified {
+            std::fs::write(parent.join("cgroup.subtree_control"), "+memory").unwrap();
+            group.write("memory.max", &limit);
+        } else {
+            group.write("memory.limit_in_bytes", &limit);
+            group.write("memory.kmem.tcp.limit_in_bytes", &limit);
+        }
+        group
+    }
+
+    fn write(&self, file: &str, value: &str) {
+        let path = self.directory.join(file);
+        std::fs::write(&path, value).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    fn read(&self, file: &str) -> String {
+        let path = self.directory.join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn number(&self, file: &str) -> u64 {
+        self.read(file).trim().parse().unwrap()
+    }
+
+    /// How many processes the kernel has killed in the cgroup.
+    fn killed(&self) -> u64 {
+        let file = if self.is_unified {
+            "memory.events"
+        } else {
+            "memory.oom_control"
+        };
+        let text = self.read(file);
+        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        line.expect("the kernel counts them").parse().unwrap()
+    }
+
+    /// The most that the sockets have taken, and the most that all the rest has; the former is part of
+    /// the latter in version 2.
+    fn peaks(&self) -> (u64, u64) {
+        if self.is_unified {
+            (0, self.number("memory.peak"))
+        } else {
+            (
+                self.number("memory.kmem.tcp.max_usage_in_bytes"),
+                self.number("memory.max_usage_in_bytes"),
+            )
+        }
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // The kernel may still be reaping the process.
+        let begun = Instant::now();
+        while std::fs::remove_dir(&self.directory).is_err() && begun.elapsed() < HANG_LIMIT {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// The service under the limit.
+struct Limited {
+    // Dropped before its cgroup.
+    pod: Pod,
+    cgroup: Cgroup,
+}
+
+impl Limited {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let cgroup = Cgroup::create();
+        // A shell moves itself and becomes the service, which then reads the limit as in a pod.
+        let script = tempfile::Builder::new().suffix(".sh").tempfile().unwrap();
+        let text = format!(
+            "#!/bin/sh\necho $$ >{}/cgroup.procs && exec {}\n",
+            cgroup.directory.display(),
+            e2e::program("rust-k8s-app").display()
+        );
+        std::fs::write(&script, text).unwrap();
+        let path = script.into_temp_path();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&path, mode).unwrap();
+        let mut all = vec![
+            ("APP_WORKERS", "2".to_owned()),
+            ("APP_REQUEST_LOG", "off".to_owned()),
+            ("APP_DRAIN_PROFILE", "off".to_owned()),
+        ];
+        // No deadline relieves the service.
+        let timeouts = ["FIRST_HEAD", "NEXT_HEAD", "BODY", "ANSWER"];
+        let names = timeouts.map(|name| format!("APP_{name}_TIMEOUT"));
+        all.extend(names.iter().map(|name| (name.as_str(), "1h".to_owned())));
+        all.extend(
+            settings
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
+        let mut pod = Pod::start(&path, &all).unwrap();
+        pod.wait_ready("/readyz", HANG_LIMIT).unwrap();
+        Self { pod, cgroup }
+    }
+
+    /// A client that asks for little, of the kubelet's kind and of the users'.
+    fn assert_serves_others(&self) {
+        let address = self.pod.public();
+        let echo =
+            "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nsmall";
+        for request in [
+            "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+            echo,
+        ] {
+            let answer = ask(address, request);
+            let context = || format!("{request}: {answer:?}; {:?}", self.cgroup.peaks());
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{}", context());
+        }
+    }
+}
+
+fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(HANG_LIMIT)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    match stream.read_to_string(&mut answer) {
+        Ok(_) => answer,
+        Err(error) => format!("{answer}{error}"),
+    }
+}
+
+/// A client that sends what it has to send, and reads nothing.
+struct Hostile {
+    stream: TcpStream,
+    sent: usize,
+    is_gone: bool,
+}
+
+impl Hostile {
+    fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        Self {
+            stream,
+            sent: 0,
+            is_gone: false,
+        }
+    }
+
+    /// Sends up to `end`, as far as the service takes it.
+    fn send(&mut self, bytes: &[u8], end: usize) {
+        while self.sent < end && !self.is_gone {
+            match self.stream.write(&bytes[self.sent..end]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => self.is_gone = true,
+            }
+        }
+    }
+}
+
+/// Has `count` clients send these bytes, a part of them at a time, without reading anything.
+fn attack(service: &Limited, count: usize, bytes: &[u8]) {
+    raise_descriptors();
+    let mut clients: Vec<_> = Vec::new();
+    for index in 0..count {
+        clients.push(Hostile::connect(service.pod.public()));
+        if index % 500 == 0 {
+            service.assert_serves_others();
+        }
+    }
+    for round in 1..=ROUNDS {
+        for (index, client) in clients.iter_mut().enumerate() {
+            client.send(bytes, bytes.len() * round / ROUNDS);
+            if index % 500 == 0 {
+                service.assert_serves_others();
+            }
+        }
+    }
+    // What was in flight is there once these are answered.
+    for _ in 0..20 {
+        service.assert_serves_others();
+    }
+    let (sockets, rest) = service.cgroup.peaks();
+    assert_eq!(service.cgroup.killed(), 0, "the kernel killed the service");
+    assert!(
+        sockets + rest <= LIMIT,
+        "{sockets} of sockets, {rest} of all the rest"
+    );
+}
+
+/// This process holds the other end of each connection.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
+}
+
+fn check(settings: &[(&str, &str)], count: usize, bytes: &[u8]) {
+    let _alone = alone();
+    let service = Limited::start(settings);
+    attack(&service, count, bytes);
+}
+
+fn echo(headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("POST /echo HTTP/1.1\r\nhost: x\r\n{headers}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn bodies_of_which_one_byte_is_missing() {
+    let length = format!("content-length: {MIB}");
+    check(&[], 130, &echo(&length, &vec![b'x'; MIB - 1]));
+}
+
+#[test]
+fn heads_that_do_not_end() {
+    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-a: {}", "b".repeat(16_000));
+    check(&[], 4993, head.as_bytes());
+}
+
+#[test]
+fn answers_that_nobody_reads() {
+    let length = format!("content-length: {MIB}");
+    let request = echo(&length, &vec![b'x'; MIB]);
+    check(&[], 300, &request.repeat(3));
+}
+
+#[test]
+fn short_answers_that_nobody_reads() {
+    let requests = "GET /info HTTP/1.1\r\nhost: x\r\n\r\n".repeat(20_000);
+    check(&[], 500, requests.as_bytes());
+}
+
+#[test]
+fn chunks_with_endless_extensions() {
+    let body = [&b"5;"[..], &vec![b'x'; 4 * MIB]].concat();
+    check(&[], 200, &echo("transfer-encoding: chunked", &body));
+}
+
+#[test]
+fn trailers_that_do_not_end() {
+    let body = "0\r\n".to_owned() + &"x-a: b\r\n".repeat(100_000);
+    check(
+        &[],
+        200,
+        &echo("transfer-encoding: chunked", body.as_bytes()),
+    );
+}
+
+#[test]
+fn chunks_of_one_byte() {
+    let body = "1\r\nx\r\n".repeat(MIB - 1);
+    check(
+        &[],
+        150,
+        &echo("transfer-encoding: chunked", body.as_bytes()),
+    );
+}
+
+#[test]
+fn connections_that_stay_idle() {
+    check(&[], 9000, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+}
+
+#[test]
+fn connections_that_were_parsed_and_stay_idle() {
+    let request = echo("content-length: 40000", &vec![b'x'; 40_000]);
+    check(&[], 5000, &request);
+}
+
+#[test]
+fn requests_behind_one_that_waits() {
+    let requests = "GET /delay/60s HTTP/1.1\r\nhost: x\r\n\r\n".repeat(20_000);
+    check(&[("APP_SAMPLE_ROUTES", "on")], 1500, requests.as_bytes());
+}
+
+#[test]
+fn streams_that_nobody_reads() {
+    let request = "GET /chunked/1000 HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    check(&[("APP_SAMPLE_ROUTES", "on")], 500, request.as_bytes());
+}
+
+#[test]
+fn proxy_headers_that_do_not_end() {
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11".to_vec();
+    header.extend(4000_u16.to_be_bytes());
+    header.extend(vec![0; 3999]);
+    let proxied = [
+        ("APP_PROXY_PROTOCOL", "optional"),
+        ("APP_TRUSTED_PROXIES", "127.0.0.0/8"),
+    ];
+    check(&proxied, 4993, &header);
+}
