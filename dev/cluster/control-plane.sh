@@ -15,10 +15,11 @@ start_etcd() {
 }
 etcd_answers() { (exec 3<>"/dev/tcp/$node_ip/2379"); }
 
+# start_api_server [NAME PORT OPTION...]
 start_api_server() {
-    local pki=$dir/pki
-    start api-server kube-apiserver \
-        --advertise-address "$node_ip" --bind-address "$node_ip" --secure-port 6443 --allow-privileged \
+    local pki=$dir/pki name=${1:-api-server} port=${2:-6443}
+    start "$name" kube-apiserver "${@:3}" \
+        --advertise-address "$node_ip" --bind-address "$node_ip" --secure-port "$port" --allow-privileged \
         --tls-cert-file "$pki/api-server.crt" --tls-private-key-file "$pki/api-server.key" \
         --client-ca-file "$pki/ca.crt" --cert-dir "$pki" \
         --etcd-servers "https://$node_ip:2379" --etcd-cafile "$pki/ca.crt" \
@@ -32,7 +33,7 @@ start_api_server() {
         --kubelet-client-certificate "$pki/api-server-to-kubelet.crt" \
         --kubelet-client-key "$pki/api-server-to-kubelet.key" \
         --kubelet-preferred-address-types InternalIP --profiling=false --v 1
-    wait_for_process api-server 120 kube get --raw /readyz
+    wait_for_process "$name" 120 kube --server "https://$node_ip:$port" get --raw /readyz
 }
 
 start_controllers() {

@@ -13,6 +13,9 @@ socket=$dir/containerd.sock
 # Below here files have the paths that they have on a node that is a machine of its own.
 node_root=$dir/node
 context=rust-k8s-local
+# Of the API server that `eks-api` starts.
+eks_context=rust-k8s-eks
+eks_port=6444
 node=node-1
 zone=local-1a
 

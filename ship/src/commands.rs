@@ -1,5 +1,7 @@
 //! One function a command; those with a subject of their own have their own modules.
 
+use std::time::Duration;
+
 use cli::{Exit, Printer};
 
 use crate::args::{Cli, Cluster, Command, Preflight, Render, Undeploy};
@@ -7,6 +9,9 @@ use crate::error::ShipError;
 use crate::manifests::Manifests;
 use crate::running::Running;
 use crate::{deploy, image, node, preflight, rollout_test, smoke};
+
+/// How long a pod may take to stop once nothing sends to it any more.
+const UNDEPLOY_GRACE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(printer: Printer, cli: Cli) -> Result<Exit, ShipError> {
     match cli.command {
@@ -130,13 +135,14 @@ fn undeploy(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
     printer.status(&format!(
         "Deleting namespace {namespace} and everything in it"
     ));
-    kubectl.run(&[
-        "delete",
-        "-k",
-        &args.cluster.overlay.display().to_string(),
-        "--ignore-not-found",
-        "--timeout=10m",
-    ])?;
+    let folder = args.cluster.overlay.display().to_string();
+    let now = "--wait=false";
+    kubectl.run(&["delete", "-k", &folder, "--ignore-not-found", now])?;
+    // They would drain for minutes, for a load balancer that is gone.
+    let grace = format!("--grace-period={}", UNDEPLOY_GRACE.as_secs());
+    kubectl.run(&["delete", "pods", "--all", "-n", namespace, &grace, now])?;
+    let namespace = format!("namespace/{namespace}");
+    kubectl.run(&["wait", "--for=delete", &namespace, "--timeout=10m"])?;
     printer.status("Deleted");
     Ok(())
 }

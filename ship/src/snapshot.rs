@@ -77,7 +77,7 @@ impl Snapshot {
             .cloned()
             .collect();
         // RFC 3339 in UTC sorts as text.
-        events.sort_by_key(|event| event["lastTimestamp"].as_str().map(str::to_owned));
+        events.sort_by_key(|event| time(event).map(str::to_owned));
         Self {
             deployment,
             balancer: find(balancer.0, balancer.1),
@@ -111,6 +111,13 @@ impl Snapshot {
     pub(super) fn endpoint(&self) -> Option<Endpoint> {
         Endpoint::of_balancer(&self.balancer)
     }
+}
+
+/// When an event was last seen. Newer clients set `eventTime` alone.
+fn time(event: &Value) -> Option<&str> {
+    let last = event["lastTimestamp"].as_str();
+    let time = last.or_else(|| event["eventTime"].as_str());
+    time.or_else(|| event["metadata"]["creationTimestamp"].as_str())
 }
 
 /// The revision that the Deployment controller numbers replica sets by.

@@ -4,7 +4,9 @@
 pub mod cluster;
 pub mod containerd;
 pub mod lb;
+pub mod lb_controller;
 pub mod manifests;
+pub mod moto;
 pub mod pod;
 mod programs;
 pub mod rollout;

@@ -6,65 +6,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use e2e::cluster::{Cluster, local};
+use e2e::lb_controller::with_hosts;
+use e2e::moto::Moto;
 use e2e::program;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-
-/// A moto that ends with the test.
-struct Moto {
-    process: Child,
-    endpoint: String,
-}
-
-impl Moto {
-    fn start() -> Self {
-        let installed =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/moto/bin/moto_server");
-        let program = if installed.is_file() {
-            installed
-        } else {
-            PathBuf::from("moto_server")
-        };
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("moto_server is needed here: pip install 'moto[server]'");
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                began.elapsed() < Duration::from_mins(1),
-                "moto_server does not listen"
-            );
-            sleep(Duration::from_millis(100));
-        }
-        Self {
-            process,
-            endpoint: format!("http://127.0.0.1:{port}"),
-        }
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
@@ -82,15 +31,7 @@ fn a_deploy_goes_by_way_of_ecr() {
     std::fs::write(&hosts, format!("127.0.0.1 localhost\n{node} {ECR}\n")).unwrap();
 
     // Only this process and its children see that file as /etc/hosts.
-    let output = Command::new("unshare")
-        .args([
-            "--mount",
-            "sh",
-            "-ec",
-            "mount --bind \"$0\" /etc/hosts; exec \"$@\"",
-        ])
-        .arg(&hosts)
-        .arg(program("ship"))
+    let output = with_hosts(&hosts, &program("ship"))
         .args([
             "deploy",
             "--context",
@@ -106,7 +47,7 @@ fn a_deploy_goes_by_way_of_ecr() {
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         // No `docker login` here: the password comes from ECR.
         .env("DOCKER_CONFIG", &scratch)
-        .env("AWS_ENDPOINT_URL_ECR", &moto.endpoint)
+        .env("AWS_ENDPOINT_URL_ECR", moto.endpoint())
         .env("AWS_ACCESS_KEY_ID", "key")
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         // The region is in the registry's name, whatever the environment says.

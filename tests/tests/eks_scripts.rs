@@ -27,6 +27,7 @@ case "$name $*" in
     "aws eks list-nodegroups"*) echo graviton amd64 ;;
     "aws eks list-pod-identity-associations"*) show associations ;;
     "aws resourcegroupstaggingapi"*ec2:volume*) show volumes ;;
+    "aws resourcegroupstaggingapi"*elbv2.k8s.aws*) show tagged; test ! -e "$STUBS/denied" ;;
     "aws resourcegroupstaggingapi"*) show tagged ;;
     "eksctl get cluster"*) test -e "$STUBS/exists" ;;
     "eksctl create cluster -f "* | "eksctl create nodegroup -f "*) cp "$4" "$STUBS/cluster.yaml" ;;
@@ -314,13 +315,21 @@ fn a_cluster_is_not_deleted_while_it_has_load_balancers() {
     }
 }
 
+/// What cannot be looked for may be there.
+#[test]
+fn a_cluster_is_not_deleted_when_aws_does_not_answer() {
+    let denied = [("denied", "")];
+    let ran = existing("cluster-delete", &["hello", "eu-west-1"], &denied);
+    assert_ne!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(!ran.called("eksctl delete"), "{:?}", ran.calls);
+}
+
 #[test]
 fn what_outlives_a_deleted_cluster_is_deleted_or_reported() {
     let volumes = [("volumes", "arn:aws:ec2:eu-west-1:1:volume/vol-1\n")];
     let ran = existing("cluster-delete", &["hello", "eu-west-1"], &volumes);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("volume/vol-1"), "{}", ran.stderr);
-    assert!(ran.called("aws logs delete-log-group --log-group-name /aws/eks/hello/cluster"));
     assert!(ran.called("kubectl config delete-context hello.eu-west-1"));
 
     // Repeated after the cluster is gone, it still looks.

@@ -1,6 +1,7 @@
 //! The make targets, as a user types them.
 
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use super::{Cluster, Deployed};
 use crate::manifests::repository;
@@ -9,7 +10,7 @@ impl Cluster {
     /// `make TARGET` on this cluster with the overlay for one machine, and further settings. Where
     /// images go is in the environment.
     pub fn make(&self, target: &str, settings: &[&str]) -> Deployed {
-        let mut make = Command::new("make");
+        let mut make = self.command(Path::new("make"));
         make.arg(target)
             .arg(format!("CONTEXT={}", self.kubectl.context()))
             .arg("OVERLAY=local")

@@ -6,13 +6,14 @@ mod node;
 mod overlays;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::lb_controller::with_hosts;
 use crate::manifests::repository;
 use crate::program;
 use ship::Kubectl;
@@ -41,6 +42,8 @@ pub struct Cluster {
     pub kubectl: Kubectl,
     /// Arguments of `ship deploy` that say where the image comes from.
     source: Vec<String>,
+    /// What the programs see as `/etc/hosts`, if not the machine's own.
+    hosts: Option<PathBuf>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -67,13 +70,15 @@ fn registry() -> Vec<String> {
 
 /// Builds and pushes the service's image, where none is named, and deploys nothing.
 fn image() -> String {
-    if let Some(image) = variable("E2E_IMAGE") {
-        return image;
-    }
+    variable("E2E_IMAGE").unwrap_or_else(|| build_image(&[]))
+}
+
+fn build_image(args: &[&str]) -> String {
     let mut imagebuilder = Command::new(program("imagebuilder"));
     imagebuilder
         .args(["build", "app"])
         .args(registry())
+        .args(args)
         .current_dir(repository());
     let (image, _) = Deployed::of(&mut imagebuilder).succeeded();
     image.trim_end().to_owned()
@@ -98,7 +103,34 @@ impl Cluster {
         Self {
             kubectl,
             source,
+            hosts: None,
             _turn: turn,
+        }
+    }
+
+    /// The same cluster, by way of an API server that reports a version as Amazon EKS does.
+    ///
+    /// # Panics
+    /// As [`Cluster::connect`], and when that API server does not start.
+    pub fn connect_as_eks() -> Self {
+        let mut cluster = Self::connect();
+        cluster.state();
+        Deployed::of(&mut Command::new(repository().join("dev/cluster/eks-api"))).succeeded();
+        let kubectl = Kubectl::on(Some("rust-k8s-eks"));
+        cluster.kubectl = kubectl.unwrap_or_else(|error| panic!("{error}"));
+        cluster
+    }
+
+    /// Lets the programs resolve the names in a hosts file.
+    pub fn set_hosts(&mut self, hosts: &Path) {
+        self.hosts = Some(hosts.to_owned());
+    }
+
+    /// A program that resolves the cluster's names.
+    fn command(&self, program: &Path) -> Command {
+        match &self.hosts {
+            Some(hosts) => with_hosts(hosts, program),
+            None => Command::new(program),
         }
     }
 
@@ -122,8 +154,13 @@ impl Cluster {
         )
     }
 
+    /// Builds and pushes another version of the service: the same program with another digest.
+    pub fn other_version(&self) -> String {
+        build_image(&["--source-date-epoch", "86400"])
+    }
+
     fn ship(&self, command: &str, overlay: &Path) -> Command {
-        let mut ship = Command::new(program("ship"));
+        let mut ship = self.command(&program("ship"));
         ship.current_dir(repository());
         ship.args([command, "--context", self.kubectl.context(), "--overlay"])
             .arg(overlay);
@@ -221,6 +258,12 @@ impl Cluster {
         format!("{ip}:80")
             .parse()
             .unwrap_or_else(|_| panic!("`{ip}` is no address"))
+    }
+
+    /// The load balancer's host name.
+    pub fn host(&self, kind: &str, name: &str) -> String {
+        let path = "-o=jsonpath={.status.loadBalancer.ingress[0].hostname}";
+        self.run(&["get", kind, name, "-n", NAMESPACE, path])
     }
 
     /// Replaces all pods, and waits until the old ones are gone.

@@ -11,26 +11,30 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::check::{self, lock};
-use super::table::Table;
-use super::{Counters, Health, Layer, Rules, flow, requests};
+use rustls::ServerConfig;
+use tokio_rustls::TlsAcceptor;
+
+use super::rules::{Layer, Rules};
+use super::table::{Counters, Table, lock};
+use super::target::Health;
+use super::{check, flow, requests};
 
 /// Connections that may wait to be accepted; a burst of clients is not what is tested.
 const BACKLOG: u32 = 4096;
 
-/// A running load balancer. Dropping it closes every connection and ends its thread.
+/// A running load balancer. Dropping it closes every connection and stops its thread.
 #[derive(Debug)]
 pub struct LoadBalancer {
     address: SocketAddr,
     table: Arc<Mutex<Table>>,
-    /// The thread ends when this is dropped.
+    /// The thread returns when this is dropped.
     orders: Option<mpsc::UnboundedSender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 enum Order {
-    /// Begin to check a target.
+    /// Start checking a target.
     Check(u64),
     /// A target was deregistered.
     Forget(u64),
@@ -40,15 +44,30 @@ impl LoadBalancer {
     /// Starts a balancer on a port of the loopback.
     ///
     /// # Errors
-    /// When no port or thread can be had.
+    /// When no port is free or no thread starts.
     pub fn start(rules: Rules) -> io::Result<Self> {
+        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), None, rules)
+    }
+
+    /// Starts a balancer on an address of this machine, which terminates TLS if it has a
+    /// certificate.
+    ///
+    /// # Errors
+    /// When the address is taken or no thread starts.
+    pub fn listen(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        rules: Rules,
+    ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let listener = {
             let _entered = runtime.enter();
             let socket = TcpSocket::new_v4()?;
-            socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+            // Connections of an earlier balancer may still be in TIME_WAIT.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
             socket.listen(BACKLOG)?
         };
         let address = listener.local_addr()?;
@@ -57,7 +76,14 @@ impl LoadBalancer {
         let shared = Arc::clone(&table);
         let thread = std::thread::Builder::new()
             .name("lb".into())
-            .spawn(move || runtime.block_on(serve(listener, &shared, received)))?;
+            .spawn(move || {
+                runtime.block_on(serve(
+                    listener,
+                    tls.map(TlsAcceptor::from),
+                    &shared,
+                    received,
+                ))
+            })?;
         Ok(Self {
             address,
             table,
@@ -97,9 +123,9 @@ impl LoadBalancer {
             .map(|known| known.health)
     }
 
-    /// Waits until a target has this health, and tells whether that came in time.
-    pub fn wait_for(&self, target: SocketAddr, health: Health, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
+    /// Waits until a target has this health, and returns whether it did within the timeout.
+    pub fn wait_for(&self, target: SocketAddr, health: Health, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
         while self.health(target) != Some(health) {
             if Instant::now() >= deadline {
                 return false;
@@ -131,9 +157,10 @@ impl Drop for LoadBalancer {
     }
 }
 
-/// Accepts and takes orders until nobody gives any; then every task is aborted.
+/// Accepts connections and takes orders until the balancer is dropped; then every task is aborted.
 async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     table: &Arc<Mutex<Table>>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
@@ -156,10 +183,10 @@ async fn serve(
                 // Out of file descriptors: the client waits in the backlog, and is a failure there.
                 let Ok((client, _)) = accepted else { continue };
                 let table = Arc::clone(table);
-                let layer = lock(&table).rules.layer;
+                let (layer, tls) = (lock(&table).rules.layer, tls.clone());
                 match layer {
                     Layer::Connections => {
-                        tasks.spawn(async move { flow::carry(&table, client).await });
+                        tasks.spawn(async move { flow::carry(&table, client, tls).await });
                     }
                     Layer::Requests => {
                         tasks.spawn(async move { requests::serve(&table, client).await });
@@ -171,7 +198,7 @@ async fn serve(
     }
 }
 
-/// Removes a deregistered target when its time is over.
+/// Removes a deregistered target after its lag and delay.
 async fn forget(table: &Mutex<Table>, id: u64) {
     let rules = lock(table).rules.clone();
     if rules.reset_after_deregistration {

@@ -1,19 +1,22 @@
 //! Health checks.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::table::Table;
-use super::{HealthCheck, WhenUnhealthy};
+use super::rules::{HealthCheck, Probe, WhenUnhealthy};
+use super::table::{Table, lock};
+use super::{proxy, rules::Rules};
 
 /// Checks a target until it is forgotten, and resets its connections where the rules say so.
 pub(super) async fn keep_checking(table: &Mutex<Table>, id: u64) {
-    let check = lock(table).rules.check.clone();
+    let rules = lock(table).rules.clone();
+    let check = &rules.check;
+    sleep(rules.registration).await;
     let mut ticks = interval(check.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -22,7 +25,7 @@ pub(super) async fn keep_checking(table: &Mutex<Table>, id: u64) {
             return;
         };
         let good = matches!(
-            timeout(check.timeout, ask(address, &check)).await,
+            timeout(check.timeout, ask(address, &rules)).await,
             Ok(Ok(true))
         );
         if let Some(drain) = observe(table, id, good) {
@@ -59,12 +62,19 @@ pub(super) fn reset(table: &Mutex<Table>, id: u64) {
 }
 
 /// One check: a connection of its own, and only the status counts.
-async fn ask(address: SocketAddr, check: &HealthCheck) -> std::io::Result<bool> {
+async fn ask(target: SocketAddr, rules: &Rules) -> std::io::Result<bool> {
+    let HealthCheck { probe, port, .. } = &rules.check;
+    let address = SocketAddr::new(target.ip(), port.unwrap_or(target.port()));
     let mut stream = TcpStream::connect(address).await?;
+    let Probe::Http { path, codes } = probe else {
+        return Ok(true);
+    };
+    if rules.proxy_protocol {
+        stream.write_all(&proxy::LOCAL).await?;
+    }
     let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ELB-HealthChecker/2.0\r\n\
-         Connection: close\r\n\r\n",
-        check.path
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ELB-HealthChecker/2.0\r\n\
+         Connection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut status = [0; 12];
@@ -72,11 +82,7 @@ async fn ask(address: SocketAddr, check: &HealthCheck) -> std::io::Result<bool> 
     // The rest is read so that closing does not reset the target's side.
     let mut rest = [0; 1024];
     while stream.read(&mut rest).await? > 0 {}
-    let good = status.starts_with(b"HTTP/1.1 2") || status.starts_with(b"HTTP/1.1 3");
-    Ok(good)
-}
-
-/// The table, whoever panicked with it.
-pub(super) fn lock(table: &Mutex<Table>) -> std::sync::MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
+    let code = status.strip_prefix(b"HTTP/1.1 ");
+    let code = code.and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
+    Ok(code.is_some_and(|code| codes.iter().any(|range| range.contains(&code))))
 }

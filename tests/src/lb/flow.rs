@@ -6,20 +6,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::check::lock;
-use super::table::{Choice, Table};
+use super::proxy;
+use super::table::{Choice, Table, lock};
 
 /// How long a target may take to accept, before the client sees a reset.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a client may take for its TLS handshake: AWS's 10 s.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is moved at a time; the tests' requests and answers fit.
 const BUFFER_BYTES: usize = 2048;
 
-/// How a flow ended.
+/// Why a flow was closed.
 enum End {
     /// Both sides closed.
     Closed,
@@ -58,22 +61,54 @@ impl Activity {
     }
 }
 
-/// Carries a connection until its end.
-pub(super) async fn carry(table: &Mutex<Table>, mut client: TcpStream) {
-    let (choice, idle_timeout) = {
+/// A client's connection, with TLS terminated or without it.
+pub(super) trait Client: AsyncRead + AsyncWrite + Unpin {
+    /// The socket below.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Client for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Client for TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// Carries a connection until it is closed, and terminates TLS where there is an acceptor.
+pub(super) async fn carry(table: &Mutex<Table>, client: TcpStream, tls: Option<TlsAcceptor>) {
+    let Some(tls) = tls else {
+        return carry_plain(table, client).await;
+    };
+    if let Ok(Ok(client)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(client)).await {
+        carry_plain(table, client).await;
+    }
+}
+
+async fn carry_plain(table: &Mutex<Table>, mut client: impl Client) {
+    let (choice, idle_timeout, proxy_protocol) = {
         let mut table = lock(table);
-        (table.choose(Instant::now()), table.rules.idle_timeout)
+        let choice = table.choose(Instant::now());
+        (choice, table.rules.idle_timeout, table.rules.proxy_protocol)
     };
     let Some(mut choice) = choice else {
-        reset(&client);
+        reset(client.socket());
         return;
     };
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(choice.address)).await;
+    let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(choice.address)).await;
     let Ok(Ok(mut target)) = connected else {
         lock(table).counters.refused += 1;
-        reset(&client);
+        reset(client.socket());
         return;
     };
+    if proxy_protocol && send_header(client.socket(), &mut target).await.is_err() {
+        reset(client.socket());
+        return;
+    }
     let end = relay(&mut client, &mut target, &mut choice, idle_timeout).await;
     let mut table = lock(table);
     match end {
@@ -82,18 +117,24 @@ pub(super) async fn carry(table: &Mutex<Table>, mut client: TcpStream) {
         End::Reset => table.counters.reset += 1,
         End::Idle => table.counters.idle += 1,
     }
-    reset(&client);
+    reset(client.socket());
     reset(&target);
 }
 
+async fn send_header(client: &TcpStream, target: &mut TcpStream) -> io::Result<()> {
+    let header = proxy::header(client.peer_addr()?, client.local_addr()?);
+    target.write_all(&header).await
+}
+
 async fn relay(
-    client: &mut TcpStream,
+    client: &mut impl Client,
     target: &mut TcpStream,
     choice: &mut Choice,
     idle_timeout: Duration,
 ) -> End {
     // A balancer forwards segments as they come.
     if client
+        .socket()
         .set_nodelay(true)
         .and_then(|()| target.set_nodelay(true))
         .is_err()
@@ -101,7 +142,7 @@ async fn relay(
         return End::Broken;
     }
     let activity = Activity::begin();
-    let (client_reads, client_writes) = client.split();
+    let (client_reads, client_writes) = tokio::io::split(client);
     let (target_reads, target_writes) = target.split();
     let both = async {
         tokio::try_join!(
@@ -111,15 +152,15 @@ async fn relay(
     };
     tokio::select! {
         done = both => if done.is_ok() { End::Closed } else { End::Broken },
-        () = told_to_reset(choice) => End::Reset,
+        () = reset_requested(choice) => End::Reset,
         () = idle(&activity, idle_timeout) => End::Idle,
     }
 }
 
-/// Moves bytes until the reader's end, and passes that end on.
+/// Copies bytes until end of file, and closes the other side's direction as well.
 async fn one_way(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     activity: &Activity,
 ) -> io::Result<()> {
     let mut buffer = [0; BUFFER_BYTES];
@@ -129,12 +170,13 @@ async fn one_way(
             return to.shutdown().await;
         }
         to.write_all(&buffer[..count]).await?;
+        to.flush().await?;
         activity.note();
     }
 }
 
 /// Returns when the balancer resets the flow. A target that is forgotten leaves its flows alone.
-async fn told_to_reset(choice: &mut Choice) {
+async fn reset_requested(choice: &mut Choice) {
     if choice.resets.changed().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,7 +1,6 @@
 //! A load balancer with the semantics of an AWS Network Load Balancer, with its times scaled down.
 //!
-//! What makes rollouts lose requests is not that a balancer balances but when it learns things, so
-//! that is what is simulated here:
+//! Rollouts lose requests because a balancer learns of changes late, so that is what is simulated:
 //!
 //! - It works on connections (layer 4): a target is chosen once, for a new connection.
 //! - New connections go to healthy targets. A target is healthy after so many good checks in a row
@@ -17,19 +16,22 @@
 //!   deregistration delay with `deregistration_delay.connection_termination.enabled`.
 //! - A connection that a target refuses is reset at the client, and not tried elsewhere.
 //! - A connection idle for too long is cut.
+//! - A target is not checked before its registration has taken its time: minutes at AWS.
+//! - A listener may terminate TLS, and targets may get a PROXY protocol v2 header, as health checks
+//!   then do too.
 //!
 //! With [`Layer::Requests`] it is like an Application Load Balancer: requests are balanced, over
-//! kept connections to the targets. `Connection: close` from a target ends that connection and not
-//! the client's. A target that refuses, or closes on a request, is a 502, and is not tried again
+//! kept connections to the targets. `Connection: close` from a target closes that connection and not
+//! the client's. A request gets `X-Forwarded-For` and `X-Forwarded-Proto`. A target that refuses, or closes on a request, is a 502, and is not tried again
 //! (AWS, "Troubleshoot your Application Load Balancers", 502). Requests have no body and answers a
 //! `Content-Length`; nothing is ever reset.
 //!
-//! Not simulated: zones, passive health checks, client addresses, UDP, TLS, and the minutes a
-//! registration takes.
+//! Not simulated: zones, passive health checks, preserved client addresses, UDP, and TLS at layer 7.
 
 mod balancer;
 mod check;
 mod flow;
+mod proxy;
 mod requests;
 mod rules;
 mod table;
@@ -38,6 +40,6 @@ mod target;
 mod tests;
 
 pub use balancer::LoadBalancer;
-pub use rules::{HealthCheck, Layer, Rules, Scale, WhenUnhealthy};
+pub use rules::{HealthCheck, Layer, Probe, Rules, Scale, WhenUnhealthy};
 pub use table::Counters;
 pub use target::Health;

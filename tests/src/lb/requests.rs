@@ -1,6 +1,7 @@
 //! Layer 7: each request goes to a target of its own choice, over connections that are kept.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::check::lock;
-use super::table::{Choice, Table};
+use super::table::{Choice, Table, lock};
+use super::target::Idle;
 use loadgen::response::{self, Parsed};
 
 /// The largest request head; requests have no body here.
@@ -19,27 +20,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a client gets when its target closed, refused or was not there.
 const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
 
-/// A connection to a target that rests.
-#[derive(Debug)]
-pub(super) struct Resting {
-    stream: TcpStream,
-    since: Instant,
-}
-
-/// Serves a client's connection until its end.
+/// Serves a client's connection until it is closed.
 pub(super) async fn serve(table: &Mutex<Table>, mut client: TcpStream) {
     let idle_timeout = lock(table).rules.idle_timeout;
     let mut received = Vec::new();
+    let Ok(address) = client.peer_addr() else {
+        return;
+    };
     if client.set_nodelay(true).is_err() {
         return;
     }
     while let Ok(Ok(Some(head))) =
         timeout(idle_timeout, read_head(&mut client, &mut received)).await
     {
-        let answer = forward(table, &head).await.unwrap_or_else(|_| {
-            lock(table).counters.bad_gateway += 1;
-            BAD_GATEWAY.to_vec()
-        });
+        let answer = forward(table, &head, address.ip())
+            .await
+            .unwrap_or_else(|_| {
+                lock(table).counters.bad_gateway += 1;
+                BAD_GATEWAY.to_vec()
+            });
         let last = has_line(&head, b"connection: close");
         if client.write_all(&answer).await.is_err() || last {
             return;
@@ -64,21 +63,24 @@ async fn read_head(client: &mut TcpStream, received: &mut Vec<u8>) -> io::Result
 }
 
 /// Sends a request to a target and returns its answer. It is tried once, as an ALB does.
-async fn forward(table: &Mutex<Table>, head: &[u8]) -> io::Result<Vec<u8>> {
+async fn forward(table: &Mutex<Table>, head: &[u8], client: IpAddr) -> io::Result<Vec<u8>> {
     let choice = lock(table)
         .choose(Instant::now())
         .ok_or(io::ErrorKind::HostUnreachable)?;
-    let mut target = match take_resting(table, choice.id) {
+    let mut target = match take_idle(table, choice.id) {
         Some(stream) => stream,
         None => connect(table, &choice).await?,
     };
-    let request = without_line(head, b"connection: close");
+    let mut request = without_line(head, b"connection: close");
+    request.truncate(request.len() - b"\r\n".len());
+    let forwarded = format!("X-Forwarded-For: {client}\r\nX-Forwarded-Proto: http\r\n\r\n");
+    request.extend(forwarded.as_bytes());
     target.write_all(&request).await?;
     let (answer, close) = read_answer(&mut target).await?;
     if !close {
         let since = Instant::now();
         if let Some(known) = lock(table).get_mut(choice.id) {
-            known.resting.push(Resting {
+            known.idle.push(Idle {
                 stream: target,
                 since,
             });
@@ -98,12 +100,12 @@ async fn connect(table: &Mutex<Table>, choice: &Choice) -> io::Result<TcpStream>
     Ok(stream)
 }
 
-/// A connection that rests, was not closed by the target, and has not rested for too long.
-fn take_resting(table: &Mutex<Table>, id: u64) -> Option<TcpStream> {
+/// An idle connection that the target has not closed, and that has not been idle for too long.
+fn take_idle(table: &Mutex<Table>, id: u64) -> Option<TcpStream> {
     let mut table = lock(table);
     let idle_timeout = table.rules.idle_timeout;
-    let resting = &mut table.get_mut(id)?.resting;
-    while let Some(Resting { stream, since }) = resting.pop() {
+    let idle = &mut table.get_mut(id)?.idle;
+    while let Some(Idle { stream, since }) = idle.pop() {
         let open = stream
             .try_read(&mut [0])
             .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
@@ -114,7 +116,7 @@ fn take_resting(table: &Mutex<Table>, id: u64) -> Option<TcpStream> {
     None
 }
 
-/// Reads a complete answer; without its `Connection: close`, which is told apart.
+/// Reads a complete answer, without its `Connection: close`, which is returned separately.
 async fn read_answer(target: &mut TcpStream) -> io::Result<(Vec<u8>, bool)> {
     let mut answer = Vec::with_capacity(512);
     loop {

@@ -1,5 +1,6 @@
 //! How a load balancer behaves, and AWS's figures for it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How many times faster than at AWS everything happens.
@@ -13,11 +14,27 @@ impl Scale {
     }
 }
 
-/// An HTTP health check.
+/// What a health check asks a target for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// To accept a connection.
+    Tcp,
+    /// To answer a `GET` of this path with one of these status codes.
+    Http {
+        /// The path.
+        path: String,
+        /// The status codes of a good check.
+        codes: Vec<RangeInclusive<u16>>,
+    },
+}
+
+/// A health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// Where the target must answer 200 to 399.
-    pub path: String,
+    /// What is asked.
+    pub probe: Probe,
+    /// Where it is asked, if not on the port that traffic goes to.
+    pub port: Option<u16>,
     /// From one check to the next.
     pub interval: Duration,
     /// A check without its answer after so long is a bad one.
@@ -26,6 +43,14 @@ pub struct HealthCheck {
     pub healthy_threshold: u32,
     /// Bad checks in a row that make a target unhealthy.
     pub unhealthy_threshold: u32,
+}
+
+impl HealthCheck {
+    /// The timeout that takes `seconds` at AWS, but not so short that a busy machine looks like a
+    /// bad target.
+    pub(crate) fn timeout(scale: Scale, seconds: u32) -> Duration {
+        scale.seconds(seconds).max(Duration::from_secs(2))
+    }
 }
 
 /// What happens to the live connections of a target that becomes unhealthy.
@@ -54,6 +79,8 @@ pub struct Rules {
     pub layer: Layer,
     /// The check of every target.
     pub check: HealthCheck,
+    /// From a target's registration to its first check.
+    pub registration: Duration,
     /// How long new connections keep going to a target after it was deregistered.
     pub deregistration_lag: Duration,
     /// How long new connections keep going to a target after it was found unhealthy.
@@ -66,36 +93,44 @@ pub struct Rules {
     pub reset_after_deregistration: bool,
     /// A connection without a byte for so long is cut.
     pub idle_timeout: Duration,
+    /// Connections to targets, those of checks among them, begin with a PROXY protocol v2 header.
+    pub proxy_protocol: bool,
 }
 
 impl Rules {
-    /// An NLB as it is by default, checking `path` over HTTP.
+    /// An NLB as it is by default, checking `path` over HTTP, without the minutes that a
+    /// registration takes.
     ///
-    /// Interval 10 s, thresholds 3, deregistration delay 300 s and idle time-out 350 s are AWS's
+    /// Interval 10 s, thresholds 3, deregistration delay 300 s and idle timeout 350 s are AWS's
     /// defaults; the two lags are users' measurements, named in the module's text.
     pub fn nlb(path: &str, scale: Scale) -> Self {
         Self {
             layer: Layer::Connections,
             check: HealthCheck {
-                path: path.to_owned(),
+                probe: Probe::Http {
+                    path: path.to_owned(),
+                    codes: vec![200..=399],
+                },
+                port: None,
                 interval: scale.seconds(10),
-                // AWS's 6 s would be some milliseconds; a busy machine is no bad target.
-                timeout: scale.seconds(6).max(Duration::from_secs(2)),
+                timeout: HealthCheck::timeout(scale, 6),
                 healthy_threshold: 3,
                 unhealthy_threshold: 3,
             },
+            registration: Duration::ZERO,
             deregistration_lag: scale.seconds(120),
             unhealthy_lag: scale.seconds(40),
             when_unhealthy: WhenUnhealthy::Reset,
             deregistration_delay: scale.seconds(300),
             reset_after_deregistration: false,
             idle_timeout: scale.seconds(350),
+            proxy_protocol: false,
         }
     }
 
     /// An ALB as it is by default, checking `path`.
     ///
-    /// Interval 30 s, 5 good and 2 bad checks, deregistration delay 300 s and idle time-out 60 s
+    /// Interval 30 s, 5 good and 2 bad checks, deregistration delay 300 s and idle timeout 60 s
     /// are AWS's defaults. Requests still come to a deregistered target for less than 70 s, and at
     /// 40 s some did (aws-load-balancer-controller issue 2106).
     pub fn alb(path: &str, scale: Scale) -> Self {

@@ -1,12 +1,13 @@
 //! The targets, the choice among them, and the counts.
 
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::target::Target;
-use super::{Health, Rules};
+use super::rules::Rules;
+use super::target::{Health, Target};
 
 /// What a balancer did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,4 +139,9 @@ fn random(state: &mut u64) -> u64 {
     *state ^= *state >> 7;
     *state ^= *state << 17;
     *state
+}
+
+/// The table, even after a panic of another thread that held it.
+pub(super) fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
 }

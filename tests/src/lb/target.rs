@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::Rules;
-use super::requests::Resting;
+use super::rules::Rules;
 
 /// What the checks say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub enum Health {
     Healthy,
     /// It does not.
     Unhealthy,
+}
+
+/// An idle connection to a target, kept for the next request.
+#[derive(Debug)]
+pub(super) struct Idle {
+    pub(super) stream: TcpStream,
+    pub(super) since: Instant,
 }
 
 /// A registered or draining target.
@@ -34,8 +41,8 @@ pub(super) struct Target {
     pub(super) deregistered: Option<Instant>,
     /// Moves whenever its live connections are to be reset.
     pub(super) resets: watch::Sender<u64>,
-    /// Kept connections to it, at layer 7.
-    pub(super) resting: Vec<Resting>,
+    /// Idle connections to it, at layer 7.
+    pub(super) idle: Vec<Idle>,
 }
 
 impl Target {
@@ -49,7 +56,7 @@ impl Target {
             fell: None,
             deregistered: None,
             resets: watch::Sender::new(0),
-            resting: Vec::new(),
+            idle: Vec::new(),
         }
     }
 

@@ -1,0 +1,28 @@
+//! What a controller, or Elastic Load Balancing, does not accept. It becomes an event.
+
+/// Why there is no load balancer as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// The event's reason.
+    pub(super) reason: &'static str,
+    /// The event's message.
+    pub(super) message: String,
+}
+
+impl Refused {
+    /// The controller cannot make sense of the object.
+    pub(super) fn build(message: String) -> Self {
+        Self {
+            reason: "FailedBuildModel",
+            message: format!("Failed build model due to {message}"),
+        }
+    }
+
+    /// AWS's API refuses.
+    pub(super) fn deploy(message: String) -> Self {
+        Self {
+            reason: "FailedDeployModel",
+            message: format!("Failed deploy model due to {message}"),
+        }
+    }
+}

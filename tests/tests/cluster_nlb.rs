@@ -1,0 +1,159 @@
+//! `make deploy` with the overlays for EKS behind a Network Load Balancer, whose controller and data
+//! plane are simulated by [`e2e::lb_controller`] on a real Kubernetes.
+//!
+//! Needs the cluster that `dev/cluster/run` starts on this machine. `E2E_AWS_SCALE` is how many times
+//! faster than at AWS things happen, with 1 for AWS's own times.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use e2e::cluster::{Cluster, NAMESPACE};
+use e2e::lb::Scale;
+use e2e::lb_controller::{Controller, Kind, Times};
+use serde_json::Value;
+use ship::under_load;
+
+const SERVICE: &str = "rust-app-service";
+/// Requests a second.
+const RATE: u32 = 500;
+
+/// AWS's times, scaled, but for what pods wait for in their own time: they drain for 150 s.
+fn times() -> Times {
+    #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
+    let scale = std::env::var("E2E_AWS_SCALE").map_or(30, |scale| scale.parse().unwrap());
+    Times {
+        deregistration_lag: Duration::from_secs(120),
+        ..Times::scaled(Scale(scale))
+    }
+}
+
+fn start(cluster: &mut Cluster, kind: Kind, times: Times) -> Controller {
+    let log = cluster.state().join("logs/lb-controller.log");
+    let controller =
+        Controller::start(&cluster.kubectl, kind, times, BTreeMap::new(), log).unwrap();
+    cluster.set_hosts(controller.hosts());
+    controller
+}
+
+#[track_caller]
+fn contains(text: &str, expected: &[&str]) {
+    for expected in expected {
+        assert!(text.contains(expected), "no `{expected}` in:\n{text}");
+    }
+}
+
+/// The readiness gates of a pod, and the status of each.
+fn gates(pod: &Value) -> Vec<(String, bool)> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let conditions = list(&pod["status"]["conditions"]);
+    list(&pod["spec"]["readinessGates"])
+        .iter()
+        .map(|gate| {
+            let kind = gate["conditionType"].as_str().unwrap().to_owned();
+            let condition = conditions.iter().find(|one| one["type"] == kind.as_str());
+            let met = condition.is_some_and(|condition| condition["status"] == "True");
+            (kind, met)
+        })
+        .collect()
+}
+
+/// The status of `/readyz` on a new connection.
+fn readiness(address: SocketAddr) -> Option<u16> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(5)))
+        .build()
+        .into();
+    let response = agent.get(format!("http://{address}/readyz")).call().ok()?;
+    Some(response.status().as_u16())
+}
+
+/// Deploys an overlay as a user types it: a first time, a second time, and a new version under load.
+fn deploys(overlay: &str, kind: Kind, gate: &str) {
+    let mut cluster = Cluster::connect_as_eks();
+    cluster.undeploy();
+    let controller = start(&mut cluster, kind, times());
+    let overlay = format!("OVERLAY={overlay}");
+
+    let (url, told) = cluster.make("deploy", &[&overlay]).succeeded();
+    let host = cluster.host("service", SERVICE);
+    assert!(host.ends_with(".elb.eu-west-1.amazonaws.com"), "{host}");
+    assert_eq!(url, format!("http://{host}/\n"));
+    contains(&told, &["Rolled out revision 1 to 3 pods"]);
+    for pod in cluster.pods() {
+        let gates = gates(&pod);
+        assert!(gates.len() == 1 && gates[0].1, "{gates:?}");
+        assert!(gates[0].0.starts_with(gate), "{gates:?}");
+    }
+
+    let pods = cluster.identities();
+    let (_, told) = cluster.make("deploy", &[&overlay]).succeeded();
+    contains(
+        &told,
+        &["Nothing to roll out: revision 1 is running in 3 pods"],
+    );
+    assert_eq!(cluster.identities(), pods);
+
+    let image = format!("IMAGE={}", cluster.other_version());
+    let address = controller.address(&host).unwrap();
+    let began = Instant::now();
+    let (deployed, losses) = under_load(address, RATE, |_| {
+        cluster.make("deploy", &[&overlay, &image])
+    })
+    .unwrap();
+    let took = began.elapsed();
+    let (again, told) = deployed.succeeded();
+    assert_eq!(again, url);
+    contains(
+        &told,
+        &["Rolled out revision 2 to 3 pods", "Smoke tests passed"],
+    );
+    assert!(!told.contains("Rolled back"), "{told}");
+    println!(
+        "{took:.0?}\nkept-alive: {}\none-shot: {}",
+        losses.kept, losses.one_shot
+    );
+    assert_eq!(losses.failed(), 0, "{}\n{}", losses.kept, losses.one_shot);
+    let counters = controller.counters(&host).unwrap();
+    println!("{counters:?}");
+    assert!(
+        counters.to_deregistered > 0,
+        "no draining pod served: {counters:?}"
+    );
+
+    // What a test of readiness through the load balancer would have seen.
+    let unready = (0..200).any(|_| readiness(address) == Some(503));
+    assert!(
+        unready,
+        "no draining pod answered, so the deploy proves nothing"
+    );
+
+    cluster.undeploy();
+    let namespaces = cluster.run(&["get", "namespaces", "-o=name"]);
+    assert!(!namespaces.contains(NAMESPACE), "{namespaces}");
+    let bindings = cluster.run(&["get", "targetgroupbindings", "-A", "-o=name"]);
+    assert_eq!(bindings, "");
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn eks_is_deployed_and_updated_without_a_lost_request() {
+    deploys(
+        "eks",
+        Kind::Controller,
+        "target-health.elbv2.k8s.aws/k8s-rustapp-",
+    );
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn auto_mode_is_deployed_and_updated_without_a_lost_request() {
+    deploys(
+        "eks-auto",
+        Kind::AutoMode,
+        "target-health.eks.amazonaws.com/k8s-rustapp-",
+    );
+}
