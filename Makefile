@@ -26,7 +26,7 @@ comma := ,
 # kinds of tests.
 cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
 # On a cluster that was named, only what needs nothing of its node.
-e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests cluster_node cluster_inspector)
+e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests cluster_nlb cluster_components cluster_node cluster_inspector)
 
 .PHONY: help
 help: ## List these commands

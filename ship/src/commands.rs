@@ -6,6 +6,7 @@ use cli::{Exit, Printer};
 
 use crate::args::{Cli, Cluster, Command, Preflight, Render, Undeploy};
 use crate::error::ShipError;
+use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Manifests;
 use crate::running::Running;
 use crate::{deploy, image, node, preflight, rollout_test, smoke};
@@ -135,14 +136,44 @@ fn undeploy(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
     printer.status(&format!(
         "Deleting namespace {namespace} and everything in it"
     ));
+    stop_pods(&kubectl, namespace)?;
     let folder = args.cluster.overlay.display().to_string();
-    let now = "--wait=false";
-    kubectl.run(&["delete", "-k", &folder, "--ignore-not-found", now])?;
-    // They would drain for minutes, for a load balancer that is gone.
-    let grace = format!("--grace-period={}", UNDEPLOY_GRACE.as_secs());
-    kubectl.run(&["delete", "pods", "--all", "-n", namespace, &grace, now])?;
-    let namespace = format!("namespace/{namespace}");
-    kubectl.run(&["wait", "--for=delete", &namespace, "--timeout=10m"])?;
+    kubectl.run(&[
+        "delete",
+        "-k",
+        &folder,
+        "--ignore-not-found",
+        "--timeout=10m",
+    ])?;
     printer.status("Deleted");
+    Ok(())
+}
+
+/// Stops the pods, which would otherwise drain for minutes for a load balancer that is gone. A pod
+/// that is already terminating keeps the grace period it began with, so this precedes everything
+/// that deletes pods; and what would create them anew is deleted without them.
+fn stop_pods(kubectl: &Kubectl, namespace: &str) -> Result<(), KubectlError> {
+    for kind in ["deployments", "replicasets"] {
+        let orphan = "--cascade=orphan";
+        kubectl.run(&[
+            "delete",
+            kind,
+            "--all",
+            "-n",
+            namespace,
+            orphan,
+            "--timeout=1m",
+        ])?;
+    }
+    let grace = format!("--grace-period={}", UNDEPLOY_GRACE.as_secs());
+    kubectl.run(&[
+        "delete",
+        "pods",
+        "--all",
+        "-n",
+        namespace,
+        &grace,
+        "--wait=false",
+    ])?;
     Ok(())
 }

@@ -38,7 +38,10 @@ impl Moto {
         };
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < START_TIMEOUT, "moto_server does not listen");
+            assert!(
+                began.elapsed() < START_TIMEOUT,
+                "moto_server does not listen"
+            );
             sleep(Duration::from_millis(100));
         }
         moto
@@ -59,7 +62,9 @@ impl Drop for Moto {
 
 /// A program of AWS's world: the one that `dev/install` put beside moto, else the one on PATH.
 pub fn installed(name: &str) -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/moto/bin").join(name);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/moto/bin")
+        .join(name);
     if beside.is_file() {
         beside
     } else {

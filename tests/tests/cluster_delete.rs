@@ -113,14 +113,23 @@ fn what_outlived_its_service_is_found_in_aws() {
     let (code, stderr) = account.delete_cluster();
     assert_eq!(code, Some(1), "{stderr}");
     for left in [&balancer, &group, &security_group] {
-        assert!(stderr.contains(left.as_str()), "{left} is not in:\n{stderr}");
+        assert!(
+            stderr.contains(left.as_str()),
+            "{left} is not in:\n{stderr}"
+        );
     }
     assert!(!stderr.contains(&foreign), "{stderr}");
     assert!(!account.cluster_was_deleted());
 
-    account.aws(&format!("elbv2 delete-load-balancer --load-balancer-arn {balancer}"));
-    account.aws(&format!("elbv2 delete-target-group --target-group-arn {group}"));
-    account.aws(&format!("ec2 delete-security-group --group-id {security_group}"));
+    account.aws(&format!(
+        "elbv2 delete-load-balancer --load-balancer-arn {balancer}"
+    ));
+    account.aws(&format!(
+        "elbv2 delete-target-group --target-group-arn {group}"
+    ));
+    account.aws(&format!(
+        "ec2 delete-security-group --group-id {security_group}"
+    ));
     let (code, stderr) = account.delete_cluster();
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains(&volume), "{stderr}");

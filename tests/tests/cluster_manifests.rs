@@ -9,6 +9,13 @@ use e2e::cluster::Cluster;
 use e2e::manifests::{combinations, render};
 use serde_json::{Value, json};
 
+/// Karpenter's own, whose rules in CEL only an API server checks.
+const NODE_POOLS: &str = include_str!("../../k8s/schemas/karpenter.sh_nodepools.yaml");
+const DEFINITIONS: [&str; 2] = [
+    "ingressclassparams.eks.amazonaws.com",
+    "nodepools.karpenter.sh",
+];
+
 /// As EKS Auto Mode has it, without its schema, which AWS does not publish.
 fn ingress_class_params() -> Value {
     json!({
@@ -33,13 +40,11 @@ fn the_api_server_accepts_every_combination() {
     // From nothing: a combination would otherwise be checked as a change of what is there.
     cluster.undeploy();
     let apply = |object: &Value, extra: &[&str]| cluster.kubectl.apply(&object.to_string(), extra);
-    let crd = ingress_class_params();
-    apply(&crd, &[]).unwrap();
-    cluster.run(&[
-        "wait",
-        "--for=condition=Established",
-        "crd/ingressclassparams.eks.amazonaws.com",
-    ]);
+    apply(&ingress_class_params(), &[]).unwrap();
+    cluster.kubectl.apply(NODE_POOLS, &[]).unwrap();
+    for crd in DEFINITIONS {
+        cluster.run(&["wait", "--for=condition=Established", &format!("crd/{crd}")]);
+    }
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accepted");
     let combinations = combinations(&scratch);
     let namespace = render(&combinations[0].folder).only("Namespace").clone();
@@ -60,7 +65,7 @@ fn the_api_server_accepts_every_combination() {
     let error = apply(&bad, &["--dry-run=server"]).unwrap_err().to_string();
 
     cluster.undeploy();
-    cluster.run(&["delete", "crd", "ingressclassparams.eks.amazonaws.com"]);
+    cluster.run(&[&["delete", "crd"][..], &DEFINITIONS].concat());
     assert!(error.contains("loadBalancerClass"), "{error}");
     assert!(combinations.len() > 30, "{}", combinations.len());
     assert!(refused.is_empty(), "{}", refused.join("\n"));

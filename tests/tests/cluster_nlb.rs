@@ -8,11 +8,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use e2e::cluster::{Cluster, NAMESPACE};
 use e2e::lb::Scale;
 use e2e::lb_controller::{Controller, Kind, Times};
+use e2e::manifests::{repository, variant};
 use serde_json::Value;
 use ship::under_load;
 
@@ -23,7 +25,7 @@ const RATE: u32 = 500;
 /// AWS's times, scaled, but for what pods wait for in their own time: they drain for 150 s.
 fn times() -> Times {
     #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
-    let scale = std::env::var("E2E_AWS_SCALE").map_or(30, |scale| scale.parse().unwrap());
+    let scale = std::env::var("E2E_AWS_SCALE").map_or(60, |scale| scale.parse().unwrap());
     Times {
         deregistration_lag: Duration::from_secs(120),
         ..Times::scaled(Scale(scale))
@@ -97,7 +99,7 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
     );
     assert_eq!(cluster.identities(), pods);
 
-    let image = format!("IMAGE={}", cluster.other_version());
+    let image = format!("IMAGE={}", cluster.version("86400"));
     let address = controller.address(&host).unwrap();
     let began = Instant::now();
     let (deployed, losses) = under_load(address, RATE, |_| {
@@ -136,6 +138,84 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
     assert!(!namespaces.contains(NAMESPACE), "{namespaces}");
     let bindings = cluster.run(&["get", "targetgroupbindings", "-A", "-o=name"]);
     assert_eq!(bindings, "");
+}
+
+/// `ship deploy` fails, says why, and leaves the pods that were there.
+#[track_caller]
+fn fails(cluster: &Cluster, overlay: &Path, image: &str, expected: &[&str]) {
+    let pods = cluster.identities();
+    let limits = ["--timeout", "20s", "--balancer-timeout", "5s"];
+    let failed = cluster.deploy_image(overlay, image, &limits);
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+    contains(&failed.stderr, expected);
+    cluster.wait_until("the new pods are gone", || cluster.identities() == pods);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn a_deploy_that_cannot_succeed_is_refused_or_explained() {
+    let mut cluster = Cluster::connect_as_eks();
+    cluster.undeploy();
+    let without = cluster.make("deploy", &["OVERLAY=eks"]);
+    contains(
+        &without.stderr,
+        &["no controller creates load balancers of the class service.k8s.aws/nlb"],
+    );
+    let controller = start(&mut cluster, Kind::Controller, Times::scaled(Scale(60)));
+    let wrong = cluster.make("deploy", &["OVERLAY=eks-auto"]);
+    contains(
+        &wrong.stderr,
+        &["no controller creates load balancers of the class eks.amazonaws.com/nlb"],
+    );
+
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let eks = repository().join("k8s/overlays/eks");
+    let annotated = |name: &str, annotations: &str| {
+        let patch = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {SERVICE}, namespace: {NAMESPACE}, \
+             annotations: {{{annotations}}}}}\n"
+        );
+        variant(&scratch.join("refused"), name, &eks, "Service", &patch)
+    };
+    let key = "service.beta.kubernetes.io/aws-load-balancer";
+    let first = cluster.version("86400");
+    let public = annotated("public", &format!("{key}-scheme: public"));
+    let reason = "the load balancer has no address: Failed build model due to unknown";
+    fails(&cluster, &public, &first, &[reason, "no earlier revision"]);
+    cluster.undeploy();
+    let arn = "\"arn:aws:acm:eu-west-1:123456789012:certificate/none\"";
+    let uncertified = annotated("uncertified", &format!("{key}-ssl-cert: {arn}"));
+    let reason = "Failed deploy model due to CertificateNotFound";
+    fails(
+        &cluster,
+        &uncertified,
+        &first,
+        &[reason, "no earlier revision"],
+    );
+    cluster.undeploy();
+
+    cluster.deploy_image(&eks, &first, &[]).succeeded();
+    let second = cluster.version("172800");
+    let unchecked = annotated(
+        "unchecked",
+        &format!("{key}-healthcheck-path: /no-such-path"),
+    );
+    let reason = "its containers are ready, but its target is not healthy (target-health.";
+    fails(&cluster, &unchecked, &second, &[reason, "Rolled back"]);
+    controller.freeze_gates(true);
+    fails(&cluster, &eks, &second, &[reason, "Rolled back"]);
+    controller.freeze_gates(false);
+    cluster.run(&["create", "quota", "full", "--hard=pods=3", "-n", NAMESPACE]);
+    fails(
+        &cluster,
+        &eks,
+        &second,
+        &["no pod can be created: ", "exceeded quota", "Rolled back"],
+    );
+    cluster.run(&["delete", "quota", "full", "-n", NAMESPACE]);
+    // Not for good: what was in the way is gone.
+    cluster.deploy_image(&eks, &second, &[]).succeeded();
+    cluster.undeploy();
 }
 
 #[test]

@@ -45,7 +45,9 @@ fn every_combination_is_valid_in_three_versions_of_kubernetes() {
         let schema = Schema::load(&k8s().join(format!("schemas/{version}.json")));
         for (name, rendered) in combinations() {
             // AWS's own kinds have no schema here; `make e2e` lets an API server read them.
-            let ours = |object: &&Value| object["apiVersion"] != "eks.amazonaws.com/v1";
+            // Karpenter's has a test of its own.
+            let foreign = ["eks.amazonaws.com/v1", "karpenter.sh/v1"];
+            let ours = |object: &&Value| foreign.iter().all(|api| object["apiVersion"] != *api);
             for object in rendered.objects().iter().filter(ours) {
                 let violations = schema.check(object);
                 assert!(
@@ -429,4 +431,37 @@ fn both_ways_to_inspect_a_node_have_the_same_rights() {
         all["containers"][0][field].take();
     }
     assert_eq!(one, all);
+}
+
+/// The node pool of the component `spot-auto` by Karpenter's own definition, which Auto Mode uses.
+#[test]
+fn the_node_pool_is_valid_and_brings_what_the_pods_ask_for() {
+    let schema = Schema::of_crd(&k8s().join("schemas/karpenter.sh_nodepools.yaml"));
+    let all = combinations();
+    let mut with_pool = all.iter().filter(|(name, _)| name.contains("spot-auto"));
+    let (_, rendered) = with_pool.next().unwrap();
+    let pool = rendered.only("NodePool");
+    assert_eq!(schema.check(pool), []);
+    let mut wrong = pool.clone();
+    wrong["spec"]["template"]["spec"]["requirements"][0]["operator"] = json!("Is");
+    wrong["spec"]["template"]["spec"]["expireafter"] = json!("1h");
+    assert_eq!(schema.check(&wrong).len(), 2);
+
+    let node = &pool["spec"]["template"]["spec"];
+    let pod = &rendered.only("Deployment")["spec"]["template"]["spec"];
+    let taint = &node["taints"][0];
+    let tolerations = pod["tolerations"].as_array().unwrap();
+    let tolerated = tolerations.iter().any(|toleration| {
+        ["key", "value", "effect"]
+            .iter()
+            .all(|field| toleration[field] == taint[field])
+    });
+    assert!(tolerated, "{taint} is not among {tolerations:?}");
+    let preferred = pod["affinity"]["nodeAffinity"].to_string();
+    let capacity = &node["requirements"][0];
+    assert!(
+        preferred.contains(capacity["key"].as_str().unwrap()),
+        "{preferred}"
+    );
+    assert_eq!(capacity["values"], json!(["spot"]));
 }

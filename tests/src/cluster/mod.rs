@@ -154,9 +154,10 @@ impl Cluster {
         )
     }
 
-    /// Builds and pushes another version of the service: the same program with another digest.
-    pub fn other_version(&self) -> String {
-        build_image(&["--source-date-epoch", "86400"])
+    /// Builds and pushes a version of the service: the same program, and a digest for each time of
+    /// creation, in seconds since 1970.
+    pub fn version(&self, created: &str) -> String {
+        build_image(&["--source-date-epoch", created])
     }
 
     fn ship(&self, command: &str, overlay: &Path) -> Command {
@@ -185,8 +186,16 @@ impl Cluster {
     /// # Panics
     /// When that fails.
     pub fn undeploy(&self) {
+        self.undeploy_overlay(&local());
+    }
+
+    /// Removes what was deployed with an overlay.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn undeploy_overlay(&self, overlay: &Path) {
         let output = self
-            .ship("undeploy", &local())
+            .ship("undeploy", overlay)
             .arg("--delete-data")
             .output()
             .unwrap_or_else(|e| panic!("{e}"));

@@ -11,6 +11,9 @@ use ship::Kubectl;
 
 use super::kind::Kind;
 
+/// Karpenter's own definition, with its rules.
+const NODE_POOLS: &str = include_str!("../../../k8s/schemas/karpenter.sh_nodepools.yaml");
+
 /// The installed objects. Dropping it deletes them.
 #[derive(Debug)]
 pub(super) struct Installation {
@@ -32,8 +35,10 @@ impl Installation {
             parameters,
             webhook_configuration(kind, webhook, &std::fs::read(ca)?),
         ];
-        if kind == Kind::Controller {
-            objects.extend([deployment(), ingress_class(kind)]);
+        match kind {
+            Kind::Controller => objects.extend([deployment(), ingress_class(kind)]),
+            // Auto Mode launches nodes as well.
+            Kind::AutoMode => objects.push(serde_saphyr::from_str(NODE_POOLS)?),
         }
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
         let installation = Self {

@@ -9,7 +9,6 @@ mod schema;
 
 pub use annotations::{Annotations, BadAnnotation};
 pub use combinations::{Combination, combinations};
-pub(crate) use render::repository;
-pub use render::{Rendered, kubectl, render, variant};
+pub use render::{Rendered, kubectl, patched, render, repository, variant};
 pub use rules::violations;
 pub use schema::{Schema, Violation};

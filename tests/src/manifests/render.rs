@@ -100,20 +100,32 @@ pub fn render(folder: &Path) -> Rendered {
 /// # Panics
 /// When `scratch` cannot be written.
 pub fn variant(scratch: &Path, name: &str, overlay: &Path, kind: &str, patch: &str) -> PathBuf {
+    patched(scratch, name, overlay, &[(kind, patch)])
+}
+
+/// Like [`variant`], with a patch for each of several kinds.
+///
+/// # Panics
+/// When `scratch` cannot be written.
+pub fn patched(scratch: &Path, name: &str, overlay: &Path, patches: &[(&str, &str)]) -> PathBuf {
     let folder = scratch.join(name);
     std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
     let overlay = relative(&folder, overlay);
-    let text = format!(
-        "resources:\n  - {}\npatches:\n  - path: patch.yaml\n    target: {{kind: {kind}}}\n",
-        overlay.display()
-    );
+    let mut text = format!("resources:\n  - {}\npatches:\n", overlay.display());
+    for (index, (kind, patch)) in patches.iter().enumerate() {
+        let file = format!("patch-{index}.yaml");
+        text.extend([format!("  - path: {file}\n    target: {{kind: {kind}}}\n")]);
+        std::fs::write(folder.join(file), patch).expect("the folder was just created");
+    }
     std::fs::write(folder.join("kustomization.yaml"), text).expect("the folder was just created");
-    std::fs::write(folder.join("patch.yaml"), patch).expect("the folder was just created");
     folder
 }
 
 /// The root of this repository.
-pub(crate) fn repository() -> PathBuf {
+///
+/// # Panics
+/// Never: this crate is in a folder of it.
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("tests/ is in the root")

@@ -74,6 +74,35 @@ impl Schema {
         Self { name, kinds }
     }
 
+    /// Reads the definition of a custom resource. Its rules in CEL are the API server's to check.
+    ///
+    /// # Panics
+    /// When it cannot be read: it is part of this repository.
+    pub fn of_crd(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        let crd: Value = serde_saphyr::from_str(&text).expect("the definition is YAML");
+        let spec = &crd["spec"];
+        let kinds = spec["versions"].as_array().into_iter().flatten();
+        let kinds = kinds.map(|version| {
+            let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (group, name) = (part(&spec["group"]), part(&version["name"]));
+            let kind = format!("{group}/{name} {}", part(&spec["names"]["kind"]));
+            let mut schema = version["schema"]["openAPIV3Schema"].clone();
+            close(&mut schema);
+            // The API server's own, which a definition leaves out.
+            schema["properties"]["metadata"] = json!({"type": "object"});
+            (
+                kind,
+                jsonschema::draft7::new(&schema).expect("the definition has a schema"),
+            )
+        });
+        Self {
+            name: "the definition".to_owned(),
+            kinds: Kinds::Many(kinds.collect()),
+        }
+    }
+
     /// Everything that is wrong with an object.
     pub fn check(&self, object: &Value) -> Vec<Violation> {
         let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
@@ -100,5 +129,19 @@ impl Schema {
             .iter_errors(object)
             .map(|error| violation(error.instance_path().to_string(), error.to_string()))
             .collect()
+    }
+}
+
+/// Refuses properties that a schema does not name, which an API server would drop.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(close);
+            if fields.contains_key("properties") && fields.get("type") == Some(&json!("object")) {
+                fields.insert("additionalProperties".to_owned(), json!(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
     }
 }
