@@ -30,8 +30,9 @@ use std::process::ExitCode;
 use cli::{Printer, Progress};
 
 pub use diagnose::{Cause, Finding, diagnose};
+pub use error::RolloutTestError;
 pub use kubectl::{Kubectl, KubectlError};
-pub use rollout_test::{Losses, RolloutTestError, Step, under_load};
+pub use rollout_test::{Losses, Step, under_load};
 pub use snapshot::Snapshot;
 
 /// The program: parses its arguments, runs the command, and reports its error.

@@ -8,12 +8,11 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use cli::{Exit, ExitError, Printer};
+use cli::{Exit, Printer};
 use serde_json::{Value, json};
-use thiserror::Error;
 
 use crate::args::Node;
-use crate::error::ShipError;
+use crate::error::{NodeError, ShipError};
 use crate::image;
 use crate::kubectl::Kubectl;
 
@@ -23,68 +22,6 @@ const START_TIMEOUT: Duration = Duration::from_mins(2);
 /// How long the kubelet may take to report the exit code after the log has ended.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_millis(500);
-
-/// Why a node could not be looked at.
-#[derive(Debug, Error)]
-pub(crate) enum NodeError {
-    /// No node of that name.
-    #[error("context {context} has no node `{node}`")]
-    Unknown {
-        context: String,
-        node: String,
-        known: Vec<String>,
-    },
-    /// The pod's manifest cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    /// The pod's manifest is not a Pod.
-    #[error("{}: invalid YAML", path.display())]
-    Yaml {
-        path: PathBuf,
-        source: serde_saphyr::Error,
-    },
-    /// The container cannot start.
-    #[error("nodectl cannot start on {node}: {reason}: {message}")]
-    CannotStart {
-        node: String,
-        reason: String,
-        message: String,
-    },
-    /// The container did not start in time.
-    #[error("nodectl did not start on {node} within {}s", START_TIMEOUT.as_secs())]
-    NotStarted { node: String },
-    /// The kubelet did not report how the container terminated.
-    #[error("the kubelet of {node} does not report how nodectl terminated")]
-    NoExitCode { node: String },
-}
-
-impl ExitError for NodeError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Unknown { .. } | Self::Read { .. } | Self::Yaml { .. } => Exit::Usage,
-            Self::CannotStart { .. } | Self::NotStarted { .. } | Self::NoExitCode { .. } => {
-                Exit::Failed
-            }
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unknown { known, .. } => Some(format!("NODE= is one of: {}", known.join(", "))),
-            Self::NotStarted { .. } => Some(
-                "`kubectl get events -n kube-system` has the scheduler's and the kubelet's reasons"
-                    .to_owned(),
-            ),
-            Self::Read { .. }
-            | Self::Yaml { .. }
-            | Self::CannotStart { .. }
-            | Self::NoExitCode { .. } => None,
-        }
-    }
-}
 
 /// A pod that is deleted when this is dropped.
 struct NodePod<'a> {
@@ -204,6 +141,7 @@ impl NodePod<'_> {
             if began.elapsed() >= START_TIMEOUT {
                 return Err(NodeError::NotStarted {
                     node: self.node.to_owned(),
+                    after: START_TIMEOUT,
                 }
                 .into());
             }

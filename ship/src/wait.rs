@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use cli::{Exit, ExitError, Printer};
+use cli::Printer;
 use serde_json::Value;
-use thiserror::Error;
 
-use crate::diagnose::{Cause, Finding, diagnose};
+use crate::diagnose::diagnose;
 use crate::endpoint::Endpoint;
-use crate::error::ShipError;
+use crate::error::{RolloutError, ShipError};
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Target;
 use crate::snapshot::Snapshot;
@@ -17,46 +16,6 @@ use crate::snapshot::Snapshot;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a finding has to last before waiting is given up: an image pull may fail once.
 const FINAL_AFTER: Duration = Duration::from_secs(15);
-
-/// A rollout that did not complete, or a load balancer without an address.
-#[derive(Debug, Error)]
-#[error("{what} did not become ready, waited {}s{}", after.as_secs(), list(findings))]
-pub(super) struct RolloutError {
-    /// The Deployment or the load balancer.
-    pub(super) what: String,
-    /// How long it was waited for.
-    pub(super) after: Duration,
-    /// Why, where that is known.
-    pub(super) findings: Vec<Finding>,
-}
-
-impl ExitError for RolloutError {
-    fn exit(&self) -> Exit {
-        Exit::Failed
-    }
-
-    fn hint(&self) -> Option<String> {
-        let ungated = |finding: &Finding| finding.cause == Cause::NoGate;
-        if self.findings.iter().any(ungated) {
-            return Some(
-                "the pods are older than their target group, or the controller's webhook did not \
-                 answer: `kubectl rollout restart` creates new ones"
-                    .to_owned(),
-            );
-        }
-        self.findings
-            .is_empty()
-            .then(|| "`make status` shows the objects and their warnings".to_owned())
-    }
-}
-
-fn list(findings: &[Finding]) -> String {
-    let lines: Vec<_> = findings
-        .iter()
-        .map(|finding| format!("\n  {finding}"))
-        .collect();
-    lines.concat()
-}
 
 /// How far a Deployment is, as `kubectl rollout status` counts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -61,12 +61,14 @@ impl Account {
         let installed = installed("aws");
         let path = [self.stubs.path(), installed.parent().unwrap()];
         let path = path.map(|folder| folder.display().to_string()).join(":");
-        let path = format!("{path}:{}", std::env::var("PATH").unwrap());
-        let mut script = self.command(Path::new("bash"));
+        let mut script = self.command(Path::new("sh"));
         let Output { status, stderr, .. } = script
-            .args(["dev/eks/cluster-delete.sh", "hello", "eu-west-1"])
+            .args([
+                "-c",
+                "PATH=$0:$PATH exec dev/eks/cluster-delete.sh hello eu-west-1",
+            ])
+            .arg(path)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-            .env("PATH", path)
             .output()
             .unwrap();
         (status.code(), String::from_utf8(stderr).unwrap())

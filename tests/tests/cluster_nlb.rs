@@ -4,7 +4,11 @@
 //! Needs the cluster that `dev/cluster/run` starts on this machine. `E2E_AWS_SCALE` is how many times
 //! faster than at AWS things happen, with 1 for AWS's own times.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, which clippy's exceptions for tests do not cover"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,7 +31,7 @@ fn times() -> Times {
     #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
     let scale = std::env::var("E2E_AWS_SCALE").map_or(60, |scale| scale.parse().unwrap());
     Times {
-        deregistration_lag: Duration::from_secs(120),
+        deregistration_lag: Duration::from_mins(2),
         ..Times::scaled(Scale(scale))
     }
 }

@@ -13,13 +13,11 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// Cycles that are left, by crate and folder. One that is gone must be removed here too.
 const KNOWN: &[(&str, &str)] = &[
     ("e2e", "containerd"),
-    ("e2e", "lb"),
     ("imagebuilder", "commands"),
     ("nodectl", "commands"),
     ("nodectl", "images"),
     ("nodectl", "manifest/check"),
     ("nodectl", "play"),
-    ("ship", ""),
 ];
 
 /// The segments of a path.

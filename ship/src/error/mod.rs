@@ -1,16 +1,22 @@
 //! Everything a command can fail with.
 
+mod node;
+mod rollout;
+mod rollout_test;
+mod smoke;
+
 use cli::{Exit, ExitError};
 use thiserror::Error;
 
 use crate::image::ImageError;
 use crate::kubectl::KubectlError;
 use crate::manifests::ManifestError;
-use crate::node::NodeError;
 use crate::preflight::PreflightError;
-use crate::rollout_test::RolloutTestError;
-use crate::smoke::SmokeError;
-use crate::wait::RolloutError;
+
+pub(crate) use node::NodeError;
+pub(crate) use rollout::RolloutError;
+pub use rollout_test::RolloutTestError;
+pub(crate) use smoke::SmokeError;
 
 /// An error of a command. Each kind decides its exit code and hint itself.
 #[derive(Debug, Error)]

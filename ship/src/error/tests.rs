@@ -276,7 +276,10 @@ fn a_node_that_does_not_exist_is_a_usage_error() {
                 reason: text(),
                 message: text(),
             },
-            NodeError::NotStarted { node: node() },
+            NodeError::NotStarted {
+                node: node(),
+                after: Duration::ZERO,
+            },
             NodeError::NoExitCode { node: node() },
         ],
     );

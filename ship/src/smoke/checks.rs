@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::Expected;
 use super::client::{Client, Connection};
-use super::{Expected, SmokeError};
+use crate::error::SmokeError;
 
 /// The outcome of one connection.
 pub(super) enum Visit {

@@ -12,8 +12,8 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
-use super::SmokeError;
 use crate::endpoint::Endpoint;
+use crate::error::SmokeError;
 
 /// A single answer may take so long.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,15 +9,14 @@ mod checks;
 mod client;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cli::{Exit, ExitError, Printer};
-use thiserror::Error;
+use cli::Printer;
 
 use crate::args::Smoke;
 use crate::endpoint::Endpoint;
-use crate::error::ShipError;
+use crate::error::{ShipError, SmokeError};
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Target;
 use crate::running::Running;
@@ -40,57 +39,6 @@ pub(crate) enum Expected {
     Pods(BTreeSet<String>),
     /// So many different pods have to answer, whichever they are.
     Any(usize),
-}
-
-/// Something that the service does not do, or not in time.
-#[derive(Debug, Error)]
-pub(crate) enum SmokeError {
-    /// Not a URL that can be tested.
-    #[error("invalid URL `{0}`: expected http://HOST/ or https://HOST/")]
-    Url(String),
-    /// The CA file cannot be used.
-    #[error("cannot read the CA certificates in {}", path.display())]
-    Ca {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    /// No connection, no complete answer, or no valid certificate.
-    #[error("no answer from {url}")]
-    NoAnswer { url: String, source: ureq::Error },
-    /// An answer that is not what was expected.
-    #[error("{url}: {problem}")]
-    Answer { url: String, problem: String },
-    /// Pods that did not answer.
-    #[error("{url}: no answer from {missing} within {}s; answered: {answered}", after.as_secs())]
-    Pods {
-        url: String,
-        missing: String,
-        answered: String,
-        after: Duration,
-    },
-}
-
-impl ExitError for SmokeError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Url(_) | Self::Ca { .. } => Exit::Usage,
-            Self::NoAnswer { .. } | Self::Answer { .. } | Self::Pods { .. } => Exit::Failed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoAnswer { url, .. } if url.starts_with("https://") => Some(
-                "the certificate has to cover the host name, and be signed by a public CA or by \
-                 one in --service-ca (SERVICE_CA=)"
-                    .to_owned(),
-            ),
-            Self::Pods { .. } => Some(
-                "the load balancer does not send to them: see its target group's health".to_owned(),
-            ),
-            Self::Url(_) | Self::Ca { .. } | Self::NoAnswer { .. } | Self::Answer { .. } => None,
-        }
-    }
 }
 
 /// The command: tests the service at the URL that is given, or at the overlay's load balancer.

@@ -194,6 +194,7 @@ impl Cluster {
     /// # Panics
     /// When that fails.
     pub fn undeploy_overlay(&self, overlay: &Path) {
+        self.kill_draining();
         let output = self
             .ship("undeploy", overlay)
             .arg("--delete-data")

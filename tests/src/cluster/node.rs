@@ -1,10 +1,10 @@
 //! The node of the cluster in `dev/cluster`, which is this machine.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Cluster, Deployed, registry, variable};
+use super::{Cluster, Deployed, NAMESPACE, registry, variable};
 use crate::manifests::repository;
 use crate::program;
 
@@ -27,6 +27,28 @@ impl Cluster {
         variable("NODE_ROOT")
             .expect("this test needs the cluster of dev/cluster/up")
             .into()
+    }
+
+    /// Kills the containers of terminating pods, where the node is this machine. The kubelet does
+    /// not shorten a grace period once it has begun, and a drain for an NLB takes minutes.
+    pub(super) fn kill_draining(&self) {
+        let Some(root) = variable("NODE_ROOT") else {
+            return;
+        };
+        let terminating = "-o=jsonpath={range .items[?(@.metadata.deletionTimestamp)]}\
+                           {.status.containerStatuses[0].containerID}{\"\\n\"}{end}";
+        let containers = self.run(&["get", "pods", "-n", NAMESPACE, terminating]);
+        for id in containers
+            .lines()
+            .filter_map(|id| id.strip_prefix("containerd://"))
+        {
+            // One that has just stopped needs no signal.
+            let _ = Command::new("ctr")
+                .arg("--address")
+                .arg(Path::new(&root).join("run/containerd/containerd.sock"))
+                .args(["-n", "k8s.io", "tasks", "kill", "--signal", "9", id])
+                .output();
+        }
     }
 
     /// What `nodectl -k` prints on the node itself.

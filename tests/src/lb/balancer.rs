@@ -82,7 +82,7 @@ impl LoadBalancer {
                     tls.map(TlsAcceptor::from),
                     &shared,
                     received,
-                ))
+                ));
             })?;
         Ok(Self {
             address,

@@ -60,7 +60,7 @@ impl<'a> Annotations<'a> {
         let found = words.iter().find(|word| word.eq_ignore_ascii_case(value));
         found
             .copied()
-            .ok_or_else(|| Refused::build(format!("unknown {}{name}: {value}", self.prefix)))
+            .ok_or_else(|| Refused::build(&format!("unknown {}{name}: {value}", self.prefix)))
     }
 
     fn number(
@@ -73,7 +73,7 @@ impl<'a> Annotations<'a> {
             return Ok(default);
         };
         let number = value.parse().map_err(|_| {
-            Refused::build(format!(
+            Refused::build(&format!(
                 "failed to parse int32 annotation, {}{name}: {value}",
                 self.prefix
             ))
@@ -81,7 +81,7 @@ impl<'a> Annotations<'a> {
         if range.contains(&number) {
             return Ok(number);
         }
-        Err(Refused::deploy(format!(
+        Err(Refused::deploy(&format!(
             "ValidationError: {}{name} must be between {} and {}",
             self.prefix,
             range.start(),
@@ -97,14 +97,14 @@ impl<'a> Annotations<'a> {
                 continue;
             }
             let (key, value) = pair.split_once('=').ok_or_else(|| {
-                Refused::build(format!(
+                Refused::build(&format!(
                     "failed to parse stringMap annotation, {}{name}: {pair}",
                     self.prefix
                 ))
             })?;
             let key = key.trim().to_owned();
             if !known.contains(&key.as_str()) {
-                return Err(Refused::deploy(format!(
+                return Err(Refused::deploy(&format!(
                     "InvalidConfigurationRequest: attribute key '{key}' is not recognized"
                 )));
             }
@@ -126,7 +126,7 @@ impl<'a> Annotations<'a> {
         let interval = self.number(names.interval, &(5..=300), default.0)?;
         let timeout = self.number(names.timeout, &(2..=120), default.1)?;
         if timeout >= interval {
-            return Err(Refused::deploy(format!(
+            return Err(Refused::deploy(&format!(
                 "ValidationError: Health check timeout '{timeout}' must be smaller than the \
                  interval '{interval}'"
             )));
@@ -134,12 +134,12 @@ impl<'a> Annotations<'a> {
         let port = match self.get("healthcheck-port") {
             None | Some("traffic-port") => None,
             Some(port) => Some(port.parse().map_err(|_| {
-                Refused::build(format!("health check port {port} has to be a number"))
+                Refused::build(&format!("health check port {port} has to be a number"))
             })?),
         };
         let path = self.get("healthcheck-path").unwrap_or("/");
         if !path.starts_with('/') {
-            return Err(Refused::deploy(format!(
+            return Err(Refused::deploy(&format!(
                 "ValidationError: Health check path '{path}' must begin with a '/' character"
             )));
         }
@@ -200,7 +200,7 @@ impl Attributes {
 }
 
 fn invalid(name: &str, value: &str) -> Refused {
-    Refused::deploy(format!(
+    Refused::deploy(&format!(
         "InvalidConfigurationRequest: attribute '{name}' has an invalid value: {value}"
     ))
 }
@@ -214,7 +214,7 @@ fn codes(text: &str) -> Result<Vec<RangeInclusive<u16>>, Refused> {
     });
     let parsed: Option<Vec<_>> = parsed.collect();
     parsed.ok_or_else(|| {
-        Refused::deploy(format!(
+        Refused::deploy(&format!(
             "ValidationError: Health check matcher '{text}' is not valid"
         ))
     })

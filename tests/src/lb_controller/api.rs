@@ -19,9 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How a patch is merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patch {
+pub(super) enum Merge {
     /// RFC 7386: lists are replaced.
-    Merge,
+    Json,
     /// Kubernetes' own: lists of conditions are merged by type.
     Strategic,
 }
@@ -87,10 +87,10 @@ impl Api {
     }
 
     /// Changes an object that may have been deleted meanwhile.
-    pub(super) fn patch(&self, path: &str, patch: Patch, change: &Value) -> Result<()> {
-        let media_type = match patch {
-            Patch::Merge => "application/merge-patch+json",
-            Patch::Strategic => "application/strategic-merge-patch+json",
+    pub(super) fn patch(&self, path: &str, merge: Merge, change: &Value) -> Result<()> {
+        let media_type = match merge {
+            Merge::Json => "application/merge-patch+json",
+            Merge::Strategic => "application/strategic-merge-patch+json",
         };
         let patched = self.call("PATCH", path, media_type, Some(change))?;
         if patched["kind"] == "Status" && patched["code"] != 404 {

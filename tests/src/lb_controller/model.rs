@@ -37,7 +37,7 @@ pub(super) fn nlb(service: &Value, kind: Kind, times: Times) -> Result<Model, Re
     annotations.one_of("ip-address-type", &["ipv4", "dualstack"], "ipv4")?;
     if annotations.one_of("nlb-target-type", &["ip", "instance"], default)? == "instance" {
         return Err(Refused::build(
-            "service port has no NodePort, which instance targets need".to_owned(),
+            "service port has no NodePort, which instance targets need",
         ));
     }
     let probe = match annotations.one_of("healthcheck-protocol", &["tcp", "http"], "tcp")? {
@@ -108,8 +108,7 @@ pub(super) fn alb(ingress: &Value, services: &[Value], times: Times) -> Result<M
     annotations.one_of("scheme", &["internet-facing", "internal"], "internal")?;
     if annotations.one_of("target-type", &["ip", "instance"], "instance")? == "instance" {
         return Err(Refused::build(
-            "service type must be either 'NodePort' or 'LoadBalancer' for instance targets"
-                .to_owned(),
+            "service type must be either 'NodePort' or 'LoadBalancer' for instance targets",
         ));
     }
     let names = CheckNames {
@@ -130,7 +129,7 @@ pub(super) fn alb(ingress: &Value, services: &[Value], times: Times) -> Result<M
         service["metadata"]["name"] == backend["name"]
             && service["metadata"]["namespace"] == *namespace
     });
-    let missing = || Refused::build(format!("services \"{}\" not found", backend["name"]));
+    let missing = || Refused::build(&format!("services \"{}\" not found", backend["name"]));
     let service = service.ok_or_else(missing)?;
     let ports = service["spec"]["ports"].as_array();
     let mut ports = ports.into_iter().flatten();
@@ -156,7 +155,7 @@ fn listener(service: &Value) -> Result<(u16, String), Refused> {
     let number = port["port"]
         .as_u64()
         .and_then(|port| u16::try_from(port).ok());
-    let number = number.ok_or_else(|| Refused::build("the service has no port".to_owned()))?;
+    let number = number.ok_or_else(|| Refused::build("the service has no port"))?;
     Ok((number, port_name(port)))
 }
 
@@ -172,7 +171,7 @@ fn proxy_protocol(annotations: &Annotations<'_>, kind: Kind) -> Result<bool, Ref
     match annotations.get("proxy-protocol") {
         Some("*") => Ok(kind.knows_proxy_protocol()),
         None => Ok(false),
-        Some(other) => Err(Refused::build(format!(
+        Some(other) => Err(Refused::build(&format!(
             "invalid value {other} for Load Balancer proxy protocol v2 annotation, only value \
              currently supported is *"
         ))),

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::api::{Api, Patch};
+use super::api::{Api, Merge};
 use super::balancer::{Balancer, Certificates};
 use super::endpoints;
 use super::kind::Kind;
@@ -64,7 +64,7 @@ impl Reconciler {
             wanted.insert(uid.clone());
             match model.and_then(|model| self.with_certificate(model)) {
                 Ok(model) => self.ensure(uid, &owner, path, model)?,
-                Err(refused) => self.report(&owner, refused)?,
+                Err(refused) => self.report(&owner, &refused)?,
             }
         }
         let gone: Vec<_> = self
@@ -147,7 +147,7 @@ impl Reconciler {
 
     fn with_certificate(&self, model: Model) -> Result<Model, Refused> {
         match &model.certificate {
-            Some(arn) if !self.certificates.contains_key(arn) => Err(Refused::deploy(format!(
+            Some(arn) if !self.certificates.contains_key(arn) => Err(Refused::deploy(&format!(
                 "CertificateNotFound: Certificate ARN '{arn}' is not valid"
             ))),
             _ => Ok(model),
@@ -164,7 +164,7 @@ impl Reconciler {
             return Ok(());
         }
         let finalizers = json!({"metadata": {"finalizers": [self.kind.finalizer()]}});
-        self.api.patch(&path, Patch::Merge, &finalizers)?;
+        self.api.patch(&path, Merge::Json, &finalizers)?;
         self.next_number += 1;
         let balancer = Balancer::create(owner, path, model, self.kind, self.next_number);
         let group = self.binding_path(&balancer.namespace);
@@ -184,7 +184,7 @@ impl Reconciler {
         let ingress = json!([{"hostname": balancer.host}]);
         let status = json!({"status": {"loadBalancer": {"ingress": ingress}}});
         self.api
-            .patch(&format!("{}/status", balancer.owner), Patch::Merge, &status)?;
+            .patch(&format!("{}/status", balancer.owner), Merge::Json, &status)?;
         self.balancers.insert(uid, balancer);
         Ok(())
     }
@@ -208,7 +208,7 @@ impl Reconciler {
             self.write_condition(pod, &balancer.condition, ("True", "", ""))?;
         }
         let without = json!({"metadata": {"finalizers": null}});
-        self.api.patch(&balancer.owner, Patch::Merge, &without)
+        self.api.patch(&balancer.owner, Merge::Json, &without)
     }
 
     fn binding_path(&self, namespace: &str) -> String {
@@ -250,11 +250,11 @@ impl Reconciler {
             "type": condition, "status": status, "reason": reason, "message": message,
         });
         let change = json!({"status": {"conditions": [condition]}});
-        self.api.patch(&path, Patch::Strategic, &change)
+        self.api.patch(&path, Merge::Strategic, &change)
     }
 
     /// Creates an event, once for each message.
-    fn report(&mut self, owner: &Value, refused: Refused) -> Result<()> {
+    fn report(&mut self, owner: &Value, refused: &Refused) -> Result<()> {
         let metadata = &owner["metadata"];
         let uid = text(&metadata["uid"]);
         if !self.events.insert((uid, refused.message.clone())) {

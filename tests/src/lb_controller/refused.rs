@@ -11,7 +11,7 @@ pub(super) struct Refused {
 
 impl Refused {
     /// The controller cannot make sense of the object.
-    pub(super) fn build(message: String) -> Self {
+    pub(super) fn build(message: &str) -> Self {
         Self {
             reason: "FailedBuildModel",
             message: format!("Failed build model due to {message}"),
@@ -19,7 +19,7 @@ impl Refused {
     }
 
     /// AWS's API refuses.
-    pub(super) fn deploy(message: String) -> Self {
+    pub(super) fn deploy(message: &str) -> Self {
         Self {
             reason: "FailedDeployModel",
             message: format!("Failed deploy model due to {message}"),

@@ -1,0 +1,48 @@
+//! Why a deploy did not complete.
+
+use std::time::Duration;
+
+use cli::{Exit, ExitError};
+use thiserror::Error;
+
+use crate::diagnose::{Cause, Finding};
+
+/// A rollout that did not complete, or a load balancer without an address.
+#[derive(Debug, Error)]
+#[error("{what} did not become ready, waited {}s{}", after.as_secs(), list(findings))]
+pub(crate) struct RolloutError {
+    /// The Deployment or the load balancer.
+    pub(crate) what: String,
+    /// How long it was waited for.
+    pub(crate) after: Duration,
+    /// Why, where that is known.
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl ExitError for RolloutError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        let ungated = |finding: &Finding| finding.cause == Cause::NoGate;
+        if self.findings.iter().any(ungated) {
+            return Some(
+                "the pods are older than their target group, or the controller's webhook did not \
+                 answer: `kubectl rollout restart` creates new ones"
+                    .to_owned(),
+            );
+        }
+        self.findings
+            .is_empty()
+            .then(|| "`make status` shows the objects and their warnings".to_owned())
+    }
+}
+
+fn list(findings: &[Finding]) -> String {
+    let lines: Vec<_> = findings
+        .iter()
+        .map(|finding| format!("\n  {finding}"))
+        .collect();
+    lines.concat()
+}
