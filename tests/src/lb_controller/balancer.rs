@@ -145,10 +145,8 @@ impl Balancer {
         }
     }
 
-    pub(super) fn counters(&self) -> Counters {
-        self.running
-            .as_ref()
-            .map(LoadBalancer::counters)
-            .unwrap_or_default()
+    /// What it did so far, once it is provisioned.
+    pub(super) fn counters(&self) -> Option<Counters> {
+        self.running.as_ref().map(LoadBalancer::counters)
     }
 }

@@ -144,7 +144,7 @@ fn run(mut reconciler: Reconciler, shared: &Shared, hosts: &Path, log: &Path) {
         *shared.balancers() = reconciler
             .balancers
             .values()
-            .map(|lb| (lb.host.clone(), (lb.address, lb.counters())))
+            .filter_map(|lb| Some((lb.host.clone(), (lb.address, lb.counters()?))))
             .collect();
         std::thread::sleep(INTERVAL);
     }
