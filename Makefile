@@ -37,7 +37,8 @@ help: ## List these commands
 .PHONY: up
 up: build ## Build the service's image and run it on this machine: three pods, one load balancer
 	@$(BIN)/imagebuilder resolve -f $(MANIFESTS) --output oci:$(image_layout) $(revision_flag) >target/up.yaml
-	@$(with_containerd) $(BIN)/nodectl up -f target/up.yaml --images oci:$(image_layout) --publish $(PUBLISH)
+	@$(with_containerd) $(BIN)/nodectl up -f target/up.yaml --images oci:$(image_layout) --publish $(PUBLISH) \
+		--ignore-network-policies
 
 .PHONY: down
 down: build ## Remove what a killed `make up` left

@@ -194,6 +194,10 @@ pub struct UpArgs {
     /// default each `LoadBalancer` Service has its own ports on 127.0.0.1
     #[arg(long, value_name = "[ADDRESS:]PORT:[[NAMESPACE/]SERVICE:]SERVICEPORT")]
     pub publish: Vec<Publish>,
+    /// Run the pods of manifests with a `NetworkPolicy`, which is not enforced here: pods reach each other and
+    /// this machine
+    #[arg(long)]
+    pub ignore_network_policies: bool,
     /// The pods' subnet; the first free /24 of 10.88.0.0/16 by default
     #[arg(long, env = "NODECTL_POD_CIDR", value_name = "CIDR")]
     pub pod_cidr: Option<Subnet>,

@@ -102,6 +102,8 @@ pub struct Objects {
     pub deployments: Vec<(Deployment, Value)>,
     /// Services.
     pub services: Vec<Service>,
+    /// Policies of what may connect to and from pods, which are not enforced here.
+    pub network_policies: Vec<String>,
     /// What has no effect here.
     pub warnings: Vec<Warning>,
 }
@@ -191,9 +193,10 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
         }
         // They only arrange files and names.
         "Kustomization" | "Namespace" => {}
-        "NetworkPolicy" => objects.warnings.push(Warning(format!(
-            "{kind} `{name}` is not enforced here: pods reach each other and the host"
-        ))),
+        // Also those of network plugins, such as CiliumNetworkPolicy.
+        _ if kind.ends_with("NetworkPolicy") => {
+            objects.network_policies.push(format!("{kind} `{name}`"));
+        }
         _ => objects
             .warnings
             .push(Warning(format!("{kind} `{name}` is ignored"))),

@@ -19,6 +19,27 @@ fn hierarchies() -> Vec<PathBuf> {
     all
 }
 
+/// Whether the kernel has killed a process of the cgroup `path` for its memory
+/// (`memory.oom_control` of cgroup v1, `memory.events` of v2).
+pub fn oom_killed(path: &str) -> bool {
+    let relative = path.trim_start_matches('/');
+    let root = Path::new("/sys/fs/cgroup");
+    let files = [
+        root.join("memory")
+            .join(relative)
+            .join("memory.oom_control"),
+        root.join(relative).join("memory.events"),
+    ];
+    let kills = |text: String| {
+        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        line.and_then(|count| count.trim().parse().ok())
+    };
+    files
+        .iter()
+        .filter_map(|file| kills(fs::read_to_string(file).ok()?))
+        .any(|count: u64| count > 0)
+}
+
 /// Removes the cgroup `path` and those below it in every hierarchy, and its parents as far as they
 /// are empty. One that still has a process stays; one that is gone is fine.
 pub(super) fn remove(path: &str) {

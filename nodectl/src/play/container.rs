@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::record::{PodRecord, labels};
 use super::sandbox::{self, SandboxError};
+use super::shared::Shared;
 use super::shim;
 use super::worker::Context;
 use crate::containerd::{self, Containerd, Labels, NewContainer, TaskState, any_json};
@@ -120,6 +121,7 @@ async fn new_container(
             .as_ref()
             .map_or_else(|| "default".to_owned(), ToString::to_string),
     };
+    let shared = Shared::of(&ctx.instance, record);
     let network = sandbox::pod_network(&ctx.instance, record);
     let spec = spec::build(&SpecInput {
         container,
@@ -128,7 +130,9 @@ async fn new_container(
         user: &user,
         pod: &pod,
         netns: &network.netns,
-        cgroup: format!("{}/{}/{id}", ctx.instance.cgroup(), record.name),
+        ipc: &shared.ipc,
+        shm: &shared.shm,
+        cgroup: record.container_cgroup(&ctx.instance, id),
         binds: sandbox::binds(&ctx.instance, record, container),
         memory_total: ctx.machine.memory_total,
         oom_floor: ctx.machine.oom_floor,

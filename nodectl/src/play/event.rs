@@ -48,6 +48,8 @@ pub enum Event {
         container: String,
         /// Its exit status.
         code: u32,
+        /// The kernel killed it for its memory.
+        oom: bool,
         /// Seconds until it is started again, `None` if it is not.
         restart_in_secs: Option<u64>,
     },
@@ -152,10 +154,12 @@ impl std::fmt::Display for Event {
                 pod,
                 container,
                 code,
+                oom,
                 restart_in_secs,
             } => {
                 write!(f, "pod {pod}: container {container} ended with {code}")?;
                 match code.checked_sub(128) {
+                    _ if *oom => f.write_str(" (OOMKilled: its memory limit was reached)")?,
                     Some(9) => f.write_str(" (SIGKILL)")?,
                     Some(15) => f.write_str(" (SIGTERM)")?,
                     Some(signal @ 1..=64) => write!(f, " (signal {signal})")?,

@@ -94,6 +94,11 @@ impl Instance {
         self.dir.join("netns")
     }
 
+    /// Where the IPC namespaces are kept.
+    pub fn ipc_dir(&self) -> PathBuf {
+        self.dir.join("ipc")
+    }
+
     /// Where the pods' files and volumes are, by a symbolic link into the data directory.
     pub fn pods_dir(&self) -> PathBuf {
         self.dir.join("pods")
@@ -154,7 +159,7 @@ impl Instance {
             }
             file.set_len(0).map_err(error("write"))?;
             writeln!(file, "{}", std::process::id()).map_err(error("write"))?;
-            for dir in [self.netns_dir(), Pipes::dir(&self.dir)] {
+            for dir in [self.netns_dir(), self.ipc_dir(), Pipes::dir(&self.dir)] {
                 fs::create_dir_all(&dir).map_err(|source| InstanceError::File {
                     action: "create",
                     path: dir,

@@ -92,6 +92,11 @@ impl PodRecord {
             .join(format!("{attempt}.log"))
     }
 
+    /// The cgroup of a container.
+    pub fn container_cgroup(&self, instance: &Instance, id: &str) -> String {
+        format!("{}/{}/{id}", instance.cgroup(), self.name)
+    }
+
     /// Where the output of all its containers is.
     pub(super) fn logs_dir(&self, instance: &Instance) -> PathBuf {
         instance

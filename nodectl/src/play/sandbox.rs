@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::instance::Instance;
 use super::record::PodRecord;
+use super::shared::Shared;
 use crate::manifest::ContainerSpec;
 use crate::network::{self, Bridge, PodNetwork};
 use crate::spec::BindMount;
@@ -17,6 +18,17 @@ pub enum SandboxError {
     /// The network failed.
     #[error(transparent)]
     Network(#[from] network::Error),
+    /// The IPC namespace or /dev/shm failed.
+    #[error("cannot {action} `{}`", path.display())]
+    Shared {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
     /// A file failed.
     #[error("cannot write `{}`", path.display())]
     File {
@@ -82,6 +94,7 @@ pub(super) async fn ensure(
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777))
             .map_err(|source| SandboxError::File { path, source })?;
     }
+    Shared::of(instance, record).ensure()?;
     for container in &record.template.spec.containers {
         make(&record.logs_dir(instance).join(&container.name))?;
     }
@@ -112,6 +125,7 @@ pub(super) fn binds(
 /// Takes away what a pod had; what is gone is fine.
 pub(super) async fn remove(instance: &Instance, record: &PodRecord) -> Result<(), SandboxError> {
     network::detach(&pod_network(instance, record)).await?;
+    Shared::of(instance, record).remove()?;
     super::cgroup::remove(&format!("{}/{}", instance.cgroup(), record.name));
     for path in [
         instance.pods_dir().join(&record.name),

@@ -14,8 +14,10 @@ pub enum ContainerState {
     },
     /// It ended.
     Exited {
-        /// Its exit status; 128 + N if signal N ended it.
+        /// Its exit status; 128 + N if signal N terminated it.
         code: u32,
+        /// The kernel killed it for its memory.
+        oom: bool,
     },
 }
 
@@ -71,7 +73,8 @@ impl PodStatus {
             .iter()
             .find_map(|container| match &container.state {
                 ContainerState::Waiting(reason) => Some(reason.clone()),
-                ContainerState::Exited { code } => Some(format!("Exited ({code})")),
+                ContainerState::Exited { oom: true, .. } => Some("OOMKilled".to_owned()),
+                ContainerState::Exited { code, .. } => Some(format!("Exited ({code})")),
                 ContainerState::Running { .. } => None,
             });
         waiting.unwrap_or_else(|| "Running".to_owned())

@@ -13,6 +13,7 @@ use super::instance::Instance;
 use super::observe::observe;
 use super::record::labels;
 use super::sandbox::{self, SandboxError};
+use super::shared;
 use super::shim;
 use super::writers;
 use crate::containerd::{self, Containerd};
@@ -137,6 +138,12 @@ pub(super) async fn orphans(
             network::release(&entry.path())?;
         }
     }
+    let entries = fs::read_dir(instance.ipc_dir()).into_iter().flatten();
+    for entry in entries.flatten() {
+        if !keep.contains(&*entry.file_name().to_string_lossy()) {
+            shared::release(&entry.path())?;
+        }
+    }
     let entries = fs::read_dir(instance.pods_dir())
         .into_iter()
         .flatten()
@@ -145,6 +152,7 @@ pub(super) async fn orphans(
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if !keep.contains(&*name) {
+            shared::release_shm(&entry.path())?;
             super::cgroup::remove(&format!("{}/{name}", instance.cgroup()));
             // What cannot be removed now goes with the state directory.
             let _ = fs::remove_dir_all(entry.path());

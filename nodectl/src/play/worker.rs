@@ -19,7 +19,7 @@ use super::machine::Machine;
 use super::observe::ObservedContainer;
 use super::record::{PodRecord, labels};
 use super::status::{ContainerState, ContainerStatus, PodStatus};
-use super::{probe, sandbox, writers};
+use super::{cgroup, probe, sandbox, writers};
 use crate::containerd::{self, Containerd, ExitInfo, Labels, TaskState};
 use crate::images::{LookupError, RunImage, lookup};
 use crate::manifest::ContainerSpec;
@@ -183,6 +183,9 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a pod that is to stop waits for a containerd that is gone: a restart takes about 1 s.
 const LOST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The exit status of a process that SIGKILL terminated, as the out-of-memory killer does.
+const SIGKILLED: u32 = 137;
+
 struct Pod {
     ctx: Arc<Context>,
     record: PodRecord,
@@ -298,6 +301,7 @@ impl Pod {
             let began = Instant::now();
             self.change_container(index, |status| {
                 status.state = ContainerState::Running { pid: started.pid };
+                status.reason = None;
                 status.restarts = restarts;
             });
             let id = &started.id;
@@ -309,19 +313,26 @@ impl Pod {
                 End::Ordered => return self.remove(&started.id, &order).await && removed,
                 End::Exit(exit) => {
                     let delay = backoff.after(age + began.elapsed());
+                    let code = exit.code;
+                    let path = self
+                        .record
+                        .container_cgroup(&self.ctx.instance, &started.id);
+                    let oom = code == SIGKILLED && cgroup::oom_killed(&path);
                     self.change_container(index, |status| {
                         status.ready = false;
-                        status.state = ContainerState::Exited { code: exit.code };
+                        status.state = ContainerState::Exited { code, oom };
                     });
                     self.ctx.tell(Event::Exited {
                         pod: self.record.name.clone(),
                         container: spec.name.to_string(),
-                        code: exit.code,
+                        code,
+                        oom,
                         restart_in_secs: Some(delay.as_secs()),
                     });
                     if !delay.is_zero() {
                         self.change_container(index, |status| {
                             status.state = ContainerState::Waiting("CrashLoopBackOff".to_owned());
+                            status.reason = oom.then(|| "OOMKilled".to_owned());
                         });
                     }
                     let stop = ordered(&mut order, delay).await.is_some();
@@ -389,6 +400,7 @@ impl Pod {
                     remains = Some(self.record.container_id(name, restarts, retries));
                     self.change_container(index, |status| {
                         status.state = ContainerState::Waiting("StartError".to_owned());
+                        status.reason = Some(cli::one_line(&error));
                     });
                     self.failed(&error);
                 }

@@ -28,6 +28,10 @@ pub(crate) struct SpecInput<'a> {
     pub pod: &'a PodFields,
     /// The file of the pod's network namespace.
     pub netns: &'a Path,
+    /// The file of the pod's IPC namespace.
+    pub ipc: &'a Path,
+    /// The directory that is /dev/shm of the pod.
+    pub shm: &'a Path,
     /// The cgroup, from the root of the hierarchy.
     pub cgroup: String,
     /// The pod's files and volumes.
@@ -152,11 +156,11 @@ pub(crate) fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
             input.oom_floor,
         ))
         .build()?;
-    let mut all_mounts = mounts::common();
+    let mut all_mounts = mounts::common(input.shm);
     all_mounts.extend(input.binds.iter().map(mounts::bind));
     let paths = |paths: &[&str]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut linux = LinuxBuilder::default()
-        .namespaces(namespaces(input.netns, input.cgroup2)?)
+        .namespaces(namespaces(input.netns, input.ipc, input.cgroup2)?)
         .cgroups_path(PathBuf::from(&input.cgroup))
         .resources(resources::cgroup(&container.resources))
         .masked_paths(paths(&MASKED))
@@ -178,16 +182,23 @@ pub(crate) fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .build()?)
 }
 
-fn namespaces(netns: &Path, cgroup2: bool) -> Result<Vec<LinuxNamespace>, OciSpecError> {
+fn namespaces(
+    netns: &Path,
+    ipc: &Path,
+    cgroup2: bool,
+) -> Result<Vec<LinuxNamespace>, OciSpecError> {
     let own = |kind| LinuxNamespaceBuilder::default().typ(kind).build();
     let mut all = vec![
         own(LinuxNamespaceType::Pid)?,
-        own(LinuxNamespaceType::Ipc)?,
         own(LinuxNamespaceType::Uts)?,
         own(LinuxNamespaceType::Mount)?,
         LinuxNamespaceBuilder::default()
             .typ(LinuxNamespaceType::Network)
             .path(netns)
+            .build()?,
+        LinuxNamespaceBuilder::default()
+            .typ(LinuxNamespaceType::Ipc)
+            .path(ipc)
             .build()?,
     ];
     if cgroup2 {

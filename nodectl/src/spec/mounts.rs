@@ -1,6 +1,6 @@
 //! What is mounted in every container, and the pod's own files and volumes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Mount, MountBuilder};
 
@@ -15,9 +15,16 @@ pub(crate) struct BindMount {
     pub read_only: bool,
 }
 
-/// The file systems of every container, as runc's own default spec has them.
-pub(super) fn common() -> Vec<Mount> {
+/// The file systems of every container, as runc's own default spec has them, with the pod's /dev/shm.
+pub(super) fn common(pod_shm: &Path) -> Vec<Mount> {
     let safe = ["nosuid", "noexec", "nodev"];
+    let mut shm = mount(
+        "/dev/shm",
+        "bind",
+        "",
+        &["rbind", "rprivate", "nosuid", "noexec", "nodev", "rw"],
+    );
+    shm.set_source(Some(pod_shm.to_owned()));
     vec![
         mount("/proc", "proc", "proc", &safe),
         mount(
@@ -40,12 +47,7 @@ pub(super) fn common() -> Vec<Mount> {
             ],
         ),
         mount("/dev/mqueue", "mqueue", "mqueue", &safe),
-        mount(
-            "/dev/shm",
-            "tmpfs",
-            "shm",
-            &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
-        ),
+        shm,
         mount(
             "/sys",
             "sysfs",

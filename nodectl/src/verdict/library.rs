@@ -258,14 +258,14 @@ impl ExitError for SandboxError {
     fn exit(&self) -> Exit {
         match self {
             Self::Network(error) => error.exit(),
-            Self::File { .. } => Exit::Failed,
+            Self::File { .. } | Self::Shared { .. } => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Network(error) => error.hint(),
-            Self::File { .. } => None,
+            Self::File { .. } | Self::Shared { .. } => None,
         }
     }
 }

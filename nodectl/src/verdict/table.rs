@@ -243,6 +243,9 @@ fn the_machine() {
         SandboxError::Network(_) => denied().into(), Failed, HINT;
         SandboxError::File { .. } =>
             SandboxError::File { path: path(), source: other() }, Failed, NONE;
+        SandboxError::Shared { .. } => SandboxError::Shared {
+            action: "x", path: path(), source: other(),
+        }, Failed, NONE;
     }
     verdict_table! { Verdict::of, SweepError,
         SweepError::Containerd(_) => lost().into(), Unreachable, HINT;

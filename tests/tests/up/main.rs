@@ -13,4 +13,5 @@ mod logs;
 mod lost;
 mod refused;
 mod serve;
+mod shared;
 mod world;

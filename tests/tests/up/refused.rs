@@ -49,6 +49,14 @@ fn bad_input_is_told_and_leaves_nothing() {
         &["document 1: expected an object with `apiVersion` and `kind`"],
     );
     check("", &layout, 2, &["error: the manifests have no Deployment"]);
+    let guarded = format!(
+        "{good}---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: deny}}}}\n"
+    );
+    let told = [
+        "error: NetworkPolicy `deny` cannot be enforced here: pods reach each other, this machine",
+        "hint: leave it out, or accept that with --ignore-network-policies",
+    ];
+    check(&guarded, &layout, 2, &told);
     let other = good.replace("matchLabels: {app: web}", "matchLabels: {app: other}");
     let told = "Deployment `web`: spec.template.metadata.labels: spec.selector does not match \
                 these labels (app=web)";

@@ -22,12 +22,24 @@ pub(super) struct UpPlan {
     pub(super) subnet: SubnetChoice,
 }
 
+/// What a network policy would restrict.
+const REACH: &str = "pods reach each other, this machine, and nothing else";
+
 impl UpPlan {
     /// Reads and checks the manifests and the settings.
     pub(super) fn read(printer: Printer, args: &UpArgs) -> Result<Self> {
         let inputs = cli::input::read(&args.files)?;
         let objects = manifest::parse(&inputs)?;
         let (desired, warnings) = manifest::check(&objects)?;
+        let policies = &objects.network_policies;
+        if !policies.is_empty() && !args.ignore_network_policies {
+            let message = format!("{} cannot be enforced here: {REACH}", policies.join(", "));
+            let hint = "leave it out, or accept that with --ignore-network-policies";
+            return Err(UsageError::new(message, Some(hint)).into());
+        }
+        for policy in policies {
+            printer.warn(&format!("{policy} is not enforced: {REACH}"));
+        }
         for warning in objects.warnings.iter().chain(&warnings) {
             printer.warn(&warning.0);
         }

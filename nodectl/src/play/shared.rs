@@ -1,0 +1,135 @@
+//! What the containers of a pod share besides the network: an IPC namespace and /dev/shm. Both outlive
+//! each container, as the sandbox of a Kubernetes pod does.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::statfs::{FsType, statfs};
+
+use super::instance::Instance;
+use super::record::PodRecord;
+use super::sandbox::SandboxError;
+
+/// The size and mode of /dev/shm, as containerd's CRI plugin has them.
+const SHM_OPTIONS: &str = "mode=1777,size=65536k";
+
+/// Where a thread finds its own IPC namespace.
+const OWN: &str = "/proc/thread-self/ns/ipc";
+
+/// The magic number of the file system of namespaces (`NSFS_MAGIC`).
+const NSFS: FsType = FsType(0x6e73_6673);
+
+/// Where a pod's IPC namespace and its /dev/shm are.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    /// The file that keeps the IPC namespace.
+    pub(super) ipc: PathBuf,
+    /// The directory that is /dev/shm.
+    pub(super) shm: PathBuf,
+}
+
+impl Shared {
+    pub(super) fn of(instance: &Instance, record: &PodRecord) -> Self {
+        Self {
+            ipc: instance.ipc_dir().join(&record.name),
+            shm: shm_of(&instance.pods_dir().join(&record.name)),
+        }
+    }
+
+    /// Creates both; what is there is kept.
+    pub(super) fn ensure(&self) -> Result<(), SandboxError> {
+        if !statfs(&self.ipc).is_ok_and(|stat| stat.filesystem_type() == NSFS) {
+            release(&self.ipc)?;
+            self.create_ipc()?;
+        }
+        if !is_mount_point(&self.shm) {
+            fs::create_dir_all(&self.shm).map_err(failed("create", &self.shm))?;
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+            mount(
+                Some("shm"),
+                &self.shm,
+                Some("tmpfs"),
+                flags,
+                Some(SHM_OPTIONS),
+            )
+            .map_err(|errno| failed("mount", &self.shm)(errno.into()))?;
+        }
+        Ok(())
+    }
+
+    fn create_ipc(&self) -> Result<(), SandboxError> {
+        let path = self.ipc.clone();
+        let create = move || -> io::Result<()> {
+            OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .open(&path)?;
+            unshare(CloneFlags::CLONE_NEWIPC)?;
+            let none = None::<&str>;
+            mount(Some(OWN), &path, none, MsFlags::MS_BIND, none)?;
+            Ok(())
+        };
+        // A thread of its own, because it ends up in the namespace.
+        let thread = std::thread::Builder::new().name("ipc".to_owned());
+        let created = thread.spawn(create).and_then(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+        });
+        created.map_err(failed("create the IPC namespace", &self.ipc))
+    }
+
+    /// Removes both; what is gone is fine.
+    pub(super) fn remove(&self) -> Result<(), SandboxError> {
+        unmount(&self.shm)?;
+        release(&self.ipc)
+    }
+}
+
+/// The directory that is /dev/shm of the pod whose files are in `pod`.
+fn shm_of(pod: &Path) -> PathBuf {
+    pod.join("shm")
+}
+
+/// Unmounts /dev/shm of the pod whose files are in `pod`, whichever it was.
+pub(super) fn release_shm(pod: &Path) -> Result<(), SandboxError> {
+    unmount(&shm_of(pod))
+}
+
+/// Releases the IPC namespace at `path`, of whichever pod it was; one that is gone is fine.
+pub(super) fn release(path: &Path) -> Result<(), SandboxError> {
+    unmount(path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn unmount(path: &Path) -> Result<(), SandboxError> {
+    // A container that is being deleted may still have it.
+    match umount2(path, MntFlags::MNT_DETACH) {
+        // EINVAL: nothing is mounted there.
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(failed("unmount", path)(errno.into())),
+    }
+}
+
+fn is_mount_point(path: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|of| of.dev()).ok();
+    let of_parent = path.parent().and_then(device);
+    device(path).is_some_and(|own| Some(own) != of_parent)
+}
+
+fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> SandboxError {
+    let path = path.to_owned();
+    move |source| SandboxError::Shared {
+        action,
+        path: path.clone(),
+        source,
+    }
+}

@@ -1,0 +1,124 @@
+//! What the containers of a pod share, and what is shown of containers that cannot run.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use e2e::containerd::{Inventory, Nodectl, manifest};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::world::{World, get, kill};
+
+/// Calls `look` until it returns something.
+#[track_caller]
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while Instant::now() < deadline {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("not within a minute: {what}");
+}
+
+/// The process of the only pod's container called `name`.
+fn process(world: &World, name: &str) -> u64 {
+    eventually("the container runs", || {
+        let ps = world.ps();
+        let containers = ps["pods"][0]["containers"].as_array()?.clone();
+        let mut of_name = containers.iter().filter(|one| one["name"] == name);
+        of_name.find_map(|one| one["pid"].as_u64())
+    })
+}
+
+fn ipc(pid: u64) -> PathBuf {
+    fs::read_link(format!("/proc/{pid}/ns/ipc")).unwrap()
+}
+
+#[test]
+fn containers_of_a_pod_share_ipc_and_dev_shm_across_restarts() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let side = "      containers:\n        - name: side\n          image: pod:1\n          \
+                env: [{name: PORT, value: \"5001\"}]\n";
+    let mut up = world.up(&manifest(1, &[]).replace("      containers:\n", side));
+    up.wait_for("all ready: 1 pod", 1);
+    let ip = world.ps()["pods"][0]["ip"].as_str().unwrap().to_owned();
+    let at = |port: u16| -> SocketAddr { format!("{ip}:{port}").parse().unwrap() };
+    assert_eq!(get(at(5000), "/write/dev/shm/x"), "written");
+    assert_eq!(get(at(5001), "/read/dev/shm/x"), "written");
+    let mounts = get(at(5001), "/read/proc/mounts");
+    let shm = mounts.lines().find(|line| line.contains(" /dev/shm "));
+    for option in ["size=65536k", "nosuid", "nodev", "noexec"] {
+        assert!(shm.is_some_and(|shm| shm.contains(option)), "{shm:?}");
+    }
+    let shared = ipc(process(&world, "web"));
+    assert_eq!(ipc(process(&world, "side")), shared);
+    assert_ne!(ipc(std::process::id().into()), shared);
+    // The container that was started first is no more to them than another one.
+    for name in ["side", "web"] {
+        let old = process(&world, name);
+        kill(old);
+        up.wait_for(&format!("container {name} started"), 2);
+        let new = eventually("it is started again", || {
+            Some(process(&world, name)).filter(|new| *new != old)
+        });
+        assert_eq!(ipc(new), shared);
+        let port = if name == "web" { 5000 } else { 5001 };
+        eventually("it sees what was written before", || {
+            (get(at(port), "/read/dev/shm/x") == "written").then_some(())
+        });
+    }
+    up.signal(Signal::KILL);
+    up.wait();
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+#[test]
+fn a_container_that_was_killed_for_its_memory_is_shown_so() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[]));
+    for round in 1..=2 {
+        up.wait_for("all ready: 1 pod", round);
+        world.get("/eat");
+        up.wait_for("container web ended with 137 (OOMKilled", round);
+    }
+    let reason = |world: &World| world.ps()["pods"][0]["containers"][0]["reason"].clone();
+    eventually("ps says it", || {
+        (reason(&world) == "OOMKilled").then_some(())
+    });
+    let ps = Nodectl::run(&world.daemon, &["ps"]);
+    assert!(ps.stdout.contains("OOMKilled"), "{}", ps.stdout);
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+}
+
+#[test]
+fn a_pod_whose_container_cannot_start_is_shown_with_the_reason() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let image = "          image: pod:1\n";
+    let command = format!("{image}          command: [/missing]\n");
+    let mut up = world.up(&manifest(1, &[]).replace(image, &command));
+    up.wait_for("/missing", 1);
+    let container = eventually("ps shows it", || {
+        let container = world.ps()["pods"][0]["containers"][0].clone();
+        let reason = container["reason"].as_str().unwrap_or_default();
+        reason.contains("/missing").then_some(container)
+    });
+    assert_eq!(container["state"], "waiting");
+    assert_eq!(container["pid"], Value::Null);
+    let ps = Nodectl::run(&world.daemon, &["ps"]);
+    assert!(ps.stdout.contains("StartError"), "{}", ps.stdout);
+    assert!(ps.stdout.contains("/missing"), "{}", ps.stdout);
+    // Only the `up` that runs knows that.
+    up.signal(Signal::KILL);
+    up.wait();
+    assert_eq!(world.ps()["pods"], serde_json::json!([]));
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
