@@ -1,5 +1,6 @@
 //! What `up` shows while it runs: a table that changes on a terminal, lines elsewhere.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use cli::{Printer, Progress};
@@ -27,16 +28,18 @@ impl Screen {
         }
     }
 
-    /// Tells of an event, above the table.
+    /// Shows an event, above the table.
     pub(super) fn event(&mut self, event: &Event) {
         self.line(&event.to_string());
     }
 
     /// Prints a line, above the table.
     pub(super) fn line(&mut self, line: &str) {
-        self.erase();
-        self.printer.status(line);
-        self.draw();
+        if self.live() {
+            self.draw(Some(line));
+        } else {
+            self.printer.status(line);
+        }
     }
 
     /// Where the Services can be reached; printed once more under the table.
@@ -47,43 +50,39 @@ impl Screen {
     /// Shows the pods as they are now.
     pub(super) fn update(&mut self, rows: Vec<PodRow>) {
         self.rows = rows;
-        self.erase();
-        self.draw();
+        if self.live() {
+            self.draw(None);
+        }
     }
 
     /// Takes the table away, so that what follows is printed under the events.
     pub(super) fn finish(&mut self) {
-        self.erase();
         self.rows.clear();
+        if self.live() {
+            self.draw(None);
+        }
     }
 
     fn live(&self) -> bool {
         self.printer.progress() == Progress::Tty
     }
 
-    fn erase(&mut self) {
-        if !self.drawn.is_empty() {
-            let up = rows_of(&self.drawn, terminal_size().0);
-            // Up, to the left, and everything below away (ECMA-48: CUU, CR, ED).
-            Self::write(&format!("\x1b[{up}A\r\x1b[J"));
-            self.drawn.clear();
+    /// Replaces the table by a line, if there is one, and the table as it is now.
+    fn draw(&mut self, above: Option<&str>) {
+        let size = terminal_size();
+        let mut lines = Vec::new();
+        if !self.rows.is_empty() {
+            let rows: Vec<_> = self.rows.iter().map(row).collect();
+            lines.push(String::new());
+            lines.extend(table(
+                &["POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"],
+                &rows,
+            ));
+            lines.extend(self.url.clone());
+            lines = fit(lines, size);
         }
-    }
-
-    fn draw(&mut self) {
-        if !self.live() || self.rows.is_empty() {
-            return;
-        }
-        let rows: Vec<_> = self.rows.iter().map(row).collect();
-        let mut lines = vec![String::new()];
-        lines.extend(table(
-            &["POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"],
-            &rows,
-        ));
-        lines.extend(self.url.clone());
-        let lines = fit(lines, terminal_size());
+        Self::write(&replace(&self.drawn, above, &lines, size.0));
         self.drawn = lines.iter().map(|line| line.chars().count()).collect();
-        Self::write(&(lines.join("\n") + "\n"));
     }
 
     fn write(text: &str) {
@@ -108,6 +107,38 @@ fn row(row: &PodRow) -> Vec<String> {
         age(age_secs),
         row.record.address.to_string(),
     ]
+}
+
+/// What turns the table that is `drawn`, whose lines have these widths, into a line above and a table.
+///
+/// Lines are written over each other, and only what is left below is erased: a terminal may keep what is
+/// erased from its first row on in its scrollback, as tmux does, each time.
+fn replace(drawn: &[usize], above: Option<&str>, lines: &[String], width: usize) -> String {
+    let mut text = String::new();
+    let old = rows_of(drawn, width);
+    if old > 0 {
+        // Up, and to the left (ECMA-48: CUU, CR).
+        text = format!("\x1b[{old}A\r");
+    }
+    let new = above.into_iter().chain(lines.iter().map(String::as_str));
+    let mut written = 0;
+    for line in new {
+        let length = line.chars().count();
+        // Erased to the end of the row (EL): before it, and after it where it does not end a row, since
+        // the cursor then stands on its last character.
+        text.extend(["\x1b[K", line]);
+        if length % width != 0 {
+            text.push_str("\x1b[K");
+        }
+        text.push('\n');
+        written += rows_of(&[length], width);
+    }
+    let left = old.saturating_sub(written);
+    if left > 0 {
+        text.push_str(&"\x1b[K\n".repeat(left));
+        let _ = write!(text, "\x1b[{left}A");
+    }
+    text
 }
 
 /// The terminal's columns and rows; 80 by 24 where it does not say.
@@ -174,6 +205,123 @@ mod tests {
             lines[5..],
             ["… 27 more: `nodectl ps` lists all", "http://localhost/"]
         );
+    }
+
+    /// As much of a terminal as the table uses. What scrolls off the top, or is erased from the first row
+    /// on, goes to the scrollback.
+    struct Terminal {
+        width: usize,
+        height: usize,
+        rows: Vec<String>,
+        at: (usize, usize),
+        scrollback: Vec<String>,
+    }
+
+    impl Terminal {
+        fn new(width: usize, height: usize) -> Self {
+            let rows = vec![String::new(); height];
+            Self {
+                width,
+                height,
+                rows,
+                at: (0, 0),
+                scrollback: Vec::new(),
+            }
+        }
+
+        fn down(&mut self) {
+            self.at = (self.at.0 + 1, 0);
+            if self.at.0 == self.height {
+                self.at.0 -= 1;
+                self.scrollback.push(self.rows.remove(0));
+                self.rows.push(String::new());
+            }
+        }
+
+        fn write(&mut self, text: &str) {
+            let mut rest = text.chars();
+            while let Some(c) = rest.next() {
+                match c {
+                    '\n' => self.down(),
+                    '\r' => self.at.1 = 0,
+                    '\x1b' => {
+                        assert_eq!(rest.next(), Some('['));
+                        let mut number = String::new();
+                        let command = loop {
+                            match rest.next().unwrap() {
+                                digit @ '0'..='9' => number.push(digit),
+                                command => break command,
+                            }
+                        };
+                        match command {
+                            'A' => self.at.0 = self.at.0.saturating_sub(number.parse().unwrap()),
+                            'K' => {
+                                let kept = self.at.1.min(self.width - 1);
+                                let row = &mut self.rows[self.at.0];
+                                *row = row.chars().take(kept).collect();
+                            }
+                            'J' => {
+                                if self.at == (0, 0) {
+                                    self.scrollback.append(&mut self.rows.clone());
+                                }
+                                let row = &mut self.rows[self.at.0];
+                                *row = row.chars().take(self.at.1).collect();
+                                self.rows[self.at.0 + 1..].fill(String::new());
+                            }
+                            other => panic!("unknown sequence {other}"),
+                        }
+                    }
+                    c => {
+                        if self.at.1 == self.width {
+                            self.down();
+                        }
+                        let row = &mut self.rows[self.at.0];
+                        let mut all: Vec<_> = row.chars().collect();
+                        match all.get_mut(self.at.1) {
+                            Some(old) => *old = c,
+                            None => all.push(c),
+                        }
+                        *row = all.into_iter().collect();
+                        self.at.1 += 1;
+                    }
+                }
+            }
+        }
+
+        /// Everything, without the empty rows at the end.
+        fn text(&self) -> Vec<String> {
+            let mut all = [&self.scrollback[..], &self.rows[..]].concat();
+            while all.last().is_some_and(String::is_empty) {
+                all.pop();
+            }
+            all
+        }
+    }
+
+    #[test]
+    fn a_table_as_high_as_the_terminal_is_never_written_twice() {
+        let size = (20, 6);
+        let mut terminal = Terminal::new(size.0, size.1);
+        let mut drawn = Vec::new();
+        let mut events = Vec::new();
+        for step in 0..50 {
+            // It grows beyond the terminal, and shrinks again.
+            let pods = if step < 25 { step } else { 50 - step };
+            let table = ["".to_owned(), "POD".to_owned()].into_iter();
+            let table = table.chain((0..pods).map(|pod| format!("web-{pod} {step}")));
+            let lines = fit(table.collect(), size);
+            let event = (step % 3 == 0).then(|| format!("event {step}"));
+            terminal.write(&replace(&drawn, event.as_deref(), &lines, size.0));
+            drawn = lines.iter().map(|line| line.chars().count()).collect();
+            events.extend(event);
+            assert_eq!(
+                terminal.text(),
+                [&events[..], &lines[..]].concat(),
+                "step {step}"
+            );
+        }
+        terminal.write(&replace(&drawn, None, &[], size.0));
+        assert_eq!(terminal.text(), events);
     }
 
     #[test]
