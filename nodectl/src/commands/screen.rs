@@ -307,7 +307,7 @@ mod tests {
         for step in 0..50 {
             // It grows beyond the terminal, and shrinks again.
             let pods = if step < 25 { step } else { 50 - step };
-            let table = ["".to_owned(), "POD".to_owned()].into_iter();
+            let table = ["", "POD"].map(str::to_owned).into_iter();
             let table = table.chain((0..pods).map(|pod| format!("web-{pod} {step}")));
             let lines = fit(table.collect(), size);
             let event = (step % 3 == 0).then(|| format!("event {step}"));
