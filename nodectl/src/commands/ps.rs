@@ -224,7 +224,7 @@ impl View {
     }
 }
 
-/// A column with one value tells nothing.
+/// Whether all pods are in one namespace, so that its column would say nothing.
 fn has_one_namespace(pods: &[Pod]) -> bool {
     let mut namespaces = pods.iter().map(|pod| &pod.seen.record.namespace);
     let first = namespaces.next();

@@ -8,7 +8,7 @@ use super::error::{CommandError, Result, UsageError};
 use super::{down, images, logs, node, ps, up};
 use crate::args::{Cli, Command};
 
-/// Runs a command and reports how it ended.
+/// Runs a command and returns its exit code.
 #[expect(
     clippy::disallowed_methods,
     reason = "the edge: TERM is read here and handed in"

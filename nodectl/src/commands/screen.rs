@@ -86,7 +86,7 @@ impl Screen {
     }
 
     fn write(text: &str) {
-        // A terminal that is gone has nobody to tell.
+        // Nobody sees an error of a terminal that is gone.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }

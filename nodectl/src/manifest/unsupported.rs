@@ -334,7 +334,7 @@ fn is_default(path: &str, value: &Value) -> bool {
     }
 }
 
-/// What the API server does not tell from a field that is not set.
+/// Values that the API server treats like a field that is not set.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,

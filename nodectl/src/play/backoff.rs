@@ -1,4 +1,4 @@
-//! How long a container that ended waits before it is started again.
+//! How long a container that exited waits before it is restarted.
 //!
 //! As the kubelet: at once the first time, then 10 s doubling up to five minutes, and from the start
 //! again after a run of ten minutes

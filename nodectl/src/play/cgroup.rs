@@ -1,4 +1,4 @@
-//! Removes the cgroups above the containers' own, which the runtime makes and leaves.
+//! Removes the cgroups above the containers' own, which the runtime creates and leaves behind.
 
 use std::fs;
 use std::io;

@@ -1,8 +1,8 @@
-//! What happens while Deployments are played, for whoever shows it.
+//! What happens while Deployments run, as events for the display.
 
 use std::net::SocketAddr;
 
-/// Something worth telling.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A pod that a former nodectl left is taken over.
@@ -19,7 +19,7 @@ pub enum Event {
         /// The pod.
         pod: String,
     },
-    /// A pod is being made.
+    /// A pod is being created.
     Creating {
         /// The pod.
         pod: String,
@@ -33,14 +33,14 @@ pub enum Event {
         /// Its first process's ID on the host.
         pid: u32,
     },
-    /// A pod passes its probes, or does so no more.
+    /// A pod became ready, or is no longer ready.
     Ready {
         /// The pod.
         pod: String,
         /// Whether it does.
         ready: bool,
     },
-    /// A container ended.
+    /// A container exited.
     Exited {
         /// The pod.
         pod: String,
@@ -53,7 +53,7 @@ pub enum Event {
         /// Seconds until it is started again, `None` if it is not.
         restart_in_secs: Option<u64>,
     },
-    /// A probe makes a container be started again.
+    /// A probe failed, and its container is restarted.
     Unhealthy {
         /// The pod.
         pod: String,
@@ -62,7 +62,7 @@ pub enum Event {
         /// Which probe and why.
         reason: String,
     },
-    /// A pod is being ended.
+    /// A pod is being stopped.
     Stopping {
         /// The pod.
         pod: String,
@@ -77,7 +77,7 @@ pub enum Event {
         /// The pod.
         pod: String,
     },
-    /// Something failed and will be tried again.
+    /// An operation failed and is retried.
     Failed {
         /// The pod.
         pod: String,

@@ -11,10 +11,10 @@ use oci::Digest;
 
 use crate::logs::writer::Pipes;
 
-/// One place where pods are played: a containerd namespace with a state directory.
+/// One place where pods run: a containerd namespace with a state directory.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// Six hex digits that tell it from others on this machine.
+    /// Six hex digits that distinguish it from others on this machine.
     pub id: String,
     /// Where it keeps what a reboot takes away too: the lock, network namespaces, sockets.
     pub dir: PathBuf,
@@ -46,7 +46,7 @@ pub enum InstanceError {
         /// Where they are to be.
         asked: PathBuf,
     },
-    /// Another nodectl plays pods here.
+    /// Another nodectl runs pods here.
     #[error("another `nodectl` (process {pid}) is at work in `{}`", dir.display())]
     Locked {
         /// The state directory.
@@ -109,7 +109,7 @@ impl Instance {
         self.dir.join("logs")
     }
 
-    /// Takes the instance's lock, making its directories.
+    /// Takes the instance's lock, and creates its directories.
     ///
     /// # Errors
     /// [`InstanceError::Locked`] if another process has it.

@@ -1,14 +1,14 @@
-//! What is there: pods as containerd's records and tasks tell of them.
+//! The observed state: pods, from containerd's records and tasks.
 
 use std::collections::BTreeMap;
 
 use super::record::{PodRecord, labels};
 use crate::containerd::{Containerd, Error, Process, TaskState};
 
-/// A pod that is there.
+/// An observed pod.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// What was written down when it was made.
+    /// What was recorded when it was created.
     pub record: PodRecord,
     /// Its containers, each start of each.
     pub containers: Vec<ObservedContainer>,
@@ -42,16 +42,16 @@ pub struct ObservedContainer {
     pub id: String,
     /// Its name in the pod.
     pub name: String,
-    /// How often it had been started again by then.
+    /// How often the container had been restarted by then.
     pub restarts: u32,
-    /// When its record was made, in seconds since 1970.
+    /// When its record was created, in seconds since 1970.
     pub created_at: Option<i64>,
     /// Its task, if it has one.
     pub process: Option<Process>,
 }
 
-/// Lists the pods of an instance by name, and the IDs of containers that carry its label but tell of
-/// no pod.
+/// Lists the pods of an instance by name, and the IDs of containers that carry its label but
+/// belong to no pod.
 ///
 /// # Errors
 /// As containerd's.

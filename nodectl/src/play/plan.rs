@@ -1,9 +1,9 @@
-//! Which pods to make and which to end: the Deployment controller as a plain function.
+//! Which pods to create and which to delete: the Deployment controller as a plain function.
 //!
 //! The arithmetic is that of Kubernetes' rolling update
 //! (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment>):
 //! never more than `replicas + max_surge` pods, never fewer than `replicas - max_unavailable`
-//! available ones by the controller's own doing. Pods that are being ended count as gone.
+//! available ones by the controller's own doing. Pods that are terminating count as gone.
 
 /// A Deployment as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Want {
     pub max_surge: u32,
     /// Pods below `replicas` during an update.
     pub max_unavailable: u32,
-    /// Old pods are all gone before the first new one is made.
+    /// Old pods are all gone before the first new one is created.
     pub recreate: bool,
 }
 
@@ -29,34 +29,34 @@ pub struct PodView {
     pub name: String,
     /// Its Deployment (`namespace/name`).
     pub deployment: String,
-    /// The template it was made from.
+    /// The template it was created from.
     pub hash: String,
-    /// When it was made, in milliseconds since 1970.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
     /// It passes its probes.
     pub ready: bool,
     /// It has been ready for as long as its Deployment asks.
     pub available: bool,
-    /// It is being ended.
+    /// It is terminating.
     pub terminating: bool,
 }
 
 /// A step towards what is desired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make a pod of this Deployment's template.
+    /// Create a pod from this Deployment's template.
     Create {
         /// The Deployment.
         deployment: String,
     },
-    /// End a pod.
+    /// Delete a pod.
     Delete {
         /// The pod.
         name: String,
     },
 }
 
-/// What is to be done now. With everything as desired, nothing is.
+/// The actions to take now: none if everything is as desired.
 pub fn plan(wants: &[Want], pods: &[PodView]) -> Vec<Action> {
     let mut actions = Vec::new();
     for pod in pods {

@@ -1,4 +1,4 @@
-//! What is written down about a pod, on each of its containers, so that a later nodectl finds it.
+//! What each container of a pod records about the pod, so that a later nodectl finds it.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::Instance;
 use crate::manifest::PodTemplate;
 
-/// The labels and the extension of a container that nodectl made.
+/// The labels and the extension of a container that nodectl created.
 pub mod labels {
-    /// The instance (containerd namespace and state directory) that made it.
+    /// The instance (containerd namespace and state directory) that created it.
     pub const INSTANCE: &str = "nodectl.dev/instance";
     /// The pod's name.
     pub const POD: &str = "nodectl.dev/pod";
@@ -25,7 +25,7 @@ pub mod labels {
     pub const HASH: &str = "nodectl.dev/pod-template-hash";
     /// The container's name in the pod.
     pub const CONTAINER: &str = "nodectl.dev/container";
-    /// How often the container was started again.
+    /// How often the container was restarted.
     pub const RESTARTS: &str = "nodectl.dev/restarts";
     /// The pod's address.
     pub const ADDRESS: &str = "nodectl.dev/pod-ip";
@@ -37,7 +37,7 @@ pub mod labels {
     pub const EXTENSION: &str = "nodectl.dev/pod";
 }
 
-/// A pod as it was made.
+/// A pod as it was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodRecord {
     /// Its name.
@@ -52,9 +52,9 @@ pub struct PodRecord {
     pub hash: String,
     /// Its address.
     pub address: Ipv4Addr,
-    /// When it was made, in milliseconds since 1970.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
-    /// What it was made from.
+    /// The template that it was created from.
     pub template: PodTemplate,
 }
 

@@ -1,4 +1,4 @@
-//! What a pod's worker tells of its pod.
+//! What a worker reports of its pod.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +12,7 @@ pub enum ContainerState {
         /// Its first process's ID on the host.
         pid: u32,
     },
-    /// It ended.
+    /// It exited.
     Exited {
         /// Its exit status; 128 + N if signal N terminated it.
         code: u32,
@@ -28,7 +28,7 @@ pub struct ContainerStatus {
     pub name: String,
     /// What it does.
     pub state: ContainerState,
-    /// How often it was started again.
+    /// How often it was restarted.
     pub restarts: u32,
     /// It runs, has started, and passes its readiness probe.
     pub ready: bool,
@@ -43,19 +43,19 @@ pub struct PodStatus {
     pub containers: Vec<ContainerStatus>,
     /// Its address, once it has one.
     pub address: Option<Ipv4Addr>,
-    /// It is being ended.
+    /// It is terminating.
     pub terminating: bool,
     /// Nothing of it is left.
     pub gone: bool,
 }
 
 impl PodStatus {
-    /// All its containers are ready, and it is not being ended.
+    /// All its containers are ready, and it is not terminating.
     pub fn ready(&self) -> bool {
         !self.terminating && !self.gone && self.containers.iter().all(|container| container.ready)
     }
 
-    /// How often its containers were started again.
+    /// How often its containers were restarted.
     pub fn restarts(&self) -> u32 {
         self.containers
             .iter()

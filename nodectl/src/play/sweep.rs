@@ -1,4 +1,4 @@
-//! Removes what an instance has made, found by its marks and not by anyone's memory: after `up`,
+//! Removes what an instance has created, found by its marks and not by anyone's memory: after `up`,
 //! after a crash at any point, and again without harm.
 
 use std::collections::BTreeSet;
@@ -75,11 +75,11 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
     }
 }
 
-/// How often and how long is looked for what appears late.
+/// How often, and at what interval, to look for what appears late.
 const LOOKS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Removes what belongs to no pod of `keep`: the rest of what was being made when a nodectl was
+/// Removes what belongs to no pod of `keep`: the rest of what was being created when a nodectl was
 /// killed.
 ///
 /// # Errors

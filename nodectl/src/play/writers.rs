@@ -62,7 +62,7 @@ pub fn listen(
         while let Ok(length) = socket.recv(&mut buffer).await {
             let report = serde_json::from_slice::<Report>(&buffer[..length]).ok();
             if let Some(event) = report.and_then(|report| dropped(&logs, report)) {
-                // Nobody listens any more when the program ends.
+                // Nobody receives events while the program exits.
                 let _ = events.send(event);
             }
         }
@@ -101,7 +101,7 @@ pub(super) fn keep(
     let (ctx, id) = (Arc::clone(ctx), id.to_owned());
     Running(tokio::spawn(async move {
         let pipes = Pipes::load(&Pipes::path(&ctx.instance.dir, &id));
-        // Of pipes that are not known, or that nobody has open any more, there is nothing to keep.
+        // Without a record of the pipes, or with no process that has them open, no writer can go on.
         let Some(mut held) = pipes.and_then(|pipes| pipes.hold()) else {
             return;
         };
