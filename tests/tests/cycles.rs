@@ -14,9 +14,6 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const KNOWN: &[(&str, &str)] = &[
     ("e2e", "containerd"),
     ("imagebuilder", "commands"),
-    ("nodectl", "commands"),
-    ("nodectl", "images"),
-    ("nodectl", "manifest/check"),
     ("nodectl", "play"),
 ];
 

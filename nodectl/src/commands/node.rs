@@ -37,7 +37,7 @@ pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command
     }
 }
 
-pub(super) fn select<'a>(pods: &'a [NodePod], word: &str) -> Result<&'a NodePod> {
+fn select<'a>(pods: &'a [NodePod], word: &str) -> Result<&'a NodePod> {
     Ok(select_pod(pods, word)?)
 }
 

@@ -4,9 +4,8 @@ use cli::{Exit, Printer};
 
 use super::error::{Result, UsageError};
 use super::log_lines::print_log;
-use super::node::select;
 use crate::args::LogsArgs;
-use crate::node::{Host, NodeContainer, NodePod};
+use crate::node::{Host, NodeContainer, NodePod, select_pod};
 
 pub(super) async fn logs(
     printer: Printer,
@@ -14,7 +13,7 @@ pub(super) async fn logs(
     pods: &[NodePod],
     args: &LogsArgs,
 ) -> Result<Exit> {
-    let pod = select(pods, &args.pod)?;
+    let pod = select_pod(pods, &args.pod)?;
     let container = choose(pod, args)?;
     if container.log_path.is_empty() {
         let message = format!(

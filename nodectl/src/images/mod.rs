@@ -2,6 +2,7 @@
 
 mod accounts;
 mod chain;
+mod error;
 mod import;
 mod lookup;
 mod name;
@@ -9,6 +10,7 @@ mod unpack;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use chain::chain_ids;
-pub(crate) use import::{Holding, ImportError, UPLOAD_PREFIX, import};
+pub(crate) use error::ImportError;
+pub(crate) use import::{Holding, UPLOAD_PREFIX, import};
 pub(crate) use lookup::{LookupError, RunImage, find_name, lookup};
 pub(crate) use name::candidates;

@@ -2,7 +2,7 @@
 
 use oci::{Descriptor, Digest};
 
-use super::import::ImportError;
+use super::error::ImportError;
 use crate::containerd::{self, Containerd, Labels, SNAPSHOTTER};
 
 /// Unpacks `layers` from the bottom and returns the topmost chain ID, `None` for no layers.

@@ -2,7 +2,8 @@
 
 use oci::Reference;
 
-use super::{CheckError, Problems, pod, probe};
+use super::security::{seccomp, user_id};
+use super::{CheckError, Problems, probe};
 use crate::manifest::container::{EnvSource, FieldRef, ResourceFieldRef};
 use crate::manifest::name::is_qualified_name;
 use crate::manifest::{
@@ -229,13 +230,13 @@ fn all(resources: &Resources) -> impl Iterator<Item = (&'static str, &str, Quant
 }
 
 fn security(path: &str, security: &ContainerSecurity, problems: &mut Problems) {
-    pod::user_id(&format!("{path}.runAsUser"), security.run_as_user, problems);
-    pod::user_id(
+    user_id(&format!("{path}.runAsUser"), security.run_as_user, problems);
+    user_id(
         &format!("{path}.runAsGroup"),
         security.run_as_group,
         problems,
     );
-    pod::seccomp(path, security.seccomp_profile.as_ref(), problems);
+    seccomp(path, security.seccomp_profile.as_ref(), problems);
     if security.privileged == Some(true) {
         let path = format!("{path}.privileged");
         problems.add(&path, "privileged containers are not supported here");

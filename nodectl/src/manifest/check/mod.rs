@@ -9,6 +9,7 @@ mod deployment;
 mod pod;
 mod probe;
 mod problems;
+mod security;
 mod service;
 
 use std::collections::BTreeSet;
