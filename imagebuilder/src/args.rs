@@ -45,8 +45,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// The package of the workspace to build; that of the current directory where not given.
-    pub(crate) package: Option<String>,
+    /// The packages of the workspace to build, as `cargo build --package` names them; that of the
+    /// current directory where none is given.
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) packages: Vec<String>,
     #[command(flatten)]
     pub(crate) image: Image,
     /// Cargo features to enable, beside those in the package's [package.metadata.image].
@@ -75,9 +77,10 @@ pub(crate) struct Resolve {
 /// What concerns every image that a command builds.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
-    /// Where the image goes: `oci:DIR`, an OCI image layout, created if it does not exist. Without
+    /// Where the image goes: `oci:DIR`, an OCI image layout, created if it does not exist, or
+    /// `oci:DIR:NAME[:TAG]`, which also names the image in it. Without
     /// this and --repo it is `images` in Cargo's target directory.
-    #[arg(long, value_name = "oci:DIR")]
+    #[arg(long, value_name = "oci:DIR[:NAME[:TAG]]")]
     pub(crate) output: Option<Output>,
     /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
     #[arg(long, value_name = "PREFIX")]
@@ -309,6 +312,6 @@ fn revision(text: &str) -> Result<String, &'static str> {
 pub(crate) enum Format {
     /// `name@sha256:…`
     Text,
-    /// One JSON object.
+    /// One JSON object an image.
     Json,
 }

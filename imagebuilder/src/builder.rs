@@ -1,5 +1,6 @@
 //! From a package to an image in a layout: compile, check, pack, for each platform.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -115,6 +116,10 @@ impl Builder {
         if options.platforms.is_empty() {
             options.platforms.push(Platform::host());
         }
+        let mut seen = BTreeSet::new();
+        options
+            .platforms
+            .retain(|platform| seen.insert(platform.clone()));
         Ok(Self {
             environment,
             workspace,
@@ -143,15 +148,15 @@ impl Builder {
         Ok(self.workspace.service(package)?)
     }
 
-    /// Builds a service's image into `layout`, named in its index with `tag` where one is given.
+    /// Builds a service's image into `layout`, as `name` in its index, with `tag` where one is given.
     pub(crate) fn build(
         &self,
         service: &Service,
+        name: &Reference,
         layout: &Layout,
         tag: Option<&str>,
         events: &mut dyn FnMut(Event),
     ) -> Result<Built, BuildError> {
-        let name = image_name(service)?;
         // Everything that can be refused is, before minutes of compiling.
         let targets: Vec<_> = self
             .options
@@ -190,7 +195,10 @@ impl Builder {
             (annotation::IMAGE_NAME.to_owned(), name.to_string()),
         ]);
         layout.put_index_entry(&entry)?;
-        Ok(Built { name, descriptor })
+        Ok(Built {
+            name: name.clone(),
+            descriptor,
+        })
     }
 
     fn compile(
@@ -295,7 +303,8 @@ fn digest(file: &File) -> io::Result<Digest> {
     }
 }
 
-fn image_name(service: &Service) -> Result<Reference, BuildError> {
+/// The name of a service's image, unless the command line says otherwise.
+pub(crate) fn image_name(service: &Service) -> Result<Reference, BuildError> {
     match &service.settings.name {
         Some(name) => Ok(name.reference().clone()),
         None => ImageName::try_from(service.bin.clone())

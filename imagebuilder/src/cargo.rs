@@ -161,7 +161,7 @@ fn command(
         .current_dir(workspace.root())
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(["--profile", &options.cargo.profile])
-        .args(["--package", &service.package, "--bin", &service.bin])
+        .args(["--package", &service.id, "--bin", &service.bin])
         .arg("--target-dir")
         .arg(workspace.target_dir())
         .args(flags)
@@ -235,12 +235,13 @@ fn build(
         let Message::CompilerArtifact(artifact) = message? else {
             continue;
         };
+        let is_service = artifact.package_id.repr == service.id;
         // Cargo builds for the target below a directory of its name, and for the host elsewhere.
         let mut files = artifact.filenames.iter();
         if files.any(|file| file.components().any(|part| part.as_str() == triple)) {
             packages.insert(artifact.package_id);
         }
-        if artifact.target.is_bin() && artifact.target.name == service.bin {
+        if artifact.target.is_bin() && artifact.target.name == service.bin && is_service {
             found = artifact
                 .executable
                 .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);

@@ -17,6 +17,9 @@ use tar::{EntryType, Header};
 /// image is pulled more often than it is packed. The level is part of the digest.
 const LEVEL: u32 = 6;
 
+/// The bytes of a name in a ustar header.
+const NAME_BYTES: usize = 100;
+
 /// Why a layer could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LayerError {
@@ -115,11 +118,11 @@ impl Files {
             };
             header.set_entry_type(kind);
             header.set_size(size);
-            if kind == EntryType::Directory {
-                header.set_path(format!("{path}/"))?;
-            } else {
-                header.set_path(path)?;
-            }
+            let name = match kind {
+                EntryType::Directory => format!("{path}/"),
+                _ => path.clone(),
+            };
+            set_path(&mut tar, &mut header, &name)?;
             header.set_cksum();
             match &entry.content {
                 Content::Directory => tar.append(&header, io::empty())?,
@@ -155,6 +158,18 @@ impl Files {
             created_by,
         })
     }
+}
+
+/// Names an entry. A name for which ustar has no room is in a record before it, by
+/// [pax](https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_03).
+fn set_path(tar: &mut tar::Builder<impl Write>, header: &mut Header, name: &str) -> io::Result<()> {
+    if header.set_path(name).is_ok() {
+        return Ok(());
+    }
+    tar.append_pax_extensions([("path", name.as_bytes())])?;
+    // For readers that know no records, as much as fits.
+    let short = &name[..name.floor_char_boundary(NAME_BYTES)];
+    header.set_path(short)
 }
 
 /// Appends a file from its start; one that is not as long as its header says would make every later
@@ -221,6 +236,24 @@ mod tests {
             layer.descriptor.digest.to_string(),
             "sha256:6c5320718a567490033f51e0f39c41ddc5dfa64794415409ca069e671a912459"
         );
+    }
+
+    #[test]
+    fn names_of_any_length_are_kept() {
+        for length in [99, 100, 101, 155, 156, 300] {
+            for path in [
+                "n".repeat(length),
+                format!("usr/local/bin/{}", "é".repeat(length / 2)),
+            ] {
+                let mut files = Files::default();
+                files.file(&path, 0o755, b"binary".to_vec());
+                let mut tar = Vec::new();
+                files.write_tar(0, &mut tar).unwrap();
+                let mut archive = tar::Archive::new(&tar[..]);
+                let last = archive.entries().unwrap().last().unwrap().unwrap();
+                assert_eq!(last.path().unwrap().to_str().unwrap(), path);
+            }
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod registry;
 pub mod resolve;
 mod sbom;
 mod settings;
+mod spec;
 mod target;
 mod verdict;
 mod workspace;

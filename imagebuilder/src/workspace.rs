@@ -10,6 +10,7 @@ use serde::Deserialize as _;
 
 use crate::environment::Environment;
 use crate::settings::Settings;
+use crate::spec;
 
 /// Why a package cannot be built into an image.
 #[derive(Debug, thiserror::Error)]
@@ -43,11 +44,15 @@ pub(crate) enum WorkspaceError {
     },
     #[error("Cargo reports no dependency graph")]
     NoGraph,
-    #[error("[package.metadata.image] of `{}` is wrong", manifest.display())]
+    #[error("`{spec}` is ambiguous: it matches {available}")]
+    Ambiguous { spec: String, available: String },
+    #[error("invalid [package.metadata.image] in `{}`{}", manifest.display(), at(*line))]
     Settings {
         manifest: PathBuf,
+        /// The line of the key, from 1, where it is known.
+        line: Option<usize>,
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -63,6 +68,8 @@ pub(crate) struct Workspace {
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub(crate) package: String,
+    /// The package's ID, which Cargo cannot confuse with a dependency of the same name.
+    pub(crate) id: String,
     pub(crate) bin: String,
     pub(crate) version: String,
     pub(crate) license: Option<String>,
@@ -133,13 +140,14 @@ impl Workspace {
         })
     }
 
-    /// The service that package `name` is.
-    pub(crate) fn service(&self, name: &str) -> Result<Service, WorkspaceError> {
-        let package = self.package(name)?;
+    /// The service of the package that `spec` names, as for `cargo build --package`.
+    pub(crate) fn service(&self, spec: &str) -> Result<Service, WorkspaceError> {
+        let package = self.package(spec)?;
         let settings = settings(package)?;
         let bin = binary(package, settings.bin.as_deref())?;
         Ok(Service {
             package: package.name.to_string(),
+            id: package.id.repr.clone(),
             bin,
             version: package.version.to_string(),
             license: package.license.clone(),
@@ -158,7 +166,7 @@ impl Workspace {
         triple: &str,
         lock_flags: impl Iterator<Item = &'static str>,
     ) -> Result<Metadata, WorkspaceError> {
-        let package = self.package(&service.package)?;
+        let package = self.package(&service.id)?;
         let mut options = vec!["--filter-platform".to_owned(), triple.to_owned()];
         if service.settings.no_default_features {
             options.push("--no-default-features".to_owned());
@@ -179,11 +187,30 @@ impl Workspace {
 
     fn package(&self, name: &str) -> Result<&Package, WorkspaceError> {
         let packages = self.metadata.workspace_packages();
-        if let Some(package) = packages
+        let matching: Vec<&Package> = packages
             .iter()
-            .find(|package| package.name.as_str() == name)
-        {
-            return Ok(package);
+            .filter(|package| {
+                let folder = package.manifest_path.parent();
+                let folder = folder.expect("a manifest is in a folder");
+                spec::matches(
+                    name,
+                    package.name.as_str(),
+                    &package.version.to_string(),
+                    folder.as_std_path(),
+                )
+            })
+            .copied()
+            .collect();
+        match matching[..] {
+            [package] => return Ok(package),
+            [] => {}
+            _ => {
+                let ids: Vec<&str> = matching.iter().map(|p| p.id.repr.as_str()).collect();
+                return Err(WorkspaceError::Ambiguous {
+                    spec: name.to_owned(),
+                    available: quoted(&ids),
+                });
+            }
         }
         let mut names: Vec<&str> = packages
             .iter()
@@ -234,10 +261,60 @@ fn settings(package: &Package) -> Result<Settings, WorkspaceError> {
     let Some(table) = package.metadata.get("image") else {
         return Ok(Settings::default());
     };
-    Settings::deserialize(table).map_err(|source| WorkspaceError::Settings {
-        manifest: package.manifest_path.clone().into_std_path_buf(),
-        source,
+    Settings::deserialize(table).map_err(|error| {
+        let manifest = package.manifest_path.clone().into_std_path_buf();
+        let (line, source) = match manifest_error(&manifest) {
+            Some((line, message)) => (line, message.into()),
+            None => (None, error.into()),
+        };
+        WorkspaceError::Settings {
+            manifest,
+            line,
+            source,
+        }
     })
+}
+
+/// The same error as Cargo.toml has it: with its key, and the line of it.
+fn manifest_error(manifest: &Path) -> Option<(Option<usize>, String)> {
+    #[derive(Debug, serde::Deserialize)]
+    struct Manifest {
+        #[serde(rename = "package")]
+        _package: PackageTable,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    struct PackageTable {
+        #[serde(rename = "metadata")]
+        _metadata: MetadataTable,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    struct MetadataTable {
+        #[serde(rename = "image")]
+        _image: Settings,
+    }
+    let text = std::fs::read_to_string(manifest).ok()?;
+    let error = toml::from_str::<Manifest>(&text).err()?;
+    let start = error.span().map(|span| span.start);
+    let line = start.map(|at| text[..at].matches('\n').count() + 1);
+    let key = line.and_then(|line| key(text.lines().nth(line - 1)?));
+    let message = match key {
+        Some(key) if !error.message().contains(&format!("`{key}`")) => {
+            format!("`{key}`: {}", error.message())
+        }
+        _ => error.message().to_owned(),
+    };
+    Some((line, message))
+}
+
+/// The key that a line of TOML sets.
+fn key(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once('=')?;
+    let key = key.trim().trim_matches(['"', '\'']);
+    (!key.is_empty()).then_some(key)
+}
+
+fn at(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
 fn binary(package: &Package, chosen: Option<&str>) -> Result<String, WorkspaceError> {

@@ -253,10 +253,148 @@ fn what_cannot_be_built_says_why_and_leaves_nothing() {
         "lib",
         2,
         "error: cannot build an image of `lib`\n  \
-         Caused by: [package.metadata.image] of `[WS]/lib/Cargo.toml` is wrong\n  \
+         Caused by: invalid [package.metadata.image] in `[WS]/lib/Cargo.toml`, line 6\n  \
          Caused by: unknown field `prots`, expected one of `name`, `bin`, `ports`, `user`, `env`, \
          `args`, `labels`, `build-env`, `features`, `no-default-features`\n",
     );
+}
+
+#[test]
+fn an_invalid_setting_is_named_with_its_line() {
+    let sandbox = Sandbox::new();
+    let check = |settings: &str, line: usize, expected: &str| {
+        sandbox.package("lib", &format!("[package.metadata.image]\n{settings}\n"));
+        let run = sandbox.run(&["build", "lib", QUIET]);
+        let expected = format!(
+            "error: cannot build an image of `lib`\n  \
+             Caused by: invalid [package.metadata.image] in `[WS]/lib/Cargo.toml`, line {line}\n  \
+             Caused by: {expected}\n"
+        );
+        assert_eq!((run.code, run.stderr), (Some(2), expected), "{settings}");
+    };
+    check(
+        "ports = [0]",
+        6,
+        "`ports`: invalid value: integer `0`, expected a nonzero u16",
+    );
+    check(
+        "bin = \"b\"\nuser = \"app\"",
+        7,
+        "`user`: `app` is not a user: expected UID or UID:GID, in numbers",
+    );
+    check(
+        "args = 3",
+        6,
+        "`args`: invalid type: integer `3`, expected a sequence",
+    );
+}
+
+#[test]
+fn a_layout_gets_the_image_under_the_name_that_was_given() {
+    let sandbox = Sandbox::new();
+    let build = |output: &str, more: &[&str]| {
+        let args = ["build", "hello", "--output", output, QUIET];
+        sandbox.run(&[&args, more].concat()).reference()
+    };
+    let names = || {
+        let layout = Layout::open(sandbox.path().join("img")).unwrap();
+        let images = layout.images().unwrap();
+        let names = images
+            .iter()
+            .map(|image| image.ref_name().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(build("oci:img:x/y:v1", &[]).name(), "x/y");
+    assert_eq!(names(), ["x/y:v1"]);
+    build("oci:img:x/y", &["--tag", "v2"]);
+    assert_eq!(names(), ["x/y:v1", "x/y:v2"]);
+}
+
+#[test]
+fn several_packages_are_built_unless_their_images_have_one_name() {
+    let sandbox = Sandbox::new();
+    sandbox.package("two", "[package.metadata.image]\nbin = \"a\"\n");
+    let args = ["build", "hello", "two", "--output", "oci:img", QUIET];
+    let run = sandbox.run(&args);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let names: Vec<_> = run
+        .stdout
+        .lines()
+        .map(|line| line.split('@').next().unwrap())
+        .collect();
+    assert_eq!(names, ["team/hello", "a"]);
+
+    let settings = "[package.metadata.image]\nbin = \"a\"\nname = \"team/hello\"\n";
+    sandbox.package("two", settings);
+    sandbox.write("a.yaml", "[cargo://hello, cargo://two]");
+    for args in [
+        &args[..],
+        &["resolve", "-f", "a.yaml", "--output", "oci:img", QUIET],
+    ] {
+        let run = sandbox.run(args);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert_eq!(
+            run.stderr,
+            "error: `hello` and `two` have images of one name, `team/hello`\n\
+             hint: set `name` in the [package.metadata.image] of one of them\n"
+        );
+    }
+    let one_name = ["build", "hello", "two", "--output", "oci:img:x", QUIET];
+    assert_eq!(sandbox.run(&one_name).code, Some(2));
+}
+
+#[test]
+fn a_package_is_named_as_in_cargo() {
+    let sandbox = Sandbox::new();
+    let expected = sandbox.run(&["build", "hello", QUIET]).reference();
+    let url = format!(
+        "file://{}/hello#1.2.3",
+        sandbox.path().canonicalize().unwrap().display()
+    );
+    for spec in ["hello@1.2.3", "./hello", &url] {
+        assert_eq!(
+            sandbox.run(&["build", spec, QUIET]).reference(),
+            expected,
+            "{spec}"
+        );
+    }
+}
+
+#[test]
+fn a_platform_that_is_named_twice_is_built_once() {
+    let sandbox = Sandbox::new();
+    let platforms = "linux/amd64,linux/x86_64,linux/amd64";
+    let args = [
+        "build",
+        "hello",
+        "--format=json",
+        QUIET,
+        "--platform",
+        platforms,
+    ];
+    let run = sandbox.run(&args);
+    assert!(run.stdout.contains("manifest.v1+json"), "{}", run.stdout);
+}
+
+#[test]
+fn every_line_of_json_progress_is_json() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/src/main.rs", "fn main() { oops }\n");
+    let run = sandbox.run(&["build", "hello", "--progress=json"]);
+    let levels: Vec<String> = run
+        .stderr
+        .lines()
+        .map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event["level"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert!(
+        levels.iter().any(|level| level == "diagnostic"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(levels.last().unwrap(), "error");
 }
 
 #[test]

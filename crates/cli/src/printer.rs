@@ -104,7 +104,10 @@ impl Printer {
 
     /// Writes a rendered error to stderr, always.
     pub(crate) fn error(self, text: &str) {
-        self.write_err(text);
+        match self.progress {
+            Progress::Json => self.write_err(&json_line("error", text.trim_end())),
+            _ => self.write_err(text),
+        }
     }
 
     /// Nobody could see that stderr is closed, so a failed write is ignored.

@@ -1,8 +1,8 @@
 //! `imagebuilder build`.
 
+use super::CommandError;
 use super::images::{Done, Images};
 use super::run::Context;
-use super::{CommandError, ImageError};
 use crate::args::{Build, Format};
 
 pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
@@ -11,27 +11,33 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
         |source| CommandError::Build { package, source }
     };
     let images = Images::new(context, &args.image, &args.cargo_arguments);
-    let images = images.map_err(|error| match &args.package {
-        Some(package) => failed(package)(error),
-        None => error.into(),
+    let images = images.map_err(|error| match &args.packages[..] {
+        [package] => failed(package)(error),
+        _ => error.into(),
     })?;
-    let package = match &args.package {
-        Some(package) => package,
-        None => images.default_package()?,
-    };
-    let done = build(&images, package, args).map_err(failed(package))?;
-    let line = match args.format {
-        Format::Text => done.reference.to_string(),
-        Format::Json => json(&done),
-    };
-    context.printer.data(&line).map_err(CommandError::Stdout)
-}
-
-fn build(images: &Images, package: &str, args: &Build) -> Result<Done, ImageError> {
-    let mut service = images.service(package)?;
-    service.settings.features.extend_from_slice(&args.features);
-    service.settings.no_default_features |= args.no_default_features;
-    images.build(&service, &images.layout()?)
+    let mut packages: Vec<&str> = args.packages.iter().map(String::as_str).collect();
+    if packages.is_empty() {
+        packages.push(images.default_package()?);
+    }
+    let mut services = Vec::new();
+    for package in packages {
+        let mut service = images.service(package).map_err(failed(package))?;
+        service.settings.features.extend_from_slice(&args.features);
+        service.settings.no_default_features |= args.no_default_features;
+        services.push(service);
+    }
+    let plans = images.plan(services)?;
+    let layout = images.layout()?;
+    for plan in plans {
+        let done = images.build(&plan, &layout);
+        let done = done.map_err(failed(&plan.service.package))?;
+        let line = match args.format {
+            Format::Text => done.reference.to_string(),
+            Format::Json => json(&done),
+        };
+        context.printer.data(&line).map_err(CommandError::Stdout)?;
+    }
+    Ok(())
 }
 
 fn json(done: &Done) -> String {

@@ -101,6 +101,12 @@ pub(crate) enum ImageError {
     Build(#[from] BuildError),
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    #[error("`{one}` and `{other}` have images of one name, `{name}`")]
+    SameName {
+        name: Box<Reference>,
+        one: String,
+        other: String,
+    },
     #[error("cannot push to {registry}")]
     Publisher {
         registry: String,

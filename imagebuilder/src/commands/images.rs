@@ -10,7 +10,7 @@ use oci::layout::Layout;
 use super::ImageError;
 use super::run::Context;
 use crate::args::{Image, Registry};
-use crate::builder::{Builder, Built, Event};
+use crate::builder::{Builder, Built, Event, image_name};
 use crate::options::{CargoOptions, Options};
 use crate::registry::{Connection, Prefix, PublishError, PublishEvent, Publisher};
 use crate::sbom::Sbom;
@@ -26,6 +26,13 @@ pub(super) struct Images<'a> {
     builder: Builder,
     /// Where images are pushed to, if anywhere.
     publisher: Option<(Prefix, Publisher)>,
+}
+
+/// An image to build.
+pub(super) struct Plan {
+    pub(super) service: Service,
+    /// Without a tag.
+    pub(super) name: Reference,
 }
 
 /// An image that was built, and its name where it is now.
@@ -110,16 +117,48 @@ impl<'a> Images<'a> {
         Ok(layout?)
     }
 
-    /// Builds the image of a service, and pushes it where that is asked for.
-    pub(super) fn build(&self, service: &Service, layout: &Layout) -> Result<Done, ImageError> {
+    /// What is to be built for packages. Nothing is compiled yet, so that what can be refused is
+    /// refused before.
+    pub(super) fn plan(&self, services: Vec<Service>) -> Result<Vec<Plan>, ImageError> {
+        let chosen = self.arguments.output.as_ref();
+        let chosen = chosen.and_then(|output| output.image.as_ref());
+        let mut plans: Vec<Plan> = Vec::new();
+        for service in services {
+            let name = match chosen {
+                Some(name) => name.clone().without_tag(),
+                None => image_name(&service)?,
+            };
+            if let Some(other) = plans.iter().find(|plan| plan.name == name) {
+                return Err(ImageError::SameName {
+                    name: Box::new(name),
+                    one: other.service.package.clone(),
+                    other: service.package,
+                });
+            }
+            plans.push(Plan { service, name });
+        }
+        Ok(plans)
+    }
+
+    /// The tag of `--tag`, or of `--output oci:DIR:NAME:TAG`.
+    fn tag(&self) -> Option<&str> {
+        let output = self.arguments.output.as_ref();
+        let named = output.and_then(|output| output.image.as_ref()?.tag());
+        self.arguments.tag.as_deref().or(named)
+    }
+
+    /// Builds an image, and pushes it where that is asked for.
+    pub(super) fn build(&self, plan: &Plan, layout: &Layout) -> Result<Done, ImageError> {
         let printer = &self.context.printer;
         let mut events = |event: Event| match event {
             Event::Diagnostic { line } => printer.diagnostic(&line),
             Event::ForeignHeaders { .. } => printer.warn(&event.to_string()),
             event => printer.status(&event.to_string()),
         };
-        let tag = self.arguments.tag.as_deref();
-        let built = self.builder.build(service, layout, tag, &mut events)?;
+        let tag = self.tag();
+        let built = self
+            .builder
+            .build(&plan.service, &plan.name, layout, tag, &mut events)?;
         let reference = match &self.publisher {
             Some((prefix, publisher)) => {
                 let destination = destination(prefix, &built.name, tag)?;

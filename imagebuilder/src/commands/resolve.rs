@@ -71,10 +71,12 @@ fn build<'a>(
         let service = images.service(package);
         services.push((*package, service.map_err(|error| failed(package, error))?));
     }
+    let (packages, services): (Vec<&str>, Vec<_>) = services.into_iter().unzip();
+    let plans = images.plan(services)?;
     let layout = images.layout()?;
-    for (package, service) in services {
+    for (package, plan) in packages.into_iter().zip(plans) {
         let image = images
-            .build(&service, &layout)
+            .build(&plan, &layout)
             .map_err(|error| failed(package, error))?;
         done.insert(package, image.reference.to_string());
     }

@@ -68,6 +68,7 @@ impl ExitError for WorkspaceError {
             Self::Metadata(_)
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchPackage { .. }
+            | Self::Ambiguous { .. }
             | Self::NoBinary { .. }
             | Self::SeveralBinaries { .. }
             | Self::NoSuchBinary { .. }
@@ -88,6 +89,7 @@ impl ExitError for WorkspaceError {
             Self::SeveralBinaries { .. } => {
                 "choose one with `bin = \"…\"` in [package.metadata.image]"
             }
+            Self::Ambiguous { .. } => "name it with its version, NAME@VERSION, or by its path",
             Self::Metadata(_) => {
                 "run it in the workspace, or name its Cargo.toml with --manifest-path"
             }

@@ -75,6 +75,7 @@ impl ExitError for ImageError {
             Self::Build(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
             Self::Publisher { source, .. } => source.exit(),
+            Self::SameName { .. } => Exit::Usage,
             Self::Publish(error) => error.exit(),
         }
     }
@@ -84,6 +85,9 @@ impl ExitError for ImageError {
             Self::Build(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
             Self::Publisher { source, .. } => source.hint(),
+            Self::SameName { .. } => {
+                Some("set `name` in the [package.metadata.image] of one of them".to_owned())
+            }
             Self::Publish(error) => error.hint(),
         }
     }

@@ -55,10 +55,6 @@ fn c_error() -> CError {
     }
 }
 
-fn json_error() -> serde_json::Error {
-    serde_json::from_str::<u8>("x").unwrap_err()
-}
-
 fn digest() -> Digest {
     Digest::of(b"")
 }
@@ -176,8 +172,10 @@ fn errors_of_building() {
             package: text(), available: text() }, Usage, HINT;
         WorkspaceError::NoSuchBinary { .. } => WorkspaceError::NoSuchBinary {
             package: text(), wanted: text(), available: text() }, Usage, NONE;
+        WorkspaceError::Ambiguous { .. } => WorkspaceError::Ambiguous {
+            spec: text(), available: text() }, Usage, HINT;
         WorkspaceError::Settings { .. } => WorkspaceError::Settings {
-            manifest: path(), source: json_error() }, Usage, NONE;
+            manifest: path(), line: None, source: text().into() }, Usage, NONE;
     );
     verdict_table!(Verdict::of, SettingError,
         SettingError::NameHasMore { .. } => SettingError::NameHasMore { text: text() }, Usage, NONE;
@@ -372,6 +370,8 @@ fn errors_of_commands() {
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
         ImageError::Publisher { .. } => ImageError::Publisher {
             registry: text(), source: publish_error() }, Usage, NONE;
+        ImageError::SameName { .. } => ImageError::SameName {
+            name: reference(), one: text(), other: text() }, Usage, HINT;
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
     );
     verdict_table!(Verdict::of, ResolveError,
