@@ -29,6 +29,11 @@ pub(crate) enum Command {
     /// Build the images that manifests name `cargo://PACKAGE`, and print the manifests with their
     /// digests.
     Resolve(Resolve),
+    /// Show what images of a layout hold.
+    Inspect(Inspect),
+    /// Check every digest and size of images in a layout, down to the files, and print
+    /// `sha256:… NAME` for each.
+    Verify(Verify),
     /// Push images of a layout to a registry, and print `name@sha256:…` for each.
     Push(Push),
     /// Copy an image between registries and layouts, byte for byte, and print its name by digest.
@@ -51,6 +56,9 @@ pub(crate) struct Build {
     pub(crate) packages: Vec<String>,
     #[command(flatten)]
     pub(crate) image: Image,
+    /// The binary to pack, where the package has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bin: Option<String>,
     /// Cargo features to enable, beside those in the package's [package.metadata.image].
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     pub(crate) features: Vec<String>,
@@ -99,6 +107,10 @@ pub(crate) struct Image {
     /// The Cargo.toml of the workspace; the current directory's where not given.
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
+    /// Fail if a binary contains a path of this machine, such as `env!("CARGO_MANIFEST_DIR")` leaves;
+    /// without this it is a warning. The digest depends on such a path.
+    #[arg(long)]
+    pub(crate) deny_paths: bool,
     /// The source's revision, such as `git describe --always --dirty` prints. The image carries it
     /// as an annotation, and the compiler gets it as `SOURCE_REVISION`; without it neither depends on
     /// git.
@@ -120,6 +132,26 @@ pub(crate) struct Image {
     )]
     #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
     pub(crate) source_date_epoch: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The images: a layout, `oci:DIR`, or one image of it, `oci:DIR:NAME`.
+    #[arg(value_name = "oci:DIR[:NAME]")]
+    pub(crate) source: Output,
+    /// List the files of each layer.
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// What standard output carries: a table, or one JSON object.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The images: a layout, `oci:DIR`, or one image of it, `oci:DIR:NAME`.
+    #[arg(value_name = "oci:DIR[:NAME]")]
+    pub(crate) source: Output,
 }
 
 #[derive(Debug, Args)]
@@ -310,8 +342,8 @@ fn revision(text: &str) -> Result<String, &'static str> {
 /// What standard output carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// `name@sha256:…`
+    /// A line an image, `name@sha256:…`, or a table.
     Text,
-    /// One JSON object an image.
+    /// JSON.
     Json,
 }

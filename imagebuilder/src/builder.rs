@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cli::Bytes;
 use object::ReadCache;
@@ -19,7 +19,9 @@ use crate::environment::Environment;
 use crate::image::{self, BIN_DIRECTORY};
 use crate::layer::{Files, Layer, LayerError};
 use crate::options::Options;
+use crate::paths::PathMap;
 use crate::sbom::{self, SbomError};
+use crate::scan_paths;
 use crate::settings::{ImageName, SettingError};
 use crate::target::{Libc, Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace, WorkspaceError};
@@ -39,6 +41,8 @@ pub(crate) enum BuildError {
         #[source]
         source: io::Error,
     },
+    #[error("`{}` contains `{found}`, a path of this machine", path.display())]
+    Path { path: PathBuf, found: String },
     #[error(transparent)]
     Elf(#[from] ElfError),
     #[error(transparent)]
@@ -68,6 +72,8 @@ pub(crate) enum Event {
     },
     /// A line of Cargo's diagnostics.
     Diagnostic { line: String },
+    /// A binary contains a path of this machine.
+    Path { package: String, found: String },
     /// C was compiled with the headers of another C library than the one that is linked.
     ForeignHeaders { target: Target },
     /// A bill of materials is written.
@@ -143,9 +149,9 @@ impl Builder {
         self.workspace.target_dir().join("images")
     }
 
-    /// The service that a package is.
-    pub(crate) fn service(&self, package: &str) -> Result<Service, BuildError> {
-        Ok(self.workspace.service(package)?)
+    /// The service that a package is, with one of its binaries.
+    pub(crate) fn service(&self, package: &str, bin: Option<&str>) -> Result<Service, BuildError> {
+        Ok(self.workspace.service(package, bin)?)
     }
 
     /// Builds a service's image into `layout`, as `name` in its index, with `tag` where one is given.
@@ -237,6 +243,7 @@ impl Builder {
         let binary = File::open(&path).map_err(cannot)?;
         let binary_bytes = binary.metadata().map_err(cannot)?.len();
         elf::check_static(&path, &ReadCache::new(&binary), platform)?;
+        self.check_paths(&path, &binary, &package, events)?;
         events(Event::Compiled {
             package,
             platform: platform.clone(),
@@ -271,6 +278,33 @@ impl Builder {
             self.options.created,
             "imagebuilder: cargo build --release",
         )?)
+    }
+
+    /// Looks for paths of this machine, which a program may contain by `env!` or a build script.
+    fn check_paths(
+        &self,
+        path: &Path,
+        binary: &File,
+        package: &str,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<(), BuildError> {
+        let paths = PathMap::new(&self.environment, &self.workspace, &self.toolchain);
+        let found = scan_paths::find(binary, &paths).map_err(|source| BuildError::Binary {
+            path: path.to_owned(),
+            source,
+        })?;
+        match found {
+            Some(found) if self.options.deny_paths => Err(BuildError::Path {
+                path: path.to_owned(),
+                found,
+            }),
+            Some(found) => {
+                let package = package.to_owned();
+                events(Event::Path { package, found });
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     /// What stands for the image: its one manifest, or an index of several.
@@ -341,6 +375,10 @@ impl std::fmt::Display for Event {
                     Bytes(*binary_bytes)
                 )
             }
+            Self::Path { package, found } => write!(
+                f,
+                "the binary of {package} contains `{found}`: its digest depends on this path"
+            ),
             Self::Diagnostic { line } => f.write_str(line),
             Self::ForeignHeaders { target } => write!(
                 f,

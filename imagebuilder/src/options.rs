@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) revision: Option<String>,
     /// The bills of materials to write, where they are asked for.
     pub(crate) sbom: Option<Sbom>,
+    /// A path of this machine in a binary is an error.
+    pub(crate) deny_paths: bool,
     /// How Cargo compiles.
     pub(crate) cargo: CargoOptions,
     /// Cargo shows its diagnostics only.

@@ -141,10 +141,11 @@ impl Workspace {
     }
 
     /// The service of the package that `spec` names, as for `cargo build --package`.
-    pub(crate) fn service(&self, spec: &str) -> Result<Service, WorkspaceError> {
+    /// `bin` is its binary, in place of that of the settings.
+    pub(crate) fn service(&self, spec: &str, bin: Option<&str>) -> Result<Service, WorkspaceError> {
         let package = self.package(spec)?;
         let settings = settings(package)?;
-        let bin = binary(package, settings.bin.as_deref())?;
+        let bin = binary(package, bin.or(settings.bin.as_deref()))?;
         Ok(Service {
             package: package.name.to_string(),
             id: package.id.repr.clone(),

@@ -246,7 +246,7 @@ fn what_cannot_be_built_says_why_and_leaves_nothing() {
         2,
         "error: cannot build an image of `two`\n  \
          Caused by: package `two` has several binaries: `a`, `b`\n\
-         hint: choose one with `bin = \"…\"` in [package.metadata.image]\n",
+         hint: choose one with --bin, or `bin = \"…\"` in [package.metadata.image]\n",
     );
     sandbox.package("lib", "[package.metadata.image]\nprots = [1]\n");
     check(
@@ -395,6 +395,101 @@ fn every_line_of_json_progress_is_json() {
         run.stderr
     );
     assert_eq!(levels.last().unwrap(), "error");
+}
+
+#[test]
+fn a_path_of_this_machine_in_the_binary_is_found() {
+    let sandbox = Sandbox::new();
+    let source = "fn main() { print!(\"{}/x\", env!(\"CARGO_MANIFEST_DIR\")); }\n";
+    sandbox.write("hello/src/main.rs", source);
+    let args = ["build", "hello", "--output", "oci:img", QUIET];
+    let run = sandbox.run(&args);
+    let expected =
+        "warning: the binary of hello contains `[WS]/hello/x`: its digest depends on this path\n";
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), expected));
+    fs::remove_dir_all(sandbox.path().join("img")).unwrap();
+    let run = sandbox.run(&[&args[..], &["--deny-paths"]].concat());
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(
+        run.stderr
+            .contains("contains `[WS]/hello/x`, a path of this machine"),
+        "{}",
+        run.stderr
+    );
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    assert!(layout.images().unwrap().is_empty());
+}
+
+#[test]
+fn a_layout_is_inspected_and_verified() {
+    let sandbox = Sandbox::new();
+    let platforms = "linux/amd64,linux/arm64";
+    let args = [
+        "build",
+        "hello",
+        "--output",
+        "oci:img",
+        QUIET,
+        "--platform",
+        platforms,
+    ];
+    let reference = sandbox.run(&args).reference();
+    let text = sandbox.run(&["inspect", "oci:img", "--files"]).stdout;
+    for expected in [
+        "name        team/hello\n",
+        "  platform    linux/arm64\n",
+        "  args        /usr/local/bin/hello --x\n",
+        "  user        65532:65532\n",
+        "    drwxrwxrwt 0:0                 0 B tmp/\n",
+        " usr/local/bin/hello\n",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let json = sandbox
+        .run(&["inspect", "oci:img:team/hello", "--format=json"])
+        .stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let image = &json["images"][0];
+    assert_eq!(image["digest"], reference.digest().unwrap().to_string());
+    assert_eq!(image["manifests"][1]["platform"], "linux/arm64");
+    let layer = &image["manifests"][1]["layers"][1];
+    assert_eq!(layer["files"], serde_json::Value::Null);
+
+    let verify = || sandbox.run(&["verify", "oci:img", QUIET]);
+    let expected = format!("{} team/hello\n", reference.digest().unwrap());
+    let run = verify();
+    assert_eq!(
+        (run.code, run.stdout),
+        (Some(0), expected),
+        "{}",
+        run.stderr
+    );
+    let digest = layer["digest"].as_str().unwrap().replace(':', "/");
+    let blob = sandbox.path().join("img/blobs").join(digest);
+    let whole = fs::read(&blob).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for bytes in [&damaged[..], &whole[1..], &[&whole[..], b"x"].concat()] {
+        fs::write(&blob, bytes).unwrap();
+        let run = verify();
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (Some(5), ""),
+            "{}",
+            run.stderr
+        );
+        let expected = "error: the image `team/hello` is damaged\n";
+        assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+    }
+    fs::remove_file(&blob).unwrap();
+    assert_eq!(verify().code, Some(1));
+}
+
+#[test]
+fn a_binary_is_chosen_by_the_command_line() {
+    let sandbox = Sandbox::new();
+    let args = ["build", "two", "--bin", "b", QUIET];
+    assert_eq!(sandbox.run(&args).reference().name(), "b");
 }
 
 #[test]

@@ -21,7 +21,9 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
     }
     let mut services = Vec::new();
     for package in packages {
-        let mut service = images.service(package).map_err(failed(package))?;
+        let mut service = images
+            .service(package, args.bin.as_deref())
+            .map_err(failed(package))?;
         service.settings.features.extend_from_slice(&args.features);
         service.settings.no_default_features |= args.no_default_features;
         services.push(service);

@@ -9,7 +9,9 @@ use oci::registry::RegistryError;
 use oci::{Digest, Platform, Reference, ReferenceError};
 
 use super::copy_failure::CopyFailure;
+use super::verify::VerifyError;
 use crate::builder::BuildError;
+use crate::contents::ContentError;
 use crate::registry::PublishError;
 use crate::resolve::ResolveError;
 use crate::workspace::WorkspaceError;
@@ -89,6 +91,18 @@ pub(crate) enum CommandError {
         digest: Digest,
         #[source]
         source: ReferenceError,
+    },
+    #[error("the image `{name}` is damaged")]
+    Verify {
+        name: String,
+        #[source]
+        source: VerifyError,
+    },
+    #[error("cannot inspect the image `{name}`")]
+    Inspect {
+        name: String,
+        #[source]
+        source: ContentError,
     },
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),

@@ -66,6 +66,7 @@ impl<'a> Images<'a> {
                 platforms: arguments.platform.clone(),
                 created: arguments.source_date_epoch,
                 revision: arguments.revision.clone(),
+                deny_paths: arguments.deny_paths,
                 sbom: arguments.sbom_dir.clone().map(|directory| Sbom {
                     directory,
                     format: arguments.sbom_format,
@@ -101,9 +102,9 @@ impl<'a> Images<'a> {
         Ok(self.builder.default_package()?)
     }
 
-    /// The service that a package is.
-    pub(super) fn service(&self, package: &str) -> Result<Service, ImageError> {
-        Ok(self.builder.service(package)?)
+    /// The service that a package is, with one of its binaries.
+    pub(super) fn service(&self, package: &str, bin: Option<&str>) -> Result<Service, ImageError> {
+        Ok(self.builder.service(package, bin)?)
     }
 
     /// Where images are built: the layout that is named; else `images` in the target directory, or a
@@ -152,7 +153,7 @@ impl<'a> Images<'a> {
         let printer = &self.context.printer;
         let mut events = |event: Event| match event {
             Event::Diagnostic { line } => printer.diagnostic(&line),
-            Event::ForeignHeaders { .. } => printer.warn(&event.to_string()),
+            Event::ForeignHeaders { .. } | Event::Path { .. } => printer.warn(&event.to_string()),
             event => printer.status(&event.to_string()),
         };
         let tag = self.tag();

@@ -5,11 +5,15 @@ mod copy;
 mod copy_failure;
 mod error;
 mod images;
+mod inspect;
 mod push;
 mod remote;
 mod resolve;
 mod run;
+mod source;
+mod verify;
 
 pub(crate) use copy_failure::CopyFailure;
 pub(crate) use error::{CommandError, ImageError};
 pub use run::main;
+pub(crate) use verify::VerifyError;

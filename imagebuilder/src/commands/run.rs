@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use cli::{Exit, Printer};
 
-use super::{build, copy, push, remote, resolve};
+use super::{build, copy, inspect, push, remote, resolve, verify};
 use crate::args::{Cli, Command};
 use crate::environment::Environment;
 
@@ -27,6 +27,8 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Build(args) => build::run(&context, &args),
         Command::Resolve(args) => resolve::run(&context, &args),
+        Command::Inspect(args) => inspect::run(&context, &args),
+        Command::Verify(args) => verify::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Copy(args) => copy::run(&context, &args),
         Command::Tags(args) => remote::tags(&context, &args),

@@ -19,7 +19,7 @@ impl ExitError for BuildError {
             Self::Workspace(error) => error.exit(),
             Self::Target(error) => error.exit(),
             Self::Compile(error) => error.exit(),
-            Self::Binary { .. } => Exit::Failed,
+            Self::Binary { .. } | Self::Path { .. } => Exit::Failed,
             Self::Elf(error) => error.exit(),
             Self::Sbom(error) => error.exit(),
             Self::Layer(error) => error.exit(),
@@ -34,6 +34,11 @@ impl ExitError for BuildError {
             Self::Target(error) => error.hint(),
             Self::Compile(error) => error.hint(),
             Self::Binary { .. } => None,
+            Self::Path { .. } => Some(
+                "`env!(\"CARGO_MANIFEST_DIR\")` and build scripts leave such paths: read files at \
+                 compile time with `include_str!`, or take the path from the environment"
+                    .to_owned(),
+            ),
             Self::Elf(error) => error.hint(),
             Self::Sbom(error) => error.hint(),
             Self::Layer(error) => error.hint(),
@@ -87,7 +92,7 @@ impl ExitError for WorkspaceError {
                 "an image runs a program: give the package a src/main.rs or a [[bin]]"
             }
             Self::SeveralBinaries { .. } => {
-                "choose one with `bin = \"…\"` in [package.metadata.image]"
+                "choose one with --bin, or `bin = \"…\"` in [package.metadata.image]"
             }
             Self::Ambiguous { .. } => "name it with its version, NAME@VERSION, or by its path",
             Self::Metadata(_) => {

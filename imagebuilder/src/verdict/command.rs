@@ -4,7 +4,8 @@ use cli::{Exit, ExitError, Verdict};
 
 use super::layout::layout;
 use super::place::{PlaceError as _, copy};
-use crate::commands::{CommandError, CopyFailure, ImageError};
+use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
+use crate::contents::ContentError;
 use crate::resolve::ResolveError;
 
 impl ExitError for CommandError {
@@ -14,6 +15,8 @@ impl ExitError for CommandError {
             Self::Images(error) => error.exit(),
             Self::Input(error) => error.exit(),
             Self::Scan { source, .. } => source.exit(),
+            Self::Verify { source, .. } => source.exit(),
+            Self::Inspect { source, .. } => source.exit(),
             Self::Layout(error) => layout(error).exit,
             Self::NoImages { .. }
             | Self::Unnamed { .. }
@@ -37,6 +40,8 @@ impl ExitError for CommandError {
             Self::Images(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::Scan { source, .. } => source.hint(),
+            Self::Verify { source, .. } => source.hint(),
+            Self::Inspect { source, .. } => source.hint(),
             Self::Layout(error) => layout(error).hint,
             Self::Unnamed { layout, .. } => {
                 let layout = layout.display();
@@ -123,5 +128,39 @@ impl ExitError for CopyFailure {
 
     fn hint(&self) -> Option<String> {
         self.verdict().hint
+    }
+}
+
+impl ExitError for VerifyError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Content(error) => error.exit(),
+            Self::Layers { .. } | Self::DiffId { .. } | Self::Invalid { .. } => Exit::Mismatch,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Content(error) => error.hint(),
+            Self::Layers { .. } | Self::DiffId { .. } | Self::Invalid { .. } => None,
+        }
+    }
+}
+
+impl ExitError for ContentError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Layout(error) => layout(error).exit,
+            // Other content than its digest says; or other content than its media type says.
+            Self::Read { source, .. } if source.raw_os_error().is_none() => Exit::Mismatch,
+            Self::Read { .. } | Self::Unsupported { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Layout(error) => layout(error).hint,
+            Self::Read { .. } | Self::Unsupported { .. } => None,
+        }
     }
 }

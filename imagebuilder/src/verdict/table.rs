@@ -30,7 +30,8 @@ use crate::builder::BuildError;
 use crate::c::CError;
 use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
-use crate::commands::{CommandError, CopyFailure, ImageError};
+use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
+use crate::contents::ContentError;
 use crate::elf::ElfError;
 use crate::layer::LayerError;
 use crate::registry::EcrError;
@@ -222,6 +223,7 @@ fn errors_of_building() {
         BuildError::Target(_) => BuildError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
         BuildError::Compile(_) => BuildError::Compile(CompileError::Messages(io_error())), Failed, NONE;
         BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
+        BuildError::Path { .. } => BuildError::Path { path: path(), found: text() }, Failed, HINT;
         BuildError::Elf(_) => BuildError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() }), Failed, HINT;
         BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;
@@ -374,6 +376,22 @@ fn errors_of_commands() {
             name: reference(), one: text(), other: text() }, Usage, HINT;
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
     );
+    verdict_table!(Verdict::of, VerifyError,
+        VerifyError::Content(_) => VerifyError::Content(ContentError::Layout(damaged())), Mismatch, HINT;
+        VerifyError::Layers { .. } => VerifyError::Layers { config: digest(), expected: 1, layers: 2 }, Mismatch, NONE;
+        VerifyError::DiffId { .. } => VerifyError::DiffId {
+            layer: digest(), expected: digest(), actual: digest() }, Mismatch, NONE;
+        VerifyError::Invalid { .. } => VerifyError::Invalid {
+            config: digest(), source: "x".parse::<Digest>().unwrap_err() }, Mismatch, NONE;
+    );
+    verdict_table!(Verdict::of, ContentError,
+        ContentError::Layout(_) => ContentError::Layout(damaged()), Mismatch, HINT;
+        ContentError::Read { .. } => ContentError::Read { digest: digest(), source: io_error() }, Mismatch, NONE;
+        ContentError::Read { .. } => ContentError::Read {
+            digest: digest(), source: io::Error::from_raw_os_error(5) }, Failed, NONE;
+        ContentError::Unsupported { .. } => ContentError::Unsupported {
+            descriptor: Box::new(Descriptor::of(MediaType::OCI_INDEX, b"")) }, Failed, NONE;
+    );
     verdict_table!(Verdict::of, ResolveError,
         ResolveError::Yaml { .. } => ResolveError::Yaml { problem: text(), line: 1, column: 1 }, Usage, NONE;
         ResolveError::Name { .. } => ResolveError::Name { text: text(), line: 1 }, Usage, NONE;
@@ -407,6 +425,10 @@ fn errors_of_commands() {
         CommandError::NoRegistry { .. } => CommandError::NoRegistry { reference: reference() }, Usage, HINT;
         CommandError::Name { .. } => CommandError::Name {
             layout: path(), digest: digest(), source: bad_reference() }, Usage, NONE;
+        CommandError::Verify { .. } => CommandError::Verify {
+            name: text(), source: VerifyError::Layers { config: digest(), expected: 1, layers: 2 } }, Mismatch, NONE;
+        CommandError::Inspect { .. } => CommandError::Inspect {
+            name: text(), source: ContentError::Layout(damaged()) }, Mismatch, HINT;
         CommandError::Stdout(_) => CommandError::Stdout(io_error()), Failed, NONE;
     );
 }

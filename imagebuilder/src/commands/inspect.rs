@@ -1,0 +1,204 @@
+//! `imagebuilder inspect`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use cli::Bytes;
+use oci::layout::Layout;
+use oci::{Descriptor, Digest};
+use serde::Serialize;
+
+use super::CommandError;
+use super::run::Context;
+use super::source::{self, images};
+use crate::args::{Format, Inspect};
+use crate::contents::{self, ContentError, Entry};
+
+/// What `--format json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    images: Vec<Image>,
+    schema_version: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Image {
+    digest: Digest,
+    manifests: Vec<Manifest>,
+    media_type: String,
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Manifest {
+    annotations: BTreeMap<String, String>,
+    args: Vec<String>,
+    created: Option<String>,
+    digest: Digest,
+    env: Vec<String>,
+    labels: BTreeMap<String, String>,
+    layers: Vec<Layer>,
+    platform: String,
+    user: String,
+    working_dir: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Layer {
+    created_by: Option<String>,
+    digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<Entry>>,
+    media_type: String,
+    size_bytes: u64,
+}
+
+pub(super) fn run(context: &Context, args: &Inspect) -> Result<(), CommandError> {
+    let layout = Layout::open(&args.source.layout)?;
+    let images = images(&layout, &args.source)?;
+    let images: Result<Vec<Image>, CommandError> = images
+        .into_iter()
+        .map(|image| {
+            let name = image.name.clone();
+            let read = read(&layout, image, args.files);
+            read.map_err(|source| CommandError::Inspect { name, source })
+        })
+        .collect();
+    let report = Report {
+        images: images?,
+        schema_version: 1,
+    };
+    let text = match args.format {
+        Format::Json => serde_json::to_string(&report).expect("its keys are strings") + "\n",
+        Format::Text => table(&report.images),
+    };
+    let written = context.printer.data_raw(text.as_bytes());
+    written.map_err(CommandError::Stdout)
+}
+
+fn read(layout: &Layout, image: source::Image, files: bool) -> Result<Image, ContentError> {
+    let manifests = image.manifests.into_iter();
+    let manifests = manifests.map(|(descriptor, manifest)| {
+        let config = layout.config(&manifest.config)?;
+        let mut history = config.spec.history().iter().flatten();
+        // Some entries stand for a change of the configuration alone.
+        let mut history =
+            std::iter::from_fn(|| history.find(|entry| entry.empty_layer() != Some(true)));
+        let layers: Result<Vec<Layer>, ContentError> = manifest
+            .layers
+            .iter()
+            .map(|layer| {
+                let created_by = history.next().and_then(|entry| entry.created_by().clone());
+                read_layer(layout, layer, created_by, files)
+            })
+            .collect();
+        let labels = config.spec.config().as_ref();
+        let labels = labels.and_then(|config| config.labels().clone());
+        Ok(Manifest {
+            annotations: manifest.annotations,
+            args: config.args(),
+            created: config.spec.created().clone(),
+            digest: descriptor.digest,
+            env: config.env().to_vec(),
+            labels: labels.into_iter().flatten().collect(),
+            layers: layers?,
+            platform: config.platform().to_string(),
+            user: config.user().to_owned(),
+            working_dir: config.working_dir().to_owned(),
+        })
+    });
+    Ok(Image {
+        digest: image.root.digest,
+        manifests: manifests.collect::<Result<_, ContentError>>()?,
+        media_type: image.root.media_type.to_string(),
+        name: image.name,
+    })
+}
+
+fn read_layer(
+    layout: &Layout,
+    layer: &Descriptor,
+    created_by: Option<String>,
+    files: bool,
+) -> Result<Layer, ContentError> {
+    let files = if files {
+        Some(contents::read(layout, layer)?.entries)
+    } else {
+        None
+    };
+    Ok(Layer {
+        created_by,
+        digest: layer.digest,
+        files,
+        media_type: layer.media_type.to_string(),
+        size_bytes: layer.size,
+    })
+}
+
+/// The images for people.
+fn table(images: &[Image]) -> String {
+    let mut out = String::new();
+    for (at, image) in images.iter().enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        row(&mut out, "", "name", &image.name);
+        row(&mut out, "", "digest", &image.digest.to_string());
+        for manifest in &image.manifests {
+            out.push('\n');
+            row(&mut out, "  ", "platform", &manifest.platform);
+            row(&mut out, "  ", "digest", &manifest.digest.to_string());
+            row(
+                &mut out,
+                "  ",
+                "created",
+                manifest.created.as_deref().unwrap_or_default(),
+            );
+            row(&mut out, "  ", "args", &manifest.args.join(" "));
+            row(&mut out, "  ", "user", &manifest.user);
+            row(&mut out, "  ", "workdir", &manifest.working_dir);
+            for variable in &manifest.env {
+                row(&mut out, "  ", "env", variable);
+            }
+            for (key, value) in &manifest.annotations {
+                row(&mut out, "  ", "annotation", &format!("{key}={value}"));
+            }
+            for layer in &manifest.layers {
+                let size = Bytes(layer.size_bytes).to_string();
+                let by = layer.created_by.as_deref().unwrap_or_default();
+                row(
+                    &mut out,
+                    "  ",
+                    "layer",
+                    &format!("{} {size:>10}  {by}", layer.digest),
+                );
+                for entry in layer.files.iter().flatten() {
+                    file(&mut out, entry);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn row(out: &mut String, indent: &str, name: &str, value: &str) {
+    if !value.is_empty() {
+        writeln!(out, "{indent}{name:<11} {value}").expect("writing to memory cannot fail");
+    }
+}
+
+fn file(out: &mut String, entry: &Entry) {
+    let owner = format!("{}:{}", entry.uid, entry.gid);
+    write!(
+        out,
+        "    {} {owner:<12} {:>10} {}",
+        entry.mode,
+        Bytes(entry.size_bytes).to_string(),
+        entry.path
+    )
+    .expect("writing to memory cannot fail");
+    if let Some(target) = &entry.target {
+        write!(out, " -> {target}").expect("writing to memory cannot fail");
+    }
+    out.push('\n');
+}

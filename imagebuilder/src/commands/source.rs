@@ -1,0 +1,54 @@
+//! The images of a layout that a command line names, down to each platform's manifest.
+
+use oci::image::Manifest;
+use oci::layout::Layout;
+use oci::{Descriptor, Kind};
+
+use super::CommandError;
+use crate::args::Output;
+
+/// An image of a layout.
+pub(super) struct Image {
+    /// Its name in the layout; its digest where it has none.
+    pub(super) name: String,
+    pub(super) root: Descriptor,
+    /// The manifests: one, or those of the index.
+    pub(super) manifests: Vec<(Descriptor, Manifest)>,
+}
+
+/// Reads the documents of the images that are named: all of the layout, or one.
+pub(super) fn images(layout: &Layout, source: &Output) -> Result<Vec<Image>, CommandError> {
+    let roots = match &source.image {
+        Some(reference) => vec![layout.find(reference)?],
+        None => layout.images()?,
+    };
+    if roots.is_empty() {
+        return Err(CommandError::NoImages {
+            layout: layout.path().to_owned(),
+        });
+    }
+    roots.into_iter().map(|root| image(layout, root)).collect()
+}
+
+fn image(layout: &Layout, root: Descriptor) -> Result<Image, CommandError> {
+    let name = match root.ref_name() {
+        Some(name) => name.to_owned(),
+        None => root.digest.to_string(),
+    };
+    let mut manifests = Vec::new();
+    let mut open = vec![root.clone()];
+    while let Some(descriptor) = open.pop() {
+        if descriptor.media_type.kind() == Kind::Index {
+            let index = layout.index(&descriptor)?;
+            open.extend(index.manifests.into_iter().rev());
+        } else {
+            let manifest = layout.manifest(&descriptor)?;
+            manifests.push((descriptor, manifest));
+        }
+    }
+    Ok(Image {
+        name,
+        root,
+        manifests,
+    })
+}

@@ -1,0 +1,151 @@
+//! Reading the layers of an image: their files, and the digest of the tar inside.
+
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+use oci::layout::{Layout, LayoutError};
+use oci::{Compression, Descriptor, Digest, Hasher, Kind};
+use serde::Serialize;
+
+/// Why a layer could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ContentError {
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("cannot read the layer {digest}")]
+    Read {
+        digest: Digest,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot read the layer {}: `{}` is not supported", descriptor.digest, descriptor.media_type)]
+    Unsupported { descriptor: Box<Descriptor> },
+}
+
+/// An entry of a layer's tar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) path: String,
+    /// As `ls` shows it, such as `-rwxr-xr-x`.
+    pub(crate) mode: String,
+    pub(crate) uid: u64,
+    pub(crate) gid: u64,
+    pub(crate) size_bytes: u64,
+    /// What a link points to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+}
+
+/// What a layer holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// The digest of the tar.
+    pub(crate) diff_id: Digest,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// Reads a layer to its end, which verifies the blob.
+pub(crate) fn read(layout: &Layout, descriptor: &Descriptor) -> Result<Contents, ContentError> {
+    let cannot = |source| ContentError::Read {
+        digest: descriptor.digest,
+        source,
+    };
+    let unsupported = || ContentError::Unsupported {
+        descriptor: Box::new(descriptor.clone()),
+    };
+    let mut blob = layout.blob(descriptor)?;
+    let contents = match descriptor.media_type.kind() {
+        Kind::Layer(Compression::None) => read_tar(&mut blob),
+        Kind::Layer(Compression::Gzip) => read_tar(MultiGzDecoder::new(&mut blob)),
+        _ => return Err(unsupported()),
+    };
+    let contents = contents.map_err(cannot)?;
+    io::copy(&mut blob, &mut io::sink()).map_err(cannot)?;
+    Ok(contents)
+}
+
+fn read_tar(tar: impl Read) -> io::Result<Contents> {
+    let mut tar = Hashing {
+        inner: tar,
+        hasher: Hasher::new(),
+    };
+    let entries = entries(&mut tar)?;
+    // What follows the last entry is part of the digests too.
+    io::copy(&mut tar, &mut io::sink())?;
+    let (diff_id, _) = tar.hasher.finish();
+    Ok(Contents { diff_id, entries })
+}
+
+fn entries(tar: impl Read) -> io::Result<Vec<Entry>> {
+    let mut archive = tar::Archive::new(tar);
+    let mut entries = Vec::new();
+    for entry in archive.entries()? {
+        let entry = entry?;
+        let header = entry.header();
+        let target = entry.link_name()?;
+        entries.push(Entry {
+            path: String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
+            mode: mode(header.entry_type(), header.mode()?),
+            uid: header.uid()?,
+            gid: header.gid()?,
+            size_bytes: entry.size(),
+            target: target.map(|target| target.display().to_string()),
+        });
+    }
+    Ok(entries)
+}
+
+/// Kind and permissions, as `ls` shows them.
+fn mode(kind: tar::EntryType, bits: u32) -> String {
+    let kind = match kind {
+        tar::EntryType::Directory => 'd',
+        tar::EntryType::Symlink => 'l',
+        tar::EntryType::Link => 'h',
+        tar::EntryType::Char => 'c',
+        tar::EntryType::Block => 'b',
+        tar::EntryType::Fifo => 'p',
+        _ => '-',
+    };
+    let mut text = String::from(kind);
+    let special = [(0o4000, 's', 'S'), (0o2000, 's', 'S'), (0o1000, 't', 'T')];
+    for (class, (bit, with, without)) in special.into_iter().enumerate() {
+        let bits_of_class = bits >> (6 - 3 * class);
+        text.push(if bits_of_class & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits_of_class & 2 != 0 { 'w' } else { '-' });
+        text.push(match (bits & bit != 0, bits_of_class & 1 != 0) {
+            (true, true) => with,
+            (true, false) => without,
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+/// Hashes what it reads.
+struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_shown_as_ls_does() {
+        let check = |kind, bits, expected: &str| assert_eq!(mode(kind, bits), expected);
+        check(tar::EntryType::Regular, 0o755, "-rwxr-xr-x");
+        check(tar::EntryType::Directory, 0o1777, "drwxrwxrwt");
+        check(tar::EntryType::Regular, 0o4644, "-rwSr--r--");
+        check(tar::EntryType::Symlink, 0o2710, "lrwx--s---");
+    }
+}
