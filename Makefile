@@ -66,12 +66,17 @@ test: deps-test build-all ## Run all tests against the real containerd, runc, re
 	@[ -n "$(renderer)" ] || echo "==> no kubectl, and no Go to build one: the manifests are not tested as rendered" >&2
 	@[ -n "$(renderer)" ] || [ -z "$${CI:-}" ]
 	@$(build_image)
+	@dev/test-crates hexyl b3sum
 	@$(cargo_test)
 
 .PHONY: test-containerd
 test-containerd: deps-test build ## Run the tests of nodectl against another containerd: [VERSION=2.4]
 	@path=$$(dev/containerd-build $(VERSION)) && PATH="$$path:$$PATH" \
 		cargo test --locked -p e2e --no-fail-fast --test node --test up
+
+.PHONY: test-crates
+test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
+	@dev/test-crates
 
 .PHONY: e2e
 e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
