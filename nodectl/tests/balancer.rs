@@ -240,7 +240,7 @@ async fn every_byte_arrives_where_one_side_is_slow() {
         tokio::io::copy(&mut read, &mut write).await.unwrap();
         write.shutdown().await.unwrap();
     });
-    let sent: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
+    let sent: Vec<u8> = (0..251).cycle().take(BYTES).collect();
     let client = TcpStream::connect(world.address).await.unwrap();
     let (mut read, mut write) = client.into_split();
     let bytes = sent.clone();
