@@ -104,7 +104,7 @@ fn silent_connections_keep_no_probe_out() {
 }
 
 #[test]
-fn a_connection_too_many_that_says_nothing_is_told_why_it_is_closed() {
+fn a_silent_connection_over_the_limit_gets_a_reason_before_it_is_closed() {
     let app = full();
     let held = busy(&app, 3);
     app.connect().answer().assert_problem(503);

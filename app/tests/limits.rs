@@ -78,7 +78,7 @@ fn a_large_body_gets_413_announced_or_not() {
 }
 
 #[test]
-fn what_is_no_request_gets_400() {
+fn what_is_not_a_request_gets_400() {
     let app = App::start(&[]);
     for bad in [
         "\u{16}\u{3}\u{1}\r\n\r\n",
@@ -103,7 +103,7 @@ fn what_is_no_request_gets_400() {
 }
 
 #[test]
-fn what_is_no_request_gets_400_behind_a_good_one_too() {
+fn what_is_not_a_request_gets_400_behind_a_good_one_too() {
     let app = App::start(&[]);
     let mut client = app.connect();
     client.send(b"GET /info HTTP/1.1\r\nhost: x\r\n\r\nGET /x: \r\n\r\n");

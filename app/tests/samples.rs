@@ -146,7 +146,7 @@ fn a_stream_of_events_ends_in_order_when_the_pod_drains() {
 }
 
 #[test]
-fn a_client_that_leaves_a_stream_is_no_cut_request() {
+fn a_client_that_leaves_a_stream_does_not_count_as_a_cut_request() {
     let app = start(&[]);
     let mut stream = open(&app, "GET /events HTTP/1.1\r\nhost: x\r\n\r\n");
     while line(&mut stream) != "data: 0" {}

@@ -100,7 +100,7 @@ fn a_later_head_that_stalls_gets_408() {
 }
 
 #[test]
-fn part_of_a_later_head_that_came_with_a_request_is_no_idleness() {
+fn part_of_a_later_head_that_came_with_a_request_does_not_count_as_idle() {
     let app = app("APP_NEXT_HEAD_TIMEOUT");
     let mut client = app.connect();
     client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET");

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_elf_is_refused() {
+    fn what_is_not_elf_is_refused() {
         assert_eq!(
             check(b"#!/bin/sh", "linux/amd64"),
             "`x` is not a 64-bit ELF file"

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_that_do_not_pass_are_told_from_those_that_do() {
+    fn permanent_reasons_are_distinguished_from_transient_ones() {
         for reason in [
             "ImagePullBackOff",
             "CreateContainerConfigError",

@@ -22,9 +22,12 @@ fn a_deploy_answers_and_a_second_one_moves_nothing() {
     let cluster = Cluster::connect();
     cluster.undeploy();
 
-    let (url, told) = cluster.build_and_deploy(&local(), &[]).succeeded();
+    let (url, printed) = cluster.build_and_deploy(&local(), &[]).succeeded();
     assert_eq!(url, format!("http://{}/\n", cluster.address().ip()));
-    assert!(told.contains("Rolled out revision 1 to 3 pods"), "{told}");
+    assert!(
+        printed.contains("Rolled out revision 1 to 3 pods"),
+        "{printed}"
+    );
     let zones = cluster.run(&[
         "get",
         "nodes",
@@ -43,15 +46,15 @@ fn a_deploy_answers_and_a_second_one_moves_nothing() {
 
     let (pods, generation) = (cluster.identities(), cluster.field(".metadata.generation"));
     let version = cluster.field(".spec.template");
-    let (again, told) = cluster.build_and_deploy(&local(), &[]).succeeded();
+    let (again, printed) = cluster.build_and_deploy(&local(), &[]).succeeded();
     assert_eq!(again, url);
-    assert!(told.contains("Nothing to roll out"), "{told}");
+    assert!(printed.contains("Nothing to roll out"), "{printed}");
     assert_eq!(cluster.identities(), pods);
     assert_eq!(cluster.field(".metadata.generation"), generation);
     assert_eq!(cluster.field(".spec.template"), version);
 }
 
-/// Deploys what cannot come up while requests run: the reason is told, the exit code says so, and
+/// Deploys what cannot come up while requests run: the reason is reported, the exit code says so, and
 /// the pods from before serve on.
 #[track_caller]
 fn fails_and_is_rolled_back(
@@ -179,8 +182,8 @@ fn a_rollback_restores_the_service() {
     let answer = ureq::get(format!("http://{}/", cluster.address().ip())).call();
     assert_eq!(answer.unwrap().status(), 200);
     // And a deploy after it still owns what it applies.
-    let (_, told) = cluster.deploy(&local(), &[]).succeeded();
-    assert!(told.contains("Nothing to roll out"), "{told}");
+    let (_, printed) = cluster.deploy(&local(), &[]).succeeded();
+    assert!(printed.contains("Nothing to roll out"), "{printed}");
     assert_eq!(service(), before);
 }
 

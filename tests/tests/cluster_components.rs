@@ -144,11 +144,11 @@ fn tls_proxy_protocol_spot_and_an_ebs_volume_work_together() {
         &[("Service", &service), ("Deployment", deployment)],
     );
     let ca = authority.certificate().display().to_string();
-    let (url, told) = cluster.deploy(&overlay, &["--service-ca", &ca]).succeeded();
+    let (url, printed) = cluster.deploy(&overlay, &["--service-ca", &ca]).succeeded();
     assert_eq!(url, format!("https://{HOST}/\n"));
     assert!(
-        told.contains("shop.example.com does not point to the load balancer yet"),
-        "{told}"
+        printed.contains("shop.example.com does not point to the load balancer yet"),
+        "{printed}"
     );
 
     let resolve = format!(

@@ -105,7 +105,7 @@ fn without_figures(value: Value) -> Value {
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn nodectl_tells_in_a_pod_what_it_tells_on_the_node() {
+fn nodectl_shows_in_a_pod_what_it_shows_on_the_node() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
     cluster.settle();
@@ -234,7 +234,7 @@ fn the_inspector_has_no_power_but_the_socket() {
         ("/run/containerd/containerd.sock".to_owned(), false),
         (root.join("var/log/pods").display().to_string(), false),
         ("/sys/fs/cgroup".to_owned(), false),
-        // The kubelet's own file, one for each container: to show that this can be told.
+        // The kubelet's own file, one for each container: to show that this is noticed.
         ("/dev/termination-log".to_owned(), true),
     ] {
         // The last one on a place hides those before.
@@ -266,8 +266,8 @@ fn make_node_ps_shows_a_node_and_leaves_nothing() {
     let node = cluster.run(&["get", "nodes", "-o=jsonpath={.items[0].metadata.name}"]);
     let node = format!("NODE={node}");
 
-    let (shown, told) = cluster.make("node-ps", &[&node]).succeeded();
-    assert!(shown.starts_with("NAMESPACE "), "{shown}\n{told}");
+    let (shown, printed) = cluster.make("node-ps", &[&node]).succeeded();
+    assert!(shown.starts_with("NAMESPACE "), "{shown}\n{printed}");
     assert!(
         shown.contains("\nkube-system  nodectl-"),
         "its own pod is one of them: {shown}"

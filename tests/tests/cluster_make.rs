@@ -28,10 +28,10 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
         &[&format!("error: nothing is deployed on {context}")],
     );
 
-    let (url, told) = cluster.make("deploy", &[]).succeeded();
+    let (url, printed) = cluster.make("deploy", &[]).succeeded();
     assert_eq!(url, format!("http://{}/\n", cluster.address().ip()));
     contains(
-        &told,
+        &printed,
         &[
             &format!("Deploying k8s/overlays/local to context {context}"),
             "Building and pushing to ",
@@ -39,9 +39,9 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
         ],
     );
 
-    let (diff, told) = cluster.make("diff", &[]).succeeded();
-    assert_eq!(diff, "", "{told}");
-    contains(&told, &["A deploy would change nothing"]);
+    let (diff, printed) = cluster.make("diff", &[]).succeeded();
+    assert_eq!(diff, "", "{printed}");
+    contains(&printed, &["A deploy would change nothing"]);
     // What GitOps tools would apply is what is there.
     let (rendered, _) = cluster.make("render", &[]).succeeded();
     let (revision, image) = (
@@ -53,17 +53,17 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
         "{rendered}"
     );
     let known = format!("IMAGE={image}");
-    let (_, told) = cluster.make("deploy", &[&known]).succeeded();
+    let (_, printed) = cluster.make("deploy", &[&known]).succeeded();
     contains(
-        &told,
+        &printed,
         &["Nothing to roll out: revision 1 is running in 3 pods"],
     );
-    assert!(!told.contains("Building"), "{told}");
+    assert!(!printed.contains("Building"), "{printed}");
     assert_eq!(cluster.field(".metadata.generation"), revision);
 
-    let (nothing, told) = cluster.make("smoke", &[]).succeeded();
+    let (nothing, printed) = cluster.make("smoke", &[]).succeeded();
     assert_eq!(nothing, "");
-    contains(&told, &["Smoke tests passed in "]);
+    contains(&printed, &["Smoke tests passed in "]);
 
     let (status, _) = cluster.make("status", &[]).succeeded();
     let digest = cluster.field(".spec.template.spec.containers[0].image");
@@ -73,21 +73,21 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
         contains(&status, &[pod["metadata"]["name"].as_str().unwrap()]);
     }
 
-    let (_, told) = cluster.make("undeploy", &[]).succeeded();
-    contains(&told, &["and its load balancer", "Deleted"]);
+    let (_, printed) = cluster.make("undeploy", &[]).succeeded();
+    contains(&printed, &["and its load balancer", "Deleted"]);
     let namespaces = cluster.run(&["get", "namespaces", "-o=name"]);
     assert!(!namespaces.contains("namespace/rust-app"), "{namespaces}");
-    let (_, told) = cluster.make("undeploy", &[]).succeeded();
-    contains(&told, &["Nothing to delete"]);
+    let (_, printed) = cluster.make("undeploy", &[]).succeeded();
+    contains(&printed, &["Nothing to delete"]);
 }
 
 /// How many requests of a rollout test failed, and how many it sent.
 #[track_caller]
-fn counted(told: &str) -> (u64, u64) {
-    let line = told
+fn counted(printed: &str) -> (u64, u64) {
+    let line = printed
         .lines()
         .find(|line| line.ends_with(" requests failed"))
-        .unwrap_or_else(|| panic!("no count in:\n{told}"));
+        .unwrap_or_else(|| panic!("no count in:\n{printed}"));
     let mut numbers = line.split(' ').filter_map(|word| word.parse().ok());
     let failed = numbers.next().unwrap();
     (failed, numbers.next().unwrap())
@@ -98,9 +98,9 @@ fn counted(told: &str) -> (u64, u64) {
 fn a_rollout_test_passes_with_the_drain_and_fails_without() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
-    let (_, told) = cluster.make("rollout-test", &[]).succeeded();
+    let (_, printed) = cluster.make("rollout-test", &[]).succeeded();
     contains(
-        &told,
+        &printed,
         &[
             "Restarting all pods",
             "Scaling to 5 pods",
@@ -108,9 +108,9 @@ fn a_rollout_test_passes_with_the_drain_and_fails_without() {
             "Deleting pod rust-app-",
         ],
     );
-    let (failed, sent) = counted(&told);
+    let (failed, sent) = counted(&printed);
     println!("with the drain: {failed} of {sent}");
-    assert!(failed == 0 && sent > 10_000, "{told}");
+    assert!(failed == 0 && sent > 10_000, "{printed}");
     assert_eq!(cluster.pods().len(), 3);
 
     let off = drainless(Path::new(env!("CARGO_TARGET_TMPDIR")));
@@ -129,8 +129,8 @@ fn a_rollout_test_passes_with_the_drain_and_fails_without() {
 fn a_deploy_that_cannot_succeed_is_refused_first() {
     let cluster = Cluster::connect();
     cluster.undeploy();
-    let (_, told) = cluster.make("preflight", &[]).succeeded();
-    contains(&told, &["k8s/overlays/local can be deployed on "]);
+    let (_, printed) = cluster.make("preflight", &[]).succeeded();
+    contains(&printed, &["k8s/overlays/local can be deployed on "]);
     for target in ["preflight", "deploy", "diff"] {
         let refused = cluster.make(target, &["OVERLAY=eks"]);
         assert_ne!(refused.code, Some(0), "{target}");

@@ -84,11 +84,11 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
     let controller = start(&mut cluster, kind, times());
     let overlay = format!("OVERLAY={overlay}");
 
-    let (url, told) = cluster.make("deploy", &[&overlay]).succeeded();
+    let (url, printed) = cluster.make("deploy", &[&overlay]).succeeded();
     let host = cluster.host("service", SERVICE);
     assert!(host.ends_with(".elb.eu-west-1.amazonaws.com"), "{host}");
     assert_eq!(url, format!("http://{host}/\n"));
-    contains(&told, &["Rolled out revision 1 to 3 pods"]);
+    contains(&printed, &["Rolled out revision 1 to 3 pods"]);
     for pod in cluster.pods() {
         let gates = gates(&pod);
         assert!(gates.len() == 1 && gates[0].1, "{gates:?}");
@@ -96,9 +96,9 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
     }
 
     let pods = cluster.identities();
-    let (_, told) = cluster.make("deploy", &[&overlay]).succeeded();
+    let (_, printed) = cluster.make("deploy", &[&overlay]).succeeded();
     contains(
-        &told,
+        &printed,
         &["Nothing to roll out: revision 1 is running in 3 pods"],
     );
     assert_eq!(cluster.identities(), pods);
@@ -111,13 +111,13 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
     })
     .unwrap();
     let took = began.elapsed();
-    let (again, told) = deployed.succeeded();
+    let (again, printed) = deployed.succeeded();
     assert_eq!(again, url);
     contains(
-        &told,
+        &printed,
         &["Rolled out revision 2 to 3 pods", "Smoke tests passed"],
     );
-    assert!(!told.contains("Rolled back"), "{told}");
+    assert!(!printed.contains("Rolled back"), "{printed}");
     println!(
         "{took:.0?}\nkept-alive: {}\none-shot: {}",
         losses.kept, losses.one_shot

@@ -17,7 +17,7 @@ fn json(text: &str) -> Value {
 
 /// What both can tell of a pod.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct Listed {
     namespace: String,
     ip: String,
     container: String,
@@ -31,7 +31,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn by_kubectl(pod: &Value) -> (String, Told) {
+fn by_kubectl(pod: &Value) -> (String, Listed) {
     let container = &pod["status"]["containerStatuses"][0];
     let state = container["state"]
         .as_object()
@@ -39,7 +39,7 @@ fn by_kubectl(pod: &Value) -> (String, Told) {
         .keys()
         .next()
         .unwrap();
-    let told = Told {
+    let printed = Listed {
         namespace: text(&pod["metadata"]["namespace"]),
         ip: text(&pod["status"]["podIP"]),
         container: text(&container["name"]),
@@ -52,17 +52,17 @@ fn by_kubectl(pod: &Value) -> (String, Told) {
             .unwrap()
             .to_owned(),
     };
-    (text(&pod["metadata"]["name"]), told)
+    (text(&pod["metadata"]["name"]), printed)
 }
 
-fn by_nodectl(pod: &Value) -> (String, Told) {
+fn by_nodectl(pod: &Value) -> (String, Listed) {
     let container = pod["containers"]
         .as_array()
         .unwrap()
         .iter()
         .find(|container| container["current"] == true)
         .unwrap();
-    let told = Told {
+    let printed = Listed {
         namespace: text(&pod["namespace"]),
         ip: text(&pod["ip"]),
         container: text(&container["name"]),
@@ -71,13 +71,13 @@ fn by_nodectl(pod: &Value) -> (String, Told) {
         image: text(&container["image"]),
         digest: text(&container["image_digest"]),
     };
-    (text(&pod["name"]), told)
+    (text(&pod["name"]), printed)
 }
 
 /// After a container was killed, so that there is a restart to tell of.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn nodectl_tells_of_pods_what_kubectl_tells() {
+fn nodectl_shows_of_pods_what_kubectl_shows() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
     let pods = json(&cluster.nodectl(&["pods", "-o", "json"]));
@@ -110,7 +110,10 @@ fn nodectl_tells_of_pods_what_kubectl_tells() {
         .collect();
     assert_eq!(nodectl, kubectl);
     assert_eq!(
-        nodectl.values().filter(|told| told.restarts == 1).count(),
+        nodectl
+            .values()
+            .filter(|printed| printed.restarts == 1)
+            .count(),
         1
     );
 }

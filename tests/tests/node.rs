@@ -46,7 +46,7 @@ fn line(second: u32, stream: &str, tag: &str, text: &str) -> String {
 }
 
 #[test]
-fn pods_and_containers_are_told_with_what_is_wrong() {
+fn pods_and_containers_are_listed_with_what_is_wrong() {
     let daemon = Daemon::start();
     let kubelet = Kubelet::new(&daemon);
     kubelet.sandbox("shop", "web-1", "10.1.0.7");

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_no_header() {
+    fn a_request_is_not_a_header() {
         assert_eq!(parse(b"G"), Ok(Parsed::Absent));
         assert_eq!(parse(b"\r\n\r\nG"), Ok(Parsed::Absent));
         assert_eq!(
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_apart() {
+    fn malformed_truncated_and_foreign_headers_are_distinguished() {
         let mut bytes = header(&[]);
         bytes[12] = 0x11;
         assert_eq!(parse(&bytes), Err(ProxyError::Version(1)));

@@ -122,7 +122,7 @@ fn connection_close_is_honoured() {
 }
 
 #[test]
-fn a_connection_closed_between_requests_is_no_failure() {
+fn a_connection_closed_between_requests_is_not_a_failure() {
     let target = server(|mut stream| {
         if request(&mut stream) {
             // One segment carries the response and the close, so the client sees them together.

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_digest_is_told_apart() {
+    fn invalid_digests_are_distinguished() {
         let check = |text: &str, expected: &str| {
             assert_eq!(text.parse::<Digest>().unwrap_err().to_string(), expected);
         };

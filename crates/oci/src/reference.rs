@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_told_apart() {
+    fn the_parts_of_a_reference_are_distinguished() {
         let digest = Digest::of(b"");
         let check = |text: &str, registry: Option<&str>, repository: &str, tag: Option<&str>| {
             for (text, digest) in [
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_is_refused() {
+    fn what_is_not_a_reference_is_refused() {
         for bad in [
             "",
             ":v1",

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taker_of_the_size_alone_is_told_too() {
+    fn a_reader_of_the_exact_size_gets_the_mismatch_too() {
         let mut buffer = [0; 3];
         let good = VerifyingReader::new(&b"abc"[..], Digest::of(b"abc"), 3).read_exact(&mut buffer);
         assert!(good.is_ok());

@@ -119,7 +119,7 @@ fn a_manifest_below_an_index_is_found_by_digest_and_selected_by_platform() {
 }
 
 #[test]
-fn damage_is_told_apart() {
+fn kinds_of_damage_are_distinguished() {
     let check = |damage: &dyn Fn(&Sample), expected: &str| {
         let sample = sample();
         damage(&sample);
@@ -209,7 +209,7 @@ fn an_index_that_is_none_is_an_error_and_stays_as_it_is() {
 }
 
 #[test]
-fn what_is_no_layout_is_not_opened_and_not_written_into() {
+fn what_is_not_a_layout_is_not_opened_and_not_written_into() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let open = |expected: &str| {

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_no_part_of_the_host() {
+    fn a_port_is_not_part_of_the_host() {
         let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
         assert_eq!(
             EcrHost::parse(&format!("{host}:5443")),

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_left_alone() {
+    fn what_is_not_a_value_is_left_alone() {
         check(
             "# cargo://app\ncargo://app: x\n? cargo://b\n: y\nz: see cargo://c\n",
             &[],

@@ -7,7 +7,7 @@ use crate::services::{built, push, sh};
 
 /// Another program's layouts have a tag alone, or a full name, in place of a name.
 #[test]
-fn an_image_that_another_program_named_goes_where_it_is_told_or_nowhere() {
+fn an_image_that_another_program_named_goes_where_asked_or_nowhere() {
     let (sandbox, built) = built();
     let registry = TestRegistry::start(Behaviour::default());
     for (name, problem) in [

@@ -16,7 +16,7 @@ use super::Error;
 pub const DEFAULT_ADDRESS: &str = "/run/containerd/containerd.sock";
 
 /// Most calls answer in milliseconds; 10 s is far beyond a loaded disk, and short enough that
-/// a stuck shim is told of rather than waited for.
+/// a stuck shim is reported rather than waited for.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Containers and their specs on one node come to 15 MB and more; tonic's default is 4 MiB.

@@ -47,7 +47,7 @@ const MAX_DEPTH: usize = 8;
 pub(super) fn read(host: &Host, pid: u32, id: &str) -> Option<CgroupStats> {
     let text = host.text(format!("/proc/{pid}/cgroup"))?;
     let root = Path::new("/sys/fs/cgroup");
-    let told = |controller: &str| -> Option<&str> {
+    let path_of = |controller: &str| -> Option<&str> {
         text.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
             let (controllers, path) = (parts.next()?, parts.next()?);
@@ -55,8 +55,9 @@ pub(super) fn read(host: &Host, pid: u32, id: &str) -> Option<CgroupStats> {
             mine.then_some(path)
         })
     };
-    if told("memory").is_some() {
-        let of = |controller: &str| directory(host, &root.join(controller), told(controller)?, id);
+    if path_of("memory").is_some() {
+        let of =
+            |controller: &str| directory(host, &root.join(controller), path_of(controller)?, id);
         return Some(version_1(host, &of("memory")?, of));
     }
     let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
@@ -243,7 +244,7 @@ mod tests {
 
     /// Who asks from a cgroup namespace is told another way to each cgroup, and `/` for its own.
     #[test]
-    fn a_cgroup_that_is_told_of_from_another_one_is_found_by_the_containers_id() {
+    fn a_cgroup_path_relative_to_another_one_is_resolved_by_the_containers_id() {
         let (_dir, host) = node(&[
             (
                 "proc/7/cgroup",

@@ -157,7 +157,7 @@ impl std::fmt::Display for Event {
                 oom,
                 restart_in_secs,
             } => {
-                write!(f, "pod {pod}: container {container} ended with {code}")?;
+                write!(f, "pod {pod}: container {container} exited with {code}")?;
                 match code.checked_sub(128) {
                     _ if *oom => f.write_str(" (OOMKilled: its memory limit was reached)")?,
                     Some(9) => f.write_str(" (SIGKILL)")?,
@@ -166,8 +166,8 @@ impl std::fmt::Display for Event {
                     _ => {}
                 }
                 match restart_in_secs {
-                    Some(0) => f.write_str(", starting it again"),
-                    Some(secs) => write!(f, ", starting it again in {secs} s"),
+                    Some(0) => f.write_str(", restarting"),
+                    Some(secs) => write!(f, ", restarting in {secs} s"),
                     None => Ok(()),
                 }
             }

@@ -335,7 +335,7 @@ pub struct Deployed {
     pub code: Option<i32>,
     /// The URL.
     pub stdout: String,
-    /// What it told on the way.
+    /// What it wrote to standard error.
     pub stderr: String,
 }
 
@@ -356,10 +356,10 @@ impl Deployed {
         }
     }
 
-    /// What it printed and what it told, when it succeeded.
+    /// Its standard output and its standard error, when it succeeded.
     ///
     /// # Panics
-    /// With all that was told, unless it succeeded.
+    /// With its standard error, unless it succeeded.
     #[track_caller]
     pub fn succeeded(self) -> (String, String) {
         assert_eq!(self.code, Some(0), "{}", self.stderr);

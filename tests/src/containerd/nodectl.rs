@@ -20,7 +20,7 @@ pub struct Outcome {
     pub code: Option<i32>,
     /// What it printed as data.
     pub stdout: String,
-    /// What it told.
+    /// What it wrote to standard error.
     pub stderr: String,
 }
 
@@ -163,30 +163,30 @@ impl Nodectl {
         &self.log
     }
 
-    /// What it has told so far.
-    pub fn told(&self) -> String {
+    /// What it has printed so far.
+    pub fn printed(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until it has told `text` for the `times`th time, and returns how long that took.
+    /// Waits until it has printed `text` for the `times`th time, and returns how long that took.
     ///
     /// # Panics
     /// When it does not within two minutes, or exits.
     pub fn wait_for(&mut self, text: &str, times: usize) -> Duration {
         let began = Instant::now();
         while began.elapsed() < TIMEOUT {
-            let told = self.told();
-            if told.matches(text).count() >= times {
+            let printed = self.printed();
+            if printed.matches(text).count() >= times {
                 return began.elapsed();
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("nodectl ended with {status} and did not tell `{text}`:\n{told}");
+                panic!("nodectl exited with {status} and did not print `{text}`:\n{printed}");
             }
             std::thread::sleep(Duration::from_millis(2));
         }
         panic!(
-            "nodectl did not tell `{text}` {times} times:\n{}",
-            self.told()
+            "nodectl did not print `{text}` {times} times:\n{}",
+            self.printed()
         );
     }
 
@@ -210,7 +210,7 @@ impl Nodectl {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        panic!("nodectl does not end:\n{}", self.told());
+        panic!("nodectl does not end:\n{}", self.printed());
     }
 }
 

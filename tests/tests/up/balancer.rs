@@ -34,7 +34,12 @@ fn idle_connections_make_room_for_new_clients_with_a_message() {
         .collect();
     assert!(world.get("/").starts_with("web-"));
     up.wait_for(&format!("load balancer: {MOST} connections, its limit"), 1);
-    assert_eq!(up.told().matches("its limit").count(), 1, "{}", up.told());
+    assert_eq!(
+        up.printed().matches("its limit").count(),
+        1,
+        "{}",
+        up.printed()
+    );
     // The longest idle was closed in order.
     assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
 }

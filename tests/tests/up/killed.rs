@@ -27,7 +27,7 @@ fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
         let answered = Instant::now();
         std::thread::sleep(Duration::from_secs(1));
         let (_, pid) = world.running()[round].clone();
-        let ready = up.told().matches("all ready").count();
+        let ready = up.printed().matches("all ready").count();
         let killed_at = answered.elapsed();
         kill(pid);
         // Until then the kernel accepts connections in the name of the killed process.
@@ -49,7 +49,7 @@ fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
     }
     assert_eq!(world.running().len(), 3);
     // No restart was the second of its pod, which waits.
-    assert!(!up.told().contains("starting it again in"), "{}", up.told());
+    assert!(!up.printed().contains("restarting in"), "{}", up.printed());
 }
 
 /// Waits until a killed process has closed its sockets, as a zombie has that has no other thread: each
@@ -81,7 +81,12 @@ fn a_killed_nodectl_is_followed_by_one_that_adopts_its_pods() {
     let mut up = world.up(&manifest(3, &[]));
     up.wait_for("all ready: 3 pods", 1);
     assert_eq!(world.running(), running);
-    assert_eq!(up.told().matches("adopted").count(), 3, "{}", up.told());
+    assert_eq!(
+        up.printed().matches("adopted").count(),
+        3,
+        "{}",
+        up.printed()
+    );
     assert!(!world.get("/").is_empty());
     // A process that died while nobody looked is started again, in its pod.
     up.signal(Signal::KILL);
@@ -149,11 +154,11 @@ fn a_stubborn_pod_is_killed_after_its_grace_and_at_once_by_a_second_ctrl_c() {
 }
 
 #[test]
-fn a_crash_is_made_good_at_once_and_the_next_one_waits() {
+fn a_crash_is_followed_by_a_restart_at_once_and_the_next_one_by_a_delay() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[("CRASH_MS", "300")]));
-    up.wait_for("container web ended with 3, starting it again\n", 1);
-    up.wait_for("container web ended with 3, starting it again in 10 s", 1);
+    up.wait_for("container web exited with 3, restarting\n", 1);
+    up.wait_for("container web exited with 3, restarting in 10 s", 1);
     let ps = Nodectl::run(&world.daemon, &["ps"]);
     assert!(ps.stdout.contains("exited (3)"), "{}", ps.stdout);
     let pod = world.ps()["pods"][0]["name"].as_str().unwrap().to_owned();
@@ -218,7 +223,7 @@ fn without_containerd_ctrl_c_leaves_the_pods_and_says_so() {
     world.daemon.stop();
     up.signal(Signal::INT);
     up.wait_for("left as it is, containerd does not answer", 2);
-    let log = up.told();
+    let log = up.printed();
     assert!(!log.contains(": stopped"), "{log}");
     let log = up.log().to_owned();
     assert_eq!(up.wait(), Some(4));
@@ -252,7 +257,12 @@ fn a_pod_with_a_stuck_shim_is_left_alone_until_down() {
         1,
     );
     up.wait_for("all ready: 2 pods", 1);
-    assert_eq!(up.told().matches("adopted").count(), 1, "{}", up.told());
+    assert_eq!(
+        up.printed().matches("adopted").count(),
+        1,
+        "{}",
+        up.printed()
+    );
     kill_process(shim, Signal::CONT).unwrap();
     let after = world.running();
     assert_eq!(
@@ -343,7 +353,7 @@ fn several_that_start_at_once_have_subnets_of_their_own() {
 }
 
 #[test]
-fn two_at_once_are_told_apart() {
+fn a_second_up_is_refused() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[]));
     up.wait_for("all ready: 1 pod", 1);

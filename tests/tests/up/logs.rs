@@ -158,7 +158,7 @@ fn a_killed_writer_is_replaced_and_the_container_does_not_notice() {
     up.wait_for("all ready: 1 pod", 1);
     let (pod, address) = only_pod(&world);
     let running = world.running();
-    let told = format!("pod {pod}: log of container web: its writer was killed");
+    let printed = format!("pod {pod}: log of container web: its writer was killed");
     for round in 1..=2 {
         let [writer] = writers(&world)[..] else {
             panic!("there is one writer");
@@ -166,7 +166,7 @@ fn a_killed_writer_is_replaced_and_the_container_does_not_notice() {
         kill(writer);
         // More than its pipe holds.
         world.get("/print/20/10000");
-        up.wait_for(&told, round);
+        up.wait_for(&printed, round);
         wait_for_last_line(&world, &pod, &format!("20 of 20 {}", "x".repeat(10_000)));
     }
     // Without nodectl what is written in between is lost, and the next nodectl goes on.
@@ -174,7 +174,7 @@ fn a_killed_writer_is_replaced_and_the_container_does_not_notice() {
     up.wait();
     kill(writers(&world)[0]);
     let mut up = world.up(&manifest(1, &[]));
-    up.wait_for(&told, 1);
+    up.wait_for(&printed, 1);
     up.wait_for("all ready: 1 pod", 1);
     get(address, "/print/3/1");
     wait_for_last_line(&world, &pod, "3 of 3 x");

@@ -95,9 +95,9 @@ fn a_process_whose_start_was_not_answered_gives_way_to_the_next_attempt() {
     ];
     let mut up = Nodectl::up(&world.daemon, &manifest(1, &[(MARK, &token)]), &args);
     up.wait_for("all ready: 1 pod", 1);
-    assert!(cut.load(Ordering::SeqCst), "{}", up.told());
-    assert!(!up.told().contains("ended with"), "{}", up.told());
-    assert_eq!(marked(&mark), 1, "{}", up.told());
+    assert!(cut.load(Ordering::SeqCst), "{}", up.printed());
+    assert!(!up.printed().contains("exited with"), "{}", up.printed());
+    assert_eq!(marked(&mark), 1, "{}", up.printed());
     up.signal(Signal::INT);
     assert_eq!(up.wait(), Some(130));
     assert_eq!(Inventory::take(&world.daemon), before);

@@ -1,4 +1,4 @@
-//! What is wrong is told, and leaves nothing.
+//! Invalid input is reported, and leaves nothing.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -11,19 +11,19 @@ use crate::world::World;
 #[test]
 #[expect(
     clippy::too_many_lines,
-    reason = "a table of inputs and what is told of each"
+    reason = "a table of inputs and what is reported of each"
 )]
-fn bad_input_is_told_and_leaves_nothing() {
+fn bad_input_is_reported_and_leaves_nothing() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
     let good = manifest(1, &[]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().port();
-    let check = |manifest: &str, args: &[&str], code: i32, told: &[&str]| {
+    let check = |manifest: &str, args: &[&str], code: i32, printed: &[&str]| {
         let args = [&["up", "-f", "-"], args].concat();
         let outcome = Nodectl::run_with_input(&world.daemon, &args, manifest);
         assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
-        for text in told {
+        for text in printed {
             assert!(
                 outcome.stderr.contains(text),
                 "`{text}` is not in:\n{}",
@@ -31,7 +31,7 @@ fn bad_input_is_told_and_leaves_nothing() {
             );
         }
         assert_eq!(outcome.stdout, "");
-        assert_eq!(Inventory::take(&world.daemon), before, "{told:?}");
+        assert_eq!(Inventory::take(&world.daemon), before, "{printed:?}");
     };
     let layout = ["--images", &world.layout, "--publish", &world.publish()].map(str::to_owned);
     let layout: Vec<_> = layout.iter().map(String::as_str).collect();
@@ -52,35 +52,40 @@ fn bad_input_is_told_and_leaves_nothing() {
     let guarded = format!(
         "{good}---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: deny}}}}\n"
     );
-    let told = [
+    let printed = [
         "error: NetworkPolicy `deny` cannot be enforced here: pods reach each other, this machine",
         "hint: leave it out, or accept that with --ignore-network-policies",
     ];
-    check(&guarded, &layout, 2, &told);
+    check(&guarded, &layout, 2, &printed);
     let other = good.replace("matchLabels: {app: web}", "matchLabels: {app: other}");
-    let told = "Deployment `web`: spec.template.metadata.labels: spec.selector does not match \
+    let printed = "Deployment `web`: spec.template.metadata.labels: spec.selector does not match \
                 these labels (app=web)";
-    check(&other, &layout, 2, &[told]);
+    check(&other, &layout, 2, &[printed]);
     let volume = "      volumes: [{name: ../../../outside, emptyDir: {}}]\n      containers:\n";
     let outside = good.replace("      containers:\n", volume);
-    let told = "spec.template.spec.volumes[0].name: invalid name `../../../outside`";
-    check(&outside, &layout, 2, &[told]);
+    let printed = "spec.template.spec.volumes[0].name: invalid name `../../../outside`";
+    check(&outside, &layout, 2, &[printed]);
     let profile = good.replace(
         "{type: RuntimeDefault}",
         "{type: Localhost, localhostProfile: a}",
     );
-    let told = "spec.template.spec.securityContext.seccompProfile.type: profiles of the node";
-    check(&profile, &layout, 2, &[told]);
+    let printed = "spec.template.spec.securityContext.seccompProfile.type: profiles of the node";
+    check(&profile, &layout, 2, &[printed]);
     let profile = good.replace("{type: RuntimeDefault}", "{type: RuntimeDefalt}");
     check(&profile, &layout, 2, &["unknown variant `RuntimeDefalt`"]);
     let all = good.replace("{drop: [ALL]}", "{add: [ALL]}");
-    let told = "spec.template.spec.containers[0].securityContext.capabilities.add: ALL";
-    check(&all, &layout, 2, &[told]);
+    let printed = "spec.template.spec.containers[0].securityContext.capabilities.add: ALL";
+    check(&all, &layout, 2, &[printed]);
     let fly = good.replace("{drop: [ALL]}", "{add: [FLY]}");
     check(&fly, &layout, 2, &["unknown capability `FLY`"]);
     let cargo = good.replace("image: pod:1", "image: cargo://app");
-    let told = "container `web`: image `cargo://app` is not resolved";
-    check(&cargo, &layout, 2, &[told, "hint: `imagebuilder resolve "]);
+    let printed = "container `web`: image `cargo://app` is not resolved";
+    check(
+        &cargo,
+        &layout,
+        2,
+        &[printed, "hint: `imagebuilder resolve "],
+    );
     let field = good.replace("replicas: 1", "replicas: many");
     check(&field, &layout, 2, &["Deployment `web`: spec.replicas: "]);
     let missing = good.replace("image: pod:1", "image: nosuch:1");
@@ -90,12 +95,12 @@ fn bad_input_is_told_and_leaves_nothing() {
         2,
         &["has no image `nosuch:1`, only `pod:1`"],
     );
-    let told = "image `pod:1` is not in containerd";
+    let printed = "image `pod:1` is not in containerd";
     check(
         &good,
         &["--publish", "0:80"],
         2,
-        &[told, "hint: name a layout that has it"],
+        &[printed, "hint: name a layout that has it"],
     );
     let root = good.replace("runAsUser: 65532", "runAsUser: 0");
     check(
@@ -106,19 +111,19 @@ fn bad_input_is_told_and_leaves_nothing() {
     );
     let publish = format!("{taken}:80");
     let in_use = ["--images", layout[1], "--publish", &publish];
-    let told = format!("error: cannot listen on 127.0.0.1:{taken}");
+    let printed = format!("error: cannot listen on 127.0.0.1:{taken}");
     check(
         &good,
         &in_use,
         2,
-        &[&told, "in use", "hint: choose another port"],
+        &[&printed, "in use", "hint: choose another port"],
     );
-    let told = "--publish: no Service has port 81";
+    let printed = "--publish: no Service has port 81";
     check(
         &good,
         &["--images", layout[1], "--publish", "0:81"],
         2,
-        &[told, "there are web:80"],
+        &[printed, "there are web:80"],
     );
     let overlap = [&layout[..], &["--pod-cidr", "127.0.0.0/24"]].concat();
     check(
@@ -128,17 +133,17 @@ fn bad_input_is_told_and_leaves_nothing() {
         &["pod network 127.0.0.0/24 overlaps 127.0.0.0/"],
     );
     let nowhere = [&layout[..], &["--address", "/nosuch/socket"]].concat();
-    let told = "error: cannot reach containerd at /nosuch/socket";
+    let printed = "error: cannot reach containerd at /nosuch/socket";
     check(
         &good,
         &nowhere,
         4,
-        &[told, "hint: is containerd installed and running?"],
+        &[printed, "hint: is containerd installed and running?"],
     );
 }
 
 #[test]
-fn a_socket_that_is_not_ours_to_use_is_told_of() {
+fn a_socket_without_permission_is_reported() {
     const NOBODY: u32 = 65534;
     let daemon = Daemon::start();
     // Where everybody may run it; the folder of the build may be closed to others.

@@ -85,7 +85,7 @@ fn a_container_that_was_killed_for_its_memory_is_shown_so() {
     for round in 1..=2 {
         up.wait_for("all ready: 1 pod", round);
         world.get("/eat");
-        up.wait_for("container web ended with 137 (OOMKilled", round);
+        up.wait_for("container web exited with 137 (OOMKilled", round);
     }
     let reason = |world: &World| world.ps()["pods"][0]["containers"][0]["reason"].clone();
     eventually("ps says it", || {

@@ -89,7 +89,7 @@ fn an_identity_token_is_exchanged_by_post() {
 }
 
 #[test]
-fn refused_credentials_are_told_without_them() {
+fn refused_credentials_are_reported_without_the_secret() {
     for auth in [
         Auth::Basic("AWS".into(), "other".into()),
         Auth::Bearer("AWS".into(), "other".into(), 1000),

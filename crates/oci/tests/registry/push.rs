@@ -12,9 +12,9 @@ use crate::fixture::{NAME, assert_there, cause, image, push, repository};
 fn an_image_is_pushed_children_first_and_the_tag_last() {
     let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
     let events = Mutex::new(Vec::new());
-    // By blob, how far it is told to be, and how long it is.
+    // By blob, how far it is reported to be, and how long it is.
     let progress = Mutex::new(BTreeMap::new());
-    let told = |event: CopyEvent<'_>| {
+    let reported = |event: CopyEvent<'_>| {
         events.lock().unwrap().push(match event {
             CopyEvent::Progress { descriptor, bytes } => {
                 let mut progress = progress.lock().unwrap();
@@ -32,7 +32,7 @@ fn an_image_is_pushed_children_first_and_the_tag_last() {
         &repository(&registry),
         &image.root,
         &["v1", "v2"],
-        &told,
+        &reported,
     )
     .unwrap();
     assert_there(&registry, &image, "v1");
@@ -42,7 +42,7 @@ fn an_image_is_pushed_children_first_and_the_tag_last() {
     let progress = progress.into_inner().unwrap();
     assert_eq!(progress.len(), 5, "{progress:?}");
     assert!(
-        progress.values().all(|(told, size)| told == size),
+        progress.values().all(|(reported, size)| reported == size),
         "{progress:?}"
     );
     assert_eq!(

@@ -9,7 +9,7 @@ use test_registry::{Action, Behaviour, Fault, TestRegistry};
 use crate::fixture::{NAME, anyone, assert_there, cause, image, push, repository, settings};
 
 #[test]
-fn a_repository_that_does_not_exist_is_told_so() {
+fn a_missing_repository_is_reported_as_missing() {
     let repositories = Some(["other".to_owned()].into());
     let registry = TestRegistry::start(Behaviour {
         repositories,
@@ -74,8 +74,8 @@ fn a_registry_that_is_not_there_is_unreachable() {
     drop(registry);
     let error = repository.resolve("v1").unwrap_err();
     assert!(matches!(*error.problem, Problem::Unreachable(_)), "{error}");
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&told);
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&reported);
     let on_retry: oci::registry::OnRetry =
         Arc::new(move |what, _, pause| log.lock().unwrap().push((what.to_owned(), pause)));
     let settings = Settings {
@@ -85,10 +85,11 @@ fn a_registry_that_is_not_there_is_unreachable() {
     let reference = "127.0.0.1:1/x".parse().unwrap();
     let repository = Repository::push(&reference, settings, anyone()).unwrap();
     assert!(repository.resolve("v1").is_err());
-    let told = told.lock().unwrap();
-    assert_eq!(told.len(), 4, "five attempts have four pauses");
+    let reported = reported.lock().unwrap();
+    assert_eq!(reported.len(), 4, "five attempts have four pauses");
     assert!(
-        told.iter()
+        reported
+            .iter()
             .all(|(_, pause)| *pause <= Duration::from_millis(4))
     );
 }

@@ -44,7 +44,7 @@ fn what_passes_is_tried_again() {
 }
 
 #[test]
-fn what_does_not_pass_is_told_at_once() {
+fn a_permanent_error_is_reported_at_once() {
     let denied = r#"{"errors":[{"code":"DENIED","message":"no\n\u001b[31m way"}]}"#;
     let check = |method, path, action: Action, requests: usize, expected: &str| {
         let (registry, image) = (TestRegistry::start(Behaviour::default()), image());

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn two_load_balancers_with_one_port_have_to_be_told_apart() {
+    fn two_load_balancers_with_one_port_must_be_distinguished() {
         let one = desired(&[("a", "web", 80), ("a", "api", 8080)]);
         let ports = ["127.0.0.1:80 a/web:80", "127.0.0.1:8080 a/api:8080"];
         assert_eq!(ask(&one, &[]).unwrap(), ports);
