@@ -1,8 +1,8 @@
 //! `imagebuilder build`.
 
 use super::CommandError;
+use super::context::Context;
 use super::images::{Done, Images};
-use super::run::Context;
 use crate::args::{Build, Format};
 
 pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {

@@ -6,8 +6,8 @@ use oci::layout::{Layout, LayoutError};
 use oci::registry::{Access, RegistryError, Repository};
 use oci::{Descriptor, Kind, Reference};
 
+use super::context::Context;
 use super::images::{publisher_for, show};
-use super::run::Context;
 use super::{CommandError, CopyFailure};
 use crate::args::{Copy, Place};
 use crate::registry::{PublishEvent, transfer};

@@ -9,7 +9,7 @@ use oci::registry::RegistryError;
 use oci::{Digest, Platform, Reference, ReferenceError};
 
 use super::copy_failure::CopyFailure;
-use super::verify::VerifyError;
+use super::verify_error::VerifyError;
 use crate::builder::BuildError;
 use crate::contents::ContentError;
 use crate::registry::PublishError;

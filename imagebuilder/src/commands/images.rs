@@ -8,7 +8,7 @@ use oci::Reference;
 use oci::layout::Layout;
 
 use super::ImageError;
-use super::run::Context;
+use super::context::Context;
 use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event, image_name};
 use crate::options::{CargoOptions, Options};

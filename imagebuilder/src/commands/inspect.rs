@@ -9,7 +9,7 @@ use oci::{Descriptor, Digest};
 use serde::Serialize;
 
 use super::CommandError;
-use super::run::Context;
+use super::context::Context;
 use super::source::{self, images};
 use crate::args::{Format, Inspect};
 use crate::contents::{self, ContentError, Entry};

@@ -1,6 +1,7 @@
 //! The commands, and the way from the command line to one of them.
 
 mod build;
+mod context;
 mod copy;
 mod copy_failure;
 mod error;
@@ -12,8 +13,9 @@ mod resolve;
 mod run;
 mod source;
 mod verify;
+mod verify_error;
 
 pub(crate) use copy_failure::CopyFailure;
 pub(crate) use error::{CommandError, ImageError};
 pub use run::main;
-pub(crate) use verify::VerifyError;
+pub(crate) use verify_error::VerifyError;

@@ -4,8 +4,8 @@ use oci::layout::Layout;
 use oci::{Descriptor, Reference, annotation};
 
 use super::CommandError;
+use super::context::Context;
 use super::images::{destination, publish, publisher_for};
-use super::run::Context;
 use crate::args::Push;
 use crate::registry::{Prefix, PublishEvent};
 

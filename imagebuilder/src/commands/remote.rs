@@ -4,8 +4,8 @@ use oci::Reference;
 use oci::registry::{Access, RegistryError, Repository};
 
 use super::CommandError;
+use super::context::Context;
 use super::images::publisher_for;
-use super::run::Context;
 use crate::args::Remote;
 
 /// Prints the tags of a repository, one a line.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use cli::input::{self, Input};
 
+use super::context::Context;
 use super::images::Images;
-use super::run::Context;
 use super::{CommandError, ImageError};
 use crate::args::Resolve;
 use crate::resolve::{Found, scan, splice};

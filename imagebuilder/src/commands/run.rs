@@ -4,16 +4,10 @@ use std::process::ExitCode;
 
 use cli::{Exit, Printer};
 
+use super::context::Context;
 use super::{build, copy, inspect, push, remote, resolve, verify};
 use crate::args::{Cli, Command};
 use crate::environment::Environment;
-
-/// What a command is given.
-#[derive(Debug)]
-pub(super) struct Context {
-    pub(super) printer: Printer,
-    pub(super) environment: Environment,
-}
 
 /// Runs the program: parses the command line, runs a command, prints its error.
 pub fn main() -> ExitCode {

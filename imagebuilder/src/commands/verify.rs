@@ -7,8 +7,9 @@ use oci::layout::Layout;
 use oci::{Descriptor, Digest};
 
 use super::CommandError;
-use super::run::Context;
+use super::context::Context;
 use super::source::{Image, images};
+use super::verify_error::VerifyError;
 use crate::args::Verify;
 use crate::contents::{self, ContentError};
 
@@ -33,31 +34,6 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<(), CommandError> 
         .printer
         .status(&format!("Verified {layers} layers, {bytes}"));
     Ok(())
-}
-
-/// Why an image is not what its digest says.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum VerifyError {
-    #[error(transparent)]
-    Content(#[from] ContentError),
-    #[error("the configuration {config} has {expected} diff IDs, and the manifest {layers} layers")]
-    Layers {
-        config: Digest,
-        expected: usize,
-        layers: usize,
-    },
-    #[error("the layer {layer} has the diff ID {actual}, and the configuration says {expected}")]
-    DiffId {
-        layer: Digest,
-        expected: Digest,
-        actual: Digest,
-    },
-    #[error("the configuration {config} has an invalid diff ID")]
-    Invalid {
-        config: Digest,
-        #[source]
-        source: oci::DigestError,
-    },
 }
 
 struct Verifier<'a> {

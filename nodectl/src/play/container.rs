@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::context::Context;
 use super::record::{PodRecord, labels};
-use super::sandbox::{self, SandboxError};
+use super::sandbox;
+use super::sandbox_error::SandboxError;
 use super::shared::Shared;
 use super::shim;
-use super::worker::Context;
 use crate::containerd::{self, Containerd, Labels, NewContainer, TaskState, any_json};
 use crate::images::LookupError;
 use crate::logs::writer::Input;

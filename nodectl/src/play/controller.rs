@@ -9,13 +9,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::context::Context;
 use super::event::Event;
 use super::observe::{Observed, ObservedContainer};
 use super::plan::{Action, PodView, Want, plan};
 use super::record::{PodRecord, pod_name};
 use super::status::PodStatus;
 use super::sweep::SweepError;
-use super::worker::{self, Context, Order, Report};
+use super::worker::{self, Order, Report};
 use super::{container, sweep};
 use crate::balancer::Pool;
 use crate::manifest::{Desired, DesiredDeployment, DesiredService, ServicePort};

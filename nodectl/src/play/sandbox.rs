@@ -7,38 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::instance::Instance;
 use super::record::PodRecord;
+use super::sandbox_error::SandboxError;
 use super::shared::Shared;
 use crate::manifest::ContainerSpec;
 use crate::network::{self, Bridge, PodNetwork};
 use crate::spec::BindMount;
-
-/// Why a pod's network or files cannot be created or removed.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// The network failed.
-    #[error(transparent)]
-    Network(#[from] network::Error),
-    /// The IPC namespace or /dev/shm failed.
-    #[error("cannot {action} `{}`", path.display())]
-    Shared {
-        /// What was tried.
-        action: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
-    /// A file failed.
-    #[error("cannot write `{}`", path.display())]
-    File {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
-}
 
 /// The network that a pod has, by its name.
 pub(super) fn pod_network(instance: &Instance, record: &PodRecord) -> PodNetwork {

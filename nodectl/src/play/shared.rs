@@ -13,7 +13,7 @@ use nix::sys::statfs::{FsType, statfs};
 
 use super::instance::Instance;
 use super::record::PodRecord;
-use super::sandbox::SandboxError;
+use super::sandbox_error::SandboxError;
 
 /// The size and mode of /dev/shm, as containerd's CRI plugin has them.
 const SHM_OPTIONS: &str = "mode=1777,size=65536k";

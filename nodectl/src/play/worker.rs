@@ -3,84 +3,23 @@
 //! A worker owns its pod: nobody else touches its containers. It tells its status through a channel
 //! and takes one order, to stop.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
 use super::container::{self, Started};
+use super::context::Context;
 use super::event::Event;
-use super::instance::Instance;
-use super::machine::Machine;
 use super::observe::ObservedContainer;
-use super::record::{PodRecord, labels};
+use super::record::PodRecord;
 use super::status::{ContainerState, ContainerStatus, PodStatus};
 use super::{cgroup, probe, sandbox, writers};
-use crate::containerd::{self, Containerd, ExitInfo, Labels, TaskState};
-use crate::images::{LookupError, RunImage, lookup};
+use crate::containerd::{self, ExitInfo, TaskState};
 use crate::manifest::ContainerSpec;
-use crate::network::Bridge;
-
-/// What all workers share.
-#[derive(Debug)]
-pub struct Context {
-    /// containerd, in the instance's namespace.
-    pub client: Containerd,
-    /// The instance.
-    pub instance: Instance,
-    /// The pods' bridge.
-    pub bridge: Bridge,
-    /// The machine.
-    pub machine: Machine,
-    /// Milliseconds since 1970.
-    pub clock: fn() -> i64,
-    /// A text of hex digits that nobody can guess.
-    pub random: fn() -> String,
-    /// Where events go.
-    pub events: mpsc::UnboundedSender<Event>,
-    /// Images by name, read once each.
-    pub images: Mutex<BTreeMap<String, RunImage>>,
-}
-
-/// What is being made is held by a lease for this long at most.
-const LEASE_MS: i64 = 15 * 60 * 1000;
-
-impl Context {
-    /// When a lease that is made now ends, as RFC 3339.
-    pub(super) fn expiry(&self) -> String {
-        rfc3339((self.clock)() + LEASE_MS)
-    }
-
-    /// The image called `name`.
-    pub(super) async fn image(&self, name: &str) -> Result<Option<RunImage>, LookupError> {
-        let mut images = self.images.lock().await;
-        if let Some(image) = images.get(name) {
-            return Ok(Some(image.clone()));
-        }
-        let mark = (labels::INSTANCE.to_owned(), self.instance.id.clone());
-        let found = lookup(&self.client, name, &Labels::from([mark])).await?;
-        if let Some(image) = &found {
-            images.insert(name.to_owned(), image.clone());
-        }
-        Ok(found)
-    }
-
-    pub(super) fn tell(&self, event: Event) {
-        // Nobody listens any more when the program ends.
-        let _ = self.events.send(event);
-    }
-}
-
-/// A time as containerd reads it in labels.
-pub(super) fn rfc3339(unix_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(unix_ms)
-        .unwrap_or_default()
-        .to_string()
-}
 
 /// How a pod is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,10 +17,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::context::Context;
 use super::event::Event;
 use super::instance::{Instance, InstanceError};
 use super::record::PodRecord;
-use super::worker::Context;
 use crate::logs::writer::{Held, Input, Pipes, Report};
 
 /// Something that runs until this is dropped.

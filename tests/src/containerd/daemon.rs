@@ -171,8 +171,8 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         // What a failed test has left runs under shims that know this daemon's socket.
         let marker = self.dir.path().display().to_string();
-        let instance = super::inventory::instance(self);
-        for pid in super::inventory::processes_of(&marker, &instance) {
+        let instance = super::traces::instance(self.dir());
+        for pid in super::traces::processes_of(&marker, &instance) {
             let own = self.child.as_ref().map(Child::id);
             if own != Some(pid)
                 && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
@@ -181,19 +181,19 @@ impl Drop for Daemon {
             }
         }
         self.stop();
-        for mount in super::inventory::mounts_of(&marker).iter().rev() {
+        for mount in super::traces::mounts_of(&marker).iter().rev() {
             let _ = Command::new("umount").arg("-l").arg(mount).output();
         }
-        for record in super::inventory::runc_of(&marker) {
+        for record in super::traces::runc_of(&marker) {
             let _ = fs::remove_dir_all(record);
         }
-        for cgroup in super::inventory::cgroups(&instance) {
-            for below in super::inventory::below(&cgroup).iter().rev() {
+        for cgroup in super::traces::cgroups(&instance) {
+            for below in super::traces::below(&cgroup).iter().rev() {
                 let _ = fs::remove_dir(below);
             }
             let _ = fs::remove_dir(cgroup);
         }
-        for link in super::inventory::links(&instance) {
+        for link in super::traces::links(&instance) {
             let _ = Command::new("ip").args(["link", "delete", &link]).output();
         }
     }

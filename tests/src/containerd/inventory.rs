@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use oci::Digest;
-
 use super::Daemon;
+use super::traces::{below, cgroups, instance, links, mounts_of, processes_of, runc_of};
 
 /// What is there at one moment, sorted, for comparing two moments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl Inventory {
     pub fn take(daemon: &Daemon) -> Self {
         let marker = daemon.dir().display().to_string();
         let own = daemon_pid(daemon);
-        let mut processes: Vec<_> = processes_of(&marker, &instance(daemon))
+        let mut processes: Vec<_> = processes_of(&marker, &instance(daemon.dir()))
             .into_iter()
             .filter(|pid| Some(*pid) != own && *pid != std::process::id())
             .map(|pid| format!("{pid} {}", command_line(pid)))
@@ -52,12 +51,12 @@ impl Inventory {
         ));
         let rules = std::process::Command::new("iptables-save").output();
         let rules = rules.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let ours = |rule: &&str| rule.contains("nodectl") || rule.contains(&instance(daemon));
+        let ours = |rule: &&str| rule.contains("nodectl") || rule.contains(&instance(daemon.dir()));
         Self {
             containerd: containerd(daemon),
-            links: links(&instance(daemon)),
+            links: links(&instance(daemon.dir())),
             mounts: mounts_of(&marker),
-            cgroups: cgroups(&instance(daemon)),
+            cgroups: cgroups(&instance(daemon.dir())),
             processes,
             state: [below("run"), below("data")].concat(),
             runc: runc_of(&marker),
@@ -68,7 +67,7 @@ impl Inventory {
                 .filter(ours)
                 .map(str::to_owned)
                 .collect(),
-            netns: super::inventory::below(Path::new("/run/netns"))
+            netns: super::traces::below(Path::new("/run/netns"))
                 .into_iter()
                 .filter(|path| path.to_string_lossy().contains("nodectl"))
                 .collect(),
@@ -102,101 +101,6 @@ fn containerd(daemon: &Daemon) -> Vec<String> {
     all
 }
 
-/// The six digits that mark what `nodectl` makes for this daemon: another `nodectl` may be at work
-/// on the same machine.
-pub(super) fn instance(daemon: &Daemon) -> String {
-    let dir = daemon.path("run").join("nodectl");
-    Digest::of(dir.as_os_str().as_encoded_bytes()).hex()[..6].to_owned()
-}
-
-/// The instance's cgroup in each hierarchy: one for cgroup v2, one for each controller of v1.
-pub(super) fn cgroups(instance: &str) -> Vec<PathBuf> {
-    let root = Path::new("/sys/fs/cgroup");
-    let hierarchies = fs::read_dir(root)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    let mut all: Vec<_> = hierarchies
-        .chain([root.to_owned()])
-        .map(|hierarchy| hierarchy.join("nodectl").join(instance))
-        .filter(|path| path.is_dir())
-        .collect();
-    all.sort();
-    all
-}
-
-/// Links with names that the instance gives.
-pub(super) fn links(instance: &str) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir("/sys/class/net")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with(&format!("nc{instance}")))
-        .collect();
-    names.sort();
-    names
-}
-
-/// runc's records of containers whose bundle is below a directory.
-pub(super) fn runc_of(marker: &str) -> Vec<PathBuf> {
-    let of = |entry: fs::DirEntry| {
-        let state = fs::read_to_string(entry.path().join("state.json")).unwrap_or_default();
-        state.contains(marker).then(|| entry.path())
-    };
-    let namespaces = fs::read_dir("/run/containerd/runc")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut all: Vec<_> = namespaces
-        .flat_map(|namespace| {
-            fs::read_dir(namespace.path())
-                .into_iter()
-                .flatten()
-                .flatten()
-        })
-        .filter_map(of)
-        .collect();
-    all.sort();
-    all
-}
-
-/// Mount points below a directory, in the order they were made.
-pub(super) fn mounts_of(marker: &str) -> Vec<PathBuf> {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    text.lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .filter(|path| path.starts_with(marker))
-        .map(PathBuf::from)
-        .collect()
-}
-
-/// Processes whose command line or environment names `marker`, and those in the instance's cgroups.
-pub(super) fn processes_of(marker: &str, instance: &str) -> Vec<u32> {
-    let of = |pid: u32| {
-        // One that has ended and waits to be reaped has no command line.
-        let alive = fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|bytes| !bytes.is_empty());
-        alive
-            && (["cmdline", "environ"].iter().any(|file| {
-                let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-                bytes
-                    .windows(marker.len())
-                    .any(|window| window == marker.as_bytes())
-            }) || fs::read_to_string(format!("/proc/{pid}/cgroup"))
-                .is_ok_and(|cgroups| cgroups.contains(&format!(":/nodectl/{instance}/"))))
-    };
-    let mut pids: Vec<u32> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| of(*pid))
-        .collect();
-    pids.sort_unstable();
-    pids
-}
-
 fn command_line(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ")
@@ -207,18 +111,4 @@ fn daemon_pid(daemon: &Daemon) -> Option<u32> {
     processes_of(&config, "")
         .into_iter()
         .find(|pid| command_line(*pid).contains("--config"))
-}
-
-/// Every path below a directory; none if it is not there.
-pub(super) fn below(dir: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        all.push(path.clone());
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            all.extend(below(&path));
-        }
-    }
-    all.sort();
-    all
 }

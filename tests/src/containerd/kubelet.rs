@@ -109,7 +109,7 @@ impl<'a> Kubelet<'a> {
 
     /// runc keeps the state of all daemons' containers in one place, by ID.
     fn id(&self, name: &str) -> String {
-        format!("{}-{name}", super::inventory::instance(self.daemon))
+        format!("{}-{name}", super::traces::instance(self.daemon.dir()))
     }
 
     fn create(
@@ -150,7 +150,7 @@ impl<'a> Kubelet<'a> {
             // The CRI plugin's grouping: all containers of a pod are the sandbox's shim's.
             "annotations": {"io.containerd.runc.v2.group": group},
             "linux": {
-                "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", super::inventory::instance(self.daemon)),
+                "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", super::traces::instance(self.daemon.dir())),
                 "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}],
             },
         });

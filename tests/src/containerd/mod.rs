@@ -8,6 +8,7 @@ mod inventory;
 mod kubelet;
 mod nodectl;
 mod shim;
+mod traces;
 
 pub use daemon::{Daemon, OPEN_FILES};
 pub use image::{image_layout, manifest, pod_program};

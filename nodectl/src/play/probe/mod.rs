@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::worker::Context;
+use super::context::Context;
 use crate::manifest::{ContainerSpec, Probe};
 
 /// Counts successes and failures in a row.

@@ -1,0 +1,70 @@
+//! What all workers share.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::{Mutex, mpsc};
+
+use super::event::Event;
+use super::instance::Instance;
+use super::machine::Machine;
+use super::record::labels;
+use crate::containerd::{Containerd, Labels};
+use crate::images::{LookupError, RunImage, lookup};
+use crate::network::Bridge;
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Context {
+    /// containerd, in the instance's namespace.
+    pub client: Containerd,
+    /// The instance.
+    pub instance: Instance,
+    /// The pods' bridge.
+    pub bridge: Bridge,
+    /// The machine.
+    pub machine: Machine,
+    /// Milliseconds since 1970.
+    pub clock: fn() -> i64,
+    /// A text of hex digits that nobody can guess.
+    pub random: fn() -> String,
+    /// Where events go.
+    pub events: mpsc::UnboundedSender<Event>,
+    /// Images by name, read once each.
+    pub images: Mutex<BTreeMap<String, RunImage>>,
+}
+
+/// What is being created is held by a lease for this long at most.
+const LEASE_MS: i64 = 15 * 60 * 1000;
+
+impl Context {
+    /// When a lease that is created now expires, as RFC 3339.
+    pub(super) fn expiry(&self) -> String {
+        rfc3339((self.clock)() + LEASE_MS)
+    }
+
+    /// The image called `name`.
+    pub(super) async fn image(&self, name: &str) -> Result<Option<RunImage>, LookupError> {
+        let mut images = self.images.lock().await;
+        if let Some(image) = images.get(name) {
+            return Ok(Some(image.clone()));
+        }
+        let mark = (labels::INSTANCE.to_owned(), self.instance.id.clone());
+        let found = lookup(&self.client, name, &Labels::from([mark])).await?;
+        if let Some(image) = &found {
+            images.insert(name.to_owned(), image.clone());
+        }
+        Ok(found)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        // Nobody listens any more when the program ends.
+        let _ = self.events.send(event);
+    }
+}
+
+/// A time as containerd reads it in labels.
+fn rfc3339(unix_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(unix_ms)
+        .unwrap_or_default()
+        .to_string()
+}
