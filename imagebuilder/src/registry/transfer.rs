@@ -117,6 +117,20 @@ pub(crate) fn transfer<S: Source, D: Destination>(
     })
 }
 
+impl Summary {
+    /// How many blobs there were, and what became of those that were missing.
+    fn counts(&self, done: &str) -> String {
+        let Self {
+            blobs,
+            present,
+            sent_bytes,
+            ..
+        } = self;
+        let bytes = Bytes(*sent_bytes);
+        format!("{blobs} blobs ({present} already there, {bytes} {done})")
+    }
+}
+
 impl fmt::Display for PublishEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,37 +152,18 @@ impl fmt::Display for PublishEvent {
             Self::Sent(descriptor) => {
                 write!(f, "Sent {}: {}", descriptor.digest, Bytes(descriptor.size))
             }
-            Self::Copied(
-                from,
-                to,
-                Summary {
-                    blobs,
-                    present,
-                    sent_bytes,
-                    time,
-                },
-            ) => write!(
+            Self::Copied(from, to, summary) => write!(
                 f,
-                "Copied {from} to {to}: {blobs} blobs ({present} already there, {} copied) in {:.1}s",
-                Bytes(*sent_bytes),
-                time.as_secs_f64()
+                "Copied {from} to {to}: {} in {:.1}s",
+                summary.counts("copied"),
+                summary.time.as_secs_f64()
             ),
             Self::Missing(reference, Summary { blobs: 0, .. }) => {
                 write!(f, "Would push {reference}: everything is there")
             }
-            Self::Missing(
-                reference,
-                Summary {
-                    blobs,
-                    present,
-                    sent_bytes,
-                    ..
-                },
-            ) => write!(
-                f,
-                "Would push {reference}: {blobs} blobs ({present} already there, {} to send)",
-                Bytes(*sent_bytes)
-            ),
+            Self::Missing(reference, summary) => {
+                write!(f, "Would push {reference}: {}", summary.counts("to send"))
+            }
             Self::Pushed(reference, Summary { blobs: 0, time, .. }) => {
                 write!(
                     f,
@@ -176,19 +171,11 @@ impl fmt::Display for PublishEvent {
                     time.as_secs_f64()
                 )
             }
-            Self::Pushed(
-                reference,
-                Summary {
-                    blobs,
-                    present,
-                    sent_bytes,
-                    time,
-                },
-            ) => write!(
+            Self::Pushed(reference, summary) => write!(
                 f,
-                "Pushed {reference}: {blobs} blobs ({present} already there, {} sent) in {:.1}s",
-                Bytes(*sent_bytes),
-                time.as_secs_f64()
+                "Pushed {reference}: {} in {:.1}s",
+                summary.counts("sent"),
+                summary.time.as_secs_f64()
             ),
         }
     }

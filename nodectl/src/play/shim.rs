@@ -44,15 +44,23 @@ pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
 
 /// Kills the shim of a container that has no record any more, and the container's processes.
 pub(super) async fn remove_orphan(client: &Containerd, id: &str) {
+    kill_of(client, id).await;
+    forget(client.namespace(), id).await;
+}
+
+/// Kills the shim of a container.
+async fn kill_of(client: &Containerd, id: &str) {
     let shims = shims(client.address(), client.namespace());
     for shim in shims.iter().filter(|shim| shim.id == id) {
         shim.kill(client).await;
     }
-    forget(client.namespace(), id).await;
 }
 
 /// How long containerd may take to clean up after a shim that was killed.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two looks at whether it has.
+const CLEANUP_POLL: Duration = Duration::from_millis(20);
 
 /// Kills the shim of a container that does not answer, and waits until containerd, which sees it
 /// exit, has had runc delete the container; then deletes the task.
@@ -60,22 +68,13 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// As containerd's.
 pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Error> {
-    let shims = shims(client.address(), client.namespace());
-    for shim in shims.iter().filter(|shim| shim.id == id) {
-        shim.kill(client).await;
-    }
+    kill_of(client, id).await;
     let deadline = Instant::now() + CLEANUP_TIMEOUT;
-    let pause = || sleep(Duration::from_millis(20));
     while runc_state(client.namespace(), id).exists() && Instant::now() < deadline {
-        pause().await;
+        sleep(CLEANUP_POLL).await;
     }
-    loop {
-        match client.delete_task(id).await {
-            // containerd is still cleaning up.
-            Err(_) if Instant::now() < deadline => pause().await,
-            result => return result,
-        }
-    }
+    // Whatever it answers, containerd is still cleaning up.
+    delete_task_until(deadline, client, id, |_| true).await
 }
 
 /// Deletes a stopped task. Of one whose shim was killed, containerd reports a closed connection until it
@@ -85,10 +84,20 @@ pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Erro
 /// As containerd's.
 pub(super) async fn delete_task(client: &Containerd, id: &str) -> Result<(), Error> {
     let deadline = Instant::now() + CLEANUP_TIMEOUT;
+    delete_task_until(deadline, client, id, Error::is_closed_shim).await
+}
+
+/// Deletes a task, again while the error is one of a cleanup that goes on and the deadline has not come.
+async fn delete_task_until(
+    deadline: Instant,
+    client: &Containerd,
+    id: &str,
+    is_cleanup: fn(&Error) -> bool,
+) -> Result<(), Error> {
     loop {
         match client.delete_task(id).await {
-            Err(error) if error.is_closed_shim() && Instant::now() < deadline => {
-                sleep(Duration::from_millis(20)).await;
+            Err(error) if is_cleanup(&error) && Instant::now() < deadline => {
+                sleep(CLEANUP_POLL).await;
             }
             result => return result,
         }
@@ -104,13 +113,13 @@ fn runc_state(namespace: &str, id: &str) -> PathBuf {
     Path::new(RUNC_ROOT).join(namespace).join(id)
 }
 
-/// How long a runc that a killed shim left behind may take to end.
-const RUNC_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a runc that a killed shim left behind may take to exit.
+const RUNC_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Makes runc forget a container that containerd does not know any more: a shim that is killed
 /// leaves the runc it had started, and that goes on making the container.
 pub(super) async fn forget(namespace: &str, id: &str) {
-    let deadline = Instant::now() + RUNC_PATIENCE;
+    let deadline = Instant::now() + RUNC_TIMEOUT;
     while runc_is_at(id) && Instant::now() < deadline {
         sleep(Duration::from_millis(10)).await;
     }
@@ -127,7 +136,7 @@ pub(super) async fn forget(namespace: &str, id: &str) {
         .kill_on_drop(true)
         .output();
     // A container that was not made whole is no container to runc, and its directory stays.
-    let _ = timeout(RUNC_PATIENCE, delete).await;
+    let _ = timeout(RUNC_TIMEOUT, delete).await;
     let _ = fs::remove_dir_all(&state);
 }
 

@@ -556,8 +556,8 @@ impl Pod {
     }
 }
 
-/// Waits at most `patience` for the order to stop, and returns its grace period.
-async fn ordered(order: &mut watch::Receiver<Order>, patience: Duration) -> Option<Duration> {
+/// Waits at most `limit` for the order to stop, and returns its grace period.
+async fn ordered(order: &mut watch::Receiver<Order>, limit: Duration) -> Option<Duration> {
     let stop = async {
         let given = order
             .wait_for(|order| *order != Order::Run)
@@ -569,10 +569,10 @@ async fn ordered(order: &mut watch::Receiver<Order>, patience: Duration) -> Opti
             _ => std::future::pending().await,
         }
     };
-    timeout(patience, stop).await.ok()
+    timeout(limit, stop).await.ok()
 }
 
-/// Waits for an order with less patience than `grace`.
+/// Waits for an order with a shorter grace period than `grace`.
 async fn shortened(order: &mut watch::Receiver<Order>, grace: Duration) {
     let shorter = |order: &Order| matches!(order, Order::Stop(other) if *other < grace);
     if order.wait_for(shorter).await.is_err() {
