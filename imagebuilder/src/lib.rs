@@ -18,6 +18,7 @@ mod compile;
 mod contents;
 mod elf;
 mod environment;
+mod files;
 mod image;
 mod interrupt;
 mod layer;

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::find::{Compiler, find};
 use super::wrapper::{Script, Tool, missing};
 use crate::environment::Environment;
+use crate::files;
 use crate::paths::PathMap;
 use crate::target::{Libc, Target};
 
@@ -155,12 +155,5 @@ fn write(folder: &Path, script: &Script) -> Result<(), CError> {
     if fs::read_to_string(&path).is_ok_and(|text| text == script.text) {
         return Ok(());
     }
-    fs::create_dir_all(folder).map_err(cannot)?;
-    let mut file = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o755))
-        .tempfile_in(folder)
-        .map_err(cannot)?;
-    file.write_all(script.text.as_bytes()).map_err(cannot)?;
-    file.persist(&path).map_err(|error| cannot(error.error))?;
-    Ok(())
+    files::replace(&path, script.text.as_bytes(), 0o755).map_err(cannot)
 }

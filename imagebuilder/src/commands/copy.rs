@@ -3,11 +3,13 @@
 use oci::copy::{CopyError, Destination, Source};
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
-use oci::registry::{Access, RegistryError, Repository};
+use oci::registry::{Access, RegistryError};
 use oci::{Descriptor, Kind, Reference};
 
 use super::context::Context;
-use super::images::{publisher_for, show};
+use super::images::show;
+use super::repository::{repository, tag_or_digest};
+use super::source::{only, roots};
 use super::{CommandError, CopyFailure};
 use crate::args::{Copy, Place};
 use crate::registry::{PublishEvent, transfer};
@@ -16,21 +18,13 @@ pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
     match &args.source {
         Place::Layout(output) => {
             let layout = Layout::open(&output.layout)?;
-            let root = match &output.image {
-                Some(name) => layout.find(name)?,
-                None => only_image(&layout)?,
-            };
+            let root = only(&layout, &roots(&layout, output)?)?.clone();
             let name = root.ref_name().map(str::to_owned);
             from(context, args, &layout, &root, name)
         }
         Place::Registry(reference) => {
-            let repository = repository(context, args, reference, Access::Pull)?;
-            let wanted = reference.digest().map(|digest| digest.to_string());
-            let wanted = wanted.or_else(|| reference.tag().map(str::to_owned));
-            let wanted = wanted.ok_or_else(|| CommandError::Untagged {
-                reference: Box::new(reference.clone()),
-            })?;
-            let found = repository.manifest(&wanted);
+            let repository = repository(context, reference, &args.registry, Access::Pull)?;
+            let found = repository.manifest(&tag_or_digest(reference)?);
             let root = found.map_err(|source| CommandError::Remote {
                 operation: "read the manifest of",
                 reference: Box::new(reference.clone()),
@@ -70,7 +64,7 @@ where
                 let (reference, digest) = (Box::new(reference.clone()), root.digest);
                 return Err(CommandError::OtherImage { reference, digest });
             }
-            let repository = repository(context, args, reference, Access::Push)?;
+            let repository = repository(context, reference, &args.registry, Access::Push)?;
             to(context, args, source, &repository, root, reference.tag())?;
             let pushed = reference.clone().without_tag().with_digest(root.digest);
             print(context, &pushed.to_string())
@@ -132,34 +126,6 @@ where
         from,
         platform: platform.clone(),
     })
-}
-
-fn repository(
-    context: &Context,
-    args: &Copy,
-    reference: &Reference,
-    access: Access,
-) -> Result<Repository, CommandError> {
-    let registry = reference
-        .registry()
-        .ok_or_else(|| CommandError::NoRegistry {
-            reference: Box::new(reference.clone()),
-        })?;
-    let publisher = publisher_for(context, registry, &args.registry)?;
-    Ok(publisher.repository(reference, access)?)
-}
-
-fn only_image(layout: &Layout) -> Result<Descriptor, CommandError> {
-    let images = layout.images()?;
-    let path = || layout.path().to_owned();
-    match &images[..] {
-        [image] => Ok(image.clone()),
-        [] => Err(CommandError::NoImages { layout: path() }),
-        several => Err(CommandError::Several {
-            layout: path(),
-            count: several.len(),
-        }),
-    }
 }
 
 fn print(context: &Context, line: &str) -> Result<(), CommandError> {

@@ -9,6 +9,7 @@ mod images;
 mod inspect;
 mod push;
 mod remote;
+mod repository;
 mod resolve;
 mod run;
 mod source;

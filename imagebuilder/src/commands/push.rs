@@ -5,19 +5,16 @@ use oci::{Descriptor, Reference, annotation};
 
 use super::CommandError;
 use super::context::Context;
-use super::images::{destination, publish, publisher_for};
+use super::images::{destination, publish};
+use super::repository::publisher;
+use super::source::{only, roots};
 use crate::args::Push;
 use crate::registry::{Prefix, PublishEvent};
 
 pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     let layout = Layout::open(&args.source.layout)?;
     for (image, destination) in pushes(&layout, args)? {
-        let registry = destination
-            .registry()
-            .ok_or_else(|| CommandError::NoRegistry {
-                reference: Box::new(destination.clone()),
-            })?;
-        let publisher = publisher_for(context, registry, &args.registry)?;
+        let publisher = publisher(context, &destination, &args.registry)?;
         if args.dry_run {
             let events = |event: PublishEvent| context.printer.status(&event.to_string());
             publisher.preview(&layout, &destination, &image, &events)?;
@@ -32,14 +29,7 @@ pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
 
 /// What to push, and where to.
 fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, CommandError> {
-    let images = match &args.source.image {
-        Some(reference) => vec![layout.find(reference)?],
-        None => layout.images()?,
-    };
-    let path = || layout.path().to_owned();
-    if images.is_empty() {
-        return Err(CommandError::NoImages { layout: path() });
-    }
+    let images = roots(layout, &args.source)?;
     if let Some(prefix) = &args.repo {
         let place = |image: Descriptor| {
             let destination = place(layout, prefix, &image, args.tag.as_deref())?;
@@ -47,13 +37,7 @@ fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, 
         };
         return images.into_iter().map(place).collect();
     }
-    let [image] = &images[..] else {
-        let count = images.len();
-        return Err(CommandError::Several {
-            layout: path(),
-            count,
-        });
-    };
+    let image = only(layout, &images)?;
     let references = args.references.iter().map(|reference| {
         let digest = image.digest;
         if reference.digest().is_some_and(|other| other != digest) {

@@ -1,16 +1,15 @@
 //! `imagebuilder tags`, `digest`, `manifest` and `delete`: a repository, for scripts.
 
-use oci::Reference;
-use oci::registry::{Access, RegistryError, Repository};
+use oci::registry::{Access, RegistryError};
 
 use super::CommandError;
 use super::context::Context;
-use super::images::publisher_for;
+use super::repository::{repository, tag_or_digest};
 use crate::args::Remote;
 
 /// Prints the tags of a repository, one a line.
 pub(super) fn tags(context: &Context, args: &Remote) -> Result<(), CommandError> {
-    let repository = repository(context, args, Access::Pull)?;
+    let repository = repository(context, &args.reference, &args.registry, Access::Pull)?;
     let tags = repository
         .tags()
         .map_err(failed("list the tags of", args))?;
@@ -23,7 +22,7 @@ pub(super) fn tags(context: &Context, args: &Remote) -> Result<(), CommandError>
 /// Prints the digest of an image.
 pub(super) fn digest(context: &Context, args: &Remote) -> Result<(), CommandError> {
     let operation = "find the digest of";
-    let repository = repository(context, args, Access::Pull)?;
+    let repository = repository(context, &args.reference, &args.registry, Access::Pull)?;
     let name = tag_or_digest(&args.reference)?;
     let found = repository.resolve(&name).map_err(failed(operation, args))?;
     let digest = if let Some(digest) = found {
@@ -39,7 +38,7 @@ pub(super) fn digest(context: &Context, args: &Remote) -> Result<(), CommandErro
 
 /// Prints a manifest or index, byte for byte.
 pub(super) fn manifest(context: &Context, args: &Remote) -> Result<(), CommandError> {
-    let repository = repository(context, args, Access::Pull)?;
+    let repository = repository(context, &args.reference, &args.registry, Access::Pull)?;
     let document = repository
         .manifest(&tag_or_digest(&args.reference)?)
         .map_err(failed("read the manifest of", args))?;
@@ -49,7 +48,7 @@ pub(super) fn manifest(context: &Context, args: &Remote) -> Result<(), CommandEr
 
 /// Deletes a tag, or an image by its digest.
 pub(super) fn delete(context: &Context, args: &Remote) -> Result<(), CommandError> {
-    let repository = repository(context, args, Access::Delete)?;
+    let repository = repository(context, &args.reference, &args.registry, Access::Delete)?;
     let name = tag_or_digest(&args.reference)?;
     let deleted = repository.delete(&name).map_err(failed("delete", args))?;
     let outcome = if deleted { "Deleted" } else { "Not there:" };
@@ -59,21 +58,6 @@ pub(super) fn delete(context: &Context, args: &Remote) -> Result<(), CommandErro
     Ok(())
 }
 
-fn repository(
-    context: &Context,
-    args: &Remote,
-    access: Access,
-) -> Result<Repository, CommandError> {
-    let registry = args
-        .reference
-        .registry()
-        .ok_or_else(|| CommandError::NoRegistry {
-            reference: Box::new(args.reference.clone()),
-        })?;
-    let publisher = publisher_for(context, registry, &args.registry)?;
-    Ok(publisher.repository(&args.reference, access)?)
-}
-
 fn failed(operation: &'static str, args: &Remote) -> impl FnOnce(RegistryError) -> CommandError {
     let reference = Box::new(args.reference.clone());
     move |source| CommandError::Remote {
@@ -81,13 +65,4 @@ fn failed(operation: &'static str, args: &Remote) -> impl FnOnce(RegistryError) 
         reference,
         source,
     }
-}
-
-/// What a request names: the digest, else the tag.
-fn tag_or_digest(reference: &Reference) -> Result<String, CommandError> {
-    let digest = reference.digest().map(|digest| digest.to_string());
-    let name = digest.or_else(|| reference.tag().map(str::to_owned));
-    name.ok_or_else(|| CommandError::Untagged {
-        reference: Box::new(reference.clone()),
-    })
 }

@@ -16,8 +16,14 @@ pub(super) struct Image {
     pub(super) manifests: Vec<(Descriptor, Manifest)>,
 }
 
-/// Reads the documents of the images that are named: all of the layout, or one.
+/// Reads the documents of the images that are named.
 pub(super) fn images(layout: &Layout, source: &Output) -> Result<Vec<Image>, CommandError> {
+    let roots = roots(layout, source)?;
+    roots.into_iter().map(|root| image(layout, root)).collect()
+}
+
+/// The images that are named: one, or all of the layout, which has at least one.
+pub(super) fn roots(layout: &Layout, source: &Output) -> Result<Vec<Descriptor>, CommandError> {
     let roots = match &source.image {
         Some(reference) => vec![layout.find(reference)?],
         None => layout.images()?,
@@ -27,7 +33,21 @@ pub(super) fn images(layout: &Layout, source: &Output) -> Result<Vec<Image>, Com
             layout: layout.path().to_owned(),
         });
     }
-    roots.into_iter().map(|root| image(layout, root)).collect()
+    Ok(roots)
+}
+
+/// The one image, where several cannot be meant.
+pub(super) fn only<'a>(
+    layout: &Layout,
+    images: &'a [Descriptor],
+) -> Result<&'a Descriptor, CommandError> {
+    match images {
+        [image] => Ok(image),
+        _ => Err(CommandError::Several {
+            layout: layout.path().to_owned(),
+            count: images.len(),
+        }),
+    }
 }
 
 fn image(layout: &Layout, root: Descriptor) -> Result<Image, CommandError> {

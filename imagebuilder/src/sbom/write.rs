@@ -1,9 +1,7 @@
 //! From a compiled binary to its document in a directory.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cargo_metadata::{Metadata, PackageId};
 use oci::{Digest, Platform};
@@ -11,6 +9,7 @@ use oci::{Digest, Platform};
 use super::bom::{Bom, Subject};
 use super::lock::{Checksums, LockError};
 use super::{Format, Sbom};
+use crate::files;
 use crate::workspace::{Service, Workspace, WorkspaceError};
 
 /// Why a bill of materials could not be written.
@@ -77,7 +76,7 @@ pub(crate) fn write(
     let bom = Bom::new(subject, &metadata, compiled.packages, &checksums).ok_or_else(graph)?;
     let name = file_name(&service.bin, compiled.platform, sbom.format);
     let path = sbom.directory.join(name);
-    replace(&sbom.directory, &path, &sbom.format.document(&bom)).map_err(|source| {
+    files::replace(&path, &sbom.format.document(&bom), 0o644).map_err(|source| {
         SbomError::Write {
             path: path.clone(),
             source,
@@ -89,14 +88,4 @@ pub(crate) fn write(
 fn file_name(bin: &str, platform: &Platform, format: Format) -> String {
     let platform = platform.to_string().replace('/', "-");
     format!("{bin}-{platform}.{}", format.extension())
-}
-
-fn replace(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    fs::create_dir_all(directory)?;
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.persist(path)?;
-    Ok(())
 }
