@@ -21,14 +21,7 @@ use crate::sandbox::{QUIET, Run, Sandbox};
 
 /// A workspace whose program calls a function in C, which knows the path of its file.
 fn with_c() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
-    sandbox.write("Cargo.lock", &fs::read_to_string(lock).unwrap());
-    let manifest = sandbox.read("hello/Cargo.toml");
-    sandbox.write(
-        "hello/Cargo.toml",
-        &format!("{manifest}[build-dependencies]\ncc = \"1\"\n"),
-    );
+    let sandbox = Sandbox::with_dependencies("[build-dependencies]\ncc = \"1\"\n");
     sandbox.write(
         "hello/build.rs",
         "fn main() {

@@ -72,15 +72,7 @@ fn features_are_cargos() {
 
 /// Its own paths, a build script's, a dependency's: all of them are in panic messages.
 fn with_paths() -> Sandbox {
-    let sandbox = Sandbox::new();
-    // So that no newer version is looked for.
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
-    sandbox.write("Cargo.lock", &fs::read_to_string(lock).unwrap());
-    let manifest = sandbox.read("hello/Cargo.toml");
-    sandbox.write(
-        "hello/Cargo.toml",
-        &format!("{manifest}serde_json = \"1\"\n"),
-    );
+    let sandbox = Sandbox::with_dependencies("serde_json = \"1\"\n");
     sandbox.write(
         "hello/build.rs",
         "fn main() {

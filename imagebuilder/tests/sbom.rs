@@ -16,19 +16,11 @@ use crate::sandbox::{QUIET, Sandbox};
 /// A binary with a crate of its workspace, one of crates.io, a macro, a build script with a crate of
 /// its own, and a crate that only tests use.
 static WORKSPACE: LazyLock<Sandbox> = LazyLock::new(|| {
-    let sandbox = Sandbox::new();
-    // So that no newer version is looked for.
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
-    sandbox.write("Cargo.lock", &std::fs::read_to_string(lock).unwrap());
-    let manifest = sandbox.read("hello/Cargo.toml");
-    sandbox.write(
-        "hello/Cargo.toml",
-        &format!(
-            "{manifest}serde = {{ version = \"1\", features = [\"derive\"] }}\n\
-             serde_json = \"1\"\n\
-             [build-dependencies]\nbase64 = \"0.22\"\n\
-             [dev-dependencies]\nstrsim = \"0.11\"\n"
-        ),
+    let sandbox = Sandbox::with_dependencies(
+        "serde = { version = \"1\", features = [\"derive\"] }\n\
+         serde_json = \"1\"\n\
+         [build-dependencies]\nbase64 = \"0.22\"\n\
+         [dev-dependencies]\nstrsim = \"0.11\"\n",
     );
     sandbox.write("hello/build.rs", "use base64 as _;\nfn main() {}\n");
     sandbox.write(

@@ -47,6 +47,17 @@ impl Sandbox {
         sandbox
     }
 
+    /// One whose `hello` has these lines at the end of its Cargo.toml, below `[dependencies]`, with the
+    /// locked versions of this repository: no newer version is looked for.
+    pub(crate) fn with_dependencies(lines: &str) -> Self {
+        let sandbox = Self::new();
+        let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
+        sandbox.write("Cargo.lock", &fs::read_to_string(lock).unwrap());
+        let manifest = sandbox.read("hello/Cargo.toml");
+        sandbox.write("hello/Cargo.toml", &format!("{manifest}{lines}"));
+        sandbox
+    }
+
     pub(crate) fn package(&self, name: &str, more: &str) {
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2024\"\n{more}"

@@ -136,16 +136,7 @@ fn a_stubborn_pod_is_killed_after_its_grace_and_at_once_by_a_second_ctrl_c() {
     up.signal(Signal::INT);
     assert_eq!(up.wait(), Some(130));
 
-    let publish = world.publish();
-    let args = [
-        "--images",
-        &world.layout,
-        "--publish",
-        &publish,
-        "--grace-period",
-        "1",
-    ];
-    let mut up = Nodectl::up(&world.daemon, &stubborn, &args);
+    let mut up = world.up_with(&stubborn, &["--grace-period", "1"]);
     up.wait_for("all ready: 1 pod", 1);
     let began = Instant::now();
     up.signal(Signal::TERM);

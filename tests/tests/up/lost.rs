@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use e2e::containerd::{Inventory, Nodectl, manifest};
+use e2e::containerd::{Inventory, manifest};
 use rustix::process::Signal;
 
 use crate::world::World;
@@ -84,16 +84,8 @@ fn a_process_whose_start_was_not_answered_gives_way_to_the_next_attempt() {
     let mark = format!("{MARK}={token}");
     let address = world.daemon.path("proxy.sock");
     let cut = proxy(&address, world.daemon.socket(), mark.clone());
-    let publish = world.publish();
-    let args = [
-        "--images",
-        &world.layout,
-        "--publish",
-        &publish,
-        "--address",
-        address.to_str().unwrap(),
-    ];
-    let mut up = Nodectl::up(&world.daemon, &manifest(1, &[(MARK, &token)]), &args);
+    let through = ["--address", address.to_str().unwrap()];
+    let mut up = world.up_with(&manifest(1, &[(MARK, &token)]), &through);
     up.wait_for("all ready: 1 pod", 1);
     assert!(cut.load(Ordering::SeqCst), "{}", up.printed());
     assert!(!up.printed().contains("exited with"), "{}", up.printed());

@@ -33,12 +33,13 @@ impl World {
     }
 
     pub(crate) fn up(&self, manifest: &str) -> Nodectl {
+        self.up_with(manifest, &[])
+    }
+
+    pub(crate) fn up_with(&self, manifest: &str, more: &[&str]) -> Nodectl {
         let publish = self.publish();
-        Nodectl::up(
-            &self.daemon,
-            manifest,
-            &["--images", &self.layout, "--publish", &publish],
-        )
+        let args = ["--images", &self.layout, "--publish", &publish];
+        Nodectl::up(&self.daemon, manifest, &[&args[..], more].concat())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
