@@ -187,7 +187,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-/// Asks again and again, for as long as there is patience.
+/// Asks again until it answers, up to a limit.
 pub(crate) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {

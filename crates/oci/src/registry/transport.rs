@@ -205,12 +205,12 @@ impl Transport {
         })
     }
 
-    /// Sends a request once. It fails after `patience` without an answer, if not before.
+    /// Sends a request once. It fails after `timeout` without an answer, if not before.
     pub(super) fn send(
         &self,
         call: &Call,
         authorization: Option<&str>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Answer, Failure> {
         let proxy = self.proxies.of(&call.url).map_err(Failure::Proxy)?;
         let fail = |error| {
@@ -221,7 +221,7 @@ impl Transport {
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
-        let route = Route::new(self, call, proxy.as_ref(), patience).map_err(fail)?;
+        let route = Route::new(self, call, proxy.as_ref(), timeout).map_err(fail)?;
         let http = |error| fail(ureq::Error::Http(error));
         let sent = match &call.body {
             Payload::Nothing if matches!(call.method, "POST" | "PUT" | "PATCH") => {
@@ -299,7 +299,7 @@ impl<'a> Route<'a> {
         transport: &'a Transport,
         call: &Call,
         proxy: Option<&ProxyUrl>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self, ureq::Error> {
         let forwarded = proxy.is_some() && call.url.scheme() == "http";
         let answer = match call.method {
@@ -316,8 +316,8 @@ impl<'a> Route<'a> {
             proxy: tunnel
                 .map(|proxy| Proxy::new(proxy.reveal().as_str()))
                 .transpose()?,
-            answer: answer.min(patience),
-            silence: SILENCE.min(patience),
+            answer: answer.min(timeout),
+            silence: SILENCE.min(timeout),
         })
     }
 
