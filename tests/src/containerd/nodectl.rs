@@ -43,13 +43,18 @@ pub struct Nodectl {
 
 fn command(daemon: &Daemon) -> Command {
     let mut command = Command::new(crate::program("nodectl"));
+    command.env_clear();
+    beside(daemon, &mut command);
     command
-        .env_clear()
+}
+
+/// Has a command, and what it runs, use this containerd and keep everything beside it.
+fn beside(daemon: &Daemon, command: &mut Command) {
+    command
         .env("CONTAINERD_ADDRESS", daemon.socket())
         .env("NODECTL_STATE_DIR", daemon.path("run"))
         .env("NODECTL_DATA_DIR", daemon.path("data"))
         .stdin(Stdio::null());
-    command
 }
 
 impl Nodectl {
@@ -119,14 +124,11 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn up_by(daemon: &Daemon, script: &str, manifest: &str, args: &[&str]) -> Self {
-        let nodectl = command(daemon);
         let mut shell = Command::new("sh");
         shell
             .args(["-ec", script, "sh"])
-            .arg(nodectl.get_program())
-            .env("CONTAINERD_ADDRESS", daemon.socket())
-            .env("NODECTL_STATE_DIR", daemon.path("run"))
-            .stdin(Stdio::null());
+            .arg(crate::program("nodectl"));
+        beside(daemon, &mut shell);
         Self::start(shell, daemon, "up", manifest, args)
     }
 
