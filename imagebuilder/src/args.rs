@@ -170,9 +170,16 @@ pub(crate) struct Push {
     /// The tag, with --repo; the one in the image's name where not given.
     #[arg(long, value_parser = tag, conflicts_with = "references")]
     pub(crate) tag: Option<String>,
+    /// The image for one platform of an index; all of them where not given.
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
     /// Report what would be sent, and send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Look for each blob even if the registry has the image, and send what is missing: a garbage
+    /// collection of the registry may have deleted it.
+    #[arg(long)]
+    pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
 }
@@ -186,6 +193,12 @@ pub(crate) struct Copy {
     /// The image for one platform of an index; all of them where not given.
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,
+    /// Copy what refers to the image too: signatures, attestations, bills of materials.
+    #[arg(long)]
+    pub(crate) referrers: bool,
+    /// Look for each blob even if the destination has the image, and copy what is missing.
+    #[arg(long)]
+    pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
 }

@@ -2,6 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+/// How many live lines are at the bottom. The process has one stderr, and so one of these.
+static LIVE_LINES: Mutex<usize> = Mutex::new(0);
+
+/// The width of a terminal that does not report it.
+const DEFAULT_COLUMNS: usize = 80;
 
 /// How progress is shown on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -78,11 +85,30 @@ impl Printer {
         }
     }
 
-    /// Shows `line` at the bottom until the next output. Only on a terminal, where it should fit one
-    /// line.
-    pub fn live(self, line: &str) {
-        if self.progress == Progress::Tty {
-            self.write_err(line);
+    /// Shows `lines` at the bottom until the next output. Only on a terminal; each is cut to its
+    /// width.
+    pub fn live(self, lines: &[String]) {
+        if self.progress != Progress::Tty {
+            return;
+        }
+        let columns = columns();
+        let cut = |line: &String| line.chars().take(columns).collect::<String>();
+        let text = lines.iter().map(cut).collect::<Vec<_>>().join("\r\n");
+        write_live(&text, lines.len());
+    }
+
+    /// Writes a step that is under way, with its figures: an object with `fields` for
+    /// [`Progress::Json`], else as [`Printer::status`].
+    pub fn progress_line(self, line: &str, fields: &[(&str, u64)]) {
+        if self.progress == Progress::Json {
+            let mut text = json_line("progress", line);
+            text.truncate(text.len() - "}\n".len());
+            for (name, value) in fields {
+                write!(text, ",\"{name}\":{value}").expect("writing to a String cannot fail");
+            }
+            self.write_err(&(text + "}\n"));
+        } else {
+            self.status(line);
         }
     }
 
@@ -110,14 +136,41 @@ impl Printer {
         }
     }
 
-    /// Nobody could see that stderr is closed, so a failed write is ignored.
+    #[allow(
+        clippy::unused_self,
+        reason = "only the holder of a printer writes to the stream"
+    )]
     fn write_err(self, text: &str) {
-        let mut stderr = io::stderr().lock();
-        if self.progress == Progress::Tty {
-            // Erase the live line: cursor to the left, then the line (ECMA-48: CR, EL).
-            let _ = stderr.write_all(b"\r\x1b[K");
-        }
-        let _ = stderr.write_all(text.as_bytes());
+        write_live(text, 0);
+    }
+}
+
+/// Writes `text` in the place of the live lines; so many of its own lines are live.
+///
+/// Nobody could see that stderr is closed, so a failed write is ignored.
+fn write_live(text: &str, live: usize) {
+    let mut lines = LIVE_LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all((erase(*lines) + text).as_bytes());
+    *lines = live;
+}
+
+/// Erases the live lines: cursor up to the first and to its left, then the rest of the screen
+/// (ECMA-48: CUU, CR, ED).
+fn erase(lines: usize) -> String {
+    match lines {
+        0 => String::new(),
+        1 => "\r\x1b[J".to_owned(),
+        lines => format!("\x1b[{}A\r\x1b[J", lines - 1),
+    }
+}
+
+/// The width of the terminal that stderr is.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
+    match size {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => DEFAULT_COLUMNS,
     }
 }
 
@@ -142,6 +195,13 @@ fn json_line(level: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn live_lines_are_erased_and_nothing_else() {
+        assert_eq!(erase(0), "");
+        assert_eq!(erase(1), "\r\x1b[J");
+        assert_eq!(erase(3), "\x1b[2A\r\x1b[J");
+    }
 
     #[test]
     fn json_lines_escape_what_json_needs() {

@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use crate::image::{DocumentError, Index, Manifest};
+use crate::image::{DocumentError, Index, Manifest, Referrer};
 use crate::{Descriptor, Digest, Kind, MediaType};
 
 /// How many blobs are copied at once. More sockets were not faster, and failed against Amazon ECR.
@@ -35,6 +35,15 @@ pub trait Source: Sync {
     /// When it is not there. A blob of the wrong size is a [`Mismatch`](crate::Mismatch) already
     /// here.
     fn open(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>>;
+
+    /// The manifests and indexes that refer to `subject`: signatures, bills of materials.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Self::Error> {
+        let _ = subject;
+        Ok(Vec::new())
+    }
 }
 
 /// A place that images are written to.
@@ -48,11 +57,11 @@ pub trait Destination: Sync {
     /// When the destination does not answer.
     fn has_document(&self, descriptor: &Descriptor) -> Result<bool, Self::Error>;
 
-    /// Stores a blob unless it is there, and returns whether it was stored.
+    /// Stores a blob unless it is there, and returns how it came to be there.
     ///
     /// # Errors
     /// When it cannot be stored, or what `open` reads is not what `descriptor` describes.
-    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<bool, Self::Error>;
+    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<Stored, Self::Error>;
 
     /// Stores a manifest or index under its digest.
     ///
@@ -60,11 +69,37 @@ pub trait Destination: Sync {
     /// When it cannot be stored.
     fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Self::Error>;
 
-    /// Names what is stored already.
+    /// Whether [`Destination::name`] stores what it names, so that it need not be stored by its digest
+    /// first.
+    fn stores_by_name(&self) -> bool {
+        false
+    }
+
+    /// Stores a manifest or index that has a subject, so that it is found as a referrer of that.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    fn attach(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.put_document(descriptor, bytes)
+    }
+
+    /// Names what is stored already, or stores it by its name where
+    /// [`Destination::stores_by_name`].
     ///
     /// # Errors
     /// When it cannot be named.
     fn name(&self, name: &str, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Self::Error>;
+}
+
+/// How a blob came to be in a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It was there.
+    Present,
+    /// The registry took it from another of its repositories.
+    Mounted,
+    /// It was sent.
+    Sent,
 }
 
 /// Why an image could not be copied from a source with errors `S` to a destination with errors `D`.
@@ -119,11 +154,19 @@ pub enum CopyError<S: Error + 'static, D: Error + 'static> {
 }
 
 /// What [`copy()`] returns.
-type Copied<T, S, D> = Result<T, CopyError<<S as Source>::Error, <D as Destination>::Error>>;
+pub(crate) type Copied<T, S, D> =
+    Result<T, CopyError<<S as Source>::Error, <D as Destination>::Error>>;
 
 /// The progress of a copy, emitted from any thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyEvent<'a> {
+    /// The blobs that the destination needs, some of which it may have.
+    Blobs {
+        /// How many they are.
+        count: u64,
+        /// Their size in bytes.
+        bytes: u64,
+    },
     /// A blob is being sent. A retry starts at 0 again.
     Progress {
         /// The blob.
@@ -135,8 +178,8 @@ pub enum CopyEvent<'a> {
     Blob {
         /// The blob.
         descriptor: &'a Descriptor,
-        /// Whether it was sent, rather than present before.
-        sent: bool,
+        /// How it came to be there.
+        stored: Stored,
     },
     /// The destination has a manifest or index.
     Document {
@@ -183,16 +226,28 @@ pub fn copy<S: Source, D: Destination>(
     for descriptor in &foreign {
         events(CopyEvent::Foreign { descriptor });
     }
+    events(CopyEvent::Blobs {
+        count: blobs.len() as u64,
+        bytes: blobs.iter().map(|blob| blob.size).sum(),
+    });
     copy_blobs(source, destination, &blobs, events)?;
-    for Step {
-        descriptor,
-        bytes,
-        present,
-    } in &documents
-    {
+    for (at, step) in documents.iter().enumerate() {
+        let Step {
+            descriptor,
+            bytes,
+            present,
+        } = step;
+        let is_root = at + 1 == documents.len();
+        let by_name = is_root && !names.is_empty() && destination.stores_by_name();
         if !present {
             let digest = descriptor.digest;
-            let put = destination.put_document(descriptor, bytes);
+            let referrer = Referrer::parse(&descriptor.media_type, bytes)
+                .map_err(|source| CopyError::Document { digest, source })?;
+            let put = match referrer {
+                Some(referrer) => destination.attach(&referrer.descriptor, bytes),
+                None if by_name => Ok(()),
+                None => destination.put_document(descriptor, bytes),
+            };
             put.map_err(|source| CopyError::Write { digest, source })?;
         }
         events(CopyEvent::Document {
@@ -316,7 +371,7 @@ fn copy_blobs<S: Source, D: Destination>(
                 Ok(Box::new(ProgressReader::new(reader, descriptor, events)))
             };
             match destination.put_blob(descriptor, &open) {
-                Ok(sent) => events(CopyEvent::Blob { descriptor, sent }),
+                Ok(stored) => events(CopyEvent::Blob { descriptor, stored }),
                 Err(source) => {
                     stopped.store(true, Ordering::Relaxed);
                     let error = CopyError::Write {

@@ -20,6 +20,7 @@ pub mod layout;
 mod media_type;
 mod platform;
 mod reference;
+pub mod referrers;
 #[cfg(feature = "registry")]
 pub mod registry;
 mod verify;

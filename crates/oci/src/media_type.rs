@@ -44,6 +44,8 @@ impl MediaType {
     pub const OCI_CONFIG: &'static str = "application/vnd.oci.image.config.v1+json";
     /// An OCI layer, compressed with gzip.
     pub const OCI_LAYER_GZIP: &'static str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    /// The configuration of an artifact that has none.
+    pub const EMPTY_JSON: &'static str = "application/vnd.oci.empty.v1+json";
     /// A Docker image manifest (version 2, schema 2).
     pub const DOCKER_MANIFEST: &'static str =
         "application/vnd.docker.distribution.manifest.v2+json";

@@ -25,6 +25,13 @@ impl Head {
             .map(|(_, value)| value.into_owned())
     }
 
+    /// All values of a parameter of the query, decoded.
+    pub(super) fn params(&self, name: &str) -> Vec<String> {
+        let pairs = url::form_urlencoded::parse(self.query.as_bytes());
+        let named = pairs.filter(|(key, _)| key == name);
+        named.map(|(_, value)| value.into_owned()).collect()
+    }
+
     pub(super) fn length(&self) -> u64 {
         self.header("content-length")
             .and_then(|length| length.parse().ok())

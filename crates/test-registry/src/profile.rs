@@ -63,6 +63,8 @@ impl Profile {
             chunk_max_bytes: ECR_PART_BYTES.1,
             manifest_location: false,
             media_type_parameters: false,
+            // They are for accounts that ask for them.
+            mounts: false,
             ..plain()
         };
         match self {
@@ -81,6 +83,7 @@ impl Profile {
             },
             Self::Ghcr => Behaviour {
                 auth: bearer(1000),
+                referrers: false,
                 chunk_max_bytes: GHCR_CHUNK_BYTES,
                 ..plain()
             },
@@ -106,6 +109,7 @@ impl Profile {
             },
             Self::GitLab => Behaviour {
                 auth: bearer(1000),
+                referrers: false,
                 chunk_min_bytes: Some(1000),
                 ..plain()
             },

@@ -139,7 +139,17 @@ impl TestRegistry {
         self.state().blobs.get(&digest).cloned()
     }
 
-    /// Stores a blob.
+    /// Deletes a blob and leaves the manifests that refer to it, as a garbage collection may.
+    pub fn delete_blob(&self, digest: Digest) {
+        self.state().blobs.remove(&digest);
+    }
+
+    /// How many requests were answered with 429, since they were too many.
+    pub fn refused_rates(&self) -> u32 {
+        self.state().refused_rates
+    }
+
+    /// Stores a blob in all repositories.
     pub fn put_blob(&self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         self.state().blobs.insert(digest, bytes.to_vec());
@@ -200,6 +210,7 @@ fn requests(
                 headers: headers.clone(),
                 ..Answer::new(*status).body(body.as_bytes().to_vec())
             },
+            Some(Action::LoseWrite) => Answer::new(201),
             _ => handle(&mut state, &head, &body, address),
         };
         drop(state);

@@ -1,6 +1,7 @@
 //! What the registry holds, how it behaves, and what it has seen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use oci::Digest;
 
@@ -50,6 +51,16 @@ pub struct Behaviour {
     pub strict: bool,
     /// The largest blob that it accepts in one request, as a proxy in front of it may limit it.
     pub whole_max_bytes: u64,
+    /// It takes blobs from another repository.
+    pub mounts: bool,
+    /// It lists referrers.
+    pub referrers: bool,
+    /// It honours `If-Match` and `If-None-Match`.
+    pub conditions: bool,
+    /// It creates a repository when something is pushed to it.
+    pub create_on_push: bool,
+    /// How many requests it accepts.
+    pub limits: Option<Limits>,
     /// The tags in one page of their list.
     pub tags_page: usize,
     /// The host, `HOST:PORT`, that it redirects all requests below `/v2/` to, once they are
@@ -73,10 +84,35 @@ impl Default for Behaviour {
             media_type_parameters: true,
             strict: false,
             whole_max_bytes: u64::MAX,
+            mounts: true,
+            referrers: true,
+            conditions: false,
+            create_on_push: false,
+            limits: None,
             tags_page: 100,
             redirect: None,
         }
     }
+}
+
+/// How many requests of each operation are accepted at once, and then by the second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// PUT of a manifest.
+    pub put_manifest: f64,
+    /// POST of an upload.
+    pub start_upload: f64,
+    /// PUT of an upload.
+    pub complete_upload: f64,
+    /// HEAD of a blob.
+    pub check_blob: f64,
+}
+
+/// What is left of a limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    pub(super) requests: f64,
+    pub(super) at: Instant,
 }
 
 /// Something that goes wrong, for the next requests that match.
@@ -119,6 +155,8 @@ pub enum Action {
     EndTokens,
     /// The answer comes in small pieces.
     Trickle,
+    /// A manifest is accepted, and another client's takes its place at once: nothing is stored.
+    LoseWrite,
 }
 
 /// A request as it came.
@@ -142,16 +180,28 @@ pub struct Seen {
 pub(super) struct State {
     pub(super) behaviour: Behaviour,
     pub(super) blobs: BTreeMap<Digest, Vec<u8>>,
+    /// The repositories that have a blob; all of them where there is no entry.
+    pub(super) links: BTreeMap<Digest, BTreeSet<String>>,
     /// By `repository@digest`: media type and bytes.
     pub(super) manifests: BTreeMap<(String, Digest), (String, Vec<u8>)>,
     pub(super) tags: BTreeMap<(String, String), Digest>,
     /// By number: repository and data.
     pub(super) uploads: BTreeMap<u64, Upload>,
     pub(super) counter: u64,
-    /// Tokens and how many requests each is good for.
-    pub(super) tokens: BTreeMap<String, u32>,
+    pub(super) tokens: BTreeMap<String, Token>,
+    pub(super) left: BTreeMap<&'static str, Left>,
+    /// How many requests were too many.
+    pub(super) refused_rates: u32,
     pub(super) faults: Vec<Fault>,
     pub(super) seen: Vec<Seen>,
+}
+
+/// A token that was issued.
+#[derive(Debug)]
+pub(super) struct Token {
+    /// How many requests it is good for.
+    pub(super) left: u32,
+    pub(super) scopes: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -164,6 +214,19 @@ pub(super) struct Upload {
 }
 
 impl State {
+    /// A blob that a repository has.
+    pub(super) fn blob(&self, repository: &str, digest: Digest) -> Option<&Vec<u8>> {
+        let links = self.links.get(&digest);
+        let linked = links.is_none_or(|repositories| repositories.contains(repository));
+        self.blobs.get(&digest).filter(|_| linked)
+    }
+
+    /// Gives a repository a blob.
+    pub(super) fn link(&mut self, repository: &str, digest: Digest) {
+        let links = self.links.entry(digest).or_default();
+        links.insert(repository.to_owned());
+    }
+
     /// The fault that hits this request, if one does.
     pub(super) fn fault(&mut self, method: &str, path: &str) -> Option<Action> {
         let matching = |fault: &&mut Fault| {

@@ -7,12 +7,12 @@ use oci::registry::{Access, RegistryError};
 use oci::{Descriptor, Kind, Reference};
 
 use super::context::Context;
-use super::images::show;
-use super::repository::{repository, tag_or_digest};
+use super::progress::show;
+use super::repository::{publisher, tag_or_digest};
 use super::source::{only, roots};
 use super::{CommandError, CopyFailure};
 use crate::args::{Copy, Place};
-use crate::registry::{PublishEvent, transfer};
+use crate::registry::{PublishEvent, Publisher, TransferOptions, transfer};
 
 pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
     match &args.source {
@@ -20,10 +20,11 @@ pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
             let layout = Layout::open(&output.layout)?;
             let root = only(&layout, &roots(&layout, output)?)?.clone();
             let name = root.ref_name().map(str::to_owned);
-            from(context, args, &layout, &root, name)
+            from(context, args, &layout, None, &root, name)
         }
         Place::Registry(reference) => {
-            let repository = repository(context, reference, &args.registry, Access::Pull)?;
+            let publisher = publisher(context, reference, &args.registry)?;
+            let repository = publisher.repository(reference, Access::Pull);
             let found = repository.manifest(&tag_or_digest(reference)?);
             let root = found.map_err(|source| CommandError::Remote {
                 operation: "read the manifest of",
@@ -32,9 +33,21 @@ pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
             })?;
             let tag = reference.tag().map(|tag| format!(":{tag}"));
             let name = format!("{}{}", reference.repository(), tag.unwrap_or_default());
-            from(context, args, &repository, &root.descriptor, Some(name))
+            let origin = Origin {
+                reference,
+                publisher: &publisher,
+            };
+            let (origin, root) = (Some(origin), &root.descriptor);
+            from(context, args, &repository, origin, root, Some(name))
         }
     }
+}
+
+/// The registry that an image is copied from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    reference: &'a Reference,
+    publisher: &'a Publisher,
 }
 
 /// Copies `root` of a source, whose name in a layout is `name` unless another is given.
@@ -42,6 +55,7 @@ fn from<S: Source>(
     context: &Context,
     args: &Copy,
     source: &S,
+    origin: Option<Origin<'_>>,
     root: &Descriptor,
     name: Option<String>,
 ) -> Result<(), CommandError>
@@ -64,7 +78,15 @@ where
                 let (reference, digest) = (Box::new(reference.clone()), root.digest);
                 return Err(CommandError::OtherImage { reference, digest });
             }
-            let repository = repository(context, reference, &args.registry, Access::Push)?;
+            let same = origin.filter(|origin| origin.reference.registry() == reference.registry());
+            let repository = if let Some(origin) = same {
+                // The blobs stay in the registry.
+                let repository = origin.publisher.repository(reference, Access::Push);
+                repository.with_mount_source(origin.reference.repository())
+            } else {
+                let publisher = publisher(context, reference, &args.registry)?;
+                publisher.repository(reference, Access::Push)
+            };
             to(context, args, source, &repository, root, reference.tag())?;
             let pushed = reference.clone().without_tag().with_digest(root.digest);
             print(context, &pushed.to_string())
@@ -87,8 +109,12 @@ where
     let (from, to) = (args.source.to_string(), args.destination.to_string());
     let copied = show(context, |elapsed, events| {
         let started = elapsed();
-        let mut summary = transfer(source, destination, root, &names, events)?;
-        summary.time = elapsed().saturating_sub(started);
+        let options = TransferOptions {
+            check: args.check,
+            referrers: args.referrers,
+        };
+        let summary = transfer(source, destination, root, &names, options, events)?;
+        let summary = summary.in_time(elapsed().saturating_sub(started));
         events(PublishEvent::Copied(from.clone(), to.clone(), summary));
         Ok(())
     });
@@ -111,20 +137,20 @@ where
         return Ok(root.clone());
     }
     let from = args.source.to_string();
-    let document = source.document(root).map_err(|source| {
-        let digest = root.digest;
-        let error: CopyError<S::Error, LayoutError> = CopyError::Read { digest, source };
-        CommandError::Copy {
-            source: error.into(),
-            from: from.clone(),
-            to: args.destination.to_string(),
-        }
-    })?;
-    let index = Index::parse(&document).ok();
-    let found = index.and_then(|index| index.select(platform).ok().cloned());
-    found.ok_or_else(|| CommandError::Platform {
-        from,
-        platform: platform.clone(),
+    let digest = root.digest;
+    let failed = |error: CopyError<S::Error, LayoutError>| CommandError::Copy {
+        source: error.into(),
+        from: from.clone(),
+        to: args.destination.to_string(),
+    };
+    let document = source.document(root);
+    let document = document.map_err(|source| failed(CopyError::Read { digest, source }))?;
+    let index = Index::parse(&document);
+    let index = index.map_err(|source| failed(CopyError::Document { digest, source }))?;
+    let found = index.select(platform).cloned();
+    found.map_err(|source| CommandError::Platform {
+        from: from.clone(),
+        source: Box::new(source),
     })
 }
 

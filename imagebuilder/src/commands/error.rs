@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use cli::input::InputError;
+use oci::image::NoPlatform;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
-use oci::{Digest, Platform, Reference, ReferenceError};
+use oci::{Digest, Reference, ReferenceError};
 
 use super::copy_failure::CopyFailure;
 use super::verify_error::VerifyError;
@@ -79,8 +80,12 @@ pub(crate) enum CommandError {
         reference: Box<Reference>,
         digest: Digest,
     },
-    #[error("{from} has no image for {platform}")]
-    Platform { from: String, platform: Platform },
+    #[error("cannot choose an image of {from}")]
+    Platform {
+        from: String,
+        #[source]
+        source: Box<NoPlatform>,
+    },
     #[error("`{reference}` has neither a tag nor a digest")]
     Untagged { reference: Box<Reference> },
     #[error("`{reference}` names no registry")]

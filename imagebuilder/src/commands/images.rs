@@ -1,7 +1,6 @@
 //! What `build` and `resolve` share: packages in, names by digest out.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use cli::Progress;
 use oci::Reference;
@@ -9,15 +8,13 @@ use oci::layout::Layout;
 
 use super::ImageError;
 use super::context::Context;
+use super::progress::show;
 use crate::args::{Image, Registry};
 use crate::builder::{Builder, Built, Event, image_name};
 use crate::options::{CargoOptions, Options};
-use crate::registry::{Connection, Prefix, PublishError, PublishEvent, Publisher};
+use crate::registry::{Connection, Prefix, PublishError, Publisher, TransferOptions};
 use crate::sbom::Sbom;
 use crate::workspace::{Service, Workspace};
-
-/// How often what is live is shown anew.
-const REFRESH: Duration = Duration::from_millis(100);
 
 /// Builds images and, where that is asked for, pushes them.
 pub(super) struct Images<'a> {
@@ -228,41 +225,9 @@ pub(super) fn publish(
     destination: &Reference,
     root: &oci::Descriptor,
 ) -> Result<Reference, ImageError> {
-    let publish = |elapsed: &dyn Fn() -> Duration, events: &(dyn Fn(PublishEvent) + Sync)| {
-        publisher.publish(layout, destination, root, elapsed, events)
-    };
-    Ok(show(context, publish)?)
-}
-
-/// Shows the progress of `work`, which gets a clock and a receiver of events.
-pub(super) fn show<T>(
-    context: &Context,
-    work: impl FnOnce(&dyn Fn() -> Duration, &(dyn Fn(PublishEvent) + Sync)) -> T,
-) -> T {
-    let printer = context.printer;
-    let started = Instant::now();
-    let elapsed = || started.elapsed();
-    // When something live was last shown, and what is to be shown now: each read is an event.
-    let screen = Mutex::new((None, None));
-    let events = |event: PublishEvent| {
-        let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (shown, live) = &mut *screen;
-        match event {
-            PublishEvent::Sending { .. } => {
-                *live = Some(event);
-                if shown.is_some_and(|shown| elapsed() < shown + REFRESH) {
-                    return;
-                }
-                *shown = Some(elapsed());
-            }
-            PublishEvent::Pushed(..) | PublishEvent::Copied(..) => {
-                return printer.status(&event.to_string());
-            }
-            _ => printer.status(&event.to_string()),
-        }
-        if let Some(live) = live {
-            printer.live(&live.to_string());
-        }
-    };
-    work(&elapsed, &events)
+    let options = TransferOptions::default();
+    let outcome = show(context, |elapsed, events| {
+        publisher.publish(layout, destination, root, options, elapsed, events)
+    });
+    Ok(outcome?)
 }

@@ -1,43 +1,139 @@
 //! `imagebuilder push`.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
 use oci::layout::Layout;
 use oci::{Descriptor, Reference, annotation};
 
 use super::CommandError;
 use super::context::Context;
-use super::images::{destination, publish};
+use super::images::destination;
+use super::progress::show;
 use super::repository::publisher;
 use super::source::{only, roots};
 use crate::args::Push;
-use crate::registry::{Prefix, PublishEvent};
+use crate::registry::{Prefix, PublishError, PublishEvent, Publisher, TransferOptions};
+
+/// How many images are pushed at once. Each waits for the registry most of the time; how many
+/// blobs are sent at once is limited for all of them together.
+const IMAGES: usize = 8;
+
+/// An image, where it goes, and what brings it there.
+struct Parcel<'a> {
+    root: Descriptor,
+    destination: Reference,
+    publisher: &'a Publisher,
+}
 
 pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     let layout = Layout::open(&args.source.layout)?;
-    for (image, destination) in pushes(&layout, args)? {
-        let publisher = publisher(context, &destination, &args.registry)?;
-        if args.dry_run {
-            let events = |event: PublishEvent| context.printer.status(&event.to_string());
-            publisher.preview(&layout, &destination, &image, &events)?;
-            continue;
+    let pushes = pushes(&layout, args)?;
+    // One for each registry, so that all its images share what is known of it.
+    let mut publishers = BTreeMap::new();
+    for (_, destination) in &pushes {
+        let registry = destination.registry().unwrap_or_default().to_owned();
+        if let Entry::Vacant(entry) = publishers.entry(registry) {
+            entry.insert(publisher(context, destination, &args.registry)?);
         }
-        let pushed = publish(context, &publisher, &layout, &destination, &image)?;
-        let line = pushed.to_string();
+    }
+    let parcel = |(root, destination): (Descriptor, Reference)| Parcel {
+        publisher: &publishers[destination.registry().unwrap_or_default()],
+        root,
+        destination,
+    };
+    let parcels: Vec<_> = pushes.into_iter().map(parcel).collect();
+    let options = TransferOptions {
+        check: args.check,
+        referrers: true,
+    };
+    if args.dry_run {
+        let events = |event: PublishEvent| context.printer.status(&event.to_string());
+        for parcel in &parcels {
+            let Parcel {
+                root,
+                destination,
+                publisher,
+            } = parcel;
+            publisher.preview(&layout, destination, root, options, &events)?;
+        }
+        return Ok(());
+    }
+    let (references, failure) = push(context, &layout, &parcels, options);
+    for reference in references {
+        let line = reference.to_string();
         context.printer.data(&line).map_err(CommandError::Stdout)?;
     }
-    Ok(())
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Pushes images by a few workers; the first failure stops the others at their next image. Returns the
+/// names of those that were pushed, in their order.
+fn push(
+    context: &Context,
+    layout: &Layout,
+    parcels: &[Parcel<'_>],
+    options: TransferOptions,
+) -> (Vec<Reference>, Option<PublishError>) {
+    let next = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
+    let failure = Mutex::new(None);
+    let pushed = Mutex::new(BTreeMap::new());
+    show(context, |elapsed, events| {
+        let work = || {
+            while !stopped.load(Ordering::Relaxed) {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(Parcel {
+                    root,
+                    destination,
+                    publisher,
+                }) = parcels.get(at)
+                else {
+                    return;
+                };
+                match publisher.publish(layout, destination, root, options, elapsed, events) {
+                    Ok(reference) => {
+                        let mut pushed = pushed.lock().unwrap_or_else(PoisonError::into_inner);
+                        pushed.insert(at, reference);
+                    }
+                    Err(error) => {
+                        stopped.store(true, Ordering::Relaxed);
+                        let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                        failure.get_or_insert(error);
+                    }
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..IMAGES.min(parcels.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+    });
+    let pushed = pushed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (pushed.into_values().collect(), failure)
 }
 
 /// What to push, and where to.
 fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, CommandError> {
     let images = roots(layout, &args.source)?;
+    let select = |image: Descriptor| match &args.platform {
+        Some(platform) => layout.select(&image, platform),
+        None => Ok(image),
+    };
     if let Some(prefix) = &args.repo {
         let place = |image: Descriptor| {
             let destination = place(layout, prefix, &image, args.tag.as_deref())?;
-            Ok((image, destination))
+            Ok((select(image)?, destination))
         };
         return images.into_iter().map(place).collect();
     }
-    let image = only(layout, &images)?;
+    let image = select(only(layout, &images)?.clone())?;
     let references = args.references.iter().map(|reference| {
         let digest = image.digest;
         if reference.digest().is_some_and(|other| other != digest) {

@@ -30,7 +30,7 @@ pub(super) fn repository(
     arguments: &Registry,
     access: Access,
 ) -> Result<Repository, CommandError> {
-    Ok(publisher(context, reference, arguments)?.repository(reference, access)?)
+    Ok(publisher(context, reference, arguments)?.repository(reference, access))
 }
 
 /// What a request names: the digest, else the tag.

@@ -22,11 +22,12 @@ pub(super) fn images(layout: &Layout, source: &Output) -> Result<Vec<Image>, Com
     roots.into_iter().map(|root| image(layout, root)).collect()
 }
 
-/// The images that are named: one, or all of the layout, which has at least one.
+/// The images that are named: one, or all of the layout, which has at least one. What only refers to
+/// another image, such as its bill of materials, is not one of them.
 pub(super) fn roots(layout: &Layout, source: &Output) -> Result<Vec<Descriptor>, CommandError> {
     let roots = match &source.image {
         Some(reference) => vec![layout.find(reference)?],
-        None => layout.images()?,
+        None => own_images(layout)?,
     };
     if roots.is_empty() {
         return Err(CommandError::NoImages {
@@ -34,6 +35,16 @@ pub(super) fn roots(layout: &Layout, source: &Output) -> Result<Vec<Descriptor>,
         });
     }
     Ok(roots)
+}
+
+fn own_images(layout: &Layout) -> Result<Vec<Descriptor>, CommandError> {
+    let mut own = Vec::new();
+    for image in layout.images()? {
+        if image.ref_name().is_some() || layout.referrer(&image)?.is_none() {
+            own.push(image);
+        }
+    }
+    Ok(own)
 }
 
 /// The one image, where several cannot be meant.

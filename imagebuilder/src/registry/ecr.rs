@@ -5,7 +5,8 @@
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::error::SdkError;
+use aws_sdk_ecr::config::http::HttpResponse;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine as _;
@@ -34,6 +35,8 @@ pub(crate) enum EcrError {
         region: String,
         reason: String,
         unreachable: bool,
+        /// The credentials may not create it.
+        denied: bool,
     },
 }
 
@@ -97,11 +100,12 @@ impl Ecr {
     ///
     /// It is looked for first, since the permission to see is more common than that to create.
     pub(crate) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
-        let failed = |reason, unreachable| EcrError::Create {
+        let failed = |reason, unreachable, denied| EcrError::Create {
             repository: name.to_owned(),
             region: self.host.region.clone(),
             reason,
             unreachable,
+            denied,
         };
         let describe = self
             .client
@@ -113,7 +117,11 @@ impl Ecr {
             Ok(_) => return Ok(false),
             Err(SdkError::ServiceError(error))
                 if error.err().is_repository_not_found_exception() => {}
-            Err(error) => return Err(failed(reason(&error), is_unreachable(&error))),
+            // Whoever may not look may not create either, and ECR may.
+            Err(error) => {
+                let (unreachable, denied) = (is_unreachable(&error), is_denied(&error));
+                return Err(failed(reason(&error), unreachable, denied));
+            }
         }
         let create = self.client.create_repository().repository_name(name).send();
         match self.runtime.block_on(create) {
@@ -124,12 +132,20 @@ impl Ecr {
             {
                 Ok(false)
             }
-            Err(error) => Err(failed(reason(&error), is_unreachable(&error))),
+            Err(error) => {
+                let (unreachable, denied) = (is_unreachable(&error), is_denied(&error));
+                Err(failed(reason(&error), unreachable, denied))
+            }
         }
     }
 }
 
 impl EcrError {
+    /// Whether the credentials may not create a repository.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, Self::Create { denied: true, .. })
+    }
+
     /// Whether AWS could not be reached, so that nothing is known of the credentials.
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(
@@ -143,6 +159,14 @@ impl EcrError {
             }
         )
     }
+}
+
+/// Whether the credentials do not allow the request.
+fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let code = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code);
+    code == Some("AccessDeniedException")
 }
 
 fn is_unreachable<E, R>(error: &SdkError<E, R>) -> bool {

@@ -1,5 +1,18 @@
 //! The host name of an Amazon ECR registry: account, region, partition.
 
+use oci::registry::Rates;
+
+/// The requests a second that an account may send to ECR in a region, by
+/// [its service quotas](https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
+pub(crate) const AMAZON_RATES: Rates = Rates {
+    put_manifest: Some(10.0),
+    start_upload: Some(100.0),
+    send_chunk: Some(500.0),
+    complete_upload: Some(100.0),
+    check_blob: Some(1000.0),
+    read_manifest: None,
+};
+
 /// The host of a private registry in Amazon ECR.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EcrHost {

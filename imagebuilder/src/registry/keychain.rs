@@ -26,19 +26,15 @@ pub(crate) struct UserKeychain {
 }
 
 impl UserKeychain {
-    #[cfg(feature = "ecr")]
     pub(crate) fn new(
         files: Vec<DockerConfig>,
-        ecr: Option<std::sync::Arc<super::ecr::Ecr>>,
+        #[cfg(feature = "ecr")] ecr: Option<std::sync::Arc<super::ecr::Ecr>>,
     ) -> Self {
-        let files = AuthFiles(files);
-        Self { files, ecr }
-    }
-
-    #[cfg(not(feature = "ecr"))]
-    pub(crate) fn new(files: Vec<DockerConfig>) -> Self {
-        let files = AuthFiles(files);
-        Self { files }
+        Self {
+            files: AuthFiles(files),
+            #[cfg(feature = "ecr")]
+            ecr,
+        }
     }
 }
 

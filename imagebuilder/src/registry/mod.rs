@@ -3,6 +3,7 @@
 #[cfg(feature = "ecr")]
 mod ecr;
 mod ecr_host;
+mod event;
 mod keychain;
 mod prefix;
 mod publish;
@@ -12,9 +13,10 @@ mod trust;
 #[cfg(feature = "ecr")]
 pub(crate) use ecr::EcrError;
 pub(crate) use ecr_host::EcrHost;
+pub(crate) use event::PublishEvent;
 pub(crate) use prefix::Prefix;
 pub(crate) use publish::{Connection, PublishError, Publisher};
-pub(crate) use transfer::{PublishEvent, transfer};
+pub(crate) use transfer::{TransferOptions, transfer};
 #[cfg(test)]
 pub(crate) use trust::TrustError;
 pub(crate) use trust::TrustPaths;

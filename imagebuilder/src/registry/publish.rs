@@ -7,13 +7,15 @@ use std::time::Duration;
 use oci::copy::CopyError;
 use oci::layout::{Layout, LayoutError};
 use oci::registry::{
-    Access, DockerConfig, Keychain, OnRetry, Proxies, RegistryError, Repository, Resolve, Settings,
+    Access, DockerConfig, Keychain, OnRetry, Proxies, Registry, RegistryError, Repository, Resolve,
+    Settings,
 };
 use oci::{Descriptor, Reference, ReferenceError};
 
-use super::EcrHost;
+use super::ecr_host::{AMAZON_RATES, EcrHost};
+use super::event::PublishEvent;
 use super::keychain::UserKeychain;
-use super::transfer::{DryRun, PublishEvent, transfer};
+use super::transfer::{DryRun, TransferOptions, transfer};
 use super::trust::{TrustError, TrustPaths, machine_roots};
 
 /// Why an image could not be published.
@@ -36,9 +38,9 @@ pub(crate) enum PublishError {
     #[cfg(feature = "ecr")]
     #[error("cannot use Amazon ECR")]
     Ecr(#[from] super::EcrError),
-    #[error("cannot push {reference}")]
-    Registry {
-        reference: Box<Reference>,
+    #[error("cannot reach {registry}")]
+    Connect {
+        registry: String,
         #[source]
         source: RegistryError,
     },
@@ -65,10 +67,11 @@ pub(crate) struct Connection {
     pub(crate) auth_files: Vec<PathBuf>,
 }
 
-/// Publishes images in one registry.
+/// Publishes the images of a run in one registry: they share its connections, its credentials, the
+/// pace of requests, and the blobs that are there.
 pub(crate) struct Publisher {
-    settings: Settings,
-    keychain: Arc<dyn Keychain>,
+    registry: Registry,
+    #[cfg(feature = "ecr")]
     create: bool,
     #[cfg(feature = "ecr")]
     ecr: Option<Arc<super::ecr::Ecr>>,
@@ -94,6 +97,7 @@ impl Publisher {
             proxies: connection.proxies.clone(),
             resolve: connection.resolve.clone(),
             on_retry: Some(on_retry),
+            rates: host.as_ref().map(|_| AMAZON_RATES).unwrap_or_default(),
             ..Settings::default()
         };
         if let Some(path) = &connection.ca_file {
@@ -116,27 +120,25 @@ impl Publisher {
                 })
             })
             .collect::<Result<_, _>>()?;
-        let create = connection.create_repository;
         #[cfg(feature = "ecr")]
-        {
-            let ecr = host.map(super::ecr::Ecr::new).transpose()?.map(Arc::new);
-            let keychain = Arc::new(UserKeychain::new(files, ecr.clone()));
-            Ok(Self {
-                settings,
-                keychain,
-                create,
-                ecr,
-            })
-        }
-        #[cfg(not(feature = "ecr"))]
-        {
-            let keychain = Arc::new(UserKeychain::new(files));
-            Ok(Self {
-                settings,
-                keychain,
-                create,
-            })
-        }
+        let ecr = host.map(super::ecr::Ecr::new).transpose()?.map(Arc::new);
+        let keychain: Arc<dyn Keychain> = Arc::new(UserKeychain::new(
+            files,
+            #[cfg(feature = "ecr")]
+            ecr.clone(),
+        ));
+        let connected = Registry::new(registry, settings, keychain);
+        let registry = connected.map_err(|source| PublishError::Connect {
+            registry: registry.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            registry,
+            #[cfg(feature = "ecr")]
+            create: connection.create_repository,
+            #[cfg(feature = "ecr")]
+            ecr,
+        })
     }
 
     /// Pushes `root` of `layout` to `destination`, with its tag where it has one, and returns the
@@ -146,22 +148,32 @@ impl Publisher {
         layout: &Layout,
         destination: &Reference,
         root: &Descriptor,
-        elapsed: &dyn Fn() -> Duration,
+        options: TransferOptions,
+        elapsed: &(dyn Fn() -> Duration + Sync),
         events: &(dyn Fn(PublishEvent) + Sync),
     ) -> Result<Reference, PublishError> {
         let reference = destination.clone().without_tag();
-        if self.create {
-            self.create_repository(reference.repository(), events)?;
-        }
-        let repository = self.repository(&reference, Access::Push)?;
+        #[cfg(feature = "ecr")]
+        let refusal = self.create_repository(reference.repository(), events)?;
+        let repository = self.repository(&reference, Access::Push);
         let started = elapsed();
         let tags: Vec<&str> = destination.tag().into_iter().collect();
-        let copied = transfer(layout, &repository, root, &tags, events);
-        let mut summary = copied.map_err(|source| PublishError::Copy {
+        let copied = transfer(layout, &repository, root, &tags, options, events);
+        #[cfg(feature = "ecr")]
+        if let Some(refusal) = refusal {
+            match &copied {
+                Ok(_) => events(PublishEvent::CreatedOnPush(
+                    reference.repository().to_owned(),
+                )),
+                Err(error) if is_missing(error) => return Err(refusal.into()),
+                Err(_) => {}
+            }
+        }
+        let summary = copied.map_err(|source| PublishError::Copy {
             reference: Box::new(destination.clone()),
             source,
         })?;
-        summary.time = elapsed().saturating_sub(started);
+        let summary = summary.in_time(elapsed().saturating_sub(started));
         events(PublishEvent::Pushed(destination.clone(), summary));
         Ok(reference.with_digest(root.digest))
     }
@@ -172,10 +184,11 @@ impl Publisher {
         layout: &Layout,
         destination: &Reference,
         root: &Descriptor,
+        options: TransferOptions,
         events: &(dyn Fn(PublishEvent) + Sync),
     ) -> Result<(), PublishError> {
-        let missing = DryRun::new(self.repository(destination, Access::Push)?);
-        let copied = transfer(layout, &missing, root, &[], &|_| {});
+        let missing = DryRun::new(self.repository(destination, Access::Push));
+        let copied = transfer(layout, &missing, root, &[], options, &|_| {});
         let summary = copied.map_err(|source| PublishError::Copy {
             reference: Box::new(destination.clone()),
             source,
@@ -184,45 +197,40 @@ impl Publisher {
         Ok(())
     }
 
-    /// The repository of a reference.
-    pub(crate) fn repository(
-        &self,
-        reference: &Reference,
-        access: Access,
-    ) -> Result<Repository, PublishError> {
-        let (settings, keychain) = (self.settings.clone(), Arc::clone(&self.keychain));
-        Repository::new(reference, access, settings, keychain).map_err(|source| {
-            let reference = Box::new(reference.clone());
-            PublishError::Registry { reference, source }
-        })
+    /// The repository of a reference in this registry.
+    pub(crate) fn repository(&self, reference: &Reference, access: Access) -> Repository {
+        self.registry.repository(reference.repository(), access)
     }
 
+    /// Creates a repository of Amazon ECR where that is asked for and it does not exist. Returns the
+    /// refusal where these credentials may not: ECR may create it itself when the image is pushed.
     #[cfg(feature = "ecr")]
     fn create_repository(
         &self,
         name: &str,
         events: &(dyn Fn(PublishEvent) + Sync),
-    ) -> Result<(), PublishError> {
-        if let Some(ecr) = &self.ecr
-            && ecr.create_repository(name)?
-        {
-            events(PublishEvent::Created(name.to_owned()));
+    ) -> Result<Option<super::EcrError>, PublishError> {
+        let Some(ecr) = self.ecr.as_ref().filter(|_| self.create) else {
+            return Ok(None);
+        };
+        match ecr.create_repository(name) {
+            Ok(true) => events(PublishEvent::Created(name.to_owned())),
+            Ok(false) => {}
+            Err(error) if error.is_denied() => return Ok(Some(error)),
+            Err(error) => return Err(error.into()),
         }
-        Ok(())
+        Ok(None)
     }
+}
 
-    #[cfg(not(feature = "ecr"))]
-    #[allow(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "as with the feature"
-    )]
-    fn create_repository(
-        &self,
-        _: &str,
-        _: &(dyn Fn(PublishEvent) + Sync),
-    ) -> Result<(), PublishError> {
-        Ok(())
+/// Whether the repository does not exist, so that nothing was stored.
+#[cfg(feature = "ecr")]
+fn is_missing(error: &CopyError<LayoutError, RegistryError>) -> bool {
+    match error {
+        CopyError::Write { source, .. } | CopyError::Name { source, .. } => {
+            source.code() == Some("NAME_UNKNOWN")
+        }
+        CopyError::Read { .. } | CopyError::Document { .. } | CopyError::Kind { .. } => false,
     }
 }
 

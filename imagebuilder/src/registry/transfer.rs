@@ -1,49 +1,15 @@
 //! What a push or copy does, and how it reports it.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cli::Bytes;
-use oci::copy::{CopyError, CopyEvent, Destination, Open, Source, copy};
+use oci::copy::{CopyError, CopyEvent, Destination, Open, Source, Stored, copy};
 use oci::registry::{RegistryError, Repository};
-use oci::{Descriptor, Reference};
+use oci::{Descriptor, Digest};
 
-/// The progress of a publisher.
-#[derive(Clone, Debug)]
-pub(crate) enum PublishEvent {
-    /// A repository was created.
-    #[cfg(feature = "ecr")]
-    Created(String),
-    /// A layer that may not be distributed was left where its URLs are.
-    Foreign(Descriptor),
-    /// Blobs are on their way.
-    Sending {
-        /// Of those that had to be sent, what was sent so far.
-        sent_bytes: u64,
-        /// What they are in all, as far as it is known.
-        total_bytes: u64,
-    },
-    /// A blob was sent.
-    Sent(Descriptor),
-    /// The registry has the image.
-    Pushed(Reference, Summary),
-    /// The destination has the image: from where, to where.
-    Copied(String, String, Summary),
-    /// What the registry has not, by a dry run.
-    Missing(Reference, Summary),
-}
-
-/// What a push came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Summary {
-    pub(crate) blobs: u64,
-    pub(crate) present: u64,
-    pub(crate) sent_bytes: u64,
-    pub(crate) time: Duration,
-}
+use super::event::{PublishEvent, Summary};
 
 /// A destination that has what a repository has, and stores nothing.
 pub(super) struct DryRun(Repository);
@@ -61,8 +27,13 @@ impl Destination for DryRun {
         self.0.has_document(descriptor)
     }
 
-    fn put_blob(&self, descriptor: &Descriptor, _: Open<'_>) -> Result<bool, RegistryError> {
-        self.0.has_blob(descriptor).map(|present| !present)
+    fn put_blob(&self, descriptor: &Descriptor, _: Open<'_>) -> Result<Stored, RegistryError> {
+        let present = self.0.has_blob(descriptor)?;
+        Ok(if present {
+            Stored::Present
+        } else {
+            Stored::Sent
+        })
     }
 
     fn put_document(&self, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
@@ -72,6 +43,78 @@ impl Destination for DryRun {
     fn name(&self, _: &str, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
         Ok(())
     }
+
+    fn attach(&self, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
+        Ok(())
+    }
+}
+
+/// A destination whose manifests prove nothing: what they refer to is looked for too, since a garbage
+/// collection of the registry may have deleted it.
+pub(super) struct Checked<'a, D> {
+    destination: &'a D,
+    /// The manifests and indexes that are there.
+    present: Mutex<BTreeSet<Digest>>,
+}
+
+impl<'a, D: Destination> Checked<'a, D> {
+    pub(super) fn new(destination: &'a D) -> Self {
+        let present = Mutex::default();
+        Self {
+            destination,
+            present,
+        }
+    }
+
+    /// Whether a manifest or index was there before.
+    fn had(&self, digest: &Digest) -> bool {
+        let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        present.contains(digest)
+    }
+}
+
+impl<D: Destination> Destination for Checked<'_, D> {
+    type Error = D::Error;
+
+    fn has_document(&self, descriptor: &Descriptor) -> Result<bool, D::Error> {
+        if self.destination.has_document(descriptor)? {
+            let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+            present.insert(descriptor.digest);
+        }
+        Ok(false)
+    }
+
+    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<Stored, D::Error> {
+        self.destination.put_blob(descriptor, open)
+    }
+
+    fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), D::Error> {
+        if self.had(&descriptor.digest) {
+            return Ok(());
+        }
+        self.destination.put_document(descriptor, bytes)
+    }
+
+    fn stores_by_name(&self) -> bool {
+        self.destination.stores_by_name()
+    }
+
+    fn name(&self, name: &str, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), D::Error> {
+        self.destination.name(name, descriptor, bytes)
+    }
+
+    fn attach(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), D::Error> {
+        self.destination.attach(descriptor, bytes)
+    }
+}
+
+/// What a transfer does besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TransferOptions {
+    /// Blobs of manifests that are there are looked for too.
+    pub(crate) check: bool,
+    /// What refers to the image is copied too.
+    pub(crate) referrers: bool,
 }
 
 /// Copies an image and counts its blobs.
@@ -80,103 +123,82 @@ pub(crate) fn transfer<S: Source, D: Destination>(
     destination: &D,
     root: &Descriptor,
     tags: &[&str],
+    options: TransferOptions,
     events: &(dyn Fn(PublishEvent) + Sync),
 ) -> Result<Summary, CopyError<S::Error, D::Error>> {
-    let [blobs, present, sent_bytes] = [const { AtomicU64::new(0) }; 3];
-    // By blob, what was sent of it and what it is in all.
-    let sending = Mutex::new(BTreeMap::new());
-    let report = |event: CopyEvent<'_>| match event {
-        CopyEvent::Progress { descriptor, bytes } => {
-            let mut sending = sending.lock().unwrap_or_else(PoisonError::into_inner);
-            sending.insert(descriptor.digest, (bytes, descriptor.size));
-            events(PublishEvent::Sending {
-                sent_bytes: sending.values().map(|(sent, _)| sent).sum(),
-                total_bytes: sending.values().map(|(_, size)| size).sum(),
-            });
-        }
-        CopyEvent::Blob { descriptor, sent } => {
-            blobs.fetch_add(1, Ordering::Relaxed);
-            if sent {
-                sent_bytes.fetch_add(descriptor.size, Ordering::Relaxed);
-                events(PublishEvent::Sent(descriptor.clone()));
-            } else {
-                present.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        CopyEvent::Foreign { descriptor } => {
-            events(PublishEvent::Foreign(descriptor.clone()));
-        }
-        CopyEvent::Document { .. } | CopyEvent::Named(_) => {}
-    };
-    copy(source, destination, root, tags, &report)?;
+    let counts = Counts::default();
+    let report = |event: CopyEvent<'_>| counts.report(event, events);
+    let mut summary = Summary::default();
+    if options.check {
+        let checked = Checked::new(destination);
+        copy(source, &checked, root, tags, &report)?;
+        summary.was_there = checked.had(&root.digest);
+    } else {
+        copy(source, destination, root, tags, &report)?;
+    }
+    if options.referrers {
+        summary.referrers = oci::referrers::copy_referrers(source, destination, root, &report)?;
+    }
+    let [blobs, present, mounted, sent_bytes] = [
+        counts.blobs,
+        counts.present,
+        counts.mounted,
+        counts.sent_bytes,
+    ]
+    .map(AtomicU64::into_inner);
     Ok(Summary {
-        blobs: blobs.into_inner(),
-        present: present.into_inner(),
-        sent_bytes: sent_bytes.into_inner(),
-        time: Duration::ZERO,
+        blobs,
+        present,
+        mounted,
+        sent_bytes,
+        ..summary
     })
 }
 
-impl Summary {
-    /// How many blobs there were, and what became of those that were missing.
-    fn counts(&self, done: &str) -> String {
-        let Self {
-            blobs,
-            present,
-            sent_bytes,
-            ..
-        } = self;
-        let bytes = Bytes(*sent_bytes);
-        format!("{blobs} blobs ({present} already there, {bytes} {done})")
+/// What became of the blobs so far.
+#[derive(Debug, Default)]
+struct Counts {
+    blobs: AtomicU64,
+    present: AtomicU64,
+    mounted: AtomicU64,
+    sent_bytes: AtomicU64,
+}
+
+impl Counts {
+    fn report(&self, event: CopyEvent<'_>, events: &(dyn Fn(PublishEvent) + Sync)) {
+        match event {
+            CopyEvent::Blobs { count, bytes } => events(PublishEvent::Blobs { count, bytes }),
+            CopyEvent::Progress { descriptor, bytes } => events(PublishEvent::Sending {
+                digest: descriptor.digest,
+                sent_bytes: bytes,
+                total_bytes: descriptor.size,
+            }),
+            CopyEvent::Blob { descriptor, stored } => {
+                self.blobs.fetch_add(1, Ordering::Relaxed);
+                match stored {
+                    Stored::Present => self.present.fetch_add(1, Ordering::Relaxed),
+                    Stored::Mounted => self.mounted.fetch_add(1, Ordering::Relaxed),
+                    Stored::Sent => self
+                        .sent_bytes
+                        .fetch_add(descriptor.size, Ordering::Relaxed),
+                };
+                events(PublishEvent::Blob {
+                    digest: descriptor.digest,
+                    size: descriptor.size,
+                    stored,
+                });
+            }
+            CopyEvent::Foreign { descriptor } => {
+                events(PublishEvent::Foreign(descriptor.clone()));
+            }
+            CopyEvent::Document { .. } | CopyEvent::Named(_) => {}
+        }
     }
 }
 
-impl fmt::Display for PublishEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            #[cfg(feature = "ecr")]
-            Self::Created(name) => write!(f, "Created repository {name}"),
-            Self::Foreign(descriptor) => write!(
-                f,
-                "Not sent: {}, a `{}`, which is not to be distributed",
-                descriptor.digest, descriptor.media_type
-            ),
-            Self::Sending {
-                sent_bytes,
-                total_bytes,
-            } => {
-                let (sent, total) = (Bytes(*sent_bytes), Bytes(*total_bytes));
-                let percent = sent_bytes * 100 / (*total_bytes).max(1);
-                write!(f, "Sending {sent} of {total}, {percent} %")
-            }
-            Self::Sent(descriptor) => {
-                write!(f, "Sent {}: {}", descriptor.digest, Bytes(descriptor.size))
-            }
-            Self::Copied(from, to, summary) => write!(
-                f,
-                "Copied {from} to {to}: {} in {:.1}s",
-                summary.counts("copied"),
-                summary.time.as_secs_f64()
-            ),
-            Self::Missing(reference, Summary { blobs: 0, .. }) => {
-                write!(f, "Would push {reference}: everything is there")
-            }
-            Self::Missing(reference, summary) => {
-                write!(f, "Would push {reference}: {}", summary.counts("to send"))
-            }
-            Self::Pushed(reference, Summary { blobs: 0, time, .. }) => {
-                write!(
-                    f,
-                    "Pushed {reference}: everything was there in {:.1}s",
-                    time.as_secs_f64()
-                )
-            }
-            Self::Pushed(reference, summary) => write!(
-                f,
-                "Pushed {reference}: {} in {:.1}s",
-                summary.counts("sent"),
-                summary.time.as_secs_f64()
-            ),
-        }
+impl Summary {
+    /// With how long it took.
+    pub(crate) fn in_time(self, time: Duration) -> Self {
+        Self { time, ..self }
     }
 }

@@ -17,7 +17,7 @@ impl ExitError for PublishError {
             | Self::NotEcr { .. } => Exit::Usage,
             #[cfg(feature = "ecr")]
             Self::Ecr(error) => error.exit(),
-            Self::Registry { source, .. } => source.verdict().exit,
+            Self::Connect { source, .. } => source.verdict().exit,
             Self::Copy { source, .. } => copy(source).exit,
         }
     }
@@ -31,7 +31,7 @@ impl ExitError for PublishError {
             | Self::NotEcr { .. } => None,
             #[cfg(feature = "ecr")]
             Self::Ecr(error) => error.hint(),
-            Self::Registry { source, .. } => source.verdict().hint,
+            Self::Connect { source, .. } => source.verdict().hint,
             Self::Copy { source, .. } => copy(source).hint,
         }
     }

@@ -17,7 +17,9 @@ pub(super) fn exit(problem: &Problem) -> Exit {
         }
         Problem::Mismatch(_) | Problem::OtherDigest { .. } => Exit::Mismatch,
         Problem::Proxy(_) => Exit::Usage,
-        Problem::Token
+        Problem::Immutable { .. }
+        | Problem::Contended { .. }
+        | Problem::Token
         | Problem::Redirect { .. }
         | Problem::Header { .. }
         | Problem::Read(_)

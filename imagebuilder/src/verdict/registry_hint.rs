@@ -52,6 +52,7 @@ pub(super) fn hint(error: &RegistryError) -> Option<String> {
 
 fn cause(error: &RegistryError) -> Option<Cause> {
     let reason = match &*error.problem {
+        Problem::Immutable { .. } => return Some(Cause::ImmutableTag),
         Problem::Status { error, .. } | Problem::Unauthorized { error, .. } => error.as_ref(),
         _ => None,
     };

@@ -16,7 +16,7 @@ use std::process::ExitStatus;
 use cli::input::InputError;
 use cli::{Verdict, verdict_table};
 use oci::copy::CopyError;
-use oci::image::DocumentError;
+use oci::image::{DocumentError, Index, NoPlatform};
 use oci::layout::LayoutError;
 use oci::registry::{
     CredentialError, Credentials, OciError, Problem, Proxies, ProxyError, RegistryError,
@@ -74,6 +74,12 @@ fn reference() -> Box<Reference> {
 
 fn bad_reference() -> ReferenceError {
     "X".parse::<Reference>().unwrap_err()
+}
+
+fn no_platform() -> NoPlatform {
+    Index::new(Vec::new())
+        .select(&Platform::host())
+        .unwrap_err()
 }
 
 fn document_error() -> DocumentError {
@@ -260,7 +266,7 @@ fn errors_of_layouts_and_copies() {
         LayoutError::NoPlatform { .. } => LayoutError::NoPlatform {
             path: path(),
             digest: digest(),
-            source: Box::new(oci::image::Index::new(Vec::new()).select(&Platform::host()).unwrap_err()),
+            source: Box::new(no_platform()),
         }, Usage, NONE;
         LayoutError::NoSuchImage { .. } => LayoutError::NoSuchImage {
             path: path(), reference: reference(), available: text() }, Usage, NONE;
@@ -301,6 +307,9 @@ fn errors_of_registries() {
         Problem::Mismatch(_) => Problem::Mismatch(mismatch()), Mismatch, NONE;
         Problem::OtherDigest { .. } => Problem::OtherDigest {
             expected: digest(), actual: digest() }, Mismatch, NONE;
+        Problem::Immutable { .. } => Problem::Immutable {
+            expected: digest(), actual: digest(), status: 400, error: None }, Failed, NONE;
+        Problem::Contended { .. } => Problem::Contended { updates: 1 }, Failed, NONE;
         Problem::Read(_) => Problem::Read(io_error()), Failed, NONE;
         Problem::Document(_) => Problem::Document(document_error()), Failed, NONE;
     );
@@ -312,8 +321,8 @@ fn errors_of_registries() {
         PublishError::Reference(_) => PublishError::Reference(bad_reference()), Usage, NONE;
         PublishError::NotEcr { .. } => PublishError::NotEcr { registry: text() }, Usage, NONE;
         PublishError::Ecr(_) => PublishError::Ecr(EcrError::NoToken { region: text() }), Authentication, NONE;
-        PublishError::Registry { .. } => PublishError::Registry {
-            reference: reference(), source: unreachable() }, Unreachable, NONE;
+        PublishError::Connect { .. } => PublishError::Connect {
+            registry: text(), source: unreachable() }, Unreachable, NONE;
         PublishError::Copy { .. } => PublishError::Copy {
             reference: reference(),
             source: CopyError::Read { digest: digest(), source: damaged() } }, Mismatch, HINT;
@@ -332,6 +341,7 @@ fn errors_of_amazon_ecr() {
         region: text(),
         reason: text(),
         unreachable,
+        denied: false,
     };
     verdict_table!(Verdict::of, EcrError,
         EcrError::Runtime(_) => EcrError::Runtime(io_error()), Failed, NONE;
@@ -420,7 +430,7 @@ fn errors_of_commands() {
         CommandError::OtherImage { .. } => CommandError::OtherImage {
             reference: reference(), digest: digest() }, Usage, NONE;
         CommandError::Platform { .. } => CommandError::Platform {
-            from: text(), platform: Platform::host() }, Usage, NONE;
+            from: text(), source: Box::new(no_platform()) }, Usage, NONE;
         CommandError::Untagged { .. } => CommandError::Untagged { reference: reference() }, Usage, HINT;
         CommandError::NoRegistry { .. } => CommandError::NoRegistry { reference: reference() }, Usage, HINT;
         CommandError::Name { .. } => CommandError::Name {

@@ -16,6 +16,7 @@ mod sandbox;
 mod content;
 mod copy;
 mod credentials;
+mod distribution;
 mod ecr;
 mod names;
 mod refusals;

@@ -110,6 +110,16 @@ EOF"
         self.directory.path().join(name).display().to_string()
     }
 
+    /// Where it keeps the content of a blob.
+    pub(crate) fn blob(&self, digest: oci::Digest) -> std::path::PathBuf {
+        let hex = digest.hex();
+        let path = format!(
+            "data/docker/registry/v2/blobs/sha256/{}/{hex}/data",
+            &hex[..2]
+        );
+        self.directory.path().join(path)
+    }
+
     pub(crate) fn skopeo(&self, arguments: &str) -> String {
         let script = format!(
             "skopeo {arguments} --cert-dir certs --authfile login/config.json \

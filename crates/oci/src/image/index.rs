@@ -16,6 +16,12 @@ pub struct Index {
     /// What the document says it is; the `index.json` of a layout often does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
+    /// What kind of artifact it is, where it is not an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<MediaType>,
+    /// The manifest or index that it is a referrer of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
     /// The manifests, and indexes below this one.
     #[serde(deserialize_with = "null_is_empty")]
     pub manifests: Vec<Descriptor>,
@@ -44,6 +50,8 @@ impl Index {
         Self {
             schema_version: 2,
             media_type: Some(MediaType::OCI_INDEX.into()),
+            artifact_type: None,
+            subject: None,
             manifests,
             annotations: BTreeMap::new(),
         }

@@ -39,6 +39,12 @@ pub enum DocumentError {
         /// What its `mediaType` says.
         actual: MediaType,
     },
+    /// It refers to no other document.
+    #[error("{what} has no `subject`")]
+    NoSubject {
+        /// Which document.
+        what: &'static str,
+    },
     /// `schemaVersion` is not 2: Docker's old schema, or something newer than this program.
     #[error("{what} has schema version {actual}, only 2 is supported")]
     SchemaVersion {

@@ -8,6 +8,9 @@ use super::json::{self, DocumentError, canonical};
 use crate::descriptor::null_is_empty;
 use crate::{Descriptor, Kind, MediaType};
 
+/// The configuration of an artifact that has none.
+pub const EMPTY_JSON: &[u8] = b"{}";
+
 /// A configuration and its layers, lowest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +19,12 @@ pub struct Manifest {
     /// What the document says it is; absent in some of the first OCI images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
+    /// What kind of artifact it is, where it is not an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<MediaType>,
+    /// The manifest or index that it is a referrer of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
     /// The configuration.
     pub config: Descriptor,
     /// The layers, lowest first.
@@ -36,9 +45,31 @@ impl Manifest {
         Self {
             schema_version: 2,
             media_type: Some(MediaType::OCI_MANIFEST.into()),
+            artifact_type: None,
+            subject: None,
             config,
             layers,
             annotations: BTreeMap::new(),
+        }
+    }
+
+    /// The manifest of an artifact, such as a bill of materials, that refers to `subject`. Its
+    /// configuration is [`EMPTY_JSON`].
+    pub fn artifact(
+        artifact_type: impl Into<MediaType>,
+        subject: &Descriptor,
+        blobs: Vec<Descriptor>,
+    ) -> Self {
+        let Descriptor {
+            media_type,
+            digest,
+            size,
+            ..
+        } = subject.clone();
+        Self {
+            artifact_type: Some(artifact_type.into()),
+            subject: Some(Descriptor::new(media_type, digest, size)),
+            ..Self::new(Descriptor::of(MediaType::EMPTY_JSON, EMPTY_JSON), blobs)
         }
     }
 

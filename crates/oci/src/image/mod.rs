@@ -4,11 +4,13 @@ mod config;
 mod index;
 mod json;
 mod manifest;
+mod referrer;
 
 pub use config::Config;
 pub use index::{Index, NoPlatform};
 pub use json::{DocumentError, MAX_DOCUMENT_BYTES, canonical};
-pub use manifest::Manifest;
+pub use manifest::{EMPTY_JSON, Manifest};
+pub use referrer::Referrer;
 
 /// oci-spec's model of a configuration, which [`Config`] reads into and writes from.
 pub mod spec {

@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod index;
 mod read;
+mod referrers;
 mod store;
 mod transfer;
 mod write;

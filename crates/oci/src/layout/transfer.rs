@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 
 use super::{Layout, LayoutError};
-use crate::copy::{Destination, Open, Source};
-use crate::{Descriptor, annotation};
+use crate::copy::{Destination, Open, Source, Stored};
+use crate::{Descriptor, Digest, annotation};
 
 impl Source for Layout {
     type Error = LayoutError;
@@ -20,6 +20,10 @@ impl Source for Layout {
             Err(error) => Err(io::Error::other(error)),
         }
     }
+
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, LayoutError> {
+        Layout::referrers(self, subject)
+    }
 }
 
 impl Destination for Layout {
@@ -31,18 +35,23 @@ impl Destination for Layout {
         Ok(false)
     }
 
-    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<bool, LayoutError> {
+    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<Stored, LayoutError> {
         if self.has_blob(descriptor) {
-            return Ok(false);
+            return Ok(Stored::Present);
         }
         let path = self.blob_path(&descriptor.digest);
         let mut reader = open().map_err(|error| self.read_error("write", &path, error))?;
         self.write_blob(descriptor, &mut reader)?;
-        Ok(true)
+        Ok(Stored::Sent)
     }
 
     fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), LayoutError> {
         self.write_blob(descriptor, &mut &bytes[..])
+    }
+
+    fn attach(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), LayoutError> {
+        self.write_blob(descriptor, &mut &bytes[..])?;
+        self.put_index_entry(descriptor)
     }
 
     fn name(&self, name: &str, descriptor: &Descriptor, _: &[u8]) -> Result<(), LayoutError> {

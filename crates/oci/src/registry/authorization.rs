@@ -9,9 +9,10 @@ use url::form_urlencoded;
 
 use super::challenge::Challenge;
 use super::client::{Client, follow};
-use super::credentials::{Credentials, Keychain, Secret};
+use super::credentials::{Credentials, Secret};
 use super::error::{OciError, Problem, RegistryError};
 use super::location::{resolve, same_host};
+use super::shared::Shared;
 use super::target::Target;
 use super::transport::{Call, Payload};
 
@@ -29,6 +30,8 @@ pub(super) struct Authorization {
 struct State {
     generation: u64,
     header: Option<Secret>,
+    /// What tokens must allow besides.
+    scopes: Vec<String>,
     anonymous: bool,
     /// Whether the registry accepted a request with this header.
     accepted: bool,
@@ -44,6 +47,31 @@ pub(super) struct Used {
 }
 
 impl Authorization {
+    /// Starts with a header that the registry accepted for another repository.
+    pub(super) fn starting_with(header: Option<Secret>) -> Self {
+        let state = State {
+            header,
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Makes tokens allow `scope` too; one that does not is replaced.
+    pub(super) fn extend(&self, scope: String) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.scopes.contains(&scope) {
+            return;
+        }
+        state.scopes.push(scope);
+        let bearer = |header: &Secret| header.reveal().starts_with("Bearer ");
+        if state.header.as_ref().is_some_and(bearer) {
+            state.header = None;
+            state.generation += 1;
+        }
+    }
+
     /// The header to send.
     pub(super) fn current(&self) -> Used {
         let state = self
@@ -76,15 +104,21 @@ impl Authorization {
     /// Answers the challenge that a request got which used `used`.
     pub(super) fn renew(
         &self,
-        client: &Client,
+        shared: &Shared,
         target: &Target,
-        keychain: &dyn Keychain,
         used: &Used,
         challenge: &Challenge,
     ) -> Result<(), Renewal> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.generation != used.generation {
             return Ok(());
+        }
+        let Shared {
+            client, keychain, ..
+        } = shared;
+        // A refused token is not asked for; a refused password may be one that has expired.
+        if used.header.is_some() && *challenge == Challenge::Basic {
+            keychain.refused(&target.host);
         }
         let credentials = keychain.credentials(&target.host);
         let credentials = credentials.map_err(|error| Renewal::Problem(error.into()))?;
@@ -105,22 +139,25 @@ impl Authorization {
                 service,
                 scope,
             } => {
+                let scopes = scopes(target, scope.as_deref(), &state.scopes);
                 let token = token(
                     client,
                     target,
                     realm,
                     service.as_deref(),
-                    scope.as_deref(),
+                    &scopes,
                     &credentials,
                 );
                 Secret::new(format!("Bearer {}", token?.reveal()))
             }
         };
+        shared.remember(challenge, Some(header.clone()));
         *state = State {
             generation: state.generation + 1,
             header: Some(header),
             anonymous,
             accepted: false,
+            scopes: std::mem::take(&mut state.scopes),
         };
         Ok(())
     }
@@ -147,16 +184,10 @@ fn token(
     target: &Target,
     realm: &str,
     service: Option<&str>,
-    scope: Option<&str>,
+    scopes: &str,
     credentials: &Credentials,
 ) -> Result<Secret, Renewal> {
     let mut url = resolve(&target.base, realm).map_err(Renewal::Problem)?;
-    // Push before pull: what the work needs at the end is asked for at the start. What the
-    // registry asks for besides comes after.
-    let own = target.scope();
-    let mut scopes = vec![own.as_str()];
-    scopes.extend(scope.filter(|scope| !scope.starts_with(target.scope_resource().as_str())));
-    let scopes = scopes.join(" ");
     let form;
     let call = match credentials {
         Credentials::IdentityToken(token) => {
@@ -164,7 +195,7 @@ fn token(
                 .append_pair("grant_type", "refresh_token")
                 .append_pair("service", service.unwrap_or_default())
                 .append_pair("client_id", client_id(client))
-                .append_pair("scope", &scopes)
+                .append_pair("scope", scopes)
                 .append_pair("refresh_token", token.reveal())
                 .finish();
             let mut call = Call::new("POST", url)
@@ -211,6 +242,20 @@ fn token(
     parse_token(&body).ok_or_else(|| token_error(Problem::Token))
 }
 
+/// What a token must allow: push before pull, since what the work needs at the end is asked for at
+/// the start; then what the registry `asked` for besides, and what a mount needs.
+fn scopes(target: &Target, asked: Option<&str>, more: &[String]) -> String {
+    let resource = target.scope_resource();
+    let mut scopes = vec![target.scope()];
+    let asked = asked.unwrap_or_default().split_ascii_whitespace();
+    for scope in asked.chain(more.iter().map(String::as_str)) {
+        if !scope.starts_with(&resource) && !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    scopes.join(" ")
+}
+
 /// The program's name to a token server.
 fn client_id(client: &Client) -> &str {
     let agent = &client.settings.user_agent;
@@ -239,6 +284,23 @@ fn parse_token(body: &[u8]) -> Option<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::settings::Access;
+
+    #[test]
+    fn what_a_mount_needs_is_asked_for_after_what_the_push_needs() {
+        let base = url::Url::parse("https://r.example/v2/").unwrap();
+        let target = Target::new("r.example", &base, "a", Access::Push);
+        let check = |asked, more: &[&str], expected: &str| {
+            let more: Vec<_> = more.iter().map(ToString::to_string).collect();
+            assert_eq!(scopes(&target, asked, &more), expected);
+        };
+        check(None, &[], "repository:a:pull,push");
+        check(Some("repository:a:pull"), &[], "repository:a:pull,push");
+        let both = "repository:a:pull,push repository:b:pull";
+        check(Some("repository:b:pull repository:a:pull,push"), &[], both);
+        check(None, &["repository:b:pull"], both);
+        check(Some("repository:b:pull"), &["repository:b:pull"], both);
+    }
 
     #[test]
     fn tokens_are_read() {

@@ -17,6 +17,17 @@ pub enum Challenge {
     },
 }
 
+impl Challenge {
+    /// The same for whatever is done with the registry.
+    pub(super) fn without_scope(&self) -> Self {
+        let mut challenge = self.clone();
+        if let Self::Bearer { scope, .. } = &mut challenge {
+            *scope = None;
+        }
+        challenge
+    }
+}
+
 /// The strongest challenge of a response's headers that is understood: Bearer before Basic.
 pub fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Challenge> {
     let all: Vec<_> = headers.into_iter().flat_map(schemes).collect();

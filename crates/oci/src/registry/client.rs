@@ -8,7 +8,8 @@ use url::Url;
 
 use super::error::{GaveUp, OciError, Problem, RegistryError};
 use super::location::{redact, resolve, same_host};
-use super::retry;
+use super::rates::{Operation, Pacer};
+use super::retry::{self, Retry};
 use super::settings::Settings;
 use super::transport::{Answer, Call, Failure, Transport};
 
@@ -23,6 +24,15 @@ pub(super) struct Client {
     pub(super) settings: Settings,
     transport: Transport,
     outage: Outage,
+    pacer: Pacer,
+    base: Url,
+}
+
+/// How often, and since when, a request has been answered with 429.
+#[derive(Default)]
+struct Throttled {
+    since: Option<Instant>,
+    times: u32,
 }
 
 /// Since when no request has succeeded, where the last one failed.
@@ -46,12 +56,21 @@ impl Outage {
 }
 
 impl Client {
-    pub(super) fn new(settings: Settings) -> Result<Self, ureq::Error> {
+    /// A client of the registry whose API is at `base`.
+    pub(super) fn new(settings: Settings, base: &Url) -> Result<Self, ureq::Error> {
         Ok(Self {
             transport: Transport::new(&settings)?,
+            pacer: Pacer::new(&settings.rates, settings.retry.longest),
             settings,
             outage: Outage::default(),
+            base: base.clone(),
         })
+    }
+
+    /// The operation of a request to the registry itself.
+    fn operation(&self, call: &Call) -> Option<Operation> {
+        let ours = same_host(&self.base, &call.url);
+        ours.then(|| Operation::of(call.method, call.url.path()))
     }
 
     /// Sends a request with this header once, whatever the answer.
@@ -71,19 +90,37 @@ impl Client {
         authorization: Option<&str>,
     ) -> Result<Answer, RegistryError> {
         let mut failed = 0;
+        let operation = self.operation(call);
+        let mut throttled = Throttled::default();
         loop {
+            if let Some(operation) = operation {
+                thread::sleep(self.pacer.reserve(operation, Instant::now()));
+            }
             let started = Instant::now();
             let sent = self.once(call, authorization);
-            failed += 1;
             let (retry_after, error) = match sent {
+                Ok(answer) if answer.status == 429 && call.again => {
+                    let retry_after = retry::retry_after(answer.header("retry-after"));
+                    let error = OciError::parse(&answer.error_body());
+                    let error = call.error(Problem::Status { status: 429, error });
+                    self.throttle(&mut throttled, operation, retry_after, error)?;
+                    continue;
+                }
                 Ok(answer) if retry::is_transient(answer.status) => {
                     let status = answer.status;
                     let retry_after = retry::retry_after(answer.header("retry-after"));
+                    if let (429, Some(operation)) = (status, operation) {
+                        let pause = retry_after.unwrap_or(self.settings.retry.first);
+                        self.pacer.refused(operation, Instant::now(), pause);
+                    }
                     let error = OciError::parse(&answer.error_body());
                     (retry_after, call.error(Problem::Status { status, error }))
                 }
                 Ok(answer) => {
                     self.outage.end();
+                    if let Some(operation) = operation {
+                        self.pacer.accepted(operation);
+                    }
                     return Ok(answer);
                 }
                 Err(Failure::Read(error)) => return Err(call.error(read_problem(error))),
@@ -97,12 +134,48 @@ impl Client {
                     (None, error)
                 }
             };
+            failed += 1;
             self.outage.begin(started);
             if !call.again {
                 return Err(error);
             }
             self.pause(failed, retry_after, error)?;
         }
+    }
+
+    /// Waits after a 429, or returns the error where the budget is used up. It is no failed attempt:
+    /// the registry answers, and many clients may have to wait for their turn.
+    fn throttle(
+        &self,
+        throttled: &mut Throttled,
+        operation: Option<Operation>,
+        retry_after: Option<Duration>,
+        mut error: RegistryError,
+    ) -> Result<(), RegistryError> {
+        let now = Instant::now();
+        let since = *throttled.since.get_or_insert(now);
+        throttled.times += 1;
+        let waited = now.saturating_duration_since(since);
+        let retry = Retry {
+            attempts: u32::MAX,
+            ..self.settings.retry
+        };
+        let Some(pause) = retry.pause(throttled.times, retry_after, waited) else {
+            error.gave_up = Some(GaveUp {
+                attempts: throttled.times,
+                outage: waited,
+            });
+            return Err(error);
+        };
+        if let Some(on_retry) = &self.settings.on_retry {
+            on_retry(&error.to_string(), &error.problem.to_string(), pause);
+        }
+        match operation {
+            // The next request of every thread waits.
+            Some(operation) => self.pacer.refused(operation, now, pause),
+            None => thread::sleep(pause),
+        }
+        Ok(())
     }
 
     /// Waits until the next attempt, or returns the error where there is none.

@@ -64,6 +64,12 @@ pub trait Keychain: Send + Sync {
     /// When there should be some and they cannot be obtained. A registry that is not known is
     /// [`Credentials::Anonymous`].
     fn credentials(&self, host: &str) -> Result<Credentials, CredentialError>;
+
+    /// The registry at `host` refused the credentials: those that expire are obtained anew when they
+    /// are asked for next.
+    fn refused(&self, host: &str) {
+        let _ = host;
+    }
 }
 
 /// The same credentials for every registry.

@@ -118,6 +118,27 @@ pub enum Problem {
         /// What it reports.
         actual: Digest,
     },
+    /// The tag is immutable and has another image.
+    #[error(
+        "{status}{}; the tag has {actual} already, and cannot be changed to {expected}",
+        error.as_ref().map(|e| format!(" {e}")).unwrap_or_default()
+    )]
+    Immutable {
+        /// What was sent.
+        expected: Digest,
+        /// What the tag names.
+        actual: Digest,
+        /// The HTTP status.
+        status: u16,
+        /// The registry's own error, where it sent one.
+        error: Option<OciError>,
+    },
+    /// Other writers replaced the list of referrers at every attempt.
+    #[error("other writers replaced the list of referrers {updates} times")]
+    Contended {
+        /// The attempts.
+        updates: u32,
+    },
     /// What is to be sent could not be read.
     #[error("cannot read what is to be sent")]
     Read(#[source] std::io::Error),
@@ -147,6 +168,15 @@ impl fmt::Display for OciError {
 }
 
 impl OciError {
+    /// Whether the registry refuses to change a tag. Amazon ECR says so by the code, Harbor, Quay and
+    /// Artifact Registry by the words.
+    pub fn is_immutable_tag(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "TAG_INVALID" | "ImageTagAlreadyExistsException"
+        ) || self.message.to_lowercase().contains("immutable")
+    }
+
     /// The first error of an answer's body: in the form of the specification, or the one `message`
     /// or `details` of the token servers of Docker Hub and others.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
@@ -209,7 +239,7 @@ impl RegistryError {
     /// The HTTP status, where the registry answered with one.
     pub fn status(&self) -> Option<u16> {
         match *self.problem {
-            Problem::Status { status, .. } => Some(status),
+            Problem::Status { status, .. } | Problem::Immutable { status, .. } => Some(status),
             Problem::Unauthorized { .. } => Some(401),
             _ => None,
         }
@@ -218,7 +248,9 @@ impl RegistryError {
     /// The code of the registry's own error, where it sent one.
     pub fn code(&self) -> Option<&str> {
         match &*self.problem {
-            Problem::Status { error, .. } | Problem::Unauthorized { error, .. } => {
+            Problem::Status { error, .. }
+            | Problem::Immutable { error, .. }
+            | Problem::Unauthorized { error, .. } => {
                 error.as_ref().map(|error| error.code.as_str())
             }
             _ => None,

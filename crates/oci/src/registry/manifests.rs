@@ -1,7 +1,7 @@
 //! Manifests and indexes: what a tag or digest names.
 
 use super::client::expect;
-use super::error::{Problem, RegistryError};
+use super::error::{OciError, Problem, RegistryError};
 use super::session::Repository;
 use super::transport::{Answer, Call, Payload};
 use crate::image::{DocumentError, MAX_DOCUMENT_BYTES};
@@ -54,13 +54,7 @@ impl Repository {
             .header("content-type")
             .map(|text| MediaType::new(text.split(';').next().unwrap_or_default().trim()));
         let claimed = content_digest(&answer);
-        let read = answer.read(MAX_DOCUMENT_BYTES);
-        let bytes = read.map_err(|error| call.error(Problem::Unreachable(error.into())))?;
-        let size = bytes.len() as u64;
-        if size > MAX_DOCUMENT_BYTES {
-            let what = "the manifest";
-            return Err(call.error(DocumentError::TooLarge { what, size }.into()));
-        }
+        let bytes = document_bytes(&call, answer)?;
         let media_type = media_type.ok_or_else(|| {
             call.error(Problem::Header {
                 name: "Content-Type",
@@ -94,11 +88,15 @@ impl Repository {
         let call = Call::new("PUT", self.url(&format!("manifests/{reference}")))
             .header("content-type", media_type.as_str())
             .body(Payload::Bytes(bytes));
-        let answer = expect(&call, self.call(&call)?, &[200, 201, 202])?;
-        let expected = Digest::of(bytes);
+        self.put(&call, Digest::of(bytes)).map(|_| ())
+    }
+
+    /// Sends the manifest or index with the digest `expected`.
+    pub(super) fn put(&self, call: &Call, expected: Digest) -> Result<Answer, RegistryError> {
+        let answer = expect(call, self.call(call)?, &[200, 201, 202])?;
         match content_digest(&answer).filter(|actual| *actual != expected) {
             Some(actual) => Err(call.error(Problem::OtherDigest { expected, actual })),
-            None => Ok(()),
+            None => Ok(answer),
         }
     }
 
@@ -120,12 +118,7 @@ impl Repository {
             return Ok(());
         }
         if let Err(error) = self.put_manifest(tag, media_type, bytes) {
-            // Someone may have been as fast with the same.
-            let refused = matches!(error.status(), Some(400 | 409));
-            if refused && self.resolve(tag)? == Some(expected) {
-                return Ok(());
-            }
-            return Err(error);
+            return self.explain(tag, expected, error);
         }
         match self.resolve(tag)? {
             Some(actual) if actual == expected => Ok(()),
@@ -143,10 +136,54 @@ impl Repository {
         }
     }
 
-    fn manifest_call(&self, method: &'static str, reference: &str) -> Call<'static> {
+    /// What the refusal of a tag means. Another client may have been as fast with the same image; a
+    /// tag that is immutable has another.
+    fn explain(
+        &self,
+        tag: &str,
+        expected: Digest,
+        mut error: RegistryError,
+    ) -> Result<(), RegistryError> {
+        let Problem::Status {
+            status: status @ (400 | 403 | 409 | 412),
+            error: reason,
+        } = &*error.problem
+        else {
+            return Err(error);
+        };
+        let actual = match self.resolve(tag) {
+            Ok(Some(actual)) if actual == expected => return Ok(()),
+            Ok(Some(actual)) => actual,
+            Ok(None) | Err(_) => return Err(error),
+        };
+        if reason.as_ref().is_some_and(OciError::is_immutable_tag) {
+            let (status, error_of) = (*status, reason.clone());
+            *error.problem = Problem::Immutable {
+                expected,
+                actual,
+                status,
+                error: error_of,
+            };
+        }
+        Err(error)
+    }
+
+    pub(super) fn manifest_call(&self, method: &'static str, reference: &str) -> Call<'static> {
         let call = Call::new(method, self.url(&format!("manifests/{reference}")));
         call.header("accept", ACCEPT.join(", "))
     }
+}
+
+/// The bytes of an answer that is a manifest or index.
+pub(super) fn document_bytes(call: &Call<'_>, answer: Answer) -> Result<Vec<u8>, RegistryError> {
+    let read = answer.read(MAX_DOCUMENT_BYTES);
+    let bytes = read.map_err(|error| call.error(Problem::Unreachable(error.into())))?;
+    let size = bytes.len() as u64;
+    if size > MAX_DOCUMENT_BYTES {
+        let what = "the manifest";
+        return Err(call.error(DocumentError::TooLarge { what, size }.into()));
+    }
+    Ok(bytes)
 }
 
 fn content_digest(answer: &Answer) -> Option<Digest> {

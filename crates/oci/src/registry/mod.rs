@@ -9,8 +9,10 @@
 //! images are below `library/`. Credentials come from the [`Keychain`] that the caller passes in.
 
 mod authorization;
+mod blobs;
 pub mod challenge;
 mod client;
+mod connection;
 mod credential_helper;
 mod credentials;
 mod docker_config;
@@ -18,26 +20,32 @@ mod error;
 mod forward;
 mod location;
 mod manifests;
+mod pages;
 mod proxy;
 mod pull;
 mod push;
+mod rates;
+mod referrers;
 mod resolve;
 mod resume;
 mod retry;
 mod session;
 mod settings;
+mod shared;
 mod tags;
 mod target;
 mod transfer;
 mod transport;
 mod transport_error;
 
+pub use connection::Registry;
 pub use credentials::{CredentialError, Credentials, Keychain, Secret};
 pub use docker_config::DockerConfig;
 pub use error::{GaveUp, OciError, Problem, RegistryError, one_line};
 pub use location::is_loopback;
 pub use manifests::Document;
 pub use proxy::{Proxies, ProxyError};
+pub use rates::Rates;
 pub use resolve::{Resolve, ResolveError};
 pub use retry::Retry;
 pub use session::Repository;

@@ -1,5 +1,7 @@
 //! Sends blobs: in one request, and after a cut connection in chunks.
 //!
+//! A blob that another repository of the registry has is mounted instead.
+//!
 //! One request is what every registry accepts. GitHub's refuses chunks above 4 MiB, and Google's
 //! Artifact Registry refuses all; what a registry refused is remembered.
 
@@ -7,6 +9,7 @@ use std::io::Read;
 
 use url::Url;
 
+use super::blobs::Claim;
 use super::client::{expect, read_problem};
 use super::error::{Problem, RegistryError};
 use super::location::resolve;
@@ -15,7 +18,7 @@ use super::retry;
 use super::session::Repository;
 use super::transport::{Answer, Call, Payload};
 use crate::Descriptor;
-use crate::copy::Open;
+use crate::copy::{Open, Stored};
 
 /// A blob above this is sent in chunks after a failed attempt, so that another failure does not
 /// cost all of it.
@@ -36,8 +39,29 @@ struct Upload {
     chunk_bytes: u64,
 }
 
+/// The answer to the request to mount a blob.
+enum Mounted {
+    Done,
+    /// The registry starts an upload instead.
+    Upload(Upload),
+    /// It refuses.
+    No,
+}
+
 impl Repository {
-    /// Sends a blob unless the repository has it, and returns whether it was sent.
+    /// Lets blobs be mounted from the repository `name` of the same registry, which has those that
+    /// will be pushed.
+    #[must_use]
+    pub fn with_mount_source(mut self, name: &str) -> Self {
+        if name != self.name {
+            self.authorization.extend(self.target.mount_scope(name));
+            self.mount_source = Some(name.to_owned());
+        }
+        self
+    }
+
+    /// Stores a blob unless the repository has it: by a mount where another repository of the
+    /// registry has it, as far as this run knows, else by sending it.
     ///
     /// `open` opens it from its start; it is called once for each attempt.
     ///
@@ -48,15 +72,75 @@ impl Repository {
         &self,
         descriptor: &Descriptor,
         open: Open<'_>,
-    ) -> Result<bool, RegistryError> {
+    ) -> Result<Stored, RegistryError> {
+        let (blobs, digest) = (&self.shared.blobs, descriptor.digest);
         if self.has_blob(descriptor)? {
-            return Ok(false);
+            blobs.add(digest, &self.name);
+            return Ok(Stored::Present);
         }
+        let source = self.mount_source.as_deref();
+        if let Some(source) = source.filter(|source| blobs.mounts_from(source)) {
+            blobs.add(digest, source);
+        }
+        let mut upload = None;
+        let sending = loop {
+            match blobs.claim(digest, &self.name) {
+                Claim::Present => return Ok(Stored::Present),
+                Claim::Send(sending) => break sending,
+                Claim::Mount(from) => match self.mount(descriptor, &from) {
+                    Mounted::Done => {
+                        blobs.add(digest, &self.name);
+                        return Ok(Stored::Mounted);
+                    }
+                    Mounted::Upload(started) => {
+                        blobs.refuse(&from);
+                        upload = Some(started);
+                    }
+                    Mounted::No => blobs.refuse(&from),
+                },
+            }
+        };
+        self.send(descriptor, open, upload)?;
+        sending.done();
+        Ok(Stored::Sent)
+    }
+
+    /// Asks the registry to take a blob from another repository. Whatever goes wrong, the blob can
+    /// still be sent.
+    fn mount(&self, descriptor: &Descriptor, from: &str) -> Mounted {
+        self.authorization.extend(self.target.mount_scope(from));
+        let mut url = self.url("blobs/uploads/");
+        url.query_pairs_mut()
+            .append_pair("mount", &descriptor.digest.to_string())
+            .append_pair("from", self.target.sibling(from).as_str());
+        let call = Call::new("POST", url);
+        let Ok(answer) = self.call(&call) else {
+            return Mounted::No;
+        };
+        match answer.status {
+            201 if self.check_stored(&call, &answer, descriptor).is_ok() => Mounted::Done,
+            202 => self
+                .upload(&call, &answer)
+                .map_or(Mounted::No, Mounted::Upload),
+            _ => Mounted::No,
+        }
+    }
+
+    /// Sends a blob; `upload` is one that was started for it.
+    fn send(
+        &self,
+        descriptor: &Descriptor,
+        open: Open<'_>,
+        mut upload: Option<Upload>,
+    ) -> Result<(), RegistryError> {
         let limit = &self.settings().chunk_limit;
         let mut failed = 0;
         let mut in_chunks = descriptor.size > self.settings().monolithic_bytes;
         loop {
-            let upload = self.start()?;
+            let upload = match upload.take() {
+                Some(upload) => upload,
+                None => self.start()?,
+            };
             let chunk_bytes = upload.chunk_bytes;
             let sent = if in_chunks && limit.get() > 0 {
                 self.send_chunks(upload, descriptor, open)
@@ -64,11 +148,11 @@ impl Repository {
                 self.send_whole(&upload, descriptor, open)
             };
             match sent {
-                Ok(Sent::Done) => return Ok(true),
+                Ok(Sent::Done) => return Ok(()),
                 Ok(Sent::Lost(error)) => {
                     failed += 1;
                     in_chunks |= descriptor.size > RESUMABLE_BYTES;
-                    self.client.pause(failed, None, error)?;
+                    self.client().pause(failed, None, error)?;
                 }
                 Ok(Sent::ChunkRefused) => limit.lower(chunk_bytes),
                 // A proxy in front of the registry limits the size of a request.
@@ -84,11 +168,16 @@ impl Repository {
     fn start(&self) -> Result<Upload, RegistryError> {
         let call = Call::new("POST", self.url("blobs/uploads/"));
         let answer = expect(&call, self.call(&call)?, &[202])?;
+        self.upload(&call, &answer)
+    }
+
+    /// The upload that an answer starts.
+    fn upload(&self, call: &Call, answer: &Answer) -> Result<Upload, RegistryError> {
         let settings = self.settings();
         let ours = settings.chunk_bytes.min(settings.chunk_limit.get().max(1));
         let chunk_bytes = chunk_bytes(ours, answer.header("oci-chunk-min-length"));
         Ok(Upload {
-            location: self.location(&call, &answer)?,
+            location: self.location(call, answer)?,
             chunk_bytes,
         })
     }
@@ -236,7 +325,7 @@ impl Repository {
             failed += 1;
             match self.state(upload, start, end) {
                 Next::Continue => return Ok(Sent::Done),
-                Next::Resend => self.client.pause(failed, None, error)?,
+                Next::Resend => self.client().pause(failed, None, error)?,
                 Next::Restart => return Ok(Sent::Lost(error)),
             }
         }

@@ -68,7 +68,7 @@ pub(super) fn retry_after(header: Option<&str>) -> Option<Duration> {
 }
 
 /// A number from 0 to 1, from the standard library's own source of randomness.
-fn random() -> f64 {
+pub(super) fn random() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;
     f64::from(u32::try_from(bits).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }

@@ -8,14 +8,13 @@ use url::Url;
 use super::authorization::{Authorization, Renewal};
 use super::challenge;
 use super::client::{Client, expect, follow};
-use super::credentials::{Keychain, Secret};
+use super::credentials::Secret;
 use super::error::{OciError, Problem, RegistryError};
 use super::location::same_host;
-use super::settings::{Access, Settings};
+use super::settings::Settings;
+use super::shared::Shared;
 use super::target::Target;
 use super::transport::{Answer, Call};
-use super::transport_error::TransportError;
-use crate::Reference;
 
 /// How many challenges to credentials that were never accepted a request answers, before they are
 /// taken to be refused.
@@ -27,9 +26,12 @@ const CHALLENGES: u32 = 32;
 /// A repository in a registry, to pull from or to push to.
 pub struct Repository {
     pub(super) target: Target,
-    pub(super) client: Client,
-    keychain: Arc<dyn Keychain>,
-    authorization: Authorization,
+    pub(super) shared: Arc<Shared>,
+    pub(super) authorization: Authorization,
+    /// As in the reference.
+    pub(super) name: String,
+    /// A repository of the same registry that has the blobs that are pushed.
+    pub(super) mount_source: Option<String>,
 }
 
 impl fmt::Debug for Repository {
@@ -41,53 +43,6 @@ impl fmt::Debug for Repository {
 }
 
 impl Repository {
-    /// A repository to pull from. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// When `reference` names no registry, or the settings' certificates are invalid.
-    pub fn pull(
-        reference: &Reference,
-        settings: Settings,
-        keychain: Arc<dyn Keychain>,
-    ) -> Result<Self, RegistryError> {
-        Self::new(reference, Access::Pull, settings, keychain)
-    }
-
-    /// A repository to push to. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// As [`Repository::pull`].
-    pub fn push(
-        reference: &Reference,
-        settings: Settings,
-        keychain: Arc<dyn Keychain>,
-    ) -> Result<Self, RegistryError> {
-        Self::new(reference, Access::Push, settings, keychain)
-    }
-
-    /// A repository for `access`. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// As [`Repository::pull`].
-    pub fn new(
-        reference: &Reference,
-        access: Access,
-        settings: Settings,
-        keychain: Arc<dyn Keychain>,
-    ) -> Result<Self, RegistryError> {
-        let target = Target::new(reference, access, &settings)?;
-        let client = Client::new(settings).map_err(|error| {
-            let call = Call::new("GET", target.base.clone());
-            call.error(Problem::Unreachable(TransportError::from(error)))
-        })?;
-        Ok(Self {
-            target,
-            client,
-            keychain,
-            authorization: Authorization::default(),
-        })
-    }
-
     /// `HOST[:PORT]`, as in the reference.
     pub fn host(&self) -> &str {
         &self.target.host
@@ -97,8 +52,12 @@ impl Repository {
         &self.target.base
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
     pub(super) fn settings(&self) -> &Settings {
-        &self.client.settings
+        &self.shared.client.settings
     }
 
     /// A URL below the repository.
@@ -115,10 +74,13 @@ impl Repository {
     fn authorized(&self, call: &Call) -> Result<Answer, RegistryError> {
         let ours = same_host(self.base(), &call.url);
         let (mut challenges, mut refusals) = (0, 0);
+        if ours {
+            self.anticipate();
+        }
         loop {
             let used = self.authorization.current();
             let header = used.header.as_ref().filter(|_| ours);
-            let answer = self.client.exchange(call, header.map(Secret::reveal))?;
+            let answer = self.client().exchange(call, header.map(Secret::reveal))?;
             if !ours {
                 return Ok(answer);
             }
@@ -137,13 +99,26 @@ impl Repository {
             challenges += 1;
             refusals += u32::from(!was_good);
             let asked = asked.ok_or_else(|| call.error(Problem::Challenge))?;
-            let keychain = &*self.keychain;
             self.authorization
-                .renew(&self.client, &self.target, keychain, &used, &asked)
+                .renew(&self.shared, &self.target, &used, &asked)
                 .map_err(|renewal| match renewal {
                     Renewal::Problem(problem) => call.error(problem),
                     Renewal::Token(error) => error,
                 })?;
+        }
+    }
+
+    /// Answers the challenge that the registry will send, where another repository got one. Whatever
+    /// fails here fails at the challenge, with the request.
+    fn anticipate(&self) {
+        let used = self.authorization.current();
+        if used.header.is_none()
+            && let Some(challenge) = self.shared.challenge()
+        {
+            let target = &self.target;
+            let _ = self
+                .authorization
+                .renew(&self.shared, target, &used, &challenge);
         }
     }
 
@@ -178,7 +153,7 @@ impl Repository {
         get.headers.clone_from(&call.headers);
         let used = self.authorization.current();
         let header = used.header.as_ref().map(Secret::reveal);
-        let answer = self.client.once(&get, header).ok()?;
+        let answer = self.client().once(&get, header).ok()?;
         if answer.status != status {
             return None;
         }

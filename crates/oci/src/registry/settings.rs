@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::location::is_loopback;
 use super::proxy::Proxies;
+use super::rates::Rates;
 use super::resolve::Resolve;
 use super::retry::Retry;
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub resolve: Vec<Resolve>,
     /// How often a request is retried, and how long the registry may be out of reach.
     pub retry: Retry,
+    /// How many requests a second the registry allows, as far as that is known.
+    pub rates: Rates,
     /// Called before each retry.
     pub on_retry: Option<OnRetry>,
     /// The largest blob whose first attempt is one request; larger ones are sent in chunks from the
@@ -69,6 +72,7 @@ impl Default for Settings {
             proxies: Proxies::default(),
             resolve: Vec::new(),
             retry: Retry::default(),
+            rates: Rates::default(),
             on_retry: None,
             monolithic_bytes: u64::MAX,
             chunk_bytes: 8 * 1024 * 1024,

@@ -5,7 +5,9 @@ use url::Url;
 use super::error::{Problem, RegistryError};
 use super::settings::{Access, Settings};
 use super::transport_error::TransportError;
-use crate::Reference;
+
+/// Docker Hub in a reference.
+pub(super) const DOCKER_HUB: &str = "docker.io";
 
 /// A repository in a registry.
 #[derive(Debug)]
@@ -20,41 +22,24 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Where `reference` is.
-    pub(super) fn new(
-        reference: &Reference,
-        access: Access,
-        settings: &Settings,
-    ) -> Result<Self, RegistryError> {
-        let host = reference.registry().unwrap_or("docker.io").to_owned();
-        // Docker Hub's name is not its address.
-        let hub = host == "docker.io";
-        let address = if hub { "registry-1.docker.io" } else { &host };
-        let scheme = if settings.uses_tls(&host) {
-            "https"
-        } else {
-            "http"
-        };
-        let url = format!("{scheme}://{address}/v2/");
-        let base = Url::parse(&url).map_err(|_| RegistryError {
-            method: "GET",
-            url: url.clone(),
-            problem: Box::new(Problem::Unreachable(TransportError::from(
-                ureq::Error::BadUri(host.clone()),
-            ))),
-            gave_up: None,
-        })?;
-        let name = reference.repository();
-        let name = match name {
-            name if hub && !name.contains('/') => format!("library/{name}"),
-            name => name.to_owned(),
-        };
-        Ok(Self {
-            base,
-            host,
-            name,
+    /// The repository `name` of the registry `host`, whose API is at `base`.
+    pub(super) fn new(host: &str, base: &Url, name: &str, access: Access) -> Self {
+        Self {
+            base: base.clone(),
+            host: host.to_owned(),
+            name: path(host, name),
             access,
-        })
+        }
+    }
+
+    /// The path of the repository `name` of the same registry.
+    pub(super) fn sibling(&self, name: &str) -> String {
+        path(&self.host, name)
+    }
+
+    /// What a token must allow to mount blobs from a repository.
+    pub(super) fn mount_scope(&self, from: &str) -> String {
+        format!("repository:{}:pull", self.sibling(from))
     }
 
     /// What a token is for, without what it allows.
@@ -77,5 +62,37 @@ impl Target {
         let mut url = self.base.clone();
         url.set_path(&format!("/v2/{}/{path}", self.name));
         url
+    }
+}
+
+/// The URL of the API of the registry `host`.
+pub(super) fn base(host: &str, settings: &Settings) -> Result<Url, RegistryError> {
+    // Docker Hub's name is not its address.
+    let address = match host {
+        DOCKER_HUB => "registry-1.docker.io",
+        host => host,
+    };
+    let scheme = if settings.uses_tls(host) {
+        "https"
+    } else {
+        "http"
+    };
+    let url = format!("{scheme}://{address}/v2/");
+    Url::parse(&url).map_err(|_| RegistryError {
+        method: "GET",
+        url: url.clone(),
+        problem: Box::new(Problem::Unreachable(TransportError::from(
+            ureq::Error::BadUri(host.to_owned()),
+        ))),
+        gave_up: None,
+    })
+}
+
+/// The path of the repository `name` of the registry `host`.
+fn path(host: &str, name: &str) -> String {
+    if host == DOCKER_HUB && !name.contains('/') {
+        format!("library/{name}")
+    } else {
+        name.to_owned()
     }
 }

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use super::error::{Problem, RegistryError};
 use super::session::Repository;
-use crate::Descriptor;
-use crate::copy::{Destination, Open, Source};
+use crate::copy::{Destination, Open, Source, Stored};
+use crate::{Descriptor, Digest};
 
 impl Source for Repository {
     type Error = RegistryError;
@@ -23,6 +23,10 @@ impl Source for Repository {
             }),
         }
     }
+
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
+        Repository::referrers(self, subject)
+    }
 }
 
 impl Destination for Repository {
@@ -32,7 +36,7 @@ impl Destination for Repository {
         Ok(self.resolve(&descriptor.digest.to_string())?.is_some())
     }
 
-    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<bool, RegistryError> {
+    fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<Stored, RegistryError> {
         self.push_blob(descriptor, open)
     }
 
@@ -42,6 +46,14 @@ impl Destination for Repository {
             &descriptor.media_type,
             bytes,
         )
+    }
+
+    fn attach(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), RegistryError> {
+        Repository::attach(self, &descriptor.media_type, bytes)
+    }
+
+    fn stores_by_name(&self) -> bool {
+        true
     }
 
     fn name(&self, name: &str, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), RegistryError> {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use oci::copy::Stored;
 use oci::registry::{Repository, Settings};
 use oci::{Descriptor, MediaType};
 use test_registry::{Action, Behaviour, Fault, TestRegistry};
@@ -16,7 +17,8 @@ fn push(registry: &TestRegistry, settings: Settings, size: u64) -> usize {
     let bytes = vec![0; usize::try_from(size).unwrap()];
     let descriptor = Descriptor::of(MediaType::OCI_LAYER_GZIP, &bytes);
     let open = || -> io::Result<Box<dyn Read + Send + '_>> { Ok(Box::new(&bytes[..])) };
-    assert!(repository.push_blob(&descriptor, &open).unwrap());
+    let stored = repository.push_blob(&descriptor, &open);
+    assert_eq!(stored.unwrap(), Stored::Sent);
     assert!(registry.blob(descriptor.digest) == Some(bytes));
     let seen = registry.seen();
     seen.iter().filter(|seen| seen.method == "PATCH").count()

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use oci::copy::Stored;
 use oci::registry::Repository;
 use oci::{Descriptor, MediaType};
 use test_registry::{Action, Fault, Profile, TestRegistry};
@@ -74,7 +75,8 @@ fn every_registry_takes_a_large_blob_that_was_cut() {
             Repository::push(&registry.reference(NAME), settings(), someone()).unwrap();
         let open = || -> io::Result<Box<dyn Read + Send + '_>> { Ok(Box::new(&bytes[..])) };
         let sent = repository.push_blob(&descriptor, &open);
-        assert!(sent.unwrap_or_else(|error| panic!("{profile:?}: {error}")));
+        let sent = sent.unwrap_or_else(|error| panic!("{profile:?}: {error}"));
+        assert_eq!(sent, Stored::Sent, "{profile:?}");
         assert!(
             registry.blob(descriptor.digest).as_ref() == Some(&bytes),
             "{profile:?}"

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use oci::copy::Stored;
 use oci::registry::{Repository, Settings};
 use oci::{Descriptor, MediaType};
 use test_registry::{Action, Behaviour, Fault, TestRegistry};
@@ -175,10 +176,8 @@ fn large_blobs_go_in_chunks_whatever_happens_to_them() {
                 let repository =
                     Repository::push(&registry.reference(NAME), settings, anyone()).unwrap();
                 let open = || Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read + Send>);
-                assert!(
-                    repository.push_blob(&descriptor, &open).unwrap(),
-                    "{fault:?}"
-                );
+                let stored = repository.push_blob(&descriptor, &open).unwrap();
+                assert_eq!(stored, Stored::Sent, "{fault:?}");
                 assert_eq!(
                     registry.blob(descriptor.digest),
                     Some(bytes.clone()),

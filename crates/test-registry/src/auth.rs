@@ -1,0 +1,81 @@
+//! Which requests the registry accepts, and its token server.
+
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::http::{Answer, Head};
+use crate::state::{Auth, State, Token};
+
+pub(super) fn refuse(state: &mut State, head: &Head, address: SocketAddr) -> Option<Answer> {
+    let shown = head.header("authorization").unwrap_or_default();
+    let refusal = Answer::error(401, "UNAUTHORIZED");
+    match &state.behaviour.auth {
+        Auth::Open => None,
+        Auth::Basic(name, password) => {
+            let right = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+            (shown != right).then(|| {
+                refusal.header(
+                    "www-authenticate",
+                    "Basic realm=\"test, with a comma\",service=\"x\"",
+                )
+            })
+        }
+        Auth::Bearer(..) => {
+            let token = shown.strip_prefix("Bearer ").unwrap_or_default();
+            if let Some(token) = state.tokens.get_mut(token).filter(|token| token.left > 0) {
+                token.left -= 1;
+                return None;
+            }
+            Some(refusal.header("www-authenticate", challenge(address)))
+        }
+    }
+}
+
+pub(super) fn token(state: &mut State, head: &Head) -> Answer {
+    let Auth::Bearer(name, password, good_for) = &state.behaviour.auth else {
+        return Answer::new(404);
+    };
+    let right = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+    let by_password = head.method == "GET" && head.header("authorization") == Some(&right);
+    // The identity token of a test is the password itself, and is checked by who asks.
+    let by_identity = head.method == "POST";
+    if !by_password && !by_identity {
+        return Answer::error(401, "UNAUTHORIZED");
+    }
+    let good_for = *good_for;
+    state.counter += 1;
+    let token = format!("token-{}", state.counter);
+    let scopes = head.params("scope");
+    let scopes = scopes.iter().flat_map(|scope| scope.split(' '));
+    let scopes = scopes.map(str::to_owned).collect();
+    let left = good_for;
+    state.tokens.insert(token.clone(), Token { left, scopes });
+    Answer::new(200).body(format!("{{\"token\":\"{token}\"}}").into_bytes())
+}
+
+fn challenge(address: SocketAddr) -> String {
+    format!("Bearer realm=\"http://{address}/token\",service=\"test\"")
+}
+
+/// The refusal of a mount whose token does not allow reading the repository `from`.
+pub(super) fn refuse_mount(
+    state: &State,
+    head: &Head,
+    from: &str,
+    address: SocketAddr,
+) -> Option<Answer> {
+    let Auth::Bearer(..) = state.behaviour.auth else {
+        return None;
+    };
+    let shown = head.header("authorization").unwrap_or_default();
+    let token = state.tokens.get(shown.strip_prefix("Bearer ")?)?;
+    let wanted = format!("repository:{from}:pull");
+    if token.scopes.iter().any(|scope| scope.starts_with(&wanted)) {
+        return None;
+    }
+    let challenge = format!("{},scope=\"{wanted}\"", challenge(address));
+    let refusal = Answer::error(401, "UNAUTHORIZED");
+    Some(refusal.header("www-authenticate", challenge))
+}

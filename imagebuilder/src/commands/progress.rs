@@ -1,0 +1,297 @@
+//! Shows the progress of pushes and copies: each blob and the total on a terminal, lines elsewhere.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cli::{Bytes, Printer, Progress};
+use oci::Digest;
+use oci::copy::Stored;
+
+use super::context::Context;
+use crate::registry::PublishEvent;
+
+/// How often a terminal is refreshed.
+const REFRESH: Duration = Duration::from_millis(100);
+
+/// How often a pipe gets a line of what is under way.
+const REPORT: Duration = Duration::from_secs(10);
+
+/// The time over which the rate is taken.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// The most blobs that a terminal shows; the rest of 24 lines is for what was said before.
+const MAX_BLOBS: usize = 8;
+
+/// The width of the bar of a blob.
+const BAR: usize = 24;
+
+/// Shows the progress of `work`, which gets a clock and a receiver of events.
+pub(super) fn show<T>(
+    context: &Context,
+    work: impl FnOnce(&(dyn Fn() -> Duration + Sync), &(dyn Fn(PublishEvent) + Sync)) -> T,
+) -> T {
+    let printer = context.printer;
+    let started = Instant::now();
+    let elapsed = || started.elapsed();
+    let screen = Mutex::new(Screen::default());
+    let events = |event: PublishEvent| {
+        let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
+        screen.event(&event, elapsed(), printer);
+    };
+    let outcome = work(&elapsed, &events);
+    printer.live(&[]);
+    outcome
+}
+
+/// What is shown.
+#[derive(Debug, Default)]
+struct Screen {
+    transfers: Transfers,
+    /// When what is under way was last shown.
+    shown: Option<Duration>,
+}
+
+impl Screen {
+    fn event(&mut self, event: &PublishEvent, now: Duration, printer: Printer) {
+        self.transfers.event(event, now);
+        let progress = printer.progress();
+        match event {
+            // What was there is in the count at the end.
+            PublishEvent::Blobs { .. }
+            | PublishEvent::Blob {
+                stored: Stored::Present,
+                ..
+            } => {}
+            PublishEvent::Sending { .. } => {
+                let pause = if progress == Progress::Tty {
+                    REFRESH
+                } else {
+                    REPORT
+                };
+                // A short push has no line of what is under way.
+                let shown = *self.shown.get_or_insert(now);
+                if now >= shown + pause {
+                    self.shown = Some(now);
+                    self.under_way(now, printer);
+                }
+            }
+            _ => {
+                printer.status(&event.to_string());
+                if progress == Progress::Tty {
+                    self.under_way(now, printer);
+                }
+            }
+        }
+    }
+
+    fn under_way(&mut self, now: Duration, printer: Printer) {
+        if printer.progress() == Progress::Tty {
+            printer.live(&self.transfers.lines(now));
+        } else if let Some(line) = self.transfers.total(now) {
+            let sent = ("sent_bytes", self.transfers.sent_bytes());
+            let total = ("total_bytes", self.transfers.total_bytes);
+            printer.progress_line(&line, &[sent, total]);
+        }
+    }
+}
+
+/// The blobs that are and were sent.
+#[derive(Debug, Default)]
+struct Transfers {
+    /// Of those under way, what was sent and what they are in all, in the order of their start.
+    under_way: Vec<(Digest, u64, u64)>,
+    /// What blobs came to that are not under way any more.
+    done_bytes: u64,
+    done: u64,
+    /// The blobs that are not known to be there, and their size.
+    blobs: u64,
+    total_bytes: u64,
+    /// When how much had been sent in all.
+    samples: VecDeque<(Duration, u64)>,
+}
+
+impl Transfers {
+    fn event(&mut self, event: &PublishEvent, now: Duration) {
+        match event {
+            PublishEvent::Blobs { count, bytes } => {
+                self.blobs += count;
+                self.total_bytes += bytes;
+            }
+            PublishEvent::Sending {
+                digest,
+                sent_bytes,
+                total_bytes,
+            } => {
+                let found = self.under_way.iter_mut().find(|blob| blob.0 == *digest);
+                match found {
+                    Some(blob) => blob.1 = *sent_bytes,
+                    None => self.under_way.push((*digest, *sent_bytes, *total_bytes)),
+                }
+                self.sample(now);
+            }
+            PublishEvent::Blob {
+                digest,
+                size,
+                stored,
+            } => {
+                if let Some(at) = self.under_way.iter().position(|blob| blob.0 == *digest) {
+                    self.under_way.remove(at);
+                }
+                if *stored == Stored::Sent {
+                    self.done += 1;
+                    self.done_bytes += size;
+                } else {
+                    self.blobs = self.blobs.saturating_sub(1);
+                    self.total_bytes = self.total_bytes.saturating_sub(*size);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sent_bytes(&self) -> u64 {
+        self.done_bytes + self.under_way.iter().map(|blob| blob.1).sum::<u64>()
+    }
+
+    fn sample(&mut self, now: Duration) {
+        let recent = self
+            .samples
+            .back()
+            .is_some_and(|last| now < last.0 + REFRESH);
+        if recent {
+            return;
+        }
+        self.samples.push_back((now, self.sent_bytes()));
+        while self.samples.len() > 2 && self.samples[1].0 + WINDOW < now {
+            self.samples.pop_front();
+        }
+    }
+
+    /// The bytes a second of the last seconds.
+    fn rate(&self, now: Duration) -> Option<u64> {
+        let (since, sent) = *self.samples.front()?;
+        let millis = u64::try_from(now.saturating_sub(since).as_millis()).ok()?;
+        // A blob that starts again takes back what was sent of it.
+        let bytes = self.sent_bytes().saturating_sub(sent);
+        (millis > 0).then(|| bytes.saturating_mul(1000) / millis)
+    }
+
+    /// What is on its way in all; nothing where nothing is.
+    fn total(&self, now: Duration) -> Option<String> {
+        if self.under_way.is_empty() {
+            return None;
+        }
+        let (sent, total) = (self.sent_bytes(), self.total_bytes.max(self.sent_bytes()));
+        let mut line = format!(
+            "Sent {} of {} blobs, {} of {}",
+            self.done,
+            self.blobs.max(self.done),
+            Bytes(sent),
+            Bytes(total)
+        );
+        if let Some(rate) = self.rate(now).filter(|rate| *rate > 0) {
+            let left = (total - sent).div_ceil(rate);
+            line = format!("{line}, {}/s, {} left", Bytes(rate), clock(left));
+        }
+        Some(line)
+    }
+
+    /// A line for each blob, and one for all.
+    fn lines(&self, now: Duration) -> Vec<String> {
+        let blob = |(digest, sent, total): &(Digest, u64, u64)| {
+            let filled = usize::try_from(sent * BAR as u64 / (*total).max(1)).unwrap_or(BAR);
+            let bar = "#".repeat(filled.min(BAR)) + &".".repeat(BAR - filled.min(BAR));
+            let percent = sent * 100 / (*total).max(1);
+            let hex = digest.hex();
+            let (sent, total) = (Bytes(*sent), Bytes(*total));
+            format!(
+                "{} [{bar}] {percent:>3} %  {sent:>10} of {total}",
+                &hex[..12]
+            )
+        };
+        let shown = self.under_way.iter().take(MAX_BLOBS).map(blob);
+        shown.chain(self.total(now)).collect()
+    }
+}
+
+/// Seconds as a person reads them.
+fn clock(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn second(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn sending(name: &[u8], sent: u64, total: u64) -> PublishEvent {
+        PublishEvent::Sending {
+            digest: Digest::of(name),
+            sent_bytes: sent * MIB,
+            total_bytes: total * MIB,
+        }
+    }
+
+    fn stored(name: &[u8], size: u64, stored: Stored) -> PublishEvent {
+        PublishEvent::Blob {
+            digest: Digest::of(name),
+            size: size * MIB,
+            stored,
+        }
+    }
+
+    #[test]
+    fn a_line_for_each_blob_and_the_total() {
+        let mut transfers = Transfers::default();
+        let (count, bytes) = (4, 100 * MIB);
+        transfers.event(&PublishEvent::Blobs { count, bytes }, second(0));
+        transfers.event(&stored(b"there", 20, Stored::Present), second(0));
+        transfers.event(&stored(b"mounted", 10, Stored::Mounted), second(0));
+        transfers.event(&sending(b"a", 0, 50), second(0));
+        transfers.event(&sending(b"b", 0, 20), second(0));
+        transfers.event(&sending(b"a", 10, 50), second(2));
+        transfers.event(&sending(b"b", 20, 20), second(2));
+        transfers.event(&stored(b"b", 20, Stored::Sent), second(2));
+        let lines = transfers.lines(second(2));
+        assert_eq!(
+            lines,
+            [
+                "ca978112ca1b [####....................]  20 %    10.0 MiB of 50.0 MiB",
+                "Sent 1 of 2 blobs, 30.0 MiB of 70.0 MiB, 15.0 MiB/s, 3 s left",
+            ]
+        );
+        assert!(lines.iter().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn a_blob_that_starts_again_takes_its_bytes_back() {
+        let mut transfers = Transfers::default();
+        let (count, bytes) = (1, 100 * MIB);
+        transfers.event(&PublishEvent::Blobs { count, bytes }, second(0));
+        transfers.event(&sending(b"a", 60, 100), second(1));
+        transfers.event(&sending(b"a", 10, 100), second(2));
+        assert_eq!(transfers.sent_bytes(), 10 * MIB);
+        let total = transfers.total(second(2)).unwrap();
+        assert_eq!(total, "Sent 0 of 1 blobs, 10.0 MiB of 100.0 MiB");
+        transfers.event(&stored(b"a", 100, Stored::Sent), second(3));
+        assert_eq!(transfers.total(second(3)), None);
+        assert!(transfers.lines(second(3)).is_empty());
+    }
+
+    #[test]
+    fn times_are_for_people() {
+        assert_eq!(clock(59), "59 s");
+        assert_eq!(clock(61), "1 min 1 s");
+        assert_eq!(clock(7260), "2 h 1 min");
+    }
+}
