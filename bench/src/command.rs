@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use cli::{Exit, ExitError, Printer, Progress};
 
-use crate::{app, document};
+use crate::{app, document, registry};
 
 /// Measures the programs beside their peers.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ struct Arguments {
 enum Command {
     /// Measure the service, write its results, and write the document
     App(AppArguments),
+    /// Measure pushes to a registry, write their results, and write the document
+    Registry(RegistryArguments),
     /// Write docs/benchmarks.md from the results
     Document,
 }
@@ -57,6 +59,25 @@ struct AppArguments {
     /// Connections of the load
     #[arg(long, default_value_t = 64)]
     connections: u16,
+    /// Write results and document somewhere else than into the checkout
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct RegistryArguments {
+    /// The release binary of imagebuilder
+    #[arg(long, value_name = "FILE")]
+    imagebuilder: PathBuf,
+    /// crane's binary
+    #[arg(long, value_name = "FILE")]
+    crane: PathBuf,
+    /// Rounds of each program
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+    /// Size of the image, in MB
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=4000))]
+    megabytes: u32,
     /// Write results and document somewhere else than into the checkout
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -100,6 +121,21 @@ fn run(arguments: Arguments, printer: Printer) -> anyhow::Result<()> {
     let (results, docs) = (root.join("bench/results"), root.join("docs"));
     match arguments.command {
         Command::Document => write_document(&results, &docs, printer),
+        Command::Registry(arguments) => {
+            let output = arguments.output.clone();
+            let (results, docs) = output.map_or((results, docs), |output| (output.clone(), output));
+            let inputs = registry::Inputs {
+                root,
+                imagebuilder: arguments.imagebuilder,
+                crane: arguments.crane,
+                rounds: arguments.rounds.into(),
+                image_bytes: u64::from(arguments.megabytes) * 1_000_000,
+            };
+            let found = registry::run(&inputs, printer)?;
+            let json = serde_json::to_string_pretty(&found)? + "\n";
+            write(&results.join("registry.json"), &json)?;
+            write_document(&results, &docs, printer)
+        }
         Command::App(app) => {
             let output = app.output.clone();
             let (results, docs) = output.map_or((results, docs), |output| (output.clone(), output));

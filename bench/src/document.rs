@@ -7,6 +7,7 @@ use anyhow::Context as _;
 
 use crate::app::markdown;
 use crate::app::results::{Results, SCHEMA_VERSION};
+use crate::registry;
 
 const HEAD: &str = "# Benchmarks\n\n\
     <!-- Written by `bench document` from bench/results; change that, not this. -->\n\n\
@@ -20,22 +21,34 @@ const HEAD: &str = "# Benchmarks\n\n\
 /// When a result cannot be read, or is of another version.
 pub(crate) fn render(results: &Path) -> anyhow::Result<String> {
     let mut text = HEAD.to_owned();
-    markdown::write(&mut text, &read(&results.join("app.json"))?)
-        .context("cannot format the results")?;
+    let app: Results = read(&results.join("app.json"))?;
+    check_version(app.schema_version, SCHEMA_VERSION, "app.json")?;
+    markdown::write(&mut text, &app).context("cannot format the results")?;
+    let path = results.join("registry.json");
+    if path.exists() {
+        let found: registry::Results = read(&path)?;
+        check_version(
+            found.schema_version,
+            registry::SCHEMA_VERSION,
+            "registry.json",
+        )?;
+        registry::markdown(&mut text, &found).context("cannot format the results")?;
+    }
     Ok(text.trim_end().to_owned() + "\n")
 }
 
-fn read(path: &Path) -> anyhow::Result<Results> {
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let results: Results = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} does not hold a result of this version", path.display()))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} does not hold a result of this version", path.display()))
+}
+
+fn check_version(found: u32, wanted: u32, file: &str) -> anyhow::Result<()> {
     anyhow::ensure!(
-        results.schema_version == SCHEMA_VERSION,
-        "{} has schema_version {}, not {SCHEMA_VERSION}; measure again",
-        path.display(),
-        results.schema_version
+        found == wanted,
+        "{file} has schema_version {found}, not {wanted}; measure again"
     );
-    Ok(results)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,5 +7,6 @@
 mod app;
 mod command;
 mod document;
+mod registry;
 
 pub use command::main;

@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 /// Which of our crates each of our crates may use. One that is missing here fails the test.
 const OURS: &[(&str, &[&str])] = &[
     ("app", &[]),
-    ("bench", &["cli", "loadgen"]),
+    ("bench", &["cli", "loadgen", "oci", "test-registry"]),
     ("cli", &[]),
     ("e2e", &["loadgen", "nodectl", "oci", "ship"]),
     ("imagebuilder", &["cli", "oci"]),

@@ -3,7 +3,7 @@
 mod idle;
 mod image;
 mod inputs;
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod markdown;
 mod process;
 mod quota;

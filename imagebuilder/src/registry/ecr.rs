@@ -3,23 +3,30 @@
 //! The region is the registry's, whatever the environment says. `AWS_ENDPOINT_URL_ECR` and the
 //! other settings of the SDK count as they do everywhere.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::http::HttpResponse;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_sdk_ecr::primitives::DateTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oci::registry::{Credentials, Secret, one_line};
+use oci::registry::{Credentials, ProxyError, Secret, Settings, one_line};
 
 use super::EcrHost;
+use super::ecr_http;
 
 /// Why Amazon ECR could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EcrError {
     #[error("cannot start a runtime for the AWS SDK")]
     Runtime(#[source] std::io::Error),
+    #[error("cannot set up HTTP for the AWS SDK: {problem}")]
+    Http { problem: String },
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// No part of the SDK's chain has credentials, or AWS refuses them.
     #[error("GetAuthorizationToken in {region}: {reason}")]
     Token {
@@ -45,19 +52,30 @@ pub(crate) struct Ecr {
     host: EcrHost,
     client: Client,
     runtime: tokio::runtime::Runtime,
+    token: Mutex<Option<Token>>,
 }
+
+/// A name and password of ECR, kept in memory.
+#[derive(Clone, Debug)]
+struct Token {
+    credentials: Credentials,
+    /// In seconds since 1970; nothing where the answer did not say.
+    expires: Option<i64>,
+}
+
+/// A token with less than this left is renewed: a push may take as long.
+const LEAST_VALID: Duration = Duration::from_mins(15);
 
 impl Ecr {
     /// Finds the SDK's settings and credentials.
-    pub(crate) fn new(host: EcrHost) -> Result<Self, EcrError> {
+    ///
+    /// The SDK's own requests go through the proxy of `settings`, and trust what it trusts.
+    pub(crate) fn new(host: EcrHost, settings: &Settings) -> Result<Self, EcrError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(EcrError::Runtime)?;
-        // One TLS stack: rustls on ring, as the registry client's.
-        let http = Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        let http = ecr_http::client(settings)?;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(host.region.clone()))
             .use_fips(host.fips)
@@ -69,11 +87,29 @@ impl Ecr {
             host,
             client,
             runtime,
+            token: Mutex::default(),
         })
     }
 
-    /// A name and password that are good for 12 hours.
-    pub(crate) fn credentials(&self) -> Result<Credentials, EcrError> {
+    /// A name and password that are good for 12 hours: those of the last time until shortly before
+    /// they expire. `now` is the time since 1970.
+    pub(crate) fn credentials(&self, now: Duration) -> Result<Credentials, EcrError> {
+        let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = token.as_ref().filter(|token| token.is_valid(now)) {
+            return Ok(token.credentials.clone());
+        }
+        let fetched = self.fetch()?;
+        let credentials = fetched.credentials.clone();
+        *token = Some(fetched);
+        Ok(credentials)
+    }
+
+    /// Forgets the token, which the registry refused.
+    pub(crate) fn refused(&self) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn fetch(&self) -> Result<Token, EcrError> {
         let region = || self.host.region.clone();
         let answer = self
             .runtime
@@ -83,16 +119,19 @@ impl Ecr {
             reason: reason(&error),
             unreachable: is_unreachable(&error),
         })?;
-        let token = answer
-            .authorization_data()
-            .first()
+        let data = answer.authorization_data().first();
+        let expires = data.and_then(|data| data.expires_at()).map(DateTime::secs);
+        let token = data
             .and_then(|data| STANDARD.decode(data.authorization_token()?).ok())
             .and_then(|bytes| String::from_utf8(bytes).ok());
         let pair = token.as_deref().and_then(|text| text.split_once(':'));
         let (username, password) = pair.ok_or_else(|| EcrError::NoToken { region: region() })?;
-        Ok(Credentials::Basic {
-            username: username.to_owned(),
-            password: Secret::new(password),
+        Ok(Token {
+            credentials: Credentials::Basic {
+                username: username.to_owned(),
+                password: Secret::new(password),
+            },
+            expires,
         })
     }
 
@@ -137,6 +176,13 @@ impl Ecr {
                 Err(failed(reason(&error), unreachable, denied))
             }
         }
+    }
+}
+
+impl Token {
+    fn is_valid(&self, now: Duration) -> bool {
+        let least = i64::try_from((now + LEAST_VALID).as_secs()).unwrap_or(i64::MAX);
+        self.expires.is_some_and(|expires| expires > least)
     }
 }
 
@@ -187,4 +233,22 @@ fn reason(error: &(impl std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     one_line(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_used_until_shortly_before_it_expires() {
+        let token = |expires| Token {
+            credentials: Credentials::Anonymous,
+            expires,
+        };
+        let now = Duration::from_secs(1_000_000);
+        assert!(token(Some(1_000_901)).is_valid(now));
+        assert!(!token(Some(1_000_900)).is_valid(now));
+        assert!(!token(Some(1)).is_valid(now));
+        assert!(!token(None).is_valid(now));
+    }
 }

@@ -39,11 +39,18 @@ impl UserKeychain {
 }
 
 impl Keychain for UserKeychain {
+    fn refused(&self, _: &str) {
+        #[cfg(feature = "ecr")]
+        if let Some(ecr) = &self.ecr {
+            ecr.refused();
+        }
+    }
+
     fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
         #[cfg(feature = "ecr")]
         if let Some(ecr) = &self.ecr {
             // A `docker login` for ECR is stale after 12 hours, so AWS is asked first.
-            return match (ecr.credentials(), self.files.credentials(host)) {
+            return match (ecr.credentials(now()), self.files.credentials(host)) {
                 (Ok(credentials), _) => Ok(credentials),
                 (Err(_), Ok(known)) if known != Credentials::Anonymous => Ok(known),
                 (Err(error), _) => Err(CredentialError {
@@ -56,4 +63,15 @@ impl Keychain for UserKeychain {
         }
         self.files.credentials(host)
     }
+}
+
+/// The time since 1970, by which AWS says when a token expires.
+#[cfg(feature = "ecr")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a token expires by the clock; this is the edge"
+)]
+fn now() -> std::time::Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default()
 }

@@ -3,6 +3,8 @@
 #[cfg(feature = "ecr")]
 mod ecr;
 mod ecr_host;
+#[cfg(feature = "ecr")]
+mod ecr_http;
 mod event;
 mod keychain;
 mod prefix;

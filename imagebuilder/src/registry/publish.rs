@@ -107,7 +107,9 @@ impl Publisher {
                 return Err(PublishError::NoCertificate { path: path.clone() });
             }
         }
-        if settings.uses_tls(registry) && !settings.skip_tls_verify {
+        // AWS's own API has TLS whatever the registry has.
+        let tls = settings.uses_tls(registry) && !settings.skip_tls_verify;
+        if tls || host.is_some() {
             settings.roots = machine_roots(&connection.trust)?;
         }
         let files: Vec<_> = connection
@@ -121,7 +123,9 @@ impl Publisher {
             })
             .collect::<Result<_, _>>()?;
         #[cfg(feature = "ecr")]
-        let ecr = host.map(super::ecr::Ecr::new).transpose()?.map(Arc::new);
+        let ecr = host.map(|host| super::ecr::Ecr::new(host, &settings));
+        #[cfg(feature = "ecr")]
+        let ecr = ecr.transpose()?.map(Arc::new);
         let keychain: Arc<dyn Keychain> = Arc::new(UserKeychain::new(
             files,
             #[cfg(feature = "ecr")]

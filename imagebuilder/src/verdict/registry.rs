@@ -41,7 +41,8 @@ impl ExitError for PublishError {
 impl ExitError for EcrError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Runtime(_) => Exit::Failed,
+            Self::Runtime(_) | Self::Http { .. } => Exit::Failed,
+            Self::Proxy(_) => Exit::Usage,
             Self::Token {
                 unreachable: true, ..
             }
@@ -55,6 +56,8 @@ impl ExitError for EcrError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Runtime(_)
+            | Self::Http { .. }
+            | Self::Proxy(_)
             | Self::NoToken { .. }
             | Self::Token {
                 unreachable: true, ..

@@ -345,6 +345,8 @@ fn errors_of_amazon_ecr() {
     };
     verdict_table!(Verdict::of, EcrError,
         EcrError::Runtime(_) => EcrError::Runtime(io_error()), Failed, NONE;
+        EcrError::Http { .. } => EcrError::Http { problem: text() }, Failed, NONE;
+        EcrError::Proxy(_) => EcrError::Proxy(proxy_error()), Usage, NONE;
         EcrError::Token { unreachable: true, .. } => token(true), Unreachable, NONE;
         EcrError::Token { .. } => token(false), Authentication, HINT;
         EcrError::NoToken { .. } => EcrError::NoToken { region: text() }, Authentication, NONE;

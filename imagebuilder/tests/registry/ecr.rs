@@ -1,8 +1,12 @@
 //! Amazon ECR by moto and Debian's registry.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use crate::sandbox::Run;
 use crate::services::{Registry, Service, built, free_port, sh};
@@ -101,4 +105,90 @@ fn ureq_get(port: u16, path: &str) -> String {
         "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
     );
     sh(Path::new("/"), &script)
+}
+
+/// A proxy for CONNECT that knows where names are; returns its port, and what it was asked for.
+fn proxy(route: impl Fn(&str) -> u16 + Send + 'static) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let mut reader = BufReader::new(client.try_clone().unwrap());
+            let mut lines = Vec::new();
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+                    break;
+                }
+                lines.push(line);
+            }
+            let name = lines.first().and_then(|line| line.split(' ').nth(1));
+            let Some(name) = name.map(str::to_owned) else {
+                continue;
+            };
+            let server = TcpStream::connect(("127.0.0.1", route(&name))).unwrap();
+            seen.lock().unwrap().push(name);
+            (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            for (mut from, mut to) in [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server, client),
+            ] {
+                thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+    (port, asked)
+}
+
+/// AWS's API is reached as the registry is: through the proxy, trusting the authority that was named.
+#[test]
+fn the_sdk_uses_the_proxy_and_the_authority() {
+    let (registry, (sandbox, built)) = (Registry::start(), built());
+    let port = free_port();
+    let mut moto = Command::new(moto_server());
+    let _moto = Service::start(
+        moto.args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-c", &registry.path("cert.pem")])
+            .args(["-k", &registry.path("key.pem")]),
+        port,
+    );
+    let registry_port = registry.port;
+    let (proxy, asked) = proxy(move |name| {
+        if name.starts_with("registry.invalid:") {
+            port
+        } else {
+            registry_port
+        }
+    });
+    let run = |ca: &str| {
+        let mut command = sandbox.command(&["push", "oci:img", "--tag", "v1"]);
+        command
+            .args(["--repo", ECR, "--docker-config", "none"])
+            .args(["--create-repository", "--ca-file", &registry.path(ca)])
+            .env("HOME", sandbox.path())
+            .env("HTTPS_PROXY", format!("http://127.0.0.1:{proxy}"))
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL_ECR", "https://registry.invalid")
+            .env("AWS_ACCESS_KEY_ID", "key")
+            .env("AWS_SECRET_ACCESS_KEY", "hunter2");
+        Run::of(sandbox.path(), command.output().unwrap())
+    };
+    let pushed = run("ca.pem");
+    assert_eq!(pushed.reference().digest(), built.digest());
+    let asked = asked.lock().unwrap();
+    assert!(
+        asked.contains(&"registry.invalid:443".to_owned()),
+        "{asked:?}"
+    );
+    assert!(asked.contains(&format!("{ECR}:443")), "{asked:?}");
+    drop(asked);
+    let other = run("other-ca.pem");
+    assert_eq!(other.code, Some(4), "{}", other.stderr);
 }

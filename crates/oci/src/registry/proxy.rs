@@ -14,6 +14,8 @@ pub struct Proxies {
     http: Option<Variable>,
     https: Option<Variable>,
     no_proxy: Vec<Bypass>,
+    /// The text of `NO_PROXY`.
+    no_proxy_text: String,
     /// Whether this is a CGI script, whose `HTTP_PROXY` is a header of its client.
     cgi: bool,
 }
@@ -66,7 +68,9 @@ impl Proxies {
             })
         };
         let no_proxy = first(["NO_PROXY", "no_proxy"]).map(|variable| variable.value);
+        let no_proxy_text = no_proxy.clone().unwrap_or_default();
         Self {
+            no_proxy_text,
             http: first(["HTTP_PROXY", "http_proxy"]),
             https: first(["HTTPS_PROXY", "https_proxy"]),
             no_proxy: no_proxy
@@ -76,6 +80,24 @@ impl Proxies {
                 .collect(),
             cgi: variable("REQUEST_METHOD").is_some_and(|method| !method.is_empty()),
         }
+    }
+
+    /// The URL of the proxy for HTTPS, which may contain a password, and the text of `NO_PROXY`: for
+    /// a client of its own, such as a cloud's SDK.
+    ///
+    /// # Errors
+    /// As for a request to a registry.
+    pub fn for_https(&self) -> Result<Option<(String, &str)>, ProxyError> {
+        let anywhere = Self {
+            no_proxy: Vec::new(),
+            ..self.clone()
+        };
+        let Ok(somewhere) = Url::parse("https://registry.invalid/") else {
+            return Ok(None);
+        };
+        let proxy = anywhere.of(&somewhere)?;
+        let text = self.no_proxy_text.as_str();
+        Ok(proxy.map(|proxy| (proxy.reveal().to_string(), text)))
     }
 
     /// The proxy for a request to `url`, if it goes through one.

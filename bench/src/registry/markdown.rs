@@ -1,0 +1,119 @@
+//! The section of the document on pushes.
+
+use std::fmt::{self, Write as _};
+
+use super::results::{Program, Results, ratio};
+use crate::app::results::Spread;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Writes the section.
+pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
+    let Results {
+        machine, programs, ..
+    } = results;
+    writeln!(
+        out,
+        "## Pushing an image\n\n\
+         `bench/registry/run` measures this. An image of {} MB in {} layers goes from an OCI layout to \
+         Debian's `docker-registry` on the same machine ({}, {} cores, Linux {}), revision `{}`; \
+         {} alternating rounds, each with an empty registry; every figure is the median round, a ratio \
+         the median of the rounds' ratios. Load average {:.1} before and {:.1} after.\n",
+        results.image_bytes / 1_000_000,
+        results.layers,
+        machine.cpu,
+        machine.cpus,
+        machine.kernel,
+        machine.revision,
+        results.rounds,
+        machine.load_before,
+        machine.load_after,
+    )?;
+    targets(out, results)?;
+    writeln!(
+        out,
+        "| | push, s | CPU, s | CPU of the registry, s | peak memory, MiB | again, ms |\n\
+         |---|---|---|---|---|---|"
+    )?;
+    for program in programs {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {:.1} | {} |",
+            program.name,
+            spread(&program.push_seconds, 1.0, 2),
+            spread(&program.push_cpu_seconds, 1.0, 2),
+            spread(&program.registry_cpu_seconds, 1.0, 2),
+            mib(program.peak_rss_bytes),
+            spread(&program.again_seconds, 0.001, 1),
+        )?;
+    }
+    writeln!(
+        out,
+        "\nThe registry's CPU time is the same for all: it hashes and writes every byte. Divided by the \
+         cores, with that of the program, it is the least that a push can take here.\n"
+    )
+}
+
+fn targets(out: &mut String, results: &Results) -> fmt::Result {
+    let [ours, skopeo, crane] = &results.programs[..] else {
+        return Ok(());
+    };
+    let push = |theirs: &Program| ratio(&ours.push_seconds, &theirs.push_seconds);
+    let services = &results.services;
+    let requests = f64::from(u32::try_from(results.nothing_new.requests).unwrap_or(u32::MAX));
+    let refused = f64::from(services.refused);
+    let rows = [
+        ("push, times skopeo's", 0.5, push(skopeo), 2),
+        ("push, times crane's", 0.9, push(crane), 2),
+        ("peak memory, MiB", 64.0, mib(ours.peak_rss_bytes), 1),
+        (
+            "pushing what is there, times crane's",
+            0.7,
+            ratio(&ours.again_seconds, &crane.again_seconds),
+            2,
+        ),
+        ("pushing what is there, requests", 3.0, requests, 0),
+        (
+            "pushing what is there, bytes sent",
+            0.0,
+            bytes(results.nothing_new.sent_bytes),
+            0,
+        ),
+        (
+            "100 services, times what Amazon ECR's rates allow",
+            1.1,
+            services.seconds / services.allowed_seconds,
+            2,
+        ),
+        ("100 services, requests refused", 0.0, refused, 0),
+    ];
+    writeln!(out, "| target | wanted | measured | |\n|---|---|---|---|")?;
+    for (what, most, measured, digits) in rows {
+        let outcome = if measured <= most {
+            "met"
+        } else {
+            "**missed**"
+        };
+        writeln!(
+            out,
+            "| {what} | ≤ {most} | {measured:.digits$} | {outcome} |"
+        )?;
+    }
+    writeln!(out)
+}
+
+/// A figure over the rounds, divided by `unit`.
+fn spread(values: &[f64], unit: f64, digits: usize) -> String {
+    let Spread { median, min, max } = Spread::of(values);
+    let (median, min, max) = (median / unit, min / unit, max / unit);
+    format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
+}
+
+fn mib(count: u64) -> f64 {
+    bytes(count) / MIB
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
+fn bytes(count: u64) -> f64 {
+    count as f64
+}
