@@ -95,8 +95,9 @@ fresh: deps-fresh ## Do what the README says on a new Debian 12 of its own, and 
 	@dev/fresh/run
 
 .PHONY: bench
-bench: ## Measure the service beside its peers and write docs/benchmarks.md (minutes, a quiet machine)
+bench: ## Measure service and pushes beside their peers, write docs/benchmarks.md (minutes, a quiet machine)
 	@bench/app/run
+	@bench/registry/run
 
 .PHONY: test-rendered
 test-rendered: deps-up ## Run the tests of the manifests as kustomize renders them

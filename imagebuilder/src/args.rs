@@ -46,6 +46,10 @@ pub(crate) enum Command {
     Manifest(Remote),
     /// Delete a tag, or an image by its digest, where the registry allows it.
     Delete(Remote),
+    /// Check a name and password with a registry, and store them where docker and podman find them.
+    Login(Login),
+    /// Delete the stored name and password of a registry.
+    Logout(Logout),
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +256,35 @@ pub(crate) struct Remote {
     pub(crate) registry: Registry,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// The registry, such as registry.example.com or docker.io.
+    #[arg(value_name = "REGISTRY", value_parser = registry_host)]
+    pub(crate) host: String,
+    /// The name.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) username: String,
+    /// Read the password from standard input.
+    #[arg(long, required_unless_present = "password")]
+    pub(crate) password_stdin: bool,
+    /// Refused, since every process of the machine can read it, and the shell remembers it.
+    #[arg(short, long, hide = true)]
+    pub(crate) password: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// The registry, such as registry.example.com or docker.io.
+    #[arg(value_name = "REGISTRY", value_parser = registry_host)]
+    pub(crate) host: String,
+    /// The directory with the config.json of `docker login`, in place of all other files with
+    /// credentials.
+    #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
+    pub(crate) docker_config: Option<PathBuf>,
+}
+
 /// How Cargo compiles.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cargo")]
@@ -337,6 +370,20 @@ impl FromStr for Output {
 fn tag(text: &str) -> Result<String, oci::ReferenceError> {
     let name: oci::Reference = "x".parse()?;
     name.with_tag(text).map(|_| text.to_owned())
+}
+
+/// `HOST[:PORT]`, also in the form of docker's file, `https://index.docker.io/v1/`.
+fn registry_host(text: &str) -> Result<String, String> {
+    let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = bare.split('/').next().unwrap_or_default();
+    let host = match host {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        host => host,
+    };
+    let prefix: Prefix = host
+        .parse()
+        .map_err(|_| "expected a registry, such as registry.example.com or docker.io")?;
+    Ok(prefix.registry().to_owned())
 }
 
 fn ambiguous(_: &str) -> Result<String, &'static str> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cli::input::InputError;
 use oci::image::NoPlatform;
 use oci::layout::LayoutError;
-use oci::registry::RegistryError;
+use oci::registry::{CredentialError, RegistryError};
 use oci::{Digest, Reference, ReferenceError};
 
 use super::copy_failure::CopyFailure;
@@ -109,6 +109,22 @@ pub(crate) enum CommandError {
         #[source]
         source: ContentError,
     },
+    #[error("a password on the command line is refused")]
+    PasswordArgument,
+    #[error("standard input has no password")]
+    NoPassword,
+    #[error("cannot read the password from standard input")]
+    Password(#[source] io::Error),
+    #[error("there is no file to store credentials in: neither HOME nor REGISTRY_AUTH_FILE is set")]
+    NoHome,
+    #[error("cannot read `{}`", path.display())]
+    CredentialFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot change the stored credentials")]
+    Credentials(#[source] CredentialError),
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
 }

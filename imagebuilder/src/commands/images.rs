@@ -193,8 +193,21 @@ pub(super) fn publisher_for(
     host: &str,
     registry: &Registry,
 ) -> Result<Publisher, ImageError> {
+    let connection = connection(context, registry);
+    let printer = context.printer;
+    let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {
+        printer.warn(&format!("{what}; retrying in {:.1}s", pause.as_secs_f64()));
+    });
+    Publisher::new(host, &connection, on_retry).map_err(|source| ImageError::Publisher {
+        registry: host.to_owned(),
+        source,
+    })
+}
+
+/// How registries are reached, by the arguments and the environment.
+pub(super) fn connection(context: &Context, registry: &Registry) -> Connection {
     let environment = &context.environment;
-    let connection = Connection {
+    Connection {
         ca_file: registry.ca_file.clone(),
         plain_http: registry.plain_http,
         skip_tls_verify: registry.insecure_skip_tls_verify,
@@ -206,15 +219,7 @@ pub(super) fn publisher_for(
             Some(directory) => vec![directory.join("config.json")],
             None => environment.auth_files.clone(),
         },
-    };
-    let printer = context.printer;
-    let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {
-        printer.warn(&format!("{what}; retrying in {:.1}s", pause.as_secs_f64()));
-    });
-    Publisher::new(host, &connection, on_retry).map_err(|source| ImageError::Publisher {
-        registry: host.to_owned(),
-        source,
-    })
+    }
 }
 
 /// Publishes an image and shows the progress.

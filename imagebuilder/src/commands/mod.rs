@@ -7,6 +7,7 @@ mod copy_failure;
 mod error;
 mod images;
 mod inspect;
+mod login;
 mod progress;
 mod push;
 mod remote;

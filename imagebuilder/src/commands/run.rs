@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use cli::{Exit, Printer};
 
 use super::context::Context;
-use super::{build, copy, inspect, push, remote, resolve, verify};
+use super::{build, copy, inspect, login, push, remote, resolve, verify};
 use crate::args::{Cli, Command};
 use crate::environment::Environment;
 
@@ -29,6 +29,8 @@ pub fn main() -> ExitCode {
         Command::Digest(args) => remote::digest(&context, &args),
         Command::Manifest(args) => remote::manifest(&context, &args),
         Command::Delete(args) => remote::delete(&context, &args),
+        Command::Login(args) => login::login(&context, &args),
+        Command::Logout(args) => login::logout(&context, &args),
     };
     cli::finish(&printer, outcome.map(|()| Exit::Ok))
 }

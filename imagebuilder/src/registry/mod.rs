@@ -17,7 +17,7 @@ pub(crate) use ecr::EcrError;
 pub(crate) use ecr_host::EcrHost;
 pub(crate) use event::PublishEvent;
 pub(crate) use prefix::Prefix;
-pub(crate) use publish::{Connection, PublishError, Publisher};
+pub(crate) use publish::{Connection, PublishError, Publisher, check_login};
 pub(crate) use transfer::{TransferOptions, transfer};
 #[cfg(test)]
 pub(crate) use trust::TrustError;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use oci::copy::CopyError;
 use oci::layout::{Layout, LayoutError};
 use oci::registry::{
-    Access, DockerConfig, Keychain, OnRetry, Proxies, Registry, RegistryError, Repository, Resolve,
-    Settings,
+    Access, Credentials, DockerConfig, Keychain, OnRetry, Proxies, Registry, RegistryError,
+    Repository, Resolve, Settings,
 };
 use oci::{Descriptor, Reference, ReferenceError};
 
@@ -90,28 +90,7 @@ impl Publisher {
                 registry: registry.to_owned(),
             });
         }
-        let mut settings = Settings {
-            user_agent: concat!("imagebuilder/", env!("CARGO_PKG_VERSION")).to_owned(),
-            plain_http: connection.plain_http,
-            skip_tls_verify: connection.skip_tls_verify,
-            proxies: connection.proxies.clone(),
-            resolve: connection.resolve.clone(),
-            on_retry: Some(on_retry),
-            rates: host.as_ref().map(|_| AMAZON_RATES).unwrap_or_default(),
-            ..Settings::default()
-        };
-        if let Some(path) = &connection.ca_file {
-            settings.extra_roots = read(path)?;
-            let pem = b"-----BEGIN CERTIFICATE-----";
-            if !settings.extra_roots.windows(pem.len()).any(|at| at == pem) {
-                return Err(PublishError::NoCertificate { path: path.clone() });
-            }
-        }
-        // AWS's own API has TLS whatever the registry has.
-        let tls = settings.uses_tls(registry) && !settings.skip_tls_verify;
-        if tls || host.is_some() {
-            settings.roots = machine_roots(&connection.trust)?;
-        }
+        let settings = settings(registry, connection, Some(on_retry))?;
         let files: Vec<_> = connection
             .auth_files
             .iter()
@@ -236,6 +215,54 @@ fn is_missing(error: &CopyError<LayoutError, RegistryError>) -> bool {
         }
         CopyError::Read { .. } | CopyError::Document { .. } | CopyError::Kind { .. } => false,
     }
+}
+
+/// How a registry is reached.
+fn settings(
+    registry: &str,
+    connection: &Connection,
+    on_retry: Option<OnRetry>,
+) -> Result<Settings, PublishError> {
+    let host = EcrHost::parse(registry);
+    let mut settings = Settings {
+        user_agent: concat!("imagebuilder/", env!("CARGO_PKG_VERSION")).to_owned(),
+        plain_http: connection.plain_http,
+        skip_tls_verify: connection.skip_tls_verify,
+        proxies: connection.proxies.clone(),
+        resolve: connection.resolve.clone(),
+        on_retry,
+        rates: host.as_ref().map(|_| AMAZON_RATES).unwrap_or_default(),
+        ..Settings::default()
+    };
+    if let Some(path) = &connection.ca_file {
+        settings.extra_roots = read(path)?;
+        let pem = b"-----BEGIN CERTIFICATE-----";
+        if !settings.extra_roots.windows(pem.len()).any(|at| at == pem) {
+            return Err(PublishError::NoCertificate { path: path.clone() });
+        }
+    }
+    // AWS's own API has TLS whatever the registry has.
+    let tls = settings.uses_tls(registry) && !settings.skip_tls_verify;
+    if tls || host.is_some() {
+        settings.roots = machine_roots(&connection.trust)?;
+    }
+    Ok(settings)
+}
+
+/// Whether credentials are right: an error where the registry refuses them, and false where it
+/// does not ask for any.
+pub(crate) fn check_login(
+    registry: &str,
+    connection: &Connection,
+    credentials: Credentials,
+) -> Result<bool, PublishError> {
+    let failed = |source| PublishError::Connect {
+        registry: registry.to_owned(),
+        source,
+    };
+    let settings = settings(registry, connection, None)?;
+    let connected = Registry::new(registry, settings, Arc::new(credentials)).map_err(failed)?;
+    connected.authenticate().map_err(failed)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PublishError> {

@@ -26,11 +26,15 @@ impl ExitError for CommandError {
             | Self::Untagged { .. }
             | Self::OtherImage { .. }
             | Self::Platform { .. }
-            | Self::Name { .. } => Exit::Usage,
+            | Self::Name { .. }
+            | Self::PasswordArgument
+            | Self::NoPassword
+            | Self::NoHome
+            | Self::CredentialFile { .. } => Exit::Usage,
             Self::Remote { source, .. } => source.verdict().exit,
             Self::Publish(error) => error.exit(),
             Self::Copy { source, .. } => source.exit(),
-            Self::Stdout(_) => Exit::Failed,
+            Self::Password(_) | Self::Credentials(_) | Self::Stdout(_) => Exit::Failed,
         }
     }
 
@@ -65,7 +69,17 @@ impl ExitError for CommandError {
             Self::NoRegistry { reference } => Some(format!(
                 "write the registry in front, such as docker.io/{reference}"
             )),
-            Self::NoImages { .. }
+            Self::PasswordArgument => Some(
+                "every process of the machine can read it, and the shell remembers it: pipe it to \
+                 --password-stdin"
+                    .to_owned(),
+            ),
+            Self::NoPassword
+            | Self::NoHome
+            | Self::CredentialFile { .. }
+            | Self::Password(_)
+            | Self::Credentials(_)
+            | Self::NoImages { .. }
             | Self::Name { .. }
             | Self::OtherImage { .. }
             | Self::Platform { .. }

@@ -433,6 +433,13 @@ fn errors_of_commands() {
             reference: reference(), digest: digest() }, Usage, NONE;
         CommandError::Platform { .. } => CommandError::Platform {
             from: text(), source: Box::new(no_platform()) }, Usage, NONE;
+        CommandError::PasswordArgument => CommandError::PasswordArgument, Usage, HINT;
+        CommandError::NoPassword => CommandError::NoPassword, Usage, NONE;
+        CommandError::NoHome => CommandError::NoHome, Usage, NONE;
+        CommandError::CredentialFile { .. } => CommandError::CredentialFile {
+            path: path(), source: io_error() }, Usage, NONE;
+        CommandError::Password(_) => CommandError::Password(io_error()), Failed, NONE;
+        CommandError::Credentials(_) => CommandError::Credentials(credential_error(false)), Failed, NONE;
         CommandError::Untagged { .. } => CommandError::Untagged { reference: reference() }, Usage, HINT;
         CommandError::NoRegistry { .. } => CommandError::NoRegistry { reference: reference() }, Usage, HINT;
         CommandError::Name { .. } => CommandError::Name {

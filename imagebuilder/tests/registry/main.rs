@@ -18,6 +18,7 @@ mod copy;
 mod credentials;
 mod distribution;
 mod ecr;
+mod login;
 mod names;
 mod refusals;
 mod remote;

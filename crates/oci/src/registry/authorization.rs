@@ -209,7 +209,7 @@ fn token(
             if let Some(service) = service {
                 query.append_pair("service", service);
             }
-            for scope in scopes.split(' ') {
+            for scope in scopes.split_ascii_whitespace() {
                 query.append_pair("scope", scope);
             }
             query.finish();
@@ -247,6 +247,7 @@ fn token(
 fn scopes(target: &Target, asked: Option<&str>, more: &[String]) -> String {
     let resource = target.scope_resource();
     let mut scopes = vec![target.scope()];
+    scopes.retain(|scope| !scope.is_empty());
     let asked = asked.unwrap_or_default().split_ascii_whitespace();
     for scope in asked.chain(more.iter().map(String::as_str)) {
         if !scope.starts_with(&resource) && !scopes.iter().any(|known| known == scope) {

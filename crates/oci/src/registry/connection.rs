@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::authorization::Authorization;
-use super::client::Client;
+use super::client::{Client, expect};
 use super::credentials::Keychain;
 use super::error::{Problem, RegistryError};
 use super::session::Repository;
@@ -50,6 +50,18 @@ impl Registry {
     /// `HOST[:PORT]`
     pub fn host(&self) -> &str {
         &self.0.host
+    }
+
+    /// Checks the credentials. Returns whether the registry asked for any.
+    ///
+    /// # Errors
+    /// When the registry refuses them, or cannot be reached.
+    pub fn authenticate(&self) -> Result<bool, RegistryError> {
+        let repository = self.repository("", Access::Login);
+        let call = Call::new("GET", self.0.base.clone());
+        let answer = repository.call(&call)?;
+        expect(&call, answer, &[200])?;
+        Ok(repository.authorization.current().header.is_some())
     }
 
     /// The repository `name` in it. Nothing is sent yet.

@@ -60,14 +60,61 @@ fn message(text: &str) -> String {
     }
 }
 
-/// Runs a helper; `None` when it does not know the registry.
+/// Asks a helper for credentials; `None` when it does not know the registry.
 pub(super) fn ask(
     program: &str,
     server: &str,
     timeout: Duration,
 ) -> Result<Option<Credentials>, HelperError> {
+    let Some(answer) = run(program, "get", &format!("{server}\n"), timeout)? else {
+        return Ok(None);
+    };
+    let helped: Helped = serde_json::from_slice(&answer).map_err(|_| HelperError::Answer)?;
+    let secret = Secret::new(helped.secret.0);
+    Ok(Some(if helped.username == TOKEN_USERNAME {
+        Credentials::IdentityToken(secret)
+    } else {
+        Credentials::Basic {
+            username: helped.username,
+            password: secret,
+        }
+    }))
+}
+
+/// Gives a helper credentials to store.
+pub(super) fn store(
+    program: &str,
+    server: &str,
+    username: &str,
+    password: &Secret,
+    timeout: Duration,
+) -> Result<(), HelperError> {
+    let input = serde_json::json!({
+        "ServerURL": server,
+        "Username": username,
+        "Secret": password.reveal(),
+    });
+    run(program, "store", &input.to_string(), timeout).map(|_| ())
+}
+
+/// Makes a helper delete the credentials of a registry. Returns whether it had some.
+pub(super) fn erase(program: &str, server: &str, timeout: Duration) -> Result<bool, HelperError> {
+    // Some succeed whether there are any or not.
+    if ask(program, server, timeout)?.is_none() {
+        return Ok(false);
+    }
+    run(program, "erase", &format!("{server}\n"), timeout).map(|erased| erased.is_some())
+}
+
+/// Runs a helper and returns its output; `None` when it does not know the registry.
+fn run(
+    program: &str,
+    action: &str,
+    input: &str,
+    timeout: Duration,
+) -> Result<Option<Vec<u8>>, HelperError> {
     let mut child = Command::new(program)
-        .arg("get")
+        .arg(action)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -75,7 +122,7 @@ pub(super) fn ask(
         .map_err(HelperError::Run)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that does not read its input fails below by its answer.
-        let _ = stdin.write_all(format!("{server}\n").as_bytes());
+        let _ = stdin.write_all(input.as_bytes());
     }
     let deadline = Instant::now() + timeout;
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
@@ -105,16 +152,7 @@ pub(super) fn ask(
         let text = texts.join(": ");
         return Err(HelperError::Failed { status, text });
     }
-    let helped: Helped = serde_json::from_slice(&answer).map_err(|_| HelperError::Answer)?;
-    let secret = Secret::new(helped.secret.0);
-    Ok(Some(if helped.username == TOKEN_USERNAME {
-        Credentials::IdentityToken(secret)
-    } else {
-        Credentials::Basic {
-            username: helped.username,
-            password: secret,
-        }
-    }))
+    Ok(Some(answer))
 }
 
 /// Reads a pipe to its end in a thread, which ends with the pipe: it may outlive a helper that left

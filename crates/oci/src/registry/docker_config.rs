@@ -3,7 +3,7 @@
 //! [docker/cli's format](https://github.com/docker/cli/blob/v28.5.2/cli/config/configfile/file.go).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
@@ -110,7 +110,17 @@ impl DockerConfig {
         found?.as_ref()
     }
 
-    fn helper(&self, host: &str) -> Option<&str> {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn helper_timeout(&self) -> Duration {
+        self.helper_timeout
+    }
+
+    /// The program that has the credentials of a registry, without `docker-credential-`.
+    pub(super) fn helper(&self, host: &str) -> Option<&str> {
         let named = names(host)
             .find_map(|name| self.file.cred_helpers.get(name))
             .or(self.file.creds_store.as_ref())?;
@@ -177,7 +187,7 @@ fn stored(entry: &Entry) -> Result<Credentials, AuthError> {
 }
 
 /// The names that a registry's entry may have: Docker Hub has several.
-fn names(host: &str) -> impl Iterator<Item = &str> {
+pub(super) fn names(host: &str) -> impl Iterator<Item = &str> {
     let hub = DOCKER_HUB_HOSTS.contains(&host);
     let others = hub.then_some(DOCKER_HUB_HOSTS).into_iter().flatten();
     hub.then_some(DOCKER_HUB)
@@ -186,8 +196,8 @@ fn names(host: &str) -> impl Iterator<Item = &str> {
         .chain(others)
 }
 
-/// The name under which `docker login` stores a registry's credentials with a helper.
-fn server(host: &str) -> &str {
+/// The name under which `docker login` stores a registry's credentials.
+pub(super) fn server(host: &str) -> &str {
     if DOCKER_HUB_HOSTS.contains(&host) {
         DOCKER_HUB
     } else {

@@ -27,6 +27,8 @@ pub enum Access {
     Push,
     /// Reading and deleting.
     Delete,
+    /// None: whether the credentials are right.
+    Login,
 }
 
 /// How a registry is reached.

@@ -53,6 +53,7 @@ impl Target {
             Access::Pull => "pull",
             Access::Push => "pull,push",
             Access::Delete => "pull,delete",
+            Access::Login => return String::new(),
         };
         format!("{}{actions}", self.scope_resource())
     }

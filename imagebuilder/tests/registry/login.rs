@@ -1,0 +1,173 @@
+//! Storing credentials, and deleting them.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use crate::PASSWORD;
+use crate::sandbox::{Run, Sandbox};
+use crate::services::{Registry, built, sh};
+
+/// Runs a command with something on standard input, and a home of its own.
+fn run(sandbox: &Sandbox, args: &[&str], input: &str, more: &[(&str, &str)]) -> Run {
+    let mut command: Command = sandbox.command(args);
+    for name in [
+        "DOCKER_CONFIG",
+        "REGISTRY_AUTH_FILE",
+        "XDG_RUNTIME_DIR",
+        "XDG_CONFIG_HOME",
+    ] {
+        command.env_remove(name);
+    }
+    command
+        .env("HOME", sandbox.path())
+        .envs(more.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that refuses its arguments does not read.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    Run::of(sandbox.path(), child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_password_is_checked_stored_used_and_deleted() {
+    let (registry, (sandbox, built)) = (Registry::start(), built());
+    let (host, ca) = (
+        format!("localhost:{}", registry.port),
+        registry.path("ca.pem"),
+    );
+    let login = |password: &str, more: &[(&str, &str)]| {
+        let args = [
+            "login",
+            &host,
+            "--username",
+            "AWS",
+            "--password-stdin",
+            "--ca-file",
+            &ca,
+        ];
+        run(&sandbox, &args, password, more)
+    };
+    let file = sandbox.path().join(".docker/config.json");
+    let wrong = login("wrong\n", &[]);
+    assert_eq!(wrong.code, Some(3), "{}", wrong.stderr);
+    assert!(!file.exists(), "a refused password is not stored");
+    let right = login(&format!("{PASSWORD}\n"), &[]);
+    assert_eq!(
+        (right.code, right.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        right.stderr
+    );
+    let stored = format!("Stored the credentials for {host} in [WS]/.docker/config.json\n");
+    assert_eq!(right.stderr, stored);
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let name = format!("{host}/app:v1");
+    let push = || {
+        run(
+            &sandbox,
+            &["push", "oci:img", &name, "--ca-file", &ca],
+            "",
+            &[],
+        )
+    };
+    assert_eq!(push().reference().digest(), built.digest());
+    let logout = || run(&sandbox, &["logout", &host], "", &[]);
+    let deleted = format!("Deleted the credentials for {host} in [WS]/.docker/config.json\n");
+    assert_eq!(logout().stderr, deleted);
+    assert_eq!(
+        logout().stderr,
+        format!("No credentials for {host} are stored\n")
+    );
+    assert_eq!(push().code, Some(3));
+
+    let podman = sandbox.path().join("auth.json").display().to_string();
+    let more = [("REGISTRY_AUTH_FILE", podman.as_str())];
+    let right = login(PASSWORD, &more);
+    assert!(
+        right.stderr.ends_with(" in [WS]/auth.json\n"),
+        "{}",
+        right.stderr
+    );
+}
+
+/// A helper that keeps what it is given in a file beside it.
+const HELPER: &str = r#"#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+case $1 in
+store) cat >kept ;;
+get) [ -f kept ] && cat kept || { echo 'credentials not found in native keychain'; exit 1; } ;;
+erase) rm kept ;;
+esac
+"#;
+
+#[test]
+fn a_helper_of_the_configuration_is_used() {
+    let (registry, sandbox) = (Registry::start(), Sandbox::new());
+    let (host, ca) = (
+        format!("localhost:{}", registry.port),
+        registry.path("ca.pem"),
+    );
+    sandbox.write("bin/docker-credential-box", HELPER);
+    sh(sandbox.path(), "chmod +x bin/docker-credential-box");
+    sandbox.write(".docker/config.json", "{\"credsStore\": \"box\"}");
+    let path = format!("{}/bin:/usr/bin:/bin", sandbox.path().display());
+    let more = [("PATH", path.as_str())];
+    let args = [
+        "login",
+        &host,
+        "-u",
+        "AWS",
+        "--password-stdin",
+        "--ca-file",
+        &ca,
+    ];
+    let login = run(&sandbox, &args, PASSWORD, &more);
+    assert_eq!(
+        login.stderr,
+        format!("Stored the credentials for {host} with docker-credential-box\n")
+    );
+    assert!(sandbox.read("bin/kept").contains(PASSWORD));
+    assert_eq!(
+        sandbox.read(".docker/config.json"),
+        "{\"credsStore\": \"box\"}"
+    );
+    let logout = run(&sandbox, &["logout", &host], "", &more);
+    assert_eq!(
+        logout.stderr,
+        format!("Deleted the credentials for {host} with docker-credential-box\n")
+    );
+    assert!(!sandbox.path().join("bin/kept").exists());
+    let again = run(&sandbox, &["logout", &host], "", &more);
+    assert!(
+        again.stderr.starts_with("No credentials for "),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn a_password_on_the_command_line_is_refused_and_not_repeated() {
+    let sandbox = Sandbox::new();
+    let args = ["login", "r.example", "-u", "u", "--password", "hunter2"];
+    let refused = run(&sandbox, &args, "", &[]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--password-stdin"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+    let none = run(
+        &sandbox,
+        &["login", "r.example", "-u", "u", "--password-stdin"],
+        "\n",
+        &[],
+    );
+    assert_eq!(none.code, Some(2), "{}", none.stderr);
+}
