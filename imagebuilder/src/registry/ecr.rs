@@ -13,20 +13,18 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::primitives::DateTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oci::registry::{Credentials, ProxyError, Secret, Settings, one_line};
+use oci::registry::{Credentials, Secret, Settings, one_line};
 
 use super::EcrHost;
-use super::ecr_http;
+use super::ecr_http::{self, HttpError};
 
 /// Why Amazon ECR could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EcrError {
     #[error("cannot start a runtime for the AWS SDK")]
     Runtime(#[source] std::io::Error),
-    #[error("cannot set up HTTP for the AWS SDK: {problem}")]
-    Http { problem: String },
     #[error(transparent)]
-    Proxy(#[from] ProxyError),
+    Http(#[from] HttpError),
     /// No part of the SDK's chain has credentials, or AWS refuses them.
     #[error("GetAuthorizationToken in {region}: {reason}")]
     Token {

@@ -7,17 +7,24 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oci::registry::Settings;
-
-use super::EcrError;
+use oci::registry::{ProxyError, Settings};
 
 /// Addresses of the instance's and the container's own credentials, which no proxy reaches, by
 /// [AWS](https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
 const METADATA: &str = "169.254.169.254,169.254.170.2,169.254.170.23,fd00:ec2::254,fd00:ec2::23";
 
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HttpError {
+    #[error("cannot set up HTTP for the AWS SDK: {problem}")]
+    Setup { problem: String },
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
 /// A client as `settings` describe it.
-pub(super) fn client(settings: &Settings) -> Result<SharedHttpClient, EcrError> {
-    let failed = |error: &dyn std::error::Error| EcrError::Http {
+pub(super) fn client(settings: &Settings) -> Result<SharedHttpClient, HttpError> {
+    let failed = |error: &dyn std::error::Error| HttpError::Setup {
         problem: error.to_string(),
     };
     let tls = TlsContext::builder()

@@ -15,6 +15,8 @@ mod trust;
 #[cfg(feature = "ecr")]
 pub(crate) use ecr::EcrError;
 pub(crate) use ecr_host::EcrHost;
+#[cfg(feature = "ecr")]
+pub(crate) use ecr_http::HttpError;
 pub(crate) use event::PublishEvent;
 pub(crate) use prefix::Prefix;
 pub(crate) use publish::{Connection, PublishError, Publisher, check_login};

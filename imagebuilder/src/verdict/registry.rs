@@ -3,9 +3,9 @@
 use cli::{Exit, ExitError};
 
 use super::place::{PlaceError as _, copy};
-#[cfg(feature = "ecr")]
-use crate::registry::EcrError;
 use crate::registry::PublishError;
+#[cfg(feature = "ecr")]
+use crate::registry::{EcrError, HttpError};
 
 impl ExitError for PublishError {
     fn exit(&self) -> Exit {
@@ -41,8 +41,8 @@ impl ExitError for PublishError {
 impl ExitError for EcrError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Runtime(_) | Self::Http { .. } => Exit::Failed,
-            Self::Proxy(_) => Exit::Usage,
+            Self::Runtime(_) | Self::Http(HttpError::Setup { .. }) => Exit::Failed,
+            Self::Http(HttpError::Proxy(_)) => Exit::Usage,
             Self::Token {
                 unreachable: true, ..
             }
@@ -56,8 +56,7 @@ impl ExitError for EcrError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Runtime(_)
-            | Self::Http { .. }
-            | Self::Proxy(_)
+            | Self::Http(_)
             | Self::NoToken { .. }
             | Self::Token {
                 unreachable: true, ..

@@ -34,7 +34,7 @@ use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
 use crate::contents::ContentError;
 use crate::elf::ElfError;
 use crate::layer::LayerError;
-use crate::registry::EcrError;
+use crate::registry::{EcrError, HttpError};
 use crate::registry::{PublishError, TrustError};
 use crate::resolve::ResolveError;
 use crate::sbom::{LockError, SbomError};
@@ -345,8 +345,9 @@ fn errors_of_amazon_ecr() {
     };
     verdict_table!(Verdict::of, EcrError,
         EcrError::Runtime(_) => EcrError::Runtime(io_error()), Failed, NONE;
-        EcrError::Http { .. } => EcrError::Http { problem: text() }, Failed, NONE;
-        EcrError::Proxy(_) => EcrError::Proxy(proxy_error()), Usage, NONE;
+        EcrError::Http(HttpError::Setup { .. }) => EcrError::Http(HttpError::Setup {
+            problem: text() }), Failed, NONE;
+        EcrError::Http(HttpError::Proxy(_)) => EcrError::Http(HttpError::Proxy(proxy_error())), Usage, NONE;
         EcrError::Token { unreachable: true, .. } => token(true), Unreachable, NONE;
         EcrError::Token { .. } => token(false), Authentication, HINT;
         EcrError::NoToken { .. } => EcrError::NoToken { region: text() }, Authentication, NONE;

@@ -87,8 +87,8 @@ fn a_password_is_checked_stored_used_and_deleted() {
     assert_eq!(push().code, Some(3));
 
     let podman = sandbox.path().join("auth.json").display().to_string();
-    let more = [("REGISTRY_AUTH_FILE", podman.as_str())];
-    let right = login(PASSWORD, &more);
+    let variables = [("REGISTRY_AUTH_FILE", podman.as_str())];
+    let right = login(PASSWORD, &variables);
     assert!(
         right.stderr.ends_with(" in [WS]/auth.json\n"),
         "{}",
