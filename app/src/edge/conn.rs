@@ -12,7 +12,8 @@ use std::task::{Context, Waker};
 use super::coding::CodingSearch;
 use super::framing::{Body, Head};
 use super::memory::{
-    BLOCKED_BYTES, CHUNK_BYTES, CONNECTION_BYTES, HELD_BYTES, MOST_RETAINED, PARSER_BYTES,
+    BLOCKED_BYTES, BULK_BYTES, CHUNK_BYTES, CONNECTION_BYTES, HELD_BYTES, MOST_RETAINED,
+    PARSER_BYTES, SMALL_BUFFER_BYTES,
 };
 use super::proxy::Source;
 use crate::close_reason::CloseReason;
@@ -80,6 +81,8 @@ pub(crate) struct Conn {
     chunks_taken: Cell<usize>,
     /// The most chunks that the parser's queue has had for this body. It keeps the room for them.
     most_queued: Cell<usize>,
+    /// The socket's buffers were enlarged for a large body, and stay so.
+    is_bulk: Cell<bool>,
     /// Bytes that the parser's write buffer keeps.
     retained: Cell<usize>,
     /// Bytes that are accounted for the connection.
@@ -115,6 +118,7 @@ impl Conn {
             body_bytes: Cell::new(0),
             chunks_taken: Cell::new(0),
             most_queued: Cell::new(0),
+            is_bulk: Cell::new(false),
             retained: Cell::new(0),
             held: Cell::new(0),
             body: Cell::new(Body::NONE),
@@ -188,12 +192,30 @@ impl Conn {
             bytes += PARSER_BYTES + self.retained.get() + 2 * growing;
             bytes += CHUNK_BYTES * self.most_queued.get();
         }
+        if self.is_bulk.get() {
+            bytes += BULK_BYTES;
+        }
         if self.blocked.get() {
             bytes += BLOCKED_BYTES;
-        } else if self.holds.get() && matches!(self.phase.get(), Phase::Service | Phase::Answer) {
+        }
+        if self.holds.get() && matches!(self.phase.get(), Phase::Service | Phase::Answer) {
             bytes += HELD_BYTES;
         }
         bytes
+    }
+
+    /// Whether the socket's buffers are to be enlarged now, which happens once: the client sends a large
+    /// body, and more of it is expected.
+    pub(super) fn starts_upload(&self) -> bool {
+        self.phase.get() == Phase::Body
+            && self.body_bytes.get() >= SMALL_BUFFER_BYTES
+            && self.body.get() != Body::NONE
+            && !self.is_bulk.replace(true)
+    }
+
+    /// The same, where the client reads: the send buffer did not hold what it is sent.
+    pub(super) fn starts_download(&self) -> bool {
+        self.blocked.get() && !self.is_bulk.replace(true)
     }
 
     /// Whether its memory changes from one request to the next.

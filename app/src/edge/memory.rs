@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use crate::metrics::counters::Counters;
 
-/// A connection at rest: its task, its socket and the kernel's structures for it.
-pub(super) const CONNECTION_BYTES: usize = 4 << 10;
+/// A connection at rest: its task, its socket, the kernel's structures for it, and both of the socket's
+/// buffers. The client may fill the receive buffer at any moment, and whether it has read what is in the
+/// send buffer is not known. The kernel makes buffers twice as large as it is asked to (socket(7)), here
+/// and below.
+pub(super) const CONNECTION_BYTES: usize = (4 << 10) + 4 * SMALL_BUFFER_BYTES;
 
 /// The parser, with a buffer for each direction (8 KiB each in actix-http).
 pub(super) const PARSER_BYTES: usize = 20 << 10;
@@ -18,20 +21,26 @@ pub(super) const PARSER_BYTES: usize = 20 << 10;
 /// A connection holds little that has no more than a parser and a small request.
 pub(super) const LITTLE_BYTES: usize = CONNECTION_BYTES + PARSER_BYTES + (8 << 10);
 
-/// A socket whose client reads nothing: both of its buffers, which the kernel makes twice as large as
-/// [`SOCKET_BUFFER_BYTES`].
-pub(super) const BLOCKED_BYTES: usize = 4 * SOCKET_BUFFER_BYTES;
+/// What the kernel adds to a send buffer that is full: it completes the segment that it has begun, which
+/// can have half of the largest window that the client has offered.
+pub(super) const BLOCKED_BYTES: usize = 32 << 10;
 
-/// What was read and belongs behind the request that is being answered, and the kernel's receive
-/// buffer, which fills behind it.
-pub(super) const HELD_BYTES: usize = (8 << 10) + 2 * SOCKET_BUFFER_BYTES;
+/// By how much the socket's buffers grow for a large body.
+pub(super) const BULK_BYTES: usize = 4 * (LARGE_BUFFER_BYTES - SMALL_BUFFER_BYTES);
+
+/// What was read and belongs to the requests behind the one that is being answered.
+pub(super) const HELD_BYTES: usize = 8 << 10;
 
 /// A chunk of a body in the parser's queue (`Bytes` in a `VecDeque`, which doubles).
 pub(super) const CHUNK_BYTES: usize = 64;
 
-/// The size of a socket's buffers, in each direction. Without it the kernel lets them grow to several
-/// MiB, which the cgroup pays for.
-pub(crate) const SOCKET_BUFFER_BYTES: usize = 64 << 10;
+/// The size of each of a socket's buffers: enough for a request and an answer without a large body. What
+/// all clients send before it is read, to a process that is stopped too, is bounded by it. Without it the
+/// kernel lets buffers grow to several MiB, for which the cgroup is charged.
+pub(crate) const SMALL_BUFFER_BYTES: usize = 8 << 10;
+
+/// The size of each once a large body moves, so that its rate is not bound to the round-trip time.
+pub(super) const LARGE_BUFFER_BYTES: usize = 64 << 10;
 
 /// The largest write buffer that the parser keeps (`WRITE_BUFFER_RETENTION_LIMIT` in actix-http).
 pub(super) const MOST_RETAINED: usize = 128 << 10;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::error::ServeError;
-use crate::edge::memory::SOCKET_BUFFER_BYTES;
+use crate::edge::memory::SMALL_BUFFER_BYTES;
 use crate::settings::Settings;
 
 /// Connections that may wait for the admin listener.
@@ -57,8 +57,8 @@ fn listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
     // Accepted sockets inherit this: an answer is one write, and waiting for more would delay it.
     socket.set_tcp_nodelay(true)?;
     // Accepted sockets inherit these; before listen(2), so that the window scale fits them (tcp(7)).
-    socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
-    socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
+    socket.set_recv_buffer_size(SMALL_BUFFER_BYTES)?;
+    socket.set_send_buffer_size(SMALL_BUFFER_BYTES)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
@@ -79,9 +79,10 @@ mod tests {
         let accepted = Socket::from(accepted);
         assert!(accepted.tcp_nodelay().unwrap());
         // The kernel doubles what it is given (socket(7)).
-        assert_eq!(
+        let buffers = (
+            accepted.recv_buffer_size().unwrap(),
             accepted.send_buffer_size().unwrap(),
-            2 * SOCKET_BUFFER_BYTES
         );
+        assert_eq!(buffers, (2 * SMALL_BUFFER_BYTES, 2 * SMALL_BUFFER_BYTES));
     }
 }
