@@ -29,6 +29,13 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
         machine.load_before,
         machine.load_after,
     )?;
+    if machine.load_before > 1.0 {
+        writeln!(
+            out,
+            "**The machine was busy with other work**, for each program alike: CPU time, memory and counts \
+             are good, and wall times are what that left.\n"
+        )?;
+    }
     targets(out, results)?;
     writeln!(
         out,
@@ -49,8 +56,9 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     }
     writeln!(
         out,
-        "\nThe registry's CPU time is the same for all: it hashes and writes every byte. Divided by the \
-         cores, with that of the program, it is the least that a push can take here.\n"
+        "\nThe registry's CPU time is about the same for all: it hashes and writes every byte. With that of \
+         the program, divided by the cores, it is the least that a push can take here, and the registry's \
+         alone the least of any program.\n"
     )
 }
 
