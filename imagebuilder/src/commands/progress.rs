@@ -77,9 +77,11 @@ impl Screen {
                 }
             }
             _ => {
-                printer.status(&event.to_string());
                 if progress == Progress::Tty {
+                    printer.status(&shortened(event));
                     self.under_way(now, printer);
+                } else {
+                    printer.status(&event.to_string());
                 }
             }
         }
@@ -203,15 +205,26 @@ impl Transfers {
             let filled = usize::try_from(sent * BAR as u64 / (*total).max(1)).unwrap_or(BAR);
             let bar = "#".repeat(filled.min(BAR)) + &".".repeat(BAR - filled.min(BAR));
             let percent = sent * 100 / (*total).max(1);
-            let hex = digest.hex();
+            let hex = short(digest);
             let (sent, total) = (Bytes(*sent), Bytes(*total));
-            format!(
-                "{} [{bar}] {percent:>3} %  {sent:>10} of {total}",
-                &hex[..12]
-            )
+            format!("{} [{bar}] {percent:>3} %  {sent:>10} of {total}", hex)
         };
         let shown = self.under_way.iter().take(MAX_BLOBS).map(blob);
         shown.chain(self.total(now)).collect()
+    }
+}
+
+/// The start of a digest, as other tools show it.
+fn short(digest: &Digest) -> String {
+    digest.hex()[..12].to_owned()
+}
+
+/// An event in a line that fits 80 columns: a whole digest does not.
+fn shortened(event: &PublishEvent) -> String {
+    let text = event.to_string();
+    match event {
+        PublishEvent::Blob { digest, .. } => text.replace(&digest.to_string(), &short(digest)),
+        _ => text,
     }
 }
 
@@ -286,6 +299,12 @@ mod tests {
         transfers.event(&stored(b"a", 100, Stored::Sent), second(3));
         assert_eq!(transfers.total(second(3)), None);
         assert!(transfers.lines(second(3)).is_empty());
+    }
+
+    #[test]
+    fn a_line_of_a_terminal_has_the_start_of_the_digest() {
+        let line = shortened(&stored(b"a", 50, Stored::Sent));
+        assert_eq!(line, "Sent ca978112ca1b: 50.0 MiB");
     }
 
     #[test]
