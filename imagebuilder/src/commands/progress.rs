@@ -207,7 +207,7 @@ impl Transfers {
             let percent = sent * 100 / (*total).max(1);
             let hex = short(digest);
             let (sent, total) = (Bytes(*sent), Bytes(*total));
-            format!("{} [{bar}] {percent:>3} %  {sent:>10} of {total}", hex)
+            format!("{hex} [{bar}] {percent:>3} %  {sent:>10} of {total}")
         };
         let shown = self.under_way.iter().take(MAX_BLOBS).map(blob);
         shown.chain(self.total(now)).collect()
