@@ -13,7 +13,8 @@ use crate::args::{Command, Global, InspectArgs, Output, OutputArgs, StatsArgs};
 use crate::containerd::Containerd;
 use crate::logs::{LogQuery, read};
 use crate::node::{
-    ContainerStats, Host, NodeContainer, NodePod, State, collect, rates, sample, select_pod,
+    ContainerStats, Host, MemoryUse, NodeContainer, NodePod, State, collect, collect_with_memory,
+    rates, sample, select_pod,
 };
 
 pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command) -> Result<Exit> {
@@ -26,14 +27,19 @@ pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command
     }
     let host = global.host();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
+    if let Command::Pods(args) = command {
+        let (pods, used) = Box::pin(collect_with_memory(&client, &host)).await?;
+        return show_pods(printer, &pods, &used, args);
+    }
     let pods = Box::pin(collect(&client, &host)).await?;
     match command {
         Command::Ps(args) => ps(printer, &pods, args),
-        Command::Pods(args) => show_pods(printer, &host, &pods, args),
         Command::Inspect(args) => inspect(printer, &host, &pods, &args),
         Command::Stats(args) => stats(printer, &host, pods, &args).await,
         Command::Logs(args) => node_logs::logs(printer, &host, &pods, &args).await,
-        Command::Up(_) | Command::Down(_) | Command::Images(_) => Ok(Exit::Usage),
+        Command::Pods(_) | Command::Up(_) | Command::Down(_) | Command::Images(_) => {
+            Ok(Exit::Usage)
+        }
     }
 }
 
@@ -93,13 +99,17 @@ fn container_json(pod: &NodePod, container: &NodeContainer) -> Value {
     value
 }
 
-/// The pods, each with the figures of its running containers.
-fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) -> Result<Exit> {
-    let used = sample(host, pods);
+/// The pods, each with the memory of its running containers.
+fn show_pods(
+    printer: Printer,
+    pods: &[NodePod],
+    used: &[MemoryUse],
+    args: OutputArgs,
+) -> Result<Exit> {
     let memory = |pod: &NodePod| -> u64 {
         // By container: a stopped pod may have a successor of the same name.
-        let mine = used_by(pod, &used);
-        mine.map(|one| one.cgroup.memory_working_set_bytes).sum()
+        let mine = used_by(pod, used);
+        mine.map(|one| one.memory.working_set_bytes).sum()
     };
     if args.output == Output::Json {
         let pods: Vec<_> = pods
@@ -107,7 +117,7 @@ fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) 
             .map(|pod| {
                 let mut value = serde_json::to_value(pod).unwrap_or_default();
                 value["memory_working_set_bytes"] = json!(memory(pod));
-                value["problem"] = json!(problem(pod, &used));
+                value["problem"] = json!(problem(pod, used));
                 value
             })
             .collect();
@@ -134,7 +144,7 @@ fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) 
                     pod.ip.clone()
                 },
                 Bytes(memory(pod)).to_string(),
-                problem(pod, &used).unwrap_or_default(),
+                problem(pod, used).unwrap_or_default(),
             ]
         })
         .collect();
@@ -152,20 +162,17 @@ fn show_pods(printer: Printer, host: &Host, pods: &[NodePod], args: OutputArgs) 
     print(printer, &header, &rows)
 }
 
-fn used_by<'a>(
-    pod: &'a NodePod,
-    used: &'a [ContainerStats],
-) -> impl Iterator<Item = &'a ContainerStats> {
+fn used_by<'a>(pod: &'a NodePod, used: &'a [MemoryUse]) -> impl Iterator<Item = &'a MemoryUse> {
     let ids = || pod.containers.iter().map(|container| &container.id);
     used.iter().filter(move |one| ids().any(|id| *id == one.id))
 }
 
-/// What is wrong with a pod: a child that was killed for want of memory too, of which only the
+/// What is wrong with a pod, including a child that was killed for lack of memory, of which only the
 /// cgroup knows while its container runs on.
-fn problem(pod: &NodePod, used: &[ContainerStats]) -> Option<String> {
+fn problem(pod: &NodePod, used: &[MemoryUse]) -> Option<String> {
     pod.problem().or_else(|| {
-        let killed = used_by(pod, used).find(|one| one.cgroup.oom_kills > 0)?;
-        let kills = killed.cgroup.oom_kills;
+        let killed = used_by(pod, used).find(|one| one.memory.oom_kills > 0)?;
+        let kills = killed.memory.oom_kills;
         Some(format!(
             "{}: OOM kills inside it: {kills}",
             killed.container
@@ -193,11 +200,13 @@ fn last_lines(host: &Host, container: &NodeContainer) -> Vec<String> {
 fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) -> Result<Exit> {
     let pod = select(pods, &args.pod)?;
     let used = sample(host, std::slice::from_ref(pod));
+    let memory_used: Vec<_> = used.iter().map(MemoryUse::from).collect();
+    let problem = || problem(pod, &memory_used);
     let stats_of = |container: &NodeContainer| used.iter().find(|one| one.id == container.id);
     if args.output == Output::Json {
         let mut value = serde_json::to_value(pod).unwrap_or_default();
         value["schema_version"] = json!(1);
-        value["problem"] = json!(problem(pod, &used));
+        value["problem"] = json!(problem());
         for (container, json) in pod
             .containers
             .iter()
@@ -218,10 +227,7 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
     };
     pair("Pod", &format!("{}/{}", pod.namespace, pod.name))?;
     pair("UID", &pod.uid)?;
-    pair(
-        "Problem",
-        &problem(pod, &used).unwrap_or_else(|| "none".to_owned()),
-    )?;
+    pair("Problem", &problem().unwrap_or_else(|| "none".to_owned()))?;
     pair("IP", &pod.ip)?;
     pair(
         "Sandbox",
@@ -252,9 +258,9 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
             &container.pid.map(|pid| pid.to_string()).unwrap_or_default(),
         )?;
         if let Some(stats) = stats_of(container) {
-            pair("  Memory", &memory(stats))?;
-            if stats.cgroup.oom_kills > 0 {
-                pair("  OOM kills", &stats.cgroup.oom_kills.to_string())?;
+            pair("  Memory", &memory_text(stats))?;
+            if stats.cgroup.memory.oom_kills > 0 {
+                pair("  OOM kills", &stats.cgroup.memory.oom_kills.to_string())?;
             }
         }
         pair("  Reason", &container.reason)?;
@@ -306,7 +312,7 @@ async fn stats(
                 one.container.clone(),
                 number(one.cpu_millicores, "m"),
                 number(one.throttled_permille.map(|permille| permille / 10), "%"),
-                memory(one),
+                memory_text(one),
                 one.cgroup.pids.to_string(),
                 network(|network| network.rx_bytes),
                 network(|network| network.tx_bytes),
@@ -327,8 +333,8 @@ async fn stats(
     print(printer, &header, &rows)
 }
 
-fn memory(stats: &ContainerStats) -> String {
-    let used = Bytes(stats.cgroup.memory_working_set_bytes).to_string();
+fn memory_text(stats: &ContainerStats) -> String {
+    let used = Bytes(stats.cgroup.memory.working_set_bytes).to_string();
     match stats.cgroup.memory_limit_bytes {
         Some(limit) => format!("{used} / {}", Bytes(limit)),
         None => used,

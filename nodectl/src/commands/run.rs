@@ -16,9 +16,13 @@ use crate::args::{Cli, Command};
 pub fn main(cli: Cli) -> ExitCode {
     let dumb = std::env::var("TERM").map_or(true, |term| term == "dumb");
     let printer = Printer::new(cli.global.progress, dumb);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    // Pods start and are probed side by side; everything else waits for containerd, and starts faster
+    // without threads.
+    let mut runtime = match cli.command {
+        Command::Up(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(dispatch(printer, cli));

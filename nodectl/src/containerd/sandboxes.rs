@@ -60,13 +60,16 @@ impl Containerd {
             .call_within(STATE_DEADLINE, "Sandbox.Status", &sandbox.id, status)
             .await
         {
+            // The controller `shim` of a sandbox that has no shim.
+            Ok(answer) if answer.state.is_empty() && answer.pid == 0 => Ok(None),
             Ok(answer) => Ok(Some(Process {
                 pid: answer.pid,
                 state: state(&answer.state),
                 exit: None,
             })),
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) if error.is_stuck_shim() => Ok(Some(Process::UNKNOWN)),
+            // Whatever a shim answers is of its sandbox alone.
+            Err(Error::Status { .. } | Error::Deadline { .. }) => Ok(Some(Process::UNKNOWN)),
             Err(error) => Err(error),
         }
     }
@@ -83,12 +86,13 @@ impl From<containerd_client::types::Sandbox> for Sandbox {
     }
 }
 
-/// A controller's word for a sandbox's state: CRI's, or that of the shim.
+/// A controller's word for a sandbox's state: CRI's, or a task's. To the CRI plugin every other word
+/// means not ready.
 fn state(word: &str) -> TaskState {
     match word {
         "SANDBOX_READY" | "RUNNING" => TaskState::Running,
         "CREATED" => TaskState::Created,
-        "SANDBOX_NOTREADY" | "STOPPED" => TaskState::Stopped,
-        _ => TaskState::Unknown,
+        "SANDBOX_UNKNOWN" => TaskState::Unknown,
+        _ => TaskState::Stopped,
     }
 }

@@ -82,11 +82,20 @@ pub struct Process {
 
 impl Process {
     /// A task whose shim does not answer.
-    pub(super) const UNKNOWN: Self = Self {
+    pub(crate) const UNKNOWN: Self = Self {
         pid: 0,
         state: TaskState::Unknown,
         exit: None,
     };
+
+    /// A task whose first process runs.
+    pub(crate) fn running(pid: u32) -> Self {
+        Self {
+            pid,
+            state: TaskState::Running,
+            exit: None,
+        }
+    }
 }
 
 impl From<&containerd_client::types::v1::Process> for Process {

@@ -22,18 +22,27 @@ pub(crate) struct Usage {
     pub throttled_periods: u64,
 }
 
+/// A cgroup's memory at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Memory {
+    /// Memory that cannot be had back at once, in bytes: usage less inactive file pages, what the
+    /// kubelet calls the working set.
+    #[serde(rename = "memory_working_set_bytes")]
+    pub working_set_bytes: u64,
+    /// Processes that were killed for want of memory.
+    pub oom_kills: u64,
+}
+
 /// A cgroup's figures at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct CgroupStats {
     /// What has been used so far.
     pub usage: Usage,
-    /// Memory that cannot be had back at once, in bytes: usage less inactive file pages, what the
-    /// kubelet calls the working set.
-    pub memory_working_set_bytes: u64,
+    /// Its memory.
+    #[serde(flatten)]
+    pub memory: Memory,
     /// The memory limit in bytes, if there is one.
     pub memory_limit_bytes: Option<u64>,
-    /// Processes that were killed for want of memory.
-    pub oom_kills: u64,
     /// Threads.
     pub pids: u64,
 }
@@ -42,47 +51,104 @@ pub(crate) struct CgroupStats {
 /// systemd, and a few more where the node is a container itself.
 const MAX_DEPTH: usize = 8;
 
-/// The figures of the cgroups that process `pid` of the container `id` is in, or `None` if it is
-/// gone.
-pub(super) fn read(host: &Host, pid: u32, id: &str) -> Option<CgroupStats> {
-    let text = host.text(format!("/proc/{pid}/cgroup"))?;
-    let root = Path::new("/sys/fs/cgroup");
-    let path_of = |controller: &str| -> Option<&str> {
-        text.lines().find_map(|line| {
+/// Where cgroups are mounted.
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// The cgroups of a container, one for each controller under version 1.
+#[derive(Debug)]
+pub(super) struct Cgroups<'a> {
+    host: &'a Host,
+    /// The container.
+    id: &'a str,
+    /// What /proc has of its process.
+    text: String,
+}
+
+impl<'a> Cgroups<'a> {
+    /// Those that process `pid` of the container `id` is in, or `None` if it is gone.
+    pub(super) fn of(host: &'a Host, pid: u32, id: &'a str) -> Option<Self> {
+        let text = host.text(format!("/proc/{pid}/cgroup"))?;
+        Some(Self { host, id, text })
+    }
+
+    /// Says whether they carry the container's name, as the CRI plugin's do. Those of another process that
+    /// has the ID of one that is gone do not, and neither do all others'.
+    pub(super) fn are_named(&self) -> bool {
+        self.text
+            .lines()
+            .any(|line| is_named(line.rsplit('/').next().unwrap_or_default(), self.id))
+    }
+
+    /// Says whether its processes are frozen, as those of a paused container are.
+    pub(super) fn are_frozen(&self) -> bool {
+        let state = |path: PathBuf, file| self.host.text(path.join(file)).unwrap_or_default();
+        match self.controller("freezer") {
+            Some(path) => state(path, "freezer.state").trim() != "THAWED",
+            None => self
+                .unified()
+                .is_none_or(|path| field(&state(path, "cgroup.events"), "frozen") != 0),
+        }
+    }
+
+    /// Its memory alone.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        match self.controller("memory") {
+            Some(path) => Some(memory_1(self.host, &path)),
+            None => Some(memory_2(self.host, &self.unified()?)),
+        }
+    }
+
+    /// All figures.
+    pub(super) fn stats(&self) -> Option<CgroupStats> {
+        match self.controller("memory") {
+            Some(memory) => Some(version_1(self.host, &memory, |name| self.controller(name))),
+            None => Some(version_2(self.host, &self.unified()?)),
+        }
+    }
+
+    /// The directory of a controller of version 1.
+    fn controller(&self, controller: &str) -> Option<PathBuf> {
+        let path = self.text.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
             let (controllers, path) = (parts.next()?, parts.next()?);
             let mine = controllers.split(',').any(|name| name == controller);
             mine.then_some(path)
-        })
-    };
-    if path_of("memory").is_some() {
-        let of =
-            |controller: &str| directory(host, &root.join(controller), path_of(controller)?, id);
-        return Some(version_1(host, &of("memory")?, of));
+        })?;
+        let hierarchy = Path::new(ROOT).join(controller);
+        directory(self.host, &hierarchy, path, self.id)
     }
-    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-    Some(version_2(host, &directory(host, root, path, id)?))
+
+    /// The directory of version 2.
+    fn unified(&self) -> Option<PathBuf> {
+        let mut lines = self.text.lines();
+        let path = lines.find_map(|line| line.strip_prefix("0::"))?;
+        directory(self.host, Path::new(ROOT), path, self.id)
+    }
+}
+
+/// A cgroup's name is a container's: its ID, or under systemd `cri-containerd-ID.scope`.
+fn is_named(name: &str, id: &str) -> bool {
+    name.strip_suffix(".scope").unwrap_or(name).ends_with(id)
 }
 
 /// Where in a hierarchy a cgroup is that /proc calls `path`.
 ///
-/// To a process in a cgroup namespace of its own, as a pod's containers are under version 2, /proc
-/// tells the way from there (`cgroup_namespaces(7)`): `/` for its own cgroup, and `/../../…` for
-/// others. Which cgroup it starts from cannot be known there, so the container's is looked for by
-/// the name that the runtime gives it.
+/// To a process in a cgroup namespace of its own, as a pod's containers are under version 2, /proc shows
+/// paths relative to that namespace's root (`cgroup_namespaces(7)`): `/` for its own cgroup, and
+/// `/../../…` for others. Where the root is cannot be known there, so the container's cgroup is looked
+/// for by the name that the runtime gives it.
 fn directory(host: &Host, hierarchy: &Path, path: &str, id: &str) -> Option<PathBuf> {
     let relative = path == "/" || path.starts_with("/..");
     if !relative {
         return Some(hierarchy.join(path.trim_start_matches('/')));
     }
-    let named = |name: &str| name.strip_suffix(".scope").unwrap_or(name).ends_with(id);
     let mut level = vec![hierarchy.to_owned()];
     for _ in 0..MAX_DEPTH {
         let mut below = Vec::new();
         for parent in level {
             for name in host.directories(&parent) {
                 let path = parent.join(&name);
-                if named(&name) {
+                if is_named(&name, id) {
                     return Some(path);
                 }
                 below.push(path);
@@ -94,18 +160,11 @@ fn directory(host: &Host, hierarchy: &Path, path: &str, id: &str) -> Option<Path
 }
 
 fn version_1(host: &Host, memory: &Path, of: impl Fn(&str) -> Option<PathBuf>) -> CgroupStats {
-    let value = |path: Option<PathBuf>, file: &str| {
-        path.and_then(|path| host.text(path.join(file))?.trim().parse::<u64>().ok())
-    };
-    let usage = value(Some(memory.to_owned()), "memory.usage_in_bytes").unwrap_or(0);
-    let stat = host.text(memory.join("memory.stat")).unwrap_or_default();
-    let oom = host
-        .text(memory.join("memory.oom_control"))
-        .unwrap_or_default();
+    let value = |path: Option<PathBuf>, file: &str| path.and_then(|path| number(host, &path, file));
     let cpu = of("cpu")
         .and_then(|path| host.text(path.join("cpu.stat")))
         .unwrap_or_default();
-    let limit = value(Some(memory.to_owned()), "memory.limit_in_bytes");
+    let limit = number(host, memory, "memory.limit_in_bytes");
     CgroupStats {
         usage: Usage {
             cpu_nanos: value(of("cpuacct"), "cpuacct.usage").unwrap_or(0),
@@ -113,19 +172,25 @@ fn version_1(host: &Host, memory: &Path, of: impl Fn(&str) -> Option<PathBuf>) -
             periods: field(&cpu, "nr_periods"),
             throttled_periods: field(&cpu, "nr_throttled"),
         },
-        memory_working_set_bytes: usage.saturating_sub(field(&stat, "total_inactive_file")),
+        memory: memory_1(host, memory),
         // No limit is written as the largest number of pages.
         memory_limit_bytes: limit.filter(|limit| *limit < 1 << 62),
-        oom_kills: field(&oom, "oom_kill"),
         pids: value(of("pids"), "pids.current").unwrap_or(0),
     }
 }
 
-fn version_2(host: &Host, path: &Path) -> CgroupStats {
+fn memory_1(host: &Host, path: &Path) -> Memory {
     let text = |file: &str| host.text(path.join(file)).unwrap_or_default();
-    let value = |file: &str| text(file).trim().parse::<u64>().ok();
-    let cpu = text("cpu.stat");
-    let inactive = field(&text("memory.stat"), "inactive_file");
+    let usage = number(host, path, "memory.usage_in_bytes").unwrap_or(0);
+    let inactive = field(&text("memory.stat"), "total_inactive_file");
+    Memory {
+        working_set_bytes: usage.saturating_sub(inactive),
+        oom_kills: field(&text("memory.oom_control"), "oom_kill"),
+    }
+}
+
+fn version_2(host: &Host, path: &Path) -> CgroupStats {
+    let cpu = host.text(path.join("cpu.stat")).unwrap_or_default();
     CgroupStats {
         usage: Usage {
             cpu_nanos: field(&cpu, "usage_usec").saturating_mul(1000),
@@ -133,14 +198,26 @@ fn version_2(host: &Host, path: &Path) -> CgroupStats {
             periods: field(&cpu, "nr_periods"),
             throttled_periods: field(&cpu, "nr_throttled"),
         },
-        memory_working_set_bytes: value("memory.current")
-            .unwrap_or(0)
-            .saturating_sub(inactive),
+        memory: memory_2(host, path),
         // No limit is written as `max`.
-        memory_limit_bytes: value("memory.max"),
-        oom_kills: field(&text("memory.events"), "oom_kill"),
-        pids: value("pids.current").unwrap_or(0),
+        memory_limit_bytes: number(host, path, "memory.max"),
+        pids: number(host, path, "pids.current").unwrap_or(0),
     }
+}
+
+fn memory_2(host: &Host, path: &Path) -> Memory {
+    let text = |file: &str| host.text(path.join(file)).unwrap_or_default();
+    let inactive = field(&text("memory.stat"), "inactive_file");
+    let usage = number(host, path, "memory.current").unwrap_or(0);
+    Memory {
+        working_set_bytes: usage.saturating_sub(inactive),
+        oom_kills: field(&text("memory.events"), "oom_kill"),
+    }
+}
+
+/// The number that a file holds.
+fn number(host: &Host, path: &Path, file: &str) -> Option<u64> {
+    host.text(path.join(file))?.trim().parse().ok()
 }
 
 /// A line `NAME NUMBER`; 0 if it is not there.
@@ -159,6 +236,10 @@ fn field(text: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(host: &Host, pid: u32, id: &str) -> Option<CgroupStats> {
+        Cgroups::of(host, pid, id)?.stats()
+    }
 
     fn node(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
         let dir = tempfile::tempdir().unwrap();
@@ -194,9 +275,11 @@ mod tests {
                 periods: 9,
                 throttled_periods: 4,
             },
-            memory_working_set_bytes: 700,
+            memory: Memory {
+                working_set_bytes: 700,
+                oom_kills: 1,
+            },
             memory_limit_bytes: None,
-            oom_kills: 1,
             pids: 4,
         };
         assert_eq!(stats, expected);
@@ -234,9 +317,11 @@ mod tests {
                 periods: 2,
                 throttled_periods: 1,
             },
-            memory_working_set_bytes: 600,
+            memory: Memory {
+                working_set_bytes: 600,
+                oom_kills: 3,
+            },
             memory_limit_bytes: Some(4096),
-            oom_kills: 3,
             pids: 2,
         };
         assert_eq!(read(&host, 7, "a"), Some(expected));
@@ -268,7 +353,52 @@ mod tests {
         assert_eq!(pids(7, "bb"), Some(4));
         assert_eq!(pids(8, "aa"), Some(5));
         assert_eq!(pids(9, "bb"), Some(6));
-        assert_eq!(read(&host, 9, "bb").unwrap().memory_working_set_bytes, 70);
+        assert_eq!(read(&host, 9, "bb").unwrap().memory.working_set_bytes, 70);
         assert_eq!(pids(7, "gone"), None);
+    }
+
+    #[test]
+    fn a_paused_container_and_another_process_are_told_apart_from_a_running_one() {
+        let v2 = |pid: u32, name: &str| {
+            (
+                format!("proc/{pid}/cgroup"),
+                format!("0::/k.slice/{name}\n"),
+            )
+        };
+        let v1 = |pid: u32| {
+            (
+                format!("proc/{pid}/cgroup"),
+                format!("4:freezer:/k/c{pid}\n3:memory:/k/c{pid}\n0::/\n"),
+            )
+        };
+        let file = |path: &str, text: &str| (format!("sys/fs/cgroup/{path}"), text.to_owned());
+        let files = [
+            v2(1, "cri-containerd-c1.scope"),
+            file(
+                "k.slice/cri-containerd-c1.scope/cgroup.events",
+                "populated 1\nfrozen 0\n",
+            ),
+            v2(2, "c2"),
+            file("k.slice/c2/cgroup.events", "populated 1\nfrozen 1\n"),
+            v1(3),
+            file("freezer/k/c3/freezer.state", "THAWED\n"),
+            v1(4),
+            file("freezer/k/c4/freezer.state", "FREEZING\n"),
+        ];
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, text)| (&**path, &**text))
+            .collect();
+        let (_dir, host) = node(&files);
+        let of = |pid, id| {
+            let cgroups = Cgroups::of(&host, pid, id)?;
+            Some((cgroups.are_named(), cgroups.are_frozen()))
+        };
+        assert_eq!(of(1, "c1"), Some((true, false)));
+        assert_eq!(of(2, "c2"), Some((true, true)));
+        assert_eq!(of(3, "c3"), Some((true, false)));
+        assert_eq!(of(4, "c4"), Some((true, true)));
+        assert_eq!(of(1, "c9").map(|(named, _)| named), Some(false));
+        assert_eq!(of(5, "c5"), None);
     }
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 use futures_util::future::try_join_all;
 use prost_types::Any;
 
+use super::cgroup::{Cgroups, Memory};
 use super::cri::{
     self, CONTAINER_EXTENSION, CONTAINER_NAME, ContainerMetadata, KIND_LABEL, POD_NAME,
     POD_NAMESPACE, POD_UID, RESTART_COUNT, SANDBOX_EXTENSION, SandboxMetadata, StatusFile,
 };
+use super::stats::{MemoryUse, memory};
 use super::{Host, NodeContainer, NodePod, State, image};
 use crate::containerd::{Container, Containerd, Error, Image, Process, Sandbox, TaskState};
 
@@ -19,11 +21,37 @@ pub(crate) const NAMESPACE: &str = "k8s.io";
 /// Where containerd's CRI plugin keeps its state, below containerd's root.
 const CRI_STATE: &str = "io.containerd.grpc.v1.cri/containers";
 
+/// The turns of the runtime that it takes to write out calls that are awaited together: one for those
+/// that await them, one for the connection.
+const TURNS: usize = 2;
+
 /// The pods of the node, by namespace and name.
 ///
 /// # Errors
 /// As containerd's. A task whose shim does not answer is no error: it shows as stuck.
 pub(crate) async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, Error> {
+    Ok(Box::pin(gather(client, host, false)).await?.0)
+}
+
+/// The pods of the node, as [`collect`], and the memory of their running containers.
+///
+/// # Errors
+/// As [`collect`].
+pub(crate) async fn collect_with_memory(
+    client: &Containerd,
+    host: &Host,
+) -> Result<(Vec<NodePod>, Vec<MemoryUse>), Error> {
+    let (pods, known) = Box::pin(gather(client, host, true)).await?;
+    let used = memory(host, &pods, &known);
+    Ok((pods, used))
+}
+
+/// The pods, and of some containers the memory, if it is wanted.
+async fn gather(
+    client: &Containerd,
+    host: &Host,
+    wants_memory: bool,
+) -> Result<(Vec<NodePod>, BTreeMap<String, Memory>), Error> {
     let (containers, sandboxes, images, root) = tokio::try_join!(
         client.containers(&[]),
         client.sandboxes(),
@@ -35,27 +63,18 @@ pub(crate) async fn collect(client: &Containerd, host: &Host) -> Result<Vec<Node
         images,
         statuses: BTreeMap::new(),
         tasks: BTreeMap::new(),
+        memory: wants_memory.then(BTreeMap::new),
     };
     collector.read_statuses(&containers, root.as_deref());
-    // What has finished stays as it is: its shim, if there still is one, is not asked.
-    let unfinished = containers.iter().map(|container| &*container.id);
-    let unfinished = unfinished.filter(|id| collector.status(id).finished_at == 0);
     // Most sandboxes are containers as well; a controller of another kind keeps them by itself.
     let others = sandboxes.iter().filter(|sandbox| {
         let same = |container: &Container| container.id == sandbox.id;
         !containers.iter().any(same)
     });
     let others: Vec<_> = others.collect();
-    let asked = others.iter().map(|sandbox| client.sandbox_process(sandbox));
-    let (tasks, processes) = tokio::try_join!(client.tasks(unfinished), try_join_all(asked))?;
-    collector.tasks = tasks;
-    let ids = others
-        .iter()
-        .map(|sandbox| sandbox.id.clone())
-        .zip(processes);
-    let known = ids.filter_map(|(id, process)| Some((id, process?)));
-    collector.tasks.extend(known);
-    Ok(collector.pods(&containers, &others))
+    collector.ask(client, &containers, &others).await?;
+    let pods = collector.pods(&containers, &others);
+    Ok((pods, collector.memory.unwrap_or_default()))
 }
 
 struct Collector<'a> {
@@ -65,9 +84,107 @@ struct Collector<'a> {
     statuses: BTreeMap<String, StatusFile>,
     /// By container or sandbox; of what has not finished.
     tasks: BTreeMap<String, Process>,
+    /// By container, as far as it was read with something else; `None` if nobody wants it.
+    memory: Option<BTreeMap<String, Memory>>,
+}
+
+/// What the node's files say of a container that runs by its record.
+struct Looked<'c> {
+    container: &'c Container,
+    pid: u32,
+    runs: bool,
+    memory: Option<Memory>,
 }
 
 impl Collector<'_> {
+    /// Asks for the tasks, as few as needed: each is work of containerd and of a shim. What has exited
+    /// stays as it is. Of a pod whose shim answers for its sandbox, the CRI plugin's records are as good,
+    /// where the process that they name is there.
+    async fn ask(
+        &mut self,
+        client: &Containerd,
+        containers: &[Container],
+        others: &[&Sandbox],
+    ) -> Result<(), Error> {
+        let mut recorded = Vec::new();
+        let mut asked = Vec::new();
+        for container in containers {
+            let status = self.status(&container.id);
+            if status.is_running() {
+                recorded.push((container, status.pid));
+            } else if status.finished_at == 0 {
+                asked.push(&*container.id);
+            }
+        }
+        let processes = others.iter().map(|sandbox| client.sandbox_process(sandbox));
+        // The files are read while containerd and the shims are at work.
+        let (tasks, processes, recorded) = tokio::try_join!(
+            client.tasks(asked),
+            try_join_all(processes),
+            self.look_for(recorded)
+        )?;
+        self.tasks = tasks;
+        if let Some(memory) = &mut self.memory {
+            let read = recorded
+                .iter()
+                .filter_map(|looked| Some((looked.container.id.clone(), looked.memory?)));
+            memory.extend(read);
+        }
+        let ids = others.iter().map(|sandbox| sandbox.id.clone());
+        let known = ids.zip(processes);
+        self.tasks
+            .extend(known.filter_map(|(id, process)| Some((id, process?))));
+
+        let mut unsure = Vec::new();
+        for looked in recorded {
+            let Looked {
+                container,
+                pid,
+                runs,
+                ..
+            } = looked;
+            let metadata =
+                extension::<ContainerMetadata>(&container.extensions, CONTAINER_EXTENSION);
+            let sandbox = self.tasks.get(&metadata.sandbox_id);
+            let process = match sandbox.map(|sandbox| sandbox.state) {
+                Some(TaskState::Unknown) => Some(Process::UNKNOWN),
+                Some(TaskState::Running) if runs => Some(Process::running(pid)),
+                _ => None,
+            };
+            match process {
+                Some(process) => drop(self.tasks.insert(container.id.clone(), process)),
+                None => unsure.push(&*container.id),
+            }
+        }
+        let tasks = client.tasks(unsure).await?;
+        self.tasks.extend(tasks);
+        Ok(())
+    }
+
+    /// Says of containers whether their processes are there and run, once the calls that are awaited
+    /// beside this are under way.
+    async fn look_for<'c>(
+        &self,
+        recorded: Vec<(&'c Container, u32)>,
+    ) -> Result<Vec<Looked<'c>>, Error> {
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+        let looked = recorded.into_iter().map(|(container, pid)| {
+            // A paused one, and one whose ID is another's by now, are for the shim to report.
+            let cgroups = Cgroups::of(self.host, pid, &container.id);
+            let cgroups = cgroups.filter(|found| found.are_named() && !found.are_frozen());
+            let wanted = cgroups.as_ref().filter(|_| self.memory.is_some());
+            Looked {
+                container,
+                pid,
+                runs: cgroups.is_some(),
+                memory: wanted.and_then(Cgroups::memory),
+            }
+        });
+        Ok(looked.collect())
+    }
+
     fn pods(&self, containers: &[Container], sandboxes: &[&Sandbox]) -> Vec<NodePod> {
         let kind = |of: &Container| of.labels.get(KIND_LABEL).cloned().unwrap_or_default();
         let mut pods: Vec<NodePod> = containers

@@ -107,13 +107,22 @@ pub(super) struct Image {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct StatusFile {
-    /// Nanoseconds since 1970; 0 if it has not begun.
+    /// Of its first process; 0 before it was started.
+    pub(super) pid: u32,
+    /// Nanoseconds since 1970; 0 if it has not started.
     pub(super) started_at: i64,
-    /// Nanoseconds since 1970; 0 if it has not ended.
+    /// Nanoseconds since 1970; 0 if it has not exited.
     pub(super) finished_at: i64,
     pub(super) exit_code: i32,
     pub(super) reason: String,
     pub(super) message: String,
+}
+
+impl StatusFile {
+    /// It was started, and the CRI plugin has heard of no exit.
+    pub(super) fn is_running(&self) -> bool {
+        self.pid > 0 && self.started_at > 0 && self.finished_at == 0
+    }
 }
 
 fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

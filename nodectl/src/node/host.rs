@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The most that is read of a file of /proc, of a cgroup or of containerd's state.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// What most of these files fit into, so that they are read at once.
+const USUAL_BYTES: usize = 4096;
+
 /// The node's file system.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -27,7 +30,7 @@ impl Host {
 
     /// The text of a small file, or `None` if it is gone or cannot be read.
     pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(USUAL_BYTES);
         File::open(self.path(path))
             .ok()?
             .take(MAX_BYTES)

@@ -1,10 +1,11 @@
 //! What pods use: two samples, and the rates between them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::cgroup::{self, CgroupStats, Usage};
+use super::cgroup::{CgroupStats, Cgroups, Memory, Usage};
 use super::{Host, NodePod};
 
 /// Bytes through a pod's network links, loopback aside.
@@ -54,10 +55,52 @@ pub(crate) fn sample(host: &Host, pods: &[NodePod]) -> Vec<ContainerStats> {
                 id: container.id.clone(),
                 cpu_millicores: None,
                 throttled_permille: None,
-                cgroup: cgroup::read(host, pid, &container.id)?,
+                cgroup: Cgroups::of(host, pid, &container.id)?.stats()?,
                 network: (!pod.netns.is_empty())
                     .then(|| network(host, pid))
                     .flatten(),
+            })
+        })
+        .collect()
+}
+
+/// The memory of a running container.
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryUse {
+    /// The container.
+    pub container: String,
+    /// The container's ID.
+    pub id: String,
+    /// What it uses.
+    pub memory: Memory,
+}
+
+impl From<&ContainerStats> for MemoryUse {
+    fn from(stats: &ContainerStats) -> Self {
+        Self {
+            container: stats.container.clone(),
+            id: stats.id.clone(),
+            memory: stats.cgroup.memory,
+        }
+    }
+}
+
+/// The memory of every running container; that of some is known.
+pub(super) fn memory(
+    host: &Host,
+    pods: &[NodePod],
+    known: &BTreeMap<String, Memory>,
+) -> Vec<MemoryUse> {
+    let running = pods.iter().flat_map(NodePod::current);
+    running
+        .filter_map(|container| {
+            let pid = container.pid?;
+            let known = known.get(&container.id).copied();
+            let memory = known.or_else(|| Cgroups::of(host, pid, &container.id)?.memory())?;
+            Some(MemoryUse {
+                container: container.name.clone(),
+                id: container.id.clone(),
+                memory,
             })
         })
         .collect()
