@@ -1,33 +1,26 @@
 //! The limit of connections, and which of them make room when it is reached.
 
 use std::collections::BTreeMap;
-use std::net::Shutdown;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
-use tokio::time::timeout;
-
 use super::notice::Reporter;
+use super::socket::close_both;
 use super::stats::Stats;
+use super::wake::Waker;
 
 /// A connection over which nothing has passed for this long may be closed to make room. Shorter, and an
 /// exchange that waits for its answer would be cut off; longer, and clients that only connect could keep
 /// the others out.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How often a client that waits for room looks for connections that have become idle.
-const RETRY: Duration = Duration::from_millis(100);
-
 /// Counts the connections of all threads, and knows the longest idle.
 pub(super) struct Limit {
     most: usize,
     started: Instant,
     state: Mutex<State>,
-    freed: Notify,
 }
 
 #[derive(Default)]
@@ -37,6 +30,8 @@ struct State {
     /// By the moment of their last traffic as it was known when they were put here, and by ID. The
     /// moment is a lower bound, which is corrected when a connection comes first.
     by_traffic: BTreeMap<(u64, u64), Arc<Pair>>,
+    /// Threads that wait for room.
+    waiting: Vec<Arc<Waker>>,
 }
 
 /// A client's connection and the one to its pod.
@@ -57,29 +52,34 @@ impl Limit {
             most,
             started: Instant::now(),
             state: Mutex::default(),
-            freed: Notify::new(),
         }
     }
 
-    /// Room for one more connection. When there is none, the longest idle connection is closed; when
-    /// none is idle, the caller waits.
-    pub(super) async fn take(self: &Arc<Self>, stats: &Stats, reporter: &Reporter) -> Place {
-        loop {
-            if let Some(place) = self.try_take() {
-                return place;
-            }
-            if self.evict() {
-                Stats::count(&stats.evicted);
-            }
-            reporter.full(self.most, stats.evicted.load(Ordering::Relaxed));
-            // Idle ones may come to be without anything being freed.
-            let _ = timeout(RETRY, self.freed.notified()).await;
+    /// Room for one more connection. When there is none, the longest idle connection is closed, and the
+    /// thread is woken as soon as there is room again; where none is idle, it looks again by itself.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        waker: &Arc<Waker>,
+        stats: &Stats,
+        reporter: &Reporter,
+        now: Instant,
+    ) -> Option<Place> {
+        if let Some(place) = self.try_take(waker) {
+            return Some(place);
         }
+        if self.evict(now) {
+            Stats::count(&stats.evicted);
+        }
+        reporter.full(self.most, stats.evicted.load(Ordering::Relaxed));
+        None
     }
 
-    fn try_take(self: &Arc<Self>) -> Option<Place> {
+    fn try_take(self: &Arc<Self>, waker: &Arc<Waker>) -> Option<Place> {
         let mut state = self.lock();
         if state.open >= self.most {
+            if !state.waiting.iter().any(|one| Arc::ptr_eq(one, waker)) {
+                state.waiting.push(Arc::clone(waker));
+            }
             return None;
         }
         state.open += 1;
@@ -87,8 +87,8 @@ impl Limit {
     }
 
     /// Closes the connection that has been idle for the longest, if it has been for [`IDLE`].
-    fn evict(&self) -> bool {
-        let now = self.now();
+    fn evict(&self, now: Instant) -> bool {
+        let now = self.millis_at(now);
         let mut state = self.lock();
         while let Some(((known, id), pair)) = state.by_traffic.pop_first() {
             let traffic = pair.traffic.load(Ordering::Relaxed);
@@ -108,8 +108,8 @@ impl Limit {
         false
     }
 
-    fn now(&self) -> u64 {
-        millis(self.started.elapsed())
+    fn millis_at(&self, now: Instant) -> u64 {
+        millis(now.saturating_duration_since(self.started))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -123,12 +123,10 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Pair {
-    /// Ends both connections in order; the thread that relays them sees it.
+    /// Closes both connections in order; the thread that relays them notices.
     fn close(&self) {
-        for stream in [&self.client, &self.pod] {
-            // One that is closed by now is fine.
-            let _ = SockRef::from(stream).shutdown(Shutdown::Both);
-        }
+        close_both(&self.client);
+        close_both(&self.pod);
     }
 }
 
@@ -137,8 +135,8 @@ pub(super) struct Place(Arc<Limit>);
 
 impl Place {
     /// Registers a connection that has reached its pod: from here on it may make room for others.
-    pub(super) fn register(self, client: TcpStream, pod: TcpStream) -> Registered {
-        let now = self.0.now();
+    pub(super) fn register(self, client: TcpStream, pod: TcpStream, now: Instant) -> Registered {
+        let now = self.0.millis_at(now);
         let mut state = self.0.lock();
         let id = state.next_id;
         state.next_id += 1;
@@ -157,8 +155,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.lock().open -= 1;
-        self.0.freed.notify_one();
+        let mut state = self.0.lock();
+        state.open -= 1;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        for waker in waiting {
+            waker.wake();
+        }
     }
 }
 
@@ -170,8 +173,8 @@ pub(super) struct Registered {
 
 impl Registered {
     /// Notes that something has passed.
-    pub(super) fn touch(&self) {
-        let now = self.place.0.now();
+    pub(super) fn touch(&self, now: Instant) {
+        let now = self.place.0.millis_at(now);
         self.pair.traffic.store(now, Ordering::Relaxed);
     }
 }

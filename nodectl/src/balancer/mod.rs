@@ -5,14 +5,19 @@
 //! lost. It has threads of its own, one for each core: a connection stays on the thread that accepted
 //! it, and no lock or wake-up of another thread is on its path.
 
-mod accept;
-mod connect;
 mod limit;
+mod listener;
 mod notice;
+mod opening;
+mod poll;
 mod pool;
 mod relay;
+mod slots;
+mod socket;
 mod stats;
 mod threads;
+mod wake;
+mod worker;
 
 pub use notice::Notice;
 pub use pool::{Pool, Target};

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::Notify;
+use super::wake::Waker;
 
 /// A pod's port.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ impl Drop for Place {
 pub struct Pool {
     targets: Mutex<Vec<Arc<Target>>>,
     turn: AtomicUsize,
-    changed: Notify,
+    /// Threads that may hold clients until there is a pod.
+    threads: Mutex<Vec<Weak<Waker>>>,
 }
 
 impl Pool {
@@ -66,7 +67,12 @@ impl Pool {
             .collect();
         *targets = next;
         drop(targets);
-        self.changed.notify_waiters();
+        let threads = self.threads.lock();
+        for thread in threads.unwrap_or_else(PoisonError::into_inner).iter() {
+            if let Some(waker) = thread.upgrade() {
+                waker.wake();
+            }
+        }
     }
 
     /// The targets now.
@@ -89,9 +95,11 @@ impl Pool {
         Some(Place(Arc::clone(target)))
     }
 
-    /// Resolves at the next change after it was first polled.
-    pub(super) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
-        self.changed.notified()
+    /// Wakes a thread at each change from here on.
+    pub(super) fn wake_on_change(&self, thread: &Arc<Waker>) {
+        let threads = self.threads.lock();
+        let mut threads = threads.unwrap_or_else(PoisonError::into_inner);
+        threads.push(Arc::downgrade(thread));
     }
 }
 

@@ -1,164 +1,215 @@
 //! Copies bytes between a client and its pod until both have closed.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
-use std::net::Shutdown;
-use std::os::fd::AsRawFd as _;
-use std::pin::pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-
-use nix::sys::socket::{MsgFlags, recv, send};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
-use tokio::time::sleep;
+use std::net::TcpStream;
+use std::time::Instant;
 
 use super::limit::Registered;
+use super::poll::{Ready, Side};
+use super::pool;
+use super::socket::{finish, receive, reset_on_drop, transmit};
 
 /// What is read at once. All connections of a thread share one buffer, so an idle one holds none.
-const BUFFER_BYTES: usize = 64 * 1024;
+pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 
-thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
+/// Reads in a row before other connections have their turn.
+const READS: usize = 16;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It waits for an event.
+    Waiting,
+    /// It may have more to read, once others have had their turn.
+    More,
+    /// Both sides have closed, or one has failed.
+    Done,
 }
 
-/// A pod whose network is gone sends nothing any more, not even a reset; probed, it is found out
-/// within 4 s.
-const POD_KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(1))
-    .with_interval(Duration::from_secs(1))
-    .with_retries(3);
+/// A client's connection and its pod's.
+pub(super) struct Relay {
+    connection: Registered,
+    /// Its place at the pod.
+    _target: pool::Place,
+    to_pod: Direction,
+    to_client: Direction,
+}
 
-/// Most connections are shorter and need no probes, which four system calls set up.
-const POD_KEEPALIVE_AFTER: Duration = Duration::from_secs(1);
+impl Relay {
+    /// Of a connection whose client has sent `early` so far.
+    pub(super) fn new(connection: Registered, target: pool::Place, early: Direction) -> Self {
+        Self {
+            connection,
+            _target: target,
+            to_pod: early,
+            to_client: Direction::default(),
+        }
+    }
 
-/// Relays until both sides have closed, or one of them has failed: the other is then reset too.
-pub(super) async fn relay(connection: &Registered) {
-    let pair = &connection.pair;
-    let mut to_pod = Direction::new(&pair.client, &pair.pod);
-    let mut to_client = Direction::new(&pair.pod, &pair.client);
-    let mut keepalive = pin!(Some(sleep(POD_KEEPALIVE_AFTER)));
-    let outcome = poll_fn(|cx| {
-        let one = to_pod.poll(cx, connection, to_client.closed)?;
-        let other = to_client.poll(cx, connection, to_pod.closed)?;
-        // The second one may have waited for the first to make way for a close.
-        if one.is_ready() && other.is_ready() {
-            return Poll::Ready(Ok(()));
+    pub(super) fn stream(&self, side: Side) -> &TcpStream {
+        match side {
+            Side::Client => &self.connection.pair.client,
+            Side::Pod => &self.connection.pair.pod,
         }
-        if let Some(after) = keepalive.as_mut().as_pin_mut()
-            && after.poll(cx).is_ready()
-        {
-            let _ = SockRef::from(&pair.pod).set_tcp_keepalive(&POD_KEEPALIVE);
-            keepalive.set(None);
+    }
+
+    /// Copies what an event of one side allows.
+    pub(super) fn on_event(
+        &mut self,
+        side: Side,
+        ready: Ready,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Progress {
+        let outcome = self.copy(side, ready, buffer, now);
+        outcome.unwrap_or_else(|_| {
+            for stream in [&self.connection.pair.client, &self.connection.pair.pod] {
+                reset_on_drop(stream);
+            }
+            Progress::Done
+        })
+    }
+
+    fn copy(
+        &mut self,
+        side: Side,
+        ready: Ready,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> io::Result<Progress> {
+        let mut progress = Progress::Waiting;
+        for from in [side, side.other()] {
+            let (pair, closed) = (&self.connection.pair, self.closed(from.other()));
+            let (direction, [reader, writer]) = match from {
+                Side::Client => (&mut self.to_pod, [&pair.client, &pair.pod]),
+                Side::Pod => (&mut self.to_client, [&pair.pod, &pair.client]),
+            };
+            if from == side {
+                direction.ending |= ready.end;
+            }
+            let wanted = if from == side {
+                ready.read
+            } else {
+                ready.write && direction.is_blocked()
+            };
+            if !wanted {
+                continue;
+            }
+            let touch = || self.connection.touch(now);
+            match direction.copy(reader, writer, closed, buffer, touch)? {
+                Copied::All => {}
+                Copied::TurnIsOver => progress = Progress::More,
+            }
         }
-        Poll::<io::Result<()>>::Pending
-    })
-    .await;
-    if outcome.is_err() {
-        for stream in [&pair.client, &pair.pod] {
-            let _ = stream.set_zero_linger();
+        if self.to_pod.closed && self.to_client.closed {
+            progress = Progress::Done;
+        }
+        Ok(progress)
+    }
+
+    /// What this side sends has ended, and that was passed on.
+    fn closed(&self, from: Side) -> bool {
+        match from {
+            Side::Client => self.to_pod.closed,
+            Side::Pod => self.to_client.closed,
         }
     }
 }
 
+/// How a copy came to a stop.
+enum Copied {
+    /// There is nothing to read, or no room to write.
+    All,
+    /// There may be more.
+    TurnIsOver,
+}
+
 /// One of the two directions of a connection.
-struct Direction<'a> {
-    from: &'a TcpStream,
-    to: &'a TcpStream,
+#[derive(Debug, Default)]
+pub(super) struct Direction {
     /// What was read and could not be written yet, from `written` on.
     rest: Vec<u8>,
     written: usize,
+    /// The sender has announced its end, which no further event reports.
+    ending: bool,
     /// The end was read and passed on.
     closed: bool,
 }
 
-impl<'a> Direction<'a> {
-    fn new(from: &'a TcpStream, to: &'a TcpStream) -> Self {
+impl Direction {
+    /// One of which `rest` was read and is still to be written.
+    pub(super) fn with_rest(rest: &[u8]) -> Self {
         Self {
-            from,
-            to,
-            rest: Vec::new(),
-            written: 0,
-            closed: false,
+            rest: rest.to_vec(),
+            ..Self::default()
         }
     }
 
-    /// Copies what there is; ready once the sender has closed.
-    fn poll(
+    /// What is still to be written.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.rest[self.written..]
+    }
+
+    /// So much of the rest was written.
+    pub(super) fn advance(&mut self, written: usize) {
+        self.written += written;
+    }
+
+    /// The sender has announced its end.
+    pub(super) fn set_ending(&mut self) {
+        self.ending = true;
+    }
+
+    fn is_blocked(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    fn copy(
         &mut self,
-        cx: &mut Context<'_>,
-        connection: &Registered,
+        from: &TcpStream,
+        to: &TcpStream,
         other_closed: bool,
-    ) -> Poll<io::Result<()>> {
-        while !self.closed {
-            if !self.rest.is_empty() {
-                ready!(self.poll_rest(cx))?;
+        buffer: &mut [u8],
+        touch: impl Fn(),
+    ) -> io::Result<Copied> {
+        for _ in 0..READS {
+            if self.closed || !self.write_rest(to)? {
+                return Ok(Copied::All);
             }
-            ready!(self.from.poll_read_ready(cx))?;
-            BUFFER.with_borrow_mut(|buffer| match receive(self.from, buffer)? {
-                None => Ok(()),
+            match receive(from, buffer)? {
+                None => return Ok(Copied::All),
                 Some(0) => {
                     self.closed = true;
                     // Closing the sockets, which is next if the other side has closed too, says it.
-                    if other_closed {
-                        return Ok(());
+                    if !other_closed {
+                        finish(to)?;
                     }
-                    match SockRef::from(self.to).shutdown(Shutdown::Write) {
-                        // It has closed by itself.
-                        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-                        outcome => outcome,
+                    return Ok(Copied::All);
+                }
+                Some(bytes) => {
+                    touch();
+                    let sent = transmit(to, &buffer[..bytes])?;
+                    self.rest.extend_from_slice(&buffer[sent..bytes]);
+                    // The socket is empty: whatever comes next is another event.
+                    if bytes < buffer.len() && !self.ending && !self.is_blocked() {
+                        return Ok(Copied::All);
                     }
                 }
-                Some(read) => {
-                    connection.touch();
-                    let sent = transmit(self.to, &buffer[..read])?;
-                    self.rest.extend_from_slice(&buffer[sent..read]);
-                    Ok(())
-                }
-            })?;
+            }
         }
-        Poll::Ready(Ok(()))
+        Ok(Copied::TurnIsOver)
     }
 
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Says whether all is written.
+    fn write_rest(&mut self, to: &TcpStream) -> io::Result<bool> {
         while self.written < self.rest.len() {
-            ready!(self.to.poll_write_ready(cx))?;
-            self.written += transmit(self.to, &self.rest[self.written..])?;
+            match transmit(to, &self.rest[self.written..])? {
+                0 => return Ok(false),
+                sent => self.written += sent,
+            }
         }
         self.rest = Vec::new();
         self.written = 0;
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Reads what there is; `None` if there is nothing.
-fn receive(from: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-    let mut read = None;
-    let outcome = from.try_io(Interest::READABLE, || {
-        let bytes = recv(from.as_raw_fd(), buffer, MsgFlags::empty())?;
-        read = Some(bytes);
-        if bytes > 0 && bytes < buffer.len() {
-            // Nothing is left: told so, tokio waits for the next event, instead of a read that would
-            // find nothing.
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(())
-    });
-    match outcome {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        _ => Ok(read),
-    }
-}
-
-/// Writes what the socket takes at once.
-fn transmit(to: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let outcome = to.try_io(Interest::WRITABLE, || {
-        Ok(send(to.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)?)
-    });
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        outcome => outcome,
+        Ok(true)
     }
 }

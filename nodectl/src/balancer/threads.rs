@@ -8,12 +8,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::runtime::Builder;
-use tokio::sync::watch;
 
-use super::accept::{Shared, accept};
 use super::limit::Limit;
+use super::listener::Listener;
 use super::notice::{Notice, Reporter};
+use super::wake::Waker;
+use super::worker::{Shared, Worker};
 use super::{Pool, Stats};
 
 /// A client may be idle for as long as it likes, but one that is gone, as after a change of networks, is
@@ -62,10 +62,9 @@ pub struct Settings {
 
 /// A running load balancer. Dropping it closes all connections.
 pub struct Balancer {
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<(Arc<Waker>, JoinHandle<()>)>,
     listeners: Vec<TcpListener>,
     shared: Arc<Shared>,
-    abort: watch::Sender<bool>,
 }
 
 impl Balancer {
@@ -79,6 +78,7 @@ impl Balancer {
             limit: Arc::new(Limit::new(settings.max_connections)),
             reporter: Reporter::new(settings.on_notice),
             closing: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
         });
         for Port { listener, .. } in &ports {
             listener.set_nonblocking(true)?;
@@ -87,41 +87,33 @@ impl Balancer {
             socket.set_tcp_keepalive(&CLIENT_KEEPALIVE)?;
             socket.set_tcp_nodelay(true)?;
         }
-        let (abort, aborted) = watch::channel(false);
         let mut balancer = Self {
             threads: Vec::new(),
             listeners: Vec::new(),
             shared,
-            abort,
         };
         for _ in 0..settings.threads.max(1) {
-            let thread = balancer.thread(&ports, aborted.clone())?;
+            let thread = balancer.thread(&ports)?;
             balancer.threads.push(thread);
         }
         balancer.listeners = ports.into_iter().map(|port| port.listener).collect();
         Ok(balancer)
     }
 
-    fn thread(
-        &self,
-        ports: &[Port],
-        mut aborted: watch::Receiver<bool>,
-    ) -> io::Result<JoinHandle<()>> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+    fn thread(&self, ports: &[Port]) -> io::Result<(Arc<Waker>, JoinHandle<()>)> {
+        let mut listeners = Vec::new();
         for Port { listener, pool } in ports {
             // The same socket for every thread: whichever is free accepts. A port of their own each, with
             // SO_REUSEPORT, would let another process take a share of the clients.
-            let listener = listener.try_clone()?;
-            let _context = runtime.enter();
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            runtime.spawn(accept(listener, Arc::clone(pool), Arc::clone(&self.shared)));
+            let socket = listener.try_clone()?;
+            listeners.push(Listener::new(socket, Arc::clone(pool)));
         }
-        thread::Builder::new()
+        let worker = Worker::new(listeners, Arc::clone(&self.shared))?;
+        let waker = worker.waker();
+        let thread = thread::Builder::new()
             .name("balancer".to_owned())
-            .spawn(move || {
-                // A sender that is gone is an order to stop too.
-                let _ = runtime.block_on(aborted.wait_for(|abort| *abort));
-            })
+            .spawn(|| worker.run())?;
+        Ok((waker, thread))
     }
 
     /// What it has done so far.
@@ -142,8 +134,9 @@ impl Balancer {
 impl Drop for Balancer {
     fn drop(&mut self) {
         self.stop_listening();
-        self.abort.send_replace(true);
-        for thread in self.threads.drain(..) {
+        self.shared.aborted.store(true, Ordering::Relaxed);
+        for (waker, thread) in self.threads.drain(..) {
+            waker.wake();
             // One that has panicked has reported it.
             let _ = thread.join();
         }

@@ -1,0 +1,71 @@
+//! A thread's hold on a port.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::io::Errno;
+use rustix::net::accept_with;
+
+use super::pool::Pool;
+use super::socket::FLAGS;
+
+/// A listener as one thread has it, and the pods that its connections go to.
+pub(super) struct Listener {
+    socket: TcpListener,
+    pub(super) pool: Arc<Pool>,
+    /// There may be a client to accept.
+    pub(super) ready: bool,
+    /// A client that was accepted and for which there is no room yet.
+    held: Option<TcpStream>,
+    /// Before this moment nothing is accepted.
+    pub(super) rests_until: Option<Instant>,
+}
+
+impl Listener {
+    pub(super) fn new(socket: TcpListener, pool: Arc<Pool>) -> Self {
+        Self {
+            socket,
+            pool,
+            ready: true,
+            held: None,
+            rests_until: None,
+        }
+    }
+
+    pub(super) fn socket(&self) -> &TcpListener {
+        &self.socket
+    }
+
+    /// It holds a client for which there is no room.
+    pub(super) fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Holds a client until there is room.
+    pub(super) fn hold(&mut self, client: TcpStream) {
+        self.held = Some(client);
+    }
+
+    /// The next client; `None` if there is none.
+    ///
+    /// # Errors
+    /// As `accept(2)`'s, other than of a client that is gone.
+    pub(super) fn next(&mut self) -> io::Result<Option<TcpStream>> {
+        if let Some(client) = self.held.take() {
+            return Ok(Some(client));
+        }
+        loop {
+            match accept_with(&self.socket, FLAGS) {
+                Ok(client) => return Ok(Some(TcpStream::from(client))),
+                Err(Errno::AGAIN) => {
+                    self.ready = false;
+                    return Ok(None);
+                }
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
