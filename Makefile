@@ -72,7 +72,8 @@ test: deps-test build-all ## Run all tests against the real containerd, runc, re
 .PHONY: test-containerd
 test-containerd: deps-test build ## Run the tests of nodectl against another containerd: [VERSION=2.4]
 	@path=$$(dev/containerd-build $(VERSION)) && PATH="$$path:$$PATH" \
-		cargo test --locked -p e2e --no-fail-fast --test node --test up
+		cargo test --locked -p e2e --features crictl --no-fail-fast --test crictl --test node \
+		--test node_sandboxes --test up
 
 .PHONY: test-crates
 test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
@@ -95,9 +96,11 @@ fresh: deps-fresh ## Do what the README says on a new Debian 12 of its own, and 
 	@dev/fresh/run
 
 .PHONY: bench
-bench: ## Measure service and pushes beside their peers, write docs/benchmarks.md (minutes, a quiet machine)
+bench: ## Measure the programs beside their peers and write docs/benchmarks.md (minutes, a quiet machine)
 	@bench/app/run
 	@bench/registry/run
+	@bench/node/run
+	@bench/balancer/run
 
 .PHONY: test-rendered
 test-rendered: deps-up ## Run the tests of the manifests as kustomize renders them

@@ -1,54 +1,79 @@
 //! `docs/benchmarks.md`, written from the results.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use serde::de::DeserializeOwned;
 
-use crate::app::markdown;
-use crate::app::results::{Results, SCHEMA_VERSION};
-use crate::registry;
+use crate::{app, balancer, node, registry};
 
 const HEAD: &str = "# Benchmarks\n\n\
     <!-- Written by `bench document` from bench/results; change that, not this. -->\n\n\
-    Each program beside its peers, in one run on one machine. `bench/app/run` measures the service \
-    again and writes this page; figures of different machines are not comparable, the ratios \
-    nearly are.\n\n";
+    Each program beside its peers, in one run on one machine. `make bench` measures again and writes \
+    this page; figures of different machines are not comparable, the ratios nearly are.\n\n";
 
-/// Writes the document's text from the results under `results`.
+/// A file of results, of which this version reads one schema.
+trait Document: DeserializeOwned {
+    const FILE: &str;
+    const VERSION: u32;
+
+    fn version(&self) -> u32;
+    fn write(&self, out: &mut String) -> fmt::Result;
+}
+
+macro_rules! document {
+    ($of:ident, $file:literal) => {
+        impl Document for $of::results::Results {
+            const FILE: &str = $file;
+            const VERSION: u32 = $of::results::SCHEMA_VERSION;
+
+            fn version(&self) -> u32 {
+                self.schema_version
+            }
+
+            fn write(&self, out: &mut String) -> fmt::Result {
+                $of::markdown::write(out, self)
+            }
+        }
+    };
+}
+
+document!(app, "app.json");
+document!(registry, "registry.json");
+document!(node, "node.json");
+document!(balancer, "balancer.json");
+
+/// Writes the document's text from the results under `results`; what was not measured is left out.
 ///
 /// # Errors
 /// When a result cannot be read, or is of another version.
 pub(crate) fn render(results: &Path) -> anyhow::Result<String> {
     let mut text = HEAD.to_owned();
-    let app: Results = read(&results.join("app.json"))?;
-    check_version(app.schema_version, SCHEMA_VERSION, "app.json")?;
-    markdown::write(&mut text, &app).context("cannot format the results")?;
-    let path = results.join("registry.json");
-    if path.exists() {
-        let found: registry::Results = read(&path)?;
-        check_version(
-            found.schema_version,
-            registry::SCHEMA_VERSION,
-            "registry.json",
-        )?;
-        registry::markdown(&mut text, &found).context("cannot format the results")?;
-    }
+    section::<app::results::Results>(&mut text, results)?;
+    section::<registry::results::Results>(&mut text, results)?;
+    section::<node::results::Results>(&mut text, results)?;
+    section::<balancer::results::Results>(&mut text, results)?;
     Ok(text.trim_end().to_owned() + "\n")
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} does not hold a result of this version", path.display()))
-}
-
-fn check_version(found: u32, wanted: u32, file: &str) -> anyhow::Result<()> {
+fn section<T: Document>(text: &mut String, results: &Path) -> anyhow::Result<()> {
+    let path = results.join(T::FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let found: T = serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} does not hold a result of this version", path.display()))?;
     anyhow::ensure!(
-        found == wanted,
-        "{file} has schema_version {found}, not {wanted}; measure again"
+        found.version() == T::VERSION,
+        "{} has schema_version {}, not {}; measure again",
+        path.display(),
+        found.version(),
+        T::VERSION
     );
-    Ok(())
+    found.write(text).context("cannot format the results")
 }
 
 #[cfg(test)]

@@ -5,8 +5,15 @@
 //! JSON files under `bench/results`; `docs/benchmarks.md` is written from them.
 
 mod app;
+mod balancer;
 mod command;
 mod document;
+mod machine;
+mod node;
 mod registry;
+mod series;
+mod server;
+mod spread;
+mod target;
 
 pub use command::main;

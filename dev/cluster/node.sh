@@ -120,29 +120,14 @@ TOML
     import_pause_image
 }
 
-# The image of every pod's sandbox, which usually comes from registry.k8s.io: made here, so that
-# the cluster needs no network. It holds the namespaces open and does nothing else; containerd
-# ends it with SIGKILL.
 import_pause_image() {
-    local work target config layer
-    work=$(mktemp -d "$dir/pause.XXXXXX")
-    target=$(uname -m)-unknown-linux-musl
-    printf 'fn main() { loop { std::thread::park() } }\n' >"$work/pause.rs"
-    rustc --edition 2024 --target "$target" -C linker=rust-lld -C opt-level=s -C strip=symbols \
-        -C panic=abort -o "$work/pause" "$work/pause.rs"
-    tar -C "$work" -cf "$work/layer.tar" pause
-    layer=$(sha256sum "$work/layer.tar")
-    case $(uname -m) in x86_64) config=amd64 ;; aarch64) config=arm64 ;; esac
-    printf '{"architecture":"%s","os":"linux","config":{"Entrypoint":["/pause"],"User":"65535:65535"},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$config" "${layer%% *}" >"$work/config.json"
-    printf '[{"Config":"config.json","RepoTags":["registry.k8s.io/pause:3.6"],"Layers":["layer.tar"]}]' \
-        >"$work/manifest.json"
-    tar -C "$work" -cf "$work/image.tar" manifest.json config.json layer.tar
-    ctr --address "$socket" -n k8s.io images import "$work/image.tar" >/dev/null
+    local image=$dir/pause.tar
+    "$root/dev/pause-image" "$image"
+    ctr --address "$socket" -n k8s.io images import "$image" >/dev/null
     # The kubelet's garbage collection must never take it: there is nowhere to pull it from.
     ctr --address "$socket" -n k8s.io images label registry.k8s.io/pause:3.6 \
         io.cri-containerd.pinned=pinned >/dev/null
-    rm -r "$work"
+    rm "$image"
 }
 
 start_kubelet() {

@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::results::{Quota, Results, Series, Spread, Subject};
-use super::targets::{self, Target, float};
+use super::results::{Quota, Results, Subject};
+use super::targets::{self, float};
+use crate::series;
+use crate::spread::in_brackets;
+use crate::target;
 
 /// Writes the section.
 pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
@@ -35,7 +38,7 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
              quiet machine before judging by the former.\n"
         )?;
     }
-    write_targets(out, results)?;
+    target::write(out, &targets::all(results))?;
     write_speed(out, results)?;
     write_latency(out, results)?;
     write_one_shot(out, results)?;
@@ -48,41 +51,6 @@ fn seconds(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-fn write_targets(out: &mut String, results: &Results) -> fmt::Result {
-    writeln!(out, "| target | wanted | measured | |\n|---|---|---|---|")?;
-    for target in targets::all(results) {
-        let Target {
-            what,
-            wanted,
-            unit,
-            digits,
-            ..
-        } = &target;
-        match target.measured {
-            Some(measured) => {
-                let outcome = if target.met(measured) {
-                    "met"
-                } else {
-                    "**missed**"
-                };
-                writeln!(
-                    out,
-                    "| {what} | {wanted}{unit} | {measured:.digits$}{unit} | {outcome} |"
-                )?;
-            }
-            None => writeln!(out, "| {what} | {wanted}{unit} | not measured | |")?,
-        }
-    }
-    writeln!(out)
-}
-
-/// A figure over the rounds, divided by `unit`.
-fn spread(values: &[f64], unit: f64, digits: usize) -> String {
-    let Spread { median, min, max } = Spread::of(values);
-    let (median, min, max) = (median / unit, min / unit, max / unit);
-    format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
-}
-
 fn write_speed(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         out,
@@ -92,24 +60,13 @@ fn write_speed(out: &mut String, results: &Results) -> fmt::Result {
          the figure that neighbours on the machine move least, and its inverse is what a core of \
          its own would answer. Against the loop it is the stricter one, too: a client costs about \
          as much as the loop does, and holds it up. gunicorn's sync worker closes each connection.\n\n\
-         | | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n|---|---|---|---|---|---|"
+         {}",
+        series::HEAD
     )?;
     for Subject { name, closed, .. } in &results.subjects {
-        write_series(out, name, closed)?;
+        series::write(out, name, closed)?;
     }
     writeln!(out)
-}
-
-fn write_series(out: &mut String, name: &str, series: &Series) -> fmt::Result {
-    writeln!(
-        out,
-        "| {name} | {} | {} | {} | {} | {} |",
-        spread(&series.requests_per_second, 1.0, 0),
-        spread(&series.cpu_nanos_per_request, 1000.0, 1),
-        spread(&series.p50_micros, 1000.0, 2),
-        spread(&series.p99_micros, 1000.0, 2),
-        series.failed,
-    )
 }
 
 fn write_latency(out: &mut String, results: &Results) -> fmt::Result {
@@ -117,12 +74,13 @@ fn write_latency(out: &mut String, results: &Results) -> fmt::Result {
         out,
         "### At a constant {}/s\n\n\
          Half of what the service can do, latency counted from when each request was due.\n\n\
-         | | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n|---|---|---|---|---|---|",
-        results.plan.rate
+         {}",
+        results.plan.rate,
+        series::HEAD
     )?;
     for Subject { name, constant, .. } in &results.subjects {
         if let Some(series) = constant {
-            write_series(out, name, series)?;
+            series::write(out, name, series)?;
         }
     }
     writeln!(out)
@@ -137,10 +95,11 @@ fn write_one_shot(out: &mut String, results: &Results) -> fmt::Result {
         "### A connection for each request\n\n\
          Clients that send `Connection: close`, beside a loop that accepts, answers and closes. Most \
          of it is the kernel's work.\n\n\
-         | | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n|---|---|---|---|---|---|"
+         {}",
+        series::HEAD
     )?;
-    write_series(out, "rust-k8s-app", &one_shot.app)?;
-    write_series(out, "bare epoll loop", &one_shot.floor)?;
+    series::write(out, "rust-k8s-app", &one_shot.app)?;
+    series::write(out, "bare epoll loop", &one_shot.floor)?;
     writeln!(out)
 }
 
@@ -164,7 +123,7 @@ fn write_size(out: &mut String, results: &Results) -> fmt::Result {
                 .rss_1000_bytes
                 .map_or_else(|| "keeps none".to_owned(), mib),
             each.map_or_else(String::new, |bytes| format!("{:.1}", float(bytes) / 1024.0)),
-            spread(&subject.start_micros, 1000.0, 2),
+            in_brackets(&subject.start_micros, 1000.0, 2),
         )?;
     }
     writeln!(out)

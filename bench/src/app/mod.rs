@@ -3,9 +3,7 @@
 mod idle;
 mod image;
 mod inputs;
-pub(crate) mod machine;
 pub(crate) mod markdown;
-mod process;
 mod quota;
 pub(crate) mod results;
 mod run;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use loadgen::{Load, Pace};
 
-use super::process::Server;
 use super::results::Quota;
-use super::speed::{micros, plan};
+use super::speed::plan;
 use super::subject::Subject;
+use crate::series::micros;
+use crate::server::Server;
 
 /// The CPU limit in CPUs, a common one for Deployments.
 const CPUS: f64 = 0.25;

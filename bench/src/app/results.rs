@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::machine::Machine;
+use crate::series::Series;
+
 /// The version of this schema.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
@@ -18,21 +21,6 @@ pub(crate) struct Results {
     pub(crate) quota: Vec<Quota>,
     #[serde(default)]
     pub(crate) one_shot: Option<OneShot>,
-}
-
-/// The machine and the time.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Machine {
-    pub(crate) cpu: String,
-    pub(crate) cpus: usize,
-    pub(crate) kernel: String,
-    pub(crate) revision: String,
-    pub(crate) unix_seconds: u64,
-    /// The one-minute load average before the first and after the last round; the run itself adds
-    /// up to 2.
-    pub(crate) load_before: f64,
-    pub(crate) load_after: f64,
 }
 
 /// The parameters of the measurement.
@@ -78,46 +66,6 @@ pub(crate) struct OneShot {
     pub(crate) floor: Series,
 }
 
-/// Figures of each round, in order: those of different subjects with the same index were measured
-/// one after the other.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Series {
-    pub(crate) requests_per_second: Vec<f64>,
-    /// CPU time of the server's processes per response, which noise on the machine hardly affects.
-    pub(crate) cpu_nanos_per_request: Vec<f64>,
-    pub(crate) p50_micros: Vec<f64>,
-    pub(crate) p99_micros: Vec<f64>,
-    pub(crate) failed: u64,
-}
-
-/// A figure's median and range over the rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-}
-
-impl Spread {
-    /// Of at least one value.
-    pub(crate) fn of(values: &[f64]) -> Self {
-        let mut values = values.to_vec();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = if values.len().is_multiple_of(2) {
-            f64::midpoint(values[middle - 1], values[middle])
-        } else {
-            values[middle]
-        };
-        Self {
-            median,
-            min: values[0],
-            max: values[values.len() - 1],
-        }
-    }
-}
-
 /// An image as a registry would keep it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -142,29 +90,4 @@ pub(crate) struct Quota {
     pub(crate) max_micros: f64,
     /// The share of the periods in which it ran that were throttled.
     pub(crate) throttled_percent: f64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_or_between_the_two() {
-        assert_eq!(
-            Spread::of(&[3.0, 1.0, 2.0]),
-            Spread {
-                median: 2.0,
-                min: 1.0,
-                max: 3.0
-            }
-        );
-        assert_eq!(
-            Spread::of(&[4.0, 1.0, 2.0, 3.0]),
-            Spread {
-                median: 2.5,
-                min: 1.0,
-                max: 4.0
-            }
-        );
-    }
 }

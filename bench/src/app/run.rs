@@ -7,10 +7,12 @@ use cli::Printer;
 use loadgen::{Client, Pace};
 
 use super::inputs::Inputs;
-use super::process::{CLIENT_CPU, Server};
-use super::results::{OneShot, Plan, Results, SCHEMA_VERSION, Spread, Subject as Found};
+use super::results::{OneShot, Plan, Results, SCHEMA_VERSION, Subject as Found};
 use super::subject::{self, Subject};
-use super::{idle, image, machine, quota, speed, startup};
+use super::{idle, image, quota, speed, startup};
+use crate::machine;
+use crate::server::{CLIENT_CPU, Server};
+use crate::spread::Spread;
 
 /// Measures every program that is available.
 ///

@@ -1,27 +1,13 @@
-//! Throughput and latency, in alternating rounds.
+//! The load that the service and its peers are measured with.
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use loadgen::{Client, Load, Pace, Plan, Report};
+use loadgen::{Client, Pace, Plan};
 
-use super::process::{CLIENT_CPU, Server};
-use super::results::Series;
+use crate::series::{self, Series};
+use crate::server::{CLIENT_CPU, Server};
 
-/// Before each round's counting starts: caches and branch predictors are warm again.
-const WARM_UP: Duration = Duration::from_millis(200);
-
-/// One round of one server.
-#[derive(Clone, Copy, Debug)]
-struct Round {
-    rate: f64,
-    cpu_nanos: f64,
-    p50: f64,
-    p99: f64,
-    failed: u64,
-}
-
-/// The load of a round.
+/// A load of kept-alive connections, from the client's CPU.
 pub(crate) fn plan(server: &Server, pace: Pace, connections: usize, time: Duration) -> Plan {
     Plan {
         path: server.path.to_owned(),
@@ -35,33 +21,6 @@ pub(crate) fn plan(server: &Server, pace: Pace, connections: usize, time: Durati
     }
 }
 
-fn round(
-    server: &Server,
-    client: Client,
-    pace: Pace,
-    connections: usize,
-    time: Duration,
-) -> anyhow::Result<Round> {
-    let run = |time| {
-        let plan = Plan {
-            client,
-            ..plan(server, pace, connections, time)
-        };
-        Load::run(plan).context("cannot generate load")
-    };
-    run(WARM_UP)?;
-    let before = server.cpu_time();
-    let report = run(time)?;
-    let cpu = server.cpu_time().saturating_sub(before);
-    Ok(Round {
-        rate: report.rate(),
-        cpu_nanos: cpu.as_secs_f64() * 1e9 / count(&report),
-        p50: micros(report.latency.quantile(0.5)),
-        p99: micros(report.latency.quantile(0.99)),
-        failed: report.failed(),
-    })
-}
-
 /// Runs every server once in each of so many rounds; the results are in the servers' order.
 pub(crate) fn alternate(
     servers: &[&Server],
@@ -71,32 +30,9 @@ pub(crate) fn alternate(
     rounds: usize,
     time: Duration,
 ) -> anyhow::Result<Vec<Series>> {
-    let mut found: Vec<Vec<Round>> = vec![Vec::new(); servers.len()];
-    for _ in 0..rounds {
-        for (server, found) in servers.iter().zip(&mut found) {
-            found.push(round(server, client, pace, connections, time)?);
-        }
-    }
-    Ok(found.iter().map(|rounds| series(rounds)).collect())
-}
-
-fn series(rounds: &[Round]) -> Series {
-    let each = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect();
-    Series {
-        requests_per_second: each(|round| round.rate),
-        cpu_nanos_per_request: each(|round| round.cpu_nanos),
-        p50_micros: each(|round| round.p50),
-        p99_micros: each(|round| round.p99),
-        failed: rounds.iter().map(|round| round.failed).sum(),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-fn count(report: &Report) -> f64 {
-    report.ok.max(1) as f64
-}
-
-/// A duration in microseconds.
-pub(crate) fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
+    let plan = |server: &Server| Plan {
+        client,
+        ..plan(server, pace, connections, time)
+    };
+    series::alternate(servers, plan, rounds)
 }

@@ -1,7 +1,7 @@
 //! Time from exec to the first complete response.
 
-use super::speed::micros;
 use super::subject::Subject;
+use crate::series::micros;
 
 /// Starts it again and again. Connection attempts follow each other without a pause, from the
 /// other core, so the figure is late by one refused attempt at most.

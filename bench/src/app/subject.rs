@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::inputs::Inputs;
-use super::process::Server;
+use crate::server::{SERVER_CPU, Server};
 
 /// A program to measure.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Subject {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        Server::start(command, self.address, self.path)
+        Server::start(command, Some(SERVER_CPU), self.address, self.path)
             .with_context(|| format!("cannot measure {}", self.name))
     }
 }

@@ -1,49 +1,12 @@
 //! The targets of the service, and the figures measured.
 
-use std::fmt;
-
-use super::results::{Image, Results, Series, Spread, Subject};
+use super::results::{Image, Results, Subject};
+use crate::series::Series;
+use crate::spread::{Spread, ratio};
+use crate::target::{Target, Wanted};
 
 const KIB: f64 = 1024.0;
 const MIB: f64 = KIB * KIB;
-
-/// The bound of a target.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Wanted {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtLeast(limit) => write!(f, "≥ {limit}"),
-            Self::AtMost(limit) => write!(f, "≤ {limit}"),
-        }
-    }
-}
-
-/// A target and what was measured.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) what: String,
-    pub(crate) wanted: Wanted,
-    /// Of the bound and the figure alike, with a space before it.
-    pub(crate) unit: &'static str,
-    /// After the point.
-    pub(crate) digits: usize,
-    pub(crate) measured: Option<f64>,
-}
-
-impl Target {
-    /// Whether a figure meets the bound.
-    pub(crate) fn met(&self, measured: f64) -> bool {
-        match self.wanted {
-            Wanted::AtLeast(limit) => measured >= limit,
-            Wanted::AtMost(limit) => measured <= limit,
-        }
-    }
-}
 
 /// All targets, in display order.
 pub(crate) fn all(results: &Results) -> Vec<Target> {
@@ -78,7 +41,7 @@ fn speed(results: &Results) -> Vec<Target> {
             digits,
             rate,
         ));
-        let cpu = over_fastest(results, keys, requests_per_cpu_second);
+        let cpu = over_fastest(results, keys, Series::requests_per_cpu_second);
         targets.push(times(
             format!("requests a CPU second, times {whose}"),
             wanted,
@@ -101,7 +64,7 @@ fn speed(results: &Results) -> Vec<Target> {
         "one-shot requests a CPU second, times the bare loop's".to_owned(),
         wanted,
         2,
-        figure(requests_per_cpu_second),
+        figure(Series::requests_per_cpu_second),
     ));
     let full = p99_over_loop(results, |subject| Some(&subject.closed));
     let constant = p99_over_loop(results, |subject| subject.constant.as_ref());
@@ -119,15 +82,6 @@ fn speed(results: &Results) -> Vec<Target> {
         constant,
     ));
     targets
-}
-
-/// The requests per second that an otherwise idle core would answer.
-fn requests_per_cpu_second(series: &Series) -> Vec<f64> {
-    series
-        .cpu_nanos_per_request
-        .iter()
-        .map(|nanos| 1e9 / nanos)
-        .collect()
 }
 
 fn size(results: &Results) -> Vec<Target> {
@@ -202,44 +156,8 @@ fn p99_over_loop(results: &Results, pick: fn(&Subject) -> Option<&Series>) -> Op
     Some(ratio(p99("app")?, p99("floor")?))
 }
 
-/// The median of the rounds' ratios: other load on the machine affects both in the same round.
-fn ratio(app: &[f64], other: &[f64]) -> f64 {
-    let ratios: Vec<f64> = app
-        .iter()
-        .zip(other)
-        .map(|(app, other)| app / other)
-        .collect();
-    Spread::of(&ratios).median
-}
-
 /// A size as a float.
 #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
 pub(crate) fn float(bytes: u64) -> f64 {
     bytes as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ratio_is_the_median_of_the_rounds_ratios() {
-        // The second round was disturbed, for both alike.
-        let (app, floor) = ([80.0, 8.0, 90.0], [100.0, 10.0, 100.0]);
-        assert!((ratio(&app, &floor) - 0.8).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_bound_is_met_at_the_bound() {
-        let target = |wanted| Target {
-            what: String::new(),
-            wanted,
-            unit: "",
-            digits: 0,
-            measured: None,
-        };
-        let (least, most) = (target(Wanted::AtLeast(3.0)), target(Wanted::AtMost(3.0)));
-        assert!(least.met(3.0) && !least.met(2.9));
-        assert!(most.met(3.0) && !most.met(3.1));
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::results::{Program, Results, ratio};
-use crate::app::results::Spread;
+use super::results::{Program, Results};
+use crate::spread::{in_brackets, ratio};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -29,13 +29,6 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
         machine.load_before,
         machine.load_after,
     )?;
-    if machine.load_before > 1.0 {
-        writeln!(
-            out,
-            "**The machine was busy with other work**, for each program alike: CPU time, memory and counts \
-             are good, and wall times are what that left.\n"
-        )?;
-    }
     targets(out, results)?;
     writeln!(
         out,
@@ -47,18 +40,17 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
             out,
             "| {} | {} | {} | {} | {:.1} | {} |",
             program.name,
-            spread(&program.push_seconds, 1.0, 2),
-            spread(&program.push_cpu_seconds, 1.0, 2),
-            spread(&program.registry_cpu_seconds, 1.0, 2),
+            in_brackets(&program.push_seconds, 1.0, 2),
+            in_brackets(&program.push_cpu_seconds, 1.0, 2),
+            in_brackets(&program.registry_cpu_seconds, 1.0, 2),
             mib(program.peak_rss_bytes),
-            spread(&program.again_seconds, 0.001, 1),
+            in_brackets(&program.again_seconds, 0.001, 1),
         )?;
     }
     writeln!(
         out,
-        "\nThe registry's CPU time is about the same for all: it hashes and writes every byte. With that of \
-         the program, divided by the cores, it is the least that a push can take here, and the registry's \
-         alone the least of any program.\n"
+        "\nThe registry's CPU time is the same for all: it hashes and writes every byte. Divided by the \
+         cores, with that of the program, it is the least that a push can take here.\n"
     )
 }
 
@@ -108,13 +100,6 @@ fn targets(out: &mut String, results: &Results) -> fmt::Result {
         )?;
     }
     writeln!(out)
-}
-
-/// A figure over the rounds, divided by `unit`.
-fn spread(values: &[f64], unit: f64, digits: usize) -> String {
-    let Spread { median, min, max } = Spread::of(values);
-    let (median, min, max) = (median / unit, min / unit, max / unit);
-    format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
 }
 
 fn mib(count: u64) -> f64 {

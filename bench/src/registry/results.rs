@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::results::{Machine, Spread};
+use crate::machine::Machine;
 
 /// The version of this schema.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -57,14 +57,4 @@ pub(crate) struct Services {
     pub(crate) refused: u32,
     /// How often the layer that all share was sent.
     pub(crate) base_sent: usize,
-}
-
-/// The median of the rounds' ratios: other load on the machine affects both in the same round.
-pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
-    let ratios: Vec<f64> = ours
-        .iter()
-        .zip(theirs)
-        .map(|(ours, theirs)| ours / theirs)
-        .collect();
-    Spread::of(&ratios).median
 }

@@ -10,7 +10,7 @@ use super::process::{Cost, run as run_once};
 use super::results::{Program, Results, SCHEMA_VERSION};
 use super::server::Server;
 use super::{image, services};
-use crate::app::machine;
+use crate::machine;
 
 const LAYERS: usize = 10;
 

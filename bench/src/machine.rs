@@ -1,11 +1,53 @@
 //! The machine of a run.
 
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-use super::results::Machine;
+use serde::{Deserialize, Serialize};
+
+/// The machine and the time.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    pub(crate) cpus: usize,
+    pub(crate) kernel: String,
+    pub(crate) revision: String,
+    pub(crate) unix_seconds: u64,
+    /// The one-minute load average before the first and after the last round; the run itself adds
+    /// up to 2.
+    pub(crate) load_before: f64,
+    pub(crate) load_after: f64,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a machine with {} ({} cores, Linux {}), revision `{}`",
+            self.cpu, self.cpus, self.kernel, self.revision
+        )
+    }
+}
+
+impl Machine {
+    /// Writes a warning where other work ran beside the measurement.
+    pub(crate) fn warn_if_busy(&self, out: &mut String) -> fmt::Result {
+        if self.load_before <= 1.0 {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "**The machine was busy with other work**: its load average was {:.1} before the run. What is \
+             compared was disturbed alike; measure again on a quiet machine before judging by absolute \
+             figures.\n",
+            self.load_before
+        )
+    }
+}
 
 /// The one-minute load average; 0 where the kernel does not report it.
 pub(crate) fn load() -> f64 {

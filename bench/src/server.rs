@@ -1,4 +1,4 @@
-//! A server under measurement: pinned, observed through `/proc`, and stopped.
+//! A server under measurement: started, observed through `/proc`, and stopped.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The CPU of every server.
+/// The CPU of a server that has one of its own.
 pub(crate) const SERVER_CPU: usize = 0;
-/// The CPU of every client, and of this program.
+/// The CPU of the client of such a server, and of this program.
 pub(crate) const CLIENT_CPU: usize = 1;
 /// How long a server may take to become ready.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -27,9 +27,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `command` on [`SERVER_CPU`] and waits for its first response.
+    /// Starts `command`, on one CPU or on all, and waits for its first response.
     pub(crate) fn start(
         mut command: Command,
+        cpu: Option<usize>,
         address: SocketAddr,
         path: &'static str,
     ) -> anyhow::Result<Self> {
@@ -40,7 +41,9 @@ impl Server {
             .stderr(log.try_clone()?);
         // A child has the affinity of the thread that starts it.
         let spawn = move || -> io::Result<(Child, Instant)> {
-            loadgen::cpu::pin(None, SERVER_CPU)?;
+            if let Some(cpu) = cpu {
+                loadgen::cpu::pin(None, cpu)?;
+            }
             let begun = Instant::now();
             Ok((command.spawn()?, begun))
         };
