@@ -31,6 +31,23 @@ impl Daemon {
     /// # Panics
     /// Where it cannot be started: without root, or without containerd.
     pub fn start() -> Self {
+        Self::start_with("disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n")
+    }
+
+    /// Starts one with the kubelet's plugin, whose sandboxes run `sandbox_image`.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    pub fn start_with_cri(sandbox_image: &str) -> Self {
+        // A container in a container may not have the right to lower its OOM score.
+        Self::start_with(&format!(
+            "[plugins.\"io.containerd.grpc.v1.cri\"]\nsandbox_image = \"{sandbox_image}\"\n\
+             restrict_oom_score_adj = true\n"
+        ))
+    }
+
+    /// Starts one with more in its configuration, first of all what is in no table.
+    fn start_with(more: &str) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test starts containerd and needs root"
@@ -46,17 +63,16 @@ impl Daemon {
             dir,
             _turn: turn,
         };
-        daemon.write_config();
+        daemon.write_config(more);
         daemon.launch();
         daemon
     }
 
-    fn write_config(&self) {
+    fn write_config(&self, more: &str) {
         let dir = self.dir.path().display();
         let text = format!(
             "version = 2\nroot = \"{dir}/root\"\nstate = \"{dir}/state\"\n\
-             disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
-             [grpc]\naddress = \"{dir}/c.sock\"\n\
+             {more}[grpc]\naddress = \"{dir}/c.sock\"\n\
              [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{dir}/opt\"\n"
         );
         fs::write(self.path("config.toml"), text).expect("the directory takes a file");

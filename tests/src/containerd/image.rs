@@ -1,12 +1,13 @@
 //! A small image whose program does what a test asks of it, and manifests that run it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use oci::image::{Manifest, canonical};
 use oci::layout::Layout;
-use oci::{Descriptor, Digest, MediaType, Platform, annotation};
+use oci::{Descriptor, MediaType, Platform, annotation};
+
+use super::fixture::fixture;
 
 /// The program of `fixtures/pod.rs`, compiled once.
 ///
@@ -14,41 +15,10 @@ use oci::{Descriptor, Digest, MediaType, Platform, annotation};
 /// When rustc cannot compile it.
 pub fn pod_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/pod.rs");
-        let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-        let text = std::fs::read(source).expect("the fixture is there");
-        let name = format!("e2e-pod-{}", &Digest::of(&text).hex()[..16]);
-        let path = crate::program("nodectl").with_file_name(name);
-        if !path.exists() {
-            // Two tests may compile at once: each to a file of its own, and the last one stays.
-            let own = path.with_extension(std::process::id().to_string());
-            let status = Command::new("rustc")
-                .args([
-                    "--edition",
-                    "2024",
-                    "-O",
-                    "-C",
-                    "panic=abort",
-                    "-C",
-                    "strip=symbols",
-                ])
-                .args(["--target", &target, "-o"])
-                .arg(&own)
-                .arg(source)
-                .status()
-                .expect("rustc can be run");
-            assert!(
-                status.success(),
-                "rustc cannot compile {source} for {target}"
-            );
-            std::fs::rename(&own, &path).expect("a file can be renamed");
-        }
-        path
-    })
+    PROGRAM.get_or_init(|| fixture("pod"))
 }
 
-/// Makes a layout with the program as the image `pod:1`, and returns the image's descriptor.
+/// Creates a layout with the program as the image `pod:1`, and returns the image's descriptor.
 ///
 /// # Panics
 /// When the layout cannot be written.

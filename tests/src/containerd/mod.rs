@@ -2,17 +2,22 @@
 //!
 //! Needs root, containerd, ctr and runc; a test without them fails.
 
+mod cri;
 mod daemon;
+mod fixture;
 mod image;
 mod inventory;
 mod kubelet;
 mod nodectl;
+mod sandbox;
 mod shim;
 mod traces;
 
+pub use cri::{Cri, CriPod, IMAGE, PAUSE};
 pub use daemon::{Daemon, OPEN_FILES};
 pub use image::{image_layout, manifest, pod_program};
 pub use inventory::Inventory;
 pub use kubelet::Kubelet;
 pub use nodectl::{Nodectl, Outcome};
+pub use sandbox::Sandboxes;
 pub use shim::{shim_of, sockets_of};

@@ -14,7 +14,8 @@ pub fn shim_of(id: &str) -> Pid {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
         let words = fs::read(entry.path().join("cmdline")).ok()?;
         let words: Vec<_> = words.split(|byte| *byte == 0).collect();
-        let shim = words.first()?.ends_with(b"containerd-shim-runc-v2");
+        let program = words.first()?.rsplit(|byte| *byte == b'/').next()?;
+        let shim = program.starts_with(b"containerd-shim-");
         (shim && words.contains(&id.as_bytes())).then(|| Pid::from_raw(pid))?
     };
     fs::read_dir("/proc")

@@ -1,0 +1,139 @@
+//! Sandboxes in containerd's sandbox store, as its CRI plugin keeps those of a runtime whose shim runs
+//! them: without a container of their own.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use containerd_client::services::v1::sandbox::controller_client::ControllerClient;
+use containerd_client::services::v1::sandbox::store_client::StoreClient;
+use containerd_client::services::v1::sandbox::{
+    ControllerCreateRequest, ControllerStartRequest, StoreCreateRequest,
+};
+use containerd_client::tonic::transport::Channel;
+use containerd_client::tonic::{Code, Request};
+use containerd_client::types::{Sandbox, sandbox::Runtime};
+use nodectl::containerd::any_json;
+use serde_json::json;
+
+use super::Daemon;
+use super::fixture::fixture;
+
+/// The controller that has a runtime's shim run its sandboxes.
+const CONTROLLER: &str = "shim";
+
+/// When each was created, since 1970.
+const CREATED: Duration = Duration::from_secs(1_795_000_000);
+
+/// Creates sandboxes in `k8s.io`.
+#[derive(Debug)]
+pub struct Sandboxes {
+    channel: Channel,
+    runtime: tokio::runtime::Runtime,
+    shim: PathBuf,
+}
+
+impl Sandboxes {
+    /// On that daemon, with the shim of `fixtures/sandbox_shim.rs`.
+    ///
+    /// # Panics
+    /// When the daemon does not answer, or the shim cannot be compiled.
+    pub fn new(daemon: &Daemon) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be had");
+        let channel = runtime
+            .block_on(containerd_client::connect(daemon.socket()))
+            .expect("containerd answers");
+        // containerd derives a runtime from such a name.
+        let shim = daemon.path("containerd-shim-fixture-v1");
+        if !fs::exists(&shim).expect("the directory can be read") {
+            symlink(fixture("sandbox_shim"), &shim).expect("the directory takes a link");
+        }
+        Self {
+            channel,
+            runtime,
+            shim,
+        }
+    }
+
+    /// Records a pod's sandbox; says whether containerd has a store for it, as it has from 1.7 on.
+    ///
+    /// # Panics
+    /// When containerd refuses it for another reason.
+    pub fn record(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> bool {
+        let request = StoreCreateRequest {
+            sandbox: Some(self.sandbox(id, namespace, pod, ip)),
+        };
+        let mut store = StoreClient::new(self.channel.clone());
+        match self.runtime.block_on(store.create(of_kubelet(request))) {
+            Ok(_) => true,
+            Err(status) if status.code() == Code::Unimplemented => false,
+            Err(status) => panic!("{status}"),
+        }
+    }
+
+    /// Records a pod's sandbox and starts it; its process is its shim.
+    ///
+    /// # Panics
+    /// When containerd refuses it.
+    pub fn start(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> u32 {
+        assert!(self.record(id, namespace, pod, ip), "there is no store");
+        let mut controller = ControllerClient::new(self.channel.clone());
+        let create = ControllerCreateRequest {
+            sandbox_id: id.to_owned(),
+            sandbox: Some(self.sandbox(id, namespace, pod, ip)),
+            sandboxer: CONTROLLER.to_owned(),
+            ..ControllerCreateRequest::default()
+        };
+        let start = ControllerStartRequest {
+            sandbox_id: id.to_owned(),
+            sandboxer: CONTROLLER.to_owned(),
+        };
+        self.runtime.block_on(async {
+            let created = controller.create(of_kubelet(create)).await;
+            created.unwrap_or_else(|status| panic!("{status}"));
+            let started = controller.start(of_kubelet(start)).await;
+            let started = started.unwrap_or_else(|status| panic!("{status}"));
+            started.into_inner().pid
+        })
+    }
+
+    fn sandbox(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> Sandbox {
+        let metadata = json!({"Version": "v1", "Metadata": {
+            "ID": id,
+            "Config": {
+                "metadata": {"name": pod, "uid": format!("uid-of-{pod}"), "namespace": namespace},
+                "labels": {"app": "web"},
+            },
+            "NetNSPath": format!("/var/run/netns/cni-{pod}"),
+            "IP": ip,
+        }});
+        let url = "github.com/containerd/cri/pkg/store/sandbox/Metadata";
+        let metadata = any_json(url, &metadata).expect("metadata is JSON");
+        let created = Some((SystemTime::UNIX_EPOCH + CREATED).into());
+        Sandbox {
+            sandbox_id: id.to_owned(),
+            runtime: Some(Runtime {
+                name: self.shim.display().to_string(),
+                options: None,
+            }),
+            sandboxer: CONTROLLER.to_owned(),
+            created_at: created,
+            updated_at: created,
+            extensions: [("io.cri-containerd.sandbox.metadata".to_owned(), metadata)].into(),
+            ..Sandbox::default()
+        }
+    }
+}
+
+fn of_kubelet<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let namespace = "k8s.io".parse().expect("the name is ASCII");
+    request
+        .metadata_mut()
+        .insert("containerd-namespace", namespace);
+    request
+}
