@@ -36,15 +36,6 @@ pub trait Source: Sync {
     /// here.
     fn open(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>>;
 
-    /// Opens a blob for a destination that verifies it: reading it to its end proves its size, and its
-    /// digest only where that costs nothing.
-    ///
-    /// # Errors
-    /// As [`Source::open`].
-    fn open_for_verifier(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>> {
-        self.open(descriptor)
-    }
-
     /// The manifests and indexes that refer to `subject`: signatures, bills of materials.
     ///
     /// # Errors
@@ -77,12 +68,6 @@ pub trait Destination: Sync {
     /// # Errors
     /// When it cannot be stored.
     fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Self::Error>;
-
-    /// Whether it stores a blob only if its content has the digest of its descriptor, whatever was
-    /// read, and reports a blob of the source that is damaged. Each byte is then hashed once.
-    fn verifies(&self) -> bool {
-        false
-    }
 
     /// Whether [`Destination::name`] stores what it names, so that it need not be stored by its digest
     /// first.
@@ -382,11 +367,7 @@ fn copy_blobs<S: Source, D: Destination>(
             && let Some(descriptor) = blobs.get(next.fetch_add(1, Ordering::Relaxed))
         {
             let open = || -> io::Result<Box<dyn Read + Send + '_>> {
-                let reader = if destination.verifies() {
-                    source.open_for_verifier(descriptor)?
-                } else {
-                    source.open(descriptor)?
-                };
+                let reader = source.open(descriptor)?;
                 Ok(Box::new(ProgressReader::new(reader, descriptor, events)))
             };
             match destination.put_blob(descriptor, &open) {

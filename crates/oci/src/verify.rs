@@ -101,11 +101,6 @@ impl<R: Read> VerifyingReader<R> {
         }
     }
 
-    /// The reader, from which nothing was read yet.
-    pub(crate) fn into_inner(self) -> R {
-        self.inner
-    }
-
     fn end(&mut self) -> io::Result<usize> {
         let verdict = self
             .verdict
@@ -148,49 +143,6 @@ impl<R: Read> Read for VerifyingReader<R> {
     }
 }
 
-/// Passes on what a reader gives, and turns an end before the described size into an error. Its digest
-/// is verified by whoever gets the bytes.
-#[derive(Debug)]
-pub(crate) struct SizedReader<R> {
-    inner: R,
-    digest: Digest,
-    expected: u64,
-    actual: u64,
-}
-
-impl<R: Read> SizedReader<R> {
-    /// Reads `inner`, expecting `expected` bytes.
-    pub(crate) fn new(inner: R, digest: Digest, expected: u64) -> Self {
-        Self {
-            inner,
-            digest,
-            expected,
-            actual: 0,
-        }
-    }
-}
-
-impl<R: Read> Read for SizedReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (digest, expected) = (self.digest, self.expected);
-        let count = self.inner.read(buffer)?;
-        self.actual += count as u64;
-        if self.actual > expected {
-            return Err(Mismatch::Long { digest, expected }.into());
-        }
-        let actual = self.actual;
-        if count == 0 && !buffer.is_empty() && actual < expected {
-            return Err(Mismatch::Short {
-                digest,
-                expected,
-                actual,
-            }
-            .into());
-        }
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,19 +160,6 @@ mod tests {
         first
             .map(|_| out)
             .map_err(|error| Mismatch::of(&error).unwrap().clone())
-    }
-
-    #[test]
-    fn a_size_is_proved_without_the_digest() {
-        let read = |bytes: &[u8], size| {
-            let mut reader = SizedReader::new(bytes, Digest::of(b"other"), size);
-            let read = reader.read_to_end(&mut Vec::new());
-            read.map_err(|error| Mismatch::of(&error).is_some())
-        };
-        assert_eq!(read(b"abc", 3), Ok(3));
-        assert_eq!(read(b"abc", 4), Err(true));
-        assert_eq!(read(b"abc", 2), Err(true));
-        assert_eq!(read(b"", 0), Ok(0));
     }
 
     #[test]

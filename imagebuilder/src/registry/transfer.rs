@@ -95,10 +95,6 @@ impl<D: Destination> Destination for Checked<'_, D> {
         self.destination.put_document(descriptor, bytes)
     }
 
-    fn verifies(&self) -> bool {
-        self.destination.verifies()
-    }
-
     fn stores_by_name(&self) -> bool {
         self.destination.stores_by_name()
     }

@@ -7,7 +7,6 @@ use std::path::Path;
 use super::file::io_error;
 use super::{Layout, LayoutError};
 use crate::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest};
-use crate::verify::SizedReader;
 use crate::{Descriptor, Kind, Mismatch, Platform, VerifyingReader};
 
 impl Layout {
@@ -47,18 +46,6 @@ impl Layout {
         }
         let file = File::open(&path).map_err(io_error("open", &path))?;
         Ok(VerifyingReader::new(file, digest, expected))
-    }
-
-    /// Opens a blob for a reader that verifies its digest. Only its size is checked.
-    ///
-    /// # Errors
-    /// As [`Layout::blob`].
-    pub(super) fn sized_blob(
-        &self,
-        descriptor: &Descriptor,
-    ) -> Result<SizedReader<impl Read + Send + use<>>, LayoutError> {
-        let reader = self.blob(descriptor)?.into_inner();
-        Ok(SizedReader::new(reader, descriptor.digest, descriptor.size))
     }
 
     /// Reads a manifest, index or configuration, verified.

@@ -14,13 +14,11 @@ impl Source for Layout {
     }
 
     fn open(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>> {
-        let reader = self.blob(descriptor).map_err(cannot_open)?;
-        Ok(Box::new(reader))
-    }
-
-    fn open_for_verifier(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>> {
-        let reader = self.sized_blob(descriptor).map_err(cannot_open)?;
-        Ok(Box::new(reader))
+        match self.blob(descriptor) {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(LayoutError::Damaged { source, .. }) => Err(source.into()),
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, LayoutError> {
@@ -62,12 +60,5 @@ impl Destination for Layout {
             .annotations
             .insert(annotation::REF_NAME.to_owned(), name.to_owned());
         self.put_index_entry(&entry)
-    }
-}
-
-fn cannot_open(error: LayoutError) -> io::Error {
-    match error {
-        LayoutError::Damaged { source, .. } => source.into(),
-        error => io::Error::other(error),
     }
 }

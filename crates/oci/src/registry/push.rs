@@ -5,7 +5,7 @@
 //! One request is what every registry accepts. GitHub's refuses chunks above 4 MiB, and Google's
 //! Artifact Registry refuses all; what a registry refused is remembered.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use url::Url;
 
@@ -17,8 +17,8 @@ use super::resume::{Next, after_failure, chunk_bytes, stored};
 use super::retry;
 use super::session::Repository;
 use super::transport::{Answer, Call, Payload};
+use crate::Descriptor;
 use crate::copy::{Open, Stored};
-use crate::{Descriptor, Mismatch, VerifyingReader};
 
 /// A blob above this is sent in chunks after a failed attempt, so that another failure does not
 /// cost all of it.
@@ -100,8 +100,7 @@ impl Repository {
                 },
             }
         };
-        self.send(descriptor, open, upload)
-            .map_err(|error| blame(descriptor, open, error))?;
+        self.send(descriptor, open, upload)?;
         sending.done();
         Ok(Stored::Sent)
     }
@@ -347,21 +346,6 @@ impl Repository {
         }
         next
     }
-}
-
-/// A refused blob may be damaged where it is read: the registry hashed it, and nobody did before.
-fn blame(descriptor: &Descriptor, open: Open<'_>, mut error: RegistryError) -> RegistryError {
-    if matches!(error.status(), Some(400 | 405..=407 | 409..=415 | 422))
-        && let Ok(reader) = open()
-    {
-        let mut reader = VerifyingReader::new(reader, descriptor.digest, descriptor.size);
-        if let Err(damage) = io::copy(&mut reader, &mut io::sink())
-            && let Some(mismatch) = Mismatch::of(&damage)
-        {
-            *error.problem = Problem::Mismatch(mismatch.clone());
-        }
-    }
-    error
 }
 
 /// Whether the answer to the first chunk of an upload means that the registry accepts none of that

@@ -52,10 +52,6 @@ impl Destination for Repository {
         Repository::attach(self, &descriptor.media_type, bytes)
     }
 
-    fn verifies(&self) -> bool {
-        true
-    }
-
     fn stores_by_name(&self) -> bool {
         true
     }
