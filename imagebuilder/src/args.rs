@@ -1,13 +1,12 @@
 //! The command line.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::Progress;
 use oci::{Platform, Reference};
 
+use crate::place::{Local, Output, Place};
 use crate::registry::Prefix;
 use crate::sbom;
 
@@ -29,14 +28,13 @@ pub(crate) enum Command {
     /// Build the images that manifests name `cargo://PACKAGE`, and print the manifests with their
     /// digests.
     Resolve(Resolve),
-    /// Show what images of a layout hold.
+    /// Show what images hold.
     Inspect(Inspect),
-    /// Check every digest and size of images in a layout, down to the files, and print
-    /// `sha256:… NAME` for each.
+    /// Check every digest and size of images, down to the files, and print `sha256:… NAME` for each.
     Verify(Verify),
-    /// Push images of a layout to a registry, and print `name@sha256:…` for each.
+    /// Push images to a registry, and print `name@sha256:…` for each.
     Push(Push),
-    /// Copy an image between registries and layouts, byte for byte, and print its name by digest.
+    /// Copy an image from one place to another, byte for byte, and print its name by digest.
     Copy(Copy),
     /// Print the tags of a repository, one a line.
     Tags(Remote),
@@ -89,25 +87,14 @@ pub(crate) struct Resolve {
 /// What concerns every image that a command builds.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
-    /// Where the image goes: `oci:DIR`, an OCI image layout, created if it does not exist, or
-    /// `oci:DIR:NAME[:TAG]`, which also names the image in it. Without
-    /// this and --repo it is `images` in Cargo's target directory.
-    #[arg(long, value_name = "oci:DIR[:NAME[:TAG]]")]
-    pub(crate) output: Option<Output>,
-    /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
-    #[arg(long, value_name = "PREFIX")]
-    pub(crate) repo: Option<Prefix>,
     #[command(flatten)]
-    pub(crate) registry: Registry,
+    pub(crate) destinations: Destinations,
     #[command(flatten)]
     pub(crate) cargo: Cargo,
     /// What the image runs on; several, divided by commas, make an index. This machine's
     /// architecture where not given.
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
-    /// The tag in the image's name.
-    #[arg(long, value_parser = tag)]
-    pub(crate) tag: Option<String>,
     /// The Cargo.toml of the workspace; the current directory's where not given.
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
@@ -138,11 +125,36 @@ pub(crate) struct Image {
     pub(crate) source_date_epoch: u64,
 }
 
+/// Where images go.
+#[derive(Debug, Args)]
+pub(crate) struct Destinations {
+    /// Where the image goes. May be repeated. Without this and --repo: the OCI layout `images` in
+    /// Cargo's target directory.
+    ///
+    ///   oci:DIR   an OCI image layout, created if it does not exist
+    ///   tar:FILE  a tar that Docker, podman, skopeo and containerd load
+    ///   docker    the local engine, Docker or podman, at $DOCKER_HOST or its usual socket
+    ///   registry  the same as --repo alone, which it requires
+    ///
+    /// The first three may be followed by `:NAME[:TAG]`, the image's name there.
+    #[arg(long, value_name = "DEST", verbatim_doc_comment)]
+    pub(crate) output: Vec<Output>,
+    /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) repo: Option<Prefix>,
+    /// The tag in the image's name.
+    #[arg(long, value_parser = tag)]
+    pub(crate) tag: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// The images: a layout, `oci:DIR`, or one image of it, `oci:DIR:NAME`.
-    #[arg(value_name = "oci:DIR[:NAME]")]
-    pub(crate) source: Output,
+    /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or what `docker save` writes; one of
+    /// their images, with `:NAME` behind; or `docker:NAME`, of the local engine.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: Local,
     /// List the files of each layer.
     #[arg(long)]
     pub(crate) files: bool,
@@ -153,17 +165,19 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The images: a layout, `oci:DIR`, or one image of it, `oci:DIR:NAME`.
-    #[arg(value_name = "oci:DIR[:NAME]")]
-    pub(crate) source: Output,
+    /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or what `docker save` writes; one of
+    /// their images, with `:NAME` behind; or `docker:NAME`, of the local engine.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: Local,
 }
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("destination").required(true))]
 pub(crate) struct Push {
-    /// The images to push: a layout, `oci:DIR`, or one image of it, `oci:DIR:NAME`.
-    #[arg(value_name = "oci:DIR[:NAME]")]
-    pub(crate) source: Output,
+    /// The images to push: `oci:DIR`, `tar:FILE`, one of their images, with `:NAME` behind, or
+    /// `docker:NAME`.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: Local,
     /// Push the one image there, such as registry.example.com/team/app:v1. May be repeated.
     #[arg(value_name = "REFERENCE", group = "destination")]
     pub(crate) references: Vec<Reference>,
@@ -190,7 +204,8 @@ pub(crate) struct Push {
 
 #[derive(Debug, Args)]
 pub(crate) struct Copy {
-    /// The image: `oci:DIR[:NAME]`, or a reference such as registry.example.com/team/app:v1.
+    /// The image: `oci:DIR[:NAME]`, `tar:FILE[:NAME]`, `docker:NAME`, or a reference such as
+    /// registry.example.com/team/app:v1.
     pub(crate) source: Place,
     /// Where it goes, in one of the same forms.
     pub(crate) destination: Place,
@@ -205,47 +220,6 @@ pub(crate) struct Copy {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
-}
-
-/// A place that images are copied from or to.
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    /// `oci:DIR[:NAME]`
-    Layout(Output),
-    /// An image of a registry.
-    Registry(Reference),
-}
-
-impl FromStr for Place {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with("oci:") {
-            return text.parse().map(Self::Layout);
-        }
-        let reference: Reference = text
-            .parse()
-            .map_err(|error: oci::ReferenceError| error.to_string())?;
-        match reference.registry() {
-            Some(_) => Ok(Self::Registry(reference)),
-            None => Err(format!(
-                "it names no registry: write it in front, such as docker.io/{reference}; a layout is \
-                 oci:DIR"
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Registry(reference) => write!(f, "{reference}"),
-            Self::Layout(Output { layout, image }) => {
-                write!(f, "oci:{}", layout.display())?;
-                image.as_ref().map_or(Ok(()), |image| write!(f, ":{image}"))
-            }
-        }
-    }
 }
 
 #[derive(Debug, Args)]
@@ -331,40 +305,6 @@ pub(crate) struct Registry {
     /// `$REGISTRY_AUTH_FILE`, ~/.docker, and podman's auth.json.
     #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
     pub(crate) docker_config: Option<PathBuf>,
-}
-
-/// A place for images.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Output {
-    pub(crate) layout: PathBuf,
-    /// The image in it, where one is named: what follows a second colon.
-    pub(crate) image: Option<oci::Reference>,
-}
-
-impl FromStr for Output {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = "expected `oci:` and a directory, such as oci:target/images";
-        let rest = text.strip_prefix("oci:").unwrap_or_default();
-        // As skopeo: the first colon ends the directory.
-        let (layout, image) = rest.split_once(':').unwrap_or((rest, ""));
-        if layout.is_empty() {
-            return Err(expected.to_owned());
-        }
-        let image = match image {
-            "" => None,
-            image => Some(
-                image
-                    .parse()
-                    .map_err(|error: oci::ReferenceError| error.to_string())?,
-            ),
-        };
-        Ok(Self {
-            layout: layout.into(),
-            image,
-        })
-    }
 }
 
 fn tag(text: &str) -> Result<String, oci::ReferenceError> {

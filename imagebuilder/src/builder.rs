@@ -10,7 +10,7 @@ use cli::Bytes;
 use object::ReadCache;
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
-use oci::{Descriptor, Digest, Hasher, Platform, Reference, annotation};
+use oci::{Descriptor, Digest, Hasher, Platform, Reference};
 
 use crate::base;
 use crate::cargo::{self, CompileError, Note};
@@ -95,22 +95,6 @@ pub(crate) struct Builder {
     options: Options,
 }
 
-/// An image that was built.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Built {
-    /// Its name, without tag and digest.
-    pub(crate) name: Reference,
-    /// Its manifest, or its index where it is for several platforms.
-    pub(crate) descriptor: Descriptor,
-}
-
-impl Built {
-    /// `name@sha256:…`
-    pub(crate) fn reference(&self) -> Reference {
-        self.name.clone().with_digest(self.descriptor.digest)
-    }
-}
-
 impl Builder {
     /// A builder for the packages of `workspace`.
     pub(crate) fn new(
@@ -154,15 +138,15 @@ impl Builder {
         Ok(self.workspace.service(package, bin)?)
     }
 
-    /// Builds a service's image into `layout`, as `name` in its index, with `tag` where one is given.
+    /// Builds a service's image into `layout`, and reports of it as `name`. Returns its manifest, or its
+    /// index where it is for several platforms, which the layout's index does not name yet.
     pub(crate) fn build(
         &self,
         service: &Service,
         name: &Reference,
         layout: &Layout,
-        tag: Option<&str>,
         events: &mut dyn FnMut(Event),
-    ) -> Result<Built, BuildError> {
+    ) -> Result<Descriptor, BuildError> {
         // Everything that can be refused is, before minutes of compiling.
         let targets: Vec<_> = self
             .options
@@ -190,21 +174,7 @@ impl Builder {
                 layer_bytes,
             });
         }
-        let descriptor = self.root(service, layout, manifests)?;
-        let mut entry = descriptor.clone();
-        let ref_name = match tag {
-            Some(tag) => format!("{name}:{tag}"),
-            None => name.to_string(),
-        };
-        entry.annotations.extend([
-            (annotation::REF_NAME.to_owned(), ref_name),
-            (annotation::IMAGE_NAME.to_owned(), name.to_string()),
-        ]);
-        layout.put_index_entry(&entry)?;
-        Ok(Built {
-            name: name.clone(),
-            descriptor,
-        })
+        Ok(self.root(service, layout, manifests)?)
     }
 
     fn compile(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use oci::registry::Proxies;
 
+use crate::engine::EngineSettings;
 use crate::interrupt::Interrupts;
 use crate::registry::TrustPaths;
 
@@ -27,6 +28,8 @@ pub(crate) struct Environment {
     pub(crate) interrupts: Interrupts,
     /// The terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
+    /// Where the local container engine is.
+    pub(crate) engine: EngineSettings,
     /// The folders in which programs are found.
     pub(crate) search_path: OsString,
     /// The names of all variables that are set.
@@ -60,6 +63,13 @@ impl Environment {
                     .unwrap_or_default(),
             },
             dumb_terminal: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
+            engine: EngineSettings {
+                host: std::env::var("DOCKER_HOST")
+                    .ok()
+                    .filter(|host| !host.is_empty()),
+                tls_verify: std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|v| !v.is_empty()),
+                runtime_directory: path("XDG_RUNTIME_DIR"),
+            },
             search_path: std::env::var_os("PATH").unwrap_or_default(),
             names: std::env::vars_os()
                 .filter_map(|(name, _)| name.into_string().ok())

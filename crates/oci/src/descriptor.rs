@@ -63,9 +63,10 @@ impl Descriptor {
 
     /// The name a layout's index gives it: the full one where there is one.
     pub fn ref_name(&self) -> Option<&str> {
-        self.annotations
-            .get(annotation::CONTAINERD_IMAGE_NAME)
-            .or_else(|| self.annotations.get(annotation::REF_NAME))
-            .map(String::as_str)
+        let get = |key| self.annotations.get(key).map(String::as_str);
+        // An entry with an image name has the full name as its reference name.
+        let ours = get(annotation::IMAGE_NAME).and_then(|_| get(annotation::REF_NAME));
+        ours.or_else(|| get(annotation::CONTAINERD_IMAGE_NAME))
+            .or_else(|| get(annotation::REF_NAME))
     }
 }

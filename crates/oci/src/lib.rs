@@ -12,6 +12,7 @@
 //! [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
 
 pub mod annotation;
+pub mod archive;
 pub mod copy;
 mod descriptor;
 mod digest;

@@ -42,6 +42,10 @@ impl MediaType {
     pub const OCI_INDEX: &'static str = "application/vnd.oci.image.index.v1+json";
     /// An OCI image configuration.
     pub const OCI_CONFIG: &'static str = "application/vnd.oci.image.config.v1+json";
+    /// An OCI layer that is not compressed.
+    pub const OCI_LAYER: &'static str = "application/vnd.oci.image.layer.v1.tar";
+    /// An OCI layer, compressed with zstd.
+    pub const OCI_LAYER_ZSTD: &'static str = "application/vnd.oci.image.layer.v1.tar+zstd";
     /// An OCI layer, compressed with gzip.
     pub const OCI_LAYER_GZIP: &'static str = "application/vnd.oci.image.layer.v1.tar+gzip";
     /// The configuration of an artifact that has none.
@@ -58,6 +62,15 @@ impl MediaType {
     /// The media type spelled `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// An OCI layer.
+    pub fn layer(compression: Compression) -> Self {
+        Self::new(match compression {
+            Compression::None => Self::OCI_LAYER,
+            Compression::Gzip => Self::OCI_LAYER_GZIP,
+            Compression::Zstd => Self::OCI_LAYER_ZSTD,
+        })
     }
 
     /// Its exact text.
@@ -81,13 +94,15 @@ impl MediaType {
             Self::OCI_MANIFEST | Self::DOCKER_MANIFEST => Kind::Manifest,
             Self::OCI_INDEX | Self::DOCKER_INDEX => Kind::Index,
             Self::OCI_CONFIG | Self::DOCKER_CONFIG => Kind::Config,
-            "application/vnd.oci.image.layer.v1.tar"
-            | "application/vnd.docker.image.rootfs.diff.tar" => Kind::Layer(Compression::None),
+            Self::OCI_LAYER | "application/vnd.docker.image.rootfs.diff.tar" => {
+                Kind::Layer(Compression::None)
+            }
             Self::OCI_LAYER_GZIP | "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
                 Kind::Layer(Compression::Gzip)
             }
-            "application/vnd.oci.image.layer.v1.tar+zstd"
-            | "application/vnd.docker.image.rootfs.diff.tar.zstd" => Kind::Layer(Compression::Zstd),
+            Self::OCI_LAYER_ZSTD | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
+                Kind::Layer(Compression::Zstd)
+            }
             _ => Kind::Other,
         }
     }

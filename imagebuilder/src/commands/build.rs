@@ -30,12 +30,16 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
     }
     let plans = images.plan(services)?;
     let layout = images.layout()?;
+    let mut all = Vec::new();
     for plan in plans {
         let done = images.build(&plan, &layout);
-        let done = done.map_err(failed(&plan.service.package))?;
+        all.push(done.map_err(failed(&plan.service.package))?);
+    }
+    images.finish(&layout, &all.iter().collect::<Vec<_>>())?;
+    for done in &all {
         let line = match args.format {
             Format::Text => done.reference.to_string(),
-            Format::Json => json(&done),
+            Format::Json => json(done),
         };
         context.printer.data(&line).map_err(CommandError::Stdout)?;
     }
@@ -43,7 +47,7 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
 }
 
 fn json(done: &Done) -> String {
-    let descriptor = &done.built.descriptor;
+    let descriptor = &done.root;
     serde_json::json!({
         "digest": descriptor.digest,
         "media_type": descriptor.media_type,

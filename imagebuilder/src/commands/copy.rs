@@ -1,24 +1,29 @@
 //! `imagebuilder copy`: an image from one place to another, byte for byte.
 
+use std::io;
+
+use oci::archive::Archive;
 use oci::copy::{CopyError, Destination, Source};
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
 use oci::registry::{Access, RegistryError};
-use oci::{Descriptor, Kind, Reference};
+use oci::{Descriptor, Kind, Platform, Reference};
 
 use super::context::Context;
 use super::progress::show;
 use super::repository::{publisher, tag_or_digest};
-use super::source::{only, roots};
-use super::{CommandError, CopyFailure};
-use crate::args::{Copy, Place};
+use super::source::{only, open, roots};
+use super::{CommandError, CopyFailure, tar_file};
+use crate::args::Copy;
+use crate::engine::Engine;
+use crate::place::{Local, Place, Store};
 use crate::registry::{PublishEvent, Publisher, TransferOptions, transfer};
 
 pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
     match &args.source {
-        Place::Layout(output) => {
-            let layout = Layout::open(&output.layout)?;
-            let root = only(&layout, &roots(&layout, output)?)?.clone();
+        Place::Local(local) => {
+            let layout = open(context, local)?;
+            let root = only(&layout, &roots(&layout, local)?)?.clone();
             let name = root.ref_name().map(str::to_owned);
             from(context, args, &layout, None, &root, name)
         }
@@ -60,14 +65,24 @@ fn from<S: Source>(
     name: Option<String>,
 ) -> Result<(), CommandError>
 where
-    CopyFailure: From<CopyError<S::Error, LayoutError>> + From<CopyError<S::Error, RegistryError>>,
+    CopyFailure: From<CopyError<S::Error, LayoutError>>
+        + From<CopyError<S::Error, RegistryError>>
+        + From<CopyError<S::Error, io::Error>>,
 {
     let root = &select(args, source, root)?;
     match &args.destination {
-        Place::Layout(output) => {
-            let layout = Layout::create(&output.layout)?;
-            let name = output.image.as_ref().map(Reference::to_string).or(name);
-            to(context, args, source, &layout, root, name.as_deref())?;
+        Place::Local(local) => {
+            let named = local.image.as_ref().map(Reference::to_string);
+            let name = named.or(name);
+            match &local.store {
+                Store::Layout(path) => {
+                    let layout = Layout::create(path)?;
+                    to(context, args, source, &layout, root, name.as_deref())?;
+                }
+                Store::Archive(_) | Store::Engine => {
+                    pack(context, args, source, local, root, name)?;
+                }
+            }
             print(context, &root.digest.to_string())
         }
         Place::Registry(reference) => {
@@ -92,6 +107,55 @@ where
             print(context, &pushed.to_string())
         }
     }
+}
+
+/// Copies `root` into a tar, or into the container engine by one.
+fn pack<S: Source>(
+    context: &Context,
+    args: &Copy,
+    source: &S,
+    local: &Local,
+    root: &Descriptor,
+    name: Option<String>,
+) -> Result<(), CommandError>
+where
+    CopyFailure: From<CopyError<S::Error, io::Error>>,
+{
+    let failed = |source| CommandError::Copy {
+        source,
+        from: args.source.to_string(),
+        to: args.destination.to_string(),
+    };
+    let digest = root.digest;
+    // Without a name it is named by its digest.
+    let name = name.unwrap_or_else(|| digest.hex());
+    let name: Reference = name.parse().map_err(|source| CommandError::Name {
+        layout: args.source.to_string().into(),
+        digest,
+        source,
+    })?;
+    let images = [(name, root.clone())];
+    let archive = |platform: Option<&Platform>| {
+        let archive = Archive::new(source, &images, platform);
+        archive.map_err(|error| failed(error.into()))
+    };
+    if let Store::Archive(path) = &local.store {
+        let written = tar_file::write(path, &archive(args.platform.as_ref())?);
+        let bytes = written.map_err(|source| {
+            let error: CopyError<S::Error, io::Error> = CopyError::Write { digest, source };
+            failed(error.into())
+        })?;
+        let (from, to) = (&args.source, &args.destination);
+        let status = format!("Copied {from} to {to}: {}", cli::Bytes(bytes));
+        context.printer.status(&status);
+        return Ok(());
+    }
+    let engine = Engine::new(&context.environment.engine)?;
+    let archive = archive(Some(&engine.platform()?))?;
+    for line in engine.load(&mut archive.reader(), archive.size())? {
+        context.printer.status(&line);
+    }
+    Ok(())
 }
 
 fn to<S: Source, D: Destination>(

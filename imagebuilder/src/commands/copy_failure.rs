@@ -1,5 +1,7 @@
 //! Why a copy failed, between any two places.
 
+use std::io;
+
 use oci::copy::CopyError;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
@@ -16,6 +18,12 @@ pub(crate) enum CopyFailure {
     /// From a registry to a layout.
     #[error(transparent)]
     Pull(#[from] CopyError<RegistryError, LayoutError>),
+    /// From a layout to a tar.
+    #[error(transparent)]
+    Pack(#[from] CopyError<LayoutError, io::Error>),
+    /// From a registry to a tar.
+    #[error(transparent)]
+    PullPacked(#[from] CopyError<RegistryError, io::Error>),
     /// From a registry to another.
     #[error(transparent)]
     Registries(#[from] CopyError<RegistryError, RegistryError>),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use cli::input::InputError;
+use oci::copy::CopyError;
 use oci::image::NoPlatform;
 use oci::layout::LayoutError;
 use oci::registry::{CredentialError, RegistryError};
@@ -13,6 +14,7 @@ use super::copy_failure::CopyFailure;
 use super::verify_error::VerifyError;
 use crate::builder::BuildError;
 use crate::contents::ContentError;
+use crate::engine::EngineError;
 use crate::registry::PublishError;
 use crate::resolve::ResolveError;
 use crate::workspace::WorkspaceError;
@@ -125,6 +127,10 @@ pub(crate) enum CommandError {
     },
     #[error("cannot change the stored credentials")]
     Credentials(#[source] CredentialError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("cannot keep the image of the container engine")]
+    Keep(#[source] io::Error),
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
 }
@@ -142,6 +148,28 @@ pub(crate) enum ImageError {
         one: String,
         other: String,
     },
+    #[error("`--output registry` needs the registry")]
+    NoRepo,
+    #[error("cannot copy the image to `{}`", path.display())]
+    Copy {
+        path: PathBuf,
+        #[source]
+        source: CopyError<LayoutError, LayoutError>,
+    },
+    #[error("cannot write the image to `{}`", path.display())]
+    Archive {
+        path: PathBuf,
+        #[source]
+        source: CopyError<LayoutError, io::Error>,
+    },
+    #[error("cannot write `{}`", path.display())]
+    WriteArchive {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     #[error("cannot push to {registry}")]
     Publisher {
         registry: String,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use cli::Progress;
-use oci::Reference;
 use oci::layout::Layout;
+use oci::{Descriptor, Reference};
 
 use super::ImageError;
 use super::context::Context;
+use super::deliver::{Delivery, Parcel};
 use super::progress::show;
 use crate::args::{Image, Registry};
-use crate::builder::{Builder, Built, Event, image_name};
+use crate::builder::{Builder, Event, image_name};
 use crate::options::{CargoOptions, Options};
 use crate::registry::{Connection, Prefix, PublishError, Publisher, TransferOptions};
 use crate::sbom::Sbom;
@@ -21,8 +22,7 @@ pub(super) struct Images<'a> {
     context: &'a Context,
     arguments: &'a Image,
     builder: Builder,
-    /// Where images are pushed to, if anywhere.
-    publisher: Option<(Prefix, Publisher)>,
+    delivery: Delivery<'a>,
 }
 
 /// An image to build.
@@ -34,7 +34,9 @@ pub(super) struct Plan {
 
 /// An image that was built, and its name where it is now.
 pub(super) struct Done {
-    pub(super) built: Built,
+    /// Where no destination gives it another.
+    name: Reference,
+    pub(super) root: Descriptor,
     /// By digest; with its registry, where it was pushed.
     pub(super) reference: Reference,
 }
@@ -79,18 +81,11 @@ impl<'a> Images<'a> {
                 diagnostics_are_events: context.printer.progress() == Progress::Json,
             },
         )?;
-        let publisher = arguments.repo.clone();
-        let publisher = publisher
-            .map(|prefix| {
-                let publisher = publisher_for(context, prefix.registry(), &arguments.registry)?;
-                Ok::<_, ImageError>((prefix, publisher))
-            })
-            .transpose()?;
         Ok(Self {
             context,
             arguments,
             builder,
-            publisher,
+            delivery: Delivery::new(context, &arguments.destinations)?,
         })
     }
 
@@ -104,31 +99,25 @@ impl<'a> Images<'a> {
         Ok(self.builder.service(package, bin)?)
     }
 
-    /// Where images are built: the layout that is named; else `images` in the target directory, or a
-    /// layout of our own there if the images are only pushed.
+    /// Where images are built.
     pub(super) fn layout(&self) -> Result<Layout, ImageError> {
-        let layout = match &self.arguments.output {
-            Some(output) => Layout::create(&output.layout),
-            None if self.publisher.is_some() => Layout::create(self.builder.own_layout()),
-            None => Layout::create(self.builder.default_layout()),
-        };
-        Ok(layout?)
+        let (own, default) = (self.builder.own_layout(), self.builder.default_layout());
+        self.delivery.layout(own, default)
     }
 
     /// What is to be built for packages. Nothing is compiled yet, so that what can be refused is
     /// refused before.
     pub(super) fn plan(&self, services: Vec<Service>) -> Result<Vec<Plan>, ImageError> {
-        let chosen = self.arguments.output.as_ref();
-        let chosen = chosen.and_then(|output| output.image.as_ref());
         let mut plans: Vec<Plan> = Vec::new();
         for service in services {
-            let name = match chosen {
-                Some(name) => name.clone().without_tag(),
-                None => image_name(&service)?,
-            };
-            if let Some(other) = plans.iter().find(|plan| plan.name == name) {
+            let name = image_name(&service)?;
+            let lead = self.delivery.lead(&name);
+            if let Some(other) = plans
+                .iter()
+                .find(|plan| self.delivery.lead(&plan.name) == lead)
+            {
                 return Err(ImageError::SameName {
-                    name: Box::new(name),
+                    name: Box::new(lead),
                     one: other.service.package.clone(),
                     other: service.package,
                 });
@@ -138,14 +127,7 @@ impl<'a> Images<'a> {
         Ok(plans)
     }
 
-    /// The tag of `--tag`, or of `--output oci:DIR:NAME:TAG`.
-    fn tag(&self) -> Option<&str> {
-        let output = self.arguments.output.as_ref();
-        let named = output.and_then(|output| output.image.as_ref()?.tag());
-        self.arguments.tag.as_deref().or(named)
-    }
-
-    /// Builds an image, and pushes it where that is asked for.
+    /// Builds an image, and brings it to its destinations.
     pub(super) fn build(&self, plan: &Plan, layout: &Layout) -> Result<Done, ImageError> {
         let printer = &self.context.printer;
         let mut events = |event: Event| match event {
@@ -153,24 +135,31 @@ impl<'a> Images<'a> {
             Event::ForeignHeaders { .. } | Event::Path { .. } => printer.warn(&event.to_string()),
             event => printer.status(&event.to_string()),
         };
-        let tag = self.tag();
-        let built = self
+        let name = self.delivery.lead(&plan.name);
+        let root = self
             .builder
-            .build(&plan.service, &plan.name, layout, tag, &mut events)?;
-        let reference = match &self.publisher {
-            Some((prefix, publisher)) => {
-                let destination = destination(prefix, &built.name, tag)?;
-                publish(
-                    self.context,
-                    publisher,
-                    layout,
-                    &destination,
-                    &built.descriptor,
-                )?
-            }
-            None => built.reference(),
-        };
-        Ok(Done { built, reference })
+            .build(&plan.service, &name, layout, &mut events)?;
+        let reference = self.delivery.deliver(
+            layout,
+            &Parcel {
+                name: &plan.name,
+                root: &root,
+            },
+        )?;
+        Ok(Done {
+            name: plan.name.clone(),
+            root,
+            reference,
+        })
+    }
+
+    /// Does what takes all images at once.
+    pub(super) fn finish(&self, layout: &Layout, done: &[&Done]) -> Result<(), ImageError> {
+        let parcels = done.iter().map(|done| Parcel {
+            name: &done.name,
+            root: &done.root,
+        });
+        self.delivery.finish(layout, &parcels.collect::<Vec<_>>())
     }
 }
 

@@ -54,7 +54,7 @@ struct Layer {
 }
 
 pub(super) fn run(context: &Context, args: &Inspect) -> Result<(), CommandError> {
-    let layout = Layout::open(&args.source.layout)?;
+    let layout = source::open(context, &args.source)?;
     let images = images(&layout, &args.source)?;
     let images: Result<Vec<Image>, CommandError> = images
         .into_iter()

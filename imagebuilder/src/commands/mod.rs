@@ -4,6 +4,7 @@ mod build;
 mod context;
 mod copy;
 mod copy_failure;
+mod deliver;
 mod error;
 mod images;
 mod inspect;
@@ -15,6 +16,7 @@ mod repository;
 mod resolve;
 mod run;
 mod source;
+mod tar_file;
 mod verify;
 mod verify_error;
 

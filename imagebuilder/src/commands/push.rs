@@ -14,7 +14,7 @@ use super::context::Context;
 use super::images::destination;
 use super::progress::show;
 use super::repository::publisher;
-use super::source::{only, roots};
+use super::source::{only, open, roots};
 use crate::args::Push;
 use crate::registry::{Prefix, PublishError, PublishEvent, Publisher, TransferOptions};
 
@@ -30,7 +30,7 @@ struct Parcel<'a> {
 }
 
 pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
-    let layout = Layout::open(&args.source.layout)?;
+    let layout = open(context, &args.source)?;
     let pushes = pushes(&layout, args)?;
     // One for each registry, so that all its images share what is known of it.
     let mut publishers = BTreeMap::new();

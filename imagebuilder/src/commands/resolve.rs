@@ -78,9 +78,13 @@ fn build<'a>(
         let image = images
             .build(&plan, &layout)
             .map_err(|error| failed(package, error))?;
-        done.insert(package, image.reference.to_string());
+        done.insert(package, image);
     }
-    Ok(done)
+    images.finish(&layout, &done.values().collect::<Vec<_>>())?;
+    let names = done
+        .into_iter()
+        .map(|(package, image)| (package, image.reference.to_string()));
+    Ok(names.collect())
 }
 
 /// Appends a file's text, as a document of its own.

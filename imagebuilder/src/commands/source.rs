@@ -1,11 +1,15 @@
-//! The images of a layout that a command line names, down to each platform's manifest.
+//! The images that a command line names, down to each platform's manifest.
+
+use std::io::{self, Seek as _};
 
 use oci::image::Manifest;
 use oci::layout::Layout;
 use oci::{Descriptor, Kind};
 
 use super::CommandError;
-use crate::args::Output;
+use super::context::Context;
+use crate::engine::Engine;
+use crate::place::{Local, Store};
 
 /// An image of a layout.
 pub(super) struct Image {
@@ -16,18 +20,36 @@ pub(super) struct Image {
     pub(super) manifests: Vec<(Descriptor, Manifest)>,
 }
 
+/// Opens what has the images. Those of a container engine are kept in a file that has no name.
+pub(super) fn open(context: &Context, source: &Local) -> Result<Layout, CommandError> {
+    match &source.store {
+        Store::Layout(path) => Ok(Layout::open(path)?),
+        Store::Archive(path) => Ok(Layout::open_archive(path)?),
+        Store::Engine => {
+            let name = source.image.as_ref().expect("the parser requires a name");
+            let engine = Engine::new(&context.environment.engine)?;
+            let mut tar = engine.save(name)?;
+            let mut file = tempfile::tempfile().map_err(CommandError::Keep)?;
+            io::copy(&mut tar, &mut file).map_err(CommandError::Keep)?;
+            file.rewind().map_err(CommandError::Keep)?;
+            Ok(Layout::of_archive(source.to_string(), file)?)
+        }
+    }
+}
+
 /// Reads the documents of the images that are named.
-pub(super) fn images(layout: &Layout, source: &Output) -> Result<Vec<Image>, CommandError> {
+pub(super) fn images(layout: &Layout, source: &Local) -> Result<Vec<Image>, CommandError> {
     let roots = roots(layout, source)?;
     roots.into_iter().map(|root| image(layout, root)).collect()
 }
 
 /// The images that are named: one, or all of the layout, which has at least one. What only refers to
 /// another image, such as its bill of materials, is not one of them.
-pub(super) fn roots(layout: &Layout, source: &Output) -> Result<Vec<Descriptor>, CommandError> {
-    let roots = match &source.image {
-        Some(reference) => vec![layout.find(reference)?],
-        None => own_images(layout)?,
+pub(super) fn roots(layout: &Layout, source: &Local) -> Result<Vec<Descriptor>, CommandError> {
+    let roots = match (&source.store, &source.image) {
+        (Store::Layout(_) | Store::Archive(_), Some(reference)) => vec![layout.find(reference)?],
+        // The engine was asked for that image alone.
+        (Store::Engine, _) | (_, None) => own_images(layout)?,
     };
     if roots.is_empty() {
         return Err(CommandError::NoImages {

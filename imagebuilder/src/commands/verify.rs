@@ -8,13 +8,13 @@ use oci::{Descriptor, Digest};
 
 use super::CommandError;
 use super::context::Context;
-use super::source::{Image, images};
+use super::source::{Image, images, open};
 use super::verify_error::VerifyError;
 use crate::args::Verify;
 use crate::contents::{self, ContentError};
 
 pub(super) fn run(context: &Context, args: &Verify) -> Result<(), CommandError> {
-    let layout = Layout::open(&args.source.layout)?;
+    let layout = open(context, &args.source)?;
     let mut verifier = Verifier {
         layout: &layout,
         diff_ids: BTreeMap::new(),

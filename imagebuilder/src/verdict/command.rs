@@ -34,7 +34,8 @@ impl ExitError for CommandError {
             Self::Remote { source, .. } => source.verdict().exit,
             Self::Publish(error) => error.exit(),
             Self::Copy { source, .. } => source.exit(),
-            Self::Password(_) | Self::Credentials(_) | Self::Stdout(_) => Exit::Failed,
+            Self::Engine(error) => error.exit(),
+            Self::Password(_) | Self::Credentials(_) | Self::Keep(_) | Self::Stdout(_) => Exit::Failed,
         }
     }
 
@@ -63,6 +64,7 @@ impl ExitError for CommandError {
             Self::Remote { source, .. } => source.verdict().hint,
             Self::Publish(error) => error.hint(),
             Self::Copy { source, .. } => source.hint(),
+            Self::Engine(error) => error.hint(),
             Self::Untagged { reference } => {
                 Some(format!("add a tag or a digest, such as {reference}:latest"))
             }
@@ -83,6 +85,7 @@ impl ExitError for CommandError {
             | Self::Name { .. }
             | Self::OtherImage { .. }
             | Self::Platform { .. }
+            | Self::Keep(_)
             | Self::Stdout(_) => None,
         }
     }
@@ -94,7 +97,11 @@ impl ExitError for ImageError {
             Self::Build(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
             Self::Publisher { source, .. } => source.exit(),
-            Self::SameName { .. } => Exit::Usage,
+            Self::SameName { .. } | Self::NoRepo => Exit::Usage,
+            Self::Copy { source, .. } => copy(source).exit,
+            Self::Archive { source, .. } => copy(source).exit,
+            Self::WriteArchive { source, .. } => source.verdict().exit,
+            Self::Engine(error) => error.exit(),
             Self::Publish(error) => error.exit(),
         }
     }
@@ -104,6 +111,11 @@ impl ExitError for ImageError {
             Self::Build(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
             Self::Publisher { source, .. } => source.hint(),
+            Self::NoRepo => Some("add --repo PREFIX".to_owned()),
+            Self::Copy { source, .. } => copy(source).hint,
+            Self::Archive { source, .. } => copy(source).hint,
+            Self::WriteArchive { source, .. } => source.verdict().hint,
+            Self::Engine(error) => error.hint(),
             Self::SameName { .. } => {
                 Some("set `name` in the [package.metadata.image] of one of them".to_owned())
             }
@@ -130,6 +142,8 @@ impl CopyFailure {
             Self::Layouts(error) => copy(error),
             Self::Push(error) => copy(error),
             Self::Pull(error) => copy(error),
+            Self::Pack(error) => copy(error),
+            Self::PullPacked(error) => copy(error),
             Self::Registries(error) => copy(error),
         }
     }

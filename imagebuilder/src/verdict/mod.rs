@@ -6,6 +6,7 @@
 
 mod build;
 mod command;
+mod engine;
 mod layout;
 mod place;
 mod registry;

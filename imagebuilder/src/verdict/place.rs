@@ -1,6 +1,9 @@
 //! The verdict on an error of a place that images are copied from or to.
 
+use std::io;
+
 use cli::{Exit, Verdict};
+use oci::Mismatch;
 use oci::copy::CopyError;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
@@ -18,6 +21,17 @@ pub(super) trait PlaceError: std::error::Error + Send + Sync + 'static {
 impl PlaceError for LayoutError {
     fn verdict(&self) -> Verdict {
         layout(self)
+    }
+}
+
+/// A tar that is written or sent; a blob of its source may be damaged.
+impl PlaceError for io::Error {
+    fn verdict(&self) -> Verdict {
+        let exit = match Mismatch::of(self) {
+            Some(_) => Exit::Mismatch,
+            None => Exit::Failed,
+        };
+        Verdict { exit, hint: None }
     }
 }
 

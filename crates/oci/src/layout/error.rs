@@ -17,6 +17,14 @@ pub enum LayoutError {
         /// What is missing or wrong.
         problem: &'static str,
     },
+    /// A file is not an archive of images.
+    #[error("`{}` is not an archive of images: {problem}", path.display())]
+    NotAnArchive {
+        /// The file.
+        path: PathBuf,
+        /// What is missing or wrong.
+        problem: &'static str,
+    },
     /// A file could not be read or written.
     #[error("cannot {operation} `{}`", path.display())]
     Io {
@@ -109,9 +117,10 @@ impl LayoutError {
     /// What it asks of the caller.
     pub fn kind(&self) -> LayoutErrorKind {
         match self {
-            Self::NotALayout { .. } | Self::NoSuchImage { .. } | Self::NoPlatform { .. } => {
-                LayoutErrorKind::Argument
-            }
+            Self::NotALayout { .. }
+            | Self::NotAnArchive { .. }
+            | Self::NoSuchImage { .. }
+            | Self::NoPlatform { .. } => LayoutErrorKind::Argument,
             Self::Damaged { .. } => LayoutErrorKind::Mismatch,
             Self::MissingBlob { .. } => LayoutErrorKind::Incomplete,
             Self::Io { .. } | Self::Document { .. } | Self::WrongKind { .. } => {

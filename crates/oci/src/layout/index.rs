@@ -14,8 +14,10 @@ impl Layout {
     /// When it is missing or is not an index.
     pub fn images(&self) -> Result<Vec<Descriptor>, LayoutError> {
         let path = self.root.join("index.json");
-        let bytes = Self::read_small(&path)?;
-        let index = Index::parse(&bytes);
+        let index = match &self.archive {
+            Some(archive) => Index::parse(&archive.index),
+            None => Index::parse(&Self::read_small(&path)?),
+        };
         index
             .map(|index| index.manifests)
             .map_err(|source| LayoutError::Document { path, source })

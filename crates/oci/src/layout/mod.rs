@@ -4,7 +4,10 @@
 //! A process killed at any moment leaves a valid layout: every file appears by a rename, after its
 //! bytes are on disk, and the index is changed last and under a lock. What a killed process left
 //! in `.ingest` is removed by the next that writes.
+//!
+//! A layout may also be in a tar, which is only read.
 
+mod archive;
 mod error;
 mod file;
 mod index;

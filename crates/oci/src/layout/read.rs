@@ -7,7 +7,7 @@ use std::path::Path;
 use super::file::io_error;
 use super::{Layout, LayoutError};
 use crate::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest};
-use crate::{Descriptor, Kind, Mismatch, Platform, VerifyingReader};
+use crate::{Descriptor, Digest, Kind, Mismatch, Platform, VerifyingReader};
 
 impl Layout {
     /// Opens a blob. Reading it to its end verifies it.
@@ -15,20 +15,12 @@ impl Layout {
     /// # Errors
     /// [`LayoutError::MissingBlob`] when it is not there, and [`LayoutError::Damaged`] when its
     /// size is already wrong.
-    pub fn blob(&self, descriptor: &Descriptor) -> Result<VerifyingReader<File>, LayoutError> {
-        let path = self.blob_path(&descriptor.digest);
-        let missing = || LayoutError::MissingBlob {
-            path: self.root.clone(),
-            digest: descriptor.digest,
-        };
-        // Before it is opened: opening a pipe would wait for a writer.
-        let metadata = match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => metadata,
-            Ok(_) => return Err(missing()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
-            Err(error) => return Err(io_error("open", &path)(error)),
-        };
-        let (digest, expected, actual) = (descriptor.digest, descriptor.size, metadata.len());
+    pub fn blob(
+        &self,
+        descriptor: &Descriptor,
+    ) -> Result<VerifyingReader<Box<dyn Read + Send>>, LayoutError> {
+        let (reader, actual) = self.content(&descriptor.digest)?;
+        let (digest, expected) = (descriptor.digest, descriptor.size);
         if actual != expected {
             let source = if actual < expected {
                 Mismatch::Short {
@@ -44,8 +36,29 @@ impl Layout {
                 source,
             });
         }
+        Ok(VerifyingReader::new(reader, digest, expected))
+    }
+
+    /// Opens what is there by the name of a digest, and returns its size too.
+    fn content(&self, digest: &Digest) -> Result<(Box<dyn Read + Send>, u64), LayoutError> {
+        let missing = || LayoutError::MissingBlob {
+            path: self.root.clone(),
+            digest: *digest,
+        };
+        if let Some(archive) = &self.archive {
+            let content = archive.content(digest).ok_or_else(missing)?;
+            return Ok((content.reader(), content.size()));
+        }
+        let path = self.blob_path(digest);
+        // Before it is opened: opening a pipe would wait for a writer.
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Err(missing()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+            Err(error) => return Err(io_error("open", &path)(error)),
+        };
         let file = File::open(&path).map_err(io_error("open", &path))?;
-        Ok(VerifyingReader::new(file, digest, expected))
+        Ok((Box::new(file), metadata.len()))
     }
 
     /// Reads a manifest, index or configuration, verified.

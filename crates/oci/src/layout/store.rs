@@ -3,10 +3,12 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::LayoutError;
+use super::archive::Archive;
 use super::file::{io_error, replace_file};
 use crate::Digest;
 use crate::image::canonical;
@@ -18,6 +20,8 @@ const VERSION: &str = "1.0.0";
 #[derive(Clone, Debug)]
 pub struct Layout {
     pub(super) root: PathBuf,
+    /// What is in it, where it is a tar.
+    pub(super) archive: Option<Arc<Archive>>,
 }
 
 /// The `oci-layout` file.
@@ -45,7 +49,7 @@ impl Layout {
         if !marker.is_file() {
             return Err(not("it has no file `oci-layout`"));
         }
-        let layout = Self { root: root.clone() };
+        let layout = Self::at(root.clone());
         let marker: Option<Marker> = Self::read_small(&marker)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -56,13 +60,50 @@ impl Layout {
         }
     }
 
+    /// Opens a tar with a layout in it, or one that `docker save` wrote. It is only read.
+    ///
+    /// # Errors
+    /// When the file does not exist or is neither.
+    pub fn open_archive(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
+        let path = path.into();
+        // Opening a pipe would wait for a writer.
+        if path.exists() && !path.is_file() {
+            return Err(LayoutError::NotAnArchive {
+                path,
+                problem: "it is not a file",
+            });
+        }
+        let file = File::open(&path).map_err(io_error("open", &path))?;
+        Self::of_archive(path, file)
+    }
+
+    /// The layout in a tar that is open, as [`Layout::open_archive`]; `path` is its name in errors.
+    ///
+    /// # Errors
+    /// When the file is not such a tar.
+    pub fn of_archive(path: impl Into<PathBuf>, file: File) -> Result<Self, LayoutError> {
+        let root = path.into();
+        let archive = Archive::read(&root, file)?;
+        Ok(Self {
+            root,
+            archive: Some(Arc::new(archive)),
+        })
+    }
+
+    fn at(root: PathBuf) -> Self {
+        Self {
+            root,
+            archive: None,
+        }
+    }
+
     /// Opens a layout, making an empty one where there is nothing.
     ///
     /// # Errors
     /// When it cannot be written, or the directory holds something else.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
         let root = path.into();
-        let layout = Self { root: root.clone() };
+        let layout = Self::at(root.clone());
         if root.join("oci-layout").exists() {
             let layout = Self::open(root)?;
             layout.prepare()?;
@@ -144,6 +185,12 @@ impl Layout {
     }
 
     fn lock_file(&self) -> Result<File, LayoutError> {
+        if self.archive.is_some() {
+            return Err(LayoutError::NotALayout {
+                path: self.root.clone(),
+                problem: "it is a tar, which is only read",
+            });
+        }
         let path = self.root.join(".lock");
         let open = File::options()
             .create(true)

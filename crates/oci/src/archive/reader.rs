@@ -1,0 +1,40 @@
+//! Reading an archive as one stream.
+
+use std::io::{self, Read};
+use std::slice::Iter;
+
+use super::contents::{Archive, Part};
+use crate::copy::Source;
+
+/// The bytes of an archive.
+pub struct ArchiveReader<'a, S> {
+    source: &'a S,
+    parts: Iter<'a, Part>,
+    current: Box<dyn Read + Send + 'a>,
+}
+
+impl<'a, S> ArchiveReader<'a, S> {
+    pub(super) fn new(archive: &'a Archive<'a, S>) -> Self {
+        Self {
+            source: archive.source,
+            parts: archive.parts.iter(),
+            current: Box::new(io::empty()),
+        }
+    }
+}
+
+impl<S: Source> Read for ArchiveReader<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.current.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            self.current = match self.parts.next() {
+                Some(Part::Bytes(bytes)) => Box::new(&bytes[..]),
+                Some(Part::Blob(blob)) => self.source.open(blob)?,
+                None => return Ok(0),
+            };
+        }
+    }
+}

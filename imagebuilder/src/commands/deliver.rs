@@ -1,0 +1,221 @@
+//! Where the images of a command go: layouts, tars, the container engine and a registry.
+
+use std::path::{Path, PathBuf};
+
+use oci::archive::Archive;
+use oci::copy::copy;
+use oci::layout::Layout;
+use oci::{Descriptor, Platform, Reference, annotation};
+
+use super::ImageError;
+use super::context::Context;
+use super::images::{destination, publish, publisher_for};
+use super::tar_file;
+use crate::args::Destinations;
+use crate::engine::Engine;
+use crate::place::{Local, Output, Store};
+use crate::registry::{Prefix, Publisher};
+
+/// The destinations, reached as far as that is possible before there is an image.
+pub(super) struct Delivery<'a> {
+    context: &'a Context,
+    arguments: &'a Destinations,
+    publisher: Option<(Prefix, Publisher)>,
+    /// The container engine where it is a destination, and what it runs.
+    engine: Option<(Engine, Platform)>,
+}
+
+/// An image, and the name that it has where no destination gives it another.
+pub(super) struct Parcel<'a> {
+    pub(super) name: &'a Reference,
+    pub(super) root: &'a Descriptor,
+}
+
+impl<'a> Delivery<'a> {
+    /// Checks the destinations.
+    pub(super) fn new(
+        context: &'a Context,
+        arguments: &'a Destinations,
+    ) -> Result<Self, ImageError> {
+        let publisher = arguments.repo.clone().map(|prefix| {
+            let publisher = publisher_for(context, prefix.registry(), &arguments.registry)?;
+            Ok::<_, ImageError>((prefix, publisher))
+        });
+        let publisher = publisher.transpose()?;
+        if publisher.is_none() && arguments.output.contains(&Output::Registry) {
+            return Err(ImageError::NoRepo);
+        }
+        let is_engine = |output: &Output| matches!(output, Output::Local(local) if local.store == Store::Engine);
+        let engine = arguments.output.iter().any(is_engine).then(|| {
+            let engine = Engine::new(&context.environment.engine)?;
+            let platform = engine.platform()?;
+            Ok::<_, ImageError>((engine, platform))
+        });
+        Ok(Self {
+            context,
+            arguments,
+            publisher,
+            engine: engine.transpose()?,
+        })
+    }
+
+    /// Where images are built: the first layout that is named; else `default`, or `own` where they
+    /// only pass through.
+    pub(super) fn layout(&self, own: PathBuf, default: PathBuf) -> Result<Layout, ImageError> {
+        let named = self.locals().find_map(|local| layout(local));
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None if self.arguments.output.is_empty() && self.publisher.is_none() => default,
+            None => own,
+        };
+        Ok(Layout::create(path)?)
+    }
+
+    /// The name that an image called `name` is reported and pushed by, without a tag: that of the
+    /// first destination.
+    pub(super) fn lead(&self, name: &Reference) -> Reference {
+        let mut names = self.locals().filter_map(|local| local.image.clone());
+        names.next().unwrap_or_else(|| name.clone()).without_tag()
+    }
+
+    /// Brings an image, which is in `layout`, to all destinations but the tars. Returns its name by
+    /// digest; with its registry, where it was pushed.
+    pub(super) fn deliver(
+        &self,
+        layout: &Layout,
+        parcel: &Parcel<'_>,
+    ) -> Result<Reference, ImageError> {
+        let root = parcel.root;
+        let mut is_named = false;
+        for local in self.locals() {
+            let name = self.name_at(local, parcel.name);
+            match &local.store {
+                Store::Layout(path) if path == layout.path() => {
+                    layout.put_index_entry(&named(root, &name))?;
+                    is_named = true;
+                }
+                Store::Layout(path) => copy_to(layout, path, root, &name)?,
+                Store::Engine => self.load(layout, root, name)?,
+                Store::Archive(_) => {}
+            }
+        }
+        let lead = self.lead(parcel.name);
+        if !is_named {
+            layout.put_index_entry(&named(root, &with_tag(&lead, self.tag())))?;
+        }
+        let Some((prefix, publisher)) = &self.publisher else {
+            return Ok(lead.with_digest(root.digest));
+        };
+        let destination = destination(prefix, &lead, self.tag())?;
+        publish(self.context, publisher, layout, &destination, root)
+    }
+
+    /// Writes the tars, each with all images.
+    pub(super) fn finish(&self, layout: &Layout, parcels: &[Parcel<'_>]) -> Result<(), ImageError> {
+        for local in self.locals() {
+            let Store::Archive(path) = &local.store else {
+                continue;
+            };
+            let named = parcels.iter().map(|parcel| {
+                let name = self.name_at(local, parcel.name);
+                (name, parcel.root.clone())
+            });
+            let images: Vec<_> = named.collect();
+            let failed = |source| ImageError::Archive {
+                path: path.clone(),
+                source,
+            };
+            let archive = Archive::new(layout, &images, None);
+            let bytes = tar_file::write(path, &archive.map_err(failed)?);
+            let bytes = bytes.map_err(|source| ImageError::WriteArchive {
+                path: path.clone(),
+                source,
+            })?;
+            let status = format!("Wrote {}: {}", path.display(), cli::Bytes(bytes));
+            self.context.printer.status(&status);
+        }
+        Ok(())
+    }
+
+    fn load(&self, layout: &Layout, root: &Descriptor, name: Reference) -> Result<(), ImageError> {
+        let (engine, platform) = self.engine.as_ref().expect("it is one of the destinations");
+        let images = [(name, root.clone())];
+        let archive = Archive::new(layout, &images, Some(platform));
+        let archive = archive.map_err(|source| ImageError::Archive {
+            path: "docker".into(),
+            source,
+        })?;
+        for line in engine.load(&mut archive.reader(), archive.size())? {
+            self.context.printer.status(&line);
+        }
+        Ok(())
+    }
+
+    fn locals(&self) -> impl Iterator<Item = &'a Local> {
+        self.arguments
+            .output
+            .iter()
+            .filter_map(|output| match output {
+                Output::Local(local) => Some(local),
+                Output::Registry => None,
+            })
+    }
+
+    /// The tag of `--tag`, else that of the first destination that names one.
+    fn tag(&self) -> Option<&'a str> {
+        let mut named = self
+            .locals()
+            .filter_map(|local| local.image.as_ref()?.tag());
+        self.arguments.tag.as_deref().or_else(|| named.next())
+    }
+
+    /// The name at a destination of the image that is else called `name`.
+    fn name_at(&self, local: &'a Local, name: &Reference) -> Reference {
+        let Some(image) = &local.image else {
+            return with_tag(name, self.tag());
+        };
+        with_tag(image, self.arguments.tag.as_deref())
+    }
+}
+
+fn layout(local: &Local) -> Option<&Path> {
+    match &local.store {
+        Store::Layout(path) => Some(path),
+        Store::Archive(_) | Store::Engine => None,
+    }
+}
+
+fn with_tag(name: &Reference, tag: Option<&str>) -> Reference {
+    match tag {
+        Some(tag) => name
+            .clone()
+            .with_tag(tag)
+            .expect("the command line checked the tag"),
+        None => name.clone(),
+    }
+}
+
+/// Copies an image to another layout.
+fn copy_to(
+    layout: &Layout,
+    path: &Path,
+    root: &Descriptor,
+    name: &Reference,
+) -> Result<(), ImageError> {
+    let other = Layout::create(path)?;
+    copy(layout, &other, root, &[], &|_| {}).map_err(|source| ImageError::Copy {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(other.put_index_entry(&named(root, name))?)
+}
+
+/// The entry of a layout's index.
+fn named(root: &Descriptor, name: &Reference) -> Descriptor {
+    let mut entry = root.clone();
+    entry.annotations.extend([
+        (annotation::REF_NAME.to_owned(), name.to_string()),
+        (annotation::IMAGE_NAME.to_owned(), name.name()),
+    ]);
+    entry
+}

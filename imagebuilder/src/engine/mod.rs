@@ -1,0 +1,15 @@
+//! The local container engine, by the API of
+//! [Docker](https://docs.docker.com/reference/api/engine/), which podman speaks too.
+//!
+//! Three requests, and so no client library: a tar to `POST /images/load`, a tar from
+//! `GET /images/NAME/get`, and the platform of `GET /version`. They go over the socket by the HTTP
+//! client that registries are reached with.
+
+mod client;
+mod error;
+mod host;
+mod socket;
+
+pub(crate) use client::Engine;
+pub(crate) use error::EngineError;
+pub(crate) use host::{EngineSettings, Host};

@@ -1,0 +1,33 @@
+//! Errors of the container engine.
+
+use cli::{Exit, ExitError};
+
+use crate::engine::EngineError;
+
+impl ExitError for EngineError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Host { .. } | Self::NoSuchImage { .. } => Exit::Usage,
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Damaged { .. } => Exit::Mismatch,
+            Self::Status { .. } | Self::Load { .. } | Self::Read { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Host { .. } => {
+                "`tar:FILE` writes a tar for `docker load`, which reaches any engine"
+            }
+            Self::Unreachable { .. } => {
+                "start it, or set DOCKER_HOST; podman: `systemctl start podman.socket` and \
+                 DOCKER_HOST=unix:///run/podman/podman.sock"
+            }
+            Self::NoSuchImage { .. } => "`docker images` lists those that there are",
+            Self::Damaged { .. } | Self::Status { .. } | Self::Load { .. } | Self::Read { .. } => {
+                return None;
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
