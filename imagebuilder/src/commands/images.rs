@@ -20,7 +20,6 @@ use crate::workspace::{Service, Workspace};
 /// Builds images and, where that is asked for, pushes them.
 pub(super) struct Images<'a> {
     context: &'a Context,
-    arguments: &'a Image,
     builder: Builder,
     delivery: Delivery<'a>,
 }
@@ -83,7 +82,6 @@ impl<'a> Images<'a> {
         )?;
         Ok(Self {
             context,
-            arguments,
             builder,
             delivery: Delivery::new(context, &arguments.destinations)?,
         })

@@ -48,12 +48,11 @@ fn build<'a>(
     args: &Resolve,
     places: &BTreeMap<&'a str, (&str, usize)>,
 ) -> Result<BTreeMap<&'a str, String>, CommandError> {
-    let mut done = BTreeMap::new();
     if places.is_empty() {
         context
             .printer
             .status("Nothing to resolve: no value is `cargo://PACKAGE`");
-        return Ok(done);
+        return Ok(BTreeMap::new());
     }
     let images = Images::new(context, &args.image, &[])?;
     let failed = |package: &str, source: ImageError| {
@@ -65,6 +64,7 @@ fn build<'a>(
             source,
         }
     };
+    let mut done = BTreeMap::new();
     let mut services = Vec::new();
     // All names are checked before the first is compiled.
     for package in places.keys() {

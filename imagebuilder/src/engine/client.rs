@@ -89,11 +89,6 @@ impl Engine {
         })
     }
 
-    /// Where it listens.
-    pub(crate) fn host(&self) -> &Host {
-        &self.host
-    }
-
     /// The platform that its containers run on.
     pub(crate) fn platform(&self) -> Result<Platform, EngineError> {
         let response = self.send("GET", "/version", "GET /version", SendBody::none())?;

@@ -35,7 +35,9 @@ impl ExitError for CommandError {
             Self::Publish(error) => error.exit(),
             Self::Copy { source, .. } => source.exit(),
             Self::Engine(error) => error.exit(),
-            Self::Password(_) | Self::Credentials(_) | Self::Keep(_) | Self::Stdout(_) => Exit::Failed,
+            Self::Password(_) | Self::Credentials(_) | Self::Keep(_) | Self::Stdout(_) => {
+                Exit::Failed
+            }
         }
     }
 

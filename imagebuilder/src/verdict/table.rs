@@ -33,6 +33,7 @@ use crate::cargo_config::CargoConfigError;
 use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
 use crate::contents::ContentError;
 use crate::elf::ElfError;
+use crate::engine::{EngineError, Host};
 use crate::layer::LayerError;
 use crate::registry::{EcrError, HttpError};
 use crate::registry::{PublishError, TrustError};
@@ -161,6 +162,33 @@ fn credential_error(unreachable: bool) -> CredentialError {
     }
 }
 
+fn engine() -> Host {
+    Host::Socket(path())
+}
+
+fn no_such_image() -> EngineError {
+    EngineError::NoSuchImage {
+        host: engine(),
+        reference: reference(),
+    }
+}
+
+#[test]
+fn errors_of_the_container_engine() {
+    verdict_table!(Verdict::of, EngineError,
+        EngineError::Host { .. } => EngineError::Host { host: text(), problem: "x" }, Usage, HINT;
+        EngineError::Unreachable { .. } => EngineError::Unreachable {
+            host: engine(), source: io_error().into() }, Unreachable, HINT;
+        EngineError::Status { .. } => EngineError::Status {
+            host: engine(), request: "x", status: 500, message: text() }, Failed, NONE;
+        EngineError::NoSuchImage { .. } => no_such_image(), Usage, HINT;
+        EngineError::Load { .. } => EngineError::Load { host: engine(), message: text() }, Failed, NONE;
+        EngineError::Read { .. } => EngineError::Read { host: engine(), source: io_error() }, Failed, NONE;
+        EngineError::Damaged { .. } => EngineError::Damaged {
+            host: engine(), source: mismatch() }, Mismatch, NONE;
+    );
+}
+
 #[test]
 fn errors_of_building() {
     verdict_table!(Verdict::of, WorkspaceError,
@@ -255,6 +283,7 @@ fn errors_of_bills_of_materials() {
 fn errors_of_layouts_and_copies() {
     verdict_table!(layout, LayoutError,
         LayoutError::NotALayout { .. } => LayoutError::NotALayout { path: path(), problem: "x" }, Usage, NONE;
+        LayoutError::NotAnArchive { .. } => LayoutError::NotAnArchive { path: path(), problem: "x" }, Usage, NONE;
         LayoutError::Io { .. } => LayoutError::Io {
             operation: "x", path: path(), source: io_error() }, Failed, NONE;
         LayoutError::Document { .. } => LayoutError::Document {
@@ -367,6 +396,10 @@ fn unread() -> CopyError<LayoutError, LayoutError> {
 fn errors_of_copies() {
     verdict_table!(Verdict::of, CopyFailure,
         CopyFailure::Layouts(_) => CopyFailure::Layouts(unread()), Mismatch, HINT;
+        CopyFailure::Pack(_) => CopyFailure::Pack(CopyError::Write {
+            digest: digest(), source: mismatch().into() }), Mismatch, NONE;
+        CopyFailure::PullPacked(_) => CopyFailure::PullPacked(CopyError::Read {
+            digest: digest(), source: unreachable() }), Unreachable, NONE;
         CopyFailure::Push(_) => CopyFailure::Push(CopyError::Write {
             digest: digest(), source: unreachable() }), Unreachable, NONE;
         CopyFailure::Pull(_) => CopyFailure::Pull(CopyError::Read {
@@ -383,6 +416,13 @@ fn errors_of_commands() {
     verdict_table!(Verdict::of, ImageError,
         ImageError::Build(_) => image_error(), Mismatch, HINT;
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
+        ImageError::NoRepo => ImageError::NoRepo, Usage, HINT;
+        ImageError::Copy { .. } => ImageError::Copy { path: path(), source: unread() }, Mismatch, HINT;
+        ImageError::Archive { .. } => ImageError::Archive { path: path(), source: CopyError::Read {
+            digest: digest(), source: damaged() } }, Mismatch, HINT;
+        ImageError::WriteArchive { .. } => ImageError::WriteArchive {
+            path: path(), source: io_error() }, Failed, NONE;
+        ImageError::Engine(_) => ImageError::Engine(no_such_image()), Usage, HINT;
         ImageError::Publisher { .. } => ImageError::Publisher {
             registry: text(), source: publish_error() }, Usage, NONE;
         ImageError::SameName { .. } => ImageError::SameName {
@@ -449,6 +489,8 @@ fn errors_of_commands() {
             name: text(), source: VerifyError::Layers { config: digest(), expected: 1, layers: 2 } }, Mismatch, NONE;
         CommandError::Inspect { .. } => CommandError::Inspect {
             name: text(), source: ContentError::Layout(damaged()) }, Mismatch, HINT;
+        CommandError::Engine(_) => CommandError::Engine(no_such_image()), Usage, HINT;
+        CommandError::Keep(_) => CommandError::Keep(io_error()), Failed, NONE;
         CommandError::Stdout(_) => CommandError::Stdout(io_error()), Failed, NONE;
     );
 }

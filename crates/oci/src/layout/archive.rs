@@ -222,11 +222,14 @@ impl<'a> Members<'a> {
             }
             _ => {}
         }
-        members.scan().map_err(io_error("read", path))?;
-        if members.named.is_empty() {
-            return Err(members.not("it is not a tar"));
+        match members.scan() {
+            Ok(()) if !members.named.is_empty() => Ok(members),
+            // The first block of another file is no header.
+            Err(error) if !members.named.is_empty() || error.raw_os_error().is_some() => {
+                Err(io_error("read", path)(error))
+            }
+            Ok(()) | Err(_) => Err(members.not("it is not a tar")),
         }
-        Ok(members)
     }
 
     fn scan(&mut self) -> io::Result<()> {
