@@ -507,7 +507,7 @@ fn the_command_line_is_checked_before_anything_is_done() {
     for (args, expected) in [
         (
             &["build", "hello", "--output", "img"][..],
-            "expected `oci:` and a directory",
+            "expected oci:DIR[:NAME], tar:FILE[:NAME]",
         ),
         (
             &["build", "hello", "--output", "oci:i", "--platform", "linux"],

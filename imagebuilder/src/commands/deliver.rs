@@ -9,7 +9,7 @@ use oci::{Descriptor, Platform, Reference, annotation};
 
 use super::ImageError;
 use super::context::Context;
-use super::images::{destination, publish, publisher_for};
+use super::publishing::{destination, publish, publisher_for};
 use super::tar_file;
 use crate::args::Destinations;
 use crate::engine::Engine;

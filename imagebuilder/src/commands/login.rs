@@ -7,7 +7,7 @@ use oci::registry::{Credentials, DockerConfig, Kept, Secret};
 
 use super::CommandError;
 use super::context::Context;
-use super::images::connection;
+use super::publishing::connection;
 use crate::args::{Login, Logout};
 use crate::registry::check_login;
 

@@ -10,6 +10,7 @@ mod images;
 mod inspect;
 mod login;
 mod progress;
+mod publishing;
 mod push;
 mod remote;
 mod repository;

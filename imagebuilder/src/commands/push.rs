@@ -11,8 +11,8 @@ use oci::{Descriptor, Reference, annotation};
 
 use super::CommandError;
 use super::context::Context;
-use super::images::destination;
 use super::progress::show;
+use super::publishing::destination;
 use super::repository::publisher;
 use super::source::{only, open, roots};
 use crate::args::Push;

@@ -5,7 +5,7 @@ use oci::registry::{Access, Repository};
 
 use super::CommandError;
 use super::context::Context;
-use super::images::publisher_for;
+use super::publishing::publisher_for;
 use crate::args::Registry;
 use crate::registry::Publisher;
 

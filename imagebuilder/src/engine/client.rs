@@ -10,8 +10,10 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
+use super::error::EngineError;
+use super::host::Host;
+use super::settings::EngineSettings;
 use super::socket::SocketConnector;
-use super::{EngineError, EngineSettings, Host};
 
 /// How long an engine may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);

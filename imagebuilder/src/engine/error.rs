@@ -4,7 +4,7 @@ use std::io;
 
 use oci::{Mismatch, Reference};
 
-use super::Host;
+use super::host::Host;
 
 /// Why an engine did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,11 @@
 mod client;
 mod error;
 mod host;
+mod settings;
 mod socket;
 
 pub(crate) use client::Engine;
 pub(crate) use error::EngineError;
-pub(crate) use host::{EngineSettings, Host};
+#[cfg(test)]
+pub(crate) use host::Host;
+pub(crate) use settings::EngineSettings;

@@ -6,7 +6,6 @@ use std::io;
 use serde::Serialize;
 use tar::{EntryType, Header};
 
-use super::reader::ArchiveReader;
 use crate::copy::{CopyError, Source};
 use crate::image::{Index, Manifest, canonical};
 use crate::{Descriptor, Digest, Kind, Platform, Reference, annotation};
@@ -108,12 +107,6 @@ impl<'a, S: Source> Archive<'a, S> {
     /// The size of the tar in bytes.
     pub fn size(&self) -> u64 {
         self.size
-    }
-
-    /// Reads the tar from its start. A blob that is not what its descriptor says is an error of the
-    /// reader.
-    pub fn reader(&self) -> ArchiveReader<'_, S> {
-        ArchiveReader::new(self)
     }
 
     fn file(&mut self, name: &str, bytes: Vec<u8>) {

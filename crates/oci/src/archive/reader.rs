@@ -13,8 +13,16 @@ pub struct ArchiveReader<'a, S> {
     current: Box<dyn Read + Send + 'a>,
 }
 
+impl<S: Source> Archive<'_, S> {
+    /// Reads the tar from its start. A blob that is not what its descriptor says is an error of the
+    /// reader.
+    pub fn reader(&self) -> ArchiveReader<'_, S> {
+        ArchiveReader::new(self)
+    }
+}
+
 impl<'a, S> ArchiveReader<'a, S> {
-    pub(super) fn new(archive: &'a Archive<'a, S>) -> Self {
+    fn new(archive: &'a Archive<'a, S>) -> Self {
         Self {
             source: archive.source,
             parts: archive.parts.iter(),
