@@ -111,6 +111,8 @@ fn containerd_and_layouts() {
     verdict_table! { layout, LayoutError,
         LayoutError::NotALayout { .. } =>
             LayoutError::NotALayout { path: path(), problem: "x" }, Usage, NONE;
+        LayoutError::NotAnArchive { .. } =>
+            LayoutError::NotAnArchive { path: path(), problem: "x" }, Usage, NONE;
         LayoutError::Io { .. } => LayoutError::Io {
             operation: "read", path: path(), source: other(),
         }, Failed, NONE;
