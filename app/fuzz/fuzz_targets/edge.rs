@@ -14,8 +14,8 @@ use app::Bound;
 use libfuzzer_sys::fuzz_target;
 
 /// Every status that the service gives.
-const STATUSES: [&str; 12] =
-    ["100", "200", "400", "404", "405", "408", "413", "415", "417", "431", "501", "505"];
+const STATUSES: [&str; 13] =
+    ["100", "200", "204", "400", "404", "405", "408", "413", "415", "417", "431", "501", "505"];
 
 /// The ports of three services.
 struct Ports {
