@@ -75,6 +75,11 @@ test-containerd: deps-test build ## Run the tests of nodectl against another con
 		cargo test --locked -p e2e --features crictl --no-fail-fast --test crictl --test node \
 		--test node_sandboxes --test up
 
+.PHONY: test-containerds
+test-containerds: deps-containerds ## Run the tests of nodectl against containerd 2.2 and 2.4, built from source
+	@$(MAKE) test-containerd VERSION=2.2
+	@$(MAKE) test-containerd VERSION=2.4
+
 .PHONY: test-crates
 test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
 	@dev/test-crates
@@ -114,8 +119,8 @@ release: deps-release ## Build static programs, the image and their checksums in
 ci: ## What CI runs: the README and the lints on new machines, and a real Kubernetes
 	@dev/ci
 
-.PHONY: deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up
-deps-cluster deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up:
+.PHONY: deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up
+deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up:
 	@dev/install $(@:deps-%=%)
 
 include dev/eks.mk

@@ -1,14 +1,22 @@
 //! Starts containerd with root, state and socket in a directory of its own, and stops it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::panicking;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use super::{Nodectl, leftovers, traces};
+
+/// The containerd namespace that `nodectl` works in unless another is named.
+const NAMESPACE: &str = "nodectl";
 
 /// One at a time in a test binary: what one leaves must not pass for what another creates.
 static TURN: Mutex<()> = Mutex::new(());
@@ -16,12 +24,18 @@ static TURN: Mutex<()> = Mutex::new(());
 /// The limit of open files that the daemon runs with: a number that is nobody's default.
 pub const OPEN_FILES: u32 = 16_000;
 
-/// A containerd of the test's own: the one on `PATH`, with the shim, `ctr` and runc beside it. Dropping
-/// it stops it, with all its shims and mounts.
+/// A containerd of the test's own: the one on `PATH`, with the shim, `ctr` and runc beside it.
+///
+/// Dropping it has `nodectl down` remove what the test left running, stops it, and fails the test if
+/// anything is left then: a mount, a network namespace, a link, a process, a cgroup, a file.
 #[derive(Debug)]
 pub struct Daemon {
     child: Option<Child>,
     dir: TempDir,
+    /// The containerd namespaces that `nodectl` was started in.
+    namespaces: Mutex<BTreeSet<String>>,
+    /// Containers that are not `nodectl`'s run until the end.
+    leaves_containers: AtomicBool,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -61,6 +75,8 @@ impl Daemon {
         let mut daemon = Self {
             child: None,
             dir,
+            namespaces: Mutex::default(),
+            leaves_containers: AtomicBool::new(false),
             _turn: turn,
         };
         daemon.write_config(more);
@@ -137,6 +153,63 @@ impl Daemon {
         }
     }
 
+    /// The process of the daemon, while it runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// The six digits that mark what `nodectl` creates for this daemon unless it is given a namespace.
+    pub fn instance(&self) -> String {
+        traces::instance(self.dir(), NAMESPACE)
+    }
+
+    /// Those of every namespace that `nodectl` was started in.
+    pub(super) fn instances(&self) -> Vec<String> {
+        let namespaces = self.namespaces();
+        let all = namespaces.iter().map(String::as_str).chain([NAMESPACE]);
+        let all: BTreeSet<_> = all.collect();
+        all.into_iter()
+            .map(|namespace| traces::instance(self.dir(), namespace))
+            .collect()
+    }
+
+    fn namespaces(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // No holder of the lock leaves it half changed.
+        self.namespaces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the namespace that `nodectl` is started in with these arguments.
+    pub(super) fn note_namespace(&self, args: &[&str]) {
+        let mut words = args.iter().skip_while(|word| **word != "--namespace");
+        let namespace = words.nth(1).copied().unwrap_or(NAMESPACE);
+        self.namespaces().insert(namespace.to_owned());
+    }
+
+    /// Says that containers of the test's own run until the daemon is dropped.
+    pub(super) fn leaves_containers(&self) {
+        self.leaves_containers.store(true, Ordering::Relaxed);
+    }
+
+    /// Has `nodectl` remove what an `up` that was killed left; returns what is there afterwards.
+    fn down(&mut self) -> Vec<String> {
+        if self.child.is_none() {
+            self.launch();
+        }
+        let namespaces = self.namespaces().clone();
+        let states = namespaces.iter();
+        let mut left = Vec::new();
+        for namespace in states.filter(|one| self.path("run").join(one).exists()) {
+            let outcome = Nodectl::run(self, &["down", "--namespace", namespace]);
+            if outcome.code != Some(0) {
+                left.push(outcome.stderr);
+            }
+        }
+        left.extend(leftovers::of(self));
+        left
+    }
+
     /// A path in its directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -185,32 +258,25 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // What a failed test has left runs under shims that know this daemon's socket.
-        let marker = self.dir.path().display().to_string();
-        let instance = super::traces::instance(self.dir());
-        for pid in super::traces::processes_of(&marker, &instance) {
-            let own = self.child.as_ref().map(Child::id);
-            if own != Some(pid)
-                && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
-            {
-                let _ = kill_process(pid, Signal::KILL);
-            }
+        let mut left = Vec::new();
+        if !panicking() && !self.leaves_containers.load(Ordering::Relaxed) {
+            left = self.down();
         }
-        self.stop();
-        for mount in super::traces::mounts_of(&marker).iter().rev() {
-            let _ = Command::new("umount").arg("-l").arg(mount).output();
-        }
-        for record in super::traces::runc_of(&marker) {
-            let _ = fs::remove_dir_all(record);
-        }
-        for cgroup in super::traces::cgroups(&instance) {
-            for below in super::traces::below(&cgroup).iter().rev() {
-                let _ = fs::remove_dir(below);
-            }
-            let _ = fs::remove_dir(cgroup);
-        }
-        for link in super::traces::links(&instance) {
-            let _ = Command::new("ip").args(["link", "delete", &link]).output();
+        let remains = leftovers::remove(self);
+        let removed = fs::remove_dir_all(self.dir());
+        // A test that has failed already shows its own reason.
+        if !panicking() {
+            assert!(
+                left.is_empty(),
+                "left after `nodectl down`:\n{}",
+                left.join("\n")
+            );
+            assert!(
+                remains.is_empty(),
+                "cannot be removed:\n{}",
+                remains.join("\n")
+            );
+            removed.expect("the daemon's directory can be removed");
         }
     }
 }

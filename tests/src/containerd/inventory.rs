@@ -1,10 +1,9 @@
 //! Everything that a test's containerd and nodectl have on this machine.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Daemon;
-use super::traces::{below, cgroups, instance, links, mounts_of, processes_of, runc_of};
+use super::traces::{below, cgroups, command_line, links, mounts_of, processes_of, runc_of};
 
 /// What is there at one moment, sorted, for comparing two moments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +34,10 @@ impl Inventory {
     /// Takes stock.
     pub fn take(daemon: &Daemon) -> Self {
         let marker = daemon.dir().display().to_string();
-        let own = daemon_pid(daemon);
-        let mut processes: Vec<_> = processes_of(&marker, &instance(daemon.dir()))
+        let instances = daemon.instances();
+        let mut processes: Vec<_> = processes_of(&marker, &instances)
             .into_iter()
-            .filter(|pid| Some(*pid) != own && *pid != std::process::id())
+            .filter(|pid| Some(*pid) != daemon.pid() && *pid != std::process::id())
             .map(|pid| format!("{pid} {}", command_line(pid)))
             .collect();
         processes.sort();
@@ -51,12 +50,13 @@ impl Inventory {
         ));
         let rules = std::process::Command::new("iptables-save").output();
         let rules = rules.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let ours = |rule: &&str| rule.contains("nodectl") || rule.contains(&instance(daemon.dir()));
+        let of_instance = |rule: &str| instances.iter().any(|instance| rule.contains(instance));
+        let ours = |rule: &&str| rule.contains("nodectl") || of_instance(rule);
         Self {
             containerd: containerd(daemon),
-            links: links(&instance(daemon.dir())),
-            mounts: mounts_of(&marker),
-            cgroups: cgroups(&instance(daemon.dir())),
+            links: instances.iter().flat_map(|one| links(one)).collect(),
+            mounts: mounts_of(&marker, &instances),
+            cgroups: instances.iter().flat_map(|one| cgroups(one)).collect(),
             processes,
             state: [below("run"), below("data")].concat(),
             runc: runc_of(&marker),
@@ -99,16 +99,4 @@ fn containerd(daemon: &Daemon) -> Vec<String> {
     }
     all.sort();
     all
-}
-
-fn command_line(pid: u32) -> String {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).replace('\0', " ")
-}
-
-fn daemon_pid(daemon: &Daemon) -> Option<u32> {
-    let config = daemon.path("config.toml").display().to_string();
-    processes_of(&config, "")
-        .into_iter()
-        .find(|pid| command_line(*pid).contains("--config"))
 }

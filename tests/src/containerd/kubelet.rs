@@ -32,6 +32,8 @@ impl<'a> Kubelet<'a> {
         let client = runtime
             .block_on(Containerd::connect(&daemon.socket(), "k8s.io"))
             .expect("containerd answers");
+        // Its containers run until the daemon is dropped.
+        daemon.leaves_containers();
         Self {
             daemon,
             client,
@@ -109,7 +111,7 @@ impl<'a> Kubelet<'a> {
 
     /// runc keeps the state of all daemons' containers in one place, by ID.
     fn id(&self, name: &str) -> String {
-        format!("{}-{name}", super::traces::instance(self.daemon.dir()))
+        format!("{}-{name}", self.daemon.instance())
     }
 
     fn create(
@@ -150,7 +152,7 @@ impl<'a> Kubelet<'a> {
             // The CRI plugin's grouping: all containers of a pod are the sandbox's shim's.
             "annotations": {"io.containerd.runc.v2.group": group},
             "linux": {
-                "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", super::traces::instance(self.daemon.dir())),
+                "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", self.daemon.instance()),
                 "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}],
             },
         });

@@ -8,6 +8,7 @@ mod fixture;
 mod image;
 mod inventory;
 mod kubelet;
+mod leftovers;
 mod nodectl;
 mod sandbox;
 mod shim;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -34,16 +35,17 @@ impl From<Output> for Outcome {
     }
 }
 
-/// A running `nodectl up`. Dropping it kills it; the daemon's end takes what it leaves.
+/// A running `nodectl up`. Dropping it kills it; what it leaves is removed when the daemon is dropped.
 #[derive(Debug)]
 pub struct Nodectl {
     child: Child,
     log: PathBuf,
 }
 
-fn command(daemon: &Daemon) -> Command {
+fn command(daemon: &Daemon, args: &[&str]) -> Command {
+    daemon.note_namespace(args);
     let mut command = Command::new(crate::program("nodectl"));
-    command.env_clear();
+    command.env_clear().args(args);
     beside(daemon, &mut command);
     command
 }
@@ -63,8 +65,7 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn spawn(daemon: &Daemon, args: &[&str]) -> Child {
-        command(daemon)
-            .args(args)
+        command(daemon, args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -76,8 +77,7 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn run(daemon: &Daemon, args: &[&str]) -> Outcome {
-        command(daemon)
-            .args(args)
+        command(daemon, args)
             .output()
             .expect("nodectl can be run")
             .into()
@@ -88,8 +88,7 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn run_with_input(daemon: &Daemon, args: &[&str], input: &str) -> Outcome {
-        let mut child = command(daemon)
-            .args(args)
+        let mut child = command(daemon, args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -116,7 +115,7 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn up_beside(daemon: &Daemon, name: &str, manifest: &str, args: &[&str]) -> Self {
-        Self::start(command(daemon), daemon, name, manifest, args)
+        Self::start(command(daemon, &[]), daemon, name, manifest, args)
     }
 
     /// As [`Nodectl::up`], by a shell script that executes its arguments.
@@ -132,6 +131,31 @@ impl Nodectl {
         Self::start(shell, daemon, "up", manifest, args)
     }
 
+    /// Starts `up` as the foreground of a terminal of its own.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn up_on(daemon: &Daemon, terminal: OwnedFd, manifest: &str, args: &[&str]) -> Child {
+        daemon.note_namespace(args);
+        let file = daemon.path("up.yaml");
+        fs::write(&file, manifest).expect("the directory takes a file");
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg(crate::program("nodectl"));
+        beside(daemon, &mut command);
+        let stream = || terminal.try_clone().expect("a file can be shared");
+        command
+            .env("TERM", "xterm-256color")
+            .arg("up")
+            .arg("-f")
+            .arg(&file)
+            .args(args)
+            .stdin(stream())
+            .stdout(stream())
+            .stderr(stream())
+            .spawn()
+            .expect("nodectl can be run")
+    }
+
     fn start(
         mut command: Command,
         daemon: &Daemon,
@@ -139,6 +163,7 @@ impl Nodectl {
         manifest: &str,
         args: &[&str],
     ) -> Self {
+        daemon.note_namespace(args);
         let file = daemon.path(&format!("{name}.yaml"));
         fs::write(&file, manifest).expect("the directory takes a file");
         let log = daemon.path(&format!("{name}.log"));

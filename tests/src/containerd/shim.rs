@@ -14,8 +14,7 @@ pub fn shim_of(id: &str) -> Pid {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
         let words = fs::read(entry.path().join("cmdline")).ok()?;
         let words: Vec<_> = words.split(|byte| *byte == 0).collect();
-        let program = words.first()?.rsplit(|byte| *byte == b'/').next()?;
-        let shim = program.starts_with(b"containerd-shim-");
+        let shim = is_shim_program(words.first()?);
         (shim && words.contains(&id.as_bytes())).then(|| Pid::from_raw(pid))?
     };
     fs::read_dir("/proc")
@@ -25,13 +24,27 @@ pub fn shim_of(id: &str) -> Pid {
         .expect("each pod has a shim")
 }
 
-/// The sockets that a process listens on, by path (`proc_net_unix`).
+/// Whether a process is a shim.
+pub(super) fn is_shim(pid: u32) -> bool {
+    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let program = command.split(|byte| *byte == 0).next();
+    program.is_some_and(is_shim_program)
+}
+
+/// Whether a process whose first argument this is runs a shim, of whichever runtime.
+fn is_shim_program(program: &[u8]) -> bool {
+    let name = program.rsplit(|byte| *byte == b'/').next();
+    name.is_some_and(|name| name.starts_with(b"containerd-shim-"))
+}
+
+/// The sockets that a process listens on, by path (`proc_net_unix`); none if it has exited.
 ///
 /// # Panics
 /// When /proc cannot be read.
 pub fn sockets_of(pid: Pid) -> Vec<PathBuf> {
     let files = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()))
-        .expect("the process runs")
+        .into_iter()
+        .flatten()
         .flatten()
         .filter_map(|file| fs::read_link(file.path()).ok());
     let inodes: Vec<_> = files

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use oci::Digest;
 
-/// The six digits that mark what `nodectl` creates for the daemon whose directory this is: another
-/// `nodectl` may be at work on the same machine.
-pub(super) fn instance(daemon: &Path) -> String {
-    let dir = daemon.join("run/nodectl");
+/// The six digits that mark what `nodectl` creates in a containerd namespace of the daemon whose directory
+/// this is: another `nodectl` may run on the same machine.
+pub(super) fn instance(daemon: &Path, namespace: &str) -> String {
+    let dir = daemon.join("run").join(namespace);
     Digest::of(dir.as_os_str().as_encoded_bytes()).hex()[..6].to_owned()
 }
 
@@ -65,20 +65,36 @@ pub(super) fn runc_of(marker: &str) -> Vec<PathBuf> {
     all
 }
 
-/// Mount points below a directory, in the order they were made.
-pub(super) fn mounts_of(marker: &str) -> Vec<PathBuf> {
+/// Mount points below a directory, and those with an instance's name in their path, in the order in which
+/// they were mounted.
+pub(super) fn mounts_of(marker: &str, instances: &[String]) -> Vec<PathBuf> {
     let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let of_instance = |part: &str| {
+        let mut instances = instances.iter();
+        instances.any(|instance| {
+            part.strip_suffix(instance)
+                .is_some_and(|name| name.ends_with('-'))
+        })
+    };
     text.lines()
         .filter_map(|line| line.split(' ').nth(4))
-        .filter(|path| path.starts_with(marker))
+        .filter(|path| path.starts_with(marker) || path.split('/').any(of_instance))
         .map(PathBuf::from)
         .collect()
 }
 
-/// Processes whose command line or environment names `marker`, and those in the instance's cgroups.
-pub(super) fn processes_of(marker: &str, instance: &str) -> Vec<u32> {
+/// The command line of a process, with spaces; empty if it has exited.
+pub(super) fn command_line(pid: u32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes)
+        .trim_end_matches('\0')
+        .replace('\0', " ")
+}
+
+/// Processes whose command line or environment names `marker`, and those in the instances' cgroups.
+pub(super) fn processes_of(marker: &str, instances: &[String]) -> Vec<u32> {
     let of = |pid: u32| {
-        // One that has ended and waits to be reaped has no command line.
+        // One that has exited and waits to be reaped has no command line.
         let alive = fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|bytes| !bytes.is_empty());
         alive
             && (["cmdline", "environ"].iter().any(|file| {
@@ -86,8 +102,10 @@ pub(super) fn processes_of(marker: &str, instance: &str) -> Vec<u32> {
                 bytes
                     .windows(marker.len())
                     .any(|window| window == marker.as_bytes())
-            }) || fs::read_to_string(format!("/proc/{pid}/cgroup"))
-                .is_ok_and(|cgroups| cgroups.contains(&format!(":/nodectl/{instance}/"))))
+            }) || fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|cgroups| {
+                let mut instances = instances.iter();
+                instances.any(|instance| cgroups.contains(&format!(":/nodectl/{instance}/")))
+            }))
     };
     let mut pids: Vec<u32> = fs::read_dir("/proc")
         .into_iter()

@@ -6,7 +6,7 @@ use e2e::containerd::{Inventory, Nodectl, manifest, shim_of, sockets_of};
 use loadgen::{Client, Load, Pace, Plan};
 use rustix::process::{Signal, kill_process};
 
-use crate::world::{World, kill};
+use crate::world::{World, free_port, get, kill};
 
 #[test]
 fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
@@ -308,21 +308,25 @@ fn a_closed_terminal_takes_everything_down() {
 }
 
 #[test]
-fn several_that_start_at_once_have_subnets_of_their_own() {
+fn several_that_start_at_once_have_subnets_and_pods_of_their_own() {
     let world = World::new();
     let names = ["one", "two", "three", "four", "five", "six"];
+    let ports = names.map(|_| free_port());
     let mut all: Vec<_> = names
         .iter()
-        .map(|name| {
+        .zip(&ports)
+        .map(|(name, port)| {
+            let publish = format!("{port}:80");
             let args = [
                 "--images",
                 &world.layout,
                 "--publish",
-                "0:80",
+                &publish,
                 "--namespace",
                 name,
             ];
-            Nodectl::up_beside(&world.daemon, name, &manifest(1, &[]), &args)
+            let manifest = manifest(1, &[("OF", name)]);
+            Nodectl::up_beside(&world.daemon, name, &manifest, &args)
         })
         .collect();
     let subnets: std::collections::BTreeSet<_> = names
@@ -336,6 +340,9 @@ fn several_that_start_at_once_have_subnets_of_their_own() {
             ip.rsplit_once('.').unwrap().0.to_owned()
         })
         .collect();
+    for (name, port) in names.iter().zip(&ports) {
+        assert_eq!(get(([127, 0, 0, 1], *port).into(), "/env/OF"), *name);
+    }
     for up in all {
         up.signal(Signal::INT);
         assert_eq!(up.wait(), Some(130));

@@ -148,6 +148,8 @@ fn a_full_disk_costs_lines_and_says_so_but_never_blocks_the_pod() {
     // The mount point is not nodectl's.
     after.state.retain(|path| *path != data);
     assert_eq!(after, before);
+    let unmounted = Command::new("umount").arg(&data).status();
+    assert!(unmounted.unwrap().success());
 }
 
 #[test]

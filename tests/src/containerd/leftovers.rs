@@ -1,0 +1,113 @@
+//! What a test leaves on this machine outside containerd's own stores, and its removal.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Daemon;
+use super::shim::{is_shim, sockets_of};
+use super::traces::{below, cgroups, command_line, links, mounts_of, processes_of, runc_of};
+
+/// A limit against a hang: what is killed or unmounted goes within milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where `nodectl` keeps its state and data unless it is told to keep them elsewhere.
+const DEFAULT_DIRS: [&str; 2] = ["/run/nodectl", "/var/lib/nodectl"];
+
+/// What there is of the tests on this daemon, a line each. The daemon and what is in its directory do
+/// not count, but for `nodectl`'s own files.
+pub(super) fn of(daemon: &Daemon) -> Vec<String> {
+    let mut all = outside(daemon);
+    let files = ["run", "data"].map(|name| below(&daemon.path(name)));
+    let files = files.iter().flatten();
+    all.extend(files.map(|path| format!("file {}", path.display())));
+    all
+}
+
+fn outside(daemon: &Daemon) -> Vec<String> {
+    let instances = daemon.instances();
+    let marker = daemon.dir().display().to_string();
+    let named = |kind: &'static str| move |path: PathBuf| format!("{kind} {}", path.display());
+    let mounts = mounts_of(&marker, &instances);
+    let mut all: Vec<_> = mounts.into_iter().map(named("mount")).collect();
+    all.extend(runc_of(&marker).into_iter().map(named("runc state")));
+    let others = others(daemon).into_iter();
+    all.extend(others.map(|pid| format!("process {pid} {}", command_line(pid))));
+    for instance in &instances {
+        let links = links(instance).into_iter();
+        all.extend(links.map(|link| format!("network link {link}")));
+        all.extend(cgroups(instance).into_iter().map(named("cgroup")));
+        all.extend(default_dirs(instance).into_iter().map(named("directory")));
+    }
+    all
+}
+
+/// The processes that belong to the daemon's tests, but for the daemon and the test.
+fn others(daemon: &Daemon) -> Vec<u32> {
+    let marker = daemon.dir().display().to_string();
+    let mut all = processes_of(&marker, &daemon.instances());
+    all.retain(|pid| Some(*pid) != daemon.pid() && *pid != std::process::id());
+    all
+}
+
+/// The directories of an instance that does not keep its files beside the daemon.
+fn default_dirs(instance: &str) -> Vec<PathBuf> {
+    let suffix = format!("-{instance}");
+    let entries = DEFAULT_DIRS.iter().flat_map(fs::read_dir).flatten();
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .filter(|path| path.to_string_lossy().ends_with(&suffix))
+        .collect()
+}
+
+/// Stops the daemon and removes everything that its tests left; returns what is there nevertheless.
+pub(super) fn remove(daemon: &mut Daemon) -> Vec<String> {
+    let pid = |pid: u32| Pid::from_raw(i32::try_from(pid).ok()?);
+    let shims = others(daemon).into_iter().filter(|pid| is_shim(*pid));
+    let sockets: Vec<_> = shims.filter_map(pid).flat_map(sockets_of).collect();
+    let kill = |daemon: &Daemon| {
+        for pid in others(daemon).into_iter().filter_map(pid) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    };
+    kill(daemon);
+    daemon.stop();
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        kill(daemon);
+        let instances = daemon.instances();
+        let marker = daemon.dir().display().to_string();
+        for mount in mounts_of(&marker, &instances).iter().rev() {
+            let _ = Command::new("umount").arg("-l").arg(mount).output();
+        }
+        for directory in runc_of(&marker) {
+            let _ = fs::remove_dir_all(directory);
+        }
+        for instance in &instances {
+            for cgroup in cgroups(instance) {
+                for below in below(&cgroup).iter().rev() {
+                    let _ = fs::remove_dir(below);
+                }
+                let _ = fs::remove_dir(cgroup);
+            }
+            for link in links(instance) {
+                let _ = Command::new("ip").args(["link", "delete", &link]).output();
+            }
+            for directory in default_dirs(instance) {
+                let _ = fs::remove_dir_all(directory);
+            }
+        }
+        // A shim that is killed does not remove its sockets, which are in a directory of all daemons'.
+        for socket in &sockets {
+            let _ = fs::remove_file(socket);
+        }
+        let left = outside(daemon);
+        if left.is_empty() || Instant::now() > deadline {
+            return left;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
