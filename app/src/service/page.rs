@@ -10,6 +10,14 @@ use crate::settings::Identity;
 
 const TEMPLATE: &str = include_str!("page.html");
 
+/// Links to the sample routes, where they are served.
+const SAMPLES: &str = "\n    <p>To try out: \
+    <a href=\"/headers\">the request as it arrived</a>, \
+    <a href=\"/status/503\">a status</a>, \
+    <a href=\"/delay/2s\">an answer after two seconds</a>, \
+    <a href=\"/chunked/10\">ten chunks</a>, \
+    <a href=\"/events\">events until the pod drains</a>.</p>";
+
 /// The page of this pod.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -20,8 +28,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Fills in the pod's identity and the greeting.
-    pub(crate) fn new(greeting: &str, identity: &Identity) -> Self {
+    /// Fills in the pod's identity, the greeting, and links to the sample routes if they are served.
+    pub(crate) fn new(greeting: &str, identity: &Identity, has_samples: bool) -> Self {
         let known = |value: &Option<String>| value.as_deref().unwrap_or("unknown").to_owned();
         let fields = [
             ("{{greeting}}", greeting.to_owned()),
@@ -36,7 +44,8 @@ impl Page {
             .iter()
             .fold(TEMPLATE.to_owned(), |page, (field, value)| {
                 page.replace(field, &escape(value))
-            });
+            })
+            .replace("{{samples}}", if has_samples { SAMPLES } else { "" });
         let policy = format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; connect-src 'self'; \
              img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -105,6 +114,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::Route;
 
     fn identity(pod: &str) -> Identity {
         Identity {
@@ -118,12 +128,31 @@ mod tests {
 
     #[test]
     fn values_are_escaped() {
-        let page = Page::new("</p><script>alert(1)</script>", &identity("{{zone}}\"x"));
+        let page = Page::new(
+            "</p><script>alert(1)</script>",
+            &identity("{{zone}}\"x"),
+            false,
+        );
         let body = std::str::from_utf8(&page.body).unwrap();
         assert_eq!(body.matches("<script").count(), 1);
         assert!(body.contains("&lt;script&gt;alert(1)"));
         assert!(body.contains("&#123;&#123;zone}}&quot;x"));
         assert!(!body.contains("{{"), "every field is filled in");
+    }
+
+    #[test]
+    fn every_sample_route_has_a_link_where_it_is_served() {
+        let links = |has_samples| {
+            let page = Page::new("{{samples}}", &identity("pod"), has_samples);
+            let body = String::from_utf8(page.body.to_vec()).unwrap();
+            let paths = body.split("href=\"").skip(1);
+            let paths = paths.map(|rest| rest.split_once('"').unwrap().0);
+            let routes: Vec<_> = paths.map(Route::of).filter(|of| of.is_sample()).collect();
+            routes
+        };
+        let samples: Vec<_> = Route::ALL.into_iter().filter(|of| of.is_sample()).collect();
+        assert_eq!(links(true), samples);
+        assert_eq!(links(false), []);
     }
 
     #[test]

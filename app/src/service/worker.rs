@@ -137,7 +137,11 @@ impl Worker {
             Some((of, page)) if *of == generation => Rc::clone(page),
             _ => {
                 let text = self.shared.greeting.text();
-                let page = Rc::new(Page::new(&text, &self.settings().identity));
+                let page = Rc::new(Page::new(
+                    &text,
+                    &self.settings().identity,
+                    self.settings().sample_routes,
+                ));
                 *held = Some((generation, Rc::clone(&page)));
                 page
             }

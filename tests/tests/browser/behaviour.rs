@@ -47,6 +47,49 @@ fn shows_the_request_path_and_every_pod_that_answers() {
 }
 
 #[test]
+fn opens_every_sample_route() {
+    let pods = Pod::three();
+    let balancer = LoadBalancer::start(&pods);
+    let mut tab = Tab::open(&balancer.url());
+    let links: Vec<String> = tab.evaluate(
+        "[...document.querySelectorAll('footer p a')].map((link) => link.getAttribute('href'))",
+    );
+    let expected = [
+        "/headers",
+        "/status/503",
+        "/delay/2s",
+        "/chunked/10",
+        "/events",
+    ];
+    assert_eq!(links, expected);
+    let mut answer = |path: &str| -> (u16, String) {
+        tab.evaluate(&format!(
+            "fetch('{path}').then(async (answer) => [answer.status, await answer.text()])"
+        ))
+    };
+    let (status, headers) = answer("/headers");
+    assert!(
+        status == 200 && headers.contains("\"sec-fetch-mode\":[\"cors\"]"),
+        "{headers}"
+    );
+    assert_eq!(answer("/status/200"), (200, "200\n".to_owned()));
+    assert_eq!(answer("/delay/2s"), (200, "2s\n".to_owned()));
+    let (status, chunks) = answer("/chunked/10");
+    assert!(
+        status == 200 && chunks.ends_with("chunk 10 of 10\n"),
+        "{chunks}"
+    );
+    let event: String = tab.evaluate(
+        "new Promise((resolve) => {
+           const events = new EventSource('/events');
+           events.onmessage = (event) => { events.close(); resolve(event.data); };
+         })",
+    );
+    assert_eq!(event, "0");
+    assert_eq!(tab.complaints(), [] as [String; 0]);
+}
+
+#[test]
 fn counts_failed_polls() {
     let mut pods = Pod::three();
     let balancer = LoadBalancer::start(&pods);

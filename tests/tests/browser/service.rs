@@ -24,6 +24,7 @@ impl Pod {
                 ("APP_ADMIN_LISTEN", "127.0.0.1:0"),
                 ("APP_DRAIN_PROFILE", "off"),
                 ("APP_WORKERS", "1"),
+                ("APP_SAMPLE_ROUTES", "on"),
                 ("APP_POD_NAMESPACE", "rust-app"),
                 ("APP_NODE_NAME", "ip-10-0-31-7.eu-west-1.compute.internal"),
                 ("APP_LOG", "info,app::request=off"),
