@@ -22,22 +22,40 @@ endif
 REPO ?=
 # A known image, NAME@sha256:…, to deploy instead of building one.
 IMAGE ?=
+# What a deployment has of its own, so that several of an overlay share a cluster. On the command line
+# alone: shells and WSL export variables of these names.
+#   NAME, NAMESPACE   instead of the overlay's
+#   HOST, CERTIFICATE its host name, and the ARN of the certificate for it
+#   COMPONENTS        of those that the overlay lists, such as monitoring,internal
+#   TAGS              KEY=VALUE,… of everything that AWS creates for it
+own := NAME NAMESPACE HOST CERTIFICATE COMPONENTS TAGS
+given = $(if $(filter environment undefined default,$(origin $1)),,$($1))
 # The platforms of the nodes.
 PLATFORM ?= linux/amd64,linux/arm64
 URL ?=
 # By name alone, on the command line or in the environment: CA_FILE, the CA of the registry's
-# certificate where it is not a public one; SERVICE_CA, the CA of the service's own; TIMEOUT (without
-# progress) and BALANCER_TIMEOUT of a deploy, such as 20m.
+# certificate where it is not a public one; SERVICE_CA, the CA of the service's own; TEST_FROM, here or
+# cluster; TIMEOUT (without progress) and BALANCER_TIMEOUT of a deploy, such as 20m.
 # The arguments of `nodectl -k`, and the node.
 ARGS ?= ps
 NODE ?=
 
 ship = $(BIN)/ship
-ship_flags = --context "$(CONTEXT)" --overlay k8s/overlays/$(OVERLAY)
+quoted = '$(subst ','\'',$1)'
+ship_own = $(foreach one,$(own),$(if $(call given,$(one)),--$(option.$(one)) $(call quoted,$(call given,$(one)))))
+option.NAME := name
+option.NAMESPACE := namespace
+option.HOST := host
+option.CERTIFICATE := certificate
+option.COMPONENTS := component
+option.TAGS := tags
+ship_overlay = --overlay k8s/overlays/$(OVERLAY) $(ship_own)
+ship_flags = --context "$(CONTEXT)" $(ship_overlay)
 # What a command needs that takes an image.
 ship_source = $(if $(IMAGE),--image "$(IMAGE)",$(if $(REPO),--repo "$(REPO)",$(if $(REGION),--region "$(REGION)"))) \
 	--platform "$(PLATFORM)" --imagebuilder $(BIN)/imagebuilder $(if $(CA_FILE),--ca-file "$(CA_FILE)")
-ship_service_ca = $(if $(SERVICE_CA),--service-ca "$(SERVICE_CA)")
+# How the service is tested.
+ship_test = $(if $(SERVICE_CA),--service-ca "$(SERVICE_CA)") $(if $(TEST_FROM),--test-from "$(TEST_FROM)")
 
 .PHONY: build-ship
 build-ship: deps-up
@@ -46,7 +64,7 @@ build-ship: deps-up
 ##@ On Amazon EKS, or any Kubernetes
 .PHONY: cluster
 cluster: ## Create an EKS cluster, or what it lacks: CLUSTER= REGION= [OVERLAY=eks|eks-auto]
-	@dev/eks/cluster.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
+	@TAGS=$(call quoted,$(call given,TAGS)) dev/eks/cluster.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
 
 .PHONY: cluster-upgrade
 cluster-upgrade: ## Upgrade it to the Kubernetes version of its definition: CLUSTER= REGION= [OVERLAY=]
@@ -61,13 +79,13 @@ preflight: build-ship ## Check in seconds what a deploy needs: CLUSTER= REGION=,
 	@$(ship) preflight $(ship_flags) $(if $(REPO)$(IMAGE),,$(if $(REGION),--region "$(REGION)"))
 
 .PHONY: deploy
-deploy: deps-deploy build-ship ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY= [IMAGE=]
-	@$(ship) deploy $(ship_flags) $(ship_source) $(ship_service_ca) \
+deploy: deps-deploy build-ship ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY= [IMAGE= NAME= HOST= …]
+	@$(ship) deploy $(ship_flags) $(ship_source) $(ship_test) \
 		$(if $(TIMEOUT),--timeout "$(TIMEOUT)") $(if $(BALANCER_TIMEOUT),--balancer-timeout "$(BALANCER_TIMEOUT)")
 
 .PHONY: render
 render: deps-deploy build-ship ## Print the manifests, by digest, for Argo CD or Flux: OVERLAY= REPO= or IMAGE=
-	@$(ship) render --overlay k8s/overlays/$(OVERLAY) $(ship_source)
+	@$(ship) render $(ship_overlay) $(ship_source)
 
 .PHONY: diff
 diff: deps-deploy build-ship ## Show what a deploy would change: as for deploy
@@ -75,7 +93,7 @@ diff: deps-deploy build-ship ## Show what a deploy would change: as for deploy
 
 .PHONY: smoke
 smoke: build-ship ## Test a running service: URL=, or CONTEXT= OVERLAY=
-	@$(ship) smoke $(if $(URL),"$(URL)",$(ship_flags)) $(ship_service_ca)
+	@$(ship) smoke $(if $(URL),"$(URL)",$(ship_flags)) $(ship_test)
 
 .PHONY: rollout-test
 rollout-test: build-ship ## Restart, scale and delete pods under load; 0 requests may fail: CONTEXT= OVERLAY=

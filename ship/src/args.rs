@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::customize::Changes;
 use crate::kubectl::{Kubectl, KubectlError};
 
 /// Deploys the service to a Kubernetes cluster, tests it there and removes it again.
@@ -60,14 +61,26 @@ impl Context {
 pub(super) struct Cluster {
     #[command(flatten)]
     pub(super) context: Context,
+    #[command(flatten)]
+    pub(super) overlay: Overlay,
+}
+
+/// The manifests, and what differs from them.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Overlay {
     /// The folder with the kustomization.
     #[arg(
-        long,
+        long = "overlay",
         env = "OVERLAY_DIR",
         value_name = "DIR",
         default_value = "k8s/overlays/eks"
     )]
-    pub(super) overlay: PathBuf,
+    pub(super) folder: PathBuf,
+    /// Components to add, of those that the overlay's kustomization lists. Can be repeated.
+    #[arg(long = "component", value_name = "NAME", value_delimiter = ',')]
+    pub(super) components: Vec<String>,
+    #[command(flatten)]
+    pub(super) changes: Changes,
 }
 
 #[derive(Debug, Args)]
@@ -95,16 +108,27 @@ pub(super) struct Deploy {
     /// Certificates of the CA that the service's own certificate is signed by, in PEM format.
     #[arg(long, value_name = "FILE")]
     pub(super) service_ca: Option<PathBuf>,
+    /// Where the test sends its requests from: by default a pod if the load balancer is internal.
+    #[arg(long, value_name = "PLACE")]
+    pub(super) test_from: Option<TestFrom>,
     /// Leave a rollout that did not complete as it is.
     #[arg(long)]
     pub(super) no_rollback: bool,
 }
 
+/// Where a test sends its requests from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TestFrom {
+    /// This machine.
+    Here,
+    /// A pod in the deployment's namespace.
+    Cluster,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Render {
-    /// The folder with the kustomization.
-    #[arg(long, value_name = "DIR", default_value = "k8s/overlays/eks")]
-    pub(super) overlay: PathBuf,
+    #[command(flatten)]
+    pub(super) overlay: Overlay,
     #[command(flatten)]
     pub(super) source: Source,
 }
@@ -162,6 +186,9 @@ pub(super) struct Smoke {
     /// Certificates of the CA that the service's own certificate is signed by, in PEM format.
     #[arg(long, value_name = "FILE")]
     pub(super) service_ca: Option<PathBuf>,
+    /// Where the test sends its requests from: by default a pod if the load balancer is internal.
+    #[arg(long, value_name = "PLACE", conflicts_with = "url")]
+    pub(super) test_from: Option<TestFrom>,
     /// How long the pods may take to answer.
     #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration)]
     pub(super) timeout: Duration,

@@ -18,11 +18,15 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
     let overlay = &args.cluster.overlay;
     let kubectl = args.cluster.context.kubectl()?;
     let manifests = Manifests::render(overlay)?;
-    preflight::check(printer, &kubectl, overlay, &manifests)?;
+    if smoke::is_inside(args.test_from, manifests.target.internal) {
+        smoke::check_inside(manifests.target.https, args.service_ca.as_deref())?;
+    }
+    preflight::check(printer, &kubectl, &overlay.folder, &manifests)?;
     printer.status(&format!(
-        "Deploying {} to context {}",
-        overlay.display(),
-        kubectl.context()
+        "Deploying {} to context {}, as {}",
+        overlay.folder.display(),
+        kubectl.context(),
+        manifests.target.name()
     ));
     let manifests = image::resolve(printer, &manifests, &args.source)?;
     let target = &manifests.target;
@@ -77,8 +81,8 @@ fn roll_out(
     let endpoint = for_address(printer, kubectl, target, args.balancer_timeout)?;
     printer.status(&format!("Testing {endpoint}"));
     let ca = args.service_ca.as_deref();
-    let timeout = args.balancer_timeout;
-    smoke::deployed(printer, (kubectl, target), &endpoint, ca, timeout)?;
+    let how = (args.balancer_timeout, args.test_from);
+    smoke::deployed(printer, (kubectl, target), &endpoint, ca, how)?;
     Ok(endpoint)
 }
 

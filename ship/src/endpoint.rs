@@ -10,6 +10,9 @@ pub(crate) const HOST_ANNOTATION: &str = "external-dns.alpha.kubernetes.io/hostn
 /// Set where an ALB terminates TLS.
 const ALB_CERTIFICATE: &str = "alb.ingress.kubernetes.io/certificate-arn";
 
+/// Of the AWS Load Balancer Controller, and of EKS Auto Mode.
+const NLB_CLASSES: [&str; 2] = ["service.k8s.aws/nlb", "eks.amazonaws.com/nlb"];
+
 /// A URL, and the address to connect to where that is not the URL's host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
@@ -17,6 +20,8 @@ pub(crate) struct Endpoint {
     pub(crate) url: String,
     /// The load balancer's own name or IP address: a record for the host name may not exist yet.
     pub(crate) connect_to: Option<String>,
+    /// Only the VPC, and what is connected to it, can reach the load balancer.
+    pub(crate) is_internal: bool,
 }
 
 impl Endpoint {
@@ -25,6 +30,7 @@ impl Endpoint {
         Self {
             url: format!("{}/", url.trim_end_matches('/')),
             connect_to: None,
+            is_internal: false,
         }
     }
 
@@ -41,7 +47,16 @@ impl Endpoint {
         Some(Self {
             url,
             connect_to: host.is_some().then_some(address),
+            is_internal: is_internal(balancer),
         })
+    }
+
+    /// The URL with the load balancer's own name or address.
+    pub(crate) fn address_url(&self) -> String {
+        match &self.connect_to {
+            Some(address) => self.url.replacen(self.host(), address, 1),
+            None => self.url.clone(),
+        }
     }
 
     /// The host name of the URL.
@@ -82,6 +97,20 @@ pub(crate) fn host(balancer: &Value) -> Option<String> {
 /// Whether the load balancer terminates TLS.
 pub(crate) fn is_https(balancer: &Value) -> bool {
     scheme_and_port(balancer).0 == "https"
+}
+
+/// Whether the load balancer has no public addresses, which is the default of AWS's.
+pub(crate) fn is_internal(balancer: &Value) -> bool {
+    let annotation = |key: &str| balancer["metadata"]["annotations"][key].as_str();
+    if balancer["kind"] == "Ingress" {
+        return annotation("alb.ingress.kubernetes.io/scheme") == Some("internal");
+    }
+    let class = balancer["spec"]["loadBalancerClass"].as_str();
+    let scheme = annotation("service.beta.kubernetes.io/aws-load-balancer-scheme");
+    match scheme {
+        Some(scheme) => scheme == "internal",
+        None => class.is_some_and(|class| NLB_CLASSES.contains(&class)),
+    }
 }
 
 fn scheme_and_port(balancer: &Value) -> (&'static str, u64) {
@@ -135,5 +164,26 @@ mod tests {
         );
         assert_eq!(Endpoint::of_balancer(&json!({"kind": "Service"})), None);
         assert_eq!(Endpoint::of_url("http://x:1").host(), "x");
+    }
+
+    #[test]
+    fn a_load_balancer_of_aws_is_internal_unless_it_says_otherwise() {
+        let service = |class: &str, scheme: &Value| {
+            let key = "service.beta.kubernetes.io/aws-load-balancer-scheme";
+            json!({"kind": "Service", "spec": {"loadBalancerClass": class, "ports": [{"port": 80}]},
+                "metadata": {"annotations": {key: scheme, HOST_ANNOTATION: "a.example"}},
+                "status": {"loadBalancer": {"ingress": [{"hostname": "lb.aws"}]}}})
+        };
+        assert!(is_internal(&service("service.k8s.aws/nlb", &Value::Null)));
+        assert!(is_internal(&service("x", &json!("internal"))));
+        assert!(!is_internal(&service(
+            "eks.amazonaws.com/nlb",
+            &json!("internet-facing")
+        )));
+        assert!(!is_internal(&service("x", &Value::Null)));
+        assert!(!is_internal(&json!({"kind": "Ingress"})));
+        let endpoint = Endpoint::of_balancer(&service("x", &json!("internal"))).unwrap();
+        assert!(endpoint.is_internal);
+        assert_eq!(endpoint.address_url(), "http://lb.aws/");
     }
 }

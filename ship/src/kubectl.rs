@@ -248,6 +248,12 @@ impl Kubectl {
         self.apply(&list(objects), extra)
     }
 
+    /// Deletes objects, those that exist, and waits until they are gone.
+    pub(crate) fn delete_objects(&self, objects: &[Value]) -> Result<String, KubectlError> {
+        let args = ["delete", "--ignore-not-found", "--timeout=10m", "-f", "-"];
+        finish(&args, &self.feed(&args, &list(objects))?)
+    }
+
     /// How the cluster's objects would change; empty where they would not.
     pub(crate) fn diff(&self, objects: &[Value]) -> Result<String, KubectlError> {
         let manager = format!("--field-manager={FIELD_MANAGER}");

@@ -8,12 +8,15 @@
 mod args;
 mod aws;
 mod commands;
+mod customize;
 mod deploy;
 mod diagnose;
 mod endpoint;
 mod error;
+mod finalizers;
 mod image;
 mod kubectl;
+mod kustomize;
 mod manifests;
 mod node;
 mod owned;
@@ -23,6 +26,7 @@ mod rollout_test;
 mod running;
 mod smoke;
 mod snapshot;
+mod undeploy;
 mod wait;
 
 use std::process::ExitCode;

@@ -1,17 +1,17 @@
 //! The overlay, rendered, and what the other commands have to know of it.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use cli::{Exit, ExitError};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::args::Overlay;
 use crate::endpoint::{self, HOST_ANNOTATION};
-use crate::kubectl::KubectlError;
+use crate::kustomize::{self, KustomizeError};
 
 /// What stands where users have to put something of their own.
 const PLACEHOLDER: &str = "REPLACE-ME";
+/// The component by which a load balancer terminates TLS.
+const TLS_COMPONENT: &str = "tls";
 /// How the label ends by which a namespace asks for readiness gates. The AWS Load Balancer
 /// Controller and EKS Auto Mode have different prefixes for it.
 const GATE_LABEL: &str = "/pod-readiness-gate-inject";
@@ -19,25 +19,9 @@ const GATE_LABEL: &str = "/pod-readiness-gate-inject";
 /// Manifests that cannot be deployed as they are.
 #[derive(Debug, Error)]
 pub(crate) enum ManifestError {
-    /// There is no such overlay.
-    #[error("there is no kustomization in {folder}")]
-    NoOverlay {
-        /// Where one was looked for.
-        folder: String,
-        /// The overlays beside it.
-        known: Vec<String>,
-    },
-    /// kubectl could not be started.
+    /// It was not rendered.
     #[error(transparent)]
-    Kubectl(#[from] KubectlError),
-    /// kustomize failed.
-    #[error("cannot render {folder}: {message}")]
-    Kustomize {
-        /// The overlay.
-        folder: String,
-        /// What kustomize printed on stderr.
-        message: String,
-    },
+    Kustomize(#[from] KustomizeError),
     /// A placeholder is left.
     #[error("{folder} still says {PLACEHOLDER}: `{line}`")]
     Placeholder {
@@ -73,10 +57,8 @@ pub(crate) enum ManifestError {
 impl ExitError for ManifestError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Kubectl(error) => error.exit(),
-            Self::NoOverlay { .. }
-            | Self::Kustomize { .. }
-            | Self::Placeholder { .. }
+            Self::Kustomize(error) => error.exit(),
+            Self::Placeholder { .. }
             | Self::Missing { .. }
             | Self::NoHost { .. }
             | Self::Yaml { .. } => Exit::Usage,
@@ -85,17 +67,14 @@ impl ExitError for ManifestError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Kubectl(error) => error.hint(),
-            Self::NoOverlay { known, .. } => {
-                (!known.is_empty()).then(|| format!("OVERLAY= is one of: {}", known.join(", ")))
-            }
+            Self::Kustomize(error) => error.hint(),
             Self::Placeholder { .. } => {
                 Some("the component's own file says what to put there".to_owned())
             }
             Self::NoHost { .. } => Some(format!(
                 "add the annotation `{HOST_ANNOTATION}` with the name that the certificate covers"
             )),
-            Self::Kustomize { .. } | Self::Missing { .. } | Self::Yaml { .. } => None,
+            Self::Missing { .. } | Self::Yaml { .. } => None,
         }
     }
 }
@@ -111,6 +90,12 @@ pub(crate) struct Target {
     /// The namespace asks for readiness gates: a pod is ready once the load balancer's health check
     /// of it passes.
     pub(crate) gated: bool,
+    /// Only the VPC can reach the load balancer.
+    pub(crate) internal: bool,
+    /// The load balancer terminates TLS.
+    pub(crate) https: bool,
+    /// What the Deployment and the Service select pods by, as kubectl takes it.
+    pub(crate) selector: String,
 }
 
 /// An overlay, rendered.
@@ -123,28 +108,21 @@ pub(crate) struct Manifests {
 }
 
 impl Manifests {
-    /// Renders an overlay.
-    pub(crate) fn render(folder: &Path) -> Result<Self, ManifestError> {
-        let name = folder.display().to_string();
-        if !folder.join("kustomization.yaml").is_file() {
-            return Err(ManifestError::NoOverlay {
-                known: beside(folder),
-                folder: name,
-            });
+    /// Renders an overlay, with the components and the changes of the command line.
+    pub(crate) fn render(overlay: &Overlay) -> Result<Self, ManifestError> {
+        let name = overlay.folder.display().to_string();
+        let kustomization = kustomize::Overlay::read(&overlay.folder)?;
+        let mut components = overlay.components.clone();
+        let mut yaml = kustomization.render(&components)?;
+        let mut objects = read(&name, &yaml)?;
+        if overlay.changes.needs_tls(&mut objects) {
+            components.push(TLS_COMPONENT.to_owned());
+            yaml = kustomization.render(&components)?;
+            objects = read(&name, &yaml)?;
         }
-        let output = Command::new("kubectl")
-            .args(["kustomize", &name])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(KubectlError::Start)?;
-        if !output.status.success() {
-            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(ManifestError::Kustomize {
-                folder: name,
-                message,
-            });
+        if overlay.changes.apply(&mut objects) {
+            yaml = kustomize::print(&objects)?;
         }
-        let yaml = String::from_utf8_lossy(&output.stdout).into_owned();
         Self::parse(&name, yaml)
     }
 
@@ -156,11 +134,7 @@ impl Manifests {
                 line: line.trim().to_owned(),
             });
         }
-        let objects: Vec<Value> =
-            serde_saphyr::from_multiple(&yaml).map_err(|source| ManifestError::Yaml {
-                folder: folder.to_owned(),
-                source,
-            })?;
+        let objects = read(folder, &yaml)?;
         let target = Target::of(folder, &objects)?;
         Ok(Self {
             yaml,
@@ -168,6 +142,13 @@ impl Manifests {
             target,
         })
     }
+}
+
+fn read(folder: &str, yaml: &str) -> Result<Vec<Value>, ManifestError> {
+    serde_saphyr::from_multiple(yaml).map_err(|source| ManifestError::Yaml {
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 impl Target {
@@ -206,7 +187,15 @@ impl Target {
             balancer_kind,
             balancer: name(balancer),
             gated,
+            internal: endpoint::is_internal(balancer),
+            https: endpoint::is_https(balancer),
+            selector: selector(deployment),
         })
+    }
+
+    /// `NAME in NAMESPACE`, for people.
+    pub(crate) fn name(&self) -> String {
+        format!("{} in {}", self.deployment, self.namespace)
     }
 
     /// `service/NAME` or `ingress/NAME`, for kubectl and for people.
@@ -215,19 +204,11 @@ impl Target {
     }
 }
 
-/// The overlays in the folder where one is missing.
-fn beside(folder: &Path) -> Vec<String> {
-    let entries = folder.parent().map(std::fs::read_dir);
-    let mut known: Vec<_> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.path().join("kustomization.yaml").is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    known.sort();
-    known
+fn selector(deployment: &Value) -> String {
+    let labels = deployment["spec"]["selector"]["matchLabels"].as_object();
+    let pairs = labels.into_iter().flatten();
+    let pairs = pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()));
+    pairs.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -288,20 +269,5 @@ mod tests {
             let manifests = parse(&format!("{service}{namespace}")).unwrap();
             assert_eq!(manifests.target.gated, gated, "{labels}");
         }
-    }
-
-    #[test]
-    fn a_missing_overlay_is_reported_with_those_beside_it() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["local", "eks"] {
-            std::fs::create_dir(dir.path().join(name)).unwrap();
-            std::fs::write(dir.path().join(name).join("kustomization.yaml"), "").unwrap();
-        }
-        std::fs::create_dir(dir.path().join("empty")).unwrap();
-        let error = Manifests::render(&dir.path().join("lokal")).unwrap_err();
-        assert_eq!(
-            error.hint().as_deref(),
-            Some("OVERLAY= is one of: eks, local")
-        );
     }
 }

@@ -9,6 +9,7 @@ pub mod manifests;
 pub mod moto;
 pub mod pod;
 mod programs;
+pub mod prometheus;
 pub mod rollout;
 
 pub use programs::program;

@@ -9,11 +9,19 @@ use e2e::cluster::Cluster;
 use e2e::manifests::{combinations, render};
 use serde_json::{Value, json};
 
-/// Karpenter's own, whose rules in CEL only an API server checks.
-const NODE_POOLS: &str = include_str!("../../k8s/schemas/karpenter.sh_nodepools.yaml");
-const DEFINITIONS: [&str; 2] = [
+/// Those of Karpenter and of Prometheus' operator, whose rules in CEL only an API server checks.
+const CUSTOM: [&str; 4] = [
+    include_str!("../../k8s/schemas/karpenter.k8s.aws_ec2nodeclasses.yaml"),
+    include_str!("../../k8s/schemas/karpenter.sh_nodepools.yaml"),
+    include_str!("../../k8s/schemas/monitoring.coreos.com_podmonitors.yaml"),
+    include_str!("../../k8s/schemas/monitoring.coreos.com_prometheusrules.yaml"),
+];
+const DEFINITIONS: [&str; 5] = [
+    "ec2nodeclasses.karpenter.k8s.aws",
     "ingressclassparams.eks.amazonaws.com",
     "nodepools.karpenter.sh",
+    "podmonitors.monitoring.coreos.com",
+    "prometheusrules.monitoring.coreos.com",
 ];
 
 /// As EKS Auto Mode has it, without its schema, which AWS does not publish.
@@ -41,7 +49,9 @@ fn the_api_server_accepts_every_combination() {
     cluster.undeploy();
     let apply = |object: &Value, extra: &[&str]| cluster.kubectl.apply(&object.to_string(), extra);
     apply(&ingress_class_params(), &[]).unwrap();
-    cluster.kubectl.apply(NODE_POOLS, &[]).unwrap();
+    for definition in CUSTOM {
+        cluster.kubectl.apply(definition, &[]).unwrap();
+    }
     for crd in DEFINITIONS {
         cluster.run(&["wait", "--for=condition=Established", &format!("crd/{crd}")]);
     }

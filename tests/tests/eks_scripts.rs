@@ -58,11 +58,14 @@ fn run_with(script: &str, args: &[&str], prepare: impl FnOnce(&Path)) -> Ran {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     prepare(stubs.path());
+    // An empty variable is none.
+    let tags = fs::read_to_string(stubs.path().join("tags")).unwrap_or_default();
     let output = Command::new("bash")
         .arg(format!("dev/eks/{script}.sh"))
         .args(args)
         .current_dir(root())
         .env_clear()
+        .env("TAGS", tags)
         .env("PATH", format!("{}:/usr/bin:/bin", stubs.path().display()))
         .env("STUBS", stubs.path())
         .output()
@@ -166,6 +169,30 @@ fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
         for field in ["managedNodeGroups", "addons", "iam"] {
             assert_eq!(cluster[field], original[field], "{field}");
         }
+    }
+}
+
+#[test]
+fn tags_are_those_of_everything_that_eksctl_creates() {
+    let create = |tags: &str| {
+        run_with("cluster", &["hello", "eu-west-1", "eks"], |stubs| {
+            fs::write(stubs.join("tags"), tags).unwrap();
+        })
+    };
+    let ran = create("team=a,cost center=4=2").succeeded();
+    let text = fs::read_to_string(ran.stubs.path().join("cluster.yaml")).unwrap();
+    let cluster: Value = serde_saphyr::from_str(&text).unwrap();
+    let expected = serde_json::json!({
+        "project": "rust-k8s-app", "team": "a", "cost center": "4=2",
+    });
+    assert_eq!(cluster["metadata"]["tags"], expected);
+    let schema = Schema::load(&root().join("k8s/schemas/eksctl.json"));
+    assert_eq!(schema.check(&cluster), []);
+    for invalid in ["team", "=a", "a=\"", "aws:x=1", "a=1,b"] {
+        let ran = create(invalid);
+        assert_eq!(ran.code, Some(2), "{invalid}: {}", ran.stderr);
+        assert!(ran.stderr.contains("error: invalid tag"), "{}", ran.stderr);
+        assert!(!ran.called("eksctl create"), "{:?}", ran.calls);
     }
 }
 

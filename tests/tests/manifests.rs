@@ -44,9 +44,14 @@ fn every_combination_is_valid_in_three_versions_of_kubernetes() {
     for version in VERSIONS {
         let schema = Schema::load(&k8s().join(format!("schemas/{version}.json")));
         for (name, rendered) in combinations() {
-            // AWS's own kinds have no schema here; `make e2e` lets an API server read them.
-            // Karpenter's has a test of its own.
-            let foreign = ["eks.amazonaws.com/v1", "karpenter.sh/v1"];
+            // AWS's own kinds have no schema here; `make e2e` lets an API server read them. Those of
+            // Karpenter and of Prometheus' operator have a test of their own.
+            let foreign = [
+                "eks.amazonaws.com/v1",
+                "karpenter.k8s.aws/v1",
+                "karpenter.sh/v1",
+                "monitoring.coreos.com/v1",
+            ];
             let ours = |object: &&Value| foreign.iter().all(|api| object["apiVersion"] != *api);
             for object in rendered.objects().iter().filter(ours) {
                 let violations = schema.check(object);
@@ -118,16 +123,61 @@ fn each_overlay_uses_the_controllers_of_its_cluster() {
 
 #[test]
 fn tls_has_a_host_name() {
-    let mut seen = 0;
+    let mut seen = BTreeSet::new();
     for (name, rendered) in combinations() {
         let service = rendered.only("Service");
-        let tls = service["spec"]["ports"][0]["port"] == 443;
-        assert_eq!(tls, name.contains("+tls"), "{name}");
-        let host = &service["metadata"]["annotations"]["external-dns.alpha.kubernetes.io/hostname"];
+        let tls = name.contains("+tls");
+        // An ALB redirects port 80; an NLB serves one port.
+        let is_alb = name.contains("+alb-ingress");
+        let balancer = if is_alb {
+            rendered.only("Ingress")
+        } else {
+            service
+        };
+        let https = service["spec"]["ports"][0]["port"] == 443;
+        assert_eq!(https, tls && !is_alb, "{name}");
+        let annotations = &balancer["metadata"]["annotations"];
+        let host = &annotations["external-dns.alpha.kubernetes.io/hostname"];
         assert_eq!(host.is_string(), tls, "{name}");
-        seen += usize::from(tls);
+        let redirect = &annotations["alb.ingress.kubernetes.io/ssl-redirect"];
+        assert_eq!(redirect == "443", tls && is_alb, "{name}");
+        seen.insert((tls, is_alb));
     }
-    assert!(seen > 0);
+    assert_eq!(seen.len(), 4);
+}
+
+/// Internal and dual-stack are both of the load balancer that there is, and of the class of Auto Mode.
+#[test]
+fn the_load_balancer_is_internal_or_has_ipv6_where_that_is_chosen() {
+    let mut seen = BTreeSet::new();
+    for (name, rendered) in combinations() {
+        if !name.starts_with("eks") {
+            continue;
+        }
+        let is_alb = name.contains("+alb-ingress");
+        let (balancer, prefix) = if is_alb {
+            (rendered.only("Ingress"), "alb.ingress.kubernetes.io/")
+        } else {
+            let prefix = "service.beta.kubernetes.io/aws-load-balancer-";
+            (rendered.only("Service"), prefix)
+        };
+        let annotation = |key: &str| &balancer["metadata"]["annotations"][format!("{prefix}{key}")];
+        let (internal, dual) = (name.contains("+internal"), name.contains("+dual-stack"));
+        let scheme = if internal {
+            "internal"
+        } else {
+            "internet-facing"
+        };
+        assert_eq!(annotation("scheme"), scheme, "{name}");
+        assert_eq!(annotation("ip-address-type") == "dualstack", dual, "{name}");
+        if name.contains("alb-ingress-auto") {
+            let class = &rendered.only("IngressClassParams")["spec"];
+            assert_eq!(class["scheme"], scheme, "{name}");
+            assert_eq!(class["ipAddressType"] == "dualstack", dual, "{name}");
+        }
+        seen.insert((is_alb, internal, dual));
+    }
+    assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
 #[test]
@@ -433,35 +483,74 @@ fn both_ways_to_inspect_a_node_have_the_same_rights() {
     assert_eq!(one, all);
 }
 
-/// The node pool of the component `spot-auto` by Karpenter's own definition, which Auto Mode uses.
+/// The node pools by Karpenter's own definition, which Auto Mode uses as well.
 #[test]
-fn the_node_pool_is_valid_and_brings_what_the_pods_ask_for() {
+fn a_node_pool_is_valid_and_brings_what_the_pods_ask_for() {
     let schema = Schema::of_crd(&k8s().join("schemas/karpenter.sh_nodepools.yaml"));
-    let all = combinations();
-    let mut with_pool = all.iter().filter(|(name, _)| name.contains("spot-auto"));
-    let (_, rendered) = with_pool.next().unwrap();
-    let pool = rendered.only("NodePool");
-    assert_eq!(schema.check(pool), []);
-    let mut wrong = pool.clone();
-    wrong["spec"]["template"]["spec"]["requirements"][0]["operator"] = json!("Is");
-    wrong["spec"]["template"]["spec"]["expireafter"] = json!("1h");
-    assert_eq!(schema.check(&wrong).len(), 2);
+    for component in ["spot-auto", "spot-karpenter"] {
+        let mut with_pool = combinations().iter();
+        let with_pool = with_pool.find(|(name, _)| name.contains(component));
+        let (_, rendered) = with_pool.unwrap();
+        let pool = rendered.only("NodePool");
+        assert_eq!(schema.check(pool), []);
+        let mut wrong = pool.clone();
+        wrong["spec"]["template"]["spec"]["requirements"][0]["operator"] = json!("Is");
+        wrong["spec"]["template"]["spec"]["expireafter"] = json!("1h");
+        assert_eq!(schema.check(&wrong).len(), 2);
 
-    let node = &pool["spec"]["template"]["spec"];
-    let pod = &rendered.only("Deployment")["spec"]["template"]["spec"];
-    let taint = &node["taints"][0];
-    let tolerations = pod["tolerations"].as_array().unwrap();
-    let tolerated = tolerations.iter().any(|toleration| {
-        ["key", "value", "effect"]
-            .iter()
-            .all(|field| toleration[field] == taint[field])
-    });
-    assert!(tolerated, "{taint} is not among {tolerations:?}");
-    let preferred = pod["affinity"]["nodeAffinity"].to_string();
-    let capacity = &node["requirements"][0];
-    assert!(
-        preferred.contains(capacity["key"].as_str().unwrap()),
-        "{preferred}"
-    );
-    assert_eq!(capacity["values"], json!(["spot"]));
+        let node = &pool["spec"]["template"]["spec"];
+        let pod = &rendered.only("Deployment")["spec"]["template"]["spec"];
+        let taint = &node["taints"][0];
+        let tolerations = pod["tolerations"].as_array().unwrap();
+        let tolerated = tolerations.iter().any(|toleration| {
+            ["key", "value", "effect"]
+                .iter()
+                .all(|field| toleration[field] == taint[field])
+        });
+        assert!(tolerated, "{taint} is not among {tolerations:?}");
+        let preferred = pod["affinity"]["nodeAffinity"].to_string();
+        let capacity = &node["requirements"][0];
+        assert!(
+            preferred.contains(capacity["key"].as_str().unwrap()),
+            "{preferred}"
+        );
+        assert_eq!(capacity["values"], json!(["spot"]));
+    }
+}
+
+/// The objects of others' operators, by the definitions that these publish.
+#[test]
+fn custom_resources_are_valid() {
+    for (file, kind, component) in [
+        (
+            "karpenter.k8s.aws_ec2nodeclasses",
+            "EC2NodeClass",
+            "spot-karpenter",
+        ),
+        (
+            "monitoring.coreos.com_podmonitors",
+            "PodMonitor",
+            "monitoring",
+        ),
+        (
+            "monitoring.coreos.com_prometheusrules",
+            "PrometheusRule",
+            "monitoring",
+        ),
+    ] {
+        let schema = Schema::of_crd(&k8s().join(format!("schemas/{file}.yaml")));
+        let mut seen = 0;
+        for (name, rendered) in combinations() {
+            if !name.split('+').any(|one| one == component) {
+                continue;
+            }
+            let object = rendered.only(kind);
+            assert_eq!(schema.check(object), [], "{name}");
+            let mut misspelled = object.clone();
+            misspelled["spec"]["misspelled"] = json!(1);
+            assert_eq!(schema.check(&misspelled).len(), 1, "{name}: {kind}");
+            seen += 1;
+        }
+        assert!(seen > 0, "{kind}");
+    }
 }

@@ -4,6 +4,7 @@ mod node;
 mod rollout;
 mod rollout_test;
 mod smoke;
+mod undeploy;
 
 use cli::{Exit, ExitError};
 use thiserror::Error;
@@ -17,6 +18,7 @@ pub(crate) use node::NodeError;
 pub(crate) use rollout::RolloutError;
 pub use rollout_test::RolloutTestError;
 pub(crate) use smoke::SmokeError;
+pub(crate) use undeploy::UndeployError;
 
 /// An error of a command. Each kind decides its exit code and hint itself.
 #[derive(Debug, Error)]
@@ -37,12 +39,11 @@ pub(crate) enum ShipError {
     RolloutTest(#[from] RolloutTestError),
     #[error(transparent)]
     Node(#[from] NodeError),
+    #[error(transparent)]
+    Undeploy(#[from] UndeployError),
     /// A command that looks at a running service found none.
     #[error("nothing is deployed on {context}, or it has no address yet")]
     NotDeployed { context: String },
-    /// Volumes would be deleted with their data.
-    #[error("{namespace} holds data in {claims}")]
-    HoldsData { namespace: String, claims: String },
     #[error("cannot write to stdout")]
     Stdout(#[source] std::io::Error),
 }
@@ -58,7 +59,8 @@ impl ExitError for ShipError {
             Self::Smoke(error) => error.exit(),
             Self::RolloutTest(error) => error.exit(),
             Self::Node(error) => error.exit(),
-            Self::NotDeployed { .. } | Self::HoldsData { .. } | Self::Stdout(_) => Exit::Failed,
+            Self::Undeploy(error) => error.exit(),
+            Self::NotDeployed { .. } | Self::Stdout(_) => Exit::Failed,
         }
     }
 
@@ -73,9 +75,7 @@ impl ExitError for ShipError {
             Self::RolloutTest(error) => error.hint(),
             Self::Node(error) => error.hint(),
             Self::NotDeployed { .. } => Some("`make status` shows what is there".to_owned()),
-            Self::HoldsData { .. } => {
-                Some("--delete-data (DELETE_DATA=1) deletes it as well".to_owned())
-            }
+            Self::Undeploy(error) => error.hint(),
             Self::Stdout(_) => None,
         }
     }

@@ -24,6 +24,12 @@ pub(crate) enum SmokeError {
     /// An answer that is not what was expected.
     #[error("{url}: {problem}")]
     Answer { url: String, problem: String },
+    /// No answer to a request from a pod.
+    #[error("no answer from {url} to a pod in the cluster: {problem}")]
+    Inside { url: String, problem: String },
+    /// The service's image speaks no TLS to others.
+    #[error("a test from a pod cannot check a certificate, and the load balancer terminates TLS")]
+    InsideTls,
     /// Pods that did not answer.
     #[error("{url}: no answer from {missing} within {}s; answered: {answered}", after.as_secs())]
     Pods {
@@ -37,8 +43,11 @@ pub(crate) enum SmokeError {
 impl ExitError for SmokeError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Url(_) | Self::Ca { .. } => Exit::Usage,
-            Self::NoAnswer { .. } | Self::Answer { .. } | Self::Pods { .. } => Exit::Failed,
+            Self::Url(_) | Self::Ca { .. } | Self::InsideTls => Exit::Usage,
+            Self::NoAnswer { .. }
+            | Self::Answer { .. }
+            | Self::Inside { .. }
+            | Self::Pods { .. } => Exit::Failed,
         }
     }
 
@@ -51,6 +60,13 @@ impl ExitError for SmokeError {
             ),
             Self::Pods { .. } => Some(
                 "the load balancer does not send to them: see its target group's health".to_owned(),
+            ),
+            Self::InsideTls => Some(
+                "--test-from here (TEST_FROM=here), on a machine that reaches the VPC".to_owned(),
+            ),
+            Self::Inside { .. } => Some(
+                "security groups, NetworkPolicies of others, or the load balancer's targets"
+                    .to_owned(),
             ),
             Self::Url(_) | Self::Ca { .. } | Self::NoAnswer { .. } | Self::Answer { .. } => None,
         }

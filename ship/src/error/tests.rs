@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::aws::AwsError;
+use crate::kustomize::KustomizeError;
 use crate::preflight::Problem;
 
 fn text() -> String {
@@ -91,15 +92,6 @@ fn manifests_that_cannot_be_deployed_are_a_usage_error() {
     check(
         Exit::Usage,
         [
-            ManifestError::NoOverlay {
-                folder: folder(),
-                known: Vec::new(),
-            },
-            ManifestError::Kubectl(KubectlError::Start(io_error())),
-            ManifestError::Kustomize {
-                folder: folder(),
-                message: text(),
-            },
             ManifestError::Placeholder {
                 folder: folder(),
                 line: text(),
@@ -115,11 +107,38 @@ fn manifests_that_cannot_be_deployed_are_a_usage_error() {
             },
         ],
     );
+    let unreachable = || kubectl("Unable to connect to the server");
+    check(
+        Exit::Usage,
+        [
+            KustomizeError::NoOverlay {
+                folder: folder(),
+                known: Vec::new(),
+            },
+            KustomizeError::NoComponent {
+                folder: folder(),
+                component: text(),
+                offered: Vec::new(),
+            },
+            KustomizeError::Replaces {
+                folder: folder(),
+                component: text(),
+            },
+            KustomizeError::Kubectl(KubectlError::Start(io_error())),
+            KustomizeError::Failed {
+                folder: folder(),
+                message: text(),
+            },
+        ]
+        .map(ManifestError::from),
+    );
+    check(
+        Exit::Failed,
+        [ManifestError::from(KustomizeError::Scratch(io_error()))],
+    );
     check(
         Exit::Unreachable,
-        [ManifestError::Kubectl(kubectl(
-            "Unable to connect to the server",
-        ))],
+        [ManifestError::from(KustomizeError::Kubectl(unreachable()))],
     );
 }
 
@@ -204,6 +223,7 @@ fn a_deploy_that_does_not_work_fails() {
         Exit::Usage,
         [
             SmokeError::Url(text()),
+            SmokeError::InsideTls,
             SmokeError::Ca {
                 path: PathBuf::new(),
                 source: io_error(),
@@ -218,6 +238,10 @@ fn a_deploy_that_does_not_work_fails() {
                 source: ureq::Error::HostNotFound,
             },
             SmokeError::Answer {
+                url: text(),
+                problem: text(),
+            },
+            SmokeError::Inside {
                 url: text(),
                 problem: text(),
             },
@@ -287,11 +311,31 @@ fn a_node_that_does_not_exist_is_a_usage_error() {
         Exit::Failed,
         [
             ShipError::NotDeployed { context: text() },
-            ShipError::HoldsData {
+            ShipError::Stdout(io_error()),
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_deleted_is_a_failure() {
+    check(
+        Exit::Failed,
+        [
+            UndeployError::HoldsData {
                 namespace: text(),
                 claims: text(),
             },
-            ShipError::Stdout(io_error()),
+            UndeployError::Held {
+                object: text(),
+                namespace: text(),
+                holders: Vec::new(),
+                event: None,
+                after: Duration::ZERO,
+            },
+            UndeployError::Namespace {
+                namespace: text(),
+                reasons: Vec::new(),
+            },
         ],
     );
 }

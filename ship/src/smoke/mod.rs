@@ -7,6 +7,7 @@
 
 mod checks;
 mod client;
+mod inside;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use cli::Printer;
 
-use crate::args::Smoke;
+use crate::args::{Smoke, TestFrom};
 use crate::endpoint::Endpoint;
 use crate::error::{ShipError, SmokeError};
 use crate::kubectl::{Kubectl, KubectlError};
@@ -23,6 +24,7 @@ use crate::running::Running;
 use crate::snapshot::Snapshot;
 
 use client::Client;
+pub(super) use inside::check as check_inside;
 
 /// Between two connections after one that brought no new pod.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -61,9 +63,18 @@ pub(super) fn run(printer: Printer, args: &Smoke) -> Result<(), ShipError> {
         (&running.kubectl, &running.target),
         &running.endpoint,
         ca,
-        args.timeout,
+        (args.timeout, args.test_from),
     )?;
     Ok(())
+}
+
+/// Whether to test from a pod: by default where this machine may not reach the load balancer.
+pub(super) fn is_inside(from: Option<TestFrom>, is_internal: bool) -> bool {
+    match from {
+        Some(TestFrom::Cluster) => true,
+        Some(TestFrom::Here) => false,
+        None => is_internal,
+    }
 }
 
 /// Tests a deployed service until every pod of its newest revision has passed.
@@ -72,8 +83,12 @@ pub(super) fn deployed(
     (kubectl, target): (&Kubectl, &Target),
     endpoint: &Endpoint,
     ca: Option<&Path>,
-    timeout: Duration,
+    (timeout, from): (Duration, Option<TestFrom>),
 ) -> Result<(), ShipError> {
+    if is_inside(from, endpoint.is_internal) {
+        inside::check(endpoint.url.starts_with("https://"), ca)?;
+        return inside::test(printer, (kubectl, target), endpoint, timeout);
+    }
     let client = Client::new(endpoint, ca)?;
     let pods = || -> Result<BTreeSet<String>, KubectlError> {
         let snapshot = Snapshot::take(kubectl, target)?;

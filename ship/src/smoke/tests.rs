@@ -75,6 +75,7 @@ fn a_certificate_has_to_cover_the_host_name_and_not_the_address() {
         let endpoint = Endpoint {
             url: format!("https://{host}/"),
             connect_to: Some(address.clone()),
+            is_internal: false,
         };
         let answer = Client::new(&endpoint, ca)?.connect().get("/", "*/*")?;
         answer.expect(200, "text/plain")?;

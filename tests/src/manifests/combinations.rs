@@ -20,25 +20,43 @@ pub struct Combination {
     pub folder: PathBuf,
 }
 
-/// Writes every allowed combination into `scratch`.
+/// Components that change nothing that another one sets. A combination has them as its number says,
+/// so that each is seen with many others, and the number of combinations stays what it is.
+const ORTHOGONAL: [&str; 3] = ["dual-stack", "internal", "monitoring"];
+
+/// Writes the allowed combinations into `scratch`: all of those components that may concern each
+/// other.
 ///
 /// # Panics
 /// When `scratch` cannot be written.
 pub fn combinations(scratch: &Path) -> Vec<Combination> {
     let mut all = Vec::new();
     for overlay in OVERLAYS {
-        let offered = offered(overlay);
-        // One bit for each component.
-        for chosen in 0..1_u32 << offered.len() {
-            let components: BTreeSet<_> = offered
-                .iter()
-                .enumerate()
-                .filter(|(bit, _)| chosen & (1 << bit) != 0)
-                .map(|(_, component)| component.clone())
-                .collect();
-            if offered.is_empty() || allowed(&components) {
-                all.push(write(scratch, overlay, components));
+        let (orthogonal, offered): (Vec<_>, Vec<_>) = offered(overlay)
+            .into_iter()
+            .partition(|component| ORTHOGONAL.contains(&component.as_str()));
+        let mut number = 0;
+        let chosen = |from: &[String], bits: usize| -> BTreeSet<String> {
+            let bit = |index: &usize| bits & (1 << index) != 0;
+            let indices = (0..from.len()).filter(bit);
+            indices.map(|index| from[index].clone()).collect()
+        };
+        for bits in 0..1 << offered.len() {
+            let components = chosen(&offered, bits);
+            if !offered.is_empty() && !allowed(&components) {
+                continue;
             }
+            // Without any, and with some of the others.
+            let more = chosen(&orthogonal, number % (1 << orthogonal.len()));
+            if !more.is_empty() {
+                all.push(write(scratch, overlay, &components | &more));
+            }
+            all.push(write(scratch, overlay, components));
+            number += 1;
+        }
+        // Where there are fewer combinations than choices of those: all of them.
+        if number < 1 << orthogonal.len() {
+            all.push(write(scratch, overlay, chosen(&orthogonal, usize::MAX)));
         }
     }
     all
@@ -59,14 +77,15 @@ fn component(line: &str) -> Option<&str> {
     line.strip_prefix("- ../../components/")
 }
 
-/// What docs/eks.md allows together: one load balancer, TLS and PROXY protocol with an NLB, and one
-/// kind of storage.
+/// What docs/eks.md allows together: one load balancer, PROXY protocol with an NLB, one kind of
+/// storage, and one kind of Spot nodes.
 fn allowed(components: &BTreeSet<String>) -> bool {
     let has = |prefix: &str| components.iter().any(|name| name.starts_with(prefix));
     let nlb = has("nlb");
     nlb != has("alb-ingress")
-        && (nlb || !(has("tls") || has("proxy-protocol")))
+        && (nlb || !has("proxy-protocol"))
         && !(has("storage-ebs") && has("storage-efs"))
+        && !(components.contains("spot") && has("spot-"))
 }
 
 fn write(scratch: &Path, overlay: &str, components: BTreeSet<String>) -> Combination {
@@ -116,7 +135,9 @@ mod tests {
         check(&["alb-ingress", "spot"], true);
         check(&[], false);
         check(&["nlb", "alb-ingress"], false);
-        check(&["alb-ingress", "tls"], false);
+        check(&["alb-ingress", "tls"], true);
+        check(&["alb-ingress", "proxy-protocol"], false);
+        check(&["nlb", "spot", "spot-karpenter"], false);
         check(&["nlb", "storage-ebs", "storage-efs"], false);
     }
 

@@ -137,6 +137,11 @@ fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             fields.values_mut().for_each(close);
+            // Flags inside a pattern are Go's, and not those of JSON Schema's regular expressions.
+            fields.retain(|key, value| {
+                let pattern = value.as_str().filter(|_| key == "pattern");
+                !pattern.is_some_and(|pattern| pattern.contains("(?i)"))
+            });
             if fields.contains_key("properties") && fields.get("type") == Some(&json!("object")) {
                 fields.insert("additionalProperties".to_owned(), json!(false));
             }

@@ -1,0 +1,53 @@
+//! The host name and the certificate of a deployment, on its Service or Ingress.
+
+use serde_json::{Map, Value};
+
+use super::values::{Certificate, Host};
+use crate::endpoint::{self, HOST_ANNOTATION};
+
+/// Where an NLB's and an ALB's certificate is named.
+const NLB_CERTIFICATE: &str = "service.beta.kubernetes.io/aws-load-balancer-ssl-cert";
+const ALB_CERTIFICATE: &str = "alb.ingress.kubernetes.io/certificate-arn";
+
+/// The Service or Ingress that has the load balancer.
+pub(super) fn balancer(objects: &mut [Value]) -> Option<&mut Value> {
+    let kinds = ["Ingress", "Service"];
+    let found = kinds.iter().find_map(|kind| {
+        let mut objects = objects.iter();
+        objects.position(|object| object["kind"] == *kind)
+    });
+    found.map(|index| &mut objects[index])
+}
+
+/// Whether a certificate has something to be put on.
+pub(super) fn terminates_tls(objects: &mut [Value]) -> bool {
+    balancer(objects).is_some_and(|balancer| endpoint::is_https(balancer))
+}
+
+/// Names the host: in the annotation that ExternalDNS creates a record for.
+pub(super) fn set_host(objects: &mut [Value], host: &Host) {
+    if let Some(balancer) = balancer(objects) {
+        annotate(balancer, HOST_ANNOTATION, host.as_ref());
+    }
+}
+
+/// Names the certificate of a load balancer that terminates TLS.
+pub(super) fn set_certificate(objects: &mut [Value], certificate: &Certificate) {
+    if let Some(balancer) = balancer(objects) {
+        let key = if balancer["kind"] == "Ingress" {
+            ALB_CERTIFICATE
+        } else {
+            NLB_CERTIFICATE
+        };
+        annotate(balancer, key, certificate.as_ref());
+    }
+}
+
+/// Sets an annotation.
+pub(super) fn annotate(object: &mut Value, key: &str, value: &str) {
+    let annotations = &mut object["metadata"]["annotations"];
+    if annotations.is_null() {
+        *annotations = Value::Object(Map::new());
+    }
+    annotations[key] = value.into();
+}

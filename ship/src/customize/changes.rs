@@ -1,0 +1,81 @@
+//! The changes of one command line.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::rename::{Identity, rename};
+use super::values::{Certificate, Host, Name, Namespace, Tags};
+use super::{balancer, tags};
+
+/// What differs from the overlay.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Changes {
+    /// The name of the deployment, which the names of its objects begin with. Several deployments
+    /// share a cluster, or a namespace, under names of their own.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<Name>,
+    /// Its namespace, instead of the overlay's.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<Namespace>,
+    /// Its host name: `ExternalDNS` creates the record, and the URL and the test use it.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<Host>,
+    /// The certificate for the host name, with which the load balancer terminates TLS.
+    #[arg(long, value_name = "ARN")]
+    pub(crate) certificate: Option<Certificate>,
+    /// Tags of everything that AWS creates for it.
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub(crate) tags: Option<Tags>,
+}
+
+impl Changes {
+    /// Whether a certificate is named, and nothing in the manifests could use it.
+    pub(crate) fn needs_tls(&self, objects: &mut [Value]) -> bool {
+        self.certificate.is_some() && !balancer::terminates_tls(objects)
+    }
+
+    /// Changes the objects, and returns whether there was anything to change.
+    pub(crate) fn apply(&self, objects: &mut [Value]) -> bool {
+        if let Some(host) = &self.host {
+            balancer::set_host(objects, host);
+        }
+        if let Some(certificate) = &self.certificate {
+            balancer::set_certificate(objects, certificate);
+        }
+        if let Some(tags) = &self.tags {
+            tags::add(objects, tags);
+        }
+        self.rename(objects);
+        let Self {
+            name,
+            namespace,
+            host,
+            certificate,
+            tags,
+        } = self;
+        name.is_some()
+            || namespace.is_some()
+            || host.is_some()
+            || certificate.is_some()
+            || tags.is_some()
+    }
+
+    fn rename(&self, objects: &mut [Value]) {
+        let mut deployments = objects.iter();
+        // Manifests without one are refused afterwards.
+        let Some(deployment) = deployments.find(|object| object["kind"] == "Deployment") else {
+            return;
+        };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let from = Identity {
+            name: text(&deployment["metadata"]["name"]),
+            namespace: text(&deployment["metadata"]["namespace"]),
+        };
+        let chosen = |choice: Option<&str>, overlay: &str| choice.unwrap_or(overlay).to_owned();
+        let to = Identity {
+            name: chosen(self.name.as_ref().map(AsRef::as_ref), &from.name),
+            namespace: chosen(self.namespace.as_ref().map(AsRef::as_ref), &from.namespace),
+        };
+        rename(objects, &from, &to);
+    }
+}

@@ -1,0 +1,285 @@
+//! Gives the objects of an overlay another name and namespace, so that several deployments of it
+//! share a cluster: nothing that one selects, owns or deletes is another's.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// What the Service, the Deployment and everything else selects pods by.
+const NAME_LABEL: &str = "app.kubernetes.io/name";
+/// The API server gives each namespace this label.
+const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
+/// Fields that name an object of a kind.
+const REFERENCES: [(&str, &str); 5] = [
+    ("claimName", "PersistentVolumeClaim"),
+    ("ingressClassName", "IngressClass"),
+    ("secretName", "Secret"),
+    ("serviceAccountName", "ServiceAccount"),
+    ("storageClassName", "StorageClass"),
+];
+/// Fields with an object whose `name` names an object of a kind.
+const NAMED: [(&str, &str); 6] = [
+    ("configMap", "ConfigMap"),
+    ("configMapKeyRef", "ConfigMap"),
+    ("configMapRef", "ConfigMap"),
+    ("secretKeyRef", "Secret"),
+    ("secretRef", "Secret"),
+    ("service", "Service"),
+];
+
+/// The name and namespace of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+}
+
+impl Identity {
+    /// What the names of objects without a namespace begin with. Names and namespaces have no dots,
+    /// so no two deployments share one.
+    fn cluster_wide(&self) -> String {
+        if self.name == self.namespace {
+            self.name.clone()
+        } else {
+            format!("{}.{}", self.namespace, self.name)
+        }
+    }
+}
+
+struct Renamed<'a> {
+    from: &'a Identity,
+    to: &'a Identity,
+    /// The new names, by kind and old name.
+    names: BTreeMap<(String, String), String>,
+}
+
+/// Renames all objects. Those whose name does not begin with the deployment's, as a user may have
+/// added them, keep it, and move to the namespace.
+pub(crate) fn rename(objects: &mut [Value], from: &Identity, to: &Identity) {
+    if from == to {
+        return;
+    }
+    let mut renamed = Renamed {
+        from,
+        to,
+        names: BTreeMap::new(),
+    };
+    for object in &mut *objects {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (kind, old) = (text(&object["kind"]), text(&object["metadata"]["name"]));
+        let new = if kind == "Namespace" {
+            (old == from.namespace).then(|| to.namespace.clone())
+        } else if object["metadata"]["namespace"].is_string() {
+            prefixed(&old, &from.name, &to.name)
+        } else {
+            prefixed(&old, &from.cluster_wide(), &to.cluster_wide())
+        };
+        if let Some(new) = new {
+            object["metadata"]["name"] = new.clone().into();
+            renamed.names.insert((kind, old), new);
+        }
+    }
+    for object in objects {
+        renamed.rewrite(object);
+        if is_query(object) {
+            renamed.rewrite_queries(object);
+            renamed.rename_file(object);
+        }
+    }
+}
+
+/// `hello-data` for `rust-app-data`.
+fn prefixed(old: &str, from: &str, to: &str) -> Option<String> {
+    let rest = old.strip_prefix(from)?;
+    (rest.is_empty() || rest.starts_with('-')).then(|| format!("{to}{rest}"))
+}
+
+/// Whether an object has queries of Prometheus in its strings.
+fn is_query(object: &Value) -> bool {
+    object["kind"] == "PrometheusRule"
+        || !object["metadata"]["labels"]["grafana_dashboard"].is_null()
+}
+
+impl Renamed<'_> {
+    fn of(&self, kind: &str, old: &Value) -> Option<Value> {
+        let key = (kind.to_owned(), old.as_str()?.to_owned());
+        self.names.get(&key).map(|new| Value::from(new.as_str()))
+    }
+
+    fn rewrite(&self, value: &mut Value) {
+        let map = match value {
+            Value::Object(map) => map,
+            Value::Array(items) => {
+                for item in items {
+                    self.rewrite(item);
+                }
+                return;
+            }
+            _ => return,
+        };
+        // A reference such as that of an autoscaler to its Deployment.
+        if let (Some(Value::String(kind)), Some(name)) = (map.get("kind"), map.get("name"))
+            && let Some(new) = self.of(kind, name)
+        {
+            map.insert("name".to_owned(), new);
+        }
+        for (field, child) in map {
+            let same = |from: &str, child: &Value| child.as_str() == Some(from);
+            if field == NAME_LABEL && same(&self.from.name, child) {
+                *child = self.to.name.as_str().into();
+            } else if (field == "namespace" || field == NAMESPACE_LABEL)
+                && same(&self.from.namespace, child)
+            {
+                *child = self.to.namespace.as_str().into();
+            } else if let Some((_, kind)) = REFERENCES.iter().find(|(known, _)| known == field)
+                && let Some(new) = self.of(kind, child)
+            {
+                *child = new;
+            } else if let Some((_, kind)) = NAMED.iter().find(|(known, _)| known == field)
+                && let Some(new) = child.get("name").and_then(|name| self.of(kind, name))
+            {
+                child["name"] = new;
+            }
+            self.rewrite(child);
+        }
+    }
+
+    /// Rewrites what the queries of the component `monitoring` select series by, and the dashboard's
+    /// title, which has to be unique in Grafana, as its file's name has to be for the sidecar.
+    fn rewrite_queries(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                let (from, to) = (self.from, self.to);
+                // In a dashboard, which is JSON in a string, quotes are escaped.
+                for quote in ["\"", "\\\""] {
+                    let whole =
+                        |one: &Identity| format!("{quote}{}/{}{quote}", one.namespace, one.name);
+                    let namespace =
+                        |one: &Identity| format!("namespace={quote}{}{quote}", one.namespace);
+                    let pod = |one: &Identity| format!("pod=~{quote}{}-", one.name);
+                    *text = text
+                        .replace(&whole(from), &whole(to))
+                        .replace(&namespace(from), &namespace(to))
+                        .replace(&pod(from), &pod(to));
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.rewrite_queries(item)),
+            Value::Object(map) => map
+                .values_mut()
+                .for_each(|child| self.rewrite_queries(child)),
+            _ => {}
+        }
+    }
+
+    fn rename_file(&self, dashboard: &mut Value) {
+        let file = |one: &Identity| format!("{}.json", one.cluster_wide());
+        if let Some(data) = dashboard["data"].as_object_mut()
+            && let Some(text) = data.remove(&file(self.from))
+        {
+            data.insert(file(self.to), text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn identity(name: &str, namespace: &str) -> Identity {
+        Identity {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    #[test]
+    fn objects_and_what_refers_to_them_are_renamed_together() {
+        let mut objects = [
+            json!({"kind": "Namespace", "metadata": {"name": "rust-app"}}),
+            json!({"kind": "StorageClass", "metadata": {"name": "rust-app-ebs"}}),
+            json!({"kind": "PersistentVolumeClaim",
+                "metadata": {"name": "rust-app-data", "namespace": "rust-app"},
+                "spec": {"storageClassName": "rust-app-ebs"}}),
+            json!({"kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "rust-app"}}),
+            json!({"kind": "Deployment", "metadata": {"name": "rust-app", "namespace": "rust-app"},
+                "spec": {"selector": {"matchLabels": {"app.kubernetes.io/name": "rust-app"}},
+                    "template": {"spec": {
+                        "containers": [{"name": "rust-app"}],
+                        "volumes": [{"persistentVolumeClaim": {"claimName": "rust-app-data"}},
+                            {"configMap": {"name": "mine"}}]}}}}),
+            json!({"kind": "HorizontalPodAutoscaler",
+                "metadata": {"name": "rust-app", "namespace": "rust-app"},
+                "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "rust-app"}}}),
+        ];
+        rename(
+            &mut objects,
+            &identity("rust-app", "rust-app"),
+            &identity("shop", "team-a"),
+        );
+        assert_eq!(
+            Value::from(objects.to_vec()),
+            json!([
+                {"kind": "Namespace", "metadata": {"name": "team-a"}},
+                {"kind": "StorageClass", "metadata": {"name": "team-a.shop-ebs"}},
+                {"kind": "PersistentVolumeClaim",
+                    "metadata": {"name": "shop-data", "namespace": "team-a"},
+                    "spec": {"storageClassName": "team-a.shop-ebs"}},
+                {"kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "team-a"}},
+                {"kind": "Deployment", "metadata": {"name": "shop", "namespace": "team-a"},
+                    "spec": {"selector": {"matchLabels": {"app.kubernetes.io/name": "shop"}},
+                        "template": {"spec": {
+                            "containers": [{"name": "rust-app"}],
+                            "volumes": [{"persistentVolumeClaim": {"claimName": "shop-data"}},
+                                {"configMap": {"name": "mine"}}]}}}},
+                {"kind": "HorizontalPodAutoscaler",
+                    "metadata": {"name": "shop", "namespace": "team-a"},
+                    "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "shop"}}},
+            ])
+        );
+    }
+
+    #[test]
+    fn names_without_a_namespace_are_of_one_deployment() {
+        assert_eq!(identity("a", "a").cluster_wide(), "a");
+        assert_ne!(
+            identity("b-c", "a").cluster_wide(),
+            identity("c", "a-b").cluster_wide()
+        );
+        assert_eq!(prefixed("rust-application", "rust-app", "x"), None);
+    }
+
+    #[test]
+    fn a_dashboard_has_a_file_and_a_title_of_its_own() {
+        let mut objects = [json!({"kind": "ConfigMap",
+            "metadata": {"name": "rust-app-dashboard", "namespace": "rust-app",
+                "labels": {"grafana_dashboard": "1"}},
+            "data": {"rust-app.json": "{\"title\": \"rust-app/rust-app\", \"expr\": \"a{job=\\\"rust-app/rust-app\\\"}\"}"}})];
+        rename(
+            &mut objects,
+            &identity("rust-app", "rust-app"),
+            &identity("shop", "team-a"),
+        );
+        assert_eq!(objects[0]["metadata"]["name"], "shop-dashboard");
+        assert_eq!(
+            objects[0]["data"]["team-a.shop.json"],
+            "{\"title\": \"team-a/shop\", \"expr\": \"a{job=\\\"team-a/shop\\\"}\"}"
+        );
+    }
+
+    #[test]
+    fn queries_select_the_series_of_the_renamed_pods() {
+        let mut objects = [json!({"kind": "PrometheusRule", "spec": {"expr":
+            "a{job=\"rust-app/rust-app\"} / b{namespace=\"rust-app\",pod=~\"rust-app-.+\",container=\"rust-app\"}"}})];
+        rename(
+            &mut objects,
+            &identity("rust-app", "rust-app"),
+            &identity("shop", "team-a"),
+        );
+        assert_eq!(
+            objects[0]["spec"]["expr"],
+            "a{job=\"team-a/shop\"} / b{namespace=\"team-a\",pod=~\"shop-.+\",container=\"rust-app\"}"
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Why a deployment was not deleted.
+
+use std::time::Duration;
+
+use cli::{Exit, ExitError};
+use thiserror::Error;
+
+use crate::finalizers::Holder;
+
+/// What keeps a deployment from being deleted.
+#[derive(Debug, Error)]
+pub(crate) enum UndeployError {
+    /// Volumes would be deleted with their data.
+    #[error("{namespace} holds data in {claims}")]
+    HoldsData { namespace: String, claims: String },
+    /// The Service or Ingress does not go away.
+    #[error("{object} in {namespace} is held{}{}", waited(*after), list(holders, event.as_deref()))]
+    Held {
+        /// `service/NAME` or `ingress/NAME`.
+        object: String,
+        namespace: String,
+        holders: Vec<Holder>,
+        /// The controller's last warning.
+        event: Option<String>,
+        /// How long it was waited for; zero where nothing was deleted.
+        after: Duration,
+    },
+    /// The namespace does not go away.
+    #[error("namespace {namespace} is not gone{}", lines(reasons.iter()))]
+    Namespace {
+        namespace: String,
+        /// What the API server reports.
+        reasons: Vec<String>,
+    },
+}
+
+impl ExitError for UndeployError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::HoldsData { .. } | Self::Held { .. } | Self::Namespace { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::HoldsData { .. } => "--delete-data (DELETE_DATA=1) deletes it as well".to_owned(),
+            Self::Held {
+                object, namespace, ..
+            } => format!(
+                "`make cluster CLUSTER= REGION=` installs the controller again, and then this \
+                 command deletes the load balancer; if it is gone in AWS already: kubectl patch \
+                 {object} -n {namespace} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+            ),
+            Self::Namespace { namespace, .. } => format!(
+                "`kubectl get namespace {namespace} -o yaml` shows what it waits for; an API that \
+                 does not answer is in `kubectl get apiservices`"
+            ),
+        })
+    }
+}
+
+fn waited(after: Duration) -> String {
+    if after.is_zero() {
+        ", and was not deleted".to_owned()
+    } else {
+        format!(", waited {}s", after.as_secs())
+    }
+}
+
+fn list(holders: &[Holder], event: Option<&str>) -> String {
+    let event = event.map(|event| format!("the controller's last warning: {event}"));
+    lines(
+        holders
+            .iter()
+            .map(|holder| format!("by {holder}"))
+            .chain(event),
+    )
+}
+
+fn lines(items: impl Iterator<Item = impl std::fmt::Display>) -> String {
+    items.map(|item| format!("\n  {item}")).collect()
+}

@@ -1,0 +1,125 @@
+//! What keeps an object that is deleted from going away, and whether it is there to finish its work.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::kubectl::{Kubectl, KubectlError};
+
+/// Finalizers that end so are of the AWS Load Balancer Controller.
+/// <https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/k8s/finalizer.go>
+const CONTROLLER: &str = "k8s.aws/resources";
+/// And those of EKS Auto Mode, whose controller runs in the control plane.
+const AUTO_MODE: &str = "eks.amazonaws.com/resources";
+
+/// A finalizer, and who removes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) finalizer: String,
+    /// Who removes it, where that is known.
+    remover: Option<&'static str>,
+    /// Whether that one runs.
+    running: bool,
+}
+
+impl Holder {
+    /// Whether nobody is there to remove it.
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.running
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the finalizer {}", self.finalizer)?;
+        match (self.remover, self.running) {
+            (Some(remover), true) => write!(f, ", until {remover} has deleted the load balancer"),
+            (Some(remover), false) => write!(f, ", and {remover} does not run"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+/// The finalizers of an object.
+pub(crate) fn holders(kubectl: &Kubectl, object: &Value) -> Result<Vec<Holder>, KubectlError> {
+    let finalizers = object["metadata"]["finalizers"].as_array();
+    let names = finalizers.into_iter().flatten().filter_map(Value::as_str);
+    names
+        .map(|finalizer| {
+            let (remover, running) = if finalizer.ends_with(AUTO_MODE) {
+                ("EKS Auto Mode", serves_auto_mode(kubectl)?)
+            } else if finalizer.ends_with(CONTROLLER) {
+                (
+                    "the AWS Load Balancer Controller",
+                    controller_runs(kubectl)?,
+                )
+            } else {
+                return Ok(Holder {
+                    finalizer: finalizer.to_owned(),
+                    remover: None,
+                    running: true,
+                });
+            };
+            Ok(Holder {
+                finalizer: finalizer.to_owned(),
+                remover: Some(remover),
+                running,
+            })
+        })
+        .collect()
+}
+
+/// Whether a pod of the controller is available. Where the user may not read it, it is assumed.
+fn controller_runs(kubectl: &Kubectl) -> Result<bool, KubectlError> {
+    let label = "app.kubernetes.io/name=aws-load-balancer-controller";
+    let listed = kubectl.json(&["get", "deployments.apps", "--all-namespaces", "-l", label]);
+    match listed {
+        Ok(list) => Ok(list["items"].as_array().is_some_and(|items| {
+            let available = |one: &Value| one["status"]["availableReplicas"].as_u64();
+            items.iter().any(|one| available(one) > Some(0))
+        })),
+        Err(error) if error.is_forbidden() => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the cluster has Auto Mode's resources.
+fn serves_auto_mode(kubectl: &Kubectl) -> Result<bool, KubectlError> {
+    let groups = kubectl.run(&["get", "--raw", "/apis"])?;
+    Ok(groups.contains("\"eks.amazonaws.com\""))
+}
+
+/// Why a namespace that is being deleted is still there, by its conditions: an API that does not
+/// answer, objects that are left, and their finalizers.
+pub(crate) fn namespace_reasons(namespace: &Value) -> Vec<String> {
+    let conditions = namespace["status"]["conditions"].as_array();
+    let met = conditions
+        .into_iter()
+        .flatten()
+        .filter(|condition| condition["status"] == "True");
+    let messages = met.filter_map(|condition| condition["message"].as_str());
+    messages.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As the namespace controller of Kubernetes 1.36 reports it.
+    #[test]
+    fn a_namespace_says_what_it_waits_for() {
+        let namespace = json!({"status": {"conditions": [
+            {"type": "NamespaceDeletionDiscoveryFailure", "status": "True",
+                "message": "Discovery failed for some groups, 1 failing: metrics.k8s.io/v1beta1"},
+            {"type": "NamespaceContentRemaining", "status": "False", "message": "all gone"},
+            {"type": "NamespaceFinalizersRemaining", "status": "True",
+                "message": "Some content in the namespace has finalizers remaining: x in 1 resource instances"},
+        ]}});
+        let reasons = namespace_reasons(&namespace);
+        assert_eq!(reasons.len(), 2);
+        assert!(reasons[0].starts_with("Discovery failed"), "{reasons:?}");
+        assert_eq!(namespace_reasons(&Value::Null), [""; 0]);
+    }
+}

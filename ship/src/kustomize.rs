@@ -1,0 +1,271 @@
+//! Runs `kubectl kustomize`: on an overlay, on an overlay with further components, and on objects that
+//! were changed since, to print them.
+
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use cli::{Exit, ExitError};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::kubectl::KubectlError;
+
+/// How an overlay names a component, whether commented out or not.
+const COMPONENTS: &str = "../../components/";
+/// A component of these takes the place of another of them.
+const LOAD_BALANCERS: [&str; 2] = ["nlb", "alb-ingress"];
+
+/// Why an overlay was not rendered.
+#[derive(Debug, Error)]
+pub(crate) enum KustomizeError {
+    /// There is no such overlay.
+    #[error("there is no kustomization in {folder}")]
+    NoOverlay {
+        folder: String,
+        /// The overlays beside it.
+        known: Vec<String>,
+    },
+    /// A component that would not work there.
+    #[error("{folder} offers no component `{component}`")]
+    NoComponent {
+        folder: String,
+        component: String,
+        /// What it offers.
+        offered: Vec<String>,
+    },
+    /// Another load balancer than the overlay has.
+    #[error("the component `{component}` replaces the load balancer of {folder}")]
+    Replaces { folder: String, component: String },
+    /// kubectl could not be started.
+    #[error(transparent)]
+    Kubectl(#[from] KubectlError),
+    /// The folder for a kustomization of our own.
+    #[error("cannot write a temporary folder")]
+    Scratch(#[source] std::io::Error),
+    /// kustomize failed.
+    #[error("cannot render {folder}: {message}")]
+    Failed { folder: String, message: String },
+}
+
+impl ExitError for KustomizeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Kubectl(error) => error.exit(),
+            Self::Scratch(_) => Exit::Failed,
+            Self::NoOverlay { .. }
+            | Self::NoComponent { .. }
+            | Self::Replaces { .. }
+            | Self::Failed { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Kubectl(error) => error.hint(),
+            Self::NoOverlay { known, .. } => {
+                (!known.is_empty()).then(|| format!("OVERLAY= is one of: {}", known.join(", ")))
+            }
+            Self::NoComponent { offered, .. } => Some(if offered.is_empty() {
+                "it offers none".to_owned()
+            } else {
+                format!("COMPONENTS= can have: {}", offered.join(", "))
+            }),
+            Self::Replaces { folder, .. } => Some(format!(
+                "comment one out and the other in, in {folder}/kustomization.yaml"
+            )),
+            Self::Scratch(_) | Self::Failed { .. } => None,
+        }
+    }
+}
+
+/// An overlay, and which components it can have.
+#[derive(Clone, Debug)]
+pub(crate) struct Overlay {
+    folder: PathBuf,
+    /// With whether it is in use, which is not commented out.
+    components: Vec<(String, bool)>,
+}
+
+impl Overlay {
+    /// Reads the overlay's list of components.
+    pub(crate) fn read(folder: &Path) -> Result<Self, KustomizeError> {
+        let text = std::fs::read_to_string(folder.join("kustomization.yaml"));
+        let text = text.map_err(|_| KustomizeError::NoOverlay {
+            known: beside(folder),
+            folder: folder.display().to_string(),
+        })?;
+        let components = text.lines().filter_map(|line| {
+            let used = !line.trim_start().starts_with('#');
+            let item = line.trim().trim_start_matches("# ").strip_prefix("- ")?;
+            let name = item.strip_prefix(COMPONENTS)?;
+            Some((name.trim().to_owned(), used))
+        });
+        Ok(Self {
+            folder: folder.to_owned(),
+            components: components.collect(),
+        })
+    }
+
+    fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+
+    /// Renders it with further components, those aside that it has anyway.
+    pub(crate) fn render(&self, components: &[String]) -> Result<String, KustomizeError> {
+        let mut added = Vec::new();
+        for component in components {
+            match self.components.iter().find(|(name, _)| name == component) {
+                Some((_, true)) => {}
+                Some((name, false)) if is_load_balancer(name) => {
+                    return Err(KustomizeError::Replaces {
+                        folder: self.name(),
+                        component: component.clone(),
+                    });
+                }
+                Some((_, false)) if added.contains(component) => {}
+                Some((_, false)) => added.push(component.clone()),
+                None => {
+                    return Err(KustomizeError::NoComponent {
+                        folder: self.name(),
+                        component: component.clone(),
+                        offered: self.offered(),
+                    });
+                }
+            }
+        }
+        if added.is_empty() {
+            return run(&self.folder, &self.name());
+        }
+        let scratch = tempfile::tempdir().map_err(KustomizeError::Scratch)?;
+        // kustomize refuses absolute paths.
+        let overlay = relative(scratch.path(), &self.folder).map_err(KustomizeError::Scratch)?;
+        let paths: Vec<_> = added
+            .iter()
+            .map(|name| overlay.join(COMPONENTS).join(name))
+            .collect();
+        let kustomization = json!({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [overlay],
+            "components": paths,
+        });
+        std::fs::write(
+            scratch.path().join("kustomization.yaml"),
+            kustomization.to_string(),
+        )
+        .map_err(KustomizeError::Scratch)?;
+        run(scratch.path(), &self.name())
+    }
+
+    /// The components that can be added.
+    fn offered(&self) -> Vec<String> {
+        let unused = self.components.iter().filter(|(_, used)| !used);
+        let names = unused.map(|(name, _)| name.clone());
+        names.filter(|name| !is_load_balancer(name)).collect()
+    }
+}
+
+fn is_load_balancer(component: &str) -> bool {
+    LOAD_BALANCERS.iter().any(|kind| {
+        let rest = component.strip_prefix(kind);
+        rest.is_some_and(|rest| rest.is_empty() || rest == "-auto")
+    })
+}
+
+/// Objects as YAML.
+pub(crate) fn print(objects: &[Value]) -> Result<String, KustomizeError> {
+    let scratch = tempfile::tempdir().map_err(KustomizeError::Scratch)?;
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    let kustomization = "resources: [objects.json]\n";
+    std::fs::write(scratch.path().join("objects.json"), list.to_string())
+        .and_then(|()| std::fs::write(scratch.path().join("kustomization.yaml"), kustomization))
+        .map_err(KustomizeError::Scratch)?;
+    run(scratch.path(), "the changed manifests")
+}
+
+fn run(folder: &Path, name: &str) -> Result<String, KustomizeError> {
+    let output = Command::new("kubectl")
+        .arg("kustomize")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(KubectlError::Start)?;
+    if !output.status.success() {
+        return Err(KustomizeError::Failed {
+            folder: name.to_owned(),
+            message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The path from one folder to another.
+fn relative(from: &Path, to: &Path) -> std::io::Result<PathBuf> {
+    let (from, to) = (from.canonicalize()?, to.canonicalize()?);
+    let shared = from
+        .components()
+        .zip(to.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    Ok(up.chain(to.components().skip(shared)).collect())
+}
+
+/// The overlays in the folder where one is missing.
+fn beside(folder: &Path) -> Vec<String> {
+    let entries = folder.parent().map(std::fs::read_dir);
+    let mut known: Vec<_> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join("kustomization.yaml").is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    known.sort();
+    known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overlay(text: &str) -> (tempfile::TempDir, Overlay) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("kustomization.yaml"), text).unwrap();
+        let overlay = Overlay::read(dir.path()).unwrap();
+        (dir, overlay)
+    }
+
+    #[test]
+    fn an_overlay_offers_the_components_that_it_lists() {
+        let text = "# alb-ingress replaces nlb.\ncomponents:\n  - ../../components/nlb\n  \
+                    # - ../../components/tls\n  # - ../../components/alb-ingress\n";
+        let (_dir, overlay) = overlay(text);
+        assert_eq!(overlay.offered(), ["tls"]);
+        let error = |component: &str| overlay.render(&[component.to_owned()]).unwrap_err();
+        let unknown = error("spot-auto");
+        assert!(matches!(unknown, KustomizeError::NoComponent { .. }));
+        assert_eq!(unknown.hint().unwrap(), "COMPONENTS= can have: tls");
+        assert!(matches!(
+            error("alb-ingress"),
+            KustomizeError::Replaces { .. }
+        ));
+        assert!(!is_load_balancer("alb-ingress-tls"));
+    }
+
+    #[test]
+    fn a_missing_overlay_is_reported_with_those_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["local", "eks"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+            std::fs::write(dir.path().join(name).join("kustomization.yaml"), "").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("empty")).unwrap();
+        let error = Overlay::read(&dir.path().join("lokal")).unwrap_err();
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("OVERLAY= is one of: eks, local")
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Tests a load balancer that only the VPC can reach: from a pod beside the service's, with the
+//! service's own image, which can send a request.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cli::Printer;
+use serde_json::{Value, json};
+
+use crate::endpoint::Endpoint;
+use crate::error::{ShipError, SmokeError};
+use crate::kubectl::Kubectl;
+use crate::manifests::Target;
+use crate::snapshot::Snapshot;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The pod, which is deleted when this is dropped.
+struct Probe<'a> {
+    kubectl: &'a Kubectl,
+    namespace: &'a str,
+    name: String,
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        let args = ["delete", "pod", &self.name, "-n", self.namespace];
+        let at_once = ["--ignore-not-found", "--grace-period=1", "--wait=false"];
+        // One that stays has finished, and goes with the namespace.
+        let _ = self.kubectl.run(&[&args[..], &at_once].concat());
+    }
+}
+
+/// Whether an endpoint can be tested so.
+pub(crate) fn check(is_https: bool, ca: Option<&Path>) -> Result<(), SmokeError> {
+    if is_https || ca.is_some() {
+        return Err(SmokeError::InsideTls);
+    }
+    Ok(())
+}
+
+/// Waits until a request from a pod is answered. Which pod answers is not seen; that each of them is
+/// healthy for the load balancer is what their readiness gates say.
+pub(super) fn test(
+    printer: Printer,
+    (kubectl, target): (&Kubectl, &Target),
+    endpoint: &Endpoint,
+    timeout: Duration,
+) -> Result<(), ShipError> {
+    let url = format!("{}healthz", endpoint.address_url());
+    let snapshot = Snapshot::take(kubectl, target)?;
+    let container = &snapshot.deployment["spec"]["template"]["spec"]["containers"][0];
+    let probe = Probe {
+        kubectl,
+        namespace: &target.namespace,
+        name: format!("{}-smoke", target.deployment),
+    };
+    // One that a killed test left.
+    let args = ["delete", "pod", &probe.name, "-n", probe.namespace];
+    kubectl.run(&[&args[..], &["--ignore-not-found", "--grace-period=1"]].concat())?;
+    kubectl.apply_objects(&[pod(&probe, &container["image"], &url)], &[])?;
+    printer.status(&format!(
+        "Testing from pod {}: the load balancer is internal",
+        probe.name
+    ));
+    let began = Instant::now();
+    loop {
+        let pod = kubectl.json(&["get", "pod", &probe.name, "-n", probe.namespace])?;
+        if pod["status"]["phase"] == "Succeeded" {
+            printer.status(&format!(
+                "Smoke test passed in {:.1}s",
+                began.elapsed().as_secs_f64()
+            ));
+            return Ok(());
+        }
+        if began.elapsed() >= timeout {
+            let args = ["logs", &probe.name, "-n", probe.namespace, "--tail=1"];
+            let log = kubectl.run(&args).unwrap_or_default();
+            return Err(SmokeError::Inside {
+                url,
+                problem: problem(&pod, &log),
+            }
+            .into());
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// Restarted by the kubelet until the request succeeds. It has none of the service's labels, so that
+/// nothing selects it.
+fn pod(probe: &Probe<'_>, image: &Value, url: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": probe.name, "namespace": probe.namespace,
+            "labels": {"app.kubernetes.io/component": "smoke-test"},
+        },
+        "spec": {
+            "restartPolicy": "OnFailure",
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [{
+                "name": "probe",
+                "image": image,
+                "args": ["probe", url],
+                "resources": {
+                    "requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"},
+                },
+                "securityContext": {
+                    "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            }],
+        },
+    })
+}
+
+/// What the pod printed, or why it does not run.
+fn problem(pod: &Value, log: &str) -> String {
+    let state = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
+    let scheduled = &pod["status"]["conditions"][0]["message"];
+    let mut known = [
+        log.trim(),
+        state.as_str().unwrap_or(""),
+        scheduled.as_str().unwrap_or(""),
+    ]
+    .into_iter()
+    .filter(|text| !text.is_empty());
+    known
+        .next()
+        .unwrap_or("its pod has not finished")
+        .to_owned()
+}

@@ -1,0 +1,226 @@
+//! Deletes a deployment: its load balancer first, then its pods without their drain, then the rest.
+//! The namespace goes with the last deployment in it.
+
+use std::time::{Duration, Instant};
+
+use cli::Printer;
+use serde_json::Value;
+
+use crate::args::Undeploy;
+use crate::error::{ShipError, UndeployError};
+use crate::finalizers::{self, Holder};
+use crate::kubectl::{Kubectl, KubectlError};
+use crate::manifests::{Manifests, Target};
+
+/// How long a pod may take to stop once nothing sends to it any more.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long something may take to go away.
+const TIMEOUT: Duration = Duration::from_mins(10);
+/// After so long it is reported what holds it.
+const REPORT_AFTER: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_millis(500);
+/// What keeps a namespace: anything that runs in it, is reached in it, or holds data in it.
+const OCCUPANTS: &str = "deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,\
+     jobs.batch,cronjobs.batch,pods,services,ingresses.networking.k8s.io,persistentvolumeclaims";
+
+/// Deletes the Service first, and with it the load balancer in AWS, which only the controller in
+/// the cluster can delete: if the namespace went with it, the load balancer would stay, and cost.
+pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
+    let manifests = Manifests::render(&args.cluster.overlay)?;
+    let target = &manifests.target;
+    let kubectl = args.cluster.context.kubectl()?;
+    let namespace = target.namespace.as_str();
+    if kubectl.find(&["get", "namespace", namespace])?.is_null() {
+        printer.status(&format!("Nothing to delete: no namespace {namespace}"));
+        return Ok(());
+    }
+    let selector = target.selector.as_str();
+    let claims = kubectl.run(&["get", "pvc", "-n", namespace, "-l", selector, "-o", "name"])?;
+    if !claims.trim().is_empty() && !args.delete_data {
+        return Err(UndeployError::HoldsData {
+            namespace: namespace.to_owned(),
+            claims: claims.split_whitespace().collect::<Vec<_>>().join(", "),
+        }
+        .into());
+    }
+    delete_balancer(printer, &kubectl, target)?;
+    printer.status(&format!("Deleting {}", target.name()));
+    stop_pods(&kubectl, target)?;
+    let (namespaces, objects): (Vec<_>, Vec<_>) = manifests
+        .objects
+        .iter()
+        .cloned()
+        .partition(|object| object["kind"] == "Namespace");
+    kubectl.delete_objects(&objects)?;
+    if !namespaces.is_empty() {
+        delete_namespace(printer, &kubectl, target)?;
+    }
+    printer.status("Deleted");
+    Ok(())
+}
+
+/// Deletes the Service or Ingress, unless what has to delete its load balancer is not there.
+fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Result<(), ShipError> {
+    let name = target.balancer_name();
+    let get = ["get", &name, "-n", &target.namespace];
+    let balancer = kubectl.find(&get)?;
+    if balancer.is_null() {
+        return Ok(());
+    }
+    let held = |balancer: &Value, after: Duration| -> Result<UndeployError, ShipError> {
+        let holders = finalizers::holders(kubectl, balancer)?;
+        Ok(UndeployError::Held {
+            object: name.clone(),
+            namespace: target.namespace.clone(),
+            holders,
+            event: last_warning(kubectl, balancer)?,
+            after,
+        })
+    };
+    // Before anything is deleted: what is Terminating already serves nobody.
+    if finalizers::holders(kubectl, &balancer)?
+        .iter()
+        .any(Holder::is_gone)
+    {
+        return Err(held(&balancer, Duration::ZERO)?.into());
+    }
+    printer.status(&format!("Deleting {name} and its load balancer"));
+    kubectl.run(&[
+        "delete",
+        &name,
+        "-n",
+        &target.namespace,
+        "--ignore-not-found",
+        "--wait=false",
+    ])?;
+    let began = Instant::now();
+    let mut reported = false;
+    loop {
+        let balancer = kubectl.find(&get)?;
+        if balancer.is_null() {
+            return Ok(());
+        }
+        let after = began.elapsed();
+        let holders = finalizers::holders(kubectl, &balancer)?;
+        if after >= TIMEOUT || (after >= REPORT_AFTER && holders.iter().any(Holder::is_gone)) {
+            return Err(held(&balancer, after)?.into());
+        }
+        if !reported && after >= REPORT_AFTER {
+            for holder in &holders {
+                printer.status(&format!("Waiting: {name} is held by {holder}"));
+            }
+            reported = true;
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// The newest warning about an object.
+fn last_warning(kubectl: &Kubectl, object: &Value) -> Result<Option<String>, KubectlError> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let metadata = &object["metadata"];
+    let namespace = text(&metadata["namespace"]);
+    let about = format!(
+        "--field-selector=type=Warning,involvedObject.uid={}",
+        text(&metadata["uid"])
+    );
+    let events = kubectl.json(&[
+        "get",
+        "events",
+        "-n",
+        &namespace,
+        &about,
+        "--sort-by=.lastTimestamp",
+    ])?;
+    let events = events["items"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    Ok(events.last().map(|event| text(&event["message"])))
+}
+
+/// Stops the pods, which would otherwise drain for minutes for a load balancer that is gone. A pod
+/// that is already terminating keeps the grace period it began with, so this precedes everything
+/// that deletes pods; and what would create them anew is deleted without them.
+fn stop_pods(kubectl: &Kubectl, target: &Target) -> Result<(), KubectlError> {
+    let selected = ["-n", &target.namespace, "-l", &target.selector];
+    for kind in ["deployments", "replicasets"] {
+        let args = ["delete", kind, "--cascade=orphan", "--timeout=1m"];
+        kubectl.run(&[&args[..], &selected].concat())?;
+    }
+    let grace = format!("--grace-period={}", GRACE.as_secs());
+    let args = ["delete", "pods", &grace, "--wait=false"];
+    kubectl.run(&[&args[..], &selected].concat())?;
+    Ok(())
+}
+
+/// Deletes the namespace, unless something else is in it.
+fn delete_namespace(printer: Printer, kubectl: &Kubectl, target: &Target) -> Result<(), ShipError> {
+    let namespace = target.namespace.as_str();
+    let list = kubectl.json(&["get", OCCUPANTS, "-n", namespace])?;
+    let left = occupants(&list, target);
+    if !left.is_empty() {
+        printer.status(&format!(
+            "Namespace {namespace} stays: it has {}",
+            left.join(", ")
+        ));
+        return Ok(());
+    }
+    printer.status(&format!(
+        "Deleting namespace {namespace} and everything in it"
+    ));
+    kubectl.run(&[
+        "delete",
+        "namespace",
+        namespace,
+        "--ignore-not-found",
+        "--wait=false",
+    ])?;
+    let began = Instant::now();
+    let mut reported = Vec::new();
+    loop {
+        let found = kubectl.find(&["get", "namespace", namespace])?;
+        if found.is_null() {
+            return Ok(());
+        }
+        let reasons = finalizers::namespace_reasons(&found);
+        if began.elapsed() >= TIMEOUT {
+            return Err(UndeployError::Namespace {
+                namespace: namespace.to_owned(),
+                reasons,
+            }
+            .into());
+        }
+        if began.elapsed() >= REPORT_AFTER && reasons != reported {
+            for reason in &reasons {
+                printer.status(&format!("Waiting: namespace {namespace}: {reason}"));
+            }
+            reported = reasons;
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// What is in the namespace and not of this deployment. Its own pods may still be stopping.
+fn occupants(list: &Value, target: &Target) -> Vec<String> {
+    let items = list["items"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let own = |item: &Value| {
+        target.selector.split(',').all(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            item["metadata"]["labels"][key] == value
+        })
+    };
+    let others = items.iter().filter(|item| !own(item));
+    let names = others.map(|item| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        format!(
+            "{}/{}",
+            text(&item["kind"]).to_lowercase(),
+            text(&item["metadata"]["name"])
+        )
+    });
+    names.collect()
+}

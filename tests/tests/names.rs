@@ -1,0 +1,272 @@
+//! `ship render` with names, a host, tags and components of the command line. Needs kubectl, and no
+//! cluster.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use e2e::manifests::{Annotations, Schema, kubectl, repository, violations};
+use e2e::program;
+use serde_json::{Value, json};
+
+const IMAGE: &str = "registry.example/app@sha256:\
+    0000000000000000000000000000000000000000000000000000000000000000";
+const CERTIFICATE: &str = "arn:aws:acm:eu-west-1:123456789012:certificate/1";
+
+fn ship(overlay: &str, args: &[&str]) -> Output {
+    let kubectl = kubectl();
+    let folder = kubectl.parent().unwrap_or(Path::new("")).display();
+    #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
+    let path = std::env::var("PATH").unwrap();
+    Command::new(program("ship"))
+        .args(["render", "--image", IMAGE, "--overlay"])
+        .arg(format!("k8s/overlays/{overlay}"))
+        .args(args)
+        .env("PATH", format!("{folder}:{path}"))
+        .current_dir(repository())
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn render(overlay: &str, args: &[&str]) -> Vec<Value> {
+    let output = ship(overlay, args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn refused(overlay: &str, args: &[&str], message: &str) {
+    let output = ship(overlay, args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+    assert!(stderr.contains(message), "{args:?}: {stderr}");
+}
+
+fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|object| object["kind"] == kind);
+    let object = found.next().unwrap_or_else(|| panic!("no {kind}"));
+    assert!(found.next().is_none(), "more than one {kind}");
+    object
+}
+
+/// Kind, namespace and name of each object, those of namespaces aside.
+fn identities(objects: &[Value]) -> BTreeSet<String> {
+    objects
+        .iter()
+        .filter(|object| object["kind"] != "Namespace")
+        .map(|object| {
+            let metadata = &object["metadata"];
+            format!(
+                "{} {} {}",
+                object["kind"], metadata["namespace"], metadata["name"]
+            )
+        })
+        .collect()
+}
+
+/// Everything that says whom an object concerns.
+fn selectors(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Object(map) => {
+            for (key, child) in map {
+                let is_selector = key == "matchLabels" || key == "selector" || key == "podSelector";
+                if is_selector && child["app.kubernetes.io/name"].is_string() {
+                    found.push(child["app.kubernetes.io/name"].clone());
+                }
+                selectors(child, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| selectors(item, found)),
+        _ => {}
+    }
+}
+
+const EVERYTHING: [(&str, &str); 3] = [
+    ("local", "monitoring"),
+    (
+        "eks",
+        "tls,spot-karpenter,storage-ebs,internal,dual-stack,monitoring",
+    ),
+    (
+        "eks-auto",
+        "tls,spot-auto,storage-ebs-auto,internal,dual-stack,monitoring",
+    ),
+];
+
+/// The command line of a deployment with everything that its overlay offers.
+fn arguments<'a>(overlay: &str, components: &'a str) -> Vec<&'a str> {
+    let mut args = vec!["--component", components];
+    if overlay != "local" {
+        args.extend(["--host", "hello.example.com", "--certificate", CERTIFICATE]);
+    }
+    args
+}
+
+#[test]
+fn a_deployment_of_another_name_has_nothing_of_the_first() {
+    for (overlay, components) in EVERYTHING {
+        // The cluster's name is for the user to fill in.
+        let components = components.replace("spot-karpenter", "spot");
+        let args = arguments(overlay, &components);
+        let first = render(overlay, &args);
+        let shop = |namespace: &[&str]| {
+            render(
+                overlay,
+                &[&args, &["--name", "shop"][..], namespace].concat(),
+            )
+        };
+        for (other, namespace) in [
+            (shop(&[]), "rust-app"),
+            (shop(&["--namespace", "team-a"]), "team-a"),
+        ] {
+            assert_eq!(other.len(), first.len(), "{overlay}");
+            assert!(
+                identities(&first).is_disjoint(&identities(&other)),
+                "{overlay}"
+            );
+            assert_eq!(only(&other, "Namespace")["metadata"]["name"], namespace);
+            let mut found = Vec::new();
+            other.iter().for_each(|one| selectors(one, &mut found));
+            assert!(found.len() >= 4, "{overlay}: {found:?}");
+            assert!(
+                found.iter().all(|name| name == "shop"),
+                "{overlay}: {found:?}"
+            );
+            // Nothing but the container is called as before, and what is in its image.
+            let text = Value::from(other.clone()).to_string();
+            let text = text
+                .replace("\"name\":\"rust-app\"", "")
+                .replace("container=\\\"rust-app\\\"", "")
+                .replace("rust-k8s-app", "")
+                // The names of groups of rules, which are unique in a file.
+                .replace("\"name\":\"rust-app-errors\"", "")
+                .replace("\"name\":\"rust-app-alerts\"", "");
+            let text = if namespace == "rust-app" {
+                text.replace("\"namespace\":\"rust-app\"", "")
+                    .replace("rust-app.shop", "")
+                    .replace("rust-app/shop", "")
+                    .replace("namespace=\\\"rust-app\\\"", "")
+            } else {
+                text
+            };
+            let left = text
+                .find("rust-app")
+                .map(|at| &text[at.saturating_sub(80)..]);
+            assert!(left.is_none(), "{overlay}: {}", &left.unwrap()[..160]);
+            for object in &other {
+                assert_eq!(violations(object), [""; 0], "{overlay}");
+            }
+        }
+        // Side by side in two namespaces, also what is in none of them is each one's own.
+        let team = |namespace: &str| {
+            render(
+                overlay,
+                &[&args, &["--name", "shop", "--namespace", namespace][..]].concat(),
+            )
+        };
+        assert!(identities(&team("a")).is_disjoint(&identities(&team("b"))));
+    }
+}
+
+#[test]
+fn what_is_rendered_is_valid() {
+    let schema = Schema::load(&repository().join("k8s/schemas/kubernetes-v1.36.json"));
+    let list = std::fs::read_to_string(repository().join("k8s/annotations.txt")).unwrap();
+    let annotations = Annotations::parse(&list);
+    let name = "a".repeat(55);
+    for (overlay, components) in EVERYTHING {
+        let components = components.replace("spot-karpenter", "spot");
+        let args = arguments(overlay, &components);
+        let more = [
+            "--name",
+            &name,
+            "--namespace",
+            "b",
+            "--tags",
+            "team=a,cost center=4",
+        ];
+        let objects = render(overlay, &[&args, &more[..]].concat());
+        for object in objects {
+            let api = object["apiVersion"].as_str().unwrap();
+            let builtin = !api.contains('.') || api.contains(".k8s.io/");
+            if builtin {
+                assert_eq!(schema.check(&object), [], "{overlay}");
+            }
+            assert_eq!(annotations.check(&object), [], "{overlay}");
+        }
+    }
+}
+
+#[test]
+fn a_host_and_a_certificate_bring_tls() {
+    let args = ["--host", "hello.example.com", "--certificate", CERTIFICATE];
+    let key = |name: &str| format!("service.beta.kubernetes.io/aws-load-balancer-{name}");
+    let host = "external-dns.alpha.kubernetes.io/hostname";
+    let objects = render("eks", &args);
+    let service = only(&objects, "Service");
+    let annotations = &service["metadata"]["annotations"];
+    assert_eq!(annotations[host], "hello.example.com");
+    assert_eq!(annotations[key("ssl-cert")], CERTIFICATE);
+    assert_eq!(annotations[key("ssl-ports")], "443");
+    assert_eq!(service["spec"]["ports"][0]["port"], 443);
+
+    // A host alone is plain HTTP under that name.
+    let objects = render("eks", &args[..2]);
+    let service = only(&objects, "Service");
+    assert_eq!(
+        service["metadata"]["annotations"][host],
+        "hello.example.com"
+    );
+    assert_eq!(service["spec"]["ports"][0]["port"], 80);
+
+    // A certificate covers a name, and nothing terminates TLS on this machine.
+    refused("eks", &args[2..], "still says REPLACE-ME");
+    refused("local", &args, "offers no component `tls`");
+}
+
+#[test]
+fn everything_that_aws_creates_is_tagged() {
+    let args = [
+        "--component",
+        "storage-ebs",
+        "--tags",
+        "team=a,cost center=4",
+    ];
+    let objects = render("eks", &args);
+    let service = &only(&objects, "Service")["metadata"]["annotations"];
+    assert_eq!(
+        service["service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags"],
+        "team=a,cost center=4"
+    );
+    let class = &only(&objects, "StorageClass")["parameters"];
+    assert_eq!(class["tagSpecification_1"], "team=a");
+    assert_eq!(class["tagSpecification_2"], "cost center=4");
+}
+
+#[test]
+fn what_kubernetes_or_aws_would_refuse_is_a_usage_error() {
+    for (args, message) in [
+        (["--name", "Shop"], "at most 55 lowercase letters"),
+        (["--namespace", "kube-system"], "Kubernetes' own"),
+        (["--host", "localhost"], "expected a host name"),
+        (["--certificate", "mine"], "expected a certificate's ARN"),
+        (["--tags", "aws:x=1"], "reserve"),
+        (
+            ["--component", "spot-auto"],
+            "offers no component `spot-auto`",
+        ),
+        (["--component", "alb-ingress"], "replaces the load balancer"),
+        (["--component", "spot-karpenter"], "still says REPLACE-ME"),
+    ] {
+        refused("eks", &args, message);
+    }
+    let objects = render("eks", &["--component", "nlb"]);
+    assert_eq!(
+        only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"],
+        json!(IMAGE)
+    );
+}
