@@ -133,7 +133,7 @@ pub(crate) struct Destinations {
     ///
     ///   oci:DIR   an OCI image layout, created if it does not exist
     ///   tar:FILE  a tar that Docker, podman, skopeo and containerd load
-    ///   docker    the local engine, Docker or podman, at $DOCKER_HOST or its usual socket
+    ///   docker    the local engine, Docker or podman, where `docker` finds it too
     ///   registry  the same as --repo alone, which it requires
     ///
     /// The first three may be followed by `:NAME[:TAG]`, the image's name there.

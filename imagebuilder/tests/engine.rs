@@ -46,9 +46,8 @@ impl Docker {
         let deadline = Instant::now() + Duration::from_mins(2);
         while UnixStream::connect(docker.folder.path().join("docker.sock")).is_err() {
             let log = || fs::read_to_string(docker.folder.path().join("log")).unwrap();
-            if docker.daemon.try_wait().unwrap().is_some() || Instant::now() > deadline {
-                panic!("dockerd does not start: {}", log());
-            }
+            let waits = docker.daemon.try_wait().unwrap().is_none() && Instant::now() < deadline;
+            assert!(waits, "dockerd does not start: {}", log());
             thread::sleep(Duration::from_millis(50));
         }
         docker
@@ -116,10 +115,10 @@ fn verified(run: &Run) -> String {
 fn docker_runs_what_is_built_and_what_it_saves_is_read() {
     let (docker, sandbox) = (Docker::start(), Sandbox::new());
     let path = sandbox.path();
-    let build = ["build", "hello", "--tag", "v1", QUIET, "--output"];
+    let command = ["build", "hello", "--tag", "v1", QUIET, "--output"];
     let built = docker.imagebuilder(
         &sandbox,
-        &[&build[..], &["docker", "--output", "tar:x.tar"]].concat(),
+        &[&command[..], &["docker", "--output", "tar:x.tar"]].concat(),
     );
     let digest = built.reference().digest().unwrap().to_string();
     let hello = ["run", "--rm", "--network=none", "team/hello:v1"];

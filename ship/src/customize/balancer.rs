@@ -24,7 +24,7 @@ pub(super) fn terminates_tls(objects: &mut [Value]) -> bool {
     balancer(objects).is_some_and(|balancer| endpoint::is_https(balancer))
 }
 
-/// Names the host: in the annotation that ExternalDNS creates a record for.
+/// Names the host: in the annotation that `ExternalDNS` creates a record for.
 pub(super) fn set_host(objects: &mut [Value], host: &Host) {
     if let Some(balancer) = balancer(objects) {
         annotate(balancer, HOST_ANNOTATION, host.as_ref());

@@ -78,5 +78,5 @@ fn list(holders: &[Holder], event: Option<&str>) -> String {
 }
 
 fn lines(items: impl Iterator<Item = impl std::fmt::Display>) -> String {
-    items.map(|item| format!("\n  {item}")).collect()
+    items.fold(String::new(), |listed, item| format!("{listed}\n  {item}"))
 }

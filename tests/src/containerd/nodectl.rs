@@ -151,7 +151,7 @@ impl Nodectl {
             .args(args)
             .stdin(stream())
             .stdout(stream())
-            .stderr(stream())
+            .stderr(terminal)
             .spawn()
             .expect("nodectl can be run")
     }

@@ -293,9 +293,12 @@ impl<'a> Members<'a> {
         let mut range = range;
         range
             .read_to_end(&mut bytes)
-            .and_then(|count| match count as u64 == size {
-                true => Ok(()),
-                false => Err(io::ErrorKind::UnexpectedEof.into()),
+            .and_then(|count| {
+                if count as u64 == size {
+                    Ok(())
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                }
             })
             .map_err(io_error("read", &path))?;
         Ok(bytes)
