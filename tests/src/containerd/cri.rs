@@ -56,6 +56,8 @@ impl<'a> Cri<'a> {
         ];
         let imported = Nodectl::run(daemon, &import);
         assert_eq!(imported.code, Some(0), "{}", imported.stderr);
+        // Its containers run until the daemon is dropped.
+        daemon.leaves_containers();
         Self { daemon }
     }
 
