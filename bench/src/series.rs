@@ -13,7 +13,7 @@ use crate::spread::in_brackets;
 /// Before each round's counting starts: caches and branch predictors are warm again.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// The head of the table whose rows [`write`] writes.
+/// The head of the table whose rows [`write()`] writes.
 pub(crate) const HEAD: &str = "| | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n\
      |---|---|---|---|---|---|";
 

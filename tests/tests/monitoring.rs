@@ -166,7 +166,9 @@ fn prometheus_scrapes_the_service_and_every_query_has_an_answer() {
 
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array());
+    let targets = panels
+        .iter()
+        .filter_map(|panel| panel["targets"].as_array());
     let mut queries: BTreeSet<String> = targets
         .flatten()
         .map(|target| target["expr"].as_str().unwrap())

@@ -130,7 +130,9 @@ fn a_deployment_of_another_name_has_nothing_of_the_first() {
             );
             assert_eq!(only(&other, "Namespace")["metadata"]["name"], namespace);
             let mut found = Vec::new();
-            other.iter().for_each(|one| selectors(one, &mut found));
+            for one in &other {
+                selectors(one, &mut found);
+            }
             assert!(found.len() >= 4, "{overlay}: {found:?}");
             assert!(
                 found.iter().all(|name| name == "shop"),

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::world::{World, free_port, get};
 
-/// A Deployment and a LoadBalancer called `web`, port 80, in each of two namespaces.
+/// A Deployment and a `LoadBalancer` called `web`, port 80, in each of two namespaces.
 fn two_namespaces() -> String {
     let of = |namespace: &str| {
         let named = format!("metadata: {{name: web, namespace: {namespace}}}");
