@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oci::Digest;
@@ -113,12 +114,21 @@ fn runc_state(namespace: &str, id: &str) -> PathBuf {
     Path::new(RUNC_ROOT).join(namespace).join(id)
 }
 
-/// How long a runc that a killed shim left behind may take to exit.
+/// How long the rest of a killed shim may take: the runc that it left behind, containerd's cleanup.
 const RUNC_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Makes runc forget a container that containerd does not know any more: a shim that is killed
-/// leaves the runc it had started, and that goes on making the container.
+/// Has runc forget a container that containerd does not know any more, once nothing is at work on it: a
+/// shim that is killed leaves the runc it had started, which goes on creating the container, and
+/// containerd cleans up after a killed shim beside whatever it is asked meanwhile.
 pub(super) async fn forget(namespace: &str, id: &str) {
+    let deadline = Instant::now() + RUNC_TIMEOUT;
+    while root_of(namespace, id).is_some() && Instant::now() < deadline {
+        sleep(CLEANUP_POLL).await;
+    }
+    if let Some(root) = root_of(namespace, id) {
+        // Nobody else does: containerd has forgotten the shim that mounted it, or does not run.
+        let _ = umount2(&root, MntFlags::MNT_DETACH);
+    }
     let deadline = Instant::now() + RUNC_TIMEOUT;
     while runc_is_at(id) && Instant::now() < deadline {
         sleep(Duration::from_millis(10)).await;
@@ -135,9 +145,20 @@ pub(super) async fn forget(namespace: &str, id: &str) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    // A container that was not made whole is no container to runc, and its directory stays.
+    // One whose creation was cut short is unknown to runc, and its directory stays.
     let _ = timeout(RUNC_TIMEOUT, delete).await;
     let _ = fs::remove_dir_all(&state);
+}
+
+/// Where the root file system of a container is mounted: in its bundle, wherever containerd keeps those.
+/// It is the last that the cleanup after a shim removes of what others see.
+fn root_of(namespace: &str, id: &str) -> Option<PathBuf> {
+    let bundle = format!("/{namespace}/{id}/rootfs");
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mut points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points
+        .find(|point| point.ends_with(&bundle))
+        .map(PathBuf::from)
 }
 
 /// Whether a runc process is at work on a container.

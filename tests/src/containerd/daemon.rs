@@ -206,7 +206,7 @@ impl Daemon {
                 left.push(outcome.stderr);
             }
         }
-        left.extend(leftovers::of(self));
+        left.extend(leftovers::after_exits(self));
         left
     }
 

@@ -14,6 +14,9 @@ use super::traces::{below, cgroups, command_line, links, mounts_of, processes_of
 /// A limit against a hang: what is killed or unmounted goes within milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a process that has its answer may take to exit: a shim's `delete`, a client that was killed.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Where `nodectl` keeps its state and data unless it is told to keep them elsewhere.
 const DEFAULT_DIRS: [&str; 2] = ["/run/nodectl", "/var/lib/nodectl"];
 
@@ -25,6 +28,18 @@ pub(super) fn of(daemon: &Daemon) -> Vec<String> {
     let files = files.iter().flatten();
     all.extend(files.map(|path| format!("file {}", path.display())));
     all
+}
+
+/// As [`of`], but for what is about to go.
+pub(super) fn after_exits(daemon: &Daemon) -> Vec<String> {
+    let deadline = Instant::now() + EXIT_TIMEOUT;
+    loop {
+        let left = of(daemon);
+        if left.is_empty() || Instant::now() > deadline {
+            return left;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn outside(daemon: &Daemon) -> Vec<String> {
