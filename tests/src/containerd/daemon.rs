@@ -206,8 +206,16 @@ impl Daemon {
                 left.push(outcome.stderr);
             }
         }
-        left.extend(leftovers::after_exits(self));
+        left.extend(leftovers::after_exits(&self.marks()));
         left
+    }
+
+    fn marks(&self) -> leftovers::Marks<'_> {
+        leftovers::Marks {
+            dir: self.dir(),
+            instances: self.instances(),
+            pid: self.pid(),
+        }
     }
 
     /// A path in its directory.
@@ -262,7 +270,9 @@ impl Drop for Daemon {
         if !panicking() && !self.leaves_containers.load(Ordering::Relaxed) {
             left = self.down();
         }
-        let remains = leftovers::remove(self);
+        let sockets = leftovers::kill(&self.marks());
+        self.stop();
+        let remains = leftovers::remove(&self.marks(), &sockets);
         let removed = fs::remove_dir_all(self.dir());
         // A test that has failed already shows its own reason.
         if !panicking() {

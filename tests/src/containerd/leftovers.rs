@@ -1,13 +1,12 @@
 //! What a test leaves on this machine outside containerd's own stores, and its removal.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Daemon;
 use super::shim::{is_shim, sockets_of};
 use super::traces::{below, cgroups, command_line, links, mounts_of, processes_of, runc_of};
 
@@ -20,21 +19,31 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where `nodectl` keeps its state and data unless it is told to keep them elsewhere.
 const DEFAULT_DIRS: [&str; 2] = ["/run/nodectl", "/var/lib/nodectl"];
 
+/// By what the traces of the tests on a daemon are known.
+pub(super) struct Marks<'a> {
+    /// The daemon's directory, which is in paths, command lines and environments.
+    pub(super) dir: &'a Path,
+    /// The instances of `nodectl` on it.
+    pub(super) instances: Vec<String>,
+    /// The daemon's own process.
+    pub(super) pid: Option<u32>,
+}
+
 /// What there is of the tests on this daemon, a line each. The daemon and what is in its directory do
 /// not count, but for `nodectl`'s own files.
-pub(super) fn of(daemon: &Daemon) -> Vec<String> {
-    let mut all = outside(daemon);
-    let files = ["run", "data"].map(|name| below(&daemon.path(name)));
+pub(super) fn of(marks: &Marks<'_>) -> Vec<String> {
+    let mut all = outside(marks);
+    let files = ["run", "data"].map(|name| below(&marks.dir.join(name)));
     let files = files.iter().flatten();
     all.extend(files.map(|path| format!("file {}", path.display())));
     all
 }
 
 /// As [`of`], but for what is about to go.
-pub(super) fn after_exits(daemon: &Daemon) -> Vec<String> {
+pub(super) fn after_exits(marks: &Marks<'_>) -> Vec<String> {
     let deadline = Instant::now() + EXIT_TIMEOUT;
     loop {
-        let left = of(daemon);
+        let left = of(marks);
         if left.is_empty() || Instant::now() > deadline {
             return left;
         }
@@ -42,16 +51,16 @@ pub(super) fn after_exits(daemon: &Daemon) -> Vec<String> {
     }
 }
 
-fn outside(daemon: &Daemon) -> Vec<String> {
-    let instances = daemon.instances();
-    let marker = daemon.dir().display().to_string();
+fn outside(marks: &Marks<'_>) -> Vec<String> {
+    let instances = &marks.instances;
+    let marker = marks.dir.display().to_string();
     let named = |kind: &'static str| move |path: PathBuf| format!("{kind} {}", path.display());
-    let mounts = mounts_of(&marker, &instances);
+    let mounts = mounts_of(&marker, instances);
     let mut all: Vec<_> = mounts.into_iter().map(named("mount")).collect();
     all.extend(runc_of(&marker).into_iter().map(named("runc state")));
-    let others = others(daemon).into_iter();
+    let others = others(marks).into_iter();
     all.extend(others.map(|pid| format!("process {pid} {}", command_line(pid))));
-    for instance in &instances {
+    for instance in instances {
         let links = links(instance).into_iter();
         all.extend(links.map(|link| format!("network link {link}")));
         all.extend(cgroups(instance).into_iter().map(named("cgroup")));
@@ -61,10 +70,10 @@ fn outside(daemon: &Daemon) -> Vec<String> {
 }
 
 /// The processes that belong to the daemon's tests, but for the daemon and the test.
-fn others(daemon: &Daemon) -> Vec<u32> {
-    let marker = daemon.dir().display().to_string();
-    let mut all = processes_of(&marker, &daemon.instances());
-    all.retain(|pid| Some(*pid) != daemon.pid() && *pid != std::process::id());
+fn others(marks: &Marks<'_>) -> Vec<u32> {
+    let marker = marks.dir.display().to_string();
+    let mut all = processes_of(&marker, &marks.instances);
+    all.retain(|pid| Some(*pid) != marks.pid && *pid != std::process::id());
     all
 }
 
@@ -78,30 +87,33 @@ fn default_dirs(instance: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Stops the daemon and removes everything that its tests left; returns what is there nevertheless.
-pub(super) fn remove(daemon: &mut Daemon) -> Vec<String> {
+/// Kills every process of the tests but the daemon; returns the sockets of the shims among them.
+pub(super) fn kill(marks: &Marks<'_>) -> Vec<PathBuf> {
     let pid = |pid: u32| Pid::from_raw(i32::try_from(pid).ok()?);
-    let shims = others(daemon).into_iter().filter(|pid| is_shim(*pid));
-    let sockets: Vec<_> = shims.filter_map(pid).flat_map(sockets_of).collect();
-    let kill = |daemon: &Daemon| {
-        for pid in others(daemon).into_iter().filter_map(pid) {
-            let _ = kill_process(pid, Signal::KILL);
-        }
-    };
-    kill(daemon);
-    daemon.stop();
+    let others = others(marks);
+    let shims = others.iter().copied().filter(|pid| is_shim(*pid));
+    let sockets = shims.filter_map(pid).flat_map(sockets_of).collect();
+    for pid in others.into_iter().filter_map(pid) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    sockets
+}
+
+/// Removes everything that the tests left, and `sockets`, once the daemon has stopped; returns what is
+/// there nevertheless.
+pub(super) fn remove(marks: &Marks<'_>, sockets: &[PathBuf]) -> Vec<String> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
-        kill(daemon);
-        let instances = daemon.instances();
-        let marker = daemon.dir().display().to_string();
-        for mount in mounts_of(&marker, &instances).iter().rev() {
+        kill(marks);
+        let instances = &marks.instances;
+        let marker = marks.dir.display().to_string();
+        for mount in mounts_of(&marker, instances).iter().rev() {
             let _ = Command::new("umount").arg("-l").arg(mount).output();
         }
         for directory in runc_of(&marker) {
             let _ = fs::remove_dir_all(directory);
         }
-        for instance in &instances {
+        for instance in instances {
             for cgroup in cgroups(instance) {
                 for below in below(&cgroup).iter().rev() {
                     let _ = fs::remove_dir(below);
@@ -116,10 +128,10 @@ pub(super) fn remove(daemon: &mut Daemon) -> Vec<String> {
             }
         }
         // A shim that is killed does not remove its sockets, which are in a directory of all daemons'.
-        for socket in &sockets {
+        for socket in sockets {
             let _ = fs::remove_file(socket);
         }
-        let left = outside(daemon);
+        let left = outside(marks);
         if left.is_empty() || Instant::now() > deadline {
             return left;
         }
