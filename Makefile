@@ -116,8 +116,7 @@ release: deps-release ## Build static programs, the image and their checksums in
 	@dev/release
 
 .PHONY: ci
-ci: ## What CI runs: the README and the lints on new machines, and a real Kubernetes
-	@dev/ci
+ci: lint test e2e ## What CI runs
 
 .PHONY: deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up
 deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up:
