@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Nodectl, leftovers, traces};
+use super::beside::beside;
+use super::{leftovers, traces};
 
 /// The containerd namespace that `nodectl` works in unless another is named.
 const NAMESPACE: &str = "nodectl";
@@ -201,9 +202,12 @@ impl Daemon {
         let states = namespaces.iter();
         let mut left = Vec::new();
         for namespace in states.filter(|one| self.path("run").join(one).exists()) {
-            let outcome = Nodectl::run(self, &["down", "--namespace", namespace]);
-            if outcome.code != Some(0) {
-                left.push(outcome.stderr);
+            let mut nodectl = Command::new(crate::program("nodectl"));
+            nodectl.env_clear().args(["down", "--namespace", namespace]);
+            beside(self.dir(), &mut nodectl);
+            let output = nodectl.output().expect("nodectl can be run");
+            if !output.status.success() {
+                left.push(String::from_utf8_lossy(&output.stderr).into_owned());
             }
         }
         left.extend(leftovers::after_exits(&self.marks()));

@@ -2,6 +2,7 @@
 //!
 //! Needs root, containerd, ctr and runc; a test without them fails.
 
+mod beside;
 mod cri;
 mod daemon;
 mod fixture;

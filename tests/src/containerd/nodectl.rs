@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Daemon;
+use super::beside::beside;
 
 /// A limit against a hang, far above what a busy machine needs.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -46,17 +47,8 @@ fn command(daemon: &Daemon, args: &[&str]) -> Command {
     daemon.note_namespace(args);
     let mut command = Command::new(crate::program("nodectl"));
     command.env_clear().args(args);
-    beside(daemon, &mut command);
+    beside(daemon.dir(), &mut command);
     command
-}
-
-/// Has a command, and what it runs, use this containerd and keep everything beside it.
-fn beside(daemon: &Daemon, command: &mut Command) {
-    command
-        .env("CONTAINERD_ADDRESS", daemon.socket())
-        .env("NODECTL_STATE_DIR", daemon.path("run"))
-        .env("NODECTL_DATA_DIR", daemon.path("data"))
-        .stdin(Stdio::null());
 }
 
 impl Nodectl {
@@ -127,7 +119,7 @@ impl Nodectl {
         shell
             .args(["-ec", script, "sh"])
             .arg(crate::program("nodectl"));
-        beside(daemon, &mut shell);
+        beside(daemon.dir(), &mut shell);
         Self::start(shell, daemon, "up", manifest, args)
     }
 
@@ -141,7 +133,7 @@ impl Nodectl {
         fs::write(&file, manifest).expect("the directory takes a file");
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(crate::program("nodectl"));
-        beside(daemon, &mut command);
+        beside(daemon.dir(), &mut command);
         let stream = || terminal.try_clone().expect("a file can be shared");
         command
             .env("TERM", "xterm-256color")
