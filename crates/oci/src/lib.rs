@@ -16,6 +16,7 @@ pub mod archive;
 pub mod copy;
 mod descriptor;
 mod digest;
+mod docker_hub;
 pub mod image;
 pub mod layout;
 mod media_type;

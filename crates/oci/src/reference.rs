@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, DigestError};
+use crate::{Digest, DigestError, docker_hub};
 
 /// The scheme of a name that imagebuilder has yet to resolve.
 const UNRESOLVED_SCHEME: &str = "cargo://";
@@ -82,6 +82,17 @@ impl Reference {
             Some(registry) => format!("{registry}/{}", self.repository),
             None => self.repository.clone(),
         }
+    }
+
+    /// `REGISTRY/REPOSITORY`, written out as Docker and containerd store it: `nginx` is
+    /// `docker.io/library/nginx`.
+    pub fn full_name(&self) -> String {
+        let registry = match self.registry() {
+            None | Some(docker_hub::LEGACY) => docker_hub::DOCKER_HUB,
+            Some(registry) => registry,
+        };
+        let path = docker_hub::path(registry, &self.repository);
+        format!("{registry}/{path}")
     }
 
     /// The same repository and tag, at `digest`.

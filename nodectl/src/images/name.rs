@@ -1,28 +1,16 @@
 //! The names under which containerd may have the image that a manifest names.
 //!
-//! containerd's clients for Kubernetes and Docker store an image under its familiar name written out
-//! (<https://github.com/distribution/reference/blob/v0.6.0/normalize.go>): `nginx` as
-//! `docker.io/library/nginx:latest`.
+//! containerd's clients for Kubernetes and Docker store an image under its familiar name written out:
+//! `nginx` as `docker.io/library/nginx:latest`.
 
 use oci::Reference;
 
-const DEFAULT_REGISTRY: &str = "docker.io";
-/// Docker's own name for its registry in old references.
-const LEGACY_REGISTRY: &str = "index.docker.io";
-const OFFICIAL_PREFIX: &str = "library/";
 const DEFAULT_TAG: &str = "latest";
 
 /// The names to look for, the written one first.
 pub(crate) fn candidates(reference: &Reference) -> Vec<String> {
     let written = reference.to_string();
-    let registry = match reference.registry() {
-        None | Some(LEGACY_REGISTRY) => DEFAULT_REGISTRY,
-        Some(registry) => registry,
-    };
-    let repository = reference.repository();
-    let official = registry == DEFAULT_REGISTRY && !repository.contains('/');
-    let prefix = if official { OFFICIAL_PREFIX } else { "" };
-    let name = format!("{registry}/{prefix}{repository}");
+    let name = reference.full_name();
     let full = match (reference.tag(), reference.digest()) {
         (Some(tag), Some(digest)) => {
             // A client keeps the digest and drops the tag.

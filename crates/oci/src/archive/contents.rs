@@ -214,7 +214,7 @@ impl Walk {
         Some(DockerImage {
             config: path(&manifest.config),
             layers: manifest.layers.iter().map(path).collect(),
-            repo_tags: vec![tagged(name).to_string()],
+            repo_tags: vec![format!("{}:{}", name.name(), tag(name))],
         })
     }
 }
@@ -223,35 +223,20 @@ fn blob_name(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
-/// The name that an engine requires: with a tag, and without a digest.
-fn tagged(name: &Reference) -> Reference {
-    let name = name.clone().without_digest();
-    match name.tag() {
-        Some(_) => name,
-        None => name.with_tag("latest").expect("`latest` is a tag"),
-    }
+/// The tag of a name, as an engine completes it.
+fn tag(name: &Reference) -> &str {
+    name.tag().unwrap_or("latest")
 }
 
 /// The entry of `index.json`: with the name as in a layout, and as containerd, podman and Docker read
 /// it.
 fn named(root: &Descriptor, name: &Reference) -> Descriptor {
     let mut entry = root.clone();
-    let full = full(&tagged(name));
+    let full = format!("{}:{}", name.full_name(), tag(name));
     entry.annotations.extend([
         (annotation::REF_NAME.to_owned(), name.to_string()),
         (annotation::IMAGE_NAME.to_owned(), name.name()),
         (annotation::CONTAINERD_IMAGE_NAME.to_owned(), full),
     ]);
     entry
-}
-
-/// The name as Docker and containerd complete it: without a registry it is Docker Hub's.
-fn full(name: &Reference) -> String {
-    if name.registry().is_some() {
-        name.to_string()
-    } else if name.repository().contains('/') {
-        format!("docker.io/{name}")
-    } else {
-        format!("docker.io/library/{name}")
-    }
 }

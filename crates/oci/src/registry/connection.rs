@@ -10,10 +10,11 @@ use super::error::{Problem, RegistryError};
 use super::session::Repository;
 use super::settings::{Access, Settings};
 use super::shared::Shared;
-use super::target::{DOCKER_HUB, Target, base};
+use super::target::{Target, base};
 use super::transport::Call;
 use super::transport_error::TransportError;
 use crate::Reference;
+use crate::docker_hub::DOCKER_HUB;
 
 /// A registry: its connections, the pace of requests, and what was learned of it, for all the
 /// repositories that a run pushes to.

@@ -5,9 +5,7 @@ use url::Url;
 use super::error::{Problem, RegistryError};
 use super::settings::{Access, Settings};
 use super::transport_error::TransportError;
-
-/// Docker Hub in a reference.
-pub(super) const DOCKER_HUB: &str = "docker.io";
+use crate::docker_hub::{DOCKER_HUB, path};
 
 /// A repository in a registry.
 #[derive(Debug)]
@@ -87,13 +85,4 @@ pub(super) fn base(host: &str, settings: &Settings) -> Result<Url, RegistryError
         ))),
         gave_up: None,
     })
-}
-
-/// The path of the repository `name` of the registry `host`.
-fn path(host: &str, name: &str) -> String {
-    if host == DOCKER_HUB && !name.contains('/') {
-        format!("library/{name}")
-    } else {
-        name.to_owned()
-    }
 }
