@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{QUIET, Run, Sandbox};
+use crate::sandbox::{QUIET, Run, Sandbox, tool};
 
 /// A Docker Engine with a containerd of its own.
 struct Docker {
@@ -73,7 +73,7 @@ impl Docker {
     }
 
     fn docker(&self, directory: &Path, args: &[&str]) -> String {
-        run(
+        tool(
             directory,
             "docker",
             &[&["--host", &self.host()], args].concat(),
@@ -88,20 +88,6 @@ impl Drop for Docker {
         let _ = Command::new("kill").arg(pid).status();
         let _ = self.daemon.wait();
     }
-}
-
-fn run(directory: &Path, program: &str, args: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(args)
-        .current_dir(directory)
-        .output();
-    let output = output.unwrap_or_else(|error| panic!("`{program}` is needed here: {error}"));
-    assert!(
-        output.status.success(),
-        "{program} {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The digest that `verify` prints for a source.
@@ -151,7 +137,7 @@ fn docker_runs_what_is_built_and_what_it_saves_is_read() {
 
     let containerd = docker.containerd();
     let ctr = |args: &[&str]| {
-        run(
+        tool(
             path,
             "ctr",
             &[&["--address", &containerd, "-n", "test", "images"], args].concat(),
@@ -184,7 +170,7 @@ fn podman_and_skopeo_load_a_tar_and_what_they_write_is_read() {
     let root = path.join("podman").display().to_string();
     let podman = |args: &[&str]| {
         let global = ["--root", &root, "--runroot", &root, "--storage-driver=vfs"];
-        run(path, "podman", &[&global, args].concat())
+        tool(path, "podman", &[&global, args].concat())
     };
     podman(&["load", "--input", "x.tar"]);
     let name = "docker.io/team/hello:v1";
@@ -205,10 +191,10 @@ fn podman_and_skopeo_load_a_tar_and_what_they_write_is_read() {
         ]);
         verified(&sandbox.run(&["verify", file]));
     }
-    let inspect = |source: &str| run(path, "skopeo", &["inspect", source]);
+    let inspect = |source: &str| tool(path, "skopeo", &["inspect", source]);
     assert!(inspect("oci-archive:x.tar").contains(&digest));
     assert!(inspect("docker-archive:x.tar").contains("\"SSL_CERT_FILE="));
-    run(
+    tool(
         path,
         "skopeo",
         &[

@@ -9,23 +9,8 @@ mod sandbox;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::Command;
 
-use crate::sandbox::{QUIET, Run, Sandbox};
-
-fn run(directory: &Path, program: &str, args: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(args)
-        .current_dir(directory)
-        .output();
-    let output = output.unwrap_or_else(|error| panic!("`{program}` is needed here: {error}"));
-    assert!(
-        output.status.success(),
-        "{args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
+use crate::sandbox::{QUIET, Run, Sandbox, tool};
 
 #[test]
 fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
@@ -36,12 +21,12 @@ fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
     let reference = sandbox.run(&args).reference();
     let path = sandbox.path();
 
-    let inspected = run(path, "skopeo", &["inspect", "oci:img:team/hello:v1"]);
+    let inspected = tool(path, "skopeo", &["inspect", "oci:img:team/hello:v1"]);
     let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
     assert_eq!(inspected["Digest"], reference.digest().unwrap().to_string());
     assert_eq!(inspected["Created"], "1970-01-01T00:00:00Z");
     // A copy by another tool has the same digest: nothing had to be put right.
-    run(
+    tool(
         path,
         "skopeo",
         &["copy", "--quiet", "oci:img:team/hello:v1", "dir:copy"],
@@ -49,7 +34,7 @@ fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
     let manifest = fs::read(path.join("copy/manifest.json")).unwrap();
     assert_eq!(Some(oci::Digest::of(&manifest)), reference.digest());
 
-    run(
+    tool(
         path,
         "umoci",
         &["unpack", "--image", "img:team/hello:v1", "bundle"],
@@ -86,7 +71,7 @@ fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
 
     let root = root.display().to_string();
     let user = "--userspec=65532:65532";
-    let said = run(
+    let said = tool(
         path,
         "chroot",
         &[user, &root, "/usr/local/bin/hello", "--x"],
@@ -101,7 +86,7 @@ fn the_certificates_are_readable() {
     sandbox
         .run(&["build", "hello", "--output", "oci:img", QUIET])
         .reference();
-    run(
+    tool(
         sandbox.path(),
         "umoci",
         &["unpack", "--image", "img:team/hello", "bundle"],
@@ -109,7 +94,7 @@ fn the_certificates_are_readable() {
     let file = "bundle/rootfs/etc/ssl/certs/ca-certificates.crt";
     let script =
         format!("openssl crl2pkcs7 -nocrl -certfile {file} | openssl pkcs7 -print_certs -noout");
-    let listed = run(sandbox.path(), "sh", &["-ec", &script]);
+    let listed = tool(sandbox.path(), "sh", &["-ec", &script]);
     let subjects = listed
         .lines()
         .filter(|line| line.starts_with("subject"))

@@ -122,4 +122,19 @@ impl Run {
     }
 }
 
+/// Runs another program to its end in a directory, and returns what it prints.
+pub(crate) fn tool(directory: &Path, program: &str, args: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(directory)
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("`{program}` is needed here: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
 pub(crate) const QUIET: &str = "--progress=quiet";
