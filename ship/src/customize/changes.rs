@@ -8,7 +8,7 @@ use super::values::{Certificate, Host, Name, Namespace, Tags};
 use super::{balancer, tags};
 
 /// What differs from the overlay.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Changes {
     /// The name of the deployment, which the names of its objects begin with. Several deployments
     /// share a cluster, or a namespace, under names of their own.
@@ -46,18 +46,7 @@ impl Changes {
             tags::add(objects, tags);
         }
         self.rename(objects);
-        let Self {
-            name,
-            namespace,
-            host,
-            certificate,
-            tags,
-        } = self;
-        name.is_some()
-            || namespace.is_some()
-            || host.is_some()
-            || certificate.is_some()
-            || tags.is_some()
+        *self != Self::default()
     }
 
     fn rename(&self, objects: &mut [Value]) {

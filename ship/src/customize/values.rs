@@ -74,13 +74,17 @@ pub(crate) enum ValueError {
     TooMany(usize),
 }
 
+/// Whether a label of DNS may have a byte.
+fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+}
+
 /// Whether a text is a label as RFC 1035 has it, which the names of Services are.
 fn is_label(text: &str, longest: usize) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.len() <= longest
         && text.starts_with(|first: char| first.is_ascii_lowercase())
         && !text.ends_with('-')
-        && text.bytes().all(inner)
+        && text.bytes().all(is_label_byte)
 }
 
 /// The name of a deployment, which the names of its objects begin with.
@@ -122,10 +126,9 @@ impl FromStr for Host {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let label = |label: &str| {
             (1..=DNS_LABEL).contains(&label.len())
-                && label.bytes().all(inner)
+                && label.bytes().all(is_label_byte)
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         };
