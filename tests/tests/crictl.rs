@@ -25,7 +25,7 @@ fn nodectl(daemon: &Daemon, args: &[&str]) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// What each of the two can tell of a container.
+/// What both programs report of a container.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
     id: String,

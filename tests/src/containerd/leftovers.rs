@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a process that has its answer may take to exit: a shim's `delete`, a client that was killed.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where `nodectl` keeps its state and data unless it is told to keep them elsewhere.
+/// Where `nodectl` keeps its state and data by default.
 const DEFAULT_DIRS: [&str; 2] = ["/run/nodectl", "/var/lib/nodectl"];
 
 /// By what the traces of the tests on a daemon are known.

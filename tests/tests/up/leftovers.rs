@@ -48,7 +48,7 @@ fn a_test_that_leaves_a_mount_fails() {
         path
     };
     check("mount", leave, is_not_mounted);
-    // Where `nodectl` keeps its data unless it is told otherwise.
+    // Where `nodectl` keeps its data by default.
     let leave = |daemon: &Daemon| {
         let path = format!("/var/lib/nodectl/nodectl-{}", instance(daemon));
         std::fs::create_dir_all(&path).unwrap();
