@@ -138,7 +138,8 @@ impl Overlay {
         }
         let scratch = tempfile::tempdir().map_err(KustomizeError::Scratch)?;
         // kustomize refuses absolute paths.
-        let overlay = relative(scratch.path(), &self.folder).map_err(KustomizeError::Scratch)?;
+        let overlay =
+            relative_path(scratch.path(), &self.folder).map_err(KustomizeError::Scratch)?;
         let paths: Vec<_> = added
             .iter()
             .map(|name| overlay.join(COMPONENTS).join(name))
@@ -199,8 +200,12 @@ fn run(folder: &Path, name: &str) -> Result<String, KustomizeError> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The path from one folder to another.
-fn relative(from: &Path, to: &Path) -> std::io::Result<PathBuf> {
+/// The path from one folder to another, as a kustomization has to name it: kustomize takes no absolute
+/// ones.
+///
+/// # Errors
+/// When one of them does not exist.
+pub fn relative_path(from: &Path, to: &Path) -> std::io::Result<PathBuf> {
     let (from, to) = (from.canonicalize()?, to.canonicalize()?);
     let shared = from
         .components()

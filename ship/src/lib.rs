@@ -36,6 +36,7 @@ use cli::{Printer, Progress};
 pub use diagnose::{Cause, Finding, diagnose};
 pub use error::RolloutTestError;
 pub use kubectl::{Kubectl, KubectlError};
+pub use kustomize::relative_path;
 pub use rollout_test::{Losses, Step, under_load};
 pub use snapshot::Snapshot;
 

@@ -21,17 +21,25 @@ fn find<'a>(pods: &'a [Value], name: &str) -> &'a Value {
     pods.find(|pod| pod["name"] == name).unwrap()
 }
 
+/// A node with a pod whose sandbox is a container, and one that only the sandbox store has; `None` where
+/// containerd has no such store, which 1.6 has not, and which is not an error.
+fn store(daemon: &Daemon, kubelet: &Kubelet<'_>) -> Option<Sandboxes> {
+    kubelet.sandbox("shop", "web-1", "10.1.0.7");
+    let sandboxes = Sandboxes::new(daemon);
+    if sandboxes.record("gone", "shop", "web-2", "10.1.0.8") {
+        return Some(sandboxes);
+    }
+    assert_eq!(pods(daemon).len(), 1);
+    None
+}
+
 #[test]
 fn sandboxes_without_a_container_are_those_of_the_sandbox_store() {
     let daemon = Daemon::start();
     let kubelet = Kubelet::new(&daemon);
-    kubelet.sandbox("shop", "web-1", "10.1.0.7");
-    let sandboxes = Sandboxes::new(&daemon);
-    if !sandboxes.record("gone", "shop", "web-2", "10.1.0.8") {
-        // containerd 1.6 has no such store, which is not an error.
-        assert_eq!(pods(&daemon).len(), 1);
+    let Some(sandboxes) = store(&daemon, &kubelet) else {
         return;
-    }
+    };
     let pid = sandboxes.start("running", "shop", "web-3", "10.1.0.9");
     let shown = pods(&daemon);
     assert_eq!(shown.len(), 3, "{shown:?}");
@@ -67,12 +75,9 @@ fn sandboxes_without_a_container_are_those_of_the_sandbox_store() {
 fn a_sandbox_whose_shim_does_not_answer_is_stuck_and_no_other() {
     let daemon = Daemon::start();
     let kubelet = Kubelet::new(&daemon);
-    kubelet.sandbox("shop", "web-1", "10.1.0.7");
-    let sandboxes = Sandboxes::new(&daemon);
-    if !sandboxes.record("gone", "shop", "web-2", "10.1.0.8") {
-        assert_eq!(pods(&daemon).len(), 1);
+    let Some(sandboxes) = store(&daemon, &kubelet) else {
         return;
-    }
+    };
     for (id, pod) in [("stuck", "web-3"), ("running", "web-4")] {
         sandboxes.start(id, "shop", pod, "10.1.0.9");
     }

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::render::{relative, repository};
+use ship::relative_path;
+
+use super::render::repository;
 
 /// The overlays that are deployed.
 const OVERLAYS: [&str; 3] = ["local", "eks", "eks-auto"];
@@ -94,7 +96,7 @@ fn write(scratch: &Path, overlay: &str, components: BTreeSet<String>) -> Combina
     let folder = scratch.join(&name);
     std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
     // kustomize refuses absolute paths.
-    let k8s = relative(&folder, &repository().join("k8s"));
+    let k8s = relative_path(&folder, &repository().join("k8s")).expect("both folders are there");
     let lines = kustomization(overlay);
     let lines = lines.lines().filter_map(|line| match component(line) {
         Some(found) if components.contains(found) => {

@@ -1,9 +1,10 @@
 //! Runs `kubectl kustomize` and parses its output.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use ship::relative_path;
 
 /// The objects of a kustomization.
 #[derive(Clone, Debug)]
@@ -110,7 +111,7 @@ pub fn variant(scratch: &Path, name: &str, overlay: &Path, kind: &str, patch: &s
 pub fn patched(scratch: &Path, name: &str, overlay: &Path, patches: &[(&str, &str)]) -> PathBuf {
     let folder = scratch.join(name);
     std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
-    let overlay = relative(&folder, overlay);
+    let overlay = relative_path(&folder, overlay).expect("both folders are there");
     let mut text = format!("resources:\n  - {}\npatches:\n", overlay.display());
     for (index, (kind, patch)) in patches.iter().enumerate() {
         let file = format!("patch-{index}.yaml");
@@ -130,17 +131,4 @@ pub fn repository() -> PathBuf {
         .parent()
         .expect("tests/ is in the root")
         .to_owned()
-}
-
-/// The path from one folder to another, both absolute.
-pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
-    let canonical = |path: &Path| path.canonicalize().expect("both folders are there");
-    let (from, to) = (canonical(from), canonical(to));
-    let shared = from
-        .components()
-        .zip(to.components())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = from.components().skip(shared).map(|_| Component::ParentDir);
-    up.chain(to.components().skip(shared)).collect()
 }
