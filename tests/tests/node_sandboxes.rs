@@ -26,7 +26,10 @@ fn find<'a>(pods: &'a [Value], name: &str) -> &'a Value {
 fn store(daemon: &Daemon, kubelet: &Kubelet<'_>) -> Option<Sandboxes> {
     kubelet.sandbox("shop", "web-1", "10.1.0.7");
     let sandboxes = Sandboxes::new(daemon);
-    if sandboxes.record("gone", "shop", "web-2", "10.1.0.8") {
+    if sandboxes
+        .record("gone", "shop", "web-2", "10.1.0.8")
+        .is_some()
+    {
         return Some(sandboxes);
     }
     assert_eq!(pods(daemon).len(), 1);
@@ -40,7 +43,7 @@ fn sandboxes_without_a_container_are_those_of_the_sandbox_store() {
     let Some(sandboxes) = store(&daemon, &kubelet) else {
         return;
     };
-    let pid = sandboxes.start("running", "shop", "web-3", "10.1.0.9");
+    let started = sandboxes.start("running", "shop", "web-3", "10.1.0.9");
     let shown = pods(&daemon);
     assert_eq!(shown.len(), 3, "{shown:?}");
     assert_eq!(find(&shown, "web-1")["sandbox_state"], "running");
@@ -58,7 +61,7 @@ fn sandboxes_without_a_container_are_those_of_the_sandbox_store() {
     assert_eq!(running["sandbox_state"], "running", "{running}");
     assert_eq!(
         (&running["sandbox_id"], &running["sandbox_pid"]),
-        (&json!("running"), &json!(pid))
+        (&json!("running"), &json!(started.pid))
     );
     assert_eq!(
         (&running["namespace"], &running["uid"]),
@@ -68,7 +71,7 @@ fn sandboxes_without_a_container_are_those_of_the_sandbox_store() {
         (&running["ip"], &running["labels"]),
         (&json!("10.1.0.9"), &json!({"app": "web"}))
     );
-    assert_eq!(running["created_unix"], 1_795_000_000);
+    assert_eq!(running["created_unix"], started.created_unix);
 }
 
 #[test]

@@ -21,5 +21,5 @@ pub use image::{image_layout, manifest, pod_program};
 pub use inventory::Inventory;
 pub use kubelet::Kubelet;
 pub use nodectl::{Nodectl, Outcome};
-pub use sandbox::Sandboxes;
+pub use sandbox::{RunningSandbox, Sandboxes};
 pub use shim::{shim_of, sockets_of};

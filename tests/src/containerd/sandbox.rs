@@ -4,7 +4,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
 
 use containerd_client::services::v1::sandbox::controller_client::ControllerClient;
 use containerd_client::services::v1::sandbox::store_client::StoreClient;
@@ -23,8 +22,14 @@ use super::fixture::fixture;
 /// The controller that has a runtime's shim run its sandboxes.
 const CONTROLLER: &str = "shim";
 
-/// When each was created, since 1970.
-const CREATED: Duration = Duration::from_secs(1_795_000_000);
+/// A sandbox that its shim runs.
+#[derive(Clone, Copy, Debug)]
+pub struct RunningSandbox {
+    /// Its process.
+    pub pid: u32,
+    /// When containerd recorded it, in seconds since 1970.
+    pub created_unix: i64,
+}
 
 /// Creates sandboxes in `k8s.io`.
 #[derive(Debug)]
@@ -59,18 +64,22 @@ impl Sandboxes {
         }
     }
 
-    /// Records a pod's sandbox; says whether containerd has a store for it, as it has from 1.7 on.
+    /// Records a pod's sandbox. Returns when containerd recorded it, in seconds since 1970, whatever the
+    /// request says; `None` where it has no store for it, which it has from 1.7 on.
     ///
     /// # Panics
     /// When containerd refuses it for another reason.
-    pub fn record(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> bool {
+    pub fn record(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> Option<i64> {
         let request = StoreCreateRequest {
             sandbox: Some(self.sandbox(id, namespace, pod, ip)),
         };
         let mut store = StoreClient::new(self.channel.clone());
         match self.runtime.block_on(store.create(of_kubelet(request))) {
-            Ok(_) => true,
-            Err(status) if status.code() == Code::Unimplemented => false,
+            Ok(stored) => {
+                let stored = stored.into_inner().sandbox.expect("it was stored");
+                Some(stored.created_at.expect("a record has a time").seconds)
+            }
+            Err(status) if status.code() == Code::Unimplemented => None,
             Err(status) => panic!("{status}"),
         }
     }
@@ -79,8 +88,10 @@ impl Sandboxes {
     ///
     /// # Panics
     /// When containerd refuses it.
-    pub fn start(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> u32 {
-        assert!(self.record(id, namespace, pod, ip), "there is no store");
+    pub fn start(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> RunningSandbox {
+        let created_unix = self
+            .record(id, namespace, pod, ip)
+            .expect("there is a store");
         let mut controller = ControllerClient::new(self.channel.clone());
         let create = ControllerCreateRequest {
             sandbox_id: id.to_owned(),
@@ -92,13 +103,14 @@ impl Sandboxes {
             sandbox_id: id.to_owned(),
             sandboxer: CONTROLLER.to_owned(),
         };
-        self.runtime.block_on(async {
+        let pid = self.runtime.block_on(async {
             let created = controller.create(of_kubelet(create)).await;
             created.unwrap_or_else(|status| panic!("{status}"));
             let started = controller.start(of_kubelet(start)).await;
             let started = started.unwrap_or_else(|status| panic!("{status}"));
             started.into_inner().pid
-        })
+        });
+        RunningSandbox { pid, created_unix }
     }
 
     fn sandbox(&self, id: &str, namespace: &str, pod: &str, ip: &str) -> Sandbox {
@@ -113,7 +125,6 @@ impl Sandboxes {
         }});
         let url = "github.com/containerd/cri/pkg/store/sandbox/Metadata";
         let metadata = any_json(url, &metadata).expect("metadata is JSON");
-        let created = Some((SystemTime::UNIX_EPOCH + CREATED).into());
         Sandbox {
             sandbox_id: id.to_owned(),
             runtime: Some(Runtime {
@@ -121,8 +132,6 @@ impl Sandboxes {
                 options: None,
             }),
             sandboxer: CONTROLLER.to_owned(),
-            created_at: created,
-            updated_at: created,
             extensions: [("io.cri-containerd.sandbox.metadata".to_owned(), metadata)].into(),
             ..Sandbox::default()
         }
