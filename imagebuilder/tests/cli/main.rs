@@ -1,0 +1,14 @@
+//! The real program on small workspaces: what it prints, how it ends, and what it leaves.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test builds the environment of a program"
+)]
+
+#[path = "../sandbox/mod.rs"]
+mod sandbox;
+
+mod images;
+mod output;
+mod refusals;

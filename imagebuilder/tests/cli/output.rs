@@ -1,0 +1,225 @@
+//! What is printed, and what is written to a layout.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use oci::layout::Layout;
+
+use crate::sandbox::{QUIET, Sandbox};
+
+#[test]
+fn json_is_one_object_of_known_fields() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Report {
+        digest: String,
+        media_type: String,
+        name: String,
+        reference: String,
+        schema_version: u32,
+        size_bytes: u64,
+    }
+    let sandbox = Sandbox::new();
+    let args = [
+        "build",
+        "hello",
+        "--output",
+        "oci:img",
+        "--format",
+        "json",
+        "--progress=json",
+    ];
+    let run = sandbox.run(&args);
+    let report: Report = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        report.reference,
+        format!("{}@{}", report.name, report.digest)
+    );
+    assert_eq!(
+        (report.schema_version, report.name.as_str()),
+        (1, "team/hello")
+    );
+    assert!(report.media_type.ends_with("manifest.v1+json") && report.size_bytes > 0);
+    for line in run.stderr.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(event["level"], "status");
+    }
+}
+
+#[test]
+fn a_layout_gets_the_image_under_the_name_that_was_given() {
+    let sandbox = Sandbox::new();
+    let build = |output: &str, more: &[&str]| {
+        let args = ["build", "hello", "--output", output, QUIET];
+        sandbox.run(&[&args, more].concat()).reference()
+    };
+    let names = || {
+        let layout = Layout::open(sandbox.path().join("img")).unwrap();
+        let images = layout.images().unwrap();
+        let names = images
+            .iter()
+            .map(|image| image.ref_name().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(build("oci:img:x/y:v1", &[]).name(), "x/y");
+    assert_eq!(names(), ["x/y:v1"]);
+    build("oci:img:x/y", &["--tag", "v2"]);
+    assert_eq!(names(), ["x/y:v1", "x/y:v2"]);
+}
+
+#[test]
+fn every_line_of_json_progress_is_json() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/src/main.rs", "fn main() { oops }\n");
+    let run = sandbox.run(&["build", "hello", "--progress=json"]);
+    let levels: Vec<String> = run
+        .stderr
+        .lines()
+        .map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event["level"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert!(
+        levels.iter().any(|level| level == "diagnostic"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(levels.last().unwrap(), "error");
+}
+
+#[test]
+fn a_layout_is_inspected_and_verified() {
+    let sandbox = Sandbox::new();
+    let platforms = "linux/amd64,linux/arm64";
+    let args = [
+        "build",
+        "hello",
+        "--output",
+        "oci:img",
+        QUIET,
+        "--platform",
+        platforms,
+    ];
+    let reference = sandbox.run(&args).reference();
+    let text = sandbox.run(&["inspect", "oci:img", "--files"]).stdout;
+    for expected in [
+        "name        team/hello\n",
+        "  platform    linux/arm64\n",
+        "  args        /usr/local/bin/hello --x\n",
+        "  user        65532:65532\n",
+        "    drwxrwxrwt 0:0                 0 B tmp/\n",
+        " usr/local/bin/hello\n",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let json = sandbox
+        .run(&["inspect", "oci:img:team/hello", "--format=json"])
+        .stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let image = &json["images"][0];
+    assert_eq!(image["digest"], reference.digest().unwrap().to_string());
+    assert_eq!(image["manifests"][1]["platform"], "linux/arm64");
+    let layer = &image["manifests"][1]["layers"][1];
+    assert_eq!(layer["files"], serde_json::Value::Null);
+
+    let verify = || sandbox.run(&["verify", "oci:img", QUIET]);
+    let expected = format!("{} team/hello\n", reference.digest().unwrap());
+    let run = verify();
+    assert_eq!(
+        (run.code, run.stdout),
+        (Some(0), expected),
+        "{}",
+        run.stderr
+    );
+    let digest = layer["digest"].as_str().unwrap().replace(':', "/");
+    let blob = sandbox.path().join("img/blobs").join(digest);
+    let whole = fs::read(&blob).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for bytes in [&damaged[..], &whole[1..], &[&whole[..], b"x"].concat()] {
+        fs::write(&blob, bytes).unwrap();
+        let run = verify();
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (Some(5), ""),
+            "{}",
+            run.stderr
+        );
+        let expected = "error: the image `team/hello` is damaged\n";
+        assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+    }
+    fs::remove_file(&blob).unwrap();
+    assert_eq!(verify().code, Some(1));
+}
+
+#[test]
+fn manifests_are_resolved_and_nothing_else_is_changed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("k8s/b.yml", "image: 'cargo://hello' # why\r\n");
+    sandbox.write(
+        "k8s/a.yaml",
+        "# first\nspec: {image: cargo://hello, x: \"y\"}",
+    );
+    sandbox.write("k8s/ignored.txt", "image: cargo://none");
+    let run = sandbox.run(&["resolve", "-f", "k8s", "--output", "oci:img", QUIET]);
+    let image = sandbox
+        .run(&["build", "hello", "--output", "oci:img", QUIET])
+        .reference();
+    assert_eq!(
+        run.stdout,
+        format!("# first\nspec: {{image: {image}, x: \"y\"}}\n---\nimage: '{image}' # why\r\n")
+    );
+    sandbox.write(
+        "c.yaml",
+        "a: cargo://hello\n---\nb:\n  image: cargo://hllo\n",
+    );
+    let run = sandbox.run(&["resolve", "-f", "c.yaml", "--output", "oci:img", QUIET]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert_eq!(
+        run.stderr,
+        "error: cannot resolve `cargo://hllo` of c.yaml, line 4\n  \
+         Caused by: the workspace `[WS]` has no package `hllo`, only `hello`, `lib`, `two`\n\
+         hint: did you mean `hello`?\n"
+    );
+    sandbox.write("d.yaml", "a: [b\n");
+    let run = sandbox.run(&["resolve", "-f", "d.yaml", "--output", "oci:img", QUIET]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("Caused by: not YAML: "),
+        "{}",
+        run.stderr
+    );
+}
+
+/// Whatever the moment of its death, what it leaves is a valid layout, or nothing.
+#[test]
+fn a_killed_build_leaves_a_valid_layout() {
+    let sandbox = Sandbox::new();
+    let args = ["build", "hello", "--output", "oci:img", QUIET];
+    let reference = sandbox.run(&args).reference();
+    for round in 0..25 {
+        let mut child = sandbox
+            .command(&args)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(round * 12));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let layout = Layout::open(sandbox.path().join("img")).unwrap();
+        let image = layout.find(&reference).unwrap();
+        let manifest = layout.manifest(&image).unwrap();
+        for layer in &manifest.layers {
+            std::io::copy(&mut layout.blob(layer).unwrap(), &mut std::io::sink()).unwrap();
+        }
+    }
+    assert_eq!(sandbox.run(&args).reference(), reference);
+    assert_eq!(
+        fs::read_dir(sandbox.path().join("img/.ingest"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
