@@ -67,8 +67,7 @@ fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Resu
     if balancer.is_null() {
         return Ok(());
     }
-    let held = |balancer: &Value, after: Duration| -> Result<UndeployError, ShipError> {
-        let holders = finalizers::holders(kubectl, balancer)?;
+    let held = |balancer: &Value, holders, after| -> Result<UndeployError, ShipError> {
         Ok(UndeployError::Held {
             object: name.clone(),
             namespace: target.namespace.clone(),
@@ -78,11 +77,9 @@ fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Resu
         })
     };
     // Before anything is deleted: what is Terminating already serves nobody.
-    if finalizers::holders(kubectl, &balancer)?
-        .iter()
-        .any(Holder::is_gone)
-    {
-        return Err(held(&balancer, Duration::ZERO)?.into());
+    let holders = finalizers::holders(kubectl, &balancer)?;
+    if holders.iter().any(Holder::is_gone) {
+        return Err(held(&balancer, holders, Duration::ZERO)?.into());
     }
     printer.status(&format!("Deleting {name} and its load balancer"));
     kubectl.run(&[
@@ -101,15 +98,17 @@ fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Resu
             return Ok(());
         }
         let after = began.elapsed();
-        let holders = finalizers::holders(kubectl, &balancer)?;
-        if after >= TIMEOUT || (after >= REPORT_AFTER && holders.iter().any(Holder::is_gone)) {
-            return Err(held(&balancer, after)?.into());
-        }
-        if !reported && after >= REPORT_AFTER {
-            for holder in &holders {
-                printer.status(&format!("Waiting: {name} is held by {holder}"));
+        if after >= REPORT_AFTER {
+            let holders = finalizers::holders(kubectl, &balancer)?;
+            if after >= TIMEOUT || holders.iter().any(Holder::is_gone) {
+                return Err(held(&balancer, holders, after)?.into());
             }
-            reported = true;
+            if !reported {
+                for holder in &holders {
+                    printer.status(&format!("Waiting: {name} is held by {holder}"));
+                }
+                reported = true;
+            }
         }
         std::thread::sleep(INTERVAL);
     }
