@@ -18,6 +18,7 @@ mod copy;
 mod credentials;
 mod distribution;
 mod ecr;
+mod ecr_refusals;
 mod login;
 mod names;
 mod refusals;

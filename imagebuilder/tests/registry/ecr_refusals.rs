@@ -1,0 +1,196 @@
+//! What moto cannot be made to do: Amazon ECR whose API issues another token each time and denies the
+//! creation of a repository, and whose registry refuses a token in the middle of a push.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use test_registry::{Action, Behaviour, Fault, TestRegistry};
+
+use crate::ECR;
+use crate::sandbox::{Run, Sandbox};
+use crate::services::built;
+
+/// ECR's API, and the operations that were called.
+struct Api {
+    port: u16,
+    called: Arc<Mutex<Vec<String>>>,
+}
+
+impl Api {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let called = Arc::new(Mutex::new(Vec::new()));
+        let calls = Arc::clone(&called);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                answer(&stream, &calls);
+            }
+        });
+        Self { port, called }
+    }
+
+    fn calls(&self, operation: &str) -> usize {
+        let called = self.called.lock().unwrap();
+        called.iter().filter(|name| *name == operation).count()
+    }
+}
+
+/// Answers one request, and closes the connection.
+fn answer(mut stream: &TcpStream, called: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(stream);
+    let (mut operation, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            if line == "\r\n" {
+                break;
+            }
+            continue;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "x-amz-target" => value.rsplit('.').next().unwrap().clone_into(&mut operation),
+            "content-length" => length = value.parse().unwrap(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let number = {
+        let mut called = called.lock().unwrap();
+        called.push(operation.clone());
+        called.iter().filter(|name| **name == operation).count()
+    };
+    let (status, body) = match operation.as_str() {
+        "GetAuthorizationToken" => {
+            let token = STANDARD.encode(format!("AWS:token-{number}"));
+            let data = format!(r#"{{"authorizationToken":"{token}","expiresAt":99999999999}}"#);
+            (200, format!(r#"{{"authorizationData":[{data}]}}"#))
+        }
+        "DescribeRepositories" => (
+            400,
+            failure("RepositoryNotFoundException", "no such repository"),
+        ),
+        "CreateRepository" => (
+            400,
+            failure("AccessDeniedException", "not authorized to create"),
+        ),
+        other => panic!("{other} is not expected"),
+    };
+    let mut text = format!("HTTP/1.1 {status} x\r\nconnection: close\r\n");
+    write!(text, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+}
+
+fn failure(code: &str, message: &str) -> String {
+    format!(r#"{{"__type":"{code}","message":"{message}"}}"#)
+}
+
+/// Pushes to `registry` by ECR's host name.
+fn push(sandbox: &Sandbox, registry: &TestRegistry, api: &Api, more: &[&str]) -> Run {
+    let hosts = format!("127.0.0.1 localhost {ECR}\n");
+    fs::write(sandbox.path().join("hosts"), hosts).unwrap();
+    let host = registry.host();
+    let port = host.rsplit(':').next().unwrap();
+    let script = "mount --bind hosts /etc/hosts; exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-ec", script, "sh"])
+        .arg(env!("CARGO_BIN_EXE_imagebuilder"))
+        .args(["push", "oci:img", "--tag", "v1", "--docker-config", "none"])
+        .args(["--plain-http", "--repo", &format!("{ECR}:{port}")])
+        .args(more)
+        .current_dir(sandbox.path())
+        .env("HOME", sandbox.path())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env(
+            "AWS_ENDPOINT_URL_ECR",
+            format!("http://127.0.0.1:{}", api.port),
+        )
+        .env("AWS_ACCESS_KEY_ID", "key")
+        .env("AWS_SECRET_ACCESS_KEY", "hunter2")
+        .env_remove("AWS_PROFILE");
+    Run::of(sandbox.path(), command.output().unwrap())
+}
+
+/// The registry refuses one request with a challenge, as when a token has expired.
+fn unauthorized(method: &'static str, path: &'static str) -> Fault {
+    let challenge = ("www-authenticate", "Basic realm=\"ecr\"".to_owned());
+    let body =
+        r#"{"errors":[{"code":"DENIED","message":"Your authorization token has expired."}]}"#;
+    Fault {
+        method,
+        path,
+        after: 0,
+        times: 1,
+        action: Action::Answer(401, vec![challenge], body),
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_in_the_middle_of_a_push_is_renewed() {
+    let (sandbox, built) = built();
+    let registry = TestRegistry::start(Behaviour::default());
+    registry.fault(unauthorized("HEAD", "/"));
+    registry.fault(unauthorized("PUT", "/blobs/uploads/"));
+    let api = Api::start();
+    let run = push(&sandbox, &registry, &api, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(registry.faults_left(), 0);
+    assert_eq!(
+        registry.tag("team/hello", "v1"),
+        Some(built.digest().unwrap())
+    );
+    assert_eq!(api.calls("GetAuthorizationToken"), 2);
+    let basic = |number| format!("Basic {}", STANDARD.encode(format!("AWS:token-{number}")));
+    let seen = registry.seen();
+    let last = seen.last().unwrap();
+    assert_eq!(last.authorization, Some(basic(2)));
+    assert!(seen.iter().any(|seen| seen.authorization == Some(basic(1))));
+    for number in [1, 2] {
+        assert!(
+            !run.stderr.contains(&format!("token-{number}")),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn a_denied_creation_fails_where_the_registry_does_not_create_on_push() {
+    let (sandbox, built) = built();
+    let behaviour = |create_on_push| Behaviour {
+        repositories: Some([].into()),
+        create_on_push,
+        ..Behaviour::default()
+    };
+    let api = Api::start();
+    let registry = TestRegistry::start(behaviour(false));
+    let run = push(&sandbox, &registry, &api, &["--create-repository"]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    for expected in [
+        "team/hello",
+        "eu-west-1",
+        "not authorized to create",
+        "hint: ",
+    ] {
+        assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
+    }
+    assert!(run.stdout.is_empty(), "{}", run.stdout);
+    assert_eq!(api.calls("CreateRepository"), 1);
+
+    let registry = TestRegistry::start(behaviour(true));
+    let run = push(&sandbox, &registry, &api, &["--create-repository"]);
+    assert_eq!(run.reference().digest(), built.digest(), "{}", run.stderr);
+    assert!(run.stderr.contains("created"), "{}", run.stderr);
+}
