@@ -1,15 +1,16 @@
 //! Parses the command line, with what every program has besides its own commands: its version with
 //! the git revision, shell completions and man pages.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::LazyLock;
+use std::{env, process};
 
 use clap::{Arg, ArgMatches, Command, Parser, value_parser};
 use clap_complete::Shell;
 
-use crate::Exit;
+use crate::{Exit, Printer, Progress};
 
 /// The version of all programs, and the git revision where the build was given one.
 ///
@@ -30,7 +31,10 @@ pub fn version() -> &'static str {
 /// `completions` and `man`.
 pub fn parse<C: Parser>() -> C {
     let command = with_documentation(C::command());
-    let matches = command.clone().get_matches();
+    let matches = match command.clone().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => refuse(&error),
+    };
     match documentation(command, &matches) {
         Some(Ok(())) => process::exit(Exit::Ok.code().into()),
         Some(Err(error)) => {
@@ -40,8 +44,34 @@ pub fn parse<C: Parser>() -> C {
             );
             process::exit(Exit::Failed.code().into());
         }
-        None => C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+        None => C::from_arg_matches(&matches).unwrap_or_else(|error| refuse(&error)),
     }
+}
+
+/// Reports a usage error in the form that the arguments ask for, or prints the help or version that
+/// clap returns as an error, and exits.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() && json_progress(env::args_os()) {
+        Printer::new(Progress::Json, true).error(&error.render().to_string());
+        process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
+/// Whether arguments that could not be parsed have `--progress json`: a program that reads stderr as
+/// JSON must not get text.
+fn json_progress(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let mut arguments = arguments
+        .into_iter()
+        .take_while(|argument| argument != "--");
+    while let Some(argument) = arguments.next() {
+        if argument == "--progress=json"
+            || argument == "--progress" && arguments.next().is_some_and(|value| value == "json")
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// Adds the version and the documentation commands to a program's own command.
@@ -150,6 +180,16 @@ mod tests {
                 "{shell}"
             );
         }
+    }
+
+    #[test]
+    fn progress_as_json_is_found_among_invalid_arguments() {
+        let json = |line: &str| json_progress(line.split(' ').map(OsString::from));
+        assert!(json("program push --nonsense --progress json"));
+        assert!(json("program push --progress=json --nonsense"));
+        assert!(!json("program push --progress plain json"));
+        assert!(!json("program build -- --progress json"));
+        assert!(!json("program push --progress"));
     }
 
     #[test]

@@ -73,20 +73,31 @@ fn every_line_of_json_progress_is_json() {
     let sandbox = Sandbox::new();
     sandbox.write("hello/src/main.rs", "fn main() { oops }\n");
     let run = sandbox.run(&["build", "hello", "--progress=json"]);
-    let levels: Vec<String> = run
-        .stderr
-        .lines()
-        .map(|line| {
-            let event: serde_json::Value = serde_json::from_str(line).unwrap();
-            event["level"].as_str().unwrap().to_owned()
-        })
-        .collect();
+    let levels = json_levels(&run.stderr);
     assert!(
         levels.iter().any(|level| level == "diagnostic"),
         "{}",
         run.stderr
     );
     assert_eq!(levels.last().unwrap(), "error");
+}
+
+#[test]
+fn a_usage_error_is_json_where_progress_is() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(&["build", "--nonsense", "--progress", "json"]);
+    assert_eq!(run.code, Some(2));
+    assert_eq!(json_levels(&run.stderr), ["error"]);
+    assert!(run.stderr.contains("--nonsense"), "{}", run.stderr);
+}
+
+/// The level of each line, which is JSON.
+fn json_levels(stderr: &str) -> Vec<String> {
+    let level = |line| {
+        let event: serde_json::Value = serde_json::from_str(line).expect(stderr);
+        event["level"].as_str().expect(stderr).to_owned()
+    };
+    stderr.lines().map(level).collect()
 }
 
 #[test]
