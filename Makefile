@@ -80,6 +80,11 @@ test-containerds: deps-containerds ## Run the tests of nodectl against container
 	@$(MAKE) test-containerd VERSION=2.2
 	@$(MAKE) test-containerd VERSION=2.4
 
+.PHONY: test-registry
+test-registry: deps-test build ## Run the tests of pushing against the registry's next major version, built from source
+	@program=$$(dev/go-program docker-registry) && PATH="$$(dirname "$$program"):$$PATH" \
+		cargo test --locked -p imagebuilder --no-fail-fast --test registry
+
 .PHONY: test-crates
 test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
 	@dev/test-crates
