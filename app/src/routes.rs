@@ -1,97 +1,93 @@
-//! The public listener's routes, by name. What each answers is in `service`.
+//! The routes of the public listener. Their handlers are in `service`.
 
-/// What a path stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Route {
+/// Declares the routes, each with its label: the path, with a placeholder for what a client chooses.
+macro_rules! routes {
+    ($($(#[$doc:meta])* $route:ident = $label:literal;)*) => {
+        /// The route of a request.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Route {
+            $($(#[$doc])* $route,)*
+        }
+
+        impl Route {
+            /// The number of routes.
+            pub(crate) const COUNT: usize = [$($label),*].len();
+
+            /// Every route.
+            pub(crate) const ALL: [Self; Self::COUNT] = [$(Self::$route),*];
+
+            /// The route in metrics, logs and traces.
+            pub(crate) const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$route => $label,)*
+                }
+            }
+
+            fn with_label(path: &str) -> Option<Self> {
+                match path {
+                    $($label => Some(Self::$route),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+routes! {
     /// The greeting, or the page.
-    Root,
+    Root = "/";
     /// Which pod answers, on a connection of its own.
-    Hop,
+    Hop = "/hop";
     /// Everything that the service knows about itself and the client.
-    Info,
+    Info = "/info";
     /// Whether the process is alive.
-    Healthz,
+    Healthz = "/healthz";
     /// Whether the pod is ready.
-    Readyz,
+    Readyz = "/readyz";
     /// Whether the process has started.
-    Startupz,
+    Startupz = "/startupz";
     /// The request's body, sent back.
-    Echo,
+    Echo = "/echo";
     /// The request's own method, target and headers.
-    Headers,
-    /// The status that the path names.
-    Status,
-    /// An answer after the time that the path names.
-    Delay,
-    /// As many chunks as the path names.
-    Chunked,
+    Headers = "/headers";
+    /// The status in the path.
+    Status = "/status/{code}";
+    /// An answer after the time in the path.
+    Delay = "/delay/{duration}";
+    /// The number of chunks in the path.
+    Chunked = "/chunked/{count}";
     /// A stream of events that lasts until the pod drains.
-    Events,
+    Events = "/events";
     /// Any other path.
-    NotFound,
+    NotFound = "not_found";
 }
 
 impl Route {
-    /// How many there are.
-    pub(crate) const COUNT: usize = Self::ALL.len();
-
-    /// Every route.
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Root,
-        Self::Hop,
-        Self::Info,
-        Self::Healthz,
-        Self::Readyz,
-        Self::Startupz,
-        Self::Echo,
-        Self::Headers,
-        Self::Status,
-        Self::Delay,
-        Self::Chunked,
-        Self::Events,
-        Self::NotFound,
-    ];
-
     /// The route of a path.
     pub(crate) fn of(path: &str) -> Self {
-        match path {
-            "/" => Self::Root,
-            "/hop" => Self::Hop,
-            "/info" => Self::Info,
-            "/healthz" => Self::Healthz,
-            "/readyz" => Self::Readyz,
-            "/startupz" => Self::Startupz,
-            "/echo" => Self::Echo,
-            "/headers" => Self::Headers,
-            "/events" => Self::Events,
-            _ if path.starts_with("/status/") => Self::Status,
-            _ if path.starts_with("/delay/") => Self::Delay,
-            _ if path.starts_with("/chunked/") => Self::Chunked,
-            _ => Self::NotFound,
-        }
+        Self::with_label(path).unwrap_or_else(|| {
+            let mut all = Self::ALL.into_iter();
+            let found = all.find(|route| {
+                let prefix = route.fixed_part();
+                prefix.is_some_and(|prefix| path.starts_with(prefix))
+            });
+            found.unwrap_or(Self::NotFound)
+        })
     }
 
-    /// The route in metrics and logs: the path, with a placeholder for what a client chooses.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Root => "/",
-            Self::Hop => "/hop",
-            Self::Info => "/info",
-            Self::Healthz => "/healthz",
-            Self::Readyz => "/readyz",
-            Self::Startupz => "/startupz",
-            Self::Echo => "/echo",
-            Self::Headers => "/headers",
-            Self::Status => "/status/{code}",
-            Self::Delay => "/delay/{duration}",
-            Self::Chunked => "/chunked/{count}",
-            Self::Events => "/events",
-            Self::NotFound => "not_found",
-        }
+    /// The label before its placeholder, where it has one.
+    fn fixed_part(self) -> Option<&'static str> {
+        let (prefix, _) = self.label().split_once('{')?;
+        Some(prefix)
     }
 
-    /// The methods it supports, as in an Allow header.
+    /// Whether the label is not the whole path.
+    pub(crate) fn has_parameter(self) -> bool {
+        self == Self::NotFound || self.fixed_part().is_some()
+    }
+
+    /// The methods that it supports, for an Allow header.
     pub(crate) const fn allow(self) -> &'static str {
         match self {
             Self::Echo => "POST",
@@ -99,13 +95,12 @@ impl Route {
         }
     }
 
-    /// Whether faults affect it. They spare probes, or Kubernetes would restart a pod that was only
-    /// meant to be slow.
-    pub(crate) const fn takes_faults(self) -> bool {
-        !self.is_probe()
+    /// Whether its answer may have to wait for something.
+    pub(crate) const fn waits(self) -> bool {
+        matches!(self, Self::Echo) || self.is_sample()
     }
 
-    /// Whether it is there to try out clients and load balancers with, where the settings allow it.
+    /// Whether it is a sample, to try out clients and load balancers, which the settings enable.
     pub(crate) const fn is_sample(self) -> bool {
         matches!(
             self,
@@ -113,28 +108,25 @@ impl Route {
         )
     }
 
-    /// Whether its answer may have to wait for something.
-    pub(crate) const fn waits(self) -> bool {
-        matches!(self, Self::Echo) || self.is_sample()
-    }
-
-    /// Whether the label is not the whole path.
-    pub(crate) const fn has_parameter(self) -> bool {
-        matches!(
-            self,
-            Self::Status | Self::Delay | Self::Chunked | Self::NotFound
-        )
-    }
-
     /// Whether Kubernetes or a load balancer probes it every few seconds.
     pub(crate) const fn is_probe(self) -> bool {
         matches!(self, Self::Healthz | Self::Readyz | Self::Startupz)
+    }
+
+    /// Whether faults affect it. They spare probes: Kubernetes would restart a pod that is only meant to be
+    /// slow.
+    pub(crate) const fn takes_faults(self) -> bool {
+        !self.is_probe()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    const README: &str = include_str!("../README.md");
 
     #[test]
     fn every_route_is_found_by_its_label_and_counted_at_its_place() {
@@ -145,12 +137,43 @@ mod tests {
     }
 
     #[test]
+    fn a_placeholder_stands_for_the_rest_of_the_path() {
+        let check = |path, expected| assert_eq!(Route::of(path), expected, "{path}");
+        check("/status/503", Route::Status);
+        check("/status/", Route::Status);
+        check("/status/503/x", Route::Status);
+        check("/status", Route::NotFound);
+        check("/hop/x", Route::NotFound);
+        check("*", Route::NotFound);
+        assert!(Route::Status.has_parameter() && Route::NotFound.has_parameter());
+        assert!(!Route::Hop.has_parameter());
+    }
+
+    #[test]
     fn the_readme_lists_every_route() {
-        let readme = include_str!("../README.md");
         for route in Route::ALL {
             let label = route.label();
-            let is_listed = readme.contains(&format!("{label}`"));
+            let is_listed = README.contains(&format!("{label}`"));
             assert!(is_listed || route == Route::NotFound, "{label}");
         }
+    }
+
+    /// The section of the README on a new route names files, and what to change in each.
+    #[test]
+    fn the_readme_names_the_places_of_a_new_route() {
+        let (_, section) = README.split_once("## A route of your own").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (mut files, mut names, mut text) = (0, 0, String::new());
+        for quoted in section.split('`').skip(1).step_by(2) {
+            if let Ok(read) = std::fs::read_to_string(folder.join(quoted)) {
+                (files, text) = (files + 1, read);
+            } else if !quoted.contains(' ') {
+                let name = quoted.split('(').next().unwrap();
+                assert!(text.contains(name), "{quoted} is not in the file before it");
+                names += 1;
+            }
+        }
+        assert!(files >= 3 && names >= 6, "{files} files, {names} names");
     }
 }
