@@ -1,8 +1,8 @@
 //! The page in headless Chromium, as a person sees it: three pods behind a load balancer that chooses
 //! one for each connection.
 //!
-//! Needs Chromium and axe-core, which `dev/install test` installs. `UPDATE_SCREENSHOT=1` writes
-//! `docs/images/app.png`, which the README shows.
+//! Needs Chromium and axe-core, which `dev/install test` installs. `UPDATE_SCREENSHOTS=1` writes the
+//! screenshots of the READMEs into `docs/images`.
 
 mod accessibility;
 mod behaviour;

@@ -1,4 +1,4 @@
-//! One page in a browser of its own: the size and theme that it is shown in, and what a test asks it.
+//! One page in a browser of its own: its size and theme, and what a test evaluates in it.
 
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ impl Theme {
 /// The colours of an element as painted, the most frequent first, with the number of their pixels.
 pub(crate) type Histogram = Vec<([u8; 3], u32)>;
 
+/// Polls get no deadline: [`Tab::advance`] moves the page's clock on while an answer is on its way.
+const WITHOUT_TIMEOUTS: &str = "AbortSignal.timeout = () => new AbortController().signal;";
+
 /// An open page.
 pub(crate) struct Tab {
     browser: Chromium,
@@ -54,6 +57,8 @@ impl Tab {
             tab.call(&format!("{domain}.enable"), &json!({}));
         }
         tab.show(1280, 900, Theme::Light);
+        let script = json!({ "source": WITHOUT_TIMEOUTS });
+        tab.call("Page.addScriptToEvaluateOnNewDocument", &script);
         let navigation = tab.call("Page.navigate", &json!({ "url": url }));
         assert!(navigation["errorText"].is_null(), "{url}: {navigation}");
         tab.browser.wait_for("Page.loadEventFired");
@@ -121,7 +126,7 @@ impl Tab {
         let _: Value = self.evaluate(&stub);
     }
 
-    /// Lets this much of the page's time pass, however long that takes. Time stands still afterwards.
+    /// Advances the page's clock by this time, however long that takes. It stands still afterwards.
     pub(crate) fn advance(&mut self, time: Duration) {
         let budget = json!({
             "policy": "pauseIfNetworkFetchesPending",
@@ -173,7 +178,7 @@ impl Tab {
         ))
     }
 
-    /// What the page or the browser reports as wrong, apart from the network's errors.
+    /// Errors that the page or the browser reports, except those of the network.
     pub(crate) fn complaints(&mut self) -> Vec<String> {
         let _: bool = self.evaluate("true");
         self.browser
