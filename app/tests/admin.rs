@@ -220,6 +220,17 @@ fn a_request_can_ask_for_its_fault() {
         let cut = "app_requests_total{route=\"/\",method=\"GET\",status=\"0\"}";
         (app.count(cut) == 1).then_some(())
     });
+    // A client that has closed its side is not read any more. The process is stopped until the end of the
+    // stream has arrived with the request, the first time.
+    for is_stopped in [true, false] {
+        let mut client = app.connect();
+        let stop = |name| is_stopped.then(|| common::signal(app.pid(), name));
+        stop("STOP");
+        client.send(ask("latency=300ms abort").as_bytes());
+        client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        stop("CONT");
+        assert!(client.try_answer().is_none());
+    }
     let off = App::start(&[]);
     assert_eq!(
         off.request(&ask("status=504")).status,

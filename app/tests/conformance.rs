@@ -1,5 +1,5 @@
-//! RFC 9110 and RFC 9112, request by request: what must be refused is, what need not be is answered,
-//! and no two readings of one request are possible.
+//! RFC 9110 and RFC 9112, request by request: what must be refused is refused, what may be answered is
+//! answered, and no request has two interpretations.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 

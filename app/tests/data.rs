@@ -58,7 +58,7 @@ fn an_updated_config_map_takes_effect_and_an_invalid_one_is_ignored() {
 fn visits(directory: &Path) -> u64 {
     match fs::read_to_string(directory.join("visits")) {
         Ok(text) => text.trim().parse().unwrap(),
-        // Whoever is killed before the first save leaves none.
+        // A pod that is killed before the first save leaves none.
         Err(error) => {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
             0
@@ -77,7 +77,7 @@ fn pods_that_share_a_volume_count_every_visit_once() {
         for _ in 0..40 {
             assert_eq!(pod.get("/").status, 200);
         }
-        // Nobody visits these.
+        // Probes are not visits.
         assert_eq!(pod.get("/healthz").status, 200);
     }
     for pod in pods {
@@ -138,7 +138,7 @@ fn a_volume_that_cannot_be_written_costs_no_request() {
     );
 }
 
-/// A file that blocks whoever opens it, as one of a volume that hangs does.
+/// A file that blocks those who open it, as on a volume that hangs.
 fn block(path: &Path) {
     rustix::fs::mknodat(
         rustix::fs::CWD,
@@ -151,7 +151,7 @@ fn block(path: &Path) {
 }
 
 #[test]
-fn files_that_block_stop_neither_the_service_nor_its_end() {
+fn files_that_block_delay_neither_the_service_nor_its_exit() {
     let volume = tempfile::tempdir().unwrap();
     let greeting = volume.path().join("greeting");
     for name in ["greeting", "last-drain", "last-drain.new", "visits.lock"] {
@@ -175,7 +175,7 @@ fn files_that_block_stop_neither_the_service_nor_its_end() {
 }
 
 #[test]
-fn a_greeting_file_that_answers_again_is_read_again() {
+fn a_greeting_file_that_blocks_no_longer_is_read_again() {
     let volume = tempfile::tempdir().unwrap();
     let file = volume.path().join("greeting");
     block(&file);

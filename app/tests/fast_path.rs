@@ -1,4 +1,4 @@
-//! Plain requests are answered without actix-http, all others with it, and no client can tell.
+//! Plain requests are answered without actix-http and all others with it, and no client sees a difference.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 

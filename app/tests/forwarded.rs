@@ -1,4 +1,4 @@
-//! The client's address behind trusted proxies: no client can forge it, however it words its headers.
+//! The client's address behind trusted proxies: no client can forge it, whatever headers it sends.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 

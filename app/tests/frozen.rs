@@ -1,5 +1,5 @@
-//! A process that was stopped for longer than a deadline, as a paused virtual machine or a throttled
-//! node does it: what clients sent meanwhile is read before anybody is closed for being late.
+//! A process that was stopped for longer than a deadline, as by a paused virtual machine or a throttled
+//! node: what clients sent meanwhile is read before any connection is closed as late.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -14,7 +14,7 @@ const DEADLINE: &str = "3s";
 
 const FROZEN: Duration = Duration::from_secs(4);
 
-/// All deadlines are shorter than the time that the process is stopped for.
+/// All deadlines are shorter than the time for which the process is stopped.
 fn app() -> App {
     app_with(&[])
 }
@@ -67,7 +67,7 @@ impl Half {
     }
 }
 
-/// Of every kind that has a deadline of its own.
+/// Clients in every phase that has a deadline of its own.
 fn halves(app: &App) -> Vec<Half> {
     let echo = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345";
     let mut halves: Vec<_> = (0..20).map(|_| Half::new(app, b"", GET)).collect();
@@ -84,7 +84,7 @@ fn halves(app: &App) -> Vec<Half> {
         kept.client.send(&GET[..10]);
         kept
     }));
-    // What was sent before this has been read, or is read before the clock is looked at again.
+    // What was sent before this has been read, or is read before the clock advances again.
     assert_eq!(app.get("/healthz").status, 200);
     halves
 }
@@ -106,7 +106,7 @@ fn what_arrived_while_the_process_was_stopped_is_answered() {
 }
 
 #[test]
-fn time_that_the_process_was_stopped_for_is_not_held_against_clients() {
+fn time_in_which_the_process_was_stopped_does_not_count_for_clients() {
     let app = app();
     let mut halves = halves(&app);
     freeze(&app, || {});
@@ -153,7 +153,7 @@ fn liveness_does_not_fail_because_the_process_was_stopped() {
 }
 
 #[test]
-fn a_drain_does_not_count_the_time_that_it_was_stopped_for() {
+fn time_in_which_the_process_was_stopped_does_not_count_for_the_drain() {
     let app = app();
     let mut half = Half::new(&app, b"GET / HTTP/1.1\r\nhost: x\r\n", b"\r\n");
     assert_eq!(app.get("/healthz").status, 200);

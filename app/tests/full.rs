@@ -1,5 +1,5 @@
-//! As many connections as there may be: the idle ones make room, probes and metrics always get in, and
-//! the process has a descriptor for each.
+//! At the connection limit idle connections make room, probes and metrics are always served, and the process
+//! has a descriptor for each connection.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -17,7 +17,7 @@ fn full() -> App {
     ])
 }
 
-/// Connections that are kept, and idle.
+/// Idle kept-alive connections.
 fn idle(app: &App, count: usize) -> Vec<Client> {
     let connect = |_| {
         let mut client = app.connect();
@@ -52,7 +52,7 @@ fn try_get(app: &App, path: &str) -> Option<Answer> {
         .then(|| client.try_answer())?
 }
 
-/// Until it succeeds, as a load balancer and a kubelet ask.
+/// Polls until it succeeds, as load balancers and kubelets do.
 fn wait_for(app: &App, path: &str) {
     common::wait(path, || {
         try_get(app, path).filter(|answer| answer.status == 200)
@@ -74,7 +74,7 @@ fn the_connection_that_was_idle_for_longest_makes_room() {
 }
 
 #[test]
-fn where_none_is_idle_only_probes_get_in() {
+fn where_none_is_idle_only_probes_are_answered() {
     let app = full();
     let mut clients = busy(&app, 3);
     for path in ["/healthz", "/readyz", "/startupz"] {
@@ -94,7 +94,7 @@ fn where_none_is_idle_only_probes_get_in() {
 }
 
 #[test]
-fn silent_connections_keep_no_probe_out() {
+fn silent_connections_block_no_probe() {
     let app = full();
     let silent: Vec<_> = (0..300).map(|_| app.connect()).collect();
     for path in ["/healthz", "/readyz", "/"] {
@@ -130,7 +130,7 @@ fn idle_connections_do_not_block_metrics() {
     drop((idle, silent));
 }
 
-/// The service with these limits of descriptors, by the shell's own means.
+/// The service with these limits of descriptors, set by the shell.
 fn limited(limit: &str, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new("/bin/sh");
     let script = format!("ulimit {limit} && exec \"$0\"");

@@ -1,4 +1,4 @@
-//! What each path answers, and what every answer carries.
+//! The answer of each route, and the headers of every answer.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 

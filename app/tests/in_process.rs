@@ -1,4 +1,4 @@
-//! The library without a process: both listeners, the settings and the end are handed in.
+//! The library without a process: listeners, settings and shutdown are passed in.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 

@@ -1,4 +1,5 @@
-//! From start to the end of a drain: what probes say, who is still served, and how the end is known.
+//! From start to the end of a drain: the results of probes, which requests are served, and how the result
+//! is reported.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -51,7 +52,7 @@ fn a_draining_pod_is_alive_unready_and_serves() {
 }
 
 #[test]
-fn a_drain_without_requests_ends_at_once_after_its_delay() {
+fn a_drain_without_requests_is_complete_after_its_delay() {
     let app = App::start(&[("APP_DRAIN_DELAY", "200ms"), ("APP_DRAIN_DEADLINE", "1h")]);
     let mut idle = app.connect();
     idle.send(GET);
@@ -83,14 +84,14 @@ fn a_request_in_flight_is_answered_after_the_listener_is_closed() {
     app.wait_for_log("listener closed");
     assert!(
         TcpStream::connect(public).is_err(),
-        "nobody accepts any more"
+        "the listener is closed"
     );
     assert_eq!(client.answer().status, 200);
     assert_eq!(app.wait().0.code(), Some(0));
 }
 
 #[test]
-fn a_half_sent_request_is_waited_for() {
+fn a_request_that_arrived_in_part_is_awaited() {
     let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "60s")]);
     let mut client = app.connect();
     client.send(b"GET / HTTP/1.1\r\n");
@@ -107,7 +108,7 @@ fn a_half_sent_request_is_waited_for() {
 }
 
 #[test]
-fn a_deadline_that_cuts_requests_is_known_everywhere() {
+fn requests_cut_by_the_deadline_are_reported_everywhere() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let settings = [
@@ -155,7 +156,7 @@ fn an_interrupt_skips_the_delay_and_a_second_sigterm_does_not() {
     app.terminate();
     app.wait_for_log("draining");
     app.terminate();
-    // As many turns of the main thread as it takes to follow a signal.
+    // The main thread has been polled often enough to receive the signal.
     for _ in 0..20 {
         assert_eq!(app.get("/healthz").status, 200);
         assert_eq!(app.count("app_state{state=\"draining\"}"), 1);
@@ -166,7 +167,7 @@ fn an_interrupt_skips_the_delay_and_a_second_sigterm_does_not() {
 }
 
 #[test]
-fn nobody_who_connected_is_lost_when_the_listener_closes() {
+fn no_connection_is_lost_when_the_listener_closes() {
     for _ in 0..5 {
         let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "60s")]);
         let public = app.public;
@@ -175,7 +176,7 @@ fn nobody_who_connected_is_lost_when_the_listener_closes() {
             .map(|_| {
                 let answered = Arc::clone(&answered);
                 std::thread::spawn(move || {
-                    // Until nobody accepts: whoever was let in gets an answer.
+                    // Until the listener is closed: each accepted connection gets an answer.
                     while let Ok(stream) = TcpStream::connect(public) {
                         drop(stream.set_nodelay(true));
                         let mut client = common::Client::connect_from(stream);
@@ -199,8 +200,8 @@ fn nobody_who_connected_is_lost_when_the_listener_closes() {
         app.terminate();
         let lost: u32 = load.into_iter().map(|each| each.join().unwrap()).sum();
         let answered = answered.load(Ordering::SeqCst);
-        // A connection that the kernel completes after the queue was emptied and before the
-        // listener is closed cannot be served by anyone: that is what the delay is for.
+        // A connection that the kernel completes between the emptying of the queue and the close of
+        // the listener cannot be served: that is what the delay is for.
         assert!(lost <= 1, "{lost} of {answered} lost");
         assert_eq!(app.wait().0.code(), Some(0));
     }

@@ -1,4 +1,4 @@
-//! Limits: each answers with its own status, in problem JSON, and the service goes on.
+//! Limits: each has its own status, answered as problem JSON, and the service continues.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -113,7 +113,7 @@ fn what_is_not_a_request_gets_400_behind_a_good_one_too() {
 }
 
 #[test]
-fn a_body_may_look_like_what_the_parser_says() {
+fn a_body_may_look_like_an_answer_of_the_parser() {
     let app = App::start(&[]);
     let body = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
     let length = body.len();

@@ -1,4 +1,4 @@
-//! `rust-k8s-app probe`: against peers that behave in every way.
+//! `rust-k8s-app probe` against peers that answer, stall, trickle or fail.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -10,7 +10,7 @@ use std::process::Output;
 
 use common::{App, command, wait};
 
-/// Probes a peer that does this with its connection.
+/// Probes a peer that handles its connection with this function.
 fn probe(peer: impl FnOnce(TcpStream) + Send + 'static) -> Output {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/healthz", listener.local_addr().unwrap());
@@ -81,7 +81,7 @@ fn a_silent_peer_meets_the_deadline() {
 }
 
 #[test]
-fn a_failure_shows_what_the_peer_said() {
+fn a_failure_shows_the_peers_response() {
     let output = probe(|mut stream| {
         stream
             .write_all(b"HTTP/1.1 503 No\r\ncontent-length: 8\r\n\r\ndraining")

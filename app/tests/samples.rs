@@ -1,4 +1,4 @@
-//! The routes to try out clients, proxies and load balancers with.
+//! The sample routes, to try out clients, proxies and load balancers.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -14,7 +14,7 @@ fn start(settings: &[(&str, &str)]) -> App {
     App::start(&[&on[..], settings].concat())
 }
 
-/// Sends a request, and leaves the answer to be read to its end.
+/// Sends a request, and returns the connection to read the answer from.
 fn open(app: &App, request: &str) -> BufReader<TcpStream> {
     let mut client = app.connect();
     client.send(request.as_bytes());
@@ -67,7 +67,7 @@ fn headers_are_shown_as_they_arrive() {
 }
 
 #[test]
-fn any_final_status_can_be_had() {
+fn any_final_status_can_be_requested() {
     let app = start(&[]);
     for status in [200, 204, 302, 304] {
         assert_eq!(app.get(&format!("/status/{status}")).status, status);
@@ -87,7 +87,7 @@ fn any_final_status_can_be_had() {
 }
 
 #[test]
-fn a_delay_is_waited_for_and_bounded() {
+fn a_delay_is_served_and_bounded() {
     let app = start(&[]);
     let begun = std::time::Instant::now();
     assert_eq!(app.get("/delay/300ms").body, "300ms\n");
@@ -134,7 +134,7 @@ fn a_stream_of_events_ends_in_order_when_the_pod_drains() {
     while line(&mut stream) != "data: 1" {}
     app.terminate();
     let mut rest = String::new();
-    // The end of the stream is the end of the connection, which the listener's close brings.
+    // The connection is closed after the stream.
     stream.read_to_string(&mut rest).unwrap();
     assert!(
         rest.contains("event: drain\ndata: the pod is draining; reconnect\n\n"),

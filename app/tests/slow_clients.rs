@@ -1,4 +1,4 @@
-//! Clients that stall, of every kind: each is ended by its own deadline, and no other.
+//! Clients that stall, of every kind: each is closed by its own deadline, and by no other.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::{App, Client, GET};
 use socket2::{Domain, Socket, Type};
 
-/// One deadline is short and all others are far away, so that only the one meant can end it.
+/// One deadline is short and all others are long, so that only that one can close the connection.
 fn app(short: &str) -> App {
     let far = "1h";
     // A long greeting, so that few answers fill a buffer.
@@ -36,7 +36,7 @@ fn app(short: &str) -> App {
     App::start(&settings)
 }
 
-/// Not before the deadline; what is later than the hang limit has failed already.
+/// Not before the deadline. There is no upper bound but the hang limit: the machine may be busy.
 fn assert_on_time(took: Duration) {
     assert!(took >= Duration::from_millis(300), "{took:?}");
 }
@@ -48,7 +48,7 @@ fn ended(app: &App, reason: &str) -> u64 {
 }
 
 #[test]
-fn silence_after_connecting_is_ended() {
+fn silence_after_connecting_is_closed() {
     let app = app("APP_FIRST_HEAD_TIMEOUT");
     assert_on_time(app.connect().closed_after());
     assert_eq!(ended(&app, "first_head"), 1);
@@ -124,7 +124,7 @@ fn a_body_that_stalls_gets_408() {
 }
 
 #[test]
-fn a_body_that_drips_slower_than_the_rate_is_ended_and_a_faster_one_is_not() {
+fn a_body_below_the_minimum_rate_is_refused_and_a_faster_one_is_not() {
     let app = app("APP_BODY_TIMEOUT");
     let drip = |chunk: usize| {
         let mut client = app.connect();
@@ -157,7 +157,7 @@ fn a_body_that_no_handler_reads_does_not_hold_the_connection() {
     }
 }
 
-/// Sends a request again and again, and reads no answer, until the connection is ended.
+/// Sends a request again and again, and reads no answer, until the connection is closed.
 fn ask_and_read_nothing(request: &[u8]) {
     let app = app("APP_ANSWER_TIMEOUT");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -176,19 +176,19 @@ fn ask_and_read_nothing(request: &[u8]) {
             }
             Err(_) => break begun.elapsed(),
         }
-        assert!(begun.elapsed() < common::HANG_LIMIT, "it was never ended");
+        assert!(begun.elapsed() < common::HANG_LIMIT, "it was never closed");
     };
     assert!(ended >= Duration::from_millis(300), "{ended:?}");
     assert_eq!(self::ended(&app, "answer"), 1);
 }
 
 #[test]
-fn a_client_that_does_not_read_is_ended() {
+fn a_client_that_does_not_read_is_closed() {
     ask_and_read_nothing(b"GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n");
 }
 
 #[test]
-fn a_client_that_does_not_read_plain_answers_is_ended() {
+fn a_client_that_does_not_read_plain_answers_is_closed() {
     ask_and_read_nothing(GET);
 }
 

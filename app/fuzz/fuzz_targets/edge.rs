@@ -1,6 +1,6 @@
-//! Any bytes on a real connection to the real service: whatever comes back is HTTP with a status that
-//! the service gives, the connection ends, and the service goes on. And it is the same whether or
-//! not plain requests are answered without actix-http.
+//! Any bytes on a real connection to the real service: the response is HTTP with one of the service's
+//! statuses, the connection is closed, and the service continues. The response is the same whether or not
+//! plain requests are answered without actix-http.
 #![no_main]
 
 use std::io::{Read as _, Write as _};
@@ -13,7 +13,7 @@ use app::settings::Settings;
 use app::Bound;
 use libfuzzer_sys::fuzz_target;
 
-/// Every status that the service gives.
+/// Every status of the service.
 const STATUSES: [&str; 13] =
     ["100", "200", "204", "400", "404", "405", "408", "413", "415", "417", "431", "501", "505"];
 
@@ -76,7 +76,7 @@ fn connect(port: u16) -> TcpStream {
     stream
 }
 
-/// Everything that comes back, and whether it ended as it should.
+/// The whole response, and whether it ended without a reset.
 fn exchange(port: u16, first: &[u8], second: &[u8]) -> (Vec<u8>, bool) {
     let mut stream = connect(port);
     // The service may close before it has read everything.

@@ -1,6 +1,6 @@
 //! Several clients at once, which send in pieces, stall, read late, send large bodies and stop the
-//! worker for longer than any deadline: each gets the answers that a plain model foretells, in order,
-//! unless it is late itself; and the service forgets all of them.
+//! worker for longer than any deadline: each gets the answers that a plain model predicts, in order,
+//! unless it is late itself, and the service keeps no trace of any.
 #![no_main]
 #![allow(clippy::unwrap_used, reason = "a fuzz target ends where something fails")]
 
@@ -32,7 +32,7 @@ const NEVER_LATE: Duration = Duration::from_millis(250);
 /// Longer than the deadline.
 const FROZEN: Duration = Duration::from_millis(550);
 
-/// How long the service may take to forget its clients.
+/// How long the service may take to close its side of all connections.
 const HANG_LIMIT: Duration = Duration::from_secs(60);
 
 /// Whether the worker is to stand still, and whether it does.

@@ -1,10 +1,10 @@
-//! What the faults of one request do to it.
+//! The effect of faults on one request.
 
 use actix_http::StatusCode;
 
 use super::spec::Faults;
 
-/// What becomes of the request after its delay.
+/// What happens to the request after its delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// It is answered as usual.
@@ -16,7 +16,7 @@ pub(crate) enum Action {
 }
 
 impl Faults {
-    /// Waits for the delay of request `number`, and returns what comes after it.
+    /// Waits for the delay of request `number`, and returns what happens after it.
     pub(crate) async fn inject(&self, number: u64) -> Action {
         let delay = self.delay(number);
         if !delay.is_zero() {

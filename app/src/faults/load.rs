@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Load {
     memory: Mutex<Vec<u8>>,
-    /// How many threads are to be busy; a thread whose number is not below stops.
+    /// The number of busy threads; a thread with this number or a higher one stops.
     burning: Arc<AtomicUsize>,
 }
 
-/// Iterations between two checks whether to go on: well below a millisecond.
+/// Iterations between two checks whether to stop: well below a millisecond.
 const TURNS: u64 = 100_000;
 
 impl Load {

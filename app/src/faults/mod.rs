@@ -1,5 +1,5 @@
-//! Faults that are injected on purpose: how they are written (`spec`), what they do to a request
-//! (`inject`), and the load that they put on the process (`load`).
+//! Faults that are injected on purpose: their syntax (`spec`), their effect on a request (`inject`), and
+//! the load that they put on the process (`load`).
 
 mod inject;
 mod load;

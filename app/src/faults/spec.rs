@@ -26,25 +26,25 @@ const MAX_MEMORY: usize = 1 << 30;
 /// The most threads that burn CPU.
 const MAX_CPU: usize = 64;
 
-/// How long an answer is held back.
+/// The distribution of delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
     /// Always this long.
     Fixed(Duration),
     /// Uniformly distributed between the bounds.
     Uniform(Duration, Duration),
-    /// Exponentially distributed with this mean, as waiting times in queues are.
+    /// Exponentially distributed with this mean, like waiting times in queues.
     Exponential(Duration),
 }
 
-/// What is done to requests, and to the process.
+/// Faults of requests and of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// The percentage of requests that are affected; all where it is absent.
     pub percent: Option<u8>,
     /// The status they are answered with.
     pub status: Option<u16>,
-    /// How long their answer is held back.
+    /// The delay of their answer.
     pub latency: Option<Latency>,
     /// Whether their connection is reset instead.
     pub abort: bool,
@@ -89,7 +89,7 @@ impl Faults {
             .is_none_or(|percent| request_id::mix(number) % 100 < u64::from(percent))
     }
 
-    /// How long the answer to request `number` is held back.
+    /// The delay of the answer to request `number`.
     pub(crate) fn delay(&self, number: u64) -> Duration {
         // 32 bits are an exact fraction in a float.
         let fraction = f64::from((request_id::mix(!number) >> 32) as u32) / f64::from(u32::MAX);

@@ -1,4 +1,4 @@
-//! The two forms of a log line.
+//! The two formats of a log line.
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,6 +7,6 @@ pub enum LogFormat {
     Auto,
     /// One JSON object a line.
     Json,
-    /// For people.
+    /// Text.
     Text,
 }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::clock;
 use crate::trace::SpanIds;
 
-/// The facts of a finished request.
+/// A finished request.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
-    /// The time of its end, since 1970.
+    /// When it finished, since 1970.
     pub(crate) at: Duration,
     /// The answer's `x-request-id`.
     pub(crate) id: String,
@@ -32,7 +32,7 @@ pub(crate) struct RequestLine {
     pub(crate) span: SpanIds,
     /// The client.
     pub(crate) client: IpAddr,
-    /// Whether the connection ended before the answer did.
+    /// Whether the connection was closed before the answer was complete.
     pub(crate) cut: bool,
 }
 

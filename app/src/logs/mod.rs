@@ -1,5 +1,5 @@
 //! Log lines: text on a terminal, JSON elsewhere, on stderr, written by a thread of their own. Logging
-//! never waits: a line that finds the queue full is dropped and counted.
+//! never blocks: a line is dropped and counted where the queue is full.
 
 mod format;
 mod line;

@@ -1,4 +1,4 @@
-//! tracing's subscriber: which events are written, and how. The filter can be changed at run time.
+//! The subscriber of `tracing`: which events are written, and in which format. The filter can be changed at run time.
 
 use std::io::{self, IsTerminal as _};
 
@@ -15,7 +15,7 @@ use super::writer::Logs;
 /// The longest filter that is parsed.
 const MAX_FILTER_BYTES: usize = 1024;
 
-/// The filter in force, and the way to change it.
+/// The filter in force, and the handle to change it.
 #[derive(Clone)]
 pub(crate) struct Filter(reload::Handle<Targets, Registry>);
 
@@ -38,7 +38,7 @@ fn parse(text: &str) -> Result<Targets, String> {
         }
     }
     let targets: Targets = text.parse().map_err(|error| format!("`{text}`: {error}"))?;
-    // It logs an error for every malformed request, which anyone can send as often as they like.
+    // actix-http logs an error for every malformed request, and any client can send many.
     let scanner_noise = "actix_http::h1::dispatcher";
     if text.contains(scanner_noise) {
         return Ok(targets);
@@ -50,7 +50,7 @@ impl Filter {
     /// Replaces the filter.
     ///
     /// # Errors
-    /// What is wrong with `text`, as for the setting.
+    /// What is invalid in `text`, as for the setting.
     pub(crate) fn set(&self, text: &str) -> Result<(), String> {
         let targets = parse(text)?;
         self.0.reload(targets).map_err(|error| error.to_string())

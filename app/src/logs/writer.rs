@@ -1,4 +1,4 @@
-//! The thread that writes lines, and the queue before it.
+//! The thread that writes lines, and its queue.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const BATCH_BYTES: usize = 32 * 1024;
 /// and one write together.
 const REST: Duration = Duration::from_millis(10);
 
-/// How long the end of the process waits for its last lines.
+/// How long the exit of the process waits for the last lines to be written.
 const FLUSH: Duration = Duration::from_secs(1);
 
 enum Message {
@@ -29,7 +29,7 @@ enum Message {
     Flush(SyncSender<()>),
 }
 
-/// The way to the thread.
+/// The queue of the thread.
 #[derive(Clone)]
 pub(crate) struct Logs {
     queue: SyncSender<Message>,
@@ -37,7 +37,7 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// Starts the thread, which writes to `sink` and ends with the last [`Logs`].
+    /// Starts the thread, which writes to `sink` and stops when the last [`Logs`] is dropped.
     pub(crate) fn start(sink: impl Write + Send + 'static, json: bool) -> io::Result<Self> {
         let (queue, messages) = mpsc::sync_channel(QUEUE);
         std::thread::Builder::new()
@@ -49,7 +49,7 @@ impl Logs {
         })
     }
 
-    /// Queues a request's line; `false` where there was no room.
+    /// Queues a request's line; `false` where the queue is full.
     pub(crate) fn request(&self, line: RequestLine) -> bool {
         self.queue
             .try_send(Message::Request(Box::new(line)))
@@ -65,7 +65,7 @@ impl Logs {
     pub(crate) fn flush(&self) {
         let (done, wait) = mpsc::sync_channel(1);
         let mut message = Message::Flush(done);
-        // A full queue is being emptied, unless nobody reads our stderr.
+        // The thread is emptying a full queue, unless the reader of stderr has stopped.
         for _ in 0..100 {
             match self.queue.try_send(message) {
                 Ok(()) => {
@@ -119,7 +119,7 @@ impl<'a> MakeWriter<'a> for Logs {
     }
 }
 
-/// Takes one event, already formatted.
+/// Queues one formatted event.
 pub(crate) struct EventWriter(Logs);
 
 impl Write for EventWriter {
@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// A sink that can be looked into, and held up.
+    /// A sink that can be inspected and blocked.
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
 

@@ -12,7 +12,7 @@ use crate::build_info;
 /// How long one attempt may take in all.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most bytes of the collector's response that are read.
+/// The most bytes of a collector's response that are read.
 const MAX_RESPONSE_BYTES: u64 = 64 * 1024;
 
 /// Sends requests, and keeps the cause of the last failure, which the exporter leaves out of its
@@ -37,7 +37,7 @@ impl Client {
         }
     }
 
-    /// Why the last attempt failed, where no response came.
+    /// Why the last attempt failed, where there was no response.
     pub(super) fn take_cause(&self) -> Option<String> {
         let mut cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner);
         cause.take()

@@ -20,7 +20,7 @@ use super::span;
 use crate::build_info;
 use crate::settings::Settings;
 
-/// Spans of a batch at most.
+/// The most spans of a batch.
 const BATCH: usize = 512;
 
 /// How long a batch waits to be filled.
@@ -80,7 +80,7 @@ fn resource(settings: &Settings) -> Resource {
 }
 
 impl Exporter {
-    /// Sends what is left, within `timeout`.
+    /// Sends the spans that are left, within `timeout`.
     pub(crate) fn finish(self, spans: &Spans, timeout: Duration) {
         let Some(thread) = self.0 else { return };
         spans.finish();
@@ -94,7 +94,7 @@ impl Exporter {
     }
 }
 
-/// The library's exporter, and what it needs to be called from a plain thread.
+/// The library's exporter, and the runtime by which a plain thread calls it.
 struct Batches {
     exporter: SpanExporter,
     client: Client,

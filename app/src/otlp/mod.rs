@@ -1,4 +1,4 @@
-//! Traces: one span a request, queued ([`queue`]), described as the semantic conventions ask
+//! Traces: one span a request, queued ([`queue`]), described by the semantic conventions
 //! ([`span`]), and sent to an OpenTelemetry collector ([`export`]) by `opentelemetry-otlp` over an
 //! HTTP client ([`client`]).
 //!

@@ -1,5 +1,5 @@
-//! Spans on their way to the exporter. Recording one never waits: a span that finds the queue full
-//! is dropped and counted.
+//! The queue of spans before the exporter. Recording a span never blocks: it is dropped and counted where
+//! the queue is full.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock;
 use crate::trace::SpanIds;
 
-/// Spans that may wait.
+/// Capacity of the queue in spans.
 const QUEUE: usize = 4096;
 
-/// What is known of a request at its end.
+/// A finished request.
 pub(crate) struct Finished<'a> {
     pub(crate) ids: SpanIds,
     pub(crate) method: &'a str,
@@ -39,11 +39,11 @@ pub(super) struct Span {
 
 pub(super) enum Message {
     Span(Box<Span>),
-    /// Send what there is, and stop.
+    /// Send what is queued, and stop.
     Finish,
 }
 
-/// The way to the exporter, and what became of what was sent there.
+/// The sender of the queue, and the outcomes of what was sent.
 #[derive(Clone)]
 pub(crate) struct Spans {
     queue: Option<SyncSender<Message>>,
@@ -96,7 +96,7 @@ impl Spans {
     /// Asks the exporter to stop.
     pub(super) fn finish(&self) {
         if let Some(queue) = &self.queue {
-            // A full queue is being emptied; the exporter also stops once all senders are gone.
+            // The exporter is emptying a full queue, and also stops once all senders are dropped.
             let _ = queue.try_send(Message::Finish);
         }
     }

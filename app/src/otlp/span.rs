@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::queue::Span;
 
-/// The methods that the conventions know; a client could otherwise make up any number of them.
+/// The methods that the conventions list; a client could otherwise invent any number of them.
 const METHODS: [&str; 9] = [
     "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
 ];
@@ -21,7 +21,7 @@ pub(super) fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
     } else {
         "_OTHER"
     };
-    // The name holds neither a path nor an unknown method: both come from the client.
+    // The name contains neither a path nor an unknown method: a client chooses both.
     let verb = if is_known { method } else { "HTTP" };
     let name = match span.route {
         Some(route) => format!("{verb} {route}"),

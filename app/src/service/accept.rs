@@ -1,7 +1,7 @@
-//! What a client would rather have: the page or plain text (RFC 9110 §12.5.1).
+//! Content negotiation: the page or plain text (RFC 9110 §12.5.1).
 
-/// Whether the `Accept` headers name `text/html`, as those of browsers do, and like it no less than
-/// `text/plain`.
+/// Whether the `Accept` headers name `text/html`, as those of browsers do, with a weight no lower than
+/// that of `text/plain`.
 pub(super) fn prefers_html<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> bool {
     let (mut html, mut text) = (0.0_f32, 0.0_f32);
     let ranges = values

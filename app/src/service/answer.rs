@@ -24,7 +24,7 @@ pub(crate) fn answer(
     respond(exchange, status, media, Content::Whole(bytes))
 }
 
-/// The answer to `exchange`, whose body follows in pieces. To HEAD it has none.
+/// The answer to `exchange` with a body in pieces; without a body to `HEAD`.
 pub(super) fn stream(
     mut exchange: Exchange,
     media: Media,

@@ -11,21 +11,21 @@ use tokio::time::Interval;
 
 use super::exchange::Exchange;
 
-/// How often a stream looks whether the pod drains.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often a stream checks whether the pod drains.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Looks from one event to the next.
-const LOOKS: u64 = 4;
+/// Checks from one event to the next.
+const CHECKS_PER_EVENT: u64 = 4;
 
-/// What is left to be sent.
+/// What has not been sent.
 pub(super) enum Content {
     /// Everything at once, with its length.
     Whole(Bytes),
-    /// As many chunks.
+    /// This many chunks.
     Chunks { next: u32, count: u32 },
     /// Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), one a
     /// second, until the pod drains.
-    Events { looks: Interval, number: u64 },
+    Events { checks: Interval, number: u64 },
     /// Nothing.
     Done,
 }
@@ -33,13 +33,13 @@ pub(super) enum Content {
 impl Content {
     pub(super) fn events() -> Self {
         Self::Events {
-            looks: tokio::time::interval(LOOK),
+            checks: tokio::time::interval(CHECK_INTERVAL),
             number: 0,
         }
     }
 }
 
-/// A body, and the exchange that ends with it.
+/// A body, and the exchange that is complete with it.
 pub(crate) struct AnswerBody {
     content: Content,
     exchange: Exchange,
@@ -61,17 +61,17 @@ impl AnswerBody {
                 *next += 1;
                 Poll::Ready(Some(format!("chunk {next} of {count}\n").into()))
             }
-            Content::Events { looks, number } => loop {
-                ready!(looks.poll_tick(context));
+            Content::Events { checks, number } => loop {
+                ready!(checks.poll_tick(context));
                 if self.exchange.worker.is_draining() {
                     self.content = Content::Done;
                     let last = "event: drain\ndata: the pod is draining; reconnect\n\n";
                     return Poll::Ready(Some(Bytes::from_static(last.as_bytes())));
                 }
-                let look = *number;
+                let check = *number;
                 *number += 1;
-                if look.is_multiple_of(LOOKS) {
-                    let event = format!("id: {0}\ndata: {0}\n\n", look / LOOKS);
+                if check.is_multiple_of(CHECKS_PER_EVENT) {
+                    let event = format!("id: {0}\ndata: {0}\n\n", check / CHECKS_PER_EVENT);
                     return Poll::Ready(Some(event.into()));
                 }
             },

@@ -17,7 +17,7 @@ pub(crate) enum BodyError {
     /// Larger than the limit.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    /// Malformed, or cut short.
+    /// Malformed, or cut short by the client.
     #[error("the body cannot be read: {0}")]
     Malformed(PayloadError),
 }

@@ -1,4 +1,4 @@
-//! What a request is refused for before its route is asked: limits, its host, its path and method.
+//! Checks of a request before its route handles it: limits, host, path and method.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -20,11 +20,11 @@ use crate::routes::Route;
 pub(super) struct Refusal {
     status: StatusCode,
     detail: Cow<'static, str>,
-    /// The methods that the path takes, where the request's is none of them.
+    /// The methods that the path supports, where the request has another.
     allow: Option<&'static str>,
-    /// What follows on the connection is not believed to be a request.
+    /// The connection is closed: what follows may not be a request.
     closes: bool,
-    /// It may be asked again soon.
+    /// The client may retry soon.
     may_retry: bool,
 }
 
@@ -92,7 +92,7 @@ impl Refusal {
         })
     }
 
-    /// The answer that says so.
+    /// The answer.
     pub(super) fn answer(self, mut exchange: Exchange) -> Response<AnswerBody> {
         if self.closes {
             exchange.close();
@@ -152,7 +152,7 @@ impl Service<Request> for ExpectService {
     }
 }
 
-/// The connection that a request came on.
+/// The connection of a request.
 pub(super) fn conn_of(request: &Request) -> Rc<Conn> {
     let conn = request.conn_data::<Rc<Conn>>().map(Rc::clone);
     conn.expect("the listener adds it to every connection")

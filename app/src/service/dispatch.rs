@@ -27,7 +27,7 @@ impl PublicService {
     }
 }
 
-/// A response, now or later. Most are ready at once and cost no allocation.
+/// A response, ready or in the future. Most are ready at once and cost no allocation.
 pub(crate) enum Answering {
     Ready(Option<Response<AnswerBody>>),
     Later(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),
@@ -77,7 +77,7 @@ impl Service<Request> for PublicService {
     }
 }
 
-/// The faults of a request: those that its headers name, or else those in force.
+/// The faults of a request: those in its headers, or else those in force.
 fn faults_of(exchange: &Exchange, request: &Request) -> Result<Option<Faults>, FaultError> {
     let worker = &exchange.worker;
     if !worker.shared.settings.faults || !exchange.route.takes_faults() {
@@ -104,7 +104,7 @@ async fn inject(exchange: Exchange, request: Request, faults: Faults) -> Respons
         Action::Reset => {
             exchange.worker.counters.ended(CloseReason::Abort);
             exchange.conn.close(CloseReason::Abort);
-            // The stream resets the connection; there is nothing left to do.
+            // The stream resets the connection, which drops this future.
             std::future::pending().await
         }
         Action::Respond(status) => refuse(exchange, status, "a fault was injected"),

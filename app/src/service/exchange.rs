@@ -1,5 +1,5 @@
-//! One request and its answer, from the complete head to the last byte handed over. However it ends,
-//! its end is counted, logged and traced once: by [`Drop`].
+//! One request and its answer, from the complete head until actix-http has the last byte. Whatever the
+//! outcome, it is counted, logged and traced once: by [`Drop`].
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -26,12 +26,11 @@ const MAX_LOGGED_PATH: usize = 128;
 /// The longest unknown method that a span repeats, in characters.
 const MAX_METHOD: usize = 32;
 
-/// A request that is being answered. It is moved from hand to hand, so what few requests have is kept
-/// apart.
+/// A request that is being answered. It is moved often, so what few requests have is boxed.
 pub(crate) struct Exchange {
     pub(crate) worker: Rc<Worker>,
     pub(crate) conn: Rc<Conn>,
-    /// Which of the worker's requests it is; its ids follow from it.
+    /// The number of the request among the worker's; its ids are derived from it.
     pub(crate) number: u64,
     given: Option<Box<Given>>,
     begun: Instant,
@@ -45,16 +44,16 @@ pub(crate) struct Exchange {
     finished: bool,
 }
 
-/// What a request brought along.
+/// What a request carries besides its route.
 #[derive(Default)]
 struct Given {
-    /// The client's name for the request.
+    /// The client's id for the request.
     id: Option<HeaderValue>,
     /// The caller's trace.
     parent: Option<TraceParent>,
-    /// Whom a trusted proxy names.
+    /// The client that a trusted proxy names.
     client: Option<IpAddr>,
-    /// The path, where the route does not tell it.
+    /// The path, where the route does not imply it.
     path: Option<Box<str>>,
     /// The method, where it is not one of [`METHODS`].
     #[cfg_attr(
@@ -64,7 +63,7 @@ struct Given {
     method: Option<Box<str>>,
 }
 
-/// The beginning of a text that a client made up.
+/// The beginning of a text from a client.
 fn cut(text: &str, chars: usize) -> Box<str> {
     text.chars().take(chars).collect::<String>().into()
 }
@@ -138,14 +137,13 @@ impl Exchange {
         let mut exchange = Self::new(worker, conn, route, method, body);
         exchange.given = given;
         exchange.unread = has_body;
-        // A body that no handler reads would have to be read to find the next request.
+        // A body that no handler reads would have to be skipped to find the next request.
         exchange.closes =
             has_body || route == Route::Hop || worker.is_draining() || conn.is_for_probes_only();
         exchange
     }
 
-    /// A `GET` or `HEAD` that brought nothing along, and is answered with 200 and so many bytes at
-    /// once.
+    /// A `GET` or `HEAD` that carries nothing else, and is answered at once with 200 and this many bytes.
     pub(crate) fn plain(
         worker: &Rc<Worker>,
         conn: &Rc<Conn>,
@@ -209,12 +207,12 @@ impl Exchange {
         METHODS[usize::from(self.method)]
     }
 
-    /// Whether the connection ends with this answer.
+    /// Whether the connection is closed after this answer.
     pub(crate) fn closes(&self) -> bool {
         self.closes
     }
 
-    /// Ends the connection with this answer.
+    /// Closes the connection after this answer.
     pub(crate) fn close(&mut self) {
         self.closes = true;
     }
@@ -237,18 +235,18 @@ impl Exchange {
         self.finished = bytes == 0;
     }
 
-    /// The answer's head is there, and its body follows in pieces.
+    /// The answer has a head, and its body follows in pieces.
     pub(crate) fn streams(&mut self, status: StatusCode) {
         self.status = status.as_u16();
     }
 
-    /// A piece of the body was handed over.
+    /// actix-http has a piece of the body.
     pub(crate) fn sent(&mut self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// The last byte was handed over.
+    /// actix-http has the last byte.
     pub(crate) fn finish(&mut self) {
         self.finished = true;
     }
@@ -288,7 +286,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let took = self.begun.elapsed();
-        // The stream has answered in our place.
+        // The stream has answered instead of a handler.
         let answered = match self.conn.close_reason() {
             Some(CloseReason::Body) => Some(408),
             Some(CloseReason::Framing) => Some(400),

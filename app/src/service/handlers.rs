@@ -34,7 +34,7 @@ pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Resp
     }
 }
 
-/// The one line that a route answers with 200 in the current state, if that is the whole answer. A
+/// The line that a route answers with 200 in the current state, where that is the whole answer. A
 /// greeting counts as a visit.
 pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
     let state = worker.state();
@@ -55,7 +55,7 @@ pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
 pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
     let state = exchange.worker.state();
     let accept = request.head().headers.get_all(header::ACCEPT);
-    // No Vary is needed: nothing that is not stored is mistaken for something else.
+    // No Vary is needed: answers are never stored.
     if exchange.route == Route::Root && prefers_html(accept.map(HeaderValue::as_bytes)) {
         return page(exchange);
     }

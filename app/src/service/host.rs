@@ -1,5 +1,5 @@
-//! What a `Host` header may say (RFC 9110 §7.2): a host as a URI has it (RFC 3986 §3.2.2), perhaps a
-//! port, or nothing. A proxy may route by it, so what is not a host is refused, not guessed at.
+//! Validation of a `Host` header (RFC 9110 §7.2): the host of a URI (RFC 3986 §3.2.2), optionally a port,
+//! or nothing. A proxy may route by it, so anything else is refused instead of interpreted.
 
 use std::net::Ipv6Addr;
 
@@ -25,7 +25,7 @@ pub(super) fn is_valid(value: &[u8]) -> bool {
     host_is_valid && port_is_valid
 }
 
-/// `reg-name`, which IPv4 addresses are too.
+/// `reg-name`, which includes IPv4 addresses.
 fn is_registered_name(mut name: &[u8]) -> bool {
     while let Some((byte, rest)) = name.split_first() {
         name = match byte {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_perhaps_with_a_port() {
+    fn a_host_is_a_name_or_an_address_optionally_with_a_port() {
         for valid in [
             "",
             "x",

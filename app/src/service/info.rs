@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use crate::build_info;
 use crate::client_address;
 
-/// As many characters of a forwarded header are shown.
+/// The most characters of a forwarded header that are shown.
 const MAX_SHOWN: usize = 512;
 
 /// The document. Its fields are a contract; a breaking change raises the version.
@@ -53,7 +53,7 @@ struct ProxyProtocol<'a> {
     vpc_endpoint: Option<&'a str>,
 }
 
-/// A header's value as it is shown.
+/// A header's value, shortened.
 fn shown(value: &str) -> String {
     value.chars().take(MAX_SHOWN).collect()
 }

@@ -1,8 +1,7 @@
-//! What the public listener answers.
+//! The routes of the public listener.
 //!
-//! It is an actix-http service and no actix-web application: a dozen paths need no router. The
-//! admin listener, where convenience counts and speed does not, is one. What needs no parser either
-//! is answered by [`plain`].
+//! An actix-http service without actix-web: a dozen paths need no router. The admin listener, where speed
+//! does not matter, uses actix-web. [`plain`] answers the requests that need no parser.
 
 mod accept;
 mod answer;

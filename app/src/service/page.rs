@@ -1,6 +1,5 @@
-//! The page that `GET /` shows to a browser: one document, no file beside it and no build step. Its
-//! policy allows exactly the style and the script inside it, by their digests, and connections to
-//! the service itself.
+//! The page that `GET /` returns to a browser: one document without other files or a build step. Its
+//! policy allows exactly its own style and script, by their digests, and connections to the service.
 
 use actix_http::header::HeaderValue;
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! Routes to try out clients, proxies and load balancers with. They are served where
+//! Sample routes, to try out clients, proxies and load balancers. They are served where
 //! `APP_SAMPLE_ROUTES` is on, and each is bounded.
 
 use std::borrow::Cow;
@@ -23,7 +23,7 @@ const MAX_DELAY: Duration = Duration::from_mins(1);
 const MAX_CHUNKS: u32 = 1000;
 
 pub(super) async fn handle(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
-    // "", the route, and all the rest.
+    // The path begins with a slash, so its first part is empty.
     let parameter = request.head().uri.path().splitn(3, '/').nth(2);
     let parameter = parameter.unwrap_or_default();
     match exchange.route {
@@ -32,7 +32,7 @@ pub(super) async fn handle(exchange: Exchange, request: &Request) -> Response<An
         Route::Chunked => chunked(exchange, parameter),
         Route::Events => {
             let mut exchange = exchange;
-            // A client may leave at any time without losing anything.
+            // A client that closes the stream loses nothing, so no request counts as cut.
             exchange.finish();
             stream(exchange, Media::Events, Content::events())
         }
@@ -78,13 +78,13 @@ fn chunked(exchange: Exchange, parameter: &str) -> Response<AnswerBody> {
     }
 }
 
-/// What arrived of the request, behind everything that it passed.
+/// The request as it arrived, behind every proxy.
 #[derive(Serialize)]
 struct Received<'a> {
     method: &'a str,
     target: String,
     version: String,
-    /// By name; a header that was sent several times has several values.
+    /// By name; a repeated header has several values.
     headers: BTreeMap<&'a str, Vec<Cow<'a, str>>>,
 }
 

@@ -20,11 +20,11 @@ use crate::routes::Route;
 use crate::settings::{RequestLog, Settings};
 use crate::shared::Shared;
 
-/// Ids are cut from blocks of this many bytes, so that only every 512th allocates. A block is not used
-/// again: actix-http's pool of heads keeps the last id of it for longer than the answer.
+/// Ids are slices of blocks of this size, so that only every 512th allocates. A block is not reused:
+/// actix-http's pool of heads keeps the last id of it for longer than the answer.
 const ARENA_BYTES: usize = 8192;
 
-/// Tokens of a log line: thousandths, so that low rates are exact too.
+/// The tokens of one log line: thousandths, so that low rates are exact too.
 const LINE: u64 = 1000;
 
 /// A worker's state. It never leaves its thread.

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Problem {
     /// The environment variable.
     pub name: String,
-    /// What is wrong with its value, and what was expected.
+    /// What is invalid in its value, and what was expected.
     pub message: String,
 }
 

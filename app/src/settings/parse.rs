@@ -1,4 +1,4 @@
-//! Parses the values of settings. An error says what was expected.
+//! Parses the values of settings. An error contains what was expected.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -97,7 +97,7 @@ pub(crate) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
         })
 }
 
-/// A collector's base URL. Credentials belong into headers: the URL is logged.
+/// A collector's base URL. Credentials belong in headers: the URL is logged.
 pub(crate) fn collector(text: &str) -> Result<String, String> {
     if cfg!(feature = "otlp") && !cfg!(feature = "otlp-tls") && text.starts_with("https://") {
         return Err(

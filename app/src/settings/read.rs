@@ -20,7 +20,7 @@ const MAX_VALUE_BYTES: usize = 8 * 1024;
 /// The most headers a request can have: actix-http parses into a fixed table of 96.
 const MAX_HEADERS: usize = 96;
 
-/// The largest head that reaches the limit's check: actix-http stops at 128 KiB.
+/// The largest head limit: actix-http refuses heads beyond 128 KiB itself.
 const MAX_HEADER_BYTES: usize = 128 << 10;
 
 impl Settings {
@@ -364,7 +364,7 @@ impl Reader {
 
 /// Whether Kubernetes set the variable: it sets several in every pod for each Service of the
 /// namespace (<https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>),
-/// and those of a Service called `app` or `app-…` begin as the settings do.
+/// and those of a Service called `app` or `app-…` have the prefix of the settings.
 fn is_service_link(name: &str, value: &str) -> bool {
     let is_url = value.contains("://");
     name.ends_with("_SERVICE_HOST")

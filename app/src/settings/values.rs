@@ -1,4 +1,4 @@
-//! The parsed settings, which the rest of the service trusts.
+//! The parsed settings.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -60,12 +60,12 @@ pub struct Settings {
     pub digest: String,
 }
 
-/// The two times of a drain.
+/// Delay and deadline of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrainProfile {
-    /// How long new connections are still served.
+    /// How long new connections are served after SIGTERM.
     pub delay: Duration,
-    /// How long requests in flight may take after that.
+    /// How long requests in flight may take after the delay.
     pub deadline: Duration,
 }
 
@@ -80,7 +80,7 @@ impl DrainProfile {
         delay: Duration::from_secs(70),
         deadline: Duration::from_secs(30),
     };
-    /// No drain: what is in flight is cut. To show what a drain is for.
+    /// No drain: requests in flight are cut. To show what a drain is for.
     pub const OFF: Self = Self {
         delay: Duration::ZERO,
         deadline: Duration::ZERO,
@@ -124,9 +124,9 @@ pub struct Limits {
 pub enum ProxyProtocol {
     /// Never: the signature would be a malformed request.
     Off,
-    /// Where the peer is trusted, perhaps.
+    /// Only from trusted peers, which may omit it.
     Optional,
-    /// Always, and only from trusted peers.
+    /// Only from trusted peers, which must not omit it.
     Required,
 }
 

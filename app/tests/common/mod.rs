@@ -1,5 +1,5 @@
-//! The real binary in a sandbox: ports of the kernel's choice, no environment but ours, and an end
-//! with the test.
+//! The real binary in a sandbox: ports that the kernel chooses, no inherited environment, and killed at the
+//! end of the test.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 #![allow(dead_code, reason = "each test file uses another part")]
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A limit against a hang, far above what a busy machine needs.
+/// A limit for tests that hang, far above what a busy machine needs.
 pub(crate) const HANG_LIMIT: Duration = Duration::from_mins(2);
 
 /// The binary with these settings and no others.
@@ -38,7 +38,7 @@ impl App {
         Self::start_with(command(&[]), settings)
     }
 
-    /// The same, by a command that has yet to be given settings.
+    /// The same with a command of the test's.
     pub(crate) fn start_with(mut command: Command, settings: &[(&str, &str)]) -> Self {
         command.envs([
             ("APP_LISTEN", "127.0.0.1:0"),
@@ -99,7 +99,7 @@ impl App {
         signal(self.pid(), "TERM");
     }
 
-    /// Waits for the end.
+    /// Waits for the process to exit.
     pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let status = wait("the process's end", || self.child.try_wait().unwrap());
         self.reader.take().unwrap().join().unwrap();
@@ -118,7 +118,7 @@ impl App {
         ))
     }
 
-    /// A request as it is written, on a connection of its own.
+    /// The request in these bytes, on a connection of its own.
     pub(crate) fn request(&self, request: &str) -> Answer {
         let mut client = self.connect();
         client.send(request.as_bytes());
@@ -139,14 +139,14 @@ impl App {
         client.answer()
     }
 
-    /// A request as it is written, to the admin listener, on a connection of its own.
+    /// The same to the admin listener.
     pub(crate) fn admin_request(&self, request: &str) -> Answer {
         let mut client = Client::connect(self.admin);
         client.send(request.as_bytes());
         client.answer()
     }
 
-    /// A metric's value, as it is written.
+    /// A metric's value as text.
     fn metric(&self, line: &str) -> Option<String> {
         let page = self.admin("GET", "/metrics", "").body;
         let value = page
@@ -187,7 +187,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-/// Asks again until it answers, up to a limit.
+/// Polls until there is a result, up to a limit.
 pub(crate) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -199,7 +199,7 @@ pub(crate) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// An answer, taken apart.
+/// A parsed answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// The status code.
@@ -223,7 +223,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Holds the answer to be a problem (RFC 9457) with this status.
+    /// Asserts that the answer is a problem (RFC 9457) with this status.
     pub(crate) fn assert_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(
@@ -255,7 +255,7 @@ impl Client {
         Self::connect_from(TcpStream::connect(address).unwrap())
     }
 
-    /// Takes a connection over.
+    /// Uses an open connection.
     pub(crate) fn connect_from(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(HANG_LIMIT)).unwrap();
         stream.set_write_timeout(Some(HANG_LIMIT)).unwrap();
@@ -288,7 +288,7 @@ impl Client {
         answer
     }
 
-    /// Reads one answer; `None` where the connection ends before it.
+    /// Reads one answer; `None` where the connection is closed before its end.
     pub(crate) fn try_answer(&mut self) -> Option<Answer> {
         let mut answer = self.try_head()?;
         let length = answer
@@ -335,14 +335,14 @@ impl Client {
                 self.unread.extend(&buffer[..count]);
                 Some(())
             }
-            // Whoever stops and continues the machine interrupts a read with a time-out (signal(7)).
+            // Stopping and continuing a machine interrupts a read with a timeout (signal(7)).
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Some(()),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
             Err(error) => panic!("{error}"),
         }
     }
 
-    /// Waits for the end of the connection, and returns how long that took.
+    /// Waits until the connection is closed, and returns how long that took.
     pub(crate) fn closed_after(&mut self) -> Duration {
         let begun = Instant::now();
         while self.more().is_some() {}
@@ -350,5 +350,5 @@ impl Client {
     }
 }
 
-/// A plain request on a connection that stays.
+/// A plain request that keeps the connection.
 pub(crate) const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -1,5 +1,5 @@
 //! Several connections at once, whose clients send in pieces, stall, read late and freeze the process:
-//! each gets the answers that a plain model foretells, in order, and no client changes another's.
+//! each gets the answers that a plain model predicts, in order, and no client changes those of another.
 //! The fuzz target `model` has the same clients.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
@@ -76,7 +76,7 @@ impl Service for Process {
 }
 
 #[test]
-fn each_client_gets_what_a_plain_model_foretells() {
+fn each_client_gets_what_a_plain_model_predicts() {
     let app = Process(App::start(&[
         ("APP_REQUEST_LOG", "off"),
         ("APP_ANSWER_TIMEOUT", "60s"),

@@ -1,4 +1,4 @@
-//! Requests, and the answers that a plain model foretells.
+//! Requests, and the answers that a plain model predicts.
 
 /// What a client asks for.
 #[derive(Clone, Debug)]
