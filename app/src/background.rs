@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 /// How long the service waits for a file before it goes on without.
 pub(crate) const FILE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Starts `work`, and returns where its result arrives. Nothing arrives where no thread can be had.
+/// Starts `work`, and returns the receiver of its result. Nothing arrives where no thread can be started.
 pub(crate) fn start<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -17,7 +17,7 @@ pub(crate) fn start<T: Send + 'static>(
     let (done, result) = oneshot::channel();
     let spawned = std::thread::Builder::new()
         .name(name.to_owned())
-        // Nobody may be waiting any more.
+        // The receiver may be gone.
         .spawn(move || drop(done.send(work())));
     if let Err(error) = spawned {
         tracing::error!(name, %error, "cannot start a thread");
@@ -25,7 +25,7 @@ pub(crate) fn start<T: Send + 'static>(
     result
 }
 
-/// The result of `work`; `None` where it is not there within [`FILE_TIMEOUT`].
+/// The result of `work`; `None` where it does not arrive within [`FILE_TIMEOUT`].
 pub(crate) async fn within_timeout<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_that_never_returns_keeps_nobody() {
+    fn work_that_never_returns_is_abandoned() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)

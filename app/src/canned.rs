@@ -1,5 +1,5 @@
-//! Responses to what never became a request, because actix-http rejected it or never saw it. Each is
-//! complete, a problem (RFC 9457), and closes the connection.
+//! Complete responses to what never became a request, because actix-http rejected it or never got it.
+//! Each is a problem (RFC 9457) and closes the connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,7 +27,18 @@ pub(crate) enum Canned {
 }
 
 impl Canned {
-    /// What actix-http's own answer without a body stands for.
+    /// Every one of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 6] = [
+        Self::BadRequest,
+        Self::Timeout,
+        Self::HeadTooLarge,
+        Self::Full,
+        Self::Overloaded,
+        Self::UnknownCoding,
+    ];
+
+    /// The replacement of an answer that actix-http writes without a body.
     pub(crate) fn instead_of(answer: &[u8]) -> Option<Self> {
         let status = answer.strip_prefix(b"HTTP/1.")?.get(2..5)?;
         match status {
@@ -70,7 +81,7 @@ impl Canned {
         }
     }
 
-    /// The whole answer, and the request id that it carries.
+    /// The whole answer, and the request id in it.
     pub(crate) fn render(self) -> (String, String) {
         let id = request_id::numbered(COUNT.fetch_add(1, Ordering::Relaxed));
         let (status, title, detail) = (self.status(), self.title(), self.detail());
@@ -102,14 +113,7 @@ mod tests {
 
     #[test]
     fn every_answer_is_complete_and_closes() {
-        for canned in [
-            Canned::BadRequest,
-            Canned::Timeout,
-            Canned::HeadTooLarge,
-            Canned::Full,
-            Canned::Overloaded,
-            Canned::UnknownCoding,
-        ] {
+        for canned in Canned::ALL {
             let (answer, id) = canned.render();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert!(

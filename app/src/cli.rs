@@ -42,10 +42,10 @@ pub fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => settings().map_or_else(|code| code, serve),
-        ["check"] => settings().map_or_else(|code| code, |settings| say(&checked(&settings))),
+        ["check"] => settings().map_or_else(|code| code, |settings| print(&checked(&settings))),
         ["probe", url] => ask(url),
-        ["--help" | "-h" | "help"] => say(&help()),
-        ["--version" | "-V"] => say(&format!(
+        ["--help" | "-h" | "help"] => print(&help()),
+        ["--version" | "-V"] => print(&format!(
             "rust-k8s-app {} ({})\n",
             build_info::VERSION,
             build_info::REVISION
@@ -78,7 +78,7 @@ fn ask(url: &str) -> ExitCode {
     match url.parse::<HttpUrl>() {
         Err(error) => fail(USAGE, &error.to_string()),
         Ok(url) => match probe::probe(&url) {
-            Ok(body) => say(&body),
+            Ok(body) => print(&body),
             Err(error) => fail(FAILED, &chain(&error)),
         },
     }
@@ -140,8 +140,8 @@ impl Signals {
         })
     }
 
-    /// Notes each of them. A second SIGTERM changes nothing: a kubelet that was restarted sends one,
-    /// and the load balancer still needs the rest of the delay. SIGINT comes from a person.
+    /// Records each of them. A second SIGTERM changes nothing: a kubelet that was restarted sends one, and
+    /// the load balancer still needs the rest of the delay. SIGINT comes from a user.
     async fn receive(mut self, received: watch::Sender<Received>) {
         loop {
             let interrupted = tokio::select! {
@@ -170,8 +170,8 @@ fn host_name() -> String {
         .map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
 }
 
-fn say(text: &str) -> ExitCode {
-    // The reader of a closed pipe wants no more.
+fn print(text: &str) -> ExitCode {
+    // The reader may have closed the pipe, as `head` does.
     let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }

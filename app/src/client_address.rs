@@ -1,4 +1,4 @@
-//! The client's address: which of those that a request carries is believed, and why.
+//! The client's address: which of the addresses in a request is trusted, and why.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,7 @@ pub(crate) fn joined(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Str
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-/// Decides. `forwarded` is `X-Forwarded-For`, all of its lines joined by commas.
+/// Chooses the address. `forwarded` is `X-Forwarded-For`, all of its lines joined by commas.
 pub(crate) fn believe(
     peer: IpAddr,
     proxied: Option<&Source>,

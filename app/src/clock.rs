@@ -16,7 +16,7 @@ pub(crate) fn unix_now() -> Duration {
         .unwrap_or_default()
 }
 
-/// A time since 1970 as RFC 3339 has it, in UTC and with microseconds.
+/// A time since 1970 in the format of RFC 3339, in UTC and with microseconds.
 pub(crate) fn rfc3339(since_1970: Duration) -> String {
     let seconds = since_1970.as_secs();
     let (days, second) = (seconds / SECONDS_A_DAY, seconds % SECONDS_A_DAY);
@@ -30,11 +30,11 @@ pub(crate) fn rfc3339(since_1970: Duration) -> String {
     )
 }
 
-/// A date as HTTP has it.
+/// A date in HTTP's format.
 pub(crate) type HttpDate = [u8; 29];
 
-/// A second since 1970 as HTTP has it (RFC 9110 §5.6.7, IMF-fixdate). From the year 10000 on, which
-/// the format does not know, it stays at the last second before.
+/// A second since 1970 in HTTP's format (RFC 9110 §5.6.7, IMF-fixdate). The format ends with the year
+/// 9999: its last second stands for all later ones.
 pub(crate) fn http_date(second: u64) -> HttpDate {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_http_has_them() {
+    fn times_are_written_in_the_format_of_http() {
         let check = |second, text: &str| assert_eq!(http_date(second), text.as_bytes());
         check(0, "Thu, 01 Jan 1970 00:00:00 GMT");
         // RFC 9110's own example.

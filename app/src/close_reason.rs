@@ -13,14 +13,31 @@ pub(crate) enum CloseReason {
     Answer,
     /// The head is larger than the limit.
     HeadTooLarge,
-    /// A body has too much beside its content.
+    /// A chunked body has too many bytes beside its content.
     Framing,
-    /// It held most, where more is held for clients than may be.
+    /// The memory budget is exceeded, and this connection holds most.
     Memory,
-    /// It was idle for too long, or is idle while the listener is closed.
+    /// It was idle for too long, makes room for another, or is idle while the listener is closed.
     Idle,
     /// The drain's deadline has passed.
     Cut,
-    /// A fault was asked for.
+    /// A fault was injected.
     Abort,
+}
+
+impl CloseReason {
+    /// Whether the connection is reset, without an answer: its client reads none, or is not to get one.
+    /// [`Memory`](Self::Memory) is one of these unless the request is still arriving, which is answered
+    /// first.
+    pub(crate) const fn resets(self) -> bool {
+        match self {
+            Self::Answer | Self::Memory | Self::Cut | Self::Abort => true,
+            Self::FirstHead
+            | Self::NextHead
+            | Self::Body
+            | Self::HeadTooLarge
+            | Self::Framing
+            | Self::Idle => false,
+        }
+    }
 }

@@ -1,5 +1,4 @@
-//! The result of the drain, which outlives the process in the container's termination message and in
-//! the data directory.
+//! The result of the drain, saved in the container's termination message and in the data directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};

@@ -1,8 +1,8 @@
 //! The greeting of `GET /`, from a setting or from a file that may change at any time.
 //!
 //! Kubernetes updates a mounted `ConfigMap` by swapping the symbolic link `..data` to a new directory,
-//! so a watch on the file sees nothing: it is a link, and stays one. The file is read again each
-//! second instead, which is cheap for a kilobyte of tmpfs.
+//! so a watch on the file, which is a link and stays one, reports nothing. The file is read every second
+//! instead, which is cheap for a kilobyte of tmpfs.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -40,12 +40,12 @@ pub(crate) enum GreetingError {
     /// The file's volume hangs.
     #[error("cannot be read within {FILE_TIMEOUT:?}")]
     Timeout,
-    /// There is no thread to read it on.
+    /// The thread to read it on cannot be started.
     #[error("cannot be read without a thread")]
     Thread,
 }
 
-/// The greeting in `text`: trimmed, printable and of a sane size. Line ends become those of Unix.
+/// The greeting in `text`: trimmed, printable and not too long. Line ends become those of Unix.
 pub(crate) fn clean(text: &str) -> Result<String, GreetingError> {
     let text = text.replace("\r\n", "\n");
     let text = text.trim();
@@ -104,9 +104,8 @@ impl Greeting {
         true
     }
 
-    /// Puts the greeting of the file at `path` into force, and again each time that it changes.
-    /// What cannot be used is logged once, and the old greeting stays. Returns never; the first
-    /// attempt is reported to `tried`.
+    /// Applies the greeting in the file at `path`, and every change of it. A file that cannot be used is
+    /// logged once, and the old greeting stays. Never returns; `tried` is notified of the first attempt.
     pub(crate) async fn follow(&self, path: &Path, interval: Duration, tried: oneshot::Sender<()>) {
         let (mut problem, mut tried) = (String::new(), Some(tried));
         loop {
@@ -123,7 +122,7 @@ impl Greeting {
                 let _ = tried.send(());
             }
             if overdue {
-                // One thread hangs at most: the next read waits for the end of this one.
+                // At most one thread hangs: the next read waits for this one.
                 drop(reading.await);
             } else {
                 tokio::time::sleep(interval).await;
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_any_size_and_kind_is_refused_in_peace() {
+    fn a_file_of_any_size_and_kind_is_refused() {
         assert!(matches!(
             read(Path::new("/dev/zero")),
             Err(GreetingError::TooLong)

@@ -1,4 +1,4 @@
-//! The sample service: says hello on a public port, and never loses a request behind a load
+//! The sample service: answers with a greeting on a public port, and never loses a request behind a load
 //! balancer. `docs/ARCHITECTURE.md` is the map; [`run`] is the way in for a test.
 
 mod admin;

@@ -1,18 +1,18 @@
-//! The life of a pod: `Starting → Ready → Draining → Stopped`, and nothing else. Everything that
-//! behaves differently while draining reads it here.
+//! The lifecycle of a pod: `Starting → Ready → Draining → Stopped`. Everything that behaves differently
+//! while draining reads it here.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A phase in the life of a pod.
+/// A state in the lifecycle of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum State {
-    /// Ports are bound, workers are not running yet.
+    /// The ports are bound, the workers are not running yet.
     Starting,
     /// The pod accepts requests.
     Ready,
-    /// Requests are still served, but the pod asks for no more.
+    /// Requests are still served, but readiness fails.
     Draining,
     /// The listener is closed, and every request is answered or cut.
     Stopped,
@@ -22,7 +22,7 @@ impl State {
     /// Every state, in order.
     pub const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Draining, Self::Stopped];
 
-    /// The state's name, as `/info`, logs and metrics have it.
+    /// The state's name in `/info`, logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -39,12 +39,12 @@ impl fmt::Display for State {
     }
 }
 
-/// How a drain ended.
+/// The result of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrainResult {
     /// Every request that was accepted has been answered.
     Complete,
-    /// The deadline came first and cut this many requests.
+    /// The deadline passed first and cut this many requests.
     Cut(u64),
 }
 
@@ -61,7 +61,7 @@ impl Lifecycle {
         State::ALL[usize::from(self.state.load(Ordering::Relaxed)).min(State::ALL.len() - 1)]
     }
 
-    /// Moves forward to `state`. Returns whether this call did it; a step back is refused.
+    /// Advances to `state`. Returns whether this call did; a step back has no effect.
     pub(crate) fn advance(&self, state: State) -> bool {
         self.state.fetch_max(state as u8, Ordering::SeqCst) < state as u8
     }

@@ -1,4 +1,4 @@
-//! The service's process: hands over to the library.
+//! The service's process, which calls the library.
 
 use std::process::ExitCode;
 

@@ -70,7 +70,7 @@ struct Malformed;
 pub(crate) fn probe(url: &HttpUrl) -> Result<String, ProbeError> {
     let (sender, receiver) = mpsc::channel();
     let target = url.clone();
-    // On a thread of its own, because a resolver takes no deadline. The thread ends with the process.
+    // On a thread of its own, because the resolver takes no deadline. The thread stops with the process.
     std::thread::spawn(move || sender.send(request(&target)));
     let url = url.clone();
     let response = match receiver.recv_timeout(TIMEOUT) {
@@ -115,7 +115,7 @@ fn request(url: &HttpUrl) -> io::Result<Result<Response, Malformed>> {
     }
 }
 
-/// The response in `bytes`; `None` until it is complete. `is_last` says that no more bytes follow.
+/// The response in `bytes`; `None` until it is complete. `is_last`: no more bytes follow.
 fn parse(bytes: &[u8], is_last: bool) -> Result<Option<Response>, Malformed> {
     let incomplete = if is_last { Err(Malformed) } else { Ok(None) };
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -142,7 +142,7 @@ fn parse(bytes: &[u8], is_last: bool) -> Result<Option<Response>, Malformed> {
     } else {
         is_last.then(|| rest.to_vec())
     };
-    // The status decides: of a body that is cut short, what there is of it is shown.
+    // The status decides. Of a body that is cut short the beginning is shown.
     let body = body.or_else(|| is_last.then(|| rest.to_vec()));
     Ok(body.map(|body| Response {
         status,

@@ -23,7 +23,7 @@ pub(crate) fn hex(number: u64) -> [u8; 16] {
 }
 
 /// Spreads a counter over all bits (splitmix64's finaliser, a bijection), so that ids neither repeat
-/// within a process nor tell how many there were.
+/// within a process nor disclose how many requests there were.
 pub(crate) const fn mix(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_others_are_taken_where_they_are_harmless() {
+    fn harmless_ids_of_clients_are_accepted() {
         assert!(is_acceptable(b"4bf92f35-77b3.4da6_a:1"));
         for bad in [&b""[..], b"a b", b"a\"", b"\xff", &[b'a'; 65]] {
             assert!(!is_acceptable(bad));

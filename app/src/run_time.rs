@@ -1,10 +1,10 @@
-//! Time that the process was able to run. A stopped process, a paused virtual machine and a
-//! throttled cgroup all let the monotonic clock go on; what clients did meanwhile was not seen, so
-//! that time is not held against them.
+//! Time that the process was able to run. The monotonic clock goes on while a process is stopped, a
+//! virtual machine is paused or a cgroup is throttled. The process did not see what clients did in that
+//! time, so it does not count.
 
 use std::time::{Duration, Instant};
 
-/// A clock that is advanced every now and then.
+/// A clock that is advanced from time to time.
 #[derive(Debug)]
 pub(crate) struct RunTime {
     last: Instant,
@@ -22,7 +22,7 @@ impl RunTime {
         }
     }
 
-    /// Advances to `now`, and returns what the clock then says.
+    /// Advances to `now`, and returns the time of the clock.
     pub(crate) fn advance(&mut self, now: Instant) -> Duration {
         let step = now.saturating_duration_since(self.last);
         self.last = now;

@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) visits: Arc<Visits>,
     /// One for each worker.
     pub(crate) counters: Vec<Arc<Counters>>,
-    /// How much may be held for clients.
+    /// The memory budget of all clients.
     pub(crate) budget: Arc<Budget>,
     /// Open public connections of all workers, for the limit.
     pub(crate) connections: AtomicUsize,
@@ -45,12 +45,12 @@ pub(crate) struct Shared {
     /// Incremented with every change of the faults.
     faults_generation: AtomicU64,
     pub(crate) load: Load,
-    /// How this process's drain ended, once it has.
+    /// The result of this process's drain, once there is one.
     pub(crate) drained: OnceLock<DrainResult>,
-    /// How the drain of the previous process ended, if the data directory contains its result.
+    /// The result of the previous process's drain, if the data directory contains it.
     pub(crate) last_drain: OnceLock<DrainResult>,
     pub(crate) started: Instant,
-    /// Time that the process was able to run: what workers are judged by.
+    /// Time that the process was able to run, by which stuck workers are found.
     run_millis: AtomicU64,
     /// Since 1970.
     pub(crate) started_unix: Duration,

@@ -65,7 +65,7 @@ impl TraceParent {
     }
 }
 
-/// Lower-case hexadecimal digits, and nothing else.
+/// Lower-case hexadecimal digits, and no other characters.
 fn number(digits: &[u8]) -> Option<u128> {
     digits.iter().try_fold(0, |number, digit| {
         let value = match digit {

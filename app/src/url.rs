@@ -1,5 +1,4 @@
-//! An `http://` URL as far as this service needs one: where to connect and what to request. No TLS,
-//! no user information.
+//! An `http://` URL: where to connect and what to request. Without TLS and user information.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,11 +9,11 @@ use thiserror::Error;
 /// A plain HTTP URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HttpUrl {
-    /// Host without brackets, as a resolver takes it.
+    /// Host without brackets, for the resolver.
     pub(crate) host: String,
     /// Port, 80 where the URL has none.
     pub(crate) port: u16,
-    /// Host and port as the Host header has them.
+    /// Host and port, for the Host header.
     pub(crate) authority: String,
     /// Path and query, beginning with a slash.
     pub(crate) path: String,

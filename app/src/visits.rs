@@ -1,10 +1,10 @@
 //! The persistent visit counter: one number in a directory that pods may share (EBS, EFS, local).
 //!
 //! Visits are counted in memory and added to the file every half second and at the end of a drain,
-//! so that no request waits for a disk. Adding is read, add, write beside, sync, rename, under an
-//! exclusive lock on a file of its own: whatever dies whenever, the file holds one whole number,
-//! which no visit was added to twice, and a killed pod loses its last half second at most. The lock
-//! is flock(2), which the kernel carries over NFS 4, and so over EFS.
+//! so that no request waits for a disk. To add means to read, add, write a new file, sync and rename it,
+//! under an exclusive lock on a file of its own. No matter when a pod is killed, the file contains one
+//! whole number in which no visit counts twice; the pod's last half second is lost at most. The lock is
+//! flock(2), which the kernel supports over NFS 4, and so over EFS.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -41,7 +41,7 @@ pub(crate) enum VisitsError {
     },
 }
 
-/// The file, and how it is added to.
+/// The file.
 #[derive(Debug)]
 pub(crate) struct Store {
     directory: PathBuf,
@@ -88,7 +88,7 @@ impl Store {
             return Ok(before);
         }
         let after = before.saturating_add(count);
-        // Its name is fixed: one that a killed process left is written over, under the same lock.
+        // Its name is fixed: a file that a killed process left is overwritten, under the same lock.
         let beside = file("visits.new");
         let mut new = File::create(&beside).map_err(at("create", &beside))?;
         new.write_all(format!("{after}\n").as_bytes())
@@ -181,7 +181,7 @@ impl Visits {
                 complaint.clear();
             }
             Err(error) => {
-                // Kept for the next time: the volume may come back.
+                // Kept for the next save: the volume may come back.
                 self.pending.fetch_add(pending, Ordering::Relaxed);
                 self.errors.fetch_add(1, Ordering::Relaxed);
                 let cause = std::error::Error::source(&error).map(|io| format!(": {io}"));

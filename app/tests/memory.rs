@@ -1,5 +1,5 @@
-//! Memory that clients make the service hold is bounded, however many there are and whatever they send;
-//! the ones that hold most pay for it, and nobody else.
+//! The memory that the service holds for clients is bounded, however many there are and whatever they
+//! send. Those that hold most are closed, and no other client is.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
@@ -42,7 +42,7 @@ fn closed(app: &App) -> u64 {
     app.count("app_connections_ended_total{reason=\"memory\"}")
 }
 
-/// A client that asks for little is served, whatever the others do.
+/// A client with small requests is served, whatever the others do.
 fn assert_serves(app: &App) {
     assert_eq!(app.get("/healthz").status, 200);
     let echo =
@@ -55,7 +55,7 @@ fn hold(app: &App, count: usize, bytes: &[u8]) -> Vec<Client> {
     let mut clients = Vec::new();
     for index in 0..count {
         let mut client = app.connect();
-        // Who is closed meanwhile cannot send the rest.
+        // A client that is closed meanwhile cannot send the rest.
         let _ = client.try_send(bytes);
         clients.push(client);
         if index % 20 == 0 {
@@ -77,7 +77,7 @@ fn unfinished_bodies_are_bounded() {
         (closed(&app) >= 90).then_some(())
     });
     assert!(peak(&app) < PROCESS + 16 * MIB, "{}", peak(&app));
-    // What was closed was told why, and what was not goes on.
+    // Closed connections got the reason, and the others continue.
     let mut answers = [0, 0];
     for client in &mut clients {
         let _ = client.stream.write_all(b"x");
@@ -102,6 +102,8 @@ fn unfinished_heads_are_bounded() {
     common::wait("half of 1000 to be closed", || {
         (closed(&app) >= 500).then_some(())
     });
+    let answered = "app_early_answers_total{status=\"503\"}";
+    assert!(app.count(answered) > 0, "they get the reason");
     assert!(peak(&app) < PROCESS + 16 * MIB, "{}", peak(&app));
     drop(clients);
 }
@@ -139,7 +141,7 @@ fn memory_of_clients_that_are_gone_is_free_again() {
 }
 
 #[test]
-fn a_budget_that_holds_no_request_is_refused() {
+fn a_budget_too_small_for_one_request_is_refused() {
     let mut command = common::command(&[
         ("APP_LISTEN", "127.0.0.1:0"),
         ("APP_ADMIN_LISTEN", "127.0.0.1:0"),

@@ -1,4 +1,4 @@
-//! The two kinds of answers: a text, and a problem.
+//! The two kinds of answers: text and problem.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

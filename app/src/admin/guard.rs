@@ -1,6 +1,6 @@
-//! Keeps web pages away from the admin listener. A browser on the machine of somebody who forwards
-//! the port would otherwise let any page change the faults: by a cross-origin request, or by a name
-//! of its own that it rebinds to 127.0.0.1.
+//! Keeps web pages away from the admin listener. While a user forwards its port, any page in the user's
+//! browser could otherwise change the faults: by a cross-origin request, or by a name of its own that it
+//! rebinds to 127.0.0.1.
 
 use std::net::IpAddr;
 
@@ -37,7 +37,9 @@ impl Refusal {
 
     const fn detail(self) -> &'static str {
         match self {
-            Self::Host => "the request needs one Host header with a host and perhaps a port",
+            Self::Host => {
+                "the request needs exactly one Host header: a host, and optionally a port"
+            }
             Self::Misdirected => {
                 "the Host header is neither an address, nor localhost, nor in APP_ADMIN_HOSTS"
             }
@@ -71,7 +73,7 @@ fn check(request: &ServiceRequest, hosts: &[String]) -> Result<(), Refusal> {
         (Some(host), None) => host.to_str().map_err(|_| Refusal::Host)?,
         _ => return Err(Refusal::Host),
     };
-    // A target in absolute form replaces the header (RFC 9112 §3.2.2), so neither may be another's.
+    // A target in absolute form replaces the header (RFC 9112 §3.2.2), so both are checked.
     let target = request.uri().authority().map(Authority::as_str);
     for authority in [Some(host), target].into_iter().flatten() {
         if !is_ours(authority, hosts)? {

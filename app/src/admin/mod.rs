@@ -1,4 +1,4 @@
-//! What the admin listener answers (`routes`), and to whom (`guard`).
+//! The routes of the admin listener (`routes`), and which requests they serve (`guard`).
 
 mod answer;
 mod guard;

@@ -1,4 +1,4 @@
-//! The paths of the admin listener, and what they do.
+//! The routes of the admin listener.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::shared::Shared;
 /// A worker that has not run for this long, while the process did, is stuck.
 const STUCK: Duration = Duration::from_secs(10);
 
-/// A request's body, or why there is none.
+/// A request's body, or why it cannot be read.
 type Body = Result<Bytes, Error>;
 
-/// Creates the route of a handler; a route cannot be cloned.
+/// Creates the route of a handler: routes cannot be cloned.
 type Handler = fn() -> actix_web::Route;
 
 /// Adds every path.
@@ -49,7 +49,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         }));
 }
 
-/// A path with its methods. GET brings HEAD along; others are refused with an Allow header.
+/// A path with its methods. GET implies HEAD; other methods are refused with an Allow header.
 fn resource(path: &str, handlers: &[(Method, Handler)]) -> Resource {
     let mut resource = web::resource(path);
     let mut allowed = Vec::new();

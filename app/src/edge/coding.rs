@@ -1,11 +1,10 @@
-//! Looks for a transfer coding that is not known (RFC 9112 §6.1), which the parser refuses as it does
-//! anything malformed: the client learns the difference by 501 in place of 400. Nothing is decided by
-//! it but that status.
+//! Searches a head for an unknown transfer coding (RFC 9112 §6.1). The parser refuses it like a malformed
+//! request; the status is 501 instead of 400. It decides nothing else.
 
-/// As much of a line is looked at.
+/// The part of a line that is examined.
 const MOST_BYTES: usize = 48;
 
-/// The lines of a head, as they come.
+/// The lines of a head, as they arrive.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CodingSearch {
     line: [u8; MOST_BYTES],
@@ -24,7 +23,7 @@ impl Default for CodingSearch {
 }
 
 impl CodingSearch {
-    /// Looks at more of the head.
+    /// Examines more of the head.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if *byte == b'\n' {
@@ -37,13 +36,13 @@ impl CodingSearch {
         }
     }
 
-    /// Whether the head so far names a coding that is not known.
+    /// Whether the head so far names an unknown coding.
     pub(super) fn is_unknown(&self) -> bool {
         self.unknown
     }
 }
 
-/// Whether a line is a `Transfer-Encoding` of well-formed codings, one of which is not known.
+/// Whether a line is a `Transfer-Encoding` of well-formed codings, one of which is unknown.
 fn names_unknown(line: &[u8]) -> bool {
     const NAME: &[u8] = b"transfer-encoding:";
     let Some((name, value)) = line.split_at_checked(NAME.len()) else {
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_is_not_known_is_not_a_malformed_one() {
+    fn an_unknown_coding_differs_from_a_malformed_one() {
         check(" gzip, chunked", true);
         check("x-new", true);
         check(" chunked", false);

@@ -1,8 +1,8 @@
-//! A connection's first requests, as long as all are plain: answered without actix-http, which then
-//! does not exist for the connection, nor do its buffers.
+//! The first requests of a connection, as long as all are plain: they are answered without actix-http,
+//! which then allocates no buffer for the connection.
 //!
-//! The first bytes that are not a plain request go to actix-http, and so does all that follows them.
-//! The two are never at work on one connection together, so answers cannot come out of order.
+//! The first bytes that are not a plain request go to actix-http, with all that follow. Only one of the
+//! two serves a connection at a time, so answers cannot come out of order.
 
 use std::cell::RefCell;
 use std::io;
@@ -34,7 +34,7 @@ pub(crate) enum After {
     Close,
 }
 
-/// A worker's buffers. No connection keeps anything in them while it waits, so one pair is enough.
+/// A worker's buffers. No connection uses them while it waits, so one pair is enough.
 pub(crate) struct Buffers(RefCell<(Box<[u8; MOST_BYTES]>, Vec<u8>)>);
 
 impl Default for Buffers {
@@ -43,21 +43,21 @@ impl Default for Buffers {
     }
 }
 
-/// What became of one read.
+/// The outcome of one read.
 enum Turn {
-    /// It was answered, but for bytes that the kernel did not take at once.
+    /// It was answered, except for bytes that the send buffer had no room for.
     Answered(Vec<u8>, After),
     /// It is not plain, and was put back.
     NotPlain,
-    /// There is nothing more to read.
+    /// The client has closed its side.
     Ended,
 }
 
-/// Answers plain requests until one is not. Returns whether the connection goes on; then its next
-/// bytes are read from `stream`.
+/// Answers requests as long as they are plain. Returns whether the connection continues; its next bytes
+/// are then read from `stream`.
 ///
 /// # Errors
-/// The connection is broken, or was ended because it stalled.
+/// The connection is broken, or was closed because it stalled.
 pub(crate) async fn serve(
     stream: &mut EdgeStream,
     service: &impl AnswerPlain,

@@ -1,27 +1,27 @@
-//! Where a request ends in what a client sends (RFC 9112 §2.1, §6 and §7.1), so that actix-http gets
+//! Where a request ends in the bytes of a client (RFC 9112 §2.1, §6 and §7.1), so that actix-http gets
 //! one request at a time.
 //!
 //! It would read ahead, and then answer the first request as if it were the last that it has read:
 //! with that one's version and `Connection`, and without a body if that one is a `HEAD`. Nothing is
-//! judged here. Where this and the parser disagree on what is no good request, the parser refuses
-//! it, or waits for more until its time is over.
+//! validated here. Where this module and the parser disagree on a malformed request, the parser refuses
+//! it, or waits for more until the timeout.
 
-/// Looks for the empty line that ends a head.
+/// Searches for the empty line at the end of a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// Nothing has come but line ends, which are skipped before a request.
+    /// Nothing but line ends has arrived; they are skipped before a request.
     #[default]
     Before,
     /// In a line.
     Line,
     /// At the beginning of a line.
     LineEnd,
-    /// The same, and a carriage return has come.
+    /// The same, after a carriage return.
     LineEndCr,
 }
 
 impl Head {
-    /// How many of `bytes` are left of the head; `None` where it goes on behind them.
+    /// How many of `bytes` belong to the head; `None` where it continues behind them.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (index, byte) in bytes.iter().enumerate() {
             *self = match (*self, byte) {
@@ -39,28 +39,27 @@ impl Head {
     }
 }
 
-/// What is yet to come of a body.
+/// The part of a body that has not arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// So many bytes.
+    /// This many bytes.
     Length(u64),
-    /// Chunks, and their end, with so many bytes so far that are none of its content, and so many
-    /// chunks begun.
+    /// Chunks. The numbers count what has arrived: bytes beside the content, and chunks begun.
     Chunked(Chunks, usize, usize),
 }
 
-/// As many bytes of a chunked body may be extensions, trailers and leading zeros. They count for no
-/// other limit, and nothing here reads them.
+/// The most bytes of extensions, trailers and leading zeros in a chunked body. No other limit counts
+/// them, and no handler reads them.
 const MOST_OVERHEAD: usize = 16 << 10;
 
-/// What comes next of a chunked body.
+/// The next part of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chunks {
-    /// More of a chunk's size, which is this so far.
+    /// The rest of a chunk's size, which has this value so far.
     Size(u64),
     /// The rest of the line that began with the size.
     Extension(u64),
-    /// So many bytes of data.
+    /// This many bytes of data.
     Data(u64),
     /// The line end behind the data.
     DataEnd,
@@ -71,14 +70,14 @@ pub(crate) enum Chunks {
 }
 
 impl Body {
-    /// There is none, or nothing more of it.
+    /// There is no body, or all of it has arrived.
     pub(crate) const NONE: Self = Self::Length(0);
-    /// All that comes until the connection ends.
+    /// Everything until the connection is closed.
     pub(crate) const ENDLESS: Self = Self::Length(u64::MAX);
-    /// Chunks, of which nothing has come.
+    /// Chunks, of which nothing has arrived.
     pub(crate) const CHUNKED: Self = Self::Chunked(Chunks::Size(0), 0, 0);
 
-    /// Whether too much of it is none of its content.
+    /// Whether it has too many bytes beside its content.
     pub(crate) fn is_excessive(&self) -> bool {
         matches!(self, Self::Chunked(_, overhead, _) if *overhead > MOST_OVERHEAD)
     }
@@ -91,7 +90,7 @@ impl Body {
         }
     }
 
-    /// How many of `bytes` are the body's. They are not counted again.
+    /// How many of `bytes` belong to the body. It continues behind them.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Length(left) => skip(left, bytes.len()),
@@ -121,14 +120,14 @@ impl Body {
     }
 }
 
-/// Takes up to `most` off `left`, and returns how much.
+/// Subtracts up to `most` from `left`, and returns how much.
 fn skip(left: &mut u64, most: usize) -> usize {
     let count = usize::try_from(*left).map_or(most, |left| left.min(most));
     *left -= count as u64;
     count
 }
 
-/// Whether `byte`, which led from one state to the other, is beside the content and its framing.
+/// Whether `byte`, which led from one state to the other, belongs to neither content nor framing.
 fn is_overhead(from: Chunks, to: Chunks, byte: u8) -> bool {
     match (from, to) {
         (Chunks::Size(0), Chunks::Size(0)) => byte == b'0',
@@ -137,7 +136,7 @@ fn is_overhead(from: Chunks, to: Chunks, byte: u8) -> bool {
     }
 }
 
-/// What comes after `byte`, which is no data; `None` is the end.
+/// The state after `byte`, which is not data; `None` at the end of the body.
 fn after(next: Chunks, byte: u8) -> Option<Chunks> {
     Some(match (next, byte) {
         (Chunks::Size(0) | Chunks::Extension(0) | Chunks::TrailerLine, b'\n')
@@ -162,7 +161,7 @@ mod tests {
 
     fn head(bytes: &str, expected: Option<usize>) {
         assert_eq!(Head::default().end(bytes.as_bytes()), expected, "{bytes:?}");
-        // However it is cut.
+        // In any two pieces.
         for cut in 0..expected.unwrap_or(bytes.len()) {
             let (first, second) = bytes.as_bytes().split_at(cut);
             let mut head = Head::default();
@@ -217,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_same_is_taken_in_whatever_parts(
+        fn pieces_do_not_change_where_a_body_ends(
             bytes in "[0-3a;\r\n]{0,40}",
             cut in 0_usize..40
         ) {

@@ -10,13 +10,13 @@ use super::socket::Socket;
 /// How long the client has to read the answer and close.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
-/// How much of that is left when the worker stops.
+/// The same when the worker stops.
 pub(crate) const LINGER_AT_STOP: Duration = Duration::from_millis(500);
 
-/// Bytes that are read and thrown away at most.
+/// The most bytes that are read and discarded.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Sends the end of the stream, and reads what still comes until the client closes too.
+/// Sends the end of the stream, and reads until the client closes its side too.
 pub(crate) async fn close(mut stream: Socket) {
     let discard = async {
         stream.shutdown().await?;
@@ -30,6 +30,6 @@ pub(crate) async fn close(mut stream: Socket) {
         }
         std::io::Result::Ok(())
     };
-    // Whatever goes wrong here, the connection is over.
+    // The connection is closed next, whatever the outcome.
     drop(tokio::time::timeout(LINGER, discard).await);
 }

@@ -1,8 +1,8 @@
-//! Memory that is held for clients, and what is done where that is too much: those that hold most are
-//! closed, so that nobody who asks for little is turned away for them.
+//! The budget of memory that is held for clients. When it is exceeded, the connections that hold most are
+//! closed, so that no client with a small request is refused because of them.
 //!
-//! It is an estimate by connection, kept on the generous side: what allocators round up, the parser's
-//! buffers and the kernel's are in it.
+//! What a connection holds is a conservative estimate, which includes the buffers of the parser and of
+//! the kernel, and what allocators round up.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) const CONNECTION_BYTES: usize = (4 << 10) + 4 * SMALL_BUFFER_BYTES;
 /// The parser, with a buffer for each direction (8 KiB each in actix-http).
 pub(super) const PARSER_BYTES: usize = 20 << 10;
 
-/// A connection holds little that has no more than a parser and a small request.
+/// A connection that holds no more than this has a parser and a small request at most.
 pub(super) const LITTLE_BYTES: usize = CONNECTION_BYTES + PARSER_BYTES + (8 << 10);
 
 /// What the kernel adds to a send buffer that is full: it completes the segment that it has begun, which
@@ -28,15 +28,15 @@ pub(super) const BLOCKED_BYTES: usize = 32 << 10;
 /// By how much the socket's buffers grow for a large body.
 pub(super) const BULK_BYTES: usize = 4 * (LARGE_BUFFER_BYTES - SMALL_BUFFER_BYTES);
 
-/// What was read and belongs to the requests behind the one that is being answered.
+/// Bytes that were read and belong to requests behind the one that is being answered.
 pub(super) const HELD_BYTES: usize = 8 << 10;
 
 /// A chunk of a body in the parser's queue (`Bytes` in a `VecDeque`, which doubles).
 pub(super) const CHUNK_BYTES: usize = 64;
 
-/// The size of each of a socket's buffers: enough for a request and an answer without a large body. What
-/// all clients send before it is read, to a process that is stopped too, is bounded by it. Without it the
-/// kernel lets buffers grow to several MiB, for which the cgroup is charged.
+/// The size of each buffer of a socket: enough for a request and an answer without a large body. It bounds
+/// what clients can send before the service reads it, even while the process is stopped. The kernel would
+/// let a buffer grow to several MiB and charge the cgroup for it.
 pub(crate) const SMALL_BUFFER_BYTES: usize = 8 << 10;
 
 /// The size of each once a large body moves, so that its rate is not bound to the round-trip time.
@@ -45,11 +45,11 @@ pub(super) const LARGE_BUFFER_BYTES: usize = 64 << 10;
 /// The largest write buffer that the parser keeps (`WRITE_BUFFER_RETENTION_LIMIT` in actix-http).
 pub(super) const MOST_RETAINED: usize = 128 << 10;
 
-/// How much may be held for all clients of the process.
+/// The memory budget of the process.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: u64,
-    /// The counters of every worker, which say what it holds.
+    /// The counters of the workers, among them what each holds.
     workers: Vec<Arc<Counters>>,
 }
 
@@ -58,13 +58,13 @@ impl Budget {
         Self { bytes, workers }
     }
 
-    /// By how many bytes more is held than may be.
+    /// By how many bytes the budget is exceeded.
     pub(super) fn excess(&self) -> u64 {
         let held: u64 = self.workers.iter().map(|worker| worker.held.get()).sum();
         held.saturating_sub(self.bytes)
     }
 
-    /// What is freed beyond the excess, so that the next byte does not exceed again.
+    /// What is freed beyond the excess, so that the next byte does not exceed the budget again.
     pub(super) fn margin(&self) -> u64 {
         self.bytes / 16
     }
@@ -75,13 +75,13 @@ impl Budget {
     }
 }
 
-/// The budget where the settings name none: half of the cgroup's limit. The other half is for what the
-/// estimate does not know, the process itself included.
+/// The default budget: half of the cgroup's limit. The other half is for what the estimate does not
+/// include, such as the process itself.
 pub(crate) fn default_bytes() -> u64 {
     cgroup_limit().map_or(u64::MAX, |limit| limit / 2)
 }
 
-/// What one request takes that has a body of this size.
+/// The memory of one request with a body of this size.
 pub(crate) fn largest_request(body_bytes: usize) -> u64 {
     (CONNECTION_BYTES + PARSER_BYTES + 2 * body_bytes) as u64
 }
@@ -102,7 +102,7 @@ fn cgroup_limit() -> Option<u64> {
             None
         }
     });
-    // In a container the path may be that of the host, and the mount that of the container.
+    // In a container the path may be the host's while the mount shows the container's cgroup as its root.
     let mounted = [
         "/sys/fs/cgroup/memory.max",
         "/sys/fs/cgroup/memory/memory.limit_in_bytes",
@@ -111,7 +111,7 @@ fn cgroup_limit() -> Option<u64> {
     by_line.chain(mounted).min()
 }
 
-/// A limit as the kernel writes it. Version 1 has a number for none, close to 2^63.
+/// A limit in the kernel's format. Version 1 writes a number close to 2^63 where there is none.
 fn limit(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|bytes| *bytes < 1 << 60)
 }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_workers_hold_counts() {
+    fn the_budget_is_that_of_all_workers() {
         let workers: Vec<Arc<Counters>> = (0..2).map(|_| Arc::default()).collect();
         let budget = Budget::new(100, workers.clone());
         workers[0].held.set(60);

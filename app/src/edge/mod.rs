@@ -1,10 +1,10 @@
-//! The connection edge: what happens to a connection before and after HTTP/1.1 is spoken on it.
+//! A connection below HTTP/1.1.
 //!
-//! actix-http parses requests and writes answers; this module owns the socket under it
-//! ([`stream`]), knows what each connection waits for ([`conn`]), closes those that wait too long
-//! ([`watch`]), answers what actix-http would answer without a body
-//! ([`Canned`](crate::canned::Canned)), reads the PROXY header ([`proxy`]), gives actix-http one request at a time ([`framing`]), and spares it what needs
-//! no parser ([`fast_path`]). It knows no route.
+//! actix-http parses requests and writes answers. This module owns the socket under it ([`stream`]),
+//! records what each connection waits for ([`conn`]), closes those that wait too long or hold too much
+//! memory ([`watch`]), replaces the answers of actix-http that have no body
+//! ([`Canned`](crate::canned::Canned)), reads the PROXY header ([`proxy`]), gives actix-http one request
+//! at a time ([`framing`]), and answers what needs no parser ([`fast_path`]). It knows no route.
 
 mod coding;
 pub(crate) mod conn;
@@ -18,3 +18,4 @@ pub(crate) mod socket;
 pub(crate) mod stream;
 pub(crate) mod task;
 pub(crate) mod watch;
+mod window;

@@ -1,4 +1,4 @@
-//! Reads a PROXY header off a new connection, where the settings ask for one.
+//! Reads the PROXY header of a new connection, where the settings enable it.
 
 use std::io;
 
@@ -19,7 +19,7 @@ pub(crate) enum OpeningError {
     /// There is no header, and one is required.
     #[error("the connection does not begin with a PROXY header")]
     Missing,
-    /// The header is wrong.
+    /// The header is malformed.
     #[error(transparent)]
     Malformed(#[from] ProxyError),
     /// The connection broke, or was closed because the header did not come in time.
@@ -27,11 +27,11 @@ pub(crate) enum OpeningError {
     Read(#[from] io::Error),
 }
 
-/// Reads what the settings ask for, byte by byte no further than the header. The stream is to be
-/// read from the beginning of the first request afterwards.
+/// Reads the header as the settings require it, and no byte behind it: the next read of the stream
+/// returns the beginning of the first request.
 ///
-/// From an untrusted peer no header is looked for in the optional mode, so that it cannot claim
-/// anything: its signature is then a malformed request.
+/// In the optional mode no header is accepted from an untrusted peer: its signature is then a malformed
+/// request.
 pub(crate) async fn read(
     stream: &mut EdgeStream,
     mode: ProxyProtocol,
@@ -51,7 +51,7 @@ pub(crate) async fn read(
     Ok(())
 }
 
-/// Whom the header names; bytes that are none are given back to the stream.
+/// The connection that the header names. Bytes that are not a header go back to the stream.
 async fn read_header(
     stream: &mut EdgeStream,
     mode: ProxyProtocol,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
-/// What a version 2 header begins with.
+/// The first bytes of a version 2 header.
 pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Signature, command, family and length.
@@ -23,7 +23,7 @@ const TYPE_CRC32C: u8 = 0x03;
 const TYPE_AWS: u8 = 0xea;
 const SUBTYPE_AWS_VPCE_ID: u8 = 0x01;
 
-/// Whom a load balancer says it connects for.
+/// The connection between client and load balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The client.
@@ -37,24 +37,24 @@ pub struct Source {
 /// A header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Header {
-    /// The load balancer speaks for itself, as in a health check.
+    /// The load balancer connects on its own behalf, as in a health check.
     Local,
-    /// It speaks for a client.
+    /// It connects on behalf of a client.
     Proxied(Source),
 }
 
-/// What bytes are, so far.
+/// The result of parsing the bytes so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {
     /// The beginning of a header that has at least this many bytes.
     Incomplete(usize),
     /// No header at all: the signature is not there.
     Absent,
-    /// A header, and how many bytes it took.
+    /// A header, and its length in bytes.
     Complete(Header, usize),
 }
 
-/// Why bytes that have the signature are no header.
+/// Why bytes with the signature are not a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ProxyError {
     /// The upper half of byte 13.
@@ -67,25 +67,25 @@ pub enum ProxyError {
     #[error("PROXY address family {0:#04x} is not TCP over IPv4 or IPv6")]
     Family(u8),
     /// Bytes 15 and 16.
-    #[error("a PROXY header of {0} bytes; {MAX_BYTES} is the most")]
+    #[error("a PROXY header of {0} bytes; the limit is {MAX_BYTES}")]
     TooLong(usize),
     /// The length leaves no room for the addresses, or for an extension that is announced.
     #[error("the PROXY header ends within its {0}")]
     Truncated(&'static str),
     /// The sum does not match.
-    #[error("the PROXY header's CRC-32C is {said:#010x}, and its bytes make {found:#010x}")]
+    #[error("the PROXY header contains the CRC-32C {said:#010x}, but its bytes have {found:#010x}")]
     Checksum {
-        /// What the header says.
+        /// The checksum in the header.
         said: u32,
-        /// What its bytes make.
+        /// The checksum of its bytes.
         found: u32,
     },
 }
 
-/// Parses what a connection began with.
+/// Parses the first bytes of a connection.
 ///
 /// # Errors
-/// [`ProxyError`] where the signature is there and the rest is wrong.
+/// [`ProxyError`] where the signature is followed by anything but a valid header.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, ProxyError> {
     let common = bytes.len().min(SIGNATURE.len());
     if bytes[..common] != SIGNATURE[..common] {
@@ -166,7 +166,7 @@ fn addresses<const N: usize>(
     ))
 }
 
-/// An id that can be shown: what AWS sends looks like `vpce-08d2bf15fac5001c9`.
+/// An id that can be displayed: those of AWS look like `vpce-08d2bf15fac5001c9`.
 fn endpoint(id: &[u8]) -> Option<String> {
     let id = std::str::from_utf8(id).ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -197,7 +197,7 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-/// Compares the sum over the header, taken with the sum's own bytes as zero.
+/// Verifies the checksum of the header, whose own bytes count as zero.
 fn check_sum(whole: &[u8], value: &[u8]) -> Result<(), ProxyError> {
     let said = value
         .try_into()
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_of_a_header_asks_for_more() {
+    fn every_prefix_of_a_header_is_incomplete() {
         let whole = header(&[TYPE_AWS, 0, 7, 1, b'v', b'p', b'c', b'e', b'-', b'1']);
         for length in 0..whole.len() {
             let parsed = parse(&whole[..length]).unwrap();
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn health_checks_speak_for_themselves() {
+    fn a_health_check_is_a_local_header() {
         let mut bytes = SIGNATURE.to_vec();
         bytes.extend([0x20, 0x00, 0, 0]);
         assert_eq!(parse(&bytes), Ok(Parsed::Complete(Header::Local, 16)));
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_is_checked() {
+    fn the_checksum_is_verified() {
         assert_eq!(
             crc32c(b"123456789".iter().copied()),
             0xe306_9283,

@@ -1,6 +1,6 @@
-//! A connection's socket, which the runtime watches only once there is something to wait for: most
-//! requests are there when their connection is accepted, and a client that closes it after its answer
-//! then costs epoll nothing.
+//! A connection's socket, which is registered with epoll only once there is something to wait for: most
+//! requests have arrived when their connection is accepted, and a client that closes it after its answer
+//! then costs no call of epoll.
 
 use std::io::{self, ErrorKind, Read as _};
 use std::mem;
@@ -15,16 +15,16 @@ use tokio::net::TcpStream;
 
 /// A connection's socket.
 pub(crate) enum Socket {
-    /// Not blocking, and not watched yet.
+    /// Non-blocking, and not registered with epoll.
     Fresh(std::net::TcpStream),
-    /// Watched by the runtime.
+    /// Registered with the runtime.
     Watched(TcpStream),
     /// Taken, or refused by epoll.
     Gone,
 }
 
 impl Socket {
-    /// Has the runtime watch the socket.
+    /// Registers the socket with the runtime.
     fn watched(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         if let Self::Fresh(_) = self
             && let Self::Fresh(socket) = self.take()
@@ -37,13 +37,13 @@ impl Socket {
         }
     }
 
-    /// Leaves nothing behind.
+    /// Takes the socket, and leaves [`Gone`](Self::Gone) behind.
     pub(super) fn take(&mut self) -> Self {
         mem::replace(self, Self::Gone)
     }
 
-    /// Writes what the kernel takes at once. It is asked itself: the runtime would answer from its last
-    /// look at epoll, which was before the socket was watched.
+    /// Writes as much as the send buffer has room for. By a system call of our own: the runtime would answer
+    /// from its last call of epoll_wait, before the socket was registered.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let socket = self.descriptor().ok_or(ErrorKind::NotConnected)?;
         Ok(send(
@@ -63,7 +63,7 @@ impl Socket {
     }
 }
 
-/// The outcome of a system call, unless it has to be waited for.
+/// The result of a system call, unless it would have blocked.
 fn at_once(outcome: io::Result<usize>) -> Option<io::Result<usize>> {
     match outcome {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_there_is_read_and_answered_without_the_runtime() {
+    async fn a_request_that_has_arrived_is_answered_without_epoll() {
         let (mut client, mut socket) = pair();
         client.write_all(b"ask").unwrap();
         // Loopback delivers within the call.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_is_waited_for() {
+    async fn a_request_that_has_not_arrived_is_awaited() {
         let (mut client, mut socket) = pair();
         let mut buffer = [0; 8];
         let sending = async {
@@ -161,9 +161,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_just_watched_takes_an_answer_at_once() {
+    async fn a_socket_that_was_just_registered_takes_an_answer_at_once() {
         let (mut client, mut socket) = pair();
-        // It is watched by this read, and the runtime has not looked at it.
+        // This read registers it, and the runtime has not called epoll_wait since.
         let mut buffer = [0; 8];
         let mut read = ReadBuf::new(&mut buffer);
         let mut context = Context::from_waker(std::task::Waker::noop());

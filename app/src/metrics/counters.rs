@@ -68,14 +68,8 @@ pub(crate) const ENDS: [(CloseReason, &str); 10] = [
     (CloseReason::Memory, "memory"),
 ];
 
-/// The responses that no handler writes.
-pub(crate) const CANNED: [Canned; 5] = [
-    Canned::BadRequest,
-    Canned::Timeout,
-    Canned::HeadTooLarge,
-    Canned::Full,
-    Canned::UnknownCoding,
-];
+/// The statuses of responses that no handler writes.
+pub(crate) const EARLY_STATUSES: [u16; 5] = [400, 408, 431, 501, 503];
 
 /// Durations by bucket.
 #[derive(Debug, Default)]
@@ -109,11 +103,11 @@ pub(crate) struct Counters {
     pub(crate) held: Counter,
     /// Asks the worker to close those that hold most.
     pub(crate) shed: tokio::sync::Notify,
-    /// How long the connection has been idle that has been so for longest, in milliseconds; 0 where
-    /// none has been for long enough to make room.
+    /// How long the longest idle connection has been idle, in milliseconds; 0 where none has been idle for
+    /// long enough to make room.
     pub(crate) oldest_idle: Counter,
     pub(crate) ended: [Counter; ENDS.len()],
-    pub(crate) canned: [Counter; CANNED.len()],
+    pub(crate) early: [Counter; EARLY_STATUSES.len()],
     pub(crate) proxy_refused: Counter,
     pub(crate) faults: Counter,
     pub(crate) log_rate: Counter,
@@ -150,8 +144,24 @@ impl Counters {
     }
 
     pub(crate) fn canned(&self, canned: Canned) {
-        if let Some(index) = CANNED.iter().position(|known| *known == canned) {
-            self.canned[index].add(1);
+        let status = canned.status();
+        if let Some(index) = EARLY_STATUSES.iter().position(|known| *known == status) {
+            self.early[index].add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_response_that_no_handler_writes_is_counted() {
+        for canned in Canned::ALL {
+            let counters = Counters::default();
+            counters.canned(canned);
+            let total: u64 = counters.early.iter().map(Counter::get).sum();
+            assert_eq!(total, 1, "{canned:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Metrics: counted per worker without locks or shared cache lines ([`counters`]), added up and
-//! written as text when they are asked for ([`render`]).
+//! rendered as text for a scrape ([`render`]).
 
 pub(crate) mod counters;
 pub(crate) mod process;

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// we build for.
 const USER_HZ: u64 = 100;
 
-/// What `/proc/self` says. A figure that cannot be read is absent.
+/// The figures in `/proc/self`. A figure that cannot be read is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Process {
     /// CPU time of all threads.
@@ -20,7 +20,7 @@ pub(crate) struct Process {
     pub(crate) threads: Option<u64>,
     /// Open files and sockets.
     pub(crate) open_files: Option<u64>,
-    /// As many of them as there may be.
+    /// The limit of open files and sockets.
     pub(crate) most_files: Option<u64>,
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::counters::{BOUNDS_MICROS, CANNED, Counter, Counters, ENDS, METHODS, STATUSES};
+use super::counters::{BOUNDS_MICROS, Counter, Counters, EARLY_STATUSES, ENDS, METHODS, STATUSES};
 use super::process::Process;
 use crate::lifecycle::{DrainResult, State};
 use crate::routes::Route;
@@ -13,7 +13,7 @@ use crate::routes::Route;
 /// The format's media type.
 pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The figures that the process has at one moment.
+/// The figures of the process at one moment.
 pub(crate) struct Snapshot<'a> {
     /// One for each worker.
     pub(crate) counters: &'a [Arc<Counters>],
@@ -27,7 +27,7 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) visits: Option<u64>,
     /// Failed saves of visits, where visits are durable.
     pub(crate) visits_errors: Option<u64>,
-    /// Log lines other than requests' that found no room.
+    /// Log lines other than those of requests that were dropped because the queue was full.
     pub(crate) logs_dropped: u64,
     /// Since 1970.
     pub(crate) started_unix: Duration,
@@ -36,7 +36,7 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) spans: (u64, u64),
 }
 
-/// The snapshot, and the figures that the kernel has of the process, as text.
+/// The snapshot, and the kernel's figures of the process, as text.
 pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
     let mut page = Page(String::with_capacity(8 * 1024));
     requests(&mut page, snapshot.counters);
@@ -130,12 +130,11 @@ fn requests(page: &mut Page, all: &[Arc<Counters>]) {
         "counter",
         "Responses to what never became a request, by status.",
     );
-    for (index, canned) in CANNED.iter().enumerate() {
-        let status = canned.status().to_string();
+    for (index, status) in EARLY_STATUSES.iter().enumerate() {
         page.line(
             name,
-            &[("status", &status)],
-            sum(all, |counters| &counters.canned[index]),
+            &[("status", &status.to_string())],
+            sum(all, |counters| &counters.early[index]),
         );
     }
     page.single(
@@ -335,7 +334,7 @@ fn process(page: &mut Page, snapshot: &Snapshot<'_>) {
         ),
         (
             "process_max_fds",
-            "As many as there may be.",
+            "Limit of open files and sockets.",
             process.most_files,
         ),
     ];

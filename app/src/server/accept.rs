@@ -1,8 +1,9 @@
-//! Accepting: the first worker does it for all, and gives each connection to the one with the fewest.
+//! The accept loop: the first worker accepts for all, and gives each connection to the worker with the
+//! fewest.
 //!
-//! One accepts, because a listener per worker (`SO_REUSEPORT`) loses what waits in its queue when it
-//! is closed, and a listener that all wait for wakes all of them for each connection. A single
-//! worker hands nothing over at all.
+//! One worker accepts, because a listener per worker (`SO_REUSEPORT`) loses its accept queue when it is
+//! closed, and a listener that all workers wait for wakes all of them for each connection. Where there
+//! is one worker, no connection changes threads.
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -22,26 +23,26 @@ use crate::canned::Canned;
 use crate::edge::linger;
 use crate::edge::socket::Socket;
 
-/// How long accepting rests when there are no more file descriptors.
+/// How long the accept loop pauses after an error, such as no more file descriptors.
 const REST: Duration = Duration::from_millis(20);
 
-/// Connections that are accepted before others have their turn.
+/// Connections that are accepted before other tasks are polled.
 const MOST_AT_ONCE: usize = 32;
 
-/// Connections beyond the limit, on which nothing but probes is answered: a pod that is full is not a
-/// pod to be restarted.
+/// Connections beyond the limit, on which nothing but probes is answered: the kubelet must not restart a
+/// pod because it is full.
 pub(super) const PROBES_ONLY: usize = 128;
 
-/// What the accepting worker has.
+/// The accept loop.
 pub(super) struct Acceptor {
     pub(super) listener: AsyncFd<TcpListener>,
-    /// The way to each worker, this one included.
+    /// Sends commands to each worker, this one included.
     pub(super) workers: Vec<UnboundedSender<Message>>,
 }
 
 impl Acceptor {
-    /// Accepts until `closing` resolves, then takes what still waits in the queue, and closes the
-    /// listener. Whoever connects from then on is refused, and nobody who was not is lost.
+    /// Accepts until `closing` resolves, then empties the accept queue and closes the listener. The
+    /// kernel refuses later connections; no earlier one is lost.
     pub(super) async fn run(self, server: Rc<Server>, closing: oneshot::Receiver<()>) {
         let mut closing = std::pin::pin!(closing);
         let mut errors = AcceptErrors::new("public");
@@ -57,11 +58,11 @@ impl Acceptor {
             };
             match failed {
                 Some(error) => rest(&error, &mut errors).await,
-                // Those that were accepted have their turn.
+                // The accepted connections are polled.
                 None => tokio::task::yield_now().await,
             }
         }
-        // Asked of the kernel itself: the runtime would answer from its last look at epoll.
+        // By system calls of our own: the runtime would answer from its last call of epoll_wait.
         let Self { listener, workers } = self;
         let listener = listener.into_inner();
         loop {
@@ -70,14 +71,14 @@ impl Acceptor {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    tracing::error!(%error, "the listener's queue cannot be emptied");
+                    tracing::error!(%error, "cannot empty the accept queue");
                     return;
                 }
             }
         }
     }
 
-    /// Accepts what waits, up to [`MOST_AT_ONCE`].
+    /// Accepts up to [`MOST_AT_ONCE`] connections of the accept queue.
     fn accept_some(
         &self,
         ready: &mut AsyncFdReadyGuard<'_, TcpListener>,
@@ -94,8 +95,8 @@ impl Acceptor {
     }
 }
 
-/// Accepts a connection whose socket does not block: one system call, and the runtime does not watch
-/// it yet.
+/// Accepts a connection with a non-blocking socket: one system call, without registering the socket with
+/// epoll.
 fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (stream, peer) = acceptfrom_with(listener, flags)?;
@@ -104,26 +105,26 @@ fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
 }
 
 async fn rest(error: &io::Error, errors: &mut AcceptErrors) {
-    // A client that gave up before it was accepted is none of our business (accept(2)).
+    // A client that closed its connection before it was accepted is no error of ours (accept(2)).
     if error.kind() != io::ErrorKind::ConnectionAborted {
         errors.log(error, Instant::now());
         tokio::time::sleep(REST).await;
     }
 }
 
-/// What becomes of a connection.
+/// How a new connection is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Admission {
-    /// It is served.
+    /// Every request is answered.
     All,
-    /// It is one too many, and none can make room: only probes are answered.
+    /// The limit is reached and no connection can make room: only probes are answered.
     ProbesOnly,
-    /// There is no room even for a probe.
+    /// It is answered 503 and closed: there is no room even for a probe.
     Refused,
 }
 
-/// Decides on a connection, with so many open and so many of them about to make room. `make_room`
-/// returns whether one will.
+/// Decides on a connection when `open` are open, of which `leaving` are about to be closed. `make_room`
+/// returns whether another one will be.
 fn admit(open: usize, leaving: usize, limit: usize, make_room: impl FnOnce() -> bool) -> Admission {
     let staying = open.saturating_sub(leaving);
     if open >= limit + PROBES_ONLY {
@@ -135,7 +136,7 @@ fn admit(open: usize, leaving: usize, limit: usize, make_room: impl FnOnce() -> 
     }
 }
 
-/// Gives a connection to the worker with the fewest, or refuses it.
+/// Gives a connection to the worker with the fewest connections, or refuses it.
 fn place(
     workers: &[UnboundedSender<Message>],
     server: &Rc<Server>,
@@ -171,8 +172,8 @@ fn place(
     }
 }
 
-/// Has the worker close idle connections that has the one that was idle for longest. Returns whether
-/// there is any.
+/// Has the worker with the longest idle connection close idle connections. Returns whether there is an
+/// idle one.
 fn make_room(workers: &[UnboundedSender<Message>], server: &Server) -> bool {
     let oldest = server.worker.shared.counters.iter().enumerate();
     let oldest = oldest
@@ -188,7 +189,7 @@ fn make_room(workers: &[UnboundedSender<Message>], server: &Server) -> bool {
     }
 }
 
-/// A worker that is gone cannot serve; this one can.
+/// Serves a connection here whose worker is gone.
 fn undo(server: &Rc<Server>, index: usize, message: Message) {
     let shared = &server.worker.shared;
     shared.assigned[index].fetch_sub(1, Ordering::Relaxed);
@@ -198,11 +199,11 @@ fn undo(server: &Rc<Server>, index: usize, message: Message) {
     }
 }
 
-/// Answers a connection too many, and closes it.
+/// Answers 503, and closes the connection.
 fn refuse(server: &Server, mut stream: TcpStream) {
     server.worker.counters.canned(Canned::Full);
     let (answer, _) = Canned::Full.render();
-    // A fresh socket takes it whole.
+    // The send buffer of a new socket has room for all of it.
     if stream.write_all(answer.as_bytes()).is_ok() {
         server.watch.linger(linger::close(Socket::Fresh(stream)));
     }
@@ -213,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_idle_make_room_and_probes_have_some() {
+    fn idle_connections_make_room_and_probes_have_their_own() {
         let check = |open, leaving, has_idle, expected| {
             assert_eq!(admit(open, leaving, 10, || has_idle), expected);
         };

@@ -1,5 +1,5 @@
 //! The admin listener: an actix-web application on the main thread, for Prometheus, the kubelet and
-//! whoever may exec into the pod. It is up before the first request and until after the last.
+//! people with access to the pod. It serves from before the first public request until after the last.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,13 +21,13 @@ use super::admin_stream::AdminStream;
 use crate::admin;
 use crate::shared::Shared;
 
-/// Connections at the same time; beyond them the oldest makes room.
+/// The most connections; at this limit the oldest is closed.
 pub(super) const MOST_CONNECTIONS: usize = 64;
 /// The largest body of a request: a filter, or a list of faults.
 const MOST_BODY_BYTES: usize = 4096;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// A connection ends after this, whatever it does: nobody needs one for longer.
+/// A connection is closed after this time, whatever it does: no client needs a longer one.
 const LONGEST_CONNECTION: Duration = Duration::from_mins(5);
 
 /// Serves `listener` on the current `LocalSet`.
@@ -58,7 +58,7 @@ pub(super) async fn listen(
     let http = Rc::new(http);
     Ok(tokio::task::spawn_local(async move {
         let mut errors = AcceptErrors::new("admin");
-        // In the order in which they came; each is aborted with the listener.
+        // The oldest first; each is aborted with the listener.
         let mut open = VecDeque::new();
         loop {
             let (stream, peer) = match listener.accept().await {
@@ -76,7 +76,7 @@ pub(super) async fn listen(
             let http = Rc::clone(&http);
             open.push_back(AbortOnDrop(tokio::task::spawn_local(async move {
                 let connection = http.call((AdminStream(stream), Some(peer)));
-                // How a connection is closed is the client's business.
+                // A client may close its connection in any way.
                 drop(tokio::time::timeout(LONGEST_CONNECTION, connection).await);
             })));
         }

@@ -1,4 +1,4 @@
-//! One connection, from the accepted socket to its end.
+//! One connection, from the accepted socket until it is closed.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -36,8 +36,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Sets HTTP up for a worker. Its timers are off, and its keep-alive is the kernel's: the watch
-    /// does all of that for less.
+    /// Sets up HTTP for a worker. actix-http's timers and keep-alive are off: the watch replaces them, at a
+    /// lower cost.
     pub(super) async fn new(worker: Rc<Worker>, index: usize) -> Option<Self> {
         let watch = Watch::new(
             worker.shared.settings.timeouts,
@@ -80,7 +80,7 @@ impl Server {
         })
     }
 
-    /// Begins to serve a connection that was accepted by any worker and is counted already.
+    /// Starts to serve a connection, which any worker may have accepted. It is counted already.
     pub(super) fn spawn(self: &Rc<Self>, accepted: Accepted) {
         let server = Rc::clone(self);
         let open = Open::new(Rc::clone(self));
@@ -103,14 +103,14 @@ impl Server {
         let mut stream = EdgeStream::new(socket, Rc::clone(&conn), Rc::clone(&self.watch));
         let (mode, trusted) = (settings.proxy_protocol, &settings.trusted_proxies);
         if let Err(error) = proxied::read(&mut stream, mode, trusted).await {
-            // A drain closes connections that have sent nothing; that refuses no header.
+            // A drain closes connections that have sent nothing. No header was refused there.
             if conn.close_reason() != Some(CloseReason::Idle) {
                 self.worker.counters.proxy_refused.add(1);
                 tracing::debug!(%peer, %error, "connection refused");
             }
             return;
         }
-        // Clients come and go as they like, here and below.
+        // A client may close its connection at any time, here and below.
         let Ok(true) = fast_path::serve(&mut stream, &self.plain, &self.buffers).await else {
             return;
         };

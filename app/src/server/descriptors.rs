@@ -1,5 +1,5 @@
-//! File descriptors: the settings say how many are needed, and the process raises its limit to that
-//! before it is ready. Beyond the limit nothing could be accepted, probes and metrics included.
+//! File descriptors: the process raises its soft limit to what the settings need before it is ready. At
+//! the limit nothing could be accepted, probes and scrapes included.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -13,14 +13,14 @@ const PER_THREAD: usize = 8;
 /// Standard streams, listeners, files that are read or written, a collector's connection.
 const OTHERS: usize = 32;
 
-/// Raises the soft limit to what so many workers and connections need.
+/// Raises the soft limit to what `workers` and `connections` need.
 ///
 /// # Errors
 /// [`ServeError::Descriptors`] where the hard limit is lower.
 pub(super) fn raise(workers: usize, connections: usize) -> Result<(), ServeError> {
     let needed = needed(workers, connections);
     let limits = getrlimit(Resource::Nofile);
-    // No limit is as good as any.
+    // No limit counts as the highest one.
     let soft = limits.current.unwrap_or(u64::MAX);
     let hard = limits.maximum.unwrap_or(u64::MAX);
     if soft >= needed {

@@ -28,10 +28,10 @@ pub enum ServeError {
         needed: u64,
         /// What the process may open at most.
         allowed: u64,
-        /// Connections, as the settings limit them.
+        /// The connection limit of the settings.
         connections: usize,
     },
-    /// The memory that may be held for clients is less than what one request takes.
+    /// The memory budget is smaller than what one request takes.
     #[error(
         "one request of APP_MAX_BODY_BYTES takes {needed} bytes, and {allowed} may be held for clients \
          (APP_MEMORY_BUDGET, or half of the cgroup's limit): raise the limit, or lower the setting"
@@ -39,7 +39,7 @@ pub enum ServeError {
     Memory {
         /// What one request takes.
         needed: u64,
-        /// What may be held for all.
+        /// The budget.
         allowed: u64,
     },
     /// A thread or a runtime cannot be created.

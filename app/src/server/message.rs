@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 pub(super) struct Accepted {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
-    /// It is one too many: nothing but probes is answered on it.
+    /// The connection limit is reached: nothing but probes is answered on it.
     pub(super) probes_only: bool,
 }
 
@@ -18,11 +18,11 @@ pub(super) enum Message {
     Connection(Accepted),
     /// Close the connections that have been idle for longest.
     MakeRoom,
-    /// Accept no more; answered when the listener is closed. Only for the worker that accepts.
+    /// Stop accepting, and report when the listener is closed. Only for the worker that accepts.
     CloseListener(oneshot::Sender<()>),
     /// Close idle connections, now and from now on.
     CloseIdle,
-    /// Close all connections; answered with how many were busy.
+    /// Close all connections, and report how many were busy.
     Cut(oneshot::Sender<u64>),
     /// Stop the thread.
     Stop,

@@ -1,4 +1,4 @@
-//! The service's life, from two bound listeners to the end of its drain.
+//! Running the service, from two bound listeners to the end of its drain.
 
 use std::io;
 use std::path::PathBuf;
@@ -23,13 +23,13 @@ use crate::run_time::RunTime;
 use crate::settings::Settings;
 use crate::shared::Shared;
 
-/// How often a drain looks whether it is over.
+/// How often a drain checks whether all connections are closed.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Longer than this between two looks, the process did not run, and requests could not be answered.
+/// A longer time between two checks does not count: the process did not run, and could not answer.
 const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
-/// How often the greeting's file is read.
+/// How often the file of the greeting is read.
 const FOLLOW: Duration = Duration::from_secs(1);
 
 /// How long the last visits may take to be saved.
@@ -39,12 +39,12 @@ const SAVE: Duration = Duration::from_secs(2);
 #[cfg(feature = "otlp")]
 const EXPORT: Duration = Duration::from_secs(2);
 
-/// Serves until `shutdown` resolves, and then drains. When `hurry` resolves, the drain's delay ends
-/// at once.
+/// Serves until `shutdown` resolves, and then drains. When `hurry` resolves, the rest of the drain's
+/// delay is skipped.
 ///
 /// # Errors
 /// [`ServeError::Descriptors`] where the process may open too few files, [`ServeError::Start`] where
-/// the threads cannot be had.
+/// a thread or runtime cannot be created.
 pub async fn run(
     settings: Settings,
     bound: Bound,
@@ -94,7 +94,7 @@ pub async fn run(
     if let Ok(result) = &outcome {
         report_drain(*result, shared.settings.data_dir.clone()).await;
     }
-    // Telemetry goes last: everything above may have something to say.
+    // Telemetry is flushed last: everything above may log.
     #[cfg(feature = "otlp")]
     exporter.finish(&shared.spans, EXPORT);
     shared.logs.flush();
@@ -123,7 +123,7 @@ async fn serve(
 
     shutdown.await;
     let result = fleet.drain(&shared, hurry).await;
-    // Known before the state says so, and scraped for as long as the process is there.
+    // Set before the state changes, for scrapes until the process exits.
     let _ = shared.drained.set(result);
     shared.life.advance(State::Stopped);
     match result {
@@ -139,8 +139,8 @@ async fn serve(
     Ok(result)
 }
 
-/// Reads what the service has in files, and goes on reading the greeting's. A file that hangs delays
-/// the start by [`FILE_TIMEOUT`](crate::background::FILE_TIMEOUT) at most.
+/// Reads the files that the settings name, and starts to follow that of the greeting. A file that hangs
+/// delays the start by [`FILE_TIMEOUT`](crate::background::FILE_TIMEOUT) at most.
 async fn read_files(shared: &Arc<Shared>) -> Option<tokio::task::JoinHandle<()>> {
     let following = shared.settings.greeting_file.clone().map(|path| {
         let (tried, first) = oneshot::channel();
@@ -159,8 +159,8 @@ async fn read_files(shared: &Arc<Shared>) -> Option<tokio::task::JoinHandle<()>>
     Some(task)
 }
 
-/// Leaves the drain's result where it can be read after the process is gone. It is a courtesy:
-/// nothing fails with it, and a volume that hangs is not waited for.
+/// Saves the drain's result for after the process exits. An error is only logged, and a volume that hangs
+/// delays the exit by [`FILE_TIMEOUT`](crate::background::FILE_TIMEOUT) at most.
 async fn report_drain(result: DrainResult, directory: Option<PathBuf>) {
     let message = background::start("drain-message", move || drain_report::write_message(result));
     if let Some(directory) = directory {
@@ -214,9 +214,9 @@ impl Fleet {
         Ok(Self { senders, threads })
     }
 
-    fn tell(&self, message: impl Fn() -> Message) {
+    fn send_all(&self, message: impl Fn() -> Message) {
         for sender in &self.senders {
-            // A worker that is gone has nothing left to be told.
+            // A worker that is gone needs no command.
             drop(sender.send(message()));
         }
     }
@@ -238,7 +238,7 @@ impl Fleet {
             connections = shared.connections.load(Ordering::SeqCst),
             "listener closed"
         );
-        self.tell(|| Message::CloseIdle);
+        self.send_all(|| Message::CloseIdle);
         let mut time = RunTime::new(Instant::now(), LONGEST_LOOK);
         while shared.connections.load(Ordering::SeqCst) > 0
             && time.advance(Instant::now()) < profile.deadline
@@ -260,9 +260,9 @@ impl Fleet {
     }
 
     fn stop(self) {
-        self.tell(|| Message::Stop);
+        self.send_all(|| Message::Stop);
         for thread in self.threads {
-            // A worker that panicked has been told of on stderr.
+            // A panic has been printed to stderr.
             drop(thread.join());
         }
     }

@@ -20,8 +20,8 @@ use crate::edge::linger::LINGER_AT_STOP;
 use crate::service::Worker;
 use crate::shared::Shared;
 
-/// Starts worker `index`. The one that is given the listener accepts. Whether it is up, `started`
-/// learns; where that is dropped, the reason is in the log.
+/// Starts worker `index`. The worker with the listener accepts. `started` gets the outcome; where it is
+/// dropped, the reason is in the log.
 pub(super) fn start(
     index: usize,
     shared: Arc<Shared>,
@@ -107,10 +107,10 @@ async fn work(
     Ok(())
 }
 
-/// Has the runtime watch the listener. Its own type would have it watch each accepted socket, too.
+/// Registers the listener with the runtime. Tokio's own type would register each accepted socket, too.
 #[expect(
     deprecated,
-    reason = "what replaces it is unsafe for types that lie about their descriptor, and this is std's"
+    reason = "its replacement is unsafe because a type could misreport its descriptor; std's does not"
 )]
 fn watched(listener: TcpListener) -> io::Result<AsyncFd<TcpListener>> {
     AsyncFd::with_interest(listener, Interest::READABLE)

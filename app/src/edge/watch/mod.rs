@@ -1,4 +1,6 @@
-//! A worker's watch over its connections: a coarse clock, and the end of those that stall.
+//! A worker's watch over its connections: a coarse clock, and closing those that stall or hold too much.
+
+mod budget;
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -8,19 +10,19 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::conn::{Conn, Phase};
-use super::memory::{Budget, LITTLE_BYTES};
 use crate::canned::Canned;
 use crate::close_reason::CloseReason;
+use crate::edge::conn::{Conn, Phase};
+use crate::edge::memory::Budget;
 use crate::metrics::counters::Counters;
 use crate::run_time::RunTime;
 use crate::settings::Timeouts;
 
-/// Connections that may linger at the same time; beyond them an answer may be lost to a reset.
+/// The most connections that linger at a time; beyond them an answer may be lost to a reset.
 pub(crate) const MOST_LINGERING: usize = 256;
 
-/// How long a connection that came with the last ones, or as one too many, has to send something; and
-/// how long one was idle at least that makes room for another.
+/// How long a connection may be silent that was accepted when the listener was closed, or over the limit;
+/// and how long a connection has been idle at least that is closed to make room for another.
 const NEWCOMER: Duration = Duration::from_millis(500);
 
 /// Whether a connection may be closed to make room.
@@ -36,8 +38,10 @@ pub(crate) struct Watch {
     counters: Arc<Counters>,
     budget: Arc<Budget>,
     lingering: Rc<Cell<usize>>,
-    /// More was held for clients than may be when this worker last accounted for a connection.
+    /// The budget was exceeded when this worker last accounted for a connection.
     is_over_budget: Cell<bool>,
+    /// Connections that wait until the budget is met before they read.
+    postponed: RefCell<Vec<Rc<Conn>>>,
     /// Whether idle connections are closed at once: the listener is closed.
     closing: Cell<bool>,
 }
@@ -52,6 +56,7 @@ impl Watch {
             budget,
             lingering: Rc::default(),
             is_over_budget: Cell::new(false),
+            postponed: RefCell::default(),
             closing: Cell::new(false),
         }
     }
@@ -60,19 +65,26 @@ impl Watch {
         Rc::clone(&self.clock)
     }
 
-    pub(super) fn insert(&self, conn: Rc<Conn>) -> usize {
+    pub(in crate::edge) fn insert(&self, conn: Rc<Conn>) -> usize {
         self.account(&conn);
         self.connections.borrow_mut().insert(conn)
     }
 
-    pub(super) fn remove(&self, key: usize) {
+    pub(in crate::edge) fn remove(&self, key: usize) {
         let conn = self.connections.borrow_mut().remove(key);
         self.keep(&conn);
         self.release(&conn);
+        self.resume();
     }
 
-    /// Something was answered that no service saw.
-    pub(super) fn said(&self, conn: &Conn, canned: Canned, id: &str, bytes: usize) {
+    /// The stream wrote an answer of its own.
+    pub(in crate::edge) fn answered_early(
+        &self,
+        conn: &Conn,
+        canned: Canned,
+        id: &str,
+        bytes: usize,
+    ) {
         self.counters.canned(canned);
         tracing::info!(
             target: "app::request",
@@ -84,7 +96,7 @@ impl Watch {
         );
     }
 
-    /// Lets a closed connection's answer arrive, where there are not too many of them.
+    /// Closes a connection in the background, so that its last answer arrives. At the limit it is dropped.
     pub(crate) fn linger(&self, closing: impl Future<Output = ()> + 'static) {
         if self.lingering.get() < MOST_LINGERING {
             let lingering = Rc::clone(&self.lingering);
@@ -96,18 +108,18 @@ impl Watch {
         }
     }
 
-    /// Connections that still give their last answer time.
+    /// Connections that linger.
     pub(crate) fn lingering(&self) -> usize {
         self.lingering.get()
     }
 
-    /// From now on idle connections are closed at once.
+    /// Closes idle connections, now and from now on.
     pub(crate) fn close_idle(&self) {
         self.closing.set(true);
         self.sweep();
     }
 
-    /// Ends every connection, and returns how many of them were busy.
+    /// Closes every connection, and returns how many of them were busy.
     pub(crate) fn cut(&self) -> u64 {
         let connections = self.snapshot();
         let busy = connections.iter().filter(|conn| conn.is_busy()).count();
@@ -117,7 +129,7 @@ impl Watch {
         busy as u64
     }
 
-    /// Finds what has waited for too long. It is closed once its task has seen that nothing arrived.
+    /// Finds the overdue connections. Each is closed once its task has read all that had arrived.
     pub(crate) fn sweep(&self) {
         let overdue: Vec<_> = {
             let connections = self.connections.borrow();
@@ -138,9 +150,9 @@ impl Watch {
         }
     }
 
-    /// Closes the connections that have been idle for longest, a part of all, so that a flood of new
-    /// ones does not search them each time. Those with a request on the way are not known here, so
-    /// none is closed that was idle for a moment only.
+    /// Closes the connections that have been idle for longest: a sixteenth of the idle ones, so that not each
+    /// new connection in a flood searches them all. A request may be on its way, so none is closed that
+    /// became idle a moment ago.
     pub(crate) fn make_room(&self) {
         let connections = self.connections.borrow();
         let mut idle: Vec<_> = connections
@@ -158,98 +170,27 @@ impl Watch {
         self.counters.oldest_idle.set(oldest);
     }
 
-    /// Accounts for the memory that a connection takes now. Where that is too much in all, the worker
-    /// that holds most closes some.
-    pub(super) fn account(&self, conn: &Conn) {
-        let (before, now) = (conn.held.get(), conn.footprint());
-        if before == now || conn.close_reason().is_some() {
-            return;
-        }
-        conn.held.set(now);
-        self.counters.held.subtract(before as u64);
-        self.counters.held.add(now as u64);
-        if now > before
-            && self.budget.excess() > 0
-            && let Some(largest) = self.budget.largest()
-        {
-            self.is_over_budget.set(true);
-            largest.shed.notify_one();
-        }
-    }
-
-    /// Whether no connection may take more memory now. Closing those that hold most takes a turn of
-    /// their tasks, and without this all others would read and write in the meantime.
-    pub(super) fn is_over_budget(&self) -> bool {
-        if !self.is_over_budget.get() {
-            return false;
-        }
-        let is_over = self.budget.excess() > 0;
-        self.is_over_budget.set(is_over);
-        if is_over && let Some(largest) = self.budget.largest() {
-            largest.shed.notify_one();
-        }
-        is_over
-    }
-
-    fn release(&self, conn: &Conn) {
-        self.counters.held.subtract(conn.held.take() as u64);
-    }
-
-    /// Closes connections, those that hold most first, until no more is held than may be. What a
-    /// connection holds is free once its task has closed it.
-    fn shed(&self) {
-        let mut excess = self.budget.excess();
-        if excess == 0 {
-            return;
-        }
-        excess += self.budget.margin();
-        let (leaving, mut staying): (Vec<_>, Vec<_>) = self
-            .snapshot()
-            .into_iter()
-            .partition(|conn| conn.close_reason().is_some() || conn.is_unwanted());
-        for conn in leaving {
-            excess = excess.saturating_sub(conn.held.get() as u64);
-        }
-        // Of those that hold little, the idle ones and then those that take long.
-        staying.sort_by_key(|conn| {
-            let held = Some(conn.held.get()).filter(|held| *held > LITTLE_BYTES);
-            Reverse((held, conn.is_idle(), conn.waited()))
-        });
-        for conn in staying {
-            if excess == 0 {
-                break;
-            }
-            excess = excess.saturating_sub(conn.held.get() as u64);
-            if conn.is_idle() {
-                self.counters.leaving.add(1);
-                conn.evict();
-            } else {
-                self.close_overdue(&conn, CloseReason::Memory);
-            }
-        }
-    }
-
-    /// The connection stays, or is gone already: it makes no room any more.
-    pub(super) fn keep(&self, conn: &Conn) {
+    /// The connection is not asked to make room any more: it stays, or is closed already.
+    pub(in crate::edge) fn keep(&self, conn: &Conn) {
         if conn.keep() {
             self.counters.leaving.subtract(1);
         }
     }
 
     /// Closes a connection, and counts why.
-    pub(super) fn close_overdue(&self, conn: &Conn, reason: CloseReason) {
+    pub(in crate::edge) fn close_overdue(&self, conn: &Conn, reason: CloseReason) {
         if conn.close_reason().is_none() {
             self.counters.ended(reason);
         }
         conn.close(reason);
     }
 
-    /// Why a connection is to be closed now, where it has waited for too long.
-    pub(super) fn overdue(&self, conn: &Conn) -> Option<CloseReason> {
+    /// Why a connection is overdue, if it is.
+    pub(in crate::edge) fn overdue(&self, conn: &Conn) -> Option<CloseReason> {
         let (limit, reason) = match conn.phase() {
             _ if conn.is_unwanted() && conn.is_idle() => return Some(CloseReason::Idle),
             _ if conn.is_blocked() => (self.timeouts.answer, CloseReason::Answer),
-            // Its request may be on the way: it was let in, so it is waited for, a little.
+            // It was accepted, and its request may be on its way.
             Phase::Proxy | Phase::FirstHead if self.closing.get() && !conn.has_received() => {
                 (self.timeouts.first_head.min(NEWCOMER), CloseReason::Idle)
             }
@@ -277,7 +218,7 @@ impl Watch {
             .collect()
     }
 
-    /// How often the clock moves: often enough for the shortest deadline, rarely enough to be free.
+    /// How often the clock advances: often enough for the shortest deadline, rarely enough to cost nothing.
     fn interval(&self) -> Duration {
         let Timeouts {
             first_head,
@@ -295,7 +236,7 @@ impl Watch {
         (shortest / 8).clamp(Duration::from_millis(5), Duration::from_millis(250))
     }
 
-    /// Moves the clock and sweeps, for as long as it is polled. `each_turn` runs along.
+    /// Advances the clock and sweeps for as long as it is polled, and calls `each_turn` each time.
     pub(crate) async fn run(&self, each_turn: impl Fn(Duration)) {
         let interval = self.interval();
         let mut time = RunTime::new(Instant::now(), interval * 2);
@@ -314,6 +255,8 @@ impl Watch {
             self.clock
                 .set(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
             self.sweep();
+            // Another worker may have met the budget.
+            self.resume();
             each_turn(interval);
         }
     }

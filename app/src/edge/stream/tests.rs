@@ -1,0 +1,182 @@
+//! Tests of the socket under actix-http, on loopback.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::edge::memory::{Budget, SMALL_BUFFER_BYTES};
+use crate::metrics::counters::Counters;
+use crate::settings::Timeouts;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A client and the stream that it is connected to, which is late with its first head.
+async fn late() -> (TcpStream, EdgeStream) {
+    connect(Arc::default(), u64::MAX).await
+}
+
+/// The same with these counters and this memory budget.
+async fn connect(counters: Arc<Counters>, budget: u64) -> (TcpStream, EdgeStream) {
+    let timeouts = Timeouts {
+        first_head: SECOND,
+        next_head: SECOND,
+        body: SECOND,
+        answer: SECOND,
+        keep_alive: SECOND,
+        min_rate: 1,
+    };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = TcpStream::connect(address).await.unwrap();
+    let (socket, peer) = listener.accept().await.unwrap();
+    let budget = Budget::new(budget, vec![Arc::clone(&counters)]);
+    let watch = Rc::new(Watch::new(timeouts, counters, Arc::new(budget)));
+    let clock = Rc::new(Cell::new(0));
+    let conn = Rc::new(Conn::new(peer, Rc::clone(&clock), 1));
+    let stream = EdgeStream::new(Socket::Watched(socket), conn, Rc::clone(&watch));
+    clock.set(5000);
+    (client, stream)
+}
+
+async fn readable(stream: &EdgeStream) {
+    let Socket::Watched(socket) = &stream.socket else {
+        panic!("the socket is not watched");
+    };
+    socket.readable().await.unwrap();
+}
+
+/// A closed stream lingers in a task of its own.
+async fn test(body: impl Future<Output = ()>) {
+    tokio::task::LocalSet::new().run_until(body).await;
+}
+
+#[tokio::test]
+async fn what_has_arrived_is_read_before_a_connection_is_closed_for_being_late() {
+    test(async {
+        let (mut client, mut stream) = late().await;
+        client.write_all(b"GET ").await.unwrap();
+        stream.conn.suspect();
+        readable(&stream).await;
+        let mut buffer = [0; 100];
+        assert_eq!(
+            AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),
+            4
+        );
+        assert_eq!(stream.conn.close_reason(), None);
+        // It was no whole head, and nothing more has arrived.
+        assert!(AsyncReadExt::read(&mut stream, &mut buffer).await.is_err());
+        assert_eq!(stream.conn.close_reason(), Some(CloseReason::FirstHead));
+    })
+    .await;
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn only_requests_that_are_parsed_wait_until_the_budget_is_met() {
+    let counters = Arc::<Counters>::default();
+    let budget = 1 << 20;
+    counters.held.add(budget);
+    let (mut client, mut stream) = connect(Arc::clone(&counters), budget).await;
+    let request = b"GET / HTTP/1.1\r\n\r\n";
+    client.write_all(request).await.unwrap();
+    readable(&stream).await;
+    let wakes = Arc::<Wakes>::default();
+    let waker = Arc::clone(&wakes).into();
+    let mut poll = |stream: &mut EdgeStream| {
+        let (mut bytes, mut context) = ([0; 100], Context::from_waker(&waker));
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let polled = Pin::new(stream).poll_read(&mut context, &mut buffer);
+        polled.is_ready().then(|| buffer.filled().to_vec())
+    };
+    assert_eq!(poll(&mut stream), Some(request.to_vec()));
+    stream.put_back(request);
+    assert_eq!(poll(&mut stream), None, "it would be parsed");
+    stream.watch.resume();
+    assert_eq!(
+        wakes.0.load(Ordering::SeqCst),
+        0,
+        "it does not poll in vain"
+    );
+    counters.held.subtract(budget);
+    stream.watch.resume();
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert_eq!(poll(&mut stream), Some(request.to_vec()));
+}
+
+#[tokio::test]
+async fn buffers_grow_for_a_large_body_alone() {
+    let (mut client, mut stream) = late().await;
+    let size = |stream: &EdgeStream| {
+        let socket = stream.socket.descriptor().unwrap();
+        SockRef::from(&socket).recv_buffer_size().unwrap()
+    };
+    let socket = stream.socket.descriptor().unwrap();
+    SockRef::from(&socket)
+        .set_recv_buffer_size(SMALL_BUFFER_BYTES)
+        .unwrap();
+    for (sent, expected) in [
+        (100, SMALL_BUFFER_BYTES),
+        (SMALL_BUFFER_BYTES, LARGE_BUFFER_BYTES),
+    ] {
+        client.write_all(b"POST / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut buffer = vec![0; 2 * SMALL_BUFFER_BYTES];
+        AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap();
+        let body = crate::edge::framing::Body::Length(sent as u64 + 1);
+        stream.conn.on_request(body);
+        stream.conn.on_body_wait();
+        client.write_all(&vec![b'x'; sent]).await.unwrap();
+        let mut left = sent;
+        while left > 0 {
+            left -= AsyncReadExt::read(&mut stream, &mut buffer[..left])
+                .await
+                .unwrap();
+        }
+        assert_eq!(size(&stream), 2 * expected);
+        if expected == LARGE_BUFFER_BYTES {
+            let socket = stream.socket.descriptor().unwrap();
+            assert_eq!(window::tests::limit(socket), LARGE_BUFFER_BYTES);
+        }
+        client.write_all(b"x").await.unwrap();
+        AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap();
+        stream.conn.on_answer(false);
+        stream.conn.on_flush();
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_has_arrived_clears_a_late_connection() {
+    let (mut client, mut stream) = late().await;
+    let request = b"GET / HTTP/1.1\r\n\r\n";
+    client.write_all(request).await.unwrap();
+    stream.conn.suspect();
+    readable(&stream).await;
+    let mut buffer = [0; 100];
+    assert_eq!(
+        AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),
+        request.len()
+    );
+    stream.conn.on_request(crate::edge::framing::Body::NONE);
+    stream.conn.on_answer(false);
+    stream.conn.on_flush();
+    client.write_all(request).await.unwrap();
+    assert_eq!(
+        AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap(),
+        request.len()
+    );
+    assert_eq!(stream.conn.close_reason(), None);
+}

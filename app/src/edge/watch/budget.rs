@@ -1,0 +1,102 @@
+//! Keeping the memory budget: accounting for connections, postponing what would take more, and closing those
+//! that hold most.
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+
+use super::Watch;
+use crate::close_reason::CloseReason;
+use crate::edge::conn::Conn;
+use crate::edge::memory::LITTLE_BYTES;
+
+impl Watch {
+    /// Accounts for the memory that a connection takes now. Where that exceeds the budget, the worker that
+    /// holds most closes some of its connections.
+    pub(in crate::edge) fn account(&self, conn: &Conn) {
+        let (before, now) = (conn.held.get(), conn.footprint());
+        if before == now || conn.close_reason().is_some() {
+            return;
+        }
+        conn.held.set(now);
+        self.counters.held.subtract(before as u64);
+        self.counters.held.add(now as u64);
+        if now < before {
+            self.resume();
+        } else if self.budget.excess() > 0
+            && let Some(largest) = self.budget.largest()
+        {
+            self.is_over_budget.set(true);
+            largest.shed.notify_one();
+        }
+    }
+
+    /// Whether no connection may take more memory now. Closing those that hold most takes a poll of their
+    /// tasks, and without this all others would go on reading in the meantime.
+    pub(in crate::edge) fn is_over_budget(&self) -> bool {
+        if !self.is_over_budget.get() {
+            return false;
+        }
+        let is_over = self.budget.excess() > 0;
+        self.is_over_budget.set(is_over);
+        if is_over && let Some(largest) = self.budget.largest() {
+            largest.shed.notify_one();
+        }
+        is_over
+    }
+
+    /// Wakes the connection once the budget is met.
+    pub(in crate::edge) fn postpone(&self, conn: &Rc<Conn>) {
+        if !conn.is_postponed.replace(true) {
+            self.postponed.borrow_mut().push(Rc::clone(conn));
+        }
+    }
+
+    /// Wakes the postponed connections if the budget is met.
+    pub(in crate::edge) fn resume(&self) {
+        if self.postponed.borrow().is_empty() || self.is_over_budget() {
+            return;
+        }
+        for conn in self.postponed.take() {
+            conn.is_postponed.set(false);
+            conn.wake();
+        }
+    }
+
+    pub(super) fn release(&self, conn: &Conn) {
+        self.counters.held.subtract(conn.held.take() as u64);
+    }
+
+    /// Closes connections, those that hold most first, until the budget is met. What a connection holds is
+    /// free once its task has closed it.
+    pub(super) fn shed(&self) {
+        let mut excess = self.budget.excess();
+        if excess == 0 {
+            return;
+        }
+        excess += self.budget.margin();
+        let (leaving, mut staying): (Vec<_>, Vec<_>) = self
+            .snapshot()
+            .into_iter()
+            .partition(|conn| conn.close_reason().is_some() || conn.is_unwanted());
+        for conn in leaving {
+            excess = excess.saturating_sub(conn.held.get() as u64);
+        }
+        // Of those that hold little, first the idle ones, then those that have taken longest.
+        staying.sort_by_key(|conn| {
+            let held = Some(conn.held.get()).filter(|held| *held > LITTLE_BYTES);
+            Reverse((held, conn.is_idle(), conn.waited()))
+        });
+        for conn in staying {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(conn.held.get() as u64);
+            if conn.is_idle() {
+                self.counters.leaving.add(1);
+                conn.evict();
+            } else {
+                self.close_overdue(&conn, CloseReason::Memory);
+            }
+        }
+    }
+}
