@@ -97,7 +97,7 @@ async fn only_requests_that_are_parsed_wait_until_the_budget_is_met() {
     readable(&stream).await;
     let wakes = Arc::<Wakes>::default();
     let waker = Arc::clone(&wakes).into();
-    let mut poll = |stream: &mut EdgeStream| {
+    let poll = |stream: &mut EdgeStream| {
         let (mut bytes, mut context) = ([0; 100], Context::from_waker(&waker));
         let mut buffer = ReadBuf::new(&mut bytes);
         let polled = Pin::new(stream).poll_read(&mut context, &mut buffer);
