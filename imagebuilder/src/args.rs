@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::Progress;
 use oci::{Platform, Reference};
 
+use crate::base_name::BaseName;
 use crate::place::{Local, Output, Place};
 use crate::registry::Prefix;
 use crate::sbom;
+use crate::target::CLibrary;
 
 /// From a Cargo workspace to container images, without a Dockerfile.
 #[derive(Debug, Parser)]
@@ -91,6 +93,17 @@ pub(crate) struct Image {
     pub(crate) destinations: Destinations,
     #[command(flatten)]
     pub(crate) cargo: Cargo,
+    /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
+    /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. In place of `base` in
+    /// [package.metadata.image]. Its digest is kept in imagebuilder.lock.
+    #[arg(long, value_name = "BASE")]
+    pub(crate) base: Option<BaseName>,
+    /// Use what the names of bases stand for now, and write that to imagebuilder.lock.
+    #[arg(long, conflicts_with_all = ["locked", "frozen"])]
+    pub(crate) update_base: bool,
+    /// The C library that the binary is linked with, in place of `libc` in [package.metadata.image].
+    #[arg(long, value_enum)]
+    pub(crate) libc: Option<CLibrary>,
     /// What the image runs on; several, divided by commas, make an index. This machine's
     /// architecture where not given.
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]

@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::{Message, PackageId};
 
-use crate::c::{CError, CToolchain};
+use crate::c::{self, CError, CToolchain};
 use crate::cargo_config::{CargoConfig, CargoConfigError};
 use crate::compile;
 use crate::environment::Environment;
@@ -86,7 +86,7 @@ pub(crate) fn compile(
     notes: &mut dyn FnMut(Note<'_>),
 ) -> Result<Build, CompileError> {
     let paths = PathMap::new(environment, workspace, toolchain);
-    let c = CToolchain::prepare(
+    let compiler = CToolchain::prepare(
         environment,
         target,
         workspace.compiles_c(),
@@ -100,8 +100,11 @@ pub(crate) fn compile(
         &toolchain.cfgs(target.triple)?,
     )?
     .with_linker(environment.sets(&target.linker_variable()));
-    let flags = compile::arguments(target, &paths, &config, &options.cargo.profile);
-    let mut command = command(environment, workspace, service, &flags, &c, options);
+    let cross_linker = c::cross_linker(target, &environment.search_path);
+    let profile = &options.cargo.profile;
+    let linker = cross_linker.as_deref();
+    let flags = compile::arguments(target, &paths, &config, profile, linker);
+    let mut command = command(environment, workspace, service, &flags, &compiler, options);
     let spawned = environment.interrupts.spawn(&mut command);
     let mut running = spawned.map_err(|source| CompileError::Spawn {
         cargo: environment.cargo.clone(),
@@ -121,11 +124,11 @@ pub(crate) fn compile(
     if running.interrupted() {
         return Err(CompileError::Interrupted);
     }
-    if c.used_foreign_headers() {
+    if compiler.used_foreign_headers() {
         notes(Note::ForeignHeaders);
     }
     if !status.success() {
-        if let Some(package) = c.wanted_by() {
+        if let Some(package) = compiler.wanted_by() {
             let triple = target.triple;
             return Err(CompileError::NoCCompiler { package, triple });
         }

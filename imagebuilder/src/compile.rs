@@ -1,25 +1,27 @@
-//! The arguments for Cargo: a static binary, with no path of this machine in it.
+//! The arguments for Cargo: how a binary is linked, with no path of this machine in it.
 //!
 //! Cargo's own hashes of a unit do not depend on where the workspace lies, nor on these flags'
 //! paths (measured with Cargo 1.95: two folders and two target directories give the same bytes).
 //! What remains are the paths that rustc writes into panic messages and debug information.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::cargo_config::CargoConfig;
 use crate::paths::PathMap;
 use crate::target::{Libc, Target};
+use crate::toml_string::toml_string;
 
 /// The arguments that choose target, linker and flags, for a Cargo profile.
 ///
 /// They are `--config`, not the variable `RUSTFLAGS`, which would replace the flags of `config`. A
-/// linker that `config` chooses is left alone.
+/// linker that `config` chooses is left alone; else `cross_linker` is used, where there is one.
 pub(crate) fn arguments(
     target: Target,
     paths: &PathMap,
     config: &CargoConfig,
     profile: &str,
+    cross_linker: Option<&Path>,
 ) -> Vec<OsString> {
     let triple = target.triple;
     let rust_lld = target.rust_lld && !config.chooses_linker();
@@ -28,6 +30,7 @@ pub(crate) fn arguments(
         // rust-lld finds no C library and start files but those of the Rust target.
         Libc::Musl if rust_lld => flags.push("-Clink-self-contained=yes".to_owned()),
         Libc::Musl | Libc::Glibc => flags.push("-Ctarget-feature=+crt-static".to_owned()),
+        Libc::GlibcOfBase => {}
     }
     flags.extend(paths.flags("--remap-path-prefix"));
     let list = flags
@@ -40,6 +43,10 @@ pub(crate) fn arguments(
         // Symbols are no use in an image that has no debugger, and are most of its size.
         format!("profile.{}.strip=\"symbols\"", toml_string(profile)),
     ];
+    if let Some(linker) = cross_linker.filter(|_| !config.chooses_linker()) {
+        let linker = toml_string(&linker.display().to_string());
+        configs.push(format!("target.{triple}.linker={linker}"));
+    }
     if rust_lld {
         configs.push(format!("target.{triple}.linker=\"rust-lld\""));
     }
@@ -49,31 +56,4 @@ pub(crate) fn arguments(
         arguments.push(config.into());
     }
     arguments
-}
-
-/// A TOML basic string, escaped as <https://toml.io/en/v1.0.0#string> asks.
-fn toml_string(text: &str) -> String {
-    let mut out = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c if c.is_control() => {
-                write!(out, "\\u{:04X}", u32::from(c)).expect("writing to memory cannot fail");
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_are_escaped() {
-        assert_eq!(toml_string("a\"b\\c\nd é"), "\"a\\\"b\\\\c\\u000Ad é\"");
-    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use oci::layout::{Layout, LayoutError};
-use oci::{Compression, Descriptor, Digest, Hasher, Kind};
+use oci::{Compression, Descriptor, Digest, Hasher, Kind, MediaType};
 use serde::Serialize;
 
 /// Why a layer could not be read.
@@ -54,14 +54,22 @@ pub(crate) fn read(layout: &Layout, descriptor: &Descriptor) -> Result<Contents,
         descriptor: Box::new(descriptor.clone()),
     };
     let mut blob = layout.blob(descriptor)?;
-    let contents = match descriptor.media_type.kind() {
-        Kind::Layer(Compression::None) => read_tar(&mut blob),
-        Kind::Layer(Compression::Gzip) => read_tar(MultiGzDecoder::new(&mut blob)),
-        _ => return Err(unsupported()),
-    };
-    let contents = contents.map_err(cannot)?;
+    let tar = unpacked(&mut blob, &descriptor.media_type).ok_or_else(unsupported)?;
+    let contents = read_tar(tar).map_err(cannot)?;
     io::copy(&mut blob, &mut io::sink()).map_err(cannot)?;
     Ok(contents)
+}
+
+/// The tar in a layer; nothing where its compression is not supported.
+pub(crate) fn unpacked<'a>(
+    blob: impl Read + 'a,
+    media_type: &MediaType,
+) -> Option<Box<dyn Read + 'a>> {
+    match media_type.kind() {
+        Kind::Layer(Compression::None) => Some(Box::new(blob)),
+        Kind::Layer(Compression::Gzip) => Some(Box::new(MultiGzDecoder::new(blob))),
+        _ => None,
+    }
 }
 
 fn read_tar(tar: impl Read) -> io::Result<Contents> {

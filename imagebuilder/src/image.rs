@@ -1,127 +1,189 @@
-//! Config and manifest of an image, from its layers and what the package says.
+//! Config and manifest of an image, from its base, its layers and its settings.
 
 use std::collections::{BTreeMap, HashMap};
 
 use oci::annotation;
-use oci::image::spec::{ConfigBuilder, HistoryBuilder, ImageConfigurationBuilder, RootFsBuilder};
+use oci::image::spec::{
+    ConfigBuilder, History, HistoryBuilder, ImageConfigurationBuilder, RootFsBuilder,
+};
 use oci::image::{Config, Manifest};
 use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Platform};
 
-use crate::base::CERTIFICATES;
+use crate::base::{Base, BaseImage, CERTIFICATES};
 use crate::layer::Layer;
-use crate::options::Options;
-use crate::workspace::Service;
+use crate::settings::{Settings, User};
 
-/// Where the binary is put: on the `PATH` of every shell-less `kubectl exec`.
-pub(crate) const BIN_DIRECTORY: &str = "usr/local/bin";
+/// The prefix of labels by which an image describes itself: those of a base are not true of what is
+/// built on it.
+const OWN_LABELS: &str = "org.opencontainers.image.";
 
-/// Stores config and manifest of an image, and returns the manifest's descriptor.
-pub(crate) fn store(
-    layout: &Layout,
-    service: &Service,
-    platform: &Platform,
-    layers: &[Layer],
-    options: &Options,
-) -> Result<Descriptor, LayoutError> {
-    let (bytes, config) = config(service, platform, layers, options).to_bytes();
-    layout.write_bytes(&bytes)?;
-    let layers = layers
-        .iter()
-        .map(|layer| layer.descriptor.clone())
-        .collect();
-    let mut manifest = Manifest::new(config, layers);
-    manifest.annotations = annotations(service, options);
-    let (bytes, mut descriptor) = manifest.to_bytes();
-    layout.write_bytes(&bytes)?;
-    descriptor.platform = Some(platform.clone());
-    Ok(descriptor)
+/// An image to be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Image<'a> {
+    pub(crate) settings: &'a Settings,
+    /// What it runs where the settings name nothing else.
+    pub(crate) entrypoint: &'a [String],
+    /// Facts about it, which are labels too.
+    pub(crate) annotations: &'a BTreeMap<String, String>,
+    /// The time of everything in it, in seconds since 1970.
+    pub(crate) created: u64,
+    pub(crate) base: Option<&'a Base>,
 }
 
-/// What the package says of itself, under the keys that tools know.
-///
-/// Only from the sources and the command line: git is not asked, since a copy of the same sources in
-/// another folder may have no repository.
-pub(crate) fn annotations(service: &Service, options: &Options) -> BTreeMap<String, String> {
-    let fields = [
-        (annotation::TITLE, Some(&service.package)),
-        (annotation::DESCRIPTION, service.description.as_ref()),
-        (annotation::VERSION, Some(&service.version)),
-        (annotation::LICENSES, service.license.as_ref()),
-        (annotation::SOURCE, service.repository.as_ref()),
-        (annotation::REVISION, options.revision.as_ref()),
-    ];
-    fields
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
-        .collect()
-}
+impl Image<'_> {
+    /// Stores config and manifest for a platform, and returns the manifest's descriptor. `layers` are
+    /// those on top of the base.
+    pub(crate) fn store(
+        &self,
+        layout: &Layout,
+        platform: &Platform,
+        layers: &[Layer],
+    ) -> Result<Descriptor, LayoutError> {
+        let base = self.base.map(|base| base.image(platform));
+        let (bytes, config) = self.config(platform, base, layers).to_bytes();
+        layout.write_bytes(&bytes)?;
+        let below = base.map(|base| base.layers.clone()).unwrap_or_default();
+        let own = layers.iter().map(|layer| layer.descriptor.clone());
+        let mut manifest = Manifest::new(config, below.into_iter().chain(own).collect());
+        manifest.annotations = self.all_annotations(base);
+        let (bytes, mut descriptor) = manifest.to_bytes();
+        layout.write_bytes(&bytes)?;
+        descriptor.platform = Some(platform.clone());
+        Ok(descriptor)
+    }
 
-fn config(service: &Service, platform: &Platform, layers: &[Layer], options: &Options) -> Config {
-    let created = rfc3339(options.created);
-    let settings = &service.settings;
-    let mut env = BTreeMap::from([
-        ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
-        ("SSL_CERT_FILE".to_owned(), format!("/{CERTIFICATES}")),
-    ]);
-    env.extend(
-        settings
-            .env
-            .iter()
-            .map(|(name, value)| (name.0.clone(), value.clone())),
-    );
-    let mut labels: HashMap<String, String> = annotations(service, options).into_iter().collect();
-    labels.extend(settings.labels.clone());
-    let mut run = ConfigBuilder::default()
-        .user(format!("{}:{}", settings.user.uid, settings.user.gid))
-        .env(
-            env.iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect::<Vec<_>>(),
-        )
-        .entrypoint(vec![format!("/{BIN_DIRECTORY}/{}", service.bin)])
-        .working_dir("/")
-        .labels(labels)
-        .stop_signal("SIGTERM");
-    if !settings.ports.is_empty() {
-        run = run.exposed_ports(
-            settings
-                .ports
-                .iter()
-                .map(|port| format!("{port}/tcp"))
-                .collect::<Vec<_>>(),
-        );
+    /// The annotations of a manifest, or of the index.
+    pub(crate) fn all_annotations(&self, base: Option<&BaseImage>) -> BTreeMap<String, String> {
+        let mut all = self.annotations.clone();
+        if let Some(on) = self.base {
+            let digest = base.map_or(on.root(), |image| image.manifest);
+            all.insert(annotation::BASE_DIGEST.to_owned(), digest.to_string());
+            // A path would make the digest depend on the folder.
+            if let Some(reference) = on.reference() {
+                let name = reference.clone().without_digest();
+                let tag = reference.tag().map(|tag| format!(":{tag}"));
+                let name = format!("{}{}", name.full_name(), tag.unwrap_or_default());
+                all.insert(annotation::BASE_NAME.to_owned(), name);
+            }
+        }
+        all.extend(self.settings.annotations.clone());
+        all
     }
-    if !settings.args.is_empty() {
-        run = run.cmd(settings.args.clone());
-    }
-    let history = layers.iter().map(|layer| {
-        HistoryBuilder::default()
-            .created(created.clone())
-            .created_by(layer.created_by)
+
+    fn config(&self, platform: &Platform, base: Option<&BaseImage>, layers: &[Layer]) -> Config {
+        let created = rfc3339(self.created);
+        let settings = self.settings;
+        let below = base.and_then(|base| base.config.spec.config().as_ref());
+        let entrypoint = settings.entrypoint.as_deref().unwrap_or(self.entrypoint);
+        let mut run = ConfigBuilder::default()
+            .user(self.user(base))
+            .env(self.env(base))
+            .entrypoint(entrypoint.to_vec())
+            .working_dir(match (&settings.workdir, base) {
+                (Some(workdir), _) => workdir.0.clone(),
+                (None, Some(base)) => base.config.working_dir().to_owned(),
+                (None, None) => "/".to_owned(),
+            })
+            .labels(self.labels(below.and_then(|config| config.labels().clone())));
+        let signal = settings.stop_signal.as_ref().map(|signal| signal.0.clone());
+        let signal = signal.or_else(|| below?.stop_signal().clone());
+        run = run.stop_signal(signal.unwrap_or_else(|| "SIGTERM".to_owned()));
+        let ports = settings.ports.iter().map(|port| format!("{port}/tcp"));
+        let ports = union(below.and_then(|c| c.exposed_ports().clone()), ports);
+        if !ports.is_empty() {
+            run = run.exposed_ports(ports);
+        }
+        let volumes = settings.volumes.iter().map(|path| path.0.clone());
+        let volumes = union(below.and_then(|c| c.volumes().clone()), volumes);
+        if !volumes.is_empty() {
+            run = run.volumes(volumes);
+        }
+        if !settings.args.is_empty() {
+            run = run.cmd(settings.args.clone());
+        }
+        let own = layers.iter().map(|layer| entry(&created, &layer.created_by));
+        let history = base.map_or_else(Vec::new, |base| self.history(base, &created));
+        let below = base.map(|base| &base.diff_ids[..]).unwrap_or_default();
+        let diff_ids = below.iter().chain(layers.iter().map(|layer| &layer.diff_id));
+        let rootfs = RootFsBuilder::default()
+            .typ("layers")
+            .diff_ids(diff_ids.map(ToString::to_string).collect::<Vec<_>>())
             .build()
-            .expect("every field of a history entry is optional")
-    });
-    let rootfs = RootFsBuilder::default()
-        .typ("layers")
-        .diff_ids(
-            layers
-                .iter()
-                .map(|layer| layer.diff_id.to_string())
-                .collect::<Vec<_>>(),
-        )
+            .expect("both fields of it are given");
+        let spec = ImageConfigurationBuilder::default()
+            .created(created.clone())
+            .architecture(platform.architecture.as_str())
+            .os(platform.os.as_str())
+            .config(run.build().expect("every field of it is optional"))
+            .rootfs(rootfs)
+            .history(history.into_iter().chain(own).collect::<Vec<_>>())
+            .build()
+            .expect("every required field is given");
+        Config { spec }
+    }
+
+    /// The user of the settings, else that of the base, else one that is not root.
+    fn user(&self, base: Option<&BaseImage>) -> String {
+        let below = base.map(|base| base.config.user()).unwrap_or_default();
+        match self.settings.user {
+            None if !below.is_empty() => below.to_owned(),
+            user => user.unwrap_or(User::NONROOT).to_string(),
+        }
+    }
+
+    fn env(&self, base: Option<&BaseImage>) -> Vec<String> {
+        let mut env = BTreeMap::from([("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned())]);
+        if base.is_none() {
+            env.insert("SSL_CERT_FILE", format!("/{CERTIFICATES}"));
+        }
+        let below = base.map(|base| base.config.env()).unwrap_or_default();
+        let below = below.iter().filter_map(|variable| variable.split_once('='));
+        env.extend(below.map(|(name, value)| (name, value.to_owned())));
+        let own = self.settings.env.iter();
+        env.extend(own.map(|(name, value)| (name.0.as_str(), value.clone())));
+        let all = env.into_iter();
+        all.map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    fn labels(&self, below: Option<HashMap<String, String>>) -> HashMap<String, String> {
+        let below = below.into_iter().flatten();
+        let mut labels: HashMap<String, String> = below
+            .filter(|(key, _)| !key.starts_with(OWN_LABELS))
+            .collect();
+        labels.extend(self.annotations.clone());
+        labels.extend(self.settings.labels.clone());
+        labels
+    }
+
+    /// The base's history, with an entry for each of its layers.
+    fn history(&self, base: &BaseImage, created: &str) -> Vec<History> {
+        let history = base.config.spec.history().clone().unwrap_or_default();
+        let of_layers = history
+            .iter()
+            .filter(|entry| entry.empty_layer() != Some(true));
+        if of_layers.count() == base.layers.len() {
+            return history;
+        }
+        let by = "imagebuilder: layer of the base";
+        base.layers.iter().map(|_| entry(created, by)).collect()
+    }
+}
+
+fn entry(created: &str, by: &str) -> History {
+    HistoryBuilder::default()
+        .created(created)
+        .created_by(by)
         .build()
-        .expect("both fields of it are given");
-    let spec = ImageConfigurationBuilder::default()
-        .created(created.clone())
-        .architecture(platform.architecture.as_str())
-        .os(platform.os.as_str())
-        .config(run.build().expect("every field of it is optional"))
-        .rootfs(rootfs)
-        .history(history.collect::<Vec<_>>())
-        .build()
-        .expect("every required field is given");
-    Config { spec }
+        .expect("every field of a history entry is optional")
+}
+
+/// What both name, sorted, each once.
+fn union(below: Option<Vec<String>>, own: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = below.unwrap_or_default().into_iter().chain(own).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Seconds since 1970 in the form of RFC 3339; the command line bounds them to 32 bits.

@@ -58,7 +58,7 @@ pub(crate) struct Layer {
     /// The digest of the tar inside.
     pub(crate) diff_id: Digest,
     /// What made it, for the image's history.
-    pub(crate) created_by: &'static str,
+    pub(crate) created_by: String,
 }
 
 impl Files {
@@ -138,7 +138,7 @@ impl Files {
         &self,
         layout: &Layout,
         mtime: u64,
-        created_by: &'static str,
+        created_by: &str,
     ) -> Result<Layer, LayerError> {
         let blob = layout.blob_writer()?;
         // The default header: no name, no time, and an unknown operating system.
@@ -155,7 +155,7 @@ impl Files {
         Ok(Layer {
             descriptor,
             diff_id,
-            created_by,
+            created_by: created_by.to_owned(),
         })
     }
 }

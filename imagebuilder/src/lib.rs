@@ -1,7 +1,7 @@
 //! From a Cargo workspace to container images, without a Dockerfile.
 //!
-//! A package is compiled for a static target, checked, and packed `FROM scratch` into an OCI
-//! layout; manifests that name it `cargo://PACKAGE` are rewritten to name the image by digest. The
+//! A package is compiled, by default for a static target, checked, and packed into an OCI layout, on a
+//! base or on none; manifests that name it `cargo://PACKAGE` are rewritten to name the image by digest. The
 //! same sources, toolchain and version of this program give the same digest on any machine and in
 //! any folder.
 //!
@@ -9,6 +9,7 @@
 
 mod args;
 mod base;
+mod base_name;
 mod builder;
 mod c;
 mod cargo;
@@ -33,6 +34,7 @@ mod scan_paths;
 mod settings;
 mod spec;
 mod target;
+mod toml_string;
 mod verdict;
 mod workspace;
 

@@ -38,7 +38,7 @@ pub(crate) enum Output {
 }
 
 /// A place that images are copied from or to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// On this machine.
     Local(Local),

@@ -1,12 +1,15 @@
 //! `[package.metadata.image]`: what a package says of its image.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU16;
 
 use oci::{Reference, ReferenceError};
 use serde::Deserialize;
 
+use crate::base_name::BaseName;
 use crate::environment::changes_the_build;
+use crate::target::CLibrary;
 
 /// The user of an image that names none: the uid and gid that distroless calls `nonroot`.
 pub(crate) const NONROOT: u32 = 65532;
@@ -21,14 +24,28 @@ pub(crate) struct Settings {
     pub(crate) bin: Option<String>,
     /// The TCP ports it listens on; documentation, as in a Dockerfile's EXPOSE.
     pub(crate) ports: Vec<NonZeroU16>,
-    /// Whom it runs as.
-    pub(crate) user: User,
+    /// The user that it runs as; that of the base, else [`User::NONROOT`], where it is not given.
+    pub(crate) user: Option<User>,
+    /// The image that it is built on.
+    pub(crate) base: Option<BaseName>,
+    /// The C library that the binary is linked with.
+    pub(crate) libc: Option<CLibrary>,
+    /// The directory that it starts in; that of the base, else `/`, where it is not given.
+    pub(crate) workdir: Option<AbsolutePath>,
+    /// The program and its first arguments; the binary where it is not given.
+    pub(crate) entrypoint: Option<Vec<String>>,
     /// Its environment.
     pub(crate) env: BTreeMap<EnvName, String>,
     /// The arguments it is given unless the pod gives others.
     pub(crate) args: Vec<String>,
     /// Labels, beside those made from the package's own fields.
     pub(crate) labels: BTreeMap<String, String>,
+    /// Annotations of the manifest and index, beside those made from the package's own fields.
+    pub(crate) annotations: BTreeMap<String, String>,
+    /// The directories for which a container gets a volume.
+    pub(crate) volumes: Vec<AbsolutePath>,
+    /// The signal that asks it to stop; that of the base, else SIGTERM, where it is not given.
+    pub(crate) stop_signal: Option<Signal>,
     /// Environment variables for Cargo and the build scripts, such as `SQLX_OFFLINE`.
     pub(crate) build_env: BTreeMap<BuildEnvName, String>,
     /// Cargo features to enable.
@@ -46,6 +63,10 @@ pub(crate) enum SettingError {
     Name(#[from] ReferenceError),
     #[error("`{text}` is not a user: expected UID or UID:GID, in numbers")]
     User { text: String },
+    #[error("`{text}` is not a path in the image: expected one that starts with `/`, without `..`")]
+    Path { text: String },
+    #[error("`{text}` is not a signal: expected a name such as SIGTERM, or a number up to 64")]
+    Signal { text: String },
     #[error("`{text}` is not the name of an environment variable")]
     EnvName { text: String },
     #[error("`{text}` cannot be in `build-env`: {why}")]
@@ -84,12 +105,17 @@ pub(crate) struct User {
     pub(crate) gid: u32,
 }
 
-impl Default for User {
-    fn default() -> Self {
-        Self {
-            uid: NONROOT,
-            gid: NONROOT,
-        }
+impl User {
+    /// The user of an image that names none, on a base that names none.
+    pub(crate) const NONROOT: Self = Self {
+        uid: NONROOT,
+        gid: NONROOT,
+    };
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.uid, self.gid)
     }
 }
 
@@ -101,6 +127,48 @@ impl TryFrom<String> for User {
         match (uid.parse(), gid.parse()) {
             (Ok(uid), Ok(gid)) => Ok(Self { uid, gid }),
             _ => Err(SettingError::User { text }),
+        }
+    }
+}
+
+/// A path in the image, from its root.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct AbsolutePath(pub(crate) String);
+
+impl TryFrom<String> for AbsolutePath {
+    type Error = SettingError;
+
+    fn try_from(text: String) -> Result<Self, SettingError> {
+        let valid = text.starts_with('/')
+            && !text.contains('\0')
+            && text.split('/').all(|part| part != "." && part != "..");
+        if valid {
+            Ok(Self(text))
+        } else {
+            Err(SettingError::Path { text })
+        }
+    }
+}
+
+/// A signal, by its name or number.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Signal(pub(crate) String);
+
+impl TryFrom<String> for Signal {
+    type Error = SettingError;
+
+    fn try_from(text: String) -> Result<Self, SettingError> {
+        let number = text.parse().is_ok_and(|number: u8| (1..=64).contains(&number));
+        let name = text.strip_prefix("SIG").is_some_and(|name| {
+            let word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"+-".contains(&b);
+            !name.is_empty() && name.len() <= 8 && name.bytes().all(word)
+        });
+        if number || name {
+            Ok(Self(text))
+        } else {
+            Err(SettingError::Signal { text })
         }
     }
 }
@@ -167,15 +235,8 @@ mod tests {
 
     #[test]
     fn nothing_given_means_nonroot() {
-        let settings = parse("{}").unwrap();
-        assert_eq!(
-            settings.user,
-            User {
-                uid: 65532,
-                gid: 65532
-            }
-        );
-        assert_eq!(settings, Settings::default());
+        assert_eq!(parse("{}").unwrap(), Settings::default());
+        assert_eq!(User::NONROOT.to_string(), "65532:65532");
     }
 
     #[test]
@@ -200,6 +261,11 @@ mod tests {
         check(r#"{"name": "h.io/a"}"#, "`h.io/a` is not an image name");
         check(r#"{"name": "UP"}"#, "`UP` is not an image reference");
         check(r#"{"user": "app"}"#, "`app` is not a user");
+        check(r#"{"base": "debian"}"#, "`debian` is not a base: it names no registry");
+        check(r#"{"libc": "uclibc"}"#, "unknown variant `uclibc`, expected `musl` or `glibc`");
+        check(r#"{"workdir": "app"}"#, "`app` is not a path in the image");
+        check(r#"{"volumes": ["/a/../b"]}"#, "`/a/../b` is not a path in the image");
+        check(r#"{"stop-signal": "TERM"}"#, "`TERM` is not a signal");
         check(r#"{"env": {"A=B": ""}}"#, "`A=B` is not the name");
         check(r#"{"build-env": {"A=B": ""}}"#, "`A=B` is not the name");
         check(
@@ -216,11 +282,11 @@ mod tests {
     fn a_user_without_a_group_has_its_own() {
         assert_eq!(
             parse(r#"{"user":"7"}"#).unwrap().user,
-            User { uid: 7, gid: 7 }
+            Some(User { uid: 7, gid: 7 })
         );
         assert_eq!(
             parse(r#"{"user":"7:8"}"#).unwrap().user,
-            User { uid: 7, gid: 8 }
+            Some(User { uid: 7, gid: 8 })
         );
     }
 }

@@ -1,15 +1,17 @@
-//! Which Rust target makes a static binary for a platform, and how it is linked.
+//! Which Rust target builds a binary for a platform, and how it is linked.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cargo_platform::Cfg;
+use clap::ValueEnum;
 use oci::Platform;
+use serde::Deserialize;
 
-/// Why no static binary can be made for a platform.
+/// Why no binary can be built for a platform.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("cannot build for {platform}: only linux/amd64 and linux/arm64 have a static target")]
+    #[error("cannot build for {platform}: only linux/amd64 and linux/arm64 are supported")]
     Unsupported { platform: Box<Platform> },
     #[error("cannot build for {platform}: the Rust target {triple} is not installed")]
     NotInstalled {
@@ -30,7 +32,7 @@ pub(crate) enum TargetError {
     },
 }
 
-/// How a platform's binary is made.
+/// How a platform's binary is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Rust's name for it.
@@ -54,12 +56,24 @@ impl Target {
     }
 }
 
-/// A C library, linked statically.
+/// A C library, and how it is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Libc {
-    /// musl, which comes with the Rust target.
+    /// musl, which comes with the Rust target, statically.
     Musl,
-    /// The build machine's glibc: where the musl target is not installed.
+    /// The build machine's glibc, statically: where the musl target is not installed.
+    Glibc,
+    /// The glibc of the base, dynamically.
+    GlibcOfBase,
+}
+
+/// The C library that settings or a command line choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CLibrary {
+    /// Statically linked: the image needs no base.
+    Musl,
+    /// Dynamically linked: the base has it.
     Glibc,
 }
 
@@ -96,8 +110,13 @@ impl Toolchain {
         })
     }
 
-    /// The target for `platform`, the first of those for it that is installed.
-    pub(crate) fn target(&self, platform: &Platform) -> Result<Target, TargetError> {
+    /// The target for `platform` and the C library that was chosen; where none was, the first of the
+    /// static ones that is installed.
+    pub(crate) fn target(
+        &self,
+        platform: &Platform,
+        chosen: Option<CLibrary>,
+    ) -> Result<Target, TargetError> {
         let (musl, glibc) = match platform.to_string().as_str() {
             "linux/amd64" => ("x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
             "linux/arm64" => ("aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
@@ -108,13 +127,26 @@ impl Toolchain {
             }
         };
         let rust_lld = self.lib(&self.host).join("bin/rust-lld").is_file();
+        if chosen == Some(CLibrary::Glibc) {
+            if !self.has(glibc)? {
+                return Err(TargetError::NotInstalled {
+                    platform: Box::new(platform.clone()),
+                    triple: glibc,
+                });
+            }
+            return Ok(Target {
+                triple: glibc,
+                libc: Libc::GlibcOfBase,
+                rust_lld: false,
+            });
+        }
         if self.has(musl)? {
             Ok(Target {
                 triple: musl,
                 libc: Libc::Musl,
                 rust_lld,
             })
-        } else if *platform == Platform::host() && self.has(glibc)? {
+        } else if chosen.is_none() && *platform == Platform::host() && self.has(glibc)? {
             Ok(Target {
                 triple: glibc,
                 libc: Libc::Glibc,

@@ -144,7 +144,10 @@ impl Workspace {
     /// `bin` is its binary, in place of that of the settings.
     pub(crate) fn service(&self, spec: &str, bin: Option<&str>) -> Result<Service, WorkspaceError> {
         let package = self.package(spec)?;
-        let settings = settings(package)?;
+        let mut settings = settings(package)?;
+        let folder = package.manifest_path.parent().expect("it is in a folder");
+        let base = settings.base.take();
+        settings.base = base.map(|base| base.below(folder.as_std_path()));
         let bin = binary(package, bin.or(settings.bin.as_deref()))?;
         Ok(Service {
             package: package.name.to_string(),

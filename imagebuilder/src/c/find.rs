@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::target::{Libc, Target};
+
 /// A C compiler that makes objects for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compiler {
@@ -44,6 +46,13 @@ pub(crate) fn find(path: &OsStr, architecture: &str) -> Option<Compiler> {
                 Compiler::Glibc(found)
             })
         })
+}
+
+/// The linker for a binary that is linked dynamically with the glibc of another architecture.
+pub(crate) fn cross_linker(target: Target, path: &OsStr) -> Option<PathBuf> {
+    let architecture = target.architecture();
+    let foreign = target.libc == Libc::GlibcOfBase && architecture != std::env::consts::ARCH;
+    foreign.then(|| program(path, &format!("{architecture}-linux-gnu-gcc")))?
 }
 
 /// The executable file `name` in a folder of `path`.

@@ -13,4 +13,5 @@ mod find;
 mod toolchain;
 mod wrapper;
 
+pub(crate) use find::cross_linker;
 pub(crate) use toolchain::{CError, CToolchain};

@@ -61,8 +61,9 @@ impl CToolchain {
             variables: Vec::new(),
             record: folder.join("record"),
         };
-        // With glibc the target is this machine, whose `cc` is right.
-        if !needed || target.libc == Libc::Glibc {
+        // With glibc the target is this machine, whose `cc` is right, or the crates `cc` and `cmake`
+        // find a cross compiler by its name.
+        if !needed || matches!(target.libc, Libc::Glibc | Libc::GlibcOfBase) {
             return Ok(toolchain);
         }
         let suffix = target.triple.replace('-', "_");

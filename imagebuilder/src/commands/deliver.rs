@@ -1,6 +1,7 @@
 //! Where the images of a command go: layouts, tars, the container engine and a registry.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oci::archive::Archive;
 use oci::copy::copy;
@@ -12,6 +13,7 @@ use super::context::Context;
 use super::publishing::{destination, publish, publisher_for};
 use super::tar_file;
 use crate::args::Destinations;
+use crate::base::{Base, Content};
 use crate::engine::Engine;
 use crate::place::{Local, Output, Store};
 use crate::registry::{Prefix, Publisher};
@@ -25,10 +27,11 @@ pub(super) struct Delivery<'a> {
     engine: Option<(Engine, Platform)>,
 }
 
-/// An image, and the name that it has where no destination gives it another.
+/// An image, the name that it has where no destination gives it another, and its base.
 pub(super) struct Parcel<'a> {
     pub(super) name: &'a Reference,
     pub(super) root: &'a Descriptor,
+    pub(super) base: Option<&'a Arc<Base>>,
 }
 
 impl<'a> Delivery<'a> {
@@ -86,32 +89,47 @@ impl<'a> Delivery<'a> {
         parcel: &Parcel<'_>,
     ) -> Result<Reference, ImageError> {
         let root = parcel.root;
+        let content = Content {
+            layout,
+            bases: parcel.base.map(std::slice::from_ref).unwrap_or_default(),
+        };
         let mut is_named = false;
         for local in self.locals() {
             let name = self.name_at(local, parcel.name);
             match &local.store {
                 Store::Layout(path) if path == layout.path() => {
+                    content.complete()?;
                     layout.put_index_entry(&named(root, &name))?;
                     is_named = true;
                 }
-                Store::Layout(path) => copy_to(layout, path, root, &name)?,
-                Store::Engine => self.load(layout, root, name)?,
+                Store::Layout(path) => copy_to(content, path, root, &name)?,
+                Store::Engine => self.load(content, root, name)?,
                 Store::Archive(_) => {}
             }
         }
         let lead = self.lead(parcel.name);
-        if !is_named {
+        // A layout through which images only pass need not have the layers of a base, and does not
+        // name an image without them.
+        let passes_through = !self.arguments.output.is_empty() || self.publisher.is_some();
+        if !is_named && (parcel.base.is_none() || !passes_through) {
+            content.complete()?;
             layout.put_index_entry(&named(root, &with_tag(&lead, self.tag())))?;
         }
         let Some((prefix, publisher)) = &self.publisher else {
             return Ok(lead.with_digest(root.digest));
         };
         let destination = destination(prefix, &lead, self.tag())?;
-        publish(self.context, publisher, layout, &destination, root)
+        publish(self.context, publisher, content, &destination, root)
     }
 
     /// Writes the tars, each with all images.
     pub(super) fn finish(&self, layout: &Layout, parcels: &[Parcel<'_>]) -> Result<(), ImageError> {
+        let bases = parcels.iter().filter_map(|parcel| parcel.base.cloned());
+        let bases: Vec<_> = bases.collect();
+        let content = Content {
+            layout,
+            bases: &bases,
+        };
         for local in self.locals() {
             let Store::Archive(path) = &local.store else {
                 continue;
@@ -125,7 +143,7 @@ impl<'a> Delivery<'a> {
                 path: path.clone(),
                 source,
             };
-            let archive = Archive::new(layout, &images, None);
+            let archive = Archive::new(&content, &images, None);
             let bytes = tar_file::write(path, &archive.map_err(failed)?);
             let bytes = bytes.map_err(|source| ImageError::WriteArchive {
                 path: path.clone(),
@@ -137,10 +155,15 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    fn load(&self, layout: &Layout, root: &Descriptor, name: Reference) -> Result<(), ImageError> {
+    fn load(
+        &self,
+        content: Content<'_>,
+        root: &Descriptor,
+        name: Reference,
+    ) -> Result<(), ImageError> {
         let (engine, platform) = self.engine.as_ref().expect("it is one of the destinations");
         let images = [(name, root.clone())];
-        let archive = Archive::new(layout, &images, Some(platform));
+        let archive = Archive::new(&content, &images, Some(platform));
         let archive = archive.map_err(|source| ImageError::Archive {
             path: "docker".into(),
             source,
@@ -197,13 +220,13 @@ fn with_tag(name: &Reference, tag: Option<&str>) -> Reference {
 
 /// Copies an image to another layout.
 fn copy_to(
-    layout: &Layout,
+    content: Content<'_>,
     path: &Path,
     root: &Descriptor,
     name: &Reference,
 ) -> Result<(), ImageError> {
     let other = Layout::create(path)?;
-    copy(layout, &other, root, &[], &|_| {}).map_err(|source| ImageError::Copy {
+    copy(&content, &other, root, &[], &|_| {}).map_err(|source| ImageError::Copy {
         path: path.to_owned(),
         source,
     })?;

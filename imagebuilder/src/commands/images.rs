@@ -1,13 +1,17 @@
 //! What `build` and `resolve` share: packages in, names by digest out.
 
+use std::sync::Arc;
+
 use cli::Progress;
 use oci::layout::Layout;
 use oci::{Descriptor, Reference};
 
 use super::ImageError;
+use super::bases::Bases;
 use super::context::Context;
 use super::deliver::{Delivery, Parcel};
 use crate::args::Image;
+use crate::base::Base;
 use crate::builder::{Builder, Event, image_name};
 use crate::options::{CargoOptions, Options};
 use crate::sbom::Sbom;
@@ -18,6 +22,7 @@ pub(super) struct Images<'a> {
     context: &'a Context,
     builder: Builder,
     delivery: Delivery<'a>,
+    arguments: &'a Image,
 }
 
 /// An image to build.
@@ -25,12 +30,14 @@ pub(super) struct Plan {
     pub(super) service: Service,
     /// Without a tag.
     pub(super) name: Reference,
+    base: Option<Arc<Base>>,
 }
 
 /// An image that was built, and its name where it is now.
 pub(super) struct Done {
     /// Where no destination gives it another.
     name: Reference,
+    base: Option<Arc<Base>>,
     pub(super) root: Descriptor,
     /// By digest; with its registry, where it was pushed.
     pub(super) reference: Reference,
@@ -80,6 +87,7 @@ impl<'a> Images<'a> {
             context,
             builder,
             delivery: Delivery::new(context, &arguments.destinations)?,
+            arguments,
         })
     }
 
@@ -103,7 +111,12 @@ impl<'a> Images<'a> {
     /// refused before.
     pub(super) fn plan(&self, services: Vec<Service>) -> Result<Vec<Plan>, ImageError> {
         let mut plans: Vec<Plan> = Vec::new();
-        for service in services {
+        for mut service in services {
+            let settings = &mut service.settings;
+            if let Some(base) = &self.arguments.base {
+                settings.base = Some(base.clone());
+            }
+            settings.libc = self.arguments.libc.or(settings.libc);
             let name = image_name(&service)?;
             let lead = self.delivery.lead(&name);
             if let Some(other) = plans
@@ -116,8 +129,20 @@ impl<'a> Images<'a> {
                     other: service.package,
                 });
             }
-            plans.push(Plan { service, name });
+            let base = None;
+            plans.push(Plan {
+                service,
+                name,
+                base,
+            });
         }
+        let mut bases = Bases::new(self.context, self.arguments, &self.builder)?;
+        for plan in &mut plans {
+            if let Some(name) = &plan.service.settings.base {
+                plan.base = bases.get(name)?;
+            }
+        }
+        bases.pin()?;
         Ok(plans)
     }
 
@@ -130,18 +155,21 @@ impl<'a> Images<'a> {
             event => printer.status(&event.to_string()),
         };
         let name = self.delivery.lead(&plan.name);
+        let base = plan.base.as_deref();
         let root = self
             .builder
-            .build(&plan.service, &name, layout, &mut events)?;
+            .build(&plan.service, &name, base, layout, &mut events)?;
         let reference = self.delivery.deliver(
             layout,
             &Parcel {
                 name: &plan.name,
                 root: &root,
+                base: plan.base.as_ref(),
             },
         )?;
         Ok(Done {
             name: plan.name.clone(),
+            base: plan.base.clone(),
             root,
             reference,
         })
@@ -152,6 +180,7 @@ impl<'a> Images<'a> {
         let parcels = done.iter().map(|done| Parcel {
             name: &done.name,
             root: &done.root,
+            base: done.base.as_ref(),
         });
         self.delivery.finish(layout, &parcels.collect::<Vec<_>>())
     }

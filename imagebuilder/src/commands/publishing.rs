@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use oci::Reference;
-use oci::layout::Layout;
 
 use super::ImageError;
 use super::context::Context;
 use super::progress::show;
 use crate::args::Registry;
-use crate::registry::{Connection, Prefix, PublishError, Publisher, TransferOptions};
+use crate::base::Content;
+use crate::registry::{Connection, Mounts, Prefix, PublishError, Publisher, TransferOptions};
 
 /// Where an image goes below a prefix.
 pub(super) fn destination(
@@ -30,15 +30,35 @@ pub(super) fn publisher_for(
     host: &str,
     registry: &Registry,
 ) -> Result<Publisher, ImageError> {
-    let connection = connection(context, registry);
+    new_publisher(context, host, &connection(context, registry))
+}
+
+fn new_publisher(
+    context: &Context,
+    host: &str,
+    connection: &Connection,
+) -> Result<Publisher, ImageError> {
     let printer = context.printer;
     let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {
         printer.warn(&format!("{what}; retrying in {:.1}s", pause.as_secs_f64()));
     });
-    Publisher::new(host, &connection, on_retry).map_err(|source| ImageError::Publisher {
+    Publisher::new(host, connection, on_retry).map_err(|source| ImageError::Publisher {
         registry: host.to_owned(),
         source,
     })
+}
+
+/// A publisher to the registry of a base, in which nothing is created.
+pub(super) fn base_publisher(
+    context: &Context,
+    host: &str,
+    registry: &Registry,
+) -> Result<Publisher, ImageError> {
+    let connection = Connection {
+        create_repository: false,
+        ..connection(context, registry)
+    };
+    new_publisher(context, host, &connection)
 }
 
 /// How registries are reached, by the arguments and the environment.
@@ -59,17 +79,26 @@ pub(super) fn connection(context: &Context, registry: &Registry) -> Connection {
     }
 }
 
-/// Publishes an image and shows the progress.
+/// Publishes an image and shows the progress. Layers of its bases are mounted where the registry has
+/// them.
 pub(super) fn publish(
     context: &Context,
     publisher: &Publisher,
-    layout: &Layout,
+    content: Content<'_>,
     destination: &Reference,
     root: &oci::Descriptor,
 ) -> Result<Reference, ImageError> {
     let options = TransferOptions::default();
+    let mounts = content.bases.iter().find_map(|base| {
+        let reference = base.reference()?;
+        (reference.registry() == destination.registry()).then(|| Mounts {
+            repository: reference.repository().to_owned(),
+            blobs: base.layers().map(|layer| layer.digest).collect(),
+        })
+    });
+    let mounts = mounts.as_ref();
     let outcome = show(context, |elapsed, events| {
-        publisher.publish(layout, destination, root, options, elapsed, events)
+        publisher.publish(&content, destination, root, mounts, options, elapsed, events)
     });
     Ok(outcome?)
 }

@@ -94,7 +94,7 @@ fn push(
                 else {
                     return;
                 };
-                match publisher.publish(layout, destination, root, options, elapsed, events) {
+                match publisher.publish(layout, destination, root, None, options, elapsed, events) {
                     Ok(reference) => {
                         let mut pushed = pushed.lock().unwrap_or_else(PoisonError::into_inner);
                         pushed.insert(at, reference);

@@ -20,7 +20,7 @@ pub(crate) use ecr_http::HttpError;
 pub(crate) use event::PublishEvent;
 pub(crate) use prefix::Prefix;
 pub(crate) use publish::{Connection, PublishError, Publisher, check_login};
-pub(crate) use transfer::{TransferOptions, transfer};
+pub(crate) use transfer::{Mounts, TransferOptions, transfer};
 #[cfg(test)]
 pub(crate) use trust::TrustError;
 pub(crate) use trust::TrustPaths;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oci::copy::CopyError;
+use oci::copy::{CopyError, Source};
 use oci::layout::{Layout, LayoutError};
 use oci::registry::{
     Access, Credentials, DockerConfig, Keychain, OnRetry, Proxies, Registry, RegistryError,
@@ -15,7 +15,7 @@ use oci::{Descriptor, Reference, ReferenceError};
 use super::ecr_host::{AMAZON_RATES, EcrHost};
 use super::event::PublishEvent;
 use super::keychain::UserKeychain;
-use super::transfer::{DryRun, TransferOptions, transfer};
+use super::transfer::{DryRun, Mounts, TransferOptions, transfer};
 use super::trust::{TrustError, TrustPaths, machine_roots};
 
 /// Why an image could not be published.
@@ -124,13 +124,15 @@ impl Publisher {
         })
     }
 
-    /// Pushes `root` of `layout` to `destination`, with its tag where it has one, and returns the
-    /// name by digest. `elapsed` is the clock.
+    /// Pushes `root` of `source` to `destination`, with its tag where it has one, and returns the
+    /// name by digest. `mounts` need not be sent, and `elapsed` is the clock.
+    #[allow(clippy::too_many_arguments, reason = "an image, where it goes and how, and two callbacks")]
     pub(crate) fn publish(
         &self,
-        layout: &Layout,
+        source: &impl Source<Error = LayoutError>,
         destination: &Reference,
         root: &Descriptor,
+        mounts: Option<&Mounts>,
         options: TransferOptions,
         elapsed: &(dyn Fn() -> Duration + Sync),
         events: &(dyn Fn(PublishEvent) + Sync),
@@ -138,10 +140,14 @@ impl Publisher {
         let reference = destination.clone().without_tag();
         #[cfg(feature = "ecr")]
         let refusal = self.create_repository(reference.repository(), events)?;
-        let repository = self.repository(&reference, Access::Push);
+        let mut repository = self.repository(&reference, Access::Push);
+        if let Some(mounts) = mounts {
+            let blobs = mounts.blobs.iter().copied();
+            repository = repository.with_blobs_of(&mounts.repository, blobs);
+        }
         let started = elapsed();
         let tags: Vec<&str> = destination.tag().into_iter().collect();
-        let copied = transfer(layout, &repository, root, &tags, options, events);
+        let copied = transfer(source, &repository, root, &tags, options, events);
         #[cfg(feature = "ecr")]
         if let Some(refusal) = refusal {
             match &copied {

@@ -117,6 +117,13 @@ pub(crate) struct TransferOptions {
     pub(crate) referrers: bool,
 }
 
+/// Blobs that a repository of the same registry has, such as those of a base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mounts {
+    pub(crate) repository: String,
+    pub(crate) blobs: Vec<Digest>,
+}
+
 /// Copies an image and counts its blobs.
 pub(crate) fn transfer<S: Source, D: Destination>(
     source: &S,

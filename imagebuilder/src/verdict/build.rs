@@ -3,6 +3,8 @@
 use cli::{Exit, ExitError};
 
 use super::layout::layout;
+use super::place::PlaceError as _;
+use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
@@ -20,6 +22,8 @@ impl ExitError for BuildError {
             Self::Target(error) => error.exit(),
             Self::Compile(error) => error.exit(),
             Self::Binary { .. } | Self::Path { .. } => Exit::Failed,
+            Self::Base { source, .. } => source.exit(),
+            Self::NoGlibc => Exit::Usage,
             Self::Elf(error) => error.exit(),
             Self::Sbom(error) => error.exit(),
             Self::Layer(error) => error.exit(),
@@ -37,6 +41,12 @@ impl ExitError for BuildError {
             Self::Path { .. } => Some(
                 "`env!(\"CARGO_MANIFEST_DIR\")` and build scripts leave such paths: read files at \
                  compile time with `include_str!`, or take the path from the environment"
+                    .to_owned(),
+            ),
+            Self::Base { source, .. } => source.hint(),
+            Self::NoGlibc => Some(
+                "add a base that has glibc, such as --base gcr.io/distroless/cc-debian12, or link \
+                 statically with musl"
                     .to_owned(),
             ),
             Self::Elf(error) => error.hint(),
@@ -115,6 +125,8 @@ impl ExitError for SettingError {
             | Self::Name(_)
             | Self::User { .. }
             | Self::EnvName { .. }
+            | Self::Path { .. }
+            | Self::Signal { .. }
             | Self::BuildEnvName { .. } => Exit::Usage,
         }
     }
@@ -189,22 +201,96 @@ fn c_compiler(triple: &str) -> String {
     )
 }
 
-impl ExitError for ElfError {
+impl ExitError for BaseError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotElf { .. } | Self::Machine { .. } | Self::Dynamic { .. } => Exit::Failed,
+            Self::Registry(error) => error.verdict().exit,
+            Self::Layout(error) => layout(error).exit,
+            Self::Read { source, .. } => source.verdict().exit,
+            Self::Document { .. } | Self::Layers { .. } | Self::DiffId { .. } => Exit::Mismatch,
+            Self::Platform(_)
+            | Self::Several { .. }
+            | Self::Moved { .. }
+            | Self::Unpinned { .. }
+            | Self::Offline => Exit::Usage,
+            Self::Layer { .. } => Exit::Failed,
+            Self::Pin(error) => error.exit(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Registry(error) => return error.verdict().hint,
+            Self::Layout(error) => return layout(error).hint,
+            Self::Read { source, .. } => return source.verdict().hint,
+            Self::Pin(error) => return error.hint(),
+            Self::Platform(_) => "leave the other platforms out with --platform, or choose a base that has them",
+            Self::Moved { .. } => "--update-base uses the image that it has now",
+            Self::Unpinned { .. } => "build once without --locked, and commit imagebuilder.lock",
+            Self::Offline => "build once without --offline",
+            Self::Document { .. }
+            | Self::Layers { .. }
+            | Self::DiffId { .. }
+            | Self::Several { .. }
+            | Self::Layer { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl ExitError for PinError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Io { .. } => Exit::Failed,
+            Self::Parse { .. } | Self::Version { .. } => Exit::Usage,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Dynamic { .. } => Some(
+            Self::Parse { .. } => Some("--update-base writes it again once it is deleted".to_owned()),
+            Self::Io { .. } | Self::Version { .. } => None,
+        }
+    }
+}
+
+impl ExitError for ElfError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotElf { .. }
+            | Self::Machine { .. }
+            | Self::Dynamic { .. }
+            | Self::Interpreter { .. }
+            | Self::Libraries { .. }
+            | Self::Glibc { .. }
+            | Self::UnknownGlibc { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Dynamic { interpreter, .. } if interpreter.contains("ld-linux") => {
+                "add a base that has glibc, such as --base gcr.io/distroless/cc-debian12, or link \
+                 statically; where a build script or a dependency asked for a shared library, `ldd` on \
+                 the binary shows which"
+            }
+            Self::Dynamic { .. } => {
                 "a build script or a dependency may have asked for a shared library; \
                  `ldd` on the binary shows which"
-                    .to_owned(),
-            ),
-            Self::NotElf { .. } | Self::Machine { .. } => None,
-        }
+            }
+            Self::Interpreter { .. } => {
+                "choose a base with the C library that the binary is linked with, or link statically"
+            }
+            Self::Libraries { .. } => {
+                "choose a base that has them, add them to the image, or link them statically"
+            }
+            Self::Glibc { .. } => {
+                "choose a newer base, compile on a system with an older glibc, or link statically \
+                 with musl"
+            }
+            Self::NotElf { .. } | Self::Machine { .. } | Self::UnknownGlibc { .. } => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 

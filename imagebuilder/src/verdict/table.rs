@@ -26,6 +26,7 @@ use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, Referenc
 
 use super::layout::layout;
 use super::place::copy;
+use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::c::CError;
 use crate::cargo::CompileError;
@@ -59,6 +60,10 @@ fn c_error() -> CError {
 
 fn digest() -> Digest {
     Digest::of(b"")
+}
+
+fn glibc() -> crate::elf::GlibcVersion {
+    serde_json::from_str("[2, 36]").unwrap()
 }
 
 fn text() -> String {
@@ -216,6 +221,8 @@ fn errors_of_building() {
         SettingError::NameHasMore { .. } => SettingError::NameHasMore { text: text() }, Usage, NONE;
         SettingError::Name(_) => SettingError::Name(bad_reference()), Usage, NONE;
         SettingError::User { .. } => SettingError::User { text: text() }, Usage, NONE;
+        SettingError::Path { .. } => SettingError::Path { text: text() }, Usage, NONE;
+        SettingError::Signal { .. } => SettingError::Signal { text: text() }, Usage, NONE;
         SettingError::EnvName { .. } => SettingError::EnvName { text: text() }, Usage, NONE;
         SettingError::BuildEnvName { .. } => SettingError::BuildEnvName { text: text(), why: "x" }, Usage, NONE;
     );
@@ -242,11 +249,45 @@ fn errors_of_building() {
         CompileError::NoArtifact { .. } => CompileError::NoArtifact { package: text(), bin: text() }, Failed, NONE;
     );
     verdict_table!(Verdict::of, ElfError,
-        ElfError::NotElf { .. } => crate::elf::check_static(
+        ElfError::NotElf { .. } => crate::elf::needs(
             &path(), &b"x"[..], &Platform::host()).unwrap_err(), Failed, NONE;
         ElfError::Machine { .. } => ElfError::Machine {
             path: path(), platform: platform(), machine: 0 }, Failed, NONE;
         ElfError::Dynamic { .. } => ElfError::Dynamic { path: path(), interpreter: text() }, Failed, HINT;
+        ElfError::Interpreter { .. } => ElfError::Interpreter {
+            path: path(), interpreter: text(), base: text() }, Failed, HINT;
+        ElfError::Libraries { .. } => ElfError::Libraries {
+            path: path(), libraries: text(), base: text() }, Failed, HINT;
+        ElfError::Glibc { .. } => ElfError::Glibc { path: path(), base: text(),
+            needed: glibc(), available: glibc() }, Failed, HINT;
+        ElfError::UnknownGlibc { .. } => ElfError::UnknownGlibc {
+            path: path(), needed: glibc(), base: text() }, Failed, NONE;
+    );
+    let pin = || PinError::Version { path: path(), version: 2 };
+    verdict_table!(Verdict::of, PinError,
+        PinError::Io { .. } => PinError::Io { operation: "x", path: path(), source: io_error() }, Failed, NONE;
+        PinError::Parse { .. } => PinError::Parse {
+            path: path(), source: Box::new(toml::from_str::<u8>("").unwrap_err()) }, Usage, HINT;
+        PinError::Version { .. } => pin(), Usage, NONE;
+    );
+    verdict_table!(Verdict::of, BaseError,
+        BaseError::Registry(_) => BaseError::Registry(unreachable()), Unreachable, NONE;
+        BaseError::Layout(_) => BaseError::Layout(damaged()), Mismatch, HINT;
+        BaseError::Document { .. } => BaseError::Document {
+            digest: digest(), source: document_error() }, Mismatch, NONE;
+        BaseError::Read { .. } => BaseError::Read { digest: digest(), source: io_error() }, Failed, NONE;
+        BaseError::Platform(_) => BaseError::Platform(Box::new(no_platform())), Usage, HINT;
+        BaseError::Layer { .. } => BaseError::Layer {
+            digest: digest(), media_type: MediaType::new("x") }, Failed, NONE;
+        BaseError::Layers { .. } => BaseError::Layers { config: digest(), diff_ids: 1, layers: 2 }, Mismatch, NONE;
+        BaseError::DiffId { .. } => BaseError::DiffId {
+            config: digest(), source: "x".parse::<Digest>().unwrap_err() }, Mismatch, NONE;
+        BaseError::Moved { .. } => BaseError::Moved {
+            layout: path(), pinned: digest(), actual: digest() }, Usage, HINT;
+        BaseError::Several { .. } => BaseError::Several { layout: path(), count: 2 }, Usage, NONE;
+        BaseError::Unpinned { .. } => BaseError::Unpinned { lock: path() }, Usage, HINT;
+        BaseError::Offline => BaseError::Offline, Usage, HINT;
+        BaseError::Pin(_) => BaseError::Pin(pin()), Usage, NONE;
     );
     verdict_table!(Verdict::of, LayerError,
         LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, HINT;
@@ -258,6 +299,8 @@ fn errors_of_building() {
         BuildError::Compile(_) => BuildError::Compile(CompileError::Messages(io_error())), Failed, NONE;
         BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Path { .. } => BuildError::Path { path: path(), found: text() }, Failed, HINT;
+        BuildError::Base { .. } => BuildError::Base { base: text(), source: BaseError::Offline }, Usage, HINT;
+        BuildError::NoGlibc => BuildError::NoGlibc, Usage, HINT;
         BuildError::Elf(_) => BuildError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() }), Failed, HINT;
         BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;

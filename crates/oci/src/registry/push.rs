@@ -17,7 +17,7 @@ use super::resume::{Next, after_failure, chunk_bytes, stored};
 use super::retry;
 use super::session::Repository;
 use super::transport::{Answer, Call, Payload};
-use crate::Descriptor;
+use crate::{Descriptor, Digest};
 use crate::copy::{Open, Stored};
 
 /// A blob above this is sent in chunks after a failed attempt, so that another failure does not
@@ -56,6 +56,18 @@ impl Repository {
         if name != self.name {
             self.authorization.extend(self.target.mount_scope(name));
             self.mount_source = Some(name.to_owned());
+        }
+        self
+    }
+
+    /// Lets these blobs be mounted from the repository `name` of the same registry, which has them.
+    #[must_use]
+    pub fn with_blobs_of(self, name: &str, blobs: impl IntoIterator<Item = Digest>) -> Self {
+        if name != self.name && self.shared.blobs.mounts_from(name) {
+            self.authorization.extend(self.target.mount_scope(name));
+            for digest in blobs {
+                self.shared.blobs.add(digest, name);
+            }
         }
         self
     }

@@ -1,90 +1,34 @@
-//! From a package to an image in a layout: compile, check, pack, for each platform.
+//! Builds images in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use cli::Bytes;
 use object::ReadCache;
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
-use oci::{Descriptor, Digest, Hasher, Platform, Reference};
+use oci::{Descriptor, Digest, Hasher, Platform, Reference, annotation};
 
-use crate::base;
-use crate::cargo::{self, CompileError, Note};
-use crate::elf::{self, ElfError};
+use super::error::BuildError;
+use super::event::Event;
+use crate::base::{self, Base};
+use crate::cargo::{self, Note};
+use crate::elf::{self, Against, ElfError};
 use crate::environment::Environment;
-use crate::image::{self, BIN_DIRECTORY};
-use crate::layer::{Files, Layer, LayerError};
+use crate::image::{self, Image};
+use crate::layer::{Files, Layer};
 use crate::options::Options;
 use crate::paths::PathMap;
-use crate::sbom::{self, SbomError};
+use crate::sbom;
 use crate::scan_paths;
-use crate::settings::{ImageName, SettingError};
-use crate::target::{Libc, Target, TargetError, Toolchain};
-use crate::workspace::{Service, Workspace, WorkspaceError};
+use crate::settings::ImageName;
+use crate::target::{CLibrary, Target, TargetError, Toolchain};
+use crate::workspace::{Service, Workspace};
 
-/// Why an image could not be built.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildError {
-    #[error(transparent)]
-    Workspace(#[from] WorkspaceError),
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    #[error("cannot read the binary `{}`", path.display())]
-    Binary {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("`{}` contains `{found}`, a path of this machine", path.display())]
-    Path { path: PathBuf, found: String },
-    #[error(transparent)]
-    Elf(#[from] ElfError),
-    #[error(transparent)]
-    Sbom(#[from] SbomError),
-    #[error(transparent)]
-    Layer(#[from] LayerError),
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
-    #[error("the binary's name is not an image name; set `name` in [package.metadata.image]")]
-    Name(#[source] SettingError),
-}
-
-/// What a builder tells of its work.
-#[derive(Clone, Debug)]
-pub(crate) enum Event {
-    /// Cargo starts, or finds that there is nothing to do.
-    Compiling {
-        package: String,
-        platform: Platform,
-        target: Target,
-    },
-    /// A binary is ready to be packed.
-    Compiled {
-        package: String,
-        platform: Platform,
-        binary_bytes: u64,
-    },
-    /// A line of Cargo's diagnostics.
-    Diagnostic { line: String },
-    /// A binary contains a path of this machine.
-    Path { package: String, found: String },
-    /// C was compiled with the headers of another C library than the one that is linked.
-    ForeignHeaders { target: Target },
-    /// A bill of materials is written.
-    Sbom { path: PathBuf },
-    /// An image is stored.
-    Packed {
-        name: Reference,
-        platform: Platform,
-        layer_bytes: u64,
-    },
-}
+/// Where a binary is put: on the `PATH` of every shell-less `kubectl exec`.
+const BIN_DIRECTORY: &str = "usr/local/bin";
 
 /// What is the same for every image of a run.
 #[derive(Debug)]
@@ -138,35 +82,62 @@ impl Builder {
         Ok(self.workspace.service(package, bin)?)
     }
 
-    /// Builds a service's image into `layout`, and reports of it as `name`. Returns its manifest, or its
-    /// index where it is for several platforms, which the layout's index does not name yet.
+    /// The folder for what is found once and used again.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.workspace.target_dir().join("imagebuilder-cache")
+    }
+
+    /// The directory with the workspace's Cargo.toml.
+    pub(crate) fn root(&self) -> &Path {
+        self.workspace.root()
+    }
+
+    /// The platforms that images are built for.
+    pub(crate) fn platforms(&self) -> &[Platform] {
+        &self.options.platforms
+    }
+
+    /// Builds a service's image on `base` into `layout`, and reports it as `name`. Returns its manifest,
+    /// or its index where it is for several platforms, which the layout's index does not name yet.
+    /// Layers of the base are not copied.
     pub(crate) fn build(
         &self,
         service: &Service,
         name: &Reference,
+        base: Option<&Base>,
         layout: &Layout,
         events: &mut dyn FnMut(Event),
     ) -> Result<Descriptor, BuildError> {
+        let settings = &service.settings;
         // Everything that can be refused is, before minutes of compiling.
         let targets: Vec<_> = self
             .options
             .platforms
             .iter()
-            .map(|platform| Ok((platform, self.toolchain.target(platform)?)))
+            .map(|platform| Ok((platform, self.toolchain.target(platform, settings.libc)?)))
             .collect::<Result<_, TargetError>>()?;
-        let base = base::files().store(layout, self.options.created, "imagebuilder: base files")?;
+        if base.is_none() && settings.libc == Some(CLibrary::Glibc) {
+            return Err(BuildError::NoGlibc);
+        }
+        let mut below = Vec::new();
+        if base.is_none() {
+            let by = "imagebuilder: base files";
+            below.push(base::files().store(layout, self.options.created, by)?);
+        }
+        let entrypoint = [format!("/{BIN_DIRECTORY}/{}", service.bin)];
+        let image = Image {
+            settings,
+            entrypoint: &entrypoint,
+            annotations: &self.annotations(service),
+            created: self.options.created,
+            base,
+        };
         let mut manifests = Vec::new();
         for (platform, target) in targets {
-            let layer = self.compile(service, platform, target, layout, events)?;
+            let layer = self.compile(service, platform, target, base, layout, events)?;
             let layer_bytes = layer.descriptor.size;
-            let layers = [base.clone(), layer];
-            manifests.push(image::store(
-                layout,
-                service,
-                platform,
-                &layers,
-                &self.options,
-            )?);
+            let layers = [&below[..], &[layer]].concat();
+            manifests.push(image.store(layout, platform, &layers)?);
             let (name, platform) = (name.clone(), platform.clone());
             events(Event::Packed {
                 name,
@@ -174,7 +145,7 @@ impl Builder {
                 layer_bytes,
             });
         }
-        Ok(self.root(service, layout, manifests)?)
+        Ok(self.index(&image, layout, manifests)?)
     }
 
     fn compile(
@@ -182,6 +153,7 @@ impl Builder {
         service: &Service,
         platform: &Platform,
         target: Target,
+        base: Option<&Base>,
         layout: &Layout,
         events: &mut dyn FnMut(Event),
     ) -> Result<Layer, BuildError> {
@@ -212,7 +184,7 @@ impl Builder {
         };
         let binary = File::open(&path).map_err(cannot)?;
         let binary_bytes = binary.metadata().map_err(cannot)?.len();
-        elf::check_static(&path, &ReadCache::new(&binary), platform)?;
+        self.check_needs(service, &path, &binary, platform, base, events)?;
         self.check_paths(&path, &binary, &package, events)?;
         events(Event::Compiled {
             package,
@@ -250,6 +222,48 @@ impl Builder {
         )?)
     }
 
+    /// Checks that a binary runs on its base.
+    fn check_needs(
+        &self,
+        service: &Service,
+        path: &Path,
+        binary: &File,
+        platform: &Platform,
+        base: Option<&Base>,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<(), BuildError> {
+        let Some(needs) = elf::needs(path, &ReadCache::new(binary), platform)? else {
+            return Ok(());
+        };
+        let Some(base) = base else {
+            return Err(BuildError::Elf(ElfError::Dynamic {
+                path: path.to_owned(),
+                interpreter: needs.interpreter,
+            }));
+        };
+        let facts = self.cache().join("bases");
+        let mut reading = |bytes| {
+            let base = base.name().to_owned();
+            events(Event::ReadingBase { base, bytes });
+        };
+        let root = base.root_fs(platform, &facts, &mut reading);
+        let root = root.map_err(|source| BuildError::Base {
+            base: base.name().to_owned(),
+            source,
+        })?;
+        let image = base.image(platform);
+        let mut of_base = image.config.env().iter();
+        let of_base = of_base.find_map(|variable| variable.strip_prefix("LD_LIBRARY_PATH="));
+        let mut own = service.settings.env.iter();
+        let own = own.find(|(name, _)| name.0 == "LD_LIBRARY_PATH");
+        let against = Against {
+            name: base.name(),
+            root: &root,
+            library_path: own.map(|(_, path)| path.as_str()).or(of_base),
+        };
+        Ok(elf::check(path, BIN_DIRECTORY, &needs, platform, against)?)
+    }
+
     /// Looks for paths of this machine, which a program may contain by `env!` or a build script.
     fn check_paths(
         &self,
@@ -278,20 +292,39 @@ impl Builder {
     }
 
     /// What stands for the image: its one manifest, or an index of several.
-    fn root(
+    fn index(
         &self,
-        service: &Service,
+        image: &Image<'_>,
         layout: &Layout,
         mut manifests: Vec<Descriptor>,
     ) -> Result<Descriptor, LayoutError> {
-        if let [_] = self.options.platforms[..] {
+        if manifests.len() == 1 {
             return Ok(manifests.remove(0));
         }
         let mut index = Index::new(manifests);
-        index.annotations = image::annotations(service, &self.options);
+        index.annotations = image.all_annotations(None);
         let (bytes, descriptor) = index.to_bytes();
         layout.write_bytes(&bytes)?;
         Ok(descriptor)
+    }
+
+    /// What the package says of itself, under the keys that tools know.
+    ///
+    /// Only from the sources and the command line: git is not asked, since a copy of the same sources in
+    /// another folder may have no repository.
+    fn annotations(&self, service: &Service) -> BTreeMap<String, String> {
+        let fields = [
+            (annotation::TITLE, Some(&service.package)),
+            (annotation::DESCRIPTION, service.description.as_ref()),
+            (annotation::VERSION, Some(&service.version)),
+            (annotation::LICENSES, service.license.as_ref()),
+            (annotation::SOURCE, service.repository.as_ref()),
+            (annotation::REVISION, self.options.revision.as_ref()),
+        ];
+        fields
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
+            .collect()
     }
 }
 
@@ -314,61 +347,5 @@ pub(crate) fn image_name(service: &Service) -> Result<Reference, BuildError> {
         None => ImageName::try_from(service.bin.clone())
             .map(|name| name.reference().clone())
             .map_err(BuildError::Name),
-    }
-}
-
-/// The line that tells of an event.
-impl std::fmt::Display for Event {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Compiling {
-                package,
-                platform,
-                target,
-            } => {
-                write!(f, "Compiling {package} for {platform} ({})", target.triple)?;
-                match target.libc {
-                    Libc::Musl => Ok(()),
-                    Libc::Glibc => f.write_str(
-                        ": the musl target is not installed, so it is static against glibc",
-                    ),
-                }
-            }
-            Self::Compiled {
-                package,
-                platform,
-                binary_bytes,
-            } => {
-                write!(
-                    f,
-                    "Compiled {package} for {platform}: {}",
-                    Bytes(*binary_bytes)
-                )
-            }
-            Self::Path { package, found } => write!(
-                f,
-                "the binary of {package} contains `{found}`: its digest depends on this path"
-            ),
-            Self::Diagnostic { line } => f.write_str(line),
-            Self::ForeignHeaders { target } => write!(
-                f,
-                "C dependencies were compiled for {} with a compiler for glibc, whose headers differ \
-                 from musl's; zig or {}-linux-musl-gcc is better",
-                target.triple,
-                target.architecture()
-            ),
-            Self::Sbom { path } => write!(f, "Wrote {}", path.display()),
-            Self::Packed {
-                name,
-                platform,
-                layer_bytes,
-            } => {
-                write!(
-                    f,
-                    "Packed {name} for {platform}: {} compressed",
-                    Bytes(*layer_bytes)
-                )
-            }
-        }
     }
 }

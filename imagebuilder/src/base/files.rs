@@ -1,4 +1,4 @@
-//! What an image has besides the service: the few files that programs expect of any system.
+//! The files of an image that has no base: the few that programs expect of any system.
 //!
 //! It is a layer of its own, the same for every service and platform, so it is stored and pulled
 //! once.
@@ -14,7 +14,7 @@ use crate::settings::NONROOT;
 /// Where programs look for certificate authorities, as on Debian and Alpine.
 pub(crate) const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
-/// The files of the base layer.
+/// The files of that layer.
 pub(crate) fn files() -> Files {
     let mut files = Files::default();
     let passwd = format!(

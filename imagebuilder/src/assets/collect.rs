@@ -1,0 +1,452 @@
+//! Finds the files that assets are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use glob::{MatchOptions, Pattern};
+
+use super::error::AssetError;
+use super::setting::{AssetSetting, FileMode};
+use crate::settings_types::User;
+
+/// As in a shell, but names that begin with a dot are like others: an asset is what is there.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
+
+/// A file, directory or link that goes into the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asset {
+    pub(crate) source: Source,
+    pub(crate) mode: FileMode,
+    pub(crate) owner: User,
+}
+
+/// What an asset is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    File { path: PathBuf, size: u64 },
+    Directory,
+    Link { target: String },
+}
+
+/// Finds the assets that `settings` name, relative to `folder`, by their paths in the image without a
+/// leading slash. All of them are inside of `root`.
+///
+/// # Errors
+/// [`AssetError`] by what is wrong with one.
+pub(crate) fn collect(
+    settings: &[AssetSetting],
+    folder: &Path,
+    root: &Path,
+) -> Result<BTreeMap<String, Asset>, AssetError> {
+    let mut found = Found {
+        root: canonical(root)?,
+        assets: BTreeMap::new(),
+    };
+    for setting in settings {
+        found.add(setting, folder)?;
+    }
+    Ok(found.assets)
+}
+
+struct Found {
+    root: PathBuf,
+    assets: BTreeMap<String, Asset>,
+}
+
+/// What every file of a setting has.
+#[derive(Clone, Copy)]
+struct Common<'a> {
+    setting: &'a AssetSetting,
+    /// The directory outside of which no link may point.
+    folder: &'a Path,
+}
+
+impl Found {
+    fn add(&mut self, setting: &AssetSetting, folder: &Path) -> Result<(), AssetError> {
+        let dest = setting.dest.0.trim_matches('/').to_owned();
+        if setting.src.contains(['*', '?', '[']) {
+            return self.add_matches(setting, folder, &dest);
+        }
+        let path = folder.join(&setting.src);
+        if fs::symlink_metadata(&path).is_err() {
+            let src = setting.src.clone();
+            return Err(AssetError::Missing { src, path });
+        }
+        // What is named itself may be a link: it stands for what it points to.
+        let actual = canonical(&path)?;
+        self.inside(&path, &actual)?;
+        if actual.is_dir() {
+            let common = Common {
+                setting,
+                folder: &actual,
+            };
+            return self.add_directory(common, &actual, &dest);
+        }
+        let common = Common {
+            setting,
+            folder: actual.parent().unwrap_or(&actual),
+        };
+        let dest = if setting.dest.0.ends_with('/') {
+            join(&dest, &name(&path)?)
+        } else {
+            dest
+        };
+        self.add_entry(common, &actual, &dest)
+    }
+
+    /// Adds what matches a pattern, below `dest` at its path below the first folder that has no pattern
+    /// in its name.
+    fn add_matches(
+        &mut self,
+        setting: &AssetSetting,
+        folder: &Path,
+        dest: &str,
+    ) -> Result<(), AssetError> {
+        let fixed: Vec<&str> = setting
+            .src
+            .split('/')
+            .take_while(|part| !part.contains(['*', '?', '[']))
+            .collect();
+        let rest: Vec<&str> = setting.src.split('/').skip(fixed.len()).collect();
+        let pattern = Pattern::new(&rest.join("/")).map_err(|source| AssetError::Pattern {
+            src: setting.src.clone(),
+            source,
+        })?;
+        let start = folder.join(fixed.join("/"));
+        let no_match = || AssetError::NoMatch {
+            src: setting.src.clone(),
+            folder: start.clone(),
+        };
+        if !start.is_dir() {
+            return Err(no_match());
+        }
+        let actual = canonical(&start)?;
+        self.inside(&start, &actual)?;
+        let common = Common {
+            setting,
+            folder: &actual,
+        };
+        let mut open = vec![actual.clone()];
+        let mut any = false;
+        while let Some(directory) = open.pop() {
+            for path in entries(&directory)? {
+                let below = path.strip_prefix(&actual).expect("it was found there");
+                let is_link = path.is_symlink();
+                if pattern.matches_path_with(below, OPTIONS) {
+                    let text = below.to_str().ok_or_else(|| AssetError::Name { path: path.clone() })?;
+                    let dest = join(dest, text);
+                    any = true;
+                    if path.is_dir() && !is_link {
+                        self.add_directory(common, &path, &dest)?;
+                    } else {
+                        self.add_entry(common, &path, &dest)?;
+                    }
+                } else if path.is_dir() && !is_link {
+                    open.push(path);
+                }
+            }
+        }
+        if any { Ok(()) } else { Err(no_match()) }
+    }
+
+    fn add_directory(
+        &mut self,
+        common: Common<'_>,
+        directory: &Path,
+        dest: &str,
+    ) -> Result<(), AssetError> {
+        let mut open = vec![(directory.to_owned(), dest.to_owned())];
+        while let Some((directory, dest)) = open.pop() {
+            if !dest.is_empty() {
+                let mode = common.setting.mode.unwrap_or(FileMode(0o644));
+                self.insert(&dest, common, Source::Directory, mode.of_directory())?;
+            }
+            for path in entries(&directory)? {
+                let dest = join(&dest, &name(&path)?);
+                if path.is_dir() && !path.is_symlink() {
+                    open.push((path, dest));
+                } else {
+                    self.add_entry(common, &path, &dest)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file or link.
+    fn add_entry(
+        &mut self,
+        common: Common<'_>,
+        path: &Path,
+        dest: &str,
+    ) -> Result<(), AssetError> {
+        let read = |source| AssetError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let metadata = fs::symlink_metadata(path).map_err(read)?;
+        if metadata.is_symlink() {
+            let target = fs::read_link(path).map_err(read)?;
+            return self.add_link(common, path, &target, dest);
+        }
+        if !metadata.is_file() {
+            let path = path.to_owned();
+            return Err(AssetError::Kind { path });
+        }
+        // As git: of the permissions, only whether it can be executed is part of the sources.
+        let own = if metadata.permissions().mode() & 0o100 == 0 {
+            FileMode(0o644)
+        } else {
+            FileMode(0o755)
+        };
+        let source = Source::File {
+            path: path.to_owned(),
+            size: metadata.len(),
+        };
+        self.insert(dest, common, source, common.setting.mode.unwrap_or(own))
+    }
+
+    /// A link stays a link, and what it points to has to be inside of the directory that is packed.
+    fn add_link(
+        &mut self,
+        common: Common<'_>,
+        path: &Path,
+        target: &Path,
+        dest: &str,
+    ) -> Result<(), AssetError> {
+        let outside = || AssetError::Link {
+            path: path.to_owned(),
+            target: target.to_owned(),
+            folder: common.folder.to_owned(),
+        };
+        let folder = path.parent().expect("a link is in a folder");
+        let points_to = normalized(&folder.join(target));
+        if target.is_absolute() || !points_to.starts_with(common.folder) {
+            return Err(outside());
+        }
+        let target = target.to_str().ok_or_else(|| AssetError::Name {
+            path: path.to_owned(),
+        })?;
+        let source = Source::Link {
+            target: target.to_owned(),
+        };
+        self.insert(dest, common, source, FileMode(0o777))
+    }
+
+    fn insert(
+        &mut self,
+        dest: &str,
+        common: Common<'_>,
+        source: Source,
+        mode: FileMode,
+    ) -> Result<(), AssetError> {
+        let asset = Asset {
+            source,
+            mode,
+            owner: common.setting.owner.unwrap_or(User::ROOT),
+        };
+        let twice = |path: &str| {
+            let path = path.to_owned();
+            Err(AssetError::Twice { path })
+        };
+        match self.assets.get(dest) {
+            // Two trees may share a directory: the later one decides.
+            Some(old) if old.source != Source::Directory || asset.source != Source::Directory => {
+                return twice(dest);
+            }
+            _ => {}
+        }
+        let mut parents = dest.match_indices('/').map(|(at, _)| &dest[..at]);
+        let is_below_file = parents.find(|parent| {
+            let parent = self.assets.get(*parent);
+            parent.is_some_and(|parent| parent.source != Source::Directory)
+        });
+        if let Some(parent) = is_below_file {
+            return twice(parent);
+        }
+        self.assets.insert(dest.to_owned(), asset);
+        Ok(())
+    }
+
+    fn inside(&self, path: &Path, actual: &Path) -> Result<(), AssetError> {
+        if actual.starts_with(&self.root) {
+            return Ok(());
+        }
+        Err(AssetError::Outside {
+            path: path.to_owned(),
+            root: self.root.clone(),
+        })
+    }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, AssetError> {
+    path.canonicalize().map_err(|source| AssetError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// What is in a directory, sorted, so that errors do not depend on the file system.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, AssetError> {
+    let list = || -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(directory)?;
+        entries.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut paths = list().map_err(|source| AssetError::Read {
+        path: directory.to_owned(),
+        source,
+    })?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn name(path: &Path) -> Result<String, AssetError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| AssetError::Name {
+        path: path.to_owned(),
+    })
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
+}
+
+/// A path without `.` and `..`, by its text alone.
+fn normalized(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new(files: &[&str]) -> Self {
+            let folder = Self(tempfile::tempdir().unwrap());
+            for file in files {
+                let path = folder.0.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, file).unwrap();
+            }
+            folder
+        }
+
+        fn collect(&self, settings: &[&str]) -> Result<Vec<String>, String> {
+            let settings: Vec<AssetSetting> = settings
+                .iter()
+                .map(|text| toml::from_str(text).unwrap())
+                .collect();
+            let root = self.0.path();
+            let found = collect(&settings, root, root).map_err(|error| error.to_string())?;
+            let line = |(path, asset): (&String, &Asset)| {
+                let end = match &asset.source {
+                    Source::File { .. } => String::new(),
+                    Source::Directory => "/".to_owned(),
+                    Source::Link { target } => format!(" -> {target}"),
+                };
+                format!("{:o} {path}{end}", asset.mode.0)
+            };
+            Ok(found.iter().map(line).collect())
+        }
+    }
+
+    #[test]
+    fn files_directories_and_patterns() {
+        let folder = Folder::new(&["a.toml", "web/index.html", "web/css/x.css", "web/css/y.js", "web/.hidden"]);
+        let check = |setting: &str, expected: &[&str]| {
+            assert_eq!(folder.collect(&[setting]).unwrap(), expected, "{setting}");
+        };
+        check("src = 'a.toml'\ndest = '/etc/app.toml'", &["644 etc/app.toml"]);
+        check("src = 'a.toml'\ndest = '/etc/'\nmode = '0600'", &["600 etc/a.toml"]);
+        check(
+            "src = 'web'\ndest = '/srv'",
+            &[
+                "755 srv/",
+                "644 srv/.hidden",
+                "755 srv/css/",
+                "644 srv/css/x.css",
+                "644 srv/css/y.js",
+                "644 srv/index.html",
+            ],
+        );
+        check("src = 'web/**/*.css'\ndest = '/srv'", &["644 srv/css/x.css"]);
+        check("src = 'web/*.html'\ndest = '/srv/'", &["644 srv/index.html"]);
+        check(
+            "src = 'web/c*'\ndest = '/srv'\nmode = '0440'",
+            &["550 srv/css/", "440 srv/css/x.css", "440 srv/css/y.js"],
+        );
+    }
+
+    #[test]
+    fn what_can_be_executed_stays_so() {
+        let folder = Folder::new(&["run.sh"]);
+        let path = folder.0.path().join("run.sh");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+        let found = folder.collect(&["src = 'run.sh'\ndest = '/bin/'"]);
+        assert_eq!(found.unwrap(), ["755 bin/run.sh"]);
+    }
+
+    #[test]
+    fn links_stay_links_where_they_stay_inside() {
+        let folder = Folder::new(&["web/css/x.css", "other/y"]);
+        let path = |name: &str| folder.0.path().join(name);
+        symlink("css/x.css", path("web/latest.css")).unwrap();
+        symlink("../css/x.css", path("web/css/up.css")).unwrap();
+        let found = folder.collect(&["src = 'web'\ndest = '/srv'"]).unwrap();
+        assert!(found.contains(&"777 srv/latest.css -> css/x.css".to_owned()), "{found:?}");
+        for outside in ["../other/y", "/etc/passwd"] {
+            symlink(outside, path("web/out")).unwrap();
+            let error = folder.collect(&["src = 'web'\ndest = '/srv'"]).unwrap_err();
+            assert!(error.contains(&format!("is a link to `{outside}`, which is outside")), "{error}");
+            fs::remove_file(path("web/out")).unwrap();
+        }
+        // A link that is named itself stands for its target.
+        symlink("web/css", path("named")).unwrap();
+        let found = folder.collect(&["src = 'named/x.css'\ndest = '/x'"]).unwrap();
+        assert_eq!(found, ["644 x"]);
+    }
+
+    #[test]
+    fn what_cannot_be_packed_is_named() {
+        let folder = Folder::new(&["a", "b", "web/x"]);
+        let check = |settings: &[&str], expected: &str| {
+            let error = folder.collect(settings).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&["src = 'none'\ndest = '/x'"], "the asset `none` does not exist");
+        check(&["src = '*.css'\ndest = '/x'"], "the pattern `*.css` of an asset matches nothing");
+        check(&["src = 'web/***'\ndest = '/x'"], "invalid pattern `web/***`");
+        check(&["src = '/etc/passwd'\ndest = '/x'"], "is outside of the workspace");
+        check(&["src = '../'\ndest = '/x'"], "is outside of the workspace");
+        check(&["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x'"], "two files of the image have one path, /x");
+        check(&["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x/y'"], "two files of the image have one path, /x");
+        let pipe = folder.0.path().join("web/pipe");
+        std::os::unix::net::UnixListener::bind(pipe).unwrap();
+        check(&["src = 'web'\ndest = '/x'"], "is neither a file, a directory nor a link");
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a base cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use oci::image::{DocumentError, NoPlatform};
+use oci::layout::LayoutError;
+use oci::registry::RegistryError;
+use oci::{Digest, DigestError, MediaType};
+
+use super::pins::PinError;
+
+/// Why a base cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BaseError {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("{digest} is not a document of an image")]
+    Document {
+        digest: Digest,
+        #[source]
+        source: DocumentError,
+    },
+    #[error("cannot read {digest}")]
+    Read {
+        digest: Digest,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Platform(Box<NoPlatform>),
+    #[error("the layer {digest} is a `{media_type}`, which is not supported")]
+    Layer {
+        digest: Digest,
+        media_type: MediaType,
+    },
+    #[error("its configuration {config} names {diff_ids} layers, and its manifest has {layers}")]
+    Layers {
+        config: Digest,
+        diff_ids: usize,
+        layers: usize,
+    },
+    #[error("its configuration {config} names an invalid layer")]
+    DiffId {
+        config: Digest,
+        #[source]
+        source: DigestError,
+    },
+    #[error("`{}` has {actual} by that name, and imagebuilder.lock has {pinned}", layout.display())]
+    Moved {
+        layout: PathBuf,
+        pinned: Digest,
+        actual: Digest,
+    },
+    #[error("`{}` has {count} images: name one of them, oci:DIR:NAME", layout.display())]
+    Several { layout: PathBuf, count: usize },
+    #[error("it is not in `{}`, and --locked was given", lock.display())]
+    Unpinned { lock: PathBuf },
+    #[error("it is not on this machine, and --offline was given")]
+    Offline,
+    #[error(transparent)]
+    Pin(#[from] PinError),
+}

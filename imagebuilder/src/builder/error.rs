@@ -1,0 +1,52 @@
+//! Why an image could not be built.
+
+use std::io;
+use std::path::PathBuf;
+
+use oci::layout::LayoutError;
+
+use crate::base::BaseError;
+use crate::cargo::CompileError;
+use crate::elf::ElfError;
+use crate::layer::LayerError;
+use crate::sbom::SbomError;
+use crate::settings::SettingError;
+use crate::target::TargetError;
+use crate::workspace::WorkspaceError;
+
+/// Why an image could not be built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error("cannot read the binary `{}`", path.display())]
+    Binary {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`{}` contains `{found}`, a path of this machine", path.display())]
+    Path { path: PathBuf, found: String },
+    #[error("cannot use the base `{base}`")]
+    Base {
+        base: String,
+        #[source]
+        source: BaseError,
+    },
+    #[error("`libc = \"glibc\"` links dynamically, and an image without a base has no libraries")]
+    NoGlibc,
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    #[error(transparent)]
+    Sbom(#[from] SbomError),
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("the binary's name is not an image name; set `name` in [package.metadata.image]")]
+    Name(#[source] SettingError),
+}

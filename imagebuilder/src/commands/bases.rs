@@ -1,0 +1,144 @@
+//! The bases of a run: where they are, and the digests that `imagebuilder.lock` has for them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oci::layout::Layout;
+use oci::registry::Access;
+use oci::{Descriptor, Digest};
+
+use super::ImageError;
+use super::context::Context;
+use super::publishing::base_publisher;
+use crate::args::Image;
+use crate::base::{Base, BaseError, Origin, Pins};
+use crate::base_name::BaseName;
+use crate::builder::{BuildError, Builder};
+use crate::place::{Local, Place, Store};
+
+/// Reads each base once.
+pub(super) struct Bases<'a> {
+    context: &'a Context,
+    arguments: &'a Image,
+    builder: &'a Builder,
+    pins: Pins,
+    read: BTreeMap<String, Arc<Base>>,
+    /// The digests that the lock file does not have yet.
+    new: BTreeMap<String, Digest>,
+}
+
+impl<'a> Bases<'a> {
+    /// Reads the lock file.
+    pub(super) fn new(
+        context: &'a Context,
+        arguments: &'a Image,
+        builder: &'a Builder,
+    ) -> Result<Self, ImageError> {
+        let pins = Pins::read(builder.root()).map_err(|error| BuildError::Base {
+            base: "of imagebuilder.lock".to_owned(),
+            source: error.into(),
+        })?;
+        Ok(Self {
+            context,
+            arguments,
+            builder,
+            pins,
+            read: BTreeMap::new(),
+            new: BTreeMap::new(),
+        })
+    }
+
+    /// The base of that name; nothing for `scratch`.
+    pub(super) fn get(&mut self, name: &BaseName) -> Result<Option<Arc<Base>>, ImageError> {
+        let Some(place) = name.place() else {
+            return Ok(None);
+        };
+        let text = name.to_string();
+        if let Some(base) = self.read.get(&text) {
+            return Ok(Some(base.clone()));
+        }
+        let failed = |source| BuildError::Base {
+            base: text.clone(),
+            source,
+        };
+        let cargo = &self.arguments.cargo;
+        let named = match place {
+            Place::Registry(reference) => reference.digest(),
+            Place::Local(local) => local.image.as_ref().and_then(|image| image.digest()),
+        };
+        let kept = self.pins.get(&text);
+        let pinned = named.or(kept.filter(|_| !self.arguments.update_base));
+        if pinned.is_none() && (cargo.locked || cargo.frozen) {
+            let lock = self.pins.path().to_owned();
+            return Err(failed(BaseError::Unpinned { lock }).into());
+        }
+        let origin = self.origin(place, &text)?;
+        let cache = Layout::create(self.builder.own_layout())?;
+        let platforms = self.builder.platforms();
+        let base = Base::read(text.clone(), origin, pinned, platforms, cache);
+        let base = Arc::new(base.map_err(failed)?);
+        if pinned.is_none() && kept != Some(base.root()) {
+            let status = format!("Pinned {text} to {} in imagebuilder.lock", base.root());
+            self.context.printer.status(&status);
+            self.new.insert(text.clone(), base.root());
+        }
+        self.read.insert(text, base.clone());
+        Ok(Some(base))
+    }
+
+    /// Writes the digests that are new to the lock file.
+    pub(super) fn pin(self) -> Result<(), ImageError> {
+        let Some(base) = self.new.keys().next().cloned() else {
+            return Ok(());
+        };
+        let lock = self.builder.cache().join("imagebuilder.lock.lock");
+        let added = self.pins.add(&self.new, &lock);
+        added.map_err(|error| {
+            let source = error.into();
+            BuildError::Base { base, source }.into()
+        })
+    }
+
+    fn origin(&self, place: &Place, text: &str) -> Result<Origin, ImageError> {
+        match place {
+            Place::Registry(reference) => {
+                let registry = reference.registry().unwrap_or_default();
+                let arguments = &self.arguments.destinations.registry;
+                let publisher = base_publisher(self.context, registry, arguments)?;
+                let cargo = &self.arguments.cargo;
+                Ok(Origin::Registry {
+                    repository: Box::new(publisher.repository(reference, Access::Pull)),
+                    reference: Box::new(reference.clone()),
+                    offline: cargo.offline || cargo.frozen,
+                })
+            }
+            Place::Local(local) => {
+                let (layout, root) = image(local).map_err(|source| BuildError::Base {
+                    base: text.to_owned(),
+                    source,
+                })?;
+                Ok(Origin::Layout { layout, root })
+            }
+        }
+    }
+}
+
+/// The one image of a layout or tar that is meant.
+fn image(local: &Local) -> Result<(Layout, Descriptor), BaseError> {
+    let layout = match &local.store {
+        Store::Layout(path) => Layout::open(path)?,
+        Store::Archive(path) => Layout::open_archive(path)?,
+        Store::Engine => unreachable!("the parser refuses it"),
+    };
+    let root = match &local.image {
+        Some(image) => layout.find(image)?,
+        None => match &layout.images()?[..] {
+            [image] => image.clone(),
+            images => {
+                let (layout, count) = (layout.path().to_owned(), images.len());
+                return Err(BaseError::Several { layout, count });
+            }
+        },
+    };
+    Ok((layout, root))
+}
