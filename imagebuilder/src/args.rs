@@ -7,6 +7,7 @@ use cli::Progress;
 use oci::{Platform, Reference};
 
 use crate::base_name::BaseName;
+use crate::layer::LayerCompression;
 use crate::place::{Local, Output, Place};
 use crate::registry::Prefix;
 use crate::sbom;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     /// Build the images that manifests name `cargo://PACKAGE`, and print the manifests with their
     /// digests.
     Resolve(Resolve),
+    /// Write a commented [package.metadata.image] into a package's Cargo.toml, with what it finds.
+    Init(Init),
     /// Show what images hold.
     Inspect(Inspect),
     /// Check every digest and size of images, down to the files, and print `sha256:… NAME` for each.
@@ -104,10 +107,14 @@ pub(crate) struct Image {
     /// The C library that the binary is linked with, in place of `libc` in [package.metadata.image].
     #[arg(long, value_enum)]
     pub(crate) libc: Option<CLibrary>,
-    /// What the image runs on; several, divided by commas, make an index. This machine's
-    /// architecture where not given.
+    /// What the image runs on; several, divided by commas, make an index. Where not
+    /// given: `platforms` of [package.metadata.image], else this machine's.
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
+    /// How layers are compressed: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
+    /// 1 to 19, which Docker reads from version 23. Layers of a base stay as they are.
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub(crate) compression: LayerCompression,
     /// The Cargo.toml of the workspace; the current directory's where not given.
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
@@ -160,6 +167,19 @@ pub(crate) struct Destinations {
     pub(crate) tag: Option<String>,
     #[command(flatten)]
     pub(crate) registry: Registry,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The package; that of the current directory where none is given.
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) package: Option<String>,
+    /// Print the table, and change nothing.
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// The Cargo.toml of the workspace; the current directory's where not given.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -68,6 +68,9 @@ pub(crate) fn unpacked<'a>(
     match media_type.kind() {
         Kind::Layer(Compression::None) => Some(Box::new(blob)),
         Kind::Layer(Compression::Gzip) => Some(Box::new(MultiGzDecoder::new(blob))),
+        Kind::Layer(Compression::Zstd) => {
+            Some(Box::new(zstd::stream::read::Decoder::new(blob).ok()?))
+        }
         _ => None,
     }
 }

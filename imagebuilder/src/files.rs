@@ -20,3 +20,13 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.persist(path)?;
     Ok(())
 }
+
+/// Replaces a file that exists, whose permissions stay; where it is a link, what it points to.
+///
+/// # Errors
+/// As the file system's.
+pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let mode = fs::metadata(&path)?.permissions().mode() & 0o7777;
+    replace(&path, bytes, mode)
+}

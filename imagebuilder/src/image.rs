@@ -12,7 +12,8 @@ use oci::{Descriptor, Platform};
 
 use crate::base::{Base, BaseImage, CERTIFICATES};
 use crate::layer::Layer;
-use crate::settings::{Settings, User};
+use crate::setting_values::User;
+use crate::settings::Settings;
 
 /// The prefix of labels by which an image describes itself: those of a base are not true of what is
 /// built on it.
@@ -102,10 +103,14 @@ impl Image<'_> {
         if !settings.args.is_empty() {
             run = run.cmd(settings.args.clone());
         }
-        let own = layers.iter().map(|layer| entry(&created, &layer.created_by));
+        let own = layers
+            .iter()
+            .map(|layer| entry(&created, &layer.created_by));
         let history = base.map_or_else(Vec::new, |base| self.history(base, &created));
         let below = base.map(|base| &base.diff_ids[..]).unwrap_or_default();
-        let diff_ids = below.iter().chain(layers.iter().map(|layer| &layer.diff_id));
+        let diff_ids = below
+            .iter()
+            .chain(layers.iter().map(|layer| &layer.diff_id));
         let rootfs = RootFsBuilder::default()
             .typ("layers")
             .diff_ids(diff_ids.map(ToString::to_string).collect::<Vec<_>>())

@@ -8,10 +8,12 @@
 //! It runs no container, and knows nothing of containerd.
 
 mod args;
+mod assets;
 mod base;
 mod base_name;
 mod builder;
 mod c;
+mod cache;
 mod cargo;
 mod cargo_config;
 mod commands;
@@ -20,10 +22,14 @@ mod contents;
 mod elf;
 mod engine;
 mod environment;
+mod file_digest;
 mod files;
+mod fit;
 mod image;
+mod init;
 mod interrupt;
 mod layer;
+mod metadata;
 mod options;
 mod paths;
 mod place;
@@ -31,6 +37,7 @@ mod registry;
 pub mod resolve;
 mod sbom;
 mod scan_paths;
+mod setting_values;
 mod settings;
 mod spec;
 mod target;

@@ -2,15 +2,18 @@
 
 use oci::Platform;
 
+use crate::layer::LayerCompression;
 use crate::sbom::Sbom;
 
 /// How images are built.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// The platforms to build for; the host's where empty.
+    /// The platforms to build for; those of the settings, else the host's, where empty.
     pub(crate) platforms: Vec<Platform>,
     /// The time of everything in the image, in seconds since 1970.
     pub(crate) created: u64,
+    /// How layers are compressed.
+    pub(crate) compression: LayerCompression,
     /// The source's revision.
     pub(crate) revision: Option<String>,
     /// The bills of materials to write, where they are asked for.

@@ -1,18 +1,17 @@
-//! `[package.metadata.image]`: what a package says of its image.
+//! `[package.metadata.image]`: what a package says of its image; `[workspace.metadata.image]` has defaults.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 
-use oci::{Reference, ReferenceError};
 use serde::Deserialize;
 
+use crate::assets::AssetSetting;
 use crate::base_name::BaseName;
-use crate::environment::changes_the_build;
+use crate::setting_values::{
+    AbsolutePath, BuildEnvName, EnvName, ImageName, PlatformName, Signal, User,
+};
 use crate::target::CLibrary;
-
-/// The user of an image that names none: the uid and gid that distroless calls `nonroot`.
-pub(crate) const NONROOT: u32 = 65532;
 
 /// The table `[package.metadata.image]` of a Cargo.toml.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -48,168 +47,17 @@ pub(crate) struct Settings {
     pub(crate) stop_signal: Option<Signal>,
     /// Environment variables for Cargo and the build scripts, such as `SQLX_OFFLINE`.
     pub(crate) build_env: BTreeMap<BuildEnvName, String>,
+    /// The platforms to build for, where the command line names none.
+    pub(crate) platforms: Vec<PlatformName>,
+    /// Files of the sources that are in the image besides the binary.
+    pub(crate) assets: Vec<AssetSetting>,
+    /// The folder that `src` of assets is relative to.
+    #[serde(skip)]
+    pub(crate) assets_folder: PathBuf,
     /// Cargo features to enable.
     pub(crate) features: Vec<String>,
     /// Cargo's `--no-default-features`.
     pub(crate) no_default_features: bool,
-}
-
-/// What is wrong with a setting.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SettingError {
-    #[error("`{text}` is not an image name: it takes neither registry, tag nor digest")]
-    NameHasMore { text: String },
-    #[error(transparent)]
-    Name(#[from] ReferenceError),
-    #[error("`{text}` is not a user: expected UID or UID:GID, in numbers")]
-    User { text: String },
-    #[error("`{text}` is not a path in the image: expected one that starts with `/`, without `..`")]
-    Path { text: String },
-    #[error("`{text}` is not a signal: expected a name such as SIGTERM, or a number up to 64")]
-    Signal { text: String },
-    #[error("`{text}` is not the name of an environment variable")]
-    EnvName { text: String },
-    #[error("`{text}` cannot be in `build-env`: {why}")]
-    BuildEnvName { text: String, why: &'static str },
-}
-
-/// A repository without registry, tag and digest.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct ImageName(Reference);
-
-impl ImageName {
-    /// The name as a reference.
-    pub(crate) fn reference(&self) -> &Reference {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for ImageName {
-    type Error = SettingError;
-
-    fn try_from(text: String) -> Result<Self, SettingError> {
-        let reference: Reference = text.parse()?;
-        if reference.repository() != text {
-            return Err(SettingError::NameHasMore { text });
-        }
-        Ok(Self(reference))
-    }
-}
-
-/// A numeric user and group: Kubernetes can prove only of a number that it is not root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct User {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-}
-
-impl User {
-    /// The user of an image that names none, on a base that names none.
-    pub(crate) const NONROOT: Self = Self {
-        uid: NONROOT,
-        gid: NONROOT,
-    };
-}
-
-impl fmt::Display for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.uid, self.gid)
-    }
-}
-
-impl TryFrom<String> for User {
-    type Error = SettingError;
-
-    fn try_from(text: String) -> Result<Self, SettingError> {
-        let (uid, gid) = text.split_once(':').unwrap_or((&text, &text));
-        match (uid.parse(), gid.parse()) {
-            (Ok(uid), Ok(gid)) => Ok(Self { uid, gid }),
-            _ => Err(SettingError::User { text }),
-        }
-    }
-}
-
-/// A path in the image, from its root.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct AbsolutePath(pub(crate) String);
-
-impl TryFrom<String> for AbsolutePath {
-    type Error = SettingError;
-
-    fn try_from(text: String) -> Result<Self, SettingError> {
-        let valid = text.starts_with('/')
-            && !text.contains('\0')
-            && text.split('/').all(|part| part != "." && part != "..");
-        if valid {
-            Ok(Self(text))
-        } else {
-            Err(SettingError::Path { text })
-        }
-    }
-}
-
-/// A signal, by its name or number.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Signal(pub(crate) String);
-
-impl TryFrom<String> for Signal {
-    type Error = SettingError;
-
-    fn try_from(text: String) -> Result<Self, SettingError> {
-        let number = text.parse().is_ok_and(|number: u8| (1..=64).contains(&number));
-        let name = text.strip_prefix("SIG").is_some_and(|name| {
-            let word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"+-".contains(&b);
-            !name.is_empty() && name.len() <= 8 && name.bytes().all(word)
-        });
-        if number || name {
-            Ok(Self(text))
-        } else {
-            Err(SettingError::Signal { text })
-        }
-    }
-}
-
-/// The name of an environment variable.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct EnvName(pub(crate) String);
-
-impl TryFrom<String> for EnvName {
-    type Error = SettingError;
-
-    fn try_from(text: String) -> Result<Self, SettingError> {
-        if text.is_empty() || text.contains(['=', '\0']) {
-            return Err(SettingError::EnvName { text });
-        }
-        Ok(Self(text))
-    }
-}
-
-/// The name of a variable for Cargo: one that imagebuilder does not set itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct BuildEnvName(pub(crate) String);
-
-impl TryFrom<String> for BuildEnvName {
-    type Error = SettingError;
-
-    fn try_from(text: String) -> Result<Self, SettingError> {
-        let EnvName(text) = EnvName::try_from(text)?;
-        let why = match text.as_str() {
-            "SOURCE_DATE_EPOCH" => "it is set with --source-date-epoch",
-            "SOURCE_REVISION" => "it is set with --revision",
-            "PATH" | "CARGO_INCREMENTAL" => "imagebuilder sets it",
-            name if changes_the_build(name) => {
-                "flags for all builds belong in .cargo/config.toml or the profile"
-            }
-            _ => return Ok(Self(text)),
-        };
-        Err(SettingError::BuildEnvName { text, why })
-    }
 }
 
 #[cfg(test)]
@@ -261,10 +109,19 @@ mod tests {
         check(r#"{"name": "h.io/a"}"#, "`h.io/a` is not an image name");
         check(r#"{"name": "UP"}"#, "`UP` is not an image reference");
         check(r#"{"user": "app"}"#, "`app` is not a user");
-        check(r#"{"base": "debian"}"#, "`debian` is not a base: it names no registry");
-        check(r#"{"libc": "uclibc"}"#, "unknown variant `uclibc`, expected `musl` or `glibc`");
+        check(
+            r#"{"base": "debian"}"#,
+            "`debian` is not a base: it names no registry",
+        );
+        check(
+            r#"{"libc": "uclibc"}"#,
+            "unknown variant `uclibc`, expected `musl` or `glibc`",
+        );
         check(r#"{"workdir": "app"}"#, "`app` is not a path in the image");
-        check(r#"{"volumes": ["/a/../b"]}"#, "`/a/../b` is not a path in the image");
+        check(
+            r#"{"volumes": ["/a/../b"]}"#,
+            "`/a/../b` is not a path in the image",
+        );
         check(r#"{"stop-signal": "TERM"}"#, "`TERM` is not a signal");
         check(r#"{"env": {"A=B": ""}}"#, "`A=B` is not the name");
         check(r#"{"build-env": {"A=B": ""}}"#, "`A=B` is not the name");

@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
-use serde::Deserialize as _;
+use cargo_metadata::{Metadata as CargoMetadata, MetadataCommand, Package, TargetKind};
 
 use crate::environment::Environment;
+use crate::metadata::{self, Metadata, MetadataError};
 use crate::settings::Settings;
 use crate::spec;
 
@@ -46,22 +46,29 @@ pub(crate) enum WorkspaceError {
     NoGraph,
     #[error("`{spec}` is ambiguous: it matches {available}")]
     Ambiguous { spec: String, available: String },
-    #[error("invalid [package.metadata.image] in `{}`{}", manifest.display(), at(*line))]
-    Settings {
-        manifest: PathBuf,
-        /// The line of the key, from 1, where it is known.
-        line: Option<usize>,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    #[error(transparent)]
+    Settings(#[from] MetadataError),
 }
 
 /// A workspace as Cargo sees it.
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    metadata: Metadata,
+    metadata: CargoMetadata,
     /// The Cargo.toml that Cargo finds from the current directory, or that was named.
     manifest: PathBuf,
+}
+
+/// What a package has, before there are settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Outline {
+    pub(crate) package: String,
+    pub(crate) manifest: PathBuf,
+    pub(crate) bins: Vec<String>,
+    pub(crate) default_run: Option<String>,
+    /// The names of its dependencies.
+    pub(crate) dependencies: Vec<String>,
+    /// It has `[package.metadata.image]`.
+    pub(crate) has_table: bool,
 }
 
 /// A package, the binary of it that goes into the image, and what it says of the image.
@@ -144,10 +151,16 @@ impl Workspace {
     /// `bin` is its binary, in place of that of the settings.
     pub(crate) fn service(&self, spec: &str, bin: Option<&str>) -> Result<Service, WorkspaceError> {
         let package = self.package(spec)?;
-        let mut settings = settings(package)?;
-        let folder = package.manifest_path.parent().expect("it is in a folder");
-        let base = settings.base.take();
-        settings.base = base.map(|base| base.below(folder.as_std_path()));
+        let settings = metadata::settings(
+            Metadata {
+                value: &self.metadata.workspace_metadata,
+                manifest: &self.root().join("Cargo.toml"),
+            },
+            Metadata {
+                value: &package.metadata,
+                manifest: package.manifest_path.as_std_path(),
+            },
+        )?;
         let bin = binary(package, bin.or(settings.bin.as_deref()))?;
         Ok(Service {
             package: package.name.to_string(),
@@ -161,6 +174,25 @@ impl Workspace {
         })
     }
 
+    /// What the package that `spec` names has; one with a binary.
+    pub(crate) fn outline(&self, spec: &str) -> Result<Outline, WorkspaceError> {
+        let package = self.package(spec)?;
+        let bins: Vec<String> = bins(package).map(str::to_owned).collect();
+        let name = package.name.to_string();
+        if bins.is_empty() {
+            return Err(WorkspaceError::NoBinary { package: name });
+        }
+        let dependencies = package.dependencies.iter();
+        Ok(Outline {
+            package: name,
+            manifest: package.manifest_path.clone().into_std_path_buf(),
+            bins,
+            default_run: package.default_run.clone(),
+            dependencies: dependencies.map(|other| other.name.clone()).collect(),
+            has_table: package.metadata.get("image").is_some(),
+        })
+    }
+
     /// The dependency graph of a service for a target. `lock_flags` keep Cargo from the network or
     /// from Cargo.lock.
     pub(crate) fn dependencies(
@@ -169,7 +201,7 @@ impl Workspace {
         service: &Service,
         triple: &str,
         lock_flags: impl Iterator<Item = &'static str>,
-    ) -> Result<Metadata, WorkspaceError> {
+    ) -> Result<CargoMetadata, WorkspaceError> {
         let package = self.package(&service.id)?;
         let mut options = vec!["--filter-platform".to_owned(), triple.to_owned()];
         if service.settings.no_default_features {
@@ -261,72 +293,8 @@ fn similar(name: &str, packages: &[&Package]) -> Option<String> {
         .map(|(_, package)| package.to_owned())
 }
 
-fn settings(package: &Package) -> Result<Settings, WorkspaceError> {
-    let Some(table) = package.metadata.get("image") else {
-        return Ok(Settings::default());
-    };
-    Settings::deserialize(table).map_err(|error| {
-        let manifest = package.manifest_path.clone().into_std_path_buf();
-        let (line, source) = match manifest_error(&manifest) {
-            Some((line, message)) => (line, message.into()),
-            None => (None, error.into()),
-        };
-        WorkspaceError::Settings {
-            manifest,
-            line,
-            source,
-        }
-    })
-}
-
-/// The same error as Cargo.toml has it: with its key, and the line of it.
-fn manifest_error(manifest: &Path) -> Option<(Option<usize>, String)> {
-    #[derive(Debug, serde::Deserialize)]
-    struct Manifest {
-        #[serde(rename = "package")]
-        _package: PackageTable,
-    }
-    #[derive(Debug, serde::Deserialize)]
-    struct PackageTable {
-        #[serde(rename = "metadata")]
-        _metadata: MetadataTable,
-    }
-    #[derive(Debug, serde::Deserialize)]
-    struct MetadataTable {
-        #[serde(rename = "image")]
-        _image: Settings,
-    }
-    let text = std::fs::read_to_string(manifest).ok()?;
-    let error = toml::from_str::<Manifest>(&text).err()?;
-    let start = error.span().map(|span| span.start);
-    let line = start.map(|at| text[..at].matches('\n').count() + 1);
-    let key = line.and_then(|line| key(text.lines().nth(line - 1)?));
-    let message = match key {
-        Some(key) if !error.message().contains(&format!("`{key}`")) => {
-            format!("`{key}`: {}", error.message())
-        }
-        _ => error.message().to_owned(),
-    };
-    Some((line, message))
-}
-
-/// The key that a line of TOML sets.
-fn key(line: &str) -> Option<&str> {
-    let (key, _) = line.split_once('=')?;
-    let key = key.trim().trim_matches(['"', '\'']);
-    (!key.is_empty()).then_some(key)
-}
-
-fn at(line: Option<usize>) -> String {
-    line.map_or_else(String::new, |line| format!(", line {line}"))
-}
-
 fn binary(package: &Package, chosen: Option<&str>) -> Result<String, WorkspaceError> {
-    let bins = package
-        .targets
-        .iter()
-        .filter(|target| target.is_kind(TargetKind::Bin));
-    let bins: Vec<&str> = bins.map(|target| target.name.as_str()).collect();
+    let bins: Vec<&str> = bins(package).collect();
     let name = || package.name.to_string();
     let chosen = chosen.or(package.default_run.as_deref());
     match (chosen, &bins[..]) {
@@ -343,6 +311,12 @@ fn binary(package: &Package, chosen: Option<&str>) -> Result<String, WorkspaceEr
             available: quoted(bins),
         }),
     }
+}
+
+fn bins(package: &Package) -> impl Iterator<Item = &str> {
+    let targets = package.targets.iter();
+    let bins = targets.filter(|target| target.is_kind(TargetKind::Bin));
+    bins.map(|target| target.name.as_str())
 }
 
 fn quoted(names: &[&str]) -> String {

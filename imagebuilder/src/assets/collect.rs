@@ -10,7 +10,7 @@ use glob::{MatchOptions, Pattern};
 
 use super::error::AssetError;
 use super::setting::{AssetSetting, FileMode};
-use crate::settings_types::User;
+use crate::setting_values::User;
 
 /// As in a shell, but names that begin with a dot are like others: an asset is what is there.
 const OPTIONS: MatchOptions = MatchOptions {
@@ -140,7 +140,9 @@ impl Found {
                 let below = path.strip_prefix(&actual).expect("it was found there");
                 let is_link = path.is_symlink();
                 if pattern.matches_path_with(below, OPTIONS) {
-                    let text = below.to_str().ok_or_else(|| AssetError::Name { path: path.clone() })?;
+                    let text = below
+                        .to_str()
+                        .ok_or_else(|| AssetError::Name { path: path.clone() })?;
                     let dest = join(dest, text);
                     any = true;
                     if path.is_dir() && !is_link {
@@ -181,12 +183,7 @@ impl Found {
     }
 
     /// Adds a file or link.
-    fn add_entry(
-        &mut self,
-        common: Common<'_>,
-        path: &Path,
-        dest: &str,
-    ) -> Result<(), AssetError> {
+    fn add_entry(&mut self, common: Common<'_>, path: &Path, dest: &str) -> Result<(), AssetError> {
         let read = |source| AssetError::Read {
             path: path.to_owned(),
             source,
@@ -270,6 +267,14 @@ impl Found {
         });
         if let Some(parent) = is_below_file {
             return twice(parent);
+        }
+        let prefix = format!("{dest}/");
+        let mut below = self.assets.range(prefix.clone()..);
+        let has_children = below
+            .next()
+            .is_some_and(|(path, _)| path.starts_with(&prefix));
+        if asset.source != Source::Directory && has_children {
+            return twice(dest);
         }
         self.assets.insert(dest.to_owned(), asset);
         Ok(())
@@ -377,12 +382,24 @@ mod tests {
 
     #[test]
     fn files_directories_and_patterns() {
-        let folder = Folder::new(&["a.toml", "web/index.html", "web/css/x.css", "web/css/y.js", "web/.hidden"]);
+        let folder = Folder::new(&[
+            "a.toml",
+            "web/index.html",
+            "web/css/x.css",
+            "web/css/y.js",
+            "web/.hidden",
+        ]);
         let check = |setting: &str, expected: &[&str]| {
             assert_eq!(folder.collect(&[setting]).unwrap(), expected, "{setting}");
         };
-        check("src = 'a.toml'\ndest = '/etc/app.toml'", &["644 etc/app.toml"]);
-        check("src = 'a.toml'\ndest = '/etc/'\nmode = '0600'", &["600 etc/a.toml"]);
+        check(
+            "src = 'a.toml'\ndest = '/etc/app.toml'",
+            &["644 etc/app.toml"],
+        );
+        check(
+            "src = 'a.toml'\ndest = '/etc/'\nmode = '0600'",
+            &["600 etc/a.toml"],
+        );
         check(
             "src = 'web'\ndest = '/srv'",
             &[
@@ -394,8 +411,14 @@ mod tests {
                 "644 srv/index.html",
             ],
         );
-        check("src = 'web/**/*.css'\ndest = '/srv'", &["644 srv/css/x.css"]);
-        check("src = 'web/*.html'\ndest = '/srv/'", &["644 srv/index.html"]);
+        check(
+            "src = 'web/**/*.css'\ndest = '/srv'",
+            &["644 srv/css/x.css"],
+        );
+        check(
+            "src = 'web/*.html'\ndest = '/srv/'",
+            &["644 srv/index.html"],
+        );
         check(
             "src = 'web/c*'\ndest = '/srv'\nmode = '0440'",
             &["550 srv/css/", "440 srv/css/x.css", "440 srv/css/y.js"],
@@ -418,16 +441,24 @@ mod tests {
         symlink("css/x.css", path("web/latest.css")).unwrap();
         symlink("../css/x.css", path("web/css/up.css")).unwrap();
         let found = folder.collect(&["src = 'web'\ndest = '/srv'"]).unwrap();
-        assert!(found.contains(&"777 srv/latest.css -> css/x.css".to_owned()), "{found:?}");
+        assert!(
+            found.contains(&"777 srv/latest.css -> css/x.css".to_owned()),
+            "{found:?}"
+        );
         for outside in ["../other/y", "/etc/passwd"] {
             symlink(outside, path("web/out")).unwrap();
             let error = folder.collect(&["src = 'web'\ndest = '/srv'"]).unwrap_err();
-            assert!(error.contains(&format!("is a link to `{outside}`, which is outside")), "{error}");
+            assert!(
+                error.contains(&format!("is a link to `{outside}`, which is outside")),
+                "{error}"
+            );
             fs::remove_file(path("web/out")).unwrap();
         }
         // A link that is named itself stands for its target.
         symlink("web/css", path("named")).unwrap();
-        let found = folder.collect(&["src = 'named/x.css'\ndest = '/x'"]).unwrap();
+        let found = folder
+            .collect(&["src = 'named/x.css'\ndest = '/x'"])
+            .unwrap();
         assert_eq!(found, ["644 x"]);
     }
 
@@ -438,15 +469,40 @@ mod tests {
             let error = folder.collect(settings).unwrap_err();
             assert!(error.contains(expected), "{error}");
         };
-        check(&["src = 'none'\ndest = '/x'"], "the asset `none` does not exist");
-        check(&["src = '*.css'\ndest = '/x'"], "the pattern `*.css` of an asset matches nothing");
-        check(&["src = 'web/***'\ndest = '/x'"], "invalid pattern `web/***`");
-        check(&["src = '/etc/passwd'\ndest = '/x'"], "is outside of the workspace");
+        check(
+            &["src = 'none'\ndest = '/x'"],
+            "the asset `none` does not exist",
+        );
+        check(
+            &["src = '*.css'\ndest = '/x'"],
+            "the pattern `*.css` of an asset matches nothing",
+        );
+        check(
+            &["src = 'web/***'\ndest = '/x'"],
+            "invalid pattern `web/***`",
+        );
+        check(
+            &["src = '/etc/passwd'\ndest = '/x'"],
+            "is outside of the workspace",
+        );
         check(&["src = '../'\ndest = '/x'"], "is outside of the workspace");
-        check(&["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x'"], "two files of the image have one path, /x");
-        check(&["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x/y'"], "two files of the image have one path, /x");
+        check(
+            &["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x'"],
+            "two files of the image have one path, /x",
+        );
+        check(
+            &["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x/y'"],
+            "two files of the image have one path, /x",
+        );
+        check(
+            &["src = 'a'\ndest = '/x/y'", "src = 'b'\ndest = '/x'"],
+            "two files of the image have one path, /x",
+        );
         let pipe = folder.0.path().join("web/pipe");
         std::os::unix::net::UnixListener::bind(pipe).unwrap();
-        check(&["src = 'web'\ndest = '/x'"], "is neither a file, a directory nor a link");
+        check(
+            &["src = 'web'\ndest = '/x'"],
+            "is neither a file, a directory nor a link",
+        );
     }
 }

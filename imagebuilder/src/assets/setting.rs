@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::settings_types::{AbsolutePath, User};
+use crate::setting_values::{AbsolutePath, User};
 
 /// An entry of `assets`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::layer::Files;
-use crate::settings::NONROOT;
+use crate::setting_values::{NONROOT, User};
 
 /// Where programs look for certificate authorities, as on Debian and Alpine.
 pub(crate) const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
@@ -26,9 +26,9 @@ pub(crate) fn files() -> Files {
     files.file("etc/passwd", 0o644, passwd.into_bytes());
     files.file("etc/group", 0o644, group.into_bytes());
     files.file(CERTIFICATES, 0o644, certificates().into_bytes());
-    files.directory("home/nonroot", 0o700, NONROOT);
+    files.directory("home/nonroot", 0o700, User::NONROOT);
     // A pod with a read-only root mounts an emptyDir here; without one it is writable as usual.
-    files.directory("tmp", 0o1777, 0);
+    files.directory("tmp", 0o1777, User::ROOT);
     files
 }
 

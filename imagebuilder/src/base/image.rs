@@ -1,7 +1,6 @@
 //! A base: its manifests and configurations, for the platforms of a run.
 
 use std::io::{self, Read};
-use std::path::Path;
 
 use oci::image::{Config, Index, MAX_DOCUMENT_BYTES, Manifest, NoPlatform};
 use oci::layout::Layout;
@@ -10,6 +9,7 @@ use oci::{Descriptor, Digest, Kind, MediaType, Platform, Reference};
 use super::error::BaseError;
 use super::layers;
 use super::origin::Origin;
+use crate::cache::Cache;
 use crate::elf::RootFs;
 
 /// An image that others are built on.
@@ -111,20 +111,20 @@ impl Base {
         self.origin.open(layer)
     }
 
-    /// The libraries of the image for a platform, after reading its layers. `facts` is a folder for what
-    /// was found; `reading` is called where the layers have to be read.
+    /// The libraries of the image for a platform, after reading its layers. `found` remembers them by the
+    /// digest of the manifest; `reading` is called where the layers have to be read.
     ///
     /// # Errors
     /// When a layer cannot be read.
     pub(crate) fn root_fs(
         &self,
         platform: &Platform,
-        facts: &Path,
+        found: &Cache,
         reading: &mut dyn FnMut(u64),
     ) -> Result<RootFs, BaseError> {
         let image = self.image(platform);
-        let path = facts.join(format!("{}.json", image.manifest.hex()));
-        if let Some(root) = layers::known(&path) {
+        let key = image.manifest.to_string();
+        if let Some(root) = found.get("bases", &key) {
             return Ok(root);
         }
         reading(image.layers.iter().map(|layer| layer.size).sum());
@@ -139,7 +139,7 @@ impl Base {
             }
         }
         let root = layers::read(&image.layers, |layer| self.open(layer))?;
-        layers::remember(&path, &root);
+        found.put("bases", &key, &root);
         Ok(root)
     }
 }

@@ -13,10 +13,7 @@ use super::error::BaseError;
 #[derive(Debug)]
 pub(crate) enum Origin {
     /// A layout or tar, and the image in it that is named.
-    Layout {
-        layout: Layout,
-        root: Descriptor,
-    },
+    Layout { layout: Layout, root: Descriptor },
     /// A repository, and the image of it that is named. With `--offline` it is not asked.
     Registry {
         repository: Box<Repository>,

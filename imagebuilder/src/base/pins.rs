@@ -183,7 +183,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (text, expected) in [
             ("version = 2", "has version 2, and only 1"),
-            ("version = 1\n[[base]]\nname = \"x\"\ndigest = \"x\"", "invalid"),
+            (
+                "version = 1\n[[base]]\nname = \"x\"\ndigest = \"x\"",
+                "invalid",
+            ),
             ("version = 1\nbases = []", "invalid"),
         ] {
             std::fs::write(folder.path().join("imagebuilder.lock"), text).unwrap();

@@ -2,28 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use object::ReadCache;
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
-use oci::{Descriptor, Digest, Hasher, Platform, Reference, annotation};
+use oci::{Descriptor, Digest, Platform, Reference, annotation};
 
 use super::error::BuildError;
 use super::event::Event;
+use crate::assets::{self, Asset, Source};
 use crate::base::{self, Base};
+use crate::cache::Cache;
 use crate::cargo::{self, Note};
-use crate::elf::{self, Against, ElfError};
 use crate::environment::Environment;
+use crate::file_digest;
+use crate::fit::{self, Surroundings};
 use crate::image::{self, Image};
-use crate::layer::{Files, Layer};
+use crate::layer::{Files, Packer};
 use crate::options::Options;
 use crate::paths::PathMap;
 use crate::sbom;
 use crate::scan_paths;
-use crate::settings::ImageName;
+use crate::setting_values::ImageName;
+use crate::settings::Settings;
 use crate::target::{CLibrary, Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace};
 
@@ -37,6 +38,7 @@ pub(crate) struct Builder {
     workspace: Workspace,
     toolchain: Toolchain,
     options: Options,
+    cache: Cache,
 }
 
 impl Builder {
@@ -44,21 +46,16 @@ impl Builder {
     pub(crate) fn new(
         environment: Environment,
         workspace: Workspace,
-        mut options: Options,
+        options: Options,
     ) -> Result<Self, BuildError> {
         let toolchain = Toolchain::read(workspace.root())?;
-        if options.platforms.is_empty() {
-            options.platforms.push(Platform::host());
-        }
-        let mut seen = BTreeSet::new();
-        options
-            .platforms
-            .retain(|platform| seen.insert(platform.clone()));
+        let folder = workspace.target_dir().join("imagebuilder-cache");
         Ok(Self {
             environment,
             workspace,
             toolchain,
             options,
+            cache: Cache::new(folder),
         })
     }
 
@@ -82,9 +79,9 @@ impl Builder {
         Ok(self.workspace.service(package, bin)?)
     }
 
-    /// The folder for what is found once and used again.
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.workspace.target_dir().join("imagebuilder-cache")
+    /// What was found in earlier runs.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The directory with the workspace's Cargo.toml.
@@ -92,14 +89,31 @@ impl Builder {
         self.workspace.root()
     }
 
-    /// The platforms that images are built for.
-    pub(crate) fn platforms(&self) -> &[Platform] {
-        &self.options.platforms
+    /// The platforms that a service's image is built for: those of the command line, else of its
+    /// settings, else this machine's; each once.
+    pub(crate) fn platforms(&self, settings: &Settings) -> Vec<Platform> {
+        let of_settings = settings.platforms.iter().map(|platform| &platform.0);
+        let named = self.options.platforms.iter();
+        let named: Vec<&Platform> = named.collect();
+        let mut platforms: Vec<Platform> = if named.is_empty() {
+            of_settings.cloned().collect()
+        } else {
+            named.into_iter().cloned().collect()
+        };
+        if platforms.is_empty() {
+            platforms.push(Platform::host());
+        }
+        let mut seen = BTreeSet::new();
+        platforms.retain(|platform| seen.insert(platform.clone()));
+        platforms
     }
 
     /// Builds a service's image on `base` into `layout`, and reports it as `name`. Returns its manifest,
     /// or its index where it is for several platforms, which the layout's index does not name yet.
     /// Layers of the base are not copied.
+    ///
+    /// The layers are those of the base or what stands for one, the assets, and the binary: an edit of
+    /// the sources moves only the last.
     pub(crate) fn build(
         &self,
         service: &Service,
@@ -110,19 +124,31 @@ impl Builder {
     ) -> Result<Descriptor, BuildError> {
         let settings = &service.settings;
         // Everything that can be refused is, before minutes of compiling.
-        let targets: Vec<_> = self
-            .options
-            .platforms
+        let platforms = self.platforms(settings);
+        let targets: Vec<_> = platforms
             .iter()
             .map(|platform| Ok((platform, self.toolchain.target(platform, settings.libc)?)))
             .collect::<Result<_, TargetError>>()?;
         if base.is_none() && settings.libc == Some(CLibrary::Glibc) {
             return Err(BuildError::NoGlibc);
         }
+        let packer = Packer {
+            layout,
+            mtime: self.options.created,
+            compression: self.options.compression,
+            cache: &self.cache,
+        };
+        let assets = self.assets(service)?;
         let mut below = Vec::new();
         if base.is_none() {
-            let by = "imagebuilder: base files";
-            below.push(base::files().store(layout, self.options.created, by)?);
+            below.push(packer.pack(&base::files(), "imagebuilder: base files")?);
+        }
+        if !assets.is_empty() {
+            let mut files = Files::default();
+            for (path, asset) in &assets {
+                files.asset(path, asset);
+            }
+            below.push(packer.pack(&files, "imagebuilder: assets")?);
         }
         let entrypoint = [format!("/{BIN_DIRECTORY}/{}", service.bin)];
         let image = Image {
@@ -134,7 +160,15 @@ impl Builder {
         };
         let mut manifests = Vec::new();
         for (platform, target) in targets {
-            let layer = self.compile(service, platform, target, base, layout, events)?;
+            let surroundings = Surroundings {
+                base,
+                platform,
+                settings,
+                files: &assets,
+                cache: &self.cache,
+            };
+            let files = self.compile(service, target, surroundings, events)?;
+            let layer = packer.pack(&files, "imagebuilder: cargo build --release")?;
             let layer_bytes = layer.descriptor.size;
             let layers = [&below[..], &[layer]].concat();
             manifests.push(image.store(layout, platform, &layers)?);
@@ -148,16 +182,35 @@ impl Builder {
         Ok(self.index(&image, layout, manifests)?)
     }
 
+    /// The assets of a service, none of which is where the binary goes.
+    fn assets(&self, service: &Service) -> Result<BTreeMap<String, Asset>, BuildError> {
+        let settings = &service.settings;
+        let folder = &settings.assets_folder;
+        let assets = assets::collect(&settings.assets, folder, self.workspace.root())?;
+        let binary = format!("{BIN_DIRECTORY}/{}", service.bin);
+        let is_over = |path: &str, asset: &Asset| {
+            let is_parent = binary.starts_with(&format!("{path}/"));
+            path == binary || (is_parent && asset.source != Source::Directory)
+        };
+        match assets.iter().find(|(path, asset)| is_over(path, asset)) {
+            Some((path, _)) => {
+                let path = path.clone();
+                Err(BuildError::AssetOverBinary { path })
+            }
+            None => Ok(assets),
+        }
+    }
+
+    /// Compiles a service's binary, checks it, and returns the files of its layer.
     fn compile(
         &self,
         service: &Service,
-        platform: &Platform,
         target: Target,
-        base: Option<&Base>,
-        layout: &Layout,
+        image: Surroundings<'_>,
         events: &mut dyn FnMut(Event),
-    ) -> Result<Layer, BuildError> {
+    ) -> Result<Files, BuildError> {
         let package = service.package.clone();
+        let platform = image.platform;
         events(Event::Compiling {
             package: package.clone(),
             platform: platform.clone(),
@@ -184,8 +237,12 @@ impl Builder {
         };
         let binary = File::open(&path).map_err(cannot)?;
         let binary_bytes = binary.metadata().map_err(cannot)?.len();
-        self.check_needs(service, &path, &binary, platform, base, events)?;
-        self.check_paths(&path, &binary, &package, events)?;
+        fit::check(&path, &binary, BIN_DIRECTORY, image, &mut |base, bytes| {
+            let base = base.to_owned();
+            events(Event::ReadingBase { base, bytes });
+        })?;
+        let digest = file_digest::digest(&self.cache, &binary).map_err(cannot)?;
+        self.check_paths(&path, &binary, digest, &package, events)?;
         events(Event::Compiled {
             package,
             platform: platform.clone(),
@@ -199,7 +256,7 @@ impl Builder {
                 &sbom::Compiled {
                     platform,
                     triple: target.triple,
-                    digest: digest(&binary).map_err(cannot)?,
+                    digest,
                     packages: &built.packages,
                     created: &image::rfc3339(self.options.created),
                 },
@@ -213,55 +270,9 @@ impl Builder {
             events(Event::Sbom { path });
         }
         let mut files = Files::default();
-        let target = format!("{BIN_DIRECTORY}/{}", service.bin);
-        files.open_file(&target, 0o755, binary, binary_bytes);
-        Ok(files.store(
-            layout,
-            self.options.created,
-            "imagebuilder: cargo build --release",
-        )?)
-    }
-
-    /// Checks that a binary runs on its base.
-    fn check_needs(
-        &self,
-        service: &Service,
-        path: &Path,
-        binary: &File,
-        platform: &Platform,
-        base: Option<&Base>,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<(), BuildError> {
-        let Some(needs) = elf::needs(path, &ReadCache::new(binary), platform)? else {
-            return Ok(());
-        };
-        let Some(base) = base else {
-            return Err(BuildError::Elf(ElfError::Dynamic {
-                path: path.to_owned(),
-                interpreter: needs.interpreter,
-            }));
-        };
-        let facts = self.cache().join("bases");
-        let mut reading = |bytes| {
-            let base = base.name().to_owned();
-            events(Event::ReadingBase { base, bytes });
-        };
-        let root = base.root_fs(platform, &facts, &mut reading);
-        let root = root.map_err(|source| BuildError::Base {
-            base: base.name().to_owned(),
-            source,
-        })?;
-        let image = base.image(platform);
-        let mut of_base = image.config.env().iter();
-        let of_base = of_base.find_map(|variable| variable.strip_prefix("LD_LIBRARY_PATH="));
-        let mut own = service.settings.env.iter();
-        let own = own.find(|(name, _)| name.0 == "LD_LIBRARY_PATH");
-        let against = Against {
-            name: base.name(),
-            root: &root,
-            library_path: own.map(|(_, path)| path.as_str()).or(of_base),
-        };
-        Ok(elf::check(path, BIN_DIRECTORY, &needs, platform, against)?)
+        let to = format!("{BIN_DIRECTORY}/{}", service.bin);
+        files.open_file(&to, 0o755, binary, binary_bytes);
+        Ok(files)
     }
 
     /// Looks for paths of this machine, which a program may contain by `env!` or a build script.
@@ -269,14 +280,25 @@ impl Builder {
         &self,
         path: &Path,
         binary: &File,
+        digest: Digest,
         package: &str,
         events: &mut dyn FnMut(Event),
     ) -> Result<(), BuildError> {
         let paths = PathMap::new(&self.environment, &self.workspace, &self.toolchain);
-        let found = scan_paths::find(binary, &paths).map_err(|source| BuildError::Binary {
-            path: path.to_owned(),
-            source,
-        })?;
+        let key = format!("{digest} {paths:?}");
+        let known: Option<Option<String>> = self.cache.get("paths", &key);
+        let found = match known {
+            Some(found) => found,
+            None => {
+                let found = scan_paths::find(binary, &paths);
+                let found = found.map_err(|source| BuildError::Binary {
+                    path: path.to_owned(),
+                    source,
+                })?;
+                self.cache.put("paths", &key, &found);
+                found
+            }
+        };
         match found {
             Some(found) if self.options.deny_paths => Err(BuildError::Path {
                 path: path.to_owned(),
@@ -325,18 +347,6 @@ impl Builder {
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
             .collect()
-    }
-}
-
-/// The digest of a file, whose position stays.
-fn digest(file: &File) -> io::Result<Digest> {
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match file.read_at(&mut buffer, hasher.size())? {
-            0 => return Ok(hasher.finish().0),
-            count => hasher.update(&buffer[..count]),
-        }
     }
 }
 

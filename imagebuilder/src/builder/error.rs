@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use oci::layout::LayoutError;
 
+use crate::assets::AssetError;
 use crate::base::BaseError;
 use crate::cargo::CompileError;
-use crate::elf::ElfError;
+use crate::fit::FitError;
 use crate::layer::LayerError;
 use crate::sbom::SbomError;
-use crate::settings::SettingError;
+use crate::setting_values::SettingError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
 
@@ -40,7 +41,11 @@ pub(crate) enum BuildError {
     #[error("`libc = \"glibc\"` links dynamically, and an image without a base has no libraries")]
     NoGlibc,
     #[error(transparent)]
-    Elf(#[from] ElfError),
+    Fit(#[from] FitError),
+    #[error(transparent)]
+    Asset(#[from] AssetError),
+    #[error("the asset /{path} would take the place of the binary")]
+    AssetOverBinary { path: String },
     #[error(transparent)]
     Sbom(#[from] SbomError),
     #[error(transparent)]

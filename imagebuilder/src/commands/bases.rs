@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use oci::layout::Layout;
 use oci::registry::Access;
-use oci::{Descriptor, Digest};
+use oci::{Descriptor, Digest, Platform};
 
 use super::ImageError;
 use super::context::Context;
@@ -22,7 +22,7 @@ pub(super) struct Bases<'a> {
     arguments: &'a Image,
     builder: &'a Builder,
     pins: Pins,
-    read: BTreeMap<String, Arc<Base>>,
+    read: BTreeMap<(String, Vec<Platform>), Arc<Base>>,
     /// The digests that the lock file does not have yet.
     new: BTreeMap<String, Digest>,
 }
@@ -48,13 +48,18 @@ impl<'a> Bases<'a> {
         })
     }
 
-    /// The base of that name; nothing for `scratch`.
-    pub(super) fn get(&mut self, name: &BaseName) -> Result<Option<Arc<Base>>, ImageError> {
+    /// The base of that name, for platforms; nothing for `scratch`.
+    pub(super) fn get(
+        &mut self,
+        name: &BaseName,
+        platforms: &[Platform],
+    ) -> Result<Option<Arc<Base>>, ImageError> {
         let Some(place) = name.place() else {
             return Ok(None);
         };
         let text = name.to_string();
-        if let Some(base) = self.read.get(&text) {
+        let key = (text.clone(), platforms.to_vec());
+        if let Some(base) = self.read.get(&key) {
             return Ok(Some(base.clone()));
         }
         let failed = |source| BuildError::Base {
@@ -74,7 +79,6 @@ impl<'a> Bases<'a> {
         }
         let origin = self.origin(place, &text)?;
         let cache = Layout::create(self.builder.own_layout())?;
-        let platforms = self.builder.platforms();
         let base = Base::read(text.clone(), origin, pinned, platforms, cache);
         let base = Arc::new(base.map_err(failed)?);
         if pinned.is_none() && kept != Some(base.root()) {
@@ -82,7 +86,7 @@ impl<'a> Bases<'a> {
             self.context.printer.status(&status);
             self.new.insert(text.clone(), base.root());
         }
-        self.read.insert(text, base.clone());
+        self.read.insert(key, base.clone());
         Ok(Some(base))
     }
 
@@ -91,7 +95,7 @@ impl<'a> Bases<'a> {
         let Some(base) = self.new.keys().next().cloned() else {
             return Ok(());
         };
-        let lock = self.builder.cache().join("imagebuilder.lock.lock");
+        let lock = self.builder.cache().folder().join("imagebuilder.lock.lock");
         let added = self.pins.add(&self.new, &lock);
         added.map_err(|error| {
             let source = error.into();

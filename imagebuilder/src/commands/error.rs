@@ -111,6 +111,14 @@ pub(crate) enum CommandError {
         #[source]
         source: ContentError,
     },
+    #[error("`{}` has [package.metadata.image] already", path.display())]
+    HasTable { path: PathBuf },
+    #[error("cannot change `{}`", path.display())]
+    Manifest {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("a password on the command line is refused")]
     PasswordArgument,
     #[error("standard input has no password")]

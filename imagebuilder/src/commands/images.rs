@@ -66,6 +66,7 @@ impl<'a> Images<'a> {
             Options {
                 platforms: arguments.platform.clone(),
                 created: arguments.source_date_epoch,
+                compression: arguments.compression,
                 revision: arguments.revision.clone(),
                 deny_paths: arguments.deny_paths,
                 sbom: arguments.sbom_dir.clone().map(|directory| Sbom {
@@ -139,7 +140,8 @@ impl<'a> Images<'a> {
         let mut bases = Bases::new(self.context, self.arguments, &self.builder)?;
         for plan in &mut plans {
             if let Some(name) = &plan.service.settings.base {
-                plan.base = bases.get(name)?;
+                let platforms = self.builder.platforms(&plan.service.settings);
+                plan.base = bases.get(name, &platforms)?;
             }
         }
         bases.pin()?;

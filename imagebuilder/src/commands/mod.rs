@@ -8,6 +8,7 @@ mod copy_failure;
 mod deliver;
 mod error;
 mod images;
+mod init;
 mod inspect;
 mod login;
 mod progress;

@@ -98,7 +98,15 @@ pub(super) fn publish(
     });
     let mounts = mounts.as_ref();
     let outcome = show(context, |elapsed, events| {
-        publisher.publish(&content, destination, root, mounts, options, elapsed, events)
+        publisher.publish(
+            &content,
+            destination,
+            root,
+            mounts,
+            options,
+            elapsed,
+            events,
+        )
     });
     Ok(outcome?)
 }

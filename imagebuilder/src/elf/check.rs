@@ -121,8 +121,9 @@ mod tests {
 
     fn checked(needs: &Needs, files: &[&str], library_path: Option<&str>) -> Result<(), String> {
         let mut root = RootFs::default();
+        let empty = tempfile::NamedTempFile::new().unwrap();
         for file in files {
-            root.add_file(file);
+            root.add_file(file, empty.path()).unwrap();
         }
         let base = Against {
             name: "base",
@@ -158,7 +159,10 @@ mod tests {
         let error = checked(&needs, &[&loader], None).unwrap_err();
         assert_eq!(error, "`x` needs `libx.so.1`, which base does not have");
         let error = checked(&needs, &[], None).unwrap_err();
-        assert!(error.starts_with("`x` needs the dynamic loader /lib"), "{error}");
+        assert!(
+            error.starts_with("`x` needs the dynamic loader /lib"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -167,7 +171,10 @@ mod tests {
         needs.libraries.clear();
         let loader = needs.interpreter[1..].to_owned();
         let error = checked(&needs, &[&loader, "lib/libc.so.6"], None).unwrap_err();
-        assert!(error.ends_with("the libc of base cannot be read"), "{error}");
+        assert!(
+            error.ends_with("the libc of base cannot be read"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -175,7 +182,9 @@ mod tests {
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let read = |binary: &[u8], platform: &str| {
             let platform = platform.parse().unwrap();
-            needs(Path::new("x"), binary, &platform).unwrap_err().to_string()
+            needs(Path::new("x"), binary, &platform)
+                .unwrap_err()
+                .to_string()
         };
         let other = if cfg!(target_arch = "x86_64") {
             "linux/arm64"

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, EM_AARCH64, EM_X86_64, FileHeader64, PT_INTERP};
+use object::elf::{
+    DT_NEEDED, DT_RPATH, DT_RUNPATH, EM_AARCH64, EM_X86_64, FileHeader64, PT_INTERP,
+};
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{Endianness, ReadRef};
 use oci::Platform;

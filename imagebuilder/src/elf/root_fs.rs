@@ -1,7 +1,9 @@
 //! The part of an image's file system in which a dynamic loader searches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tar::EntryType;
@@ -80,11 +82,18 @@ impl RootFs {
         Ok(())
     }
 
-    /// Adds a file that the image has besides its base.
-    pub(crate) fn add_file(&mut self, path: &str) {
-        if is_library(path) {
-            self.nodes.insert(path.to_owned(), Node::Library);
+    /// Adds a file that the image has besides its base, whose content is at `source`.
+    pub(crate) fn add_file(&mut self, path: &str, source: &Path) -> io::Result<()> {
+        if let Some(node) = file(path, &mut File::open(source)?)? {
+            self.nodes.insert(path.to_owned(), node);
         }
+        Ok(())
+    }
+
+    /// Adds a link that the image has besides its base.
+    pub(crate) fn add_link(&mut self, path: &str, target: &str) {
+        let link = Node::Link(target.to_owned());
+        self.nodes.insert(path.to_owned(), link);
     }
 
     fn remove_below(&mut self, folder: &str, except: &BTreeSet<String>) {
@@ -105,7 +114,7 @@ impl RootFs {
     }
 
     /// Whether there is a library or loader at `path`, through links.
-    pub(super) fn has(&self, path: &str) -> bool {
+    pub(crate) fn has(&self, path: &str) -> bool {
         matches!(self.find(path), Some(Node::Library | Node::Libc(_)))
     }
 
@@ -267,7 +276,13 @@ mod tests {
 
     #[test]
     fn a_layer_hides_what_is_below_it() {
-        let below: &[&str] = &["lib/a.so", "lib/b.so", "opt/c.so", "opt/sub/d.so", "srv/e.so"];
+        let below: &[&str] = &[
+            "lib/a.so",
+            "lib/b.so",
+            "opt/c.so",
+            "opt/sub/d.so",
+            "srv/e.so",
+        ];
         let above: &[&str] = &[
             "lib/.wh.a.so",
             "opt/new.so",

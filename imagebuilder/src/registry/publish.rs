@@ -126,7 +126,10 @@ impl Publisher {
 
     /// Pushes `root` of `source` to `destination`, with its tag where it has one, and returns the
     /// name by digest. `mounts` need not be sent, and `elapsed` is the clock.
-    #[allow(clippy::too_many_arguments, reason = "an image, where it goes and how, and two callbacks")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an image, where it goes and how, and two callbacks"
+    )]
     pub(crate) fn publish(
         &self,
         source: &impl Source<Error = LayoutError>,

@@ -4,14 +4,16 @@ use cli::{Exit, ExitError};
 
 use super::layout::layout;
 use super::place::PlaceError as _;
+use crate::assets::AssetError;
 use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
 use crate::elf::ElfError;
+use crate::fit::FitError;
 use crate::layer::LayerError;
 use crate::sbom::SbomError;
-use crate::settings::SettingError;
+use crate::setting_values::SettingError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
 
@@ -24,7 +26,9 @@ impl ExitError for BuildError {
             Self::Binary { .. } | Self::Path { .. } => Exit::Failed,
             Self::Base { source, .. } => source.exit(),
             Self::NoGlibc => Exit::Usage,
-            Self::Elf(error) => error.exit(),
+            Self::Fit(error) => error.exit(),
+            Self::Asset(error) => error.exit(),
+            Self::AssetOverBinary { .. } => Exit::Usage,
             Self::Sbom(error) => error.exit(),
             Self::Layer(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
@@ -49,7 +53,9 @@ impl ExitError for BuildError {
                  statically with musl"
                     .to_owned(),
             ),
-            Self::Elf(error) => error.hint(),
+            Self::Fit(error) => error.hint(),
+            Self::Asset(error) => error.hint(),
+            Self::AssetOverBinary { .. } => None,
             Self::Sbom(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
@@ -87,7 +93,7 @@ impl ExitError for WorkspaceError {
             | Self::NoBinary { .. }
             | Self::SeveralBinaries { .. }
             | Self::NoSuchBinary { .. }
-            | Self::Settings { .. } => Exit::Usage,
+            | Self::Settings(_) => Exit::Usage,
         }
     }
 
@@ -112,7 +118,7 @@ impl ExitError for WorkspaceError {
             | Self::NoGraph
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchBinary { .. }
-            | Self::Settings { .. } => return None,
+            | Self::Settings(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -125,6 +131,7 @@ impl ExitError for SettingError {
             | Self::Name(_)
             | Self::User { .. }
             | Self::EnvName { .. }
+            | Self::Platform(_)
             | Self::Path { .. }
             | Self::Signal { .. }
             | Self::BuildEnvName { .. } => Exit::Usage,
@@ -224,7 +231,9 @@ impl ExitError for BaseError {
             Self::Layout(error) => return layout(error).hint,
             Self::Read { source, .. } => return source.verdict().hint,
             Self::Pin(error) => return error.hint(),
-            Self::Platform(_) => "leave the other platforms out with --platform, or choose a base that has them",
+            Self::Platform(_) => {
+                "leave the other platforms out with --platform, or choose a base that has them"
+            }
             Self::Moved { .. } => "--update-base uses the image that it has now",
             Self::Unpinned { .. } => "build once without --locked, and commit imagebuilder.lock",
             Self::Offline => "build once without --offline",
@@ -238,6 +247,57 @@ impl ExitError for BaseError {
     }
 }
 
+impl ExitError for FitError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Elf(error) => error.exit(),
+            Self::Base { source, .. } => source.exit(),
+            Self::Read { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Elf(error) => error.hint(),
+            Self::Base { source, .. } => source.hint(),
+            Self::Read { .. } => None,
+        }
+    }
+}
+
+impl ExitError for AssetError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Missing { .. }
+            | Self::NoMatch { .. }
+            | Self::Pattern { .. }
+            | Self::Link { .. }
+            | Self::Outside { .. }
+            | Self::Kind { .. }
+            | Self::Name { .. }
+            | Self::Twice { .. } => Exit::Usage,
+            Self::Read { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Link { .. } => Some(
+                "an image has no such path: copy the file, or make the link relative and point inside"
+                    .to_owned(),
+            ),
+            Self::Missing { .. }
+            | Self::NoMatch { .. }
+            | Self::Pattern { .. }
+            | Self::Outside { .. }
+            | Self::Kind { .. }
+            | Self::Name { .. }
+            | Self::Twice { .. }
+            | Self::Read { .. } => None,
+        }
+    }
+}
+
 impl ExitError for PinError {
     fn exit(&self) -> Exit {
         match self {
@@ -248,7 +308,9 @@ impl ExitError for PinError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Parse { .. } => Some("--update-base writes it again once it is deleted".to_owned()),
+            Self::Parse { .. } => {
+                Some("--update-base writes it again once it is deleted".to_owned())
+            }
             Self::Io { .. } | Self::Version { .. } => None,
         }
     }
@@ -298,14 +360,15 @@ impl ExitError for LayerError {
     fn exit(&self) -> Exit {
         match self {
             Self::Layout(error) => layout(error).exit,
-            Self::Write(_) => Exit::Failed,
+            Self::Write(_) | Self::File { .. } | Self::Incomplete => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Layout(error) => layout(error).hint,
-            Self::Write(_) => None,
+            Self::File { .. } => Some("build again when nothing changes the files".to_owned()),
+            Self::Write(_) | Self::Incomplete => None,
         }
     }
 }

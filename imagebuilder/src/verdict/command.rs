@@ -28,6 +28,7 @@ impl ExitError for CommandError {
             | Self::Platform { .. }
             | Self::Name { .. }
             | Self::PasswordArgument
+            | Self::HasTable { .. }
             | Self::NoPassword
             | Self::NoHome
             | Self::CredentialFile { .. } => Exit::Usage,
@@ -35,9 +36,11 @@ impl ExitError for CommandError {
             Self::Publish(error) => error.exit(),
             Self::Copy { source, .. } => source.exit(),
             Self::Engine(error) => error.exit(),
-            Self::Password(_) | Self::Credentials(_) | Self::Keep(_) | Self::Stdout(_) => {
-                Exit::Failed
-            }
+            Self::Password(_)
+            | Self::Credentials(_)
+            | Self::Keep(_)
+            | Self::Manifest { .. }
+            | Self::Stdout(_) => Exit::Failed,
         }
     }
 
@@ -73,6 +76,7 @@ impl ExitError for CommandError {
             Self::NoRegistry { reference } => Some(format!(
                 "write the registry in front, such as docker.io/{reference}"
             )),
+            Self::HasTable { .. } => Some("--print shows a new one".to_owned()),
             Self::PasswordArgument => Some(
                 "every process of the machine can read it, and the shell remembers it: pipe it to \
                  --password-stdin"
@@ -88,6 +92,7 @@ impl ExitError for CommandError {
             | Self::OtherImage { .. }
             | Self::Platform { .. }
             | Self::Keep(_)
+            | Self::Manifest { .. }
             | Self::Stdout(_) => None,
         }
     }

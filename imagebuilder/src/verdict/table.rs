@@ -26,6 +26,7 @@ use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, Referenc
 
 use super::layout::layout;
 use super::place::copy;
+use crate::assets::AssetError;
 use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::c::CError;
@@ -35,12 +36,14 @@ use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
 use crate::contents::ContentError;
 use crate::elf::ElfError;
 use crate::engine::{EngineError, Host};
+use crate::fit::FitError;
 use crate::layer::LayerError;
+use crate::metadata::MetadataError;
 use crate::registry::{EcrError, HttpError};
 use crate::registry::{PublishError, TrustError};
 use crate::resolve::ResolveError;
 use crate::sbom::{LockError, SbomError};
-use crate::settings::SettingError;
+use crate::setting_values::SettingError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
 
@@ -214,13 +217,14 @@ fn errors_of_building() {
             package: text(), wanted: text(), available: text() }, Usage, NONE;
         WorkspaceError::Ambiguous { .. } => WorkspaceError::Ambiguous {
             spec: text(), available: text() }, Usage, HINT;
-        WorkspaceError::Settings { .. } => WorkspaceError::Settings {
-            manifest: path(), line: None, source: text().into() }, Usage, NONE;
+        WorkspaceError::Settings(_) => WorkspaceError::Settings(MetadataError {
+            table: "x", manifest: path(), line: None, source: text().into() }), Usage, NONE;
     );
     verdict_table!(Verdict::of, SettingError,
         SettingError::NameHasMore { .. } => SettingError::NameHasMore { text: text() }, Usage, NONE;
         SettingError::Name(_) => SettingError::Name(bad_reference()), Usage, NONE;
         SettingError::User { .. } => SettingError::User { text: text() }, Usage, NONE;
+        SettingError::Platform(_) => SettingError::Platform("x".parse::<Platform>().unwrap_err()), Usage, NONE;
         SettingError::Path { .. } => SettingError::Path { text: text() }, Usage, NONE;
         SettingError::Signal { .. } => SettingError::Signal { text: text() }, Usage, NONE;
         SettingError::EnvName { .. } => SettingError::EnvName { text: text() }, Usage, NONE;
@@ -263,7 +267,10 @@ fn errors_of_building() {
         ElfError::UnknownGlibc { .. } => ElfError::UnknownGlibc {
             path: path(), needed: glibc(), base: text() }, Failed, NONE;
     );
-    let pin = || PinError::Version { path: path(), version: 2 };
+    let pin = || PinError::Version {
+        path: path(),
+        version: 2,
+    };
     verdict_table!(Verdict::of, PinError,
         PinError::Io { .. } => PinError::Io { operation: "x", path: path(), source: io_error() }, Failed, NONE;
         PinError::Parse { .. } => PinError::Parse {
@@ -292,6 +299,27 @@ fn errors_of_building() {
     verdict_table!(Verdict::of, LayerError,
         LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, HINT;
         LayerError::Write(_) => LayerError::Write(io_error()), Failed, NONE;
+        LayerError::File { .. } => LayerError::File { path: path(), source: io_error() }, Failed, HINT;
+        LayerError::Incomplete => LayerError::Incomplete, Failed, NONE;
+    );
+    verdict_table!(Verdict::of, FitError,
+        FitError::Elf(_) => FitError::Elf(ElfError::Dynamic {
+            path: path(), interpreter: text() }), Failed, HINT;
+        FitError::Base { .. } => FitError::Base { base: text(), source: BaseError::Offline }, Usage, HINT;
+        FitError::Read { .. } => FitError::Read { path: path(), source: io_error() }, Failed, NONE;
+    );
+    verdict_table!(Verdict::of, AssetError,
+        AssetError::Missing { .. } => AssetError::Missing { src: text(), path: path() }, Usage, NONE;
+        AssetError::NoMatch { .. } => AssetError::NoMatch { src: text(), folder: path() }, Usage, NONE;
+        AssetError::Pattern { .. } => AssetError::Pattern {
+            src: text(), source: glob::Pattern::new("***").unwrap_err() }, Usage, NONE;
+        AssetError::Read { .. } => AssetError::Read { path: path(), source: io_error() }, Failed, NONE;
+        AssetError::Link { .. } => AssetError::Link {
+            path: path(), target: path(), folder: path() }, Usage, HINT;
+        AssetError::Outside { .. } => AssetError::Outside { path: path(), root: path() }, Usage, NONE;
+        AssetError::Kind { .. } => AssetError::Kind { path: path() }, Usage, NONE;
+        AssetError::Name { .. } => AssetError::Name { path: path() }, Usage, NONE;
+        AssetError::Twice { .. } => AssetError::Twice { path: text() }, Usage, NONE;
     );
     verdict_table!(Verdict::of, BuildError,
         BuildError::Workspace(_) => BuildError::Workspace(WorkspaceError::NoBinary { package: text() }), Usage, HINT;
@@ -301,8 +329,10 @@ fn errors_of_building() {
         BuildError::Path { .. } => BuildError::Path { path: path(), found: text() }, Failed, HINT;
         BuildError::Base { .. } => BuildError::Base { base: text(), source: BaseError::Offline }, Usage, HINT;
         BuildError::NoGlibc => BuildError::NoGlibc, Usage, HINT;
-        BuildError::Elf(_) => BuildError::Elf(ElfError::Dynamic {
-            path: path(), interpreter: text() }), Failed, HINT;
+        BuildError::Fit(_) => BuildError::Fit(FitError::Elf(ElfError::Dynamic {
+            path: path(), interpreter: text() })), Failed, HINT;
+        BuildError::Asset(_) => BuildError::Asset(AssetError::Twice { path: text() }), Usage, NONE;
+        BuildError::AssetOverBinary { .. } => BuildError::AssetOverBinary { path: text() }, Usage, NONE;
         BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;
         BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, HINT;
         BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, HINT;
@@ -533,6 +563,8 @@ fn errors_of_commands() {
         CommandError::Inspect { .. } => CommandError::Inspect {
             name: text(), source: ContentError::Layout(damaged()) }, Mismatch, HINT;
         CommandError::Engine(_) => CommandError::Engine(no_such_image()), Usage, HINT;
+        CommandError::HasTable { .. } => CommandError::HasTable { path: path() }, Usage, HINT;
+        CommandError::Manifest { .. } => CommandError::Manifest { path: path(), source: io_error() }, Failed, NONE;
         CommandError::Keep(_) => CommandError::Keep(io_error()), Failed, NONE;
         CommandError::Stdout(_) => CommandError::Stdout(io_error()), Failed, NONE;
     );

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use oci::image::spec::{
-    ConfigBuilder, HistoryBuilder, ImageConfigurationBuilder, RootFsBuilder,
-};
+use oci::image::spec::{ConfigBuilder, HistoryBuilder, ImageConfigurationBuilder, RootFsBuilder};
 use oci::image::{Config, Index, Manifest};
 use oci::layout::Layout;
 use oci::{Descriptor, Digest, MediaType, Platform, annotation};

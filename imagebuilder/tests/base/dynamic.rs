@@ -38,7 +38,12 @@ fn on_scratch_it_is_refused_with_the_cure() {
     let sandbox = Sandbox::new();
     let run = build(&sandbox, "scratch", &[]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(run.stderr.contains("hint: add a base that has glibc, such as --base "), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("hint: add a base that has glibc, such as --base "),
+        "{}",
+        run.stderr
+    );
     assert!(!sandbox.path().join("img").exists());
 }
 
@@ -51,18 +56,34 @@ fn a_base_with_its_libraries_is_accepted_and_the_program_runs_there() {
     let run = build(&sandbox, "oci:os", &[]);
     run.reference();
     let root = sandbox.path().join("bundle/rootfs");
-    tool(sandbox.path(), "umoci", &["unpack", "--image", "img:team/hello", "bundle"]);
+    tool(
+        sandbox.path(),
+        "umoci",
+        &["unpack", "--image", "img:team/hello", "bundle"],
+    );
     let root = root.display().to_string();
-    let output = tool(sandbox.path(), "chroot", &[&root, "/usr/local/bin/hello", "--x"]);
+    let output = tool(
+        sandbox.path(),
+        "chroot",
+        &[&root, "/usr/local/bin/hello", "--x"],
+    );
     assert_eq!(output, "2\n");
     // What was found is remembered; the layers are not read again.
-    let args = ["build", "hello", "--libc", "glibc", "--base", "oci:os", "--output", "oci:img"];
+    let args = [
+        "build", "hello", "--libc", "glibc", "--base", "oci:os", "--output", "oci:img",
+    ];
     let again = sandbox.run(&args);
-    assert!(!again.stderr.contains("Reading the layers"), "{}", again.stderr);
+    assert!(
+        !again.stderr.contains("Reading the layers"),
+        "{}",
+        again.stderr
+    );
     fs::remove_dir_all(sandbox.path().join("target/imagebuilder-cache")).unwrap();
     let again = sandbox.run(&args);
     assert!(
-        again.stderr.contains("Reading the layers of oci:os to check the binary against its libraries"),
+        again
+            .stderr
+            .contains("Reading the layers of oci:os to check the binary against its libraries"),
         "{}",
         again.stderr
     );
@@ -77,21 +98,41 @@ fn what_a_base_lacks_is_named_before_anything_is_stored() {
         files.filter(|(path, _)| wanted(path)).collect::<Vec<_>>()
     };
     base(&path, "empty", &[&host()], &release("1"));
-    base(&path, "no-gcc", &[&host()], &without(&|path| !path.contains("libgcc_s")));
+    base(
+        &path,
+        "no-gcc",
+        &[&host()],
+        &without(&|path| !path.contains("libgcc_s")),
+    );
     let mut old = without(&|path| !path.ends_with("libc.so.6"));
     let libc = libraries();
-    let (libc, _) = libc.iter().find(|(path, _)| path.ends_with("libc.so.6")).unwrap();
+    let (libc, _) = libc
+        .iter()
+        .find(|(path, _)| path.ends_with("libc.so.6"))
+        .unwrap();
     old.push((libc.clone(), File::Bytes(old_libc(sandbox.path()))));
     base(&path, "old", &[&host()], &old);
     for (name, expected) in [
         ("empty", "needs the dynamic loader /lib"),
-        ("no-gcc", "needs `libgcc_s.so.1`, which oci:os:no-gcc does not have"),
+        (
+            "no-gcc",
+            "needs `libgcc_s.so.1`, which oci:os:no-gcc does not have",
+        ),
         ("old", "and oci:os:old has 2.5"),
     ] {
         let run = build(&sandbox, &format!("oci:os:{name}"), &[]);
-        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{name}: {}", run.stderr);
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (Some(1), ""),
+            "{name}: {}",
+            run.stderr
+        );
         assert!(run.stderr.contains(expected), "{name}: {}", run.stderr);
-        assert!(run.stderr.contains("hint: choose a"), "{name}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("hint: choose a"),
+            "{name}: {}",
+            run.stderr
+        );
     }
     let listed = sandbox.run(&["inspect", "oci:img"]);
     assert_eq!(listed.code, Some(2), "{}", listed.stdout);
@@ -100,8 +141,19 @@ fn what_a_base_lacks_is_named_before_anything_is_stored() {
 /// A library that defines the symbol versions of an old glibc.
 fn old_libc(folder: &Path) -> Vec<u8> {
     fs::write(folder.join("x.c"), "int x;\n").unwrap();
-    fs::write(folder.join("x.map"), "GLIBC_2.2.5 { x; };\nGLIBC_2.5 {};\nGLIBC_PRIVATE {};\n").unwrap();
-    let args = ["-shared", "-nostdlib", "-Wl,--version-script=x.map", "-o", "old.so", "x.c"];
+    fs::write(
+        folder.join("x.map"),
+        "GLIBC_2.2.5 { x; };\nGLIBC_2.5 {};\nGLIBC_PRIVATE {};\n",
+    )
+    .unwrap();
+    let args = [
+        "-shared",
+        "-nostdlib",
+        "-Wl,--version-script=x.map",
+        "-o",
+        "old.so",
+        "x.c",
+    ];
     tool(folder, "cc", &args);
     fs::read(folder.join("old.so")).unwrap()
 }

@@ -35,7 +35,10 @@ fn an_image_continues_its_base() {
     build(&sandbox, &args).reference();
     let (manifest, config) = read(&sandbox, &root(&sandbox));
     assert_eq!(manifest.layers.len(), 2, "the base's and the binary's");
-    assert_eq!(manifest.layers[0].media_type, MediaType::OCI_LAYER_GZIP.into());
+    assert_eq!(
+        manifest.layers[0].media_type,
+        MediaType::OCI_LAYER_GZIP.into()
+    );
     assert_eq!(
         config.args(),
         ["/usr/local/bin/hello", "--x"],
@@ -50,8 +53,8 @@ fn an_image_continues_its_base() {
     assert_eq!(labels["vendor"], "base");
     assert_eq!(labels["org.opencontainers.image.version"], "1.2.3");
     assert!(!labels.contains_key("org.opencontainers.image.licenses"));
-    let by: Vec<_> = config.spec.history().iter().flatten();
-    let by: Vec<_> = by.iter().map(|h| h.created_by().clone().unwrap()).collect();
+    let history = config.spec.history().iter().flatten();
+    let by: Vec<_> = history.map(|h| h.created_by().clone().unwrap()).collect();
     assert_eq!(by[..2], ["ADD base", "CMD sh"]);
     assert_eq!(by.len(), 3, "{by:?}");
     let os = Layout::open(sandbox.path().join("os")).unwrap();
@@ -63,16 +66,29 @@ fn an_image_continues_its_base() {
     let verified = sandbox.run(&["verify", "oci:img"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stderr);
     let path = sandbox.path();
-    tool(path, "umoci", &["unpack", "--image", "img:team/hello", "bundle"]);
+    tool(
+        path,
+        "umoci",
+        &["unpack", "--image", "img:team/hello", "bundle"],
+    );
     assert_eq!(sandbox.read("bundle/rootfs/etc/os-release"), "1");
     assert!(path.join("bundle/rootfs/usr/local/bin/hello").is_file());
-    tool(path, "skopeo", &["copy", "--quiet", "oci:img:team/hello", "dir:copy"]);
+    tool(
+        path,
+        "skopeo",
+        &["copy", "--quiet", "oci:img:team/hello", "dir:copy"],
+    );
 }
 
 #[test]
 fn settings_override_the_base() {
     let sandbox = Sandbox::new();
-    base(&sandbox.path().join("hello/os"), "x", &BOTH[..1], &release("1"));
+    base(
+        &sandbox.path().join("hello/os"),
+        "x",
+        &BOTH[..1],
+        &release("1"),
+    );
     let manifest = sandbox.read("hello/Cargo.toml").replace(
         "[package.metadata.image]\n",
         "[package.metadata.image]\nbase = \"oci:os\"\nuser = \"7\"\nworkdir = \"/work\"\n\
@@ -94,14 +110,23 @@ fn settings_override_the_base() {
     let args = ["--platform", "linux/amd64", "--base", "scratch"];
     build(&sandbox, &args).reference();
     let (manifest, _) = read(&sandbox, &root(&sandbox));
-    assert!(!manifest.annotations.contains_key("org.opencontainers.image.base.digest"));
+    assert!(
+        !manifest
+            .annotations
+            .contains_key("org.opencontainers.image.base.digest")
+    );
 }
 
 #[test]
 fn a_base_for_other_platforms_is_refused_before_compiling() {
     let sandbox = Sandbox::new();
     base(&sandbox.path().join("os"), "one", &BOTH[1..], &release("1"));
-    base(&sandbox.path().join("os"), "two", &["linux/arm64", "linux/s390x"], &release("1"));
+    base(
+        &sandbox.path().join("os"),
+        "two",
+        &["linux/arm64", "linux/s390x"],
+        &release("1"),
+    );
     for (name, available) in [("one", "linux/arm64"), ("two", "linux/arm64, linux/s390x")] {
         let on = format!("oci:os:{name}");
         let run = build(&sandbox, &["--platform", "linux/amd64", "--base", &on]);
@@ -126,23 +151,38 @@ fn the_digest_of_a_base_is_kept_until_it_is_updated() {
     let locked = with(&["--locked"]);
     assert_eq!(locked.code, Some(2), "{}", locked.stderr);
     assert!(
-        locked.stderr.contains("it is not in `[WS]/imagebuilder.lock`, and --locked was given"),
+        locked
+            .stderr
+            .contains("it is not in `[WS]/imagebuilder.lock`, and --locked was given"),
         "{}",
         locked.stderr
     );
     let built = with(&[]).reference();
     let lock = sandbox.read("imagebuilder.lock");
-    assert!(lock.contains(&format!("name = \"oci:os:debian\"\ndigest = \"{}\"", first.digest)), "{lock}");
+    assert!(
+        lock.contains(&format!(
+            "name = \"oci:os:debian\"\ndigest = \"{}\"",
+            first.digest
+        )),
+        "{lock}"
+    );
     assert_eq!(with(&["--locked"]).reference(), built);
 
     let second = base(&os, "debian", &BOTH, &release("2"));
     let moved = with(&[]);
     assert_eq!(moved.code, Some(2), "{}", moved.stderr);
-    assert!(moved.stderr.contains("hint: --update-base uses"), "{}", moved.stderr);
+    assert!(
+        moved.stderr.contains("hint: --update-base uses"),
+        "{}",
+        moved.stderr
+    );
     assert_eq!(sandbox.read("imagebuilder.lock"), lock);
     // As long as the layout has the image by another name, its digest counts.
     let mut kept = first.clone();
-    let name = ("org.opencontainers.image.ref.name".to_owned(), "old".to_owned());
+    let name = (
+        "org.opencontainers.image.ref.name".to_owned(),
+        "old".to_owned(),
+    );
     kept.annotations.extend([name]);
     Layout::open(&os).unwrap().put_index_entry(&kept).unwrap();
     assert_eq!(with(&[]).reference(), built);
@@ -154,7 +194,11 @@ fn the_digest_of_a_base_is_kept_until_it_is_updated() {
     sandbox.write("imagebuilder.lock", "version = 1\nbase = 3\n");
     let invalid = with(&[]);
     assert_eq!(invalid.code, Some(2), "{}", invalid.stderr);
-    assert!(invalid.stderr.contains("invalid `[WS]/imagebuilder.lock`"), "{}", invalid.stderr);
+    assert!(
+        invalid.stderr.contains("invalid `[WS]/imagebuilder.lock`"),
+        "{}",
+        invalid.stderr
+    );
 }
 
 #[test]
@@ -165,8 +209,16 @@ fn a_base_that_is_not_there_says_so() {
     for (on, code, expected) in [
         ("oci:none", 2, "`none` is not an OCI image layout"),
         ("oci:os:c", 2, "`os` has no image `c`, only `a`, `b`"),
-        ("oci:os", 2, "`os` has 2 images: name one of them, oci:DIR:NAME"),
-        ("debian:12", 2, "it names no registry: write it in front, such as docker.io/debian:12"),
+        (
+            "oci:os",
+            2,
+            "`os` has 2 images: name one of them, oci:DIR:NAME",
+        ),
+        (
+            "debian:12",
+            2,
+            "it names no registry: write it in front, such as docker.io/debian:12",
+        ),
         ("docker:debian", 2, "an engine does not keep layers"),
     ] {
         let run = build(&sandbox, &["--base", on, "--platform", "linux/amd64"]);

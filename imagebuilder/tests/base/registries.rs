@@ -10,9 +10,21 @@ use crate::sandbox::{QUIET, Run, Sandbox};
 /// A base in a registry, by the name `os/debian:12`.
 fn publish(sandbox: &Sandbox, registry: &TestRegistry, text: &str) -> Descriptor {
     let os = sandbox.path().join("os");
-    let root = base(&os, "debian", &["linux/amd64", "linux/arm64"], &release(text));
+    let root = base(
+        &os,
+        "debian",
+        &["linux/amd64", "linux/arm64"],
+        &release(text),
+    );
     let to = format!("{}/os/debian:12", registry.host());
-    let run = sandbox.run(&["copy", "oci:os:debian", &to, "--docker-config", "none", QUIET]);
+    let run = sandbox.run(&[
+        "copy",
+        "oci:os:debian",
+        &to,
+        "--docker-config",
+        "none",
+        QUIET,
+    ]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     std::fs::remove_dir_all(os).unwrap();
     root
@@ -21,7 +33,15 @@ fn publish(sandbox: &Sandbox, registry: &TestRegistry, text: &str) -> Descriptor
 fn build(sandbox: &Sandbox, registry: &TestRegistry, more: &[&str]) -> Run {
     let on = format!("{}/os/debian:12", registry.host());
     let args = [
-        "build", "hello", "--base", &on, "--platform", "linux/amd64", "--docker-config", "none", QUIET,
+        "build",
+        "hello",
+        "--base",
+        &on,
+        "--platform",
+        "linux/amd64",
+        "--docker-config",
+        "none",
+        QUIET,
     ];
     sandbox.run(&[&args[..], more].concat())
 }
@@ -60,7 +80,10 @@ fn layers_of_a_base_in_the_same_registry_are_mounted() {
     assert_eq!(count(&registry, "GET", "os/debian/"), 0);
     // It is complete elsewhere too.
     let output = ["--output", "oci:img", "--output", "tar:img.tar"];
-    assert_eq!(build(&sandbox, &registry, &output).reference().digest(), Some(digest));
+    assert_eq!(
+        build(&sandbox, &registry, &output).reference().digest(),
+        Some(digest)
+    );
     for place in ["oci:img", "tar:img.tar"] {
         let verified = sandbox.run(&["verify", place]);
         assert_eq!(verified.code, Some(0), "{}", verified.stderr);
@@ -83,7 +106,8 @@ fn a_base_of_another_registry_is_copied() {
     let layer = manifest.layers[0].digest;
     assert!(to.blob(layer).is_some());
     assert!(
-        count(&to, "POST", "blobs/uploads") > 0 && !to.seen().iter().any(|s| s.query.contains("mount=")),
+        count(&to, "POST", "blobs/uploads") > 0
+            && !to.seen().iter().any(|s| s.query.contains("mount=")),
         "the other registry has nothing to mount"
     );
 }
@@ -115,7 +139,8 @@ fn without_the_network_what_is_here_suffices() {
     let run = build(&sandbox, &registry, &offline);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(
-        run.stderr.contains("it is not on this machine, and --offline was given"),
+        run.stderr
+            .contains("it is not on this machine, and --offline was given"),
         "{}",
         run.stderr
     );
@@ -137,7 +162,11 @@ fn a_base_that_cannot_be_read_says_so() {
     let registry = TestRegistry::start(Behaviour::default());
     let run = build(&sandbox, &registry, &["--output", "oci:img"]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("cannot use the base `127.0.0.1:"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("cannot use the base `127.0.0.1:"),
+        "{}",
+        run.stderr
+    );
     assert!(run.stderr.contains("404"), "{}", run.stderr);
     assert!(!sandbox.path().join("img").exists());
 }

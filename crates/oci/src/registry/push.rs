@@ -17,8 +17,8 @@ use super::resume::{Next, after_failure, chunk_bytes, stored};
 use super::retry;
 use super::session::Repository;
 use super::transport::{Answer, Call, Payload};
-use crate::{Descriptor, Digest};
 use crate::copy::{Open, Stored};
+use crate::{Descriptor, Digest};
 
 /// A blob above this is sent in chunks after a failed attempt, so that another failure does not
 /// cost all of it.

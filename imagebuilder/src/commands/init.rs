@@ -1,0 +1,46 @@
+//! `imagebuilder init`.
+
+use std::fs;
+
+use super::CommandError;
+use super::context::Context;
+use crate::args::Init;
+use crate::files;
+use crate::init::{find, text};
+use crate::workspace::Workspace;
+
+pub(super) fn run(context: &Context, args: &Init) -> Result<(), CommandError> {
+    let failed = |source| CommandError::Images(super::ImageError::from(source));
+    let workspace = Workspace::read(&context.environment, args.manifest_path.as_deref());
+    let workspace = workspace.map_err(failed)?;
+    let package = match &args.package {
+        Some(package) => package,
+        None => workspace.default_package().map_err(failed)?,
+    };
+    let outline = workspace.outline(package).map_err(failed)?;
+    let table = text(&find(&outline, workspace.root()));
+    if args.print {
+        let written = context.printer.data_raw(table.as_bytes());
+        return written.map_err(CommandError::Stdout);
+    }
+    let manifest = &outline.manifest;
+    let cannot = |source| CommandError::Manifest {
+        path: manifest.clone(),
+        source,
+    };
+    if outline.has_table {
+        return Err(CommandError::HasTable {
+            path: manifest.clone(),
+        });
+    }
+    let mut all = fs::read_to_string(manifest).map_err(cannot)?;
+    if !all.ends_with('\n') {
+        all.push('\n');
+    }
+    all.push('\n');
+    all.push_str(&table);
+    files::rewrite(manifest, all.as_bytes()).map_err(cannot)?;
+    let status = format!("Wrote [package.metadata.image] to {}", manifest.display());
+    context.printer.status(&status);
+    Ok(())
+}

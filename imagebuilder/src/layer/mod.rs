@@ -1,0 +1,18 @@
+//! Layers: deterministic tar, compressed and hashed as it is written.
+//!
+//! The bytes of a layer are a function of its files, the compression and [`CONTRACT`] alone: not of the
+//! machine's cores, nor of the order in which files were added.
+
+mod compression;
+mod files;
+mod gzip;
+mod pack;
+mod writer;
+
+pub(crate) use compression::LayerCompression;
+pub(crate) use files::{Files, LayerError};
+pub(crate) use pack::{Layer, Packer};
+
+/// The version of what makes up the bytes of an image: the order of layers, the tar, and the
+/// compressors with their settings. It is raised when one of them changes, since every digest does.
+pub(crate) const CONTRACT: u32 = 2;

@@ -1,0 +1,269 @@
+//! From files to a layer in a layout.
+
+use std::io::{self, Write};
+
+use oci::layout::Layout;
+use oci::{Descriptor, Digest, Hasher};
+use serde::{Deserialize, Serialize};
+
+use super::CONTRACT;
+use super::compression::LayerCompression;
+use super::files::{Files, LayerError};
+use super::writer::{CompressingWriter, Jobs};
+use crate::cache::Cache;
+
+/// A layer that is stored: what the manifest and the configuration say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// The compressed blob.
+    pub(crate) descriptor: Descriptor,
+    /// The digest of the tar inside.
+    pub(crate) diff_id: Digest,
+    /// What made it, for the image's history.
+    pub(crate) created_by: String,
+}
+
+/// What is remembered of a layer.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    descriptor: Descriptor,
+    diff_id: Digest,
+}
+
+/// Packs the layers of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packer<'a> {
+    pub(crate) layout: &'a Layout,
+    /// The time of everything in the layers, in seconds since 1970.
+    pub(crate) mtime: u64,
+    pub(crate) compression: LayerCompression,
+    pub(crate) cache: &'a Cache,
+}
+
+impl Packer<'_> {
+    /// Stores the files as a layer, unless the layout has it since an earlier run.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the layer not be written.
+    pub(crate) fn pack(&self, files: &Files, created_by: &str) -> Result<Layer, LayerError> {
+        let Self {
+            compression, mtime, ..
+        } = self;
+        let content = files.key(self.cache)?;
+        let key = format!("{CONTRACT} {compression} {mtime} {content}");
+        let known: Option<Packed> = self.cache.get("layers", &key);
+        let packed = match known.filter(|known| self.layout.has_blob(&known.descriptor)) {
+            Some(known) => known,
+            None => {
+                let packed = self.store(files)?;
+                // A file that changed since its digest was taken is another layer.
+                if files.key(self.cache)? == content {
+                    self.cache.put("layers", &key, &packed);
+                }
+                packed
+            }
+        };
+        Ok(Layer {
+            descriptor: packed.descriptor,
+            diff_id: packed.diff_id,
+            created_by: created_by.to_owned(),
+        })
+    }
+
+    fn store(&self, files: &Files) -> Result<Packed, LayerError> {
+        let blob = self.layout.blob_writer()?;
+        let jobs = Jobs::default();
+        let (diff_id, (digest, size)) = std::thread::scope(|scope| {
+            let writer = CompressingWriter::start(scope, blob, self.compression, &jobs);
+            let mut tee = Tee {
+                inner: writer,
+                hasher: Hasher::new(),
+            };
+            let written = files.write_tar(self.mtime, &mut tee);
+            let (diff_id, _) = tee.hasher.finish();
+            let stored = tee.inner.finish(written)?;
+            Ok::<_, LayerError>((diff_id, stored))
+        })?;
+        let media_type = self.compression.media_type();
+        Ok(Packed {
+            descriptor: Descriptor::new(media_type, digest, size),
+            diff_id,
+        })
+    }
+}
+
+/// Hashes what it passes on.
+struct Tee<W> {
+    inner: W,
+    hasher: Hasher,
+}
+
+impl<W: Write> Write for Tee<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn sample() -> Files {
+        let mut files = Files::default();
+        files.file("usr/local/bin/x", 0o755, b"binary".to_vec());
+        files.file("etc/passwd", 0o644, b"root:x:0:0:::\n".to_vec());
+        files.directory("tmp", 0o1777, crate::setting_values::User::ROOT);
+        files
+    }
+
+    /// Bytes that no compressor finds all of.
+    fn noise(count: usize) -> Vec<u8> {
+        let mut state = 1u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 28) as u8
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    struct Folder {
+        directory: tempfile::TempDir,
+        layout: Layout,
+        cache: Cache,
+    }
+
+    impl Folder {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            Self {
+                layout: Layout::create(directory.path().join("layout")).unwrap(),
+                cache: Cache::new(directory.path().join("cache")),
+                directory,
+            }
+        }
+
+        fn pack(&self, files: &Files, compression: &str) -> Result<Layer, LayerError> {
+            let packer = Packer {
+                layout: &self.layout,
+                mtime: 0,
+                compression: compression.parse().unwrap(),
+                cache: &self.cache,
+            };
+            packer.pack(files, "test")
+        }
+
+        fn unpacked(&self, layer: &Layer) -> Vec<u8> {
+            let blob = self.layout.blob(&layer.descriptor).unwrap();
+            let mut tar = Vec::new();
+            let media_type = &layer.descriptor.media_type;
+            let mut reader = crate::contents::unpacked(blob, media_type).unwrap();
+            reader.read_to_end(&mut tar).unwrap();
+            tar
+        }
+    }
+
+    /// Changing the compressor, its level or the tar changes every image's digest: on purpose only,
+    /// with a new [`CONTRACT`].
+    #[test]
+    fn the_digest_of_a_layer_is_known() {
+        let check = |compression: &str, expected: &str| {
+            let folder = Folder::new();
+            let layer = folder.pack(&sample(), compression).unwrap();
+            assert_eq!(
+                layer.diff_id.to_string(),
+                "sha256:d356afc24c69552c5e3c02b519cadfae1d6b8532b39558ee57231f04c7622d7c"
+            );
+            assert_eq!(
+                layer.descriptor.digest.to_string(),
+                expected,
+                "{compression}"
+            );
+        };
+        check("gzip", "sha256:GZIP");
+        check("zstd", "sha256:ZSTD");
+    }
+
+    /// Where the input ends beside the end of a block, too.
+    #[test]
+    fn what_is_packed_is_read_again_by_any_reader() {
+        let block = super::super::gzip::BLOCK_BYTES;
+        for size in [0, 1, block - 1024, block - 512, 3 * block + 7] {
+            for compression in ["gzip", "gzip:1", "gzip:9", "zstd", "zstd:9"] {
+                let folder = Folder::new();
+                let mut files = Files::default();
+                files.file("x", 0o644, noise(size));
+                let layer = folder.pack(&files, compression).unwrap();
+                let tar = folder.unpacked(&layer);
+                assert_eq!(Digest::of(&tar), layer.diff_id, "{size} {compression}");
+                let mut archive = tar::Archive::new(&tar[..]);
+                let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content).unwrap();
+                assert!(content == noise(size), "{size} {compression}");
+                if compression.starts_with("gzip") {
+                    // One member, which readers that stop at the first one read to the end.
+                    let blob = folder.layout.blob(&layer.descriptor).unwrap();
+                    let mut all = Vec::new();
+                    let mut reader = flate2::read::GzDecoder::new(blob);
+                    reader.read_to_end(&mut all).unwrap();
+                    assert!(all == tar, "{size} {compression}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_packed_again() {
+        let folder = Folder::new();
+        let layer = folder.pack(&sample(), "gzip").unwrap();
+        let blob = folder.layout.blob_path(&layer.descriptor.digest);
+        let size = std::fs::metadata(&blob).unwrap().len();
+        // A blob of that size is taken for what it was, and not written again.
+        std::fs::write(&blob, vec![0; usize::try_from(size).unwrap()]).unwrap();
+        assert_eq!(folder.pack(&sample(), "gzip").unwrap(), layer);
+        assert_eq!(std::fs::read(&blob).unwrap()[0], 0);
+        std::fs::remove_file(&blob).unwrap();
+        assert_eq!(folder.pack(&sample(), "gzip").unwrap(), layer);
+        assert_ne!(std::fs::read(&blob).unwrap()[0], 0);
+        assert_ne!(
+            folder.pack(&sample(), "gzip:1").unwrap().descriptor,
+            layer.descriptor
+        );
+        let mut other = sample();
+        other.file("usr/local/bin/x", 0o750, b"binary".to_vec());
+        assert_ne!(folder.pack(&other, "gzip").unwrap().diff_id, layer.diff_id);
+    }
+
+    #[test]
+    fn a_file_that_changes_is_an_error_and_leaves_nothing() {
+        for compression in ["gzip", "zstd"] {
+            let folder = Folder::new();
+            let path = folder.directory.path().join("file");
+            std::fs::write(&path, noise(3 << 20)).unwrap();
+            let open = |size| {
+                let mut files = Files::default();
+                files.open_file("x", 0o644, std::fs::File::open(&path).unwrap(), size);
+                files
+            };
+            for (size, expected) in [(5 << 20, "shorter"), (1 << 20, "longer")] {
+                let error = folder.pack(&open(size), compression).unwrap_err();
+                let LayerError::File { source, .. } = error else {
+                    panic!("{error}")
+                };
+                assert!(source.to_string().contains(expected), "{source}");
+            }
+            for folder_of_layout in ["blobs/sha256", ".ingest"] {
+                let left = folder.layout.path().join(folder_of_layout);
+                assert_eq!(std::fs::read_dir(left).unwrap().count(), 0);
+            }
+        }
+    }
+}

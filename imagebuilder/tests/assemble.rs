@@ -1,0 +1,297 @@
+//! Images of files that exist already, and what is left when packing one fails or is killed.
+//!
+//! Needs `skopeo`, `umoci`, `cc` and, as root, `unshare`, `mount` and `chroot`; it fails where they are
+//! missing.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test builds the environment of a program"
+)]
+
+mod sandbox;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use oci::image::{Config, Manifest};
+use oci::layout::Layout;
+
+use crate::sandbox::{QUIET, Run, Sandbox, tool};
+
+/// A folder with a script, a folder of files, and no Cargo workspace.
+fn files() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.write("run.sh", "#!/bin/sh\necho \"$@\"\n");
+    let script = sandbox.path().join("run.sh");
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.write("web/index.html", "index");
+    sandbox.write("web/css/x.css", "x");
+    symlink("css/x.css", sandbox.path().join("web/latest.css")).unwrap();
+    sandbox
+}
+
+fn assemble(sandbox: &Sandbox, args: &[&str]) -> Run {
+    let all = [&["assemble", QUIET][..], args].concat();
+    let mut command = sandbox.command(&all);
+    let output = command
+        .env("XDG_CACHE_HOME", sandbox.path().join("cache"))
+        .output();
+    Run::of(sandbox.path(), output.unwrap())
+}
+
+/// Manifest and configuration of the image `name` of the layout `img`.
+fn read(sandbox: &Sandbox, name: &str) -> (Manifest, Config) {
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    let root = layout.find(&name.parse().unwrap()).unwrap();
+    let manifest = layout.manifest(&root).unwrap();
+    let config = layout.config(&manifest.config).unwrap();
+    (manifest, config)
+}
+
+#[test]
+fn files_become_an_image_that_other_tools_read() {
+    let sandbox = files();
+    let args = [
+        "tool", "--file", "run.sh:/bin/tool", "--file", "web:/srv:0640", "--arg", "-v", "--env", "A=b=c",
+        "--user", "7", "--workdir", "/srv", "--port", "80", "--label", "l=1", "--annotation", "a=2",
+        "--volume", "/data", "--stop-signal", "SIGINT", "--output", "oci:img",
+    ];
+    let reference = assemble(&sandbox, &args).reference();
+    assert_eq!(reference.name(), "tool");
+    let (manifest, config) = read(&sandbox, "tool");
+    assert_eq!(manifest.layers.len(), 2, "the files of any image, and these");
+    assert_eq!(manifest.annotations["a"], "2");
+    assert_eq!(config.args(), ["/bin/tool", "-v"]);
+    assert_eq!(config.user(), "7:7");
+    assert_eq!(config.working_dir(), "/srv");
+    assert!(config.env().contains(&"A=b=c".to_owned()));
+    let run = config.spec.config().clone().unwrap();
+    assert_eq!(run.stop_signal().as_deref(), Some("SIGINT"));
+    assert_eq!(run.volumes().clone().unwrap(), ["/data"]);
+    assert_eq!(run.labels().clone().unwrap()["l"], "1");
+    assert_eq!(run.exposed_ports().clone().unwrap(), ["80/tcp"]);
+    let path = sandbox.path();
+    tool(path, "skopeo", &["copy", "--quiet", "oci:img:tool", "dir:copy"]);
+    tool(path, "umoci", &["unpack", "--image", "img:tool", "bundle"]);
+    let root = path.join("bundle/rootfs");
+    let mode = |name: &str| fs::metadata(root.join(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode("bin/tool"), 0o755);
+    assert_eq!((mode("srv"), mode("srv/css/x.css")), (0o750, 0o640));
+    let link = fs::read_link(root.join("srv/latest.css")).unwrap();
+    assert_eq!(link.to_str(), Some("css/x.css"));
+    // The same files give the same digest in another folder.
+    let other = files();
+    assert_eq!(assemble(&other, &args).reference(), reference);
+}
+
+#[test]
+fn each_file_may_have_its_layer_and_each_platform_its_files() {
+    let sandbox = files();
+    for arch in ["amd64", "arm64"] {
+        sandbox.write(&format!("dist/{arch}/run"), arch);
+    }
+    let args = [
+        "--file", "dist/{arch}/run:/bin/run:0755", "--file", "web:/srv", "--layer-per-file", "--platform",
+        "linux/amd64,linux/arm64", "--output", "oci:img",
+    ];
+    let reference = assemble(&sandbox, &args).reference();
+    assert_eq!(reference.name(), "run");
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    let root = layout.find(&"run".parse().unwrap()).unwrap();
+    let manifests = layout.index(&root).unwrap().manifests;
+    let manifests: Vec<Manifest> = manifests
+        .iter()
+        .map(|manifest| layout.manifest(manifest).unwrap())
+        .collect();
+    let [amd64, arm64] = &manifests[..] else {
+        panic!("{manifests:?}")
+    };
+    let config = layout.config(&amd64.config).unwrap();
+    let by: Vec<_> = config.spec.history().iter().flatten();
+    let by: Vec<_> = by.iter().map(|entry| entry.created_by().clone().unwrap()).collect();
+    assert_eq!(
+        by,
+        ["imagebuilder: base files", "imagebuilder: /bin/run", "imagebuilder: /srv"]
+    );
+    assert_eq!(amd64.layers.len(), 3);
+    assert_ne!(amd64.layers[1], arm64.layers[1]);
+    assert_eq!(amd64.layers[2], arm64.layers[2]);
+    // What did not change keeps its layer.
+    sandbox.write("dist/amd64/run", "new");
+    assemble(&sandbox, &args).reference();
+    let root = layout.find(&"run".parse().unwrap()).unwrap();
+    let changed = layout.index(&root).unwrap().manifests;
+    let changed = layout.manifest(&changed[0]).unwrap();
+    assert_eq!(changed.layers[2], amd64.layers[2]);
+    assert_ne!(changed.layers[1], amd64.layers[1]);
+}
+
+#[test]
+fn zstd_is_read_by_other_tools_and_by_us() {
+    let sandbox = files();
+    for compression in ["zstd", "zstd:1", "gzip:9"] {
+        let args = [
+            "--file", "run.sh:/tool", "--compression", compression, "--output", "oci:img",
+        ];
+        assemble(&sandbox, &args).reference();
+        let verified = sandbox.run(&["verify", "oci:img"]);
+        assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+        let path = sandbox.path();
+        tool(path, "skopeo", &["copy", "--quiet", "oci:img:tool", "oci:copy:tool"]);
+        let _ = fs::remove_dir_all(path.join("bundle"));
+        if compression.starts_with("gzip") {
+            tool(path, "umoci", &["unpack", "--image", "copy:tool", "bundle"]);
+            assert!(path.join("bundle/rootfs/tool").is_file());
+        }
+    }
+    let refused = assemble(&sandbox, &["--file", "run.sh:/x", "--compression", "xz", "--output", "oci:img"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("expected gzip[:LEVEL], 1 to 9, or zstd"), "{}", refused.stderr);
+}
+
+#[test]
+fn binaries_are_checked_as_compiled_ones_are() {
+    let sandbox = files();
+    let path = sandbox.path();
+    sandbox.write("x.c", "int main(void) { return 0; }\n");
+    tool(path, "cc", &["-o", "dynamic", "x.c"]);
+    tool(path, "cc", &["-o", "static", "-static", "x.c"]);
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let run = assemble(&sandbox, &[args, &["--output", "oci:img"]].concat());
+        assert_eq!(run.code, Some(code), "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{args:?}: {}", run.stderr);
+    };
+    check(&["--file", "static:/bin/x"], 0, "");
+    fs::remove_dir_all(path.join("img")).unwrap();
+    check(&["--file", "dynamic:/bin/x"], 1, "is linked dynamically: it needs /lib");
+    check(&["--file", "dynamic:/bin/x"], 1, "hint: add a base that has glibc");
+    let other = if cfg!(target_arch = "x86_64") { "linux/arm64" } else { "linux/amd64" };
+    check(&["--file", "static:/bin/x", "--platform", other], 1, "is for another machine than");
+    // It may bring its libraries along.
+    let listed = tool(path, "ldd", &["dynamic"]);
+    let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
+    let libraries: Vec<String> = libraries.map(|path| format!("{path}:{path}:0755")).collect();
+    let mut args = vec!["--file", "dynamic:/bin/x"];
+    for library in &libraries {
+        args.extend(["--file", library.as_str()]);
+    }
+    check(&args, 0, "");
+    let _ = fs::remove_dir_all(path.join("bundle"));
+    tool(path, "umoci", &["unpack", "--image", "img:x", "bundle"]);
+    let root = path.join("bundle/rootfs").display().to_string();
+    tool(path, "chroot", &[&root, "/bin/x"]);
+}
+
+#[test]
+fn what_cannot_be_assembled_says_why_and_leaves_nothing() {
+    let sandbox = files();
+    let check = |args: &[&str], expected: &str| {
+        let run = assemble(&sandbox, &[args, &["--output", "oci:img"]].concat());
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{args:?}: {}", run.stderr);
+        assert!(!sandbox.path().join("img").exists());
+    };
+    check(&[], "--file <SRC:DEST[:MODE]>");
+    check(&["--file", "none:/x"], "the asset `none` does not exist");
+    check(&["--file", "run.sh:x"], "expected SRC:DEST[:MODE] with an absolute DEST");
+    check(&["--file", "run.sh:/x", "--file", "web/index.html:/x"], "have one path, /x");
+    check(&["--file", "web:/srv"], "the image has no program");
+    check(&["--file", "web:/srv", "--entrypoint", "/tool"], "`/tool` is not in the image");
+    check(&["--file", "run.sh:/x", "--env", "A"], "expected KEY=VALUE");
+    let nowhere = assemble(&sandbox, &["--file", "run.sh:/x"]);
+    assert_eq!(nowhere.code, Some(2), "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains("hint: add --output or --repo"), "{}", nowhere.stderr);
+}
+
+/// A full and a read-only file system, each in a mount namespace of its own.
+#[test]
+fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
+    let sandbox = files();
+    // Noise cannot be compressed.
+    let script = "head -c 8000000 /dev/urandom >noise; mkdir out";
+    tool(sandbox.path(), "sh", &["-ec", script]);
+    let program = env!("CARGO_BIN_EXE_imagebuilder");
+    let run = |options: &str, before: &str| {
+        let assemble = format!(
+            "{program} assemble {QUIET} x --file run.sh:/x --file noise:/noise --output oci:out/img"
+        );
+        let script = format!(
+            "mount -t tmpfs -o {options} none out; {before}
+             code=0; {assemble} || code=$?
+             if [ -e out/img ]; then find out/img -type f; {program} verify oci:out/img || true; fi
+             exit $code"
+        );
+        let output = std::process::Command::new("unshare")
+            .args(["--mount", "--propagation=private", "sh", "-ec", &script])
+            .current_dir(sandbox.path())
+            .env("XDG_CACHE_HOME", sandbox.path().join("cache"))
+            .output()
+            .unwrap();
+        Run::of(sandbox.path(), output)
+    };
+    let full = run("size=2m", "");
+    assert_eq!(full.code, Some(1), "{}", full.stderr);
+    assert!(full.stderr.contains("No space left on device"), "{}", full.stderr);
+    assert!(full.stderr.contains("hint: free some space there"), "{}", full.stderr);
+    assert!(full.stderr.contains("`out/img` has no image"), "{}", full.stderr);
+    assert!(!full.stdout.contains(".ingest/"), "{}", full.stdout);
+    let read_only = run("size=20m", "mount -o remount,ro out;");
+    assert_eq!(read_only.code, Some(1), "{}", read_only.stderr);
+    assert!(read_only.stderr.contains("Read-only file system"), "{}", read_only.stderr);
+    assert!(read_only.stderr.contains("hint: name another destination"), "{}", read_only.stderr);
+    // With room, the same succeeds.
+    let enough = run("size=40m", "");
+    assert_eq!(enough.code, Some(0), "{}", enough.stderr);
+}
+
+/// Killed at any moment, a run leaves the images that were there, and nothing that misleads the next.
+#[test]
+fn a_killed_run_leaves_a_layout_that_verifies() {
+    const ROUNDS: u32 = 100;
+    let sandbox = files();
+    let noise = |seed: u32| {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let bytes: Vec<u8> = (0..2_000_000).map(|_| next()).collect();
+        fs::write(sandbox.path().join("noise"), bytes).unwrap();
+    };
+    let args = [
+        "assemble", QUIET, "x", "--file", "run.sh:/x", "--file", "noise:/noise", "--layer-per-file",
+        "--output", "oci:img",
+    ];
+    let spawn = || {
+        let mut command = sandbox.command(&args);
+        command.env("XDG_CACHE_HOME", sandbox.path().join("cache"));
+        command.stdout(Stdio::null()).spawn().unwrap()
+    };
+    noise(0);
+    let started = Instant::now();
+    assert!(spawn().wait().unwrap().success());
+    let whole = started.elapsed();
+    let mut killed = 0;
+    for round in 1..=ROUNDS {
+        noise(round);
+        let mut child = spawn();
+        // Multiples of an odd number, in no order; a slow machine only kills earlier.
+        let moment = whole * ((round * 37) % ROUNDS) / ROUNDS;
+        thread::sleep(Duration::min(moment, whole));
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        let verified = sandbox.run(&["verify", "oci:img", QUIET]);
+        assert_eq!(verified.code, Some(0), "round {round}: {}", verified.stderr);
+    }
+    assert!(killed > ROUNDS / 4, "only {killed} runs were killed before their end");
+    let last = sandbox.command(&args);
+    let mut last = last;
+    last.env("XDG_CACHE_HOME", sandbox.path().join("cache"));
+    Run::of(sandbox.path(), last.output().unwrap()).reference();
+    let left = fs::read_dir(sandbox.path().join("img/.ingest")).unwrap();
+    assert_eq!(left.count(), 0);
+}

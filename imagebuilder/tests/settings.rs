@@ -1,0 +1,142 @@
+//! `[package.metadata.image]` and `[workspace.metadata.image]`, and what an image is made of by them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod sandbox;
+
+use std::fs;
+
+use oci::image::{Config, Manifest};
+use oci::layout::Layout;
+
+use crate::sandbox::{QUIET, Run, Sandbox, tool};
+
+fn build(sandbox: &Sandbox, more: &[&str]) -> Run {
+    let args = ["build", "hello", "--output", "oci:img", QUIET];
+    sandbox.run(&[&args, more].concat())
+}
+
+fn read(sandbox: &Sandbox) -> (Manifest, Config) {
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    let root = layout.find(&"team/hello".parse().unwrap()).unwrap();
+    let manifest = layout.manifest(&root).unwrap();
+    let config = layout.config(&manifest.config).unwrap();
+    (manifest, config)
+}
+
+/// Adds lines to the settings of `hello`.
+fn set(sandbox: &Sandbox, lines: &str) {
+    let manifest = sandbox.read("hello/Cargo.toml");
+    let header = "[package.metadata.image]\n";
+    sandbox.write("hello/Cargo.toml", &manifest.replace(header, &format!("{header}{lines}")));
+}
+
+#[test]
+fn assets_are_a_layer_of_their_own_below_the_binary() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/web/index.html", "index");
+    sandbox.write("hello/web/css/x.css", "x");
+    set(
+        &sandbox,
+        "assets = [{ src = \"web\", dest = \"/srv\", mode = \"0640\", owner = \"0:7\" },\n\
+         { src = \"web/**/*.css\", dest = \"/css/\" }]\n",
+    );
+    build(&sandbox, &[]).reference();
+    let (before, config) = read(&sandbox);
+    let by: Vec<_> = config.spec.history().iter().flatten();
+    let by: Vec<_> = by.iter().map(|entry| entry.created_by().clone().unwrap()).collect();
+    assert_eq!(
+        by,
+        [
+            "imagebuilder: base files",
+            "imagebuilder: assets",
+            "imagebuilder: cargo build --release"
+        ]
+    );
+    tool(sandbox.path(), "umoci", &["unpack", "--image", "img:team/hello", "bundle"]);
+    assert_eq!(sandbox.read("bundle/rootfs/srv/index.html"), "index");
+    assert_eq!(sandbox.read("bundle/rootfs/css/css/x.css"), "x");
+    // An edit of the sources moves only the last layer, and one of an asset only that of the assets.
+    sandbox.write("hello/src/main.rs", "fn main() { println!(\"other\"); }\n");
+    build(&sandbox, &[]).reference();
+    let (edited, _) = read(&sandbox);
+    assert_eq!(edited.layers[..2], before.layers[..2]);
+    assert_ne!(edited.layers[2], before.layers[2]);
+    sandbox.write("hello/web/index.html", "other");
+    build(&sandbox, &[]).reference();
+    let (asset, _) = read(&sandbox);
+    assert_eq!(asset.layers[0], before.layers[0]);
+    assert_ne!(asset.layers[1], before.layers[1]);
+    assert_eq!(asset.layers[2], edited.layers[2]);
+    fs::remove_dir_all(sandbox.path().join("hello/web")).unwrap();
+    let gone = build(&sandbox, &[]);
+    assert_eq!(gone.code, Some(2), "{}", gone.stderr);
+    assert!(gone.stderr.contains("the asset `web` does not exist"), "{}", gone.stderr);
+}
+
+#[test]
+fn an_asset_does_not_take_the_place_of_the_binary() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/x", "x");
+    set(&sandbox, "assets = [{ src = \"x\", dest = \"/usr/local/bin/hello\" }]\n");
+    let run = build(&sandbox, &[]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    let expected = "the asset /usr/local/bin/hello would take the place of the binary";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
+
+#[test]
+fn a_workspace_has_defaults_for_its_packages() {
+    let sandbox = Sandbox::new();
+    let manifest = sandbox.read("Cargo.toml");
+    let defaults = "[workspace.metadata.image]\nuser = \"7\"\nenv = { A = \"w\", W = \"w\" }\n\
+                    platforms = [\"linux/amd64\", \"linux/arm64\"]\n";
+    sandbox.write("Cargo.toml", &format!("{manifest}{defaults}"));
+    build(&sandbox, &["--platform", "linux/amd64"]).reference();
+    let (_, config) = read(&sandbox);
+    assert_eq!(config.user(), "7:7");
+    assert_eq!(config.env()[0], "A=b", "the package overrides it");
+    assert!(config.env().contains(&"W=w".to_owned()));
+    let both = build(&sandbox, &["--format", "json"]);
+    assert!(both.stdout.contains("image.index.v1+json"), "{}", both.stdout);
+    for (line, problem) in [
+        ("name = \"x\"", "`name` would be that of every package: set it in the packages"),
+        ("user = 7", "`user`: invalid type: integer `7`, expected a string"),
+        ("platforms = [\"linux\"]", "`platforms`: `linux` is not a platform: expected OS/ARCHITECTURE[/VARIANT], such as linux/arm64"),
+    ] {
+        let table = format!("{manifest}[workspace.metadata.image]\n{line}\n");
+        sandbox.write("Cargo.toml", &table);
+        let run = build(&sandbox, &[]);
+        let expected = format!(
+            "error: cannot build an image of `hello`\n  \
+             Caused by: invalid [workspace.metadata.image] in `[WS]/Cargo.toml`, line 5\n  \
+             Caused by: {problem}\n"
+        );
+        assert_eq!((run.code, run.stderr), (Some(2), expected), "{line}");
+    }
+}
+
+#[test]
+fn init_writes_a_table_that_builds() {
+    let sandbox = Sandbox::new();
+    sandbox.write("two/static/x", "x");
+    sandbox.write("two/Dockerfile", "FROM scratch\nEXPOSE 8080\n");
+    let printed = sandbox.run(&["init", "two", "--print"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+    assert!(!sandbox.read("two/Cargo.toml").contains("metadata"));
+    let run = sandbox.run(&["init", "two"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+    let manifest = sandbox.read("two/Cargo.toml");
+    assert!(manifest.ends_with(&printed.stdout), "{manifest}");
+    for expected in ["bin = \"a\"", "ports = [8080]", "# assets = [{ src = \"static\""] {
+        assert!(manifest.contains(&format!("\n{expected}")), "{manifest}");
+    }
+    let built = sandbox.run(&["build", "two", "--output", "oci:img", QUIET]);
+    assert_eq!(built.reference().name(), "a");
+    let again = sandbox.run(&["init", "two"]);
+    assert_eq!(again.code, Some(2), "{}", again.stderr);
+    assert!(again.stderr.contains("has [package.metadata.image] already"), "{}", again.stderr);
+    assert_eq!(sandbox.read("two/Cargo.toml"), manifest);
+    let library = sandbox.run(&["init", "lib"]);
+    assert_eq!(library.code, Some(2), "{}", library.stderr);
+}
