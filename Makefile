@@ -108,6 +108,7 @@ fresh: deps-fresh ## Do what the README says on a new Debian 12 of its own, and 
 .PHONY: bench
 bench: ## Measure the programs beside their peers and write docs/benchmarks.md (minutes, a quiet machine)
 	@bench/app/run
+	@bench/image/run
 	@bench/registry/run
 	@bench/node/run
 	@bench/balancer/run

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::{app, balancer, node, registry};
+use crate::{app, balancer, image, node, registry};
 
 const HEAD: &str = "# Benchmarks\n\n\
     <!-- Written by `bench document` from bench/results; change that, not this. -->\n\n\
@@ -41,6 +41,7 @@ macro_rules! document {
 }
 
 document!(app, "app.json");
+document!(image, "image.json");
 document!(registry, "registry.json");
 document!(node, "node.json");
 document!(balancer, "balancer.json");
@@ -52,6 +53,7 @@ document!(balancer, "balancer.json");
 pub(crate) fn render(results: &Path) -> anyhow::Result<String> {
     let mut text = HEAD.to_owned();
     section::<app::results::Results>(&mut text, results)?;
+    section::<image::results::Results>(&mut text, results)?;
     section::<registry::results::Results>(&mut text, results)?;
     section::<node::results::Results>(&mut text, results)?;
     section::<balancer::results::Results>(&mut text, results)?;

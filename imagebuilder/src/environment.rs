@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use oci::registry::Proxies;
 
@@ -17,6 +18,8 @@ pub(crate) struct Environment {
     pub(crate) cargo: PathBuf,
     /// Where Cargo keeps the sources of dependencies.
     pub(crate) cargo_home: Option<PathBuf>,
+    /// Where the user's programs keep what they can find again.
+    pub(crate) cache_home: Option<PathBuf>,
     /// Where `docker login` and `podman login` keep credentials, unless the command line says
     /// otherwise; the first that knows a registry counts.
     pub(crate) auth_files: Vec<PathBuf>,
@@ -32,6 +35,8 @@ pub(crate) struct Environment {
     pub(crate) engine: EngineSettings,
     /// The folders in which programs are found.
     pub(crate) search_path: OsString,
+    /// Where zig is, once that was looked for.
+    pub(crate) zig: Arc<OnceLock<Option<PathBuf>>>,
     /// The names of all variables that are set.
     names: BTreeSet<String>,
 }
@@ -54,6 +59,8 @@ impl Environment {
             cargo: path("CARGO").unwrap_or_else(|| "cargo".into()),
             cargo_home: path("CARGO_HOME")
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))),
+            cache_home: path("XDG_CACHE_HOME")
+                .or_else(|| std::env::home_dir().map(|home| home.join(".cache"))),
             auth_files: auth_files(path, std::env::home_dir()),
             proxies: Proxies::from_variables(|name| std::env::var(name).ok()),
             trust: TrustPaths {
@@ -71,6 +78,7 @@ impl Environment {
                 runtime_directory: path("XDG_RUNTIME_DIR"),
             },
             search_path: std::env::var_os("PATH").unwrap_or_default(),
+            zig: Arc::default(),
             names: std::env::vars_os()
                 .filter_map(|(name, _)| name.into_string().ok())
                 .collect(),

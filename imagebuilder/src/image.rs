@@ -6,7 +6,7 @@ use oci::annotation;
 use oci::image::spec::{
     ConfigBuilder, History, HistoryBuilder, ImageConfigurationBuilder, RootFsBuilder,
 };
-use oci::image::{Config, Manifest};
+use oci::image::{Config, Index, Manifest};
 use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Platform};
 
@@ -23,8 +23,8 @@ const OWN_LABELS: &str = "org.opencontainers.image.";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Image<'a> {
     pub(crate) settings: &'a Settings,
-    /// What it runs where the settings name nothing else.
-    pub(crate) entrypoint: &'a [String],
+    /// What it runs where the settings name nothing else; what the base runs where this does not either.
+    pub(crate) entrypoint: Option<&'a [String]>,
     /// Facts about it, which are labels too.
     pub(crate) annotations: &'a BTreeMap<String, String>,
     /// The time of everything in it, in seconds since 1970.
@@ -54,8 +54,24 @@ impl Image<'_> {
         Ok(descriptor)
     }
 
+    /// What stands for the image: its one manifest, or an index of several, which is stored.
+    pub(crate) fn root(
+        &self,
+        layout: &Layout,
+        mut manifests: Vec<Descriptor>,
+    ) -> Result<Descriptor, LayoutError> {
+        if manifests.len() == 1 {
+            return Ok(manifests.remove(0));
+        }
+        let mut index = Index::new(manifests);
+        index.annotations = self.all_annotations(None);
+        let (bytes, descriptor) = index.to_bytes();
+        layout.write_bytes(&bytes)?;
+        Ok(descriptor)
+    }
+
     /// The annotations of a manifest, or of the index.
-    pub(crate) fn all_annotations(&self, base: Option<&BaseImage>) -> BTreeMap<String, String> {
+    fn all_annotations(&self, base: Option<&BaseImage>) -> BTreeMap<String, String> {
         let mut all = self.annotations.clone();
         if let Some(on) = self.base {
             let digest = base.map_or(on.root(), |image| image.manifest);
@@ -76,11 +92,19 @@ impl Image<'_> {
         let created = rfc3339(self.created);
         let settings = self.settings;
         let below = base.and_then(|base| base.config.spec.config().as_ref());
-        let entrypoint = settings.entrypoint.as_deref().unwrap_or(self.entrypoint);
+        let own = settings.entrypoint.as_deref().or(self.entrypoint);
+        // The arguments of a base are for its own program.
+        let args = match own {
+            None if settings.args.is_empty() => below.and_then(|below| below.cmd().clone()),
+            _ => Some(settings.args.clone()),
+        };
+        let entrypoint = match own {
+            Some(own) => Some(own.to_vec()),
+            None => below.and_then(|below| below.entrypoint().clone()),
+        };
         let mut run = ConfigBuilder::default()
             .user(self.user(base))
             .env(self.env(base))
-            .entrypoint(entrypoint.to_vec())
             .working_dir(match (&settings.workdir, base) {
                 (Some(workdir), _) => workdir.0.clone(),
                 (None, Some(base)) => base.config.working_dir().to_owned(),
@@ -100,8 +124,11 @@ impl Image<'_> {
         if !volumes.is_empty() {
             run = run.volumes(volumes);
         }
-        if !settings.args.is_empty() {
-            run = run.cmd(settings.args.clone());
+        if let Some(entrypoint) = entrypoint {
+            run = run.entrypoint(entrypoint);
+        }
+        if let Some(args) = args.filter(|args| !args.is_empty()) {
+            run = run.cmd(args);
         }
         let own = layers
             .iter()

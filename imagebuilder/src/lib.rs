@@ -8,6 +8,7 @@
 //! It runs no container, and knows nothing of containerd.
 
 mod args;
+mod assemble;
 mod assets;
 mod base;
 mod base_name;

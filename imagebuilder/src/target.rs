@@ -93,14 +93,19 @@ impl Toolchain {
     /// Asks the `rustc` that is in effect in `directory`: rustup's may differ between directories.
     pub(crate) fn read(directory: &Path) -> Result<Self, TargetError> {
         let rustc = PathBuf::from("rustc");
-        let version = run(&rustc, directory, &["-vV"])?;
+        // Each takes a while to start.
+        let (version, sysroot) = std::thread::scope(|scope| {
+            let sysroot = scope.spawn(|| run(&rustc, directory, &["--print", "sysroot"]));
+            let version = run(&rustc, directory, &["-vV"]);
+            (version, sysroot.join().expect("running it does not panic"))
+        });
+        let (version, sysroot) = (version?, sysroot?);
         let field = |name: &str| {
             version
                 .lines()
                 .find_map(|line| line.strip_prefix(name))
                 .map(str::to_owned)
         };
-        let sysroot = run(&rustc, directory, &["--print", "sysroot"])?;
         Ok(Self {
             directory: directory.to_owned(),
             sysroot: sysroot.trim_end().into(),
@@ -128,7 +133,7 @@ impl Toolchain {
         };
         let rust_lld = self.lib(&self.host).join("bin/rust-lld").is_file();
         if chosen == Some(CLibrary::Glibc) {
-            if !self.has(glibc)? {
+            if !self.has(glibc) {
                 return Err(TargetError::NotInstalled {
                     platform: Box::new(platform.clone()),
                     triple: glibc,
@@ -140,13 +145,13 @@ impl Toolchain {
                 rust_lld: false,
             });
         }
-        if self.has(musl)? {
+        if self.has(musl) {
             Ok(Target {
                 triple: musl,
                 libc: Libc::Musl,
                 rust_lld,
             })
-        } else if chosen.is_none() && *platform == Platform::host() && self.has(glibc)? {
+        } else if chosen.is_none() && *platform == Platform::host() && self.has(glibc) {
             Ok(Target {
                 triple: glibc,
                 libc: Libc::Glibc,
@@ -179,14 +184,12 @@ impl Toolchain {
     }
 
     /// Whether the standard library for `triple` is installed.
-    fn has(&self, triple: &str) -> Result<bool, TargetError> {
-        let args = ["--print", "target-libdir", "--target", triple];
-        let libdir = run(&self.rustc, &self.directory, &args)?;
-        let mut entries = std::fs::read_dir(libdir.trim_end())
+    fn has(&self, triple: &str) -> bool {
+        let mut entries = std::fs::read_dir(self.lib(triple).join("lib"))
             .into_iter()
             .flatten()
             .flatten();
-        Ok(entries.any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
+        entries.any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
     }
 }
 

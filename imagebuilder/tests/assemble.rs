@@ -56,14 +56,40 @@ fn read(sandbox: &Sandbox, name: &str) -> (Manifest, Config) {
 fn files_become_an_image_that_other_tools_read() {
     let sandbox = files();
     let args = [
-        "tool", "--file", "run.sh:/bin/tool", "--file", "web:/srv:0640", "--arg", "-v", "--env", "A=b=c",
-        "--user", "7", "--workdir", "/srv", "--port", "80", "--label", "l=1", "--annotation", "a=2",
-        "--volume", "/data", "--stop-signal", "SIGINT", "--output", "oci:img",
+        "tool",
+        "--file",
+        "run.sh:/bin/tool",
+        "--file",
+        "web:/srv:0640",
+        "--arg",
+        "-v",
+        "--env",
+        "A=b=c",
+        "--user",
+        "7",
+        "--workdir",
+        "/srv",
+        "--port",
+        "80",
+        "--label",
+        "l=1",
+        "--annotation",
+        "a=2",
+        "--volume",
+        "/data",
+        "--stop-signal",
+        "SIGINT",
+        "--output",
+        "oci:img",
     ];
     let reference = assemble(&sandbox, &args).reference();
     assert_eq!(reference.name(), "tool");
     let (manifest, config) = read(&sandbox, "tool");
-    assert_eq!(manifest.layers.len(), 2, "the files of any image, and these");
+    assert_eq!(
+        manifest.layers.len(),
+        2,
+        "the files of any image, and these"
+    );
     assert_eq!(manifest.annotations["a"], "2");
     assert_eq!(config.args(), ["/bin/tool", "-v"]);
     assert_eq!(config.user(), "7:7");
@@ -75,7 +101,11 @@ fn files_become_an_image_that_other_tools_read() {
     assert_eq!(run.labels().clone().unwrap()["l"], "1");
     assert_eq!(run.exposed_ports().clone().unwrap(), ["80/tcp"]);
     let path = sandbox.path();
-    tool(path, "skopeo", &["copy", "--quiet", "oci:img:tool", "dir:copy"]);
+    tool(
+        path,
+        "skopeo",
+        &["copy", "--quiet", "oci:img:tool", "dir:copy"],
+    );
     tool(path, "umoci", &["unpack", "--image", "img:tool", "bundle"]);
     let root = path.join("bundle/rootfs");
     let mode = |name: &str| fs::metadata(root.join(name)).unwrap().permissions().mode() & 0o7777;
@@ -95,8 +125,15 @@ fn each_file_may_have_its_layer_and_each_platform_its_files() {
         sandbox.write(&format!("dist/{arch}/run"), arch);
     }
     let args = [
-        "--file", "dist/{arch}/run:/bin/run:0755", "--file", "web:/srv", "--layer-per-file", "--platform",
-        "linux/amd64,linux/arm64", "--output", "oci:img",
+        "--file",
+        "dist/{arch}/run:/bin/run:0755",
+        "--file",
+        "web:/srv",
+        "--layer-per-file",
+        "--platform",
+        "linux/amd64,linux/arm64",
+        "--output",
+        "oci:img",
     ];
     let reference = assemble(&sandbox, &args).reference();
     assert_eq!(reference.name(), "run");
@@ -111,11 +148,17 @@ fn each_file_may_have_its_layer_and_each_platform_its_files() {
         panic!("{manifests:?}")
     };
     let config = layout.config(&amd64.config).unwrap();
-    let by: Vec<_> = config.spec.history().iter().flatten();
-    let by: Vec<_> = by.iter().map(|entry| entry.created_by().clone().unwrap()).collect();
+    let history = config.spec.history().iter().flatten();
+    let by: Vec<_> = history
+        .map(|entry| entry.created_by().clone().unwrap())
+        .collect();
     assert_eq!(
         by,
-        ["imagebuilder: base files", "imagebuilder: /bin/run", "imagebuilder: /srv"]
+        [
+            "imagebuilder: base files",
+            "imagebuilder: /bin/run",
+            "imagebuilder: /srv"
+        ]
     );
     assert_eq!(amd64.layers.len(), 3);
     assert_ne!(amd64.layers[1], arm64.layers[1]);
@@ -135,22 +178,47 @@ fn zstd_is_read_by_other_tools_and_by_us() {
     let sandbox = files();
     for compression in ["zstd", "zstd:1", "gzip:9"] {
         let args = [
-            "--file", "run.sh:/tool", "--compression", compression, "--output", "oci:img",
+            "--file",
+            "run.sh:/tool",
+            "--compression",
+            compression,
+            "--output",
+            "oci:img",
         ];
         assemble(&sandbox, &args).reference();
         let verified = sandbox.run(&["verify", "oci:img"]);
         assert_eq!(verified.code, Some(0), "{}", verified.stderr);
         let path = sandbox.path();
-        tool(path, "skopeo", &["copy", "--quiet", "oci:img:tool", "oci:copy:tool"]);
+        tool(
+            path,
+            "skopeo",
+            &["copy", "--quiet", "oci:img:tool", "oci:copy:tool"],
+        );
         let _ = fs::remove_dir_all(path.join("bundle"));
         if compression.starts_with("gzip") {
             tool(path, "umoci", &["unpack", "--image", "copy:tool", "bundle"]);
             assert!(path.join("bundle/rootfs/tool").is_file());
         }
     }
-    let refused = assemble(&sandbox, &["--file", "run.sh:/x", "--compression", "xz", "--output", "oci:img"]);
+    let refused = assemble(
+        &sandbox,
+        &[
+            "--file",
+            "run.sh:/x",
+            "--compression",
+            "xz",
+            "--output",
+            "oci:img",
+        ],
+    );
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("expected gzip[:LEVEL], 1 to 9, or zstd"), "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("expected gzip[:LEVEL], 1 to 9, or zstd"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]
@@ -167,14 +235,34 @@ fn binaries_are_checked_as_compiled_ones_are() {
     };
     check(&["--file", "static:/bin/x"], 0, "");
     fs::remove_dir_all(path.join("img")).unwrap();
-    check(&["--file", "dynamic:/bin/x"], 1, "is linked dynamically: it needs /lib");
-    check(&["--file", "dynamic:/bin/x"], 1, "hint: add a base that has glibc");
-    let other = if cfg!(target_arch = "x86_64") { "linux/arm64" } else { "linux/amd64" };
-    check(&["--file", "static:/bin/x", "--platform", other], 1, "is for another machine than");
+    check(
+        &["--file", "dynamic:/bin/x"],
+        1,
+        "is linked dynamically: it needs /lib",
+    );
+    check(
+        &["--file", "dynamic:/bin/x"],
+        1,
+        "hint: add a base that has glibc",
+    );
+    let other = if cfg!(target_arch = "x86_64") {
+        "linux/arm64"
+    } else {
+        "linux/amd64"
+    };
+    check(
+        &["--file", "static:/bin/x", "--platform", other],
+        1,
+        "is for another machine than",
+    );
     // It may bring its libraries along.
     let listed = tool(path, "ldd", &["dynamic"]);
-    let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
-    let libraries: Vec<String> = libraries.map(|path| format!("{path}:{path}:0755")).collect();
+    let libraries = listed
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'));
+    let libraries: Vec<String> = libraries
+        .map(|path| format!("{path}:{path}:0755"))
+        .collect();
     let mut args = vec!["--file", "dynamic:/bin/x"];
     for library in &libraries {
         args.extend(["--file", library.as_str()]);
@@ -191,20 +279,38 @@ fn what_cannot_be_assembled_says_why_and_leaves_nothing() {
     let sandbox = files();
     let check = |args: &[&str], expected: &str| {
         let run = assemble(&sandbox, &[args, &["--output", "oci:img"]].concat());
-        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {}", run.stderr);
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (Some(2), ""),
+            "{args:?}: {}",
+            run.stderr
+        );
         assert!(run.stderr.contains(expected), "{args:?}: {}", run.stderr);
         assert!(!sandbox.path().join("img").exists());
     };
     check(&[], "--file <SRC:DEST[:MODE]>");
     check(&["--file", "none:/x"], "the asset `none` does not exist");
-    check(&["--file", "run.sh:x"], "expected SRC:DEST[:MODE] with an absolute DEST");
-    check(&["--file", "run.sh:/x", "--file", "web/index.html:/x"], "have one path, /x");
+    check(
+        &["--file", "run.sh:x"],
+        "expected SRC:DEST[:MODE] with an absolute DEST",
+    );
+    check(
+        &["--file", "run.sh:/x", "--file", "web/index.html:/x"],
+        "have one path, /x",
+    );
     check(&["--file", "web:/srv"], "the image has no program");
-    check(&["--file", "web:/srv", "--entrypoint", "/tool"], "`/tool` is not in the image");
+    check(
+        &["--file", "web:/srv", "--entrypoint", "/tool"],
+        "`/tool` is not in the image",
+    );
     check(&["--file", "run.sh:/x", "--env", "A"], "expected KEY=VALUE");
     let nowhere = assemble(&sandbox, &["--file", "run.sh:/x"]);
     assert_eq!(nowhere.code, Some(2), "{}", nowhere.stderr);
-    assert!(nowhere.stderr.contains("hint: add --output or --repo"), "{}", nowhere.stderr);
+    assert!(
+        nowhere.stderr.contains("hint: add --output or --repo"),
+        "{}",
+        nowhere.stderr
+    );
 }
 
 /// A full and a read-only file system, each in a mount namespace of its own.
@@ -235,14 +341,34 @@ fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
     };
     let full = run("size=2m", "");
     assert_eq!(full.code, Some(1), "{}", full.stderr);
-    assert!(full.stderr.contains("No space left on device"), "{}", full.stderr);
-    assert!(full.stderr.contains("hint: free some space there"), "{}", full.stderr);
-    assert!(full.stderr.contains("`out/img` has no image"), "{}", full.stderr);
+    assert!(
+        full.stderr.contains("No space left on device"),
+        "{}",
+        full.stderr
+    );
+    assert!(
+        full.stderr.contains("hint: free some space there"),
+        "{}",
+        full.stderr
+    );
+    assert!(
+        full.stderr.contains("`out/img` has no image"),
+        "{}",
+        full.stderr
+    );
     assert!(!full.stdout.contains(".ingest/"), "{}", full.stdout);
     let read_only = run("size=20m", "mount -o remount,ro out;");
     assert_eq!(read_only.code, Some(1), "{}", read_only.stderr);
-    assert!(read_only.stderr.contains("Read-only file system"), "{}", read_only.stderr);
-    assert!(read_only.stderr.contains("hint: name another destination"), "{}", read_only.stderr);
+    assert!(
+        read_only.stderr.contains("Read-only file system"),
+        "{}",
+        read_only.stderr
+    );
+    assert!(
+        read_only.stderr.contains("hint: name another destination"),
+        "{}",
+        read_only.stderr
+    );
     // With room, the same succeeds.
     let enough = run("size=40m", "");
     assert_eq!(enough.code, Some(0), "{}", enough.stderr);
@@ -263,8 +389,16 @@ fn a_killed_run_leaves_a_layout_that_verifies() {
         fs::write(sandbox.path().join("noise"), bytes).unwrap();
     };
     let args = [
-        "assemble", QUIET, "x", "--file", "run.sh:/x", "--file", "noise:/noise", "--layer-per-file",
-        "--output", "oci:img",
+        "assemble",
+        QUIET,
+        "x",
+        "--file",
+        "run.sh:/x",
+        "--file",
+        "noise:/noise",
+        "--layer-per-file",
+        "--output",
+        "oci:img",
     ];
     let spawn = || {
         let mut command = sandbox.command(&args);
@@ -287,7 +421,10 @@ fn a_killed_run_leaves_a_layout_that_verifies() {
         let verified = sandbox.run(&["verify", "oci:img", QUIET]);
         assert_eq!(verified.code, Some(0), "round {round}: {}", verified.stderr);
     }
-    assert!(killed > ROUNDS / 4, "only {killed} runs were killed before their end");
+    assert!(
+        killed > ROUNDS / 4,
+        "only {killed} runs were killed before their end"
+    );
     let last = sandbox.command(&args);
     let mut last = last;
     last.env("XDG_CACHE_HOME", sandbox.path().join("cache"));

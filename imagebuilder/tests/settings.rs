@@ -28,7 +28,10 @@ fn read(sandbox: &Sandbox) -> (Manifest, Config) {
 fn set(sandbox: &Sandbox, lines: &str) {
     let manifest = sandbox.read("hello/Cargo.toml");
     let header = "[package.metadata.image]\n";
-    sandbox.write("hello/Cargo.toml", &manifest.replace(header, &format!("{header}{lines}")));
+    sandbox.write(
+        "hello/Cargo.toml",
+        &manifest.replace(header, &format!("{header}{lines}")),
+    );
 }
 
 #[test]
@@ -43,8 +46,10 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
     );
     build(&sandbox, &[]).reference();
     let (before, config) = read(&sandbox);
-    let by: Vec<_> = config.spec.history().iter().flatten();
-    let by: Vec<_> = by.iter().map(|entry| entry.created_by().clone().unwrap()).collect();
+    let history = config.spec.history().iter().flatten();
+    let by: Vec<_> = history
+        .map(|entry| entry.created_by().clone().unwrap())
+        .collect();
     assert_eq!(
         by,
         [
@@ -53,7 +58,11 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
             "imagebuilder: cargo build --release"
         ]
     );
-    tool(sandbox.path(), "umoci", &["unpack", "--image", "img:team/hello", "bundle"]);
+    tool(
+        sandbox.path(),
+        "umoci",
+        &["unpack", "--image", "img:team/hello", "bundle"],
+    );
     assert_eq!(sandbox.read("bundle/rootfs/srv/index.html"), "index");
     assert_eq!(sandbox.read("bundle/rootfs/css/css/x.css"), "x");
     // An edit of the sources moves only the last layer, and one of an asset only that of the assets.
@@ -71,14 +80,21 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
     fs::remove_dir_all(sandbox.path().join("hello/web")).unwrap();
     let gone = build(&sandbox, &[]);
     assert_eq!(gone.code, Some(2), "{}", gone.stderr);
-    assert!(gone.stderr.contains("the asset `web` does not exist"), "{}", gone.stderr);
+    assert!(
+        gone.stderr.contains("the asset `web` does not exist"),
+        "{}",
+        gone.stderr
+    );
 }
 
 #[test]
 fn an_asset_does_not_take_the_place_of_the_binary() {
     let sandbox = Sandbox::new();
     sandbox.write("hello/x", "x");
-    set(&sandbox, "assets = [{ src = \"x\", dest = \"/usr/local/bin/hello\" }]\n");
+    set(
+        &sandbox,
+        "assets = [{ src = \"x\", dest = \"/usr/local/bin/hello\" }]\n",
+    );
     let run = build(&sandbox, &[]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     let expected = "the asset /usr/local/bin/hello would take the place of the binary";
@@ -98,11 +114,24 @@ fn a_workspace_has_defaults_for_its_packages() {
     assert_eq!(config.env()[0], "A=b", "the package overrides it");
     assert!(config.env().contains(&"W=w".to_owned()));
     let both = build(&sandbox, &["--format", "json"]);
-    assert!(both.stdout.contains("image.index.v1+json"), "{}", both.stdout);
+    assert!(
+        both.stdout.contains("image.index.v1+json"),
+        "{}",
+        both.stdout
+    );
     for (line, problem) in [
-        ("name = \"x\"", "`name` would be that of every package: set it in the packages"),
-        ("user = 7", "`user`: invalid type: integer `7`, expected a string"),
-        ("platforms = [\"linux\"]", "`platforms`: `linux` is not a platform: expected OS/ARCHITECTURE[/VARIANT], such as linux/arm64"),
+        (
+            "name = \"x\"",
+            "`name` would be that of every package: set it in the packages",
+        ),
+        (
+            "user = 7",
+            "`user`: invalid type: integer `7`, expected a string",
+        ),
+        (
+            "platforms = [\"linux\"]",
+            "`platforms`: `linux` is not a platform: expected OS/ARCHITECTURE[/VARIANT], such as linux/arm64",
+        ),
     ] {
         let table = format!("{manifest}[workspace.metadata.image]\n{line}\n");
         sandbox.write("Cargo.toml", &table);
@@ -125,17 +154,32 @@ fn init_writes_a_table_that_builds() {
     assert_eq!(printed.code, Some(0), "{}", printed.stderr);
     assert!(!sandbox.read("two/Cargo.toml").contains("metadata"));
     let run = sandbox.run(&["init", "two"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        run.stderr
+    );
     let manifest = sandbox.read("two/Cargo.toml");
     assert!(manifest.ends_with(&printed.stdout), "{manifest}");
-    for expected in ["bin = \"a\"", "ports = [8080]", "# assets = [{ src = \"static\""] {
+    for expected in [
+        "bin = \"a\"",
+        "ports = [8080]",
+        "# assets = [{ src = \"static\"",
+    ] {
         assert!(manifest.contains(&format!("\n{expected}")), "{manifest}");
     }
     let built = sandbox.run(&["build", "two", "--output", "oci:img", QUIET]);
     assert_eq!(built.reference().name(), "a");
     let again = sandbox.run(&["init", "two"]);
     assert_eq!(again.code, Some(2), "{}", again.stderr);
-    assert!(again.stderr.contains("has [package.metadata.image] already"), "{}", again.stderr);
+    assert!(
+        again
+            .stderr
+            .contains("has [package.metadata.image] already"),
+        "{}",
+        again.stderr
+    );
     assert_eq!(sandbox.read("two/Cargo.toml"), manifest);
     let library = sandbox.run(&["init", "lib"]);
     assert_eq!(library.code, Some(2), "{}", library.stderr);

@@ -2,6 +2,7 @@
 
 mod app;
 mod balancer;
+mod image;
 mod node;
 mod registry;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use self::app::AppArguments;
 use self::balancer::BalancerArguments;
+use self::image::ImageArguments;
 use self::node::NodeArguments;
 use self::registry::RegistryArguments;
 use crate::document;
@@ -41,6 +43,8 @@ enum Command {
     App(AppArguments),
     /// Measure pushes to a registry, write their results, and write the document
     Registry(RegistryArguments),
+    /// Measure packing files into images, write its results, and write the document
+    Image(ImageArguments),
     /// Measure `nodectl` on a node, write its results, and write the document
     Node(NodeArguments),
     /// Measure the load balancer of `nodectl up`, write its results, and write the document
@@ -92,6 +96,7 @@ fn run(arguments: Arguments, printer: Printer) -> anyhow::Result<()> {
     match command {
         Command::App(arguments) => arguments.run(root, &places, printer)?,
         Command::Registry(arguments) => arguments.run(root, &places, printer)?,
+        Command::Image(arguments) => arguments.run(root, &places, printer)?,
         Command::Node(arguments) => arguments.run(root, &places, printer)?,
         Command::Balancer(arguments) => arguments.run(root, &places, printer)?,
         Command::Document => {}

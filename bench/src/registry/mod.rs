@@ -2,7 +2,6 @@
 
 mod image;
 pub(crate) mod markdown;
-mod process;
 pub(crate) mod results;
 mod run;
 mod server;

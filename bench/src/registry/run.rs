@@ -6,11 +6,11 @@ use std::process::Command;
 use anyhow::Context as _;
 use cli::Printer;
 
-use super::process::{Cost, run as run_once};
 use super::results::{Program, Results, SCHEMA_VERSION};
 use super::server::Server;
 use super::{image, services};
 use crate::machine;
+use crate::process::{Cost, run as run_once};
 
 const LAYERS: usize = 10;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use super::process::cpu_time;
+use crate::process::cpu_time;
 
 /// How long it may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(20);

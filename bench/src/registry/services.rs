@@ -8,8 +8,8 @@ use oci::layout::Layout;
 use test_registry::{Behaviour, Limits, TestRegistry};
 
 use super::image::{image, layer};
-use super::process::run;
 use super::results::{NothingNew, Services};
+use crate::process::run;
 
 const COUNT: usize = 100;
 const BASE_BYTES: u64 = 2_000_000;

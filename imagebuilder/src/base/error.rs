@@ -8,8 +8,6 @@ use oci::layout::LayoutError;
 use oci::registry::RegistryError;
 use oci::{Digest, DigestError, MediaType};
 
-use super::pins::PinError;
-
 /// Why a base cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BaseError {
@@ -60,6 +58,4 @@ pub(crate) enum BaseError {
     Unpinned { lock: PathBuf },
     #[error("it is not on this machine, and --offline was given")]
     Offline,
-    #[error(transparent)]
-    Pin(#[from] PinError),
 }

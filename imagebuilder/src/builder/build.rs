@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use oci::image::Index;
-use oci::layout::{Layout, LayoutError};
+use oci::layout::Layout;
 use oci::{Descriptor, Digest, Platform, Reference, annotation};
 
 use super::error::BuildError;
@@ -108,6 +107,27 @@ impl Builder {
         platforms
     }
 
+    /// Refuses what can be refused before minutes of compiling, and before anything is stored.
+    pub(crate) fn check(&self, service: &Service, base: Option<&Base>) -> Result<(), BuildError> {
+        let settings = &service.settings;
+        self.targets(settings, &self.platforms(settings))?;
+        if base.is_none() && settings.libc == Some(CLibrary::Glibc) {
+            return Err(BuildError::NoGlibc);
+        }
+        self.assets(service)?;
+        Ok(())
+    }
+
+    fn targets(
+        &self,
+        settings: &Settings,
+        platforms: &[Platform],
+    ) -> Result<Vec<Target>, TargetError> {
+        let targets = platforms.iter();
+        let targets = targets.map(|platform| self.toolchain.target(platform, settings.libc));
+        targets.collect()
+    }
+
     /// Builds a service's image on `base` into `layout`, and reports it as `name`. Returns its manifest,
     /// or its index where it is for several platforms, which the layout's index does not name yet.
     /// Layers of the base are not copied.
@@ -123,15 +143,8 @@ impl Builder {
         events: &mut dyn FnMut(Event),
     ) -> Result<Descriptor, BuildError> {
         let settings = &service.settings;
-        // Everything that can be refused is, before minutes of compiling.
         let platforms = self.platforms(settings);
-        let targets: Vec<_> = platforms
-            .iter()
-            .map(|platform| Ok((platform, self.toolchain.target(platform, settings.libc)?)))
-            .collect::<Result<_, TargetError>>()?;
-        if base.is_none() && settings.libc == Some(CLibrary::Glibc) {
-            return Err(BuildError::NoGlibc);
-        }
+        let targets = self.targets(settings, &platforms)?;
         let packer = Packer {
             layout,
             mtime: self.options.created,
@@ -153,13 +166,13 @@ impl Builder {
         let entrypoint = [format!("/{BIN_DIRECTORY}/{}", service.bin)];
         let image = Image {
             settings,
-            entrypoint: &entrypoint,
+            entrypoint: Some(&entrypoint),
             annotations: &self.annotations(service),
             created: self.options.created,
             base,
         };
         let mut manifests = Vec::new();
-        for (platform, target) in targets {
+        for (platform, target) in platforms.iter().zip(targets) {
             let surroundings = Surroundings {
                 base,
                 platform,
@@ -179,7 +192,7 @@ impl Builder {
                 layer_bytes,
             });
         }
-        Ok(self.index(&image, layout, manifests)?)
+        Ok(image.root(layout, manifests)?)
     }
 
     /// The assets of a service, none of which is where the binary goes.
@@ -311,23 +324,6 @@ impl Builder {
             }
             None => Ok(()),
         }
-    }
-
-    /// What stands for the image: its one manifest, or an index of several.
-    fn index(
-        &self,
-        image: &Image<'_>,
-        layout: &Layout,
-        mut manifests: Vec<Descriptor>,
-    ) -> Result<Descriptor, LayoutError> {
-        if manifests.len() == 1 {
-            return Ok(manifests.remove(0));
-        }
-        let mut index = Index::new(manifests);
-        index.annotations = image.all_annotations(None);
-        let (bytes, descriptor) = index.to_bytes();
-        layout.write_bytes(&bytes)?;
-        Ok(descriptor)
     }
 
     /// What the package says of itself, under the keys that tools know.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use oci::layout::LayoutError;
 
 use crate::assets::AssetError;
-use crate::base::BaseError;
+use crate::base::{BaseError, PinError};
 use crate::cargo::CompileError;
 use crate::fit::FitError;
 use crate::layer::LayerError;
@@ -38,12 +38,18 @@ pub(crate) enum BuildError {
         #[source]
         source: BaseError,
     },
+    #[error(transparent)]
+    Pin(PinError),
     #[error("`libc = \"glibc\"` links dynamically, and an image without a base has no libraries")]
     NoGlibc,
     #[error(transparent)]
     Fit(#[from] FitError),
     #[error(transparent)]
     Asset(#[from] AssetError),
+    #[error("the program `{program}` is not in the image")]
+    NoProgram { program: String },
+    #[error("the image has no program to run")]
+    NoEntrypoint,
     #[error("the asset /{path} would take the place of the binary")]
     AssetOverBinary { path: String },
     #[error(transparent)]

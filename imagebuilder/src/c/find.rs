@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::target::{Libc, Target};
 
@@ -30,10 +31,16 @@ fn candidates(architecture: &str, native: bool) -> Vec<(String, bool)> {
     names
 }
 
-/// The compiler for `architecture`, as a Rust target names it, found in the folders of `path`.
-pub(crate) fn find(path: &OsStr, architecture: &str) -> Option<Compiler> {
-    if let Some(zig) = program(path, "zig").or_else(|| zig_of_python(path)) {
-        return Some(Compiler::Zig(zig));
+/// The compiler for `architecture`, as a Rust target names it, found in the folders of `path`. `zig`
+/// keeps where zig is, since starting Python takes its time and every platform asks.
+pub(crate) fn find(
+    path: &OsStr,
+    architecture: &str,
+    zig: &OnceLock<Option<PathBuf>>,
+) -> Option<Compiler> {
+    let zig = zig.get_or_init(|| program(path, "zig").or_else(|| zig_of_python(path)));
+    if let Some(zig) = zig {
+        return Some(Compiler::Zig(zig.clone()));
     }
     let native = architecture == std::env::consts::ARCH;
     candidates(architecture, native)
@@ -95,7 +102,7 @@ mod tests {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
             file
         };
-        let found = || find(folder.path().as_os_str(), "aarch64");
+        let found = || find(folder.path().as_os_str(), "aarch64", &OnceLock::new());
         assert_eq!(found(), None);
         let file = add("aarch64-linux-gnu-gcc", 0o755);
         assert_eq!(found(), Some(Compiler::Glibc(file)));
@@ -106,6 +113,21 @@ mod tests {
         fs::remove_file(folder.path().join("zig")).unwrap();
         let file = add("zig", 0o755);
         assert_eq!(found(), Some(Compiler::Zig(file)));
+    }
+
+    #[test]
+    fn python_is_asked_for_zig_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let asked = path("asked");
+        let script = format!("#!/bin/sh\necho asked >>'{}'\nexit 1\n", asked.display());
+        fs::write(path("python3"), script).unwrap();
+        fs::set_permissions(path("python3"), fs::Permissions::from_mode(0o755)).unwrap();
+        let zig = OnceLock::new();
+        for architecture in ["x86_64", "aarch64"] {
+            find(folder.path().as_os_str(), architecture, &zig);
+        }
+        assert_eq!(fs::read_to_string(asked).unwrap(), "asked\n");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl CToolchain {
             return Ok(toolchain.of_the_environment(&suffix, paths));
         }
         let search_path = environment.search_path.clone();
-        let compiler = find(&search_path, target.architecture());
+        let compiler = find(&search_path, target.architecture(), &environment.zig);
         // It is meant for this machine, but better than nothing.
         if compiler.is_none() && environment.sets("CC") {
             return Ok(toolchain.of_the_environment(&suffix, paths));

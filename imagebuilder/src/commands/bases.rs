@@ -1,6 +1,7 @@
 //! The bases of a run: where they are, and the digests that `imagebuilder.lock` has for them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use oci::layout::Layout;
@@ -10,17 +11,34 @@ use oci::{Descriptor, Digest, Platform};
 use super::ImageError;
 use super::context::Context;
 use super::publishing::base_publisher;
-use crate::args::Image;
+use crate::args::Registry;
 use crate::base::{Base, BaseError, Origin, Pins};
 use crate::base_name::BaseName;
-use crate::builder::{BuildError, Builder};
+use crate::builder::BuildError;
+use crate::cache::Cache;
 use crate::place::{Local, Place, Store};
+
+/// What a command line says of bases, and where they are kept.
+#[derive(Clone, Debug)]
+pub(super) struct BaseOptions<'a> {
+    pub(super) registry: &'a Registry,
+    /// The lock file is brought up to date.
+    pub(super) update: bool,
+    /// The lock file must have every base.
+    pub(super) locked: bool,
+    /// No registry is asked.
+    pub(super) offline: bool,
+    /// The folder of the lock file.
+    pub(super) root: PathBuf,
+    /// The layout that keeps the documents of registries, and layers that were read.
+    pub(super) documents: PathBuf,
+    pub(super) cache: &'a Cache,
+}
 
 /// Reads each base once.
 pub(super) struct Bases<'a> {
     context: &'a Context,
-    arguments: &'a Image,
-    builder: &'a Builder,
+    options: BaseOptions<'a>,
     pins: Pins,
     read: BTreeMap<(String, Vec<Platform>), Arc<Base>>,
     /// The digests that the lock file does not have yet.
@@ -29,19 +47,11 @@ pub(super) struct Bases<'a> {
 
 impl<'a> Bases<'a> {
     /// Reads the lock file.
-    pub(super) fn new(
-        context: &'a Context,
-        arguments: &'a Image,
-        builder: &'a Builder,
-    ) -> Result<Self, ImageError> {
-        let pins = Pins::read(builder.root()).map_err(|error| BuildError::Base {
-            base: "of imagebuilder.lock".to_owned(),
-            source: error.into(),
-        })?;
+    pub(super) fn new(context: &'a Context, options: BaseOptions<'a>) -> Result<Self, ImageError> {
+        let pins = Pins::read(&options.root).map_err(BuildError::Pin)?;
         Ok(Self {
             context,
-            arguments,
-            builder,
+            options,
             pins,
             read: BTreeMap::new(),
             new: BTreeMap::new(),
@@ -66,19 +76,18 @@ impl<'a> Bases<'a> {
             base: text.clone(),
             source,
         };
-        let cargo = &self.arguments.cargo;
         let named = match place {
             Place::Registry(reference) => reference.digest(),
             Place::Local(local) => local.image.as_ref().and_then(|image| image.digest()),
         };
         let kept = self.pins.get(&text);
-        let pinned = named.or(kept.filter(|_| !self.arguments.update_base));
-        if pinned.is_none() && (cargo.locked || cargo.frozen) {
+        let pinned = named.or(kept.filter(|_| !self.options.update));
+        if pinned.is_none() && self.options.locked {
             let lock = self.pins.path().to_owned();
             return Err(failed(BaseError::Unpinned { lock }).into());
         }
         let origin = self.origin(place, &text)?;
-        let cache = Layout::create(self.builder.own_layout())?;
+        let cache = Layout::create(&self.options.documents)?;
         let base = Base::read(text.clone(), origin, pinned, platforms, cache);
         let base = Arc::new(base.map_err(failed)?);
         if pinned.is_none() && kept != Some(base.root()) {
@@ -92,28 +101,23 @@ impl<'a> Bases<'a> {
 
     /// Writes the digests that are new to the lock file.
     pub(super) fn pin(self) -> Result<(), ImageError> {
-        let Some(base) = self.new.keys().next().cloned() else {
+        if self.new.is_empty() {
             return Ok(());
-        };
-        let lock = self.builder.cache().folder().join("imagebuilder.lock.lock");
-        let added = self.pins.add(&self.new, &lock);
-        added.map_err(|error| {
-            let source = error.into();
-            BuildError::Base { base, source }.into()
-        })
+        }
+        let lock = self.options.cache.folder().join("imagebuilder.lock.lock");
+        let added = self.pins.add(&self.new, &lock).map_err(BuildError::Pin);
+        Ok(added?)
     }
 
     fn origin(&self, place: &Place, text: &str) -> Result<Origin, ImageError> {
         match place {
             Place::Registry(reference) => {
                 let registry = reference.registry().unwrap_or_default();
-                let arguments = &self.arguments.destinations.registry;
-                let publisher = base_publisher(self.context, registry, arguments)?;
-                let cargo = &self.arguments.cargo;
+                let publisher = base_publisher(self.context, registry, self.options.registry)?;
                 Ok(Origin::Registry {
                     repository: Box::new(publisher.repository(reference, Access::Pull)),
                     reference: Box::new(reference.clone()),
-                    offline: cargo.offline || cargo.frozen,
+                    offline: self.options.offline,
                 })
             }
             Place::Local(local) => {

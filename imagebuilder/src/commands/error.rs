@@ -28,6 +28,12 @@ pub(crate) enum CommandError {
         #[source]
         source: ImageError,
     },
+    #[error("cannot assemble an image `{name}`")]
+    Assemble {
+        name: String,
+        #[source]
+        source: ImageError,
+    },
     #[error("cannot resolve `cargo://{package}` of {origin}, line {line}")]
     Resolve {
         package: String,
@@ -158,6 +164,10 @@ pub(crate) enum ImageError {
     },
     #[error("`--output registry` needs the registry")]
     NoRepo,
+    #[error("there is no place for the image")]
+    NoDestination,
+    #[error("cannot create a folder for temporary files")]
+    Temporary(#[source] io::Error),
     #[error("cannot copy the image to `{}`", path.display())]
     Copy {
         path: PathBuf,

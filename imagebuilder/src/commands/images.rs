@@ -7,7 +7,7 @@ use oci::layout::Layout;
 use oci::{Descriptor, Reference};
 
 use super::ImageError;
-use super::bases::Bases;
+use super::bases::{BaseOptions, Bases};
 use super::context::Context;
 use super::deliver::{Delivery, Parcel};
 use crate::args::Image;
@@ -137,12 +137,23 @@ impl<'a> Images<'a> {
                 base,
             });
         }
-        let mut bases = Bases::new(self.context, self.arguments, &self.builder)?;
+        let cargo = &self.arguments.cargo;
+        let options = BaseOptions {
+            registry: &self.arguments.destinations.registry,
+            update: self.arguments.update_base,
+            locked: cargo.locked || cargo.frozen,
+            offline: cargo.offline || cargo.frozen,
+            root: self.builder.root().to_owned(),
+            documents: self.builder.own_layout(),
+            cache: self.builder.cache(),
+        };
+        let mut bases = Bases::new(self.context, options)?;
         for plan in &mut plans {
             if let Some(name) = &plan.service.settings.base {
                 let platforms = self.builder.platforms(&plan.service.settings);
                 plan.base = bases.get(name, &platforms)?;
             }
+            self.builder.check(&plan.service, plan.base.as_deref())?;
         }
         bases.pin()?;
         Ok(plans)

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use oci::layout::Layout;
+use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl Packer<'_> {
         let packed = match known.filter(|known| self.layout.has_blob(&known.descriptor)) {
             Some(known) => known,
             None => {
-                let packed = self.store(files)?;
+                let packed = self.store(files).map_err(|error| self.named(error))?;
                 // A file that changed since its digest was taken is another layer.
                 if files.key(self.cache)? == content {
                     self.cache.put("layers", &key, &packed);
@@ -68,6 +68,18 @@ impl Packer<'_> {
             diff_id: packed.diff_id,
             created_by: created_by.to_owned(),
         })
+    }
+
+    /// An error of writing, with where.
+    fn named(&self, error: LayerError) -> LayerError {
+        match error {
+            LayerError::Write(source) => LayerError::Layout(LayoutError::Io {
+                operation: "write to",
+                path: self.layout.path().to_owned(),
+                source,
+            }),
+            error => error,
+        }
     }
 
     fn store(&self, files: &Files) -> Result<Packed, LayerError> {

@@ -25,10 +25,13 @@ impl ExitError for BuildError {
             Self::Compile(error) => error.exit(),
             Self::Binary { .. } | Self::Path { .. } => Exit::Failed,
             Self::Base { source, .. } => source.exit(),
+            Self::Pin(error) => error.exit(),
             Self::NoGlibc => Exit::Usage,
             Self::Fit(error) => error.exit(),
             Self::Asset(error) => error.exit(),
-            Self::AssetOverBinary { .. } => Exit::Usage,
+            Self::AssetOverBinary { .. } | Self::NoProgram { .. } | Self::NoEntrypoint => {
+                Exit::Usage
+            }
             Self::Sbom(error) => error.exit(),
             Self::Layer(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
@@ -48,6 +51,7 @@ impl ExitError for BuildError {
                     .to_owned(),
             ),
             Self::Base { source, .. } => source.hint(),
+            Self::Pin(error) => error.hint(),
             Self::NoGlibc => Some(
                 "add a base that has glibc, such as --base gcr.io/distroless/cc-debian12, or link \
                  statically with musl"
@@ -56,6 +60,12 @@ impl ExitError for BuildError {
             Self::Fit(error) => error.hint(),
             Self::Asset(error) => error.hint(),
             Self::AssetOverBinary { .. } => None,
+            Self::NoProgram { .. } => Some("add it with --file SRC:DEST".to_owned()),
+            Self::NoEntrypoint => Some(
+                "name it with --entrypoint, or make the first --file one that can be executed: \
+                 SRC:DEST:0755"
+                    .to_owned(),
+            ),
             Self::Sbom(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
@@ -221,7 +231,6 @@ impl ExitError for BaseError {
             | Self::Unpinned { .. }
             | Self::Offline => Exit::Usage,
             Self::Layer { .. } => Exit::Failed,
-            Self::Pin(error) => error.exit(),
         }
     }
 
@@ -230,7 +239,6 @@ impl ExitError for BaseError {
             Self::Registry(error) => return error.verdict().hint,
             Self::Layout(error) => return layout(error).hint,
             Self::Read { source, .. } => return source.verdict().hint,
-            Self::Pin(error) => return error.hint(),
             Self::Platform(_) => {
                 "leave the other platforms out with --platform, or choose a base that has them"
             }

@@ -11,7 +11,9 @@ use crate::resolve::ResolveError;
 impl ExitError for CommandError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Build { source, .. } | Self::Resolve { source, .. } => source.exit(),
+            Self::Build { source, .. }
+            | Self::Assemble { source, .. }
+            | Self::Resolve { source, .. } => source.exit(),
             Self::Images(error) => error.exit(),
             Self::Input(error) => error.exit(),
             Self::Scan { source, .. } => source.exit(),
@@ -46,7 +48,9 @@ impl ExitError for CommandError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Build { source, .. } | Self::Resolve { source, .. } => source.hint(),
+            Self::Build { source, .. }
+            | Self::Assemble { source, .. }
+            | Self::Resolve { source, .. } => source.hint(),
             Self::Images(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::Scan { source, .. } => source.hint(),
@@ -104,7 +108,8 @@ impl ExitError for ImageError {
             Self::Build(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
             Self::Publisher { source, .. } => source.exit(),
-            Self::SameName { .. } | Self::NoRepo => Exit::Usage,
+            Self::SameName { .. } | Self::NoRepo | Self::NoDestination => Exit::Usage,
+            Self::Temporary(_) => Exit::Failed,
             Self::Copy { source, .. } => copy(source).exit,
             Self::Archive { source, .. } => copy(source).exit,
             Self::WriteArchive { source, .. } => source.verdict().exit,
@@ -119,6 +124,10 @@ impl ExitError for ImageError {
             Self::Layout(error) => layout(error).hint,
             Self::Publisher { source, .. } => source.hint(),
             Self::NoRepo => Some("add --repo PREFIX".to_owned()),
+            Self::NoDestination => {
+                Some("add --output or --repo, such as --output oci:images".to_owned())
+            }
+            Self::Temporary(_) => None,
             Self::Copy { source, .. } => copy(source).hint,
             Self::Archive { source, .. } => copy(source).hint,
             Self::WriteArchive { source, .. } => source.verdict().hint,

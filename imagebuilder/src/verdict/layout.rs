@@ -1,10 +1,19 @@
 //! Errors of layouts.
 
+use std::io;
+
 use cli::{Exit, Verdict};
 use oci::layout::{LayoutError, LayoutErrorKind};
 
 /// The verdict on an error of a layout.
 pub(super) fn layout(error: &LayoutError) -> Verdict {
+    if let LayoutError::Io { source, .. } = error {
+        let hint = file_system(source);
+        return Verdict {
+            exit: Exit::Failed,
+            hint,
+        };
+    }
     let damaged = || Some("the layout is damaged: build the image again".to_owned());
     let (exit, hint) = match error.kind() {
         LayoutErrorKind::Argument => (Exit::Usage, None),
@@ -13,4 +22,18 @@ pub(super) fn layout(error: &LayoutError) -> Verdict {
         LayoutErrorKind::Other => (Exit::Failed, None),
     };
     Verdict { exit, hint }
+}
+
+/// What to do about a file system that does not take a file.
+pub(super) fn file_system(error: &io::Error) -> Option<String> {
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space there, or name another destination with --output"
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "name another destination with --output"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }

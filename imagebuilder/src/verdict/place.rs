@@ -8,7 +8,7 @@ use oci::copy::CopyError;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
 
-use super::layout::layout;
+use super::layout::{file_system, layout};
 use super::registry_exit::exit;
 use super::registry_hint::hint;
 
@@ -31,7 +31,8 @@ impl PlaceError for io::Error {
             Some(_) => Exit::Mismatch,
             None => Exit::Failed,
         };
-        Verdict { exit, hint: None }
+        let hint = file_system(self);
+        Verdict { exit, hint }
     }
 }
 

@@ -294,7 +294,6 @@ fn errors_of_building() {
         BaseError::Several { .. } => BaseError::Several { layout: path(), count: 2 }, Usage, NONE;
         BaseError::Unpinned { .. } => BaseError::Unpinned { lock: path() }, Usage, HINT;
         BaseError::Offline => BaseError::Offline, Usage, HINT;
-        BaseError::Pin(_) => BaseError::Pin(pin()), Usage, NONE;
     );
     verdict_table!(Verdict::of, LayerError,
         LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, HINT;
@@ -328,10 +327,13 @@ fn errors_of_building() {
         BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Path { .. } => BuildError::Path { path: path(), found: text() }, Failed, HINT;
         BuildError::Base { .. } => BuildError::Base { base: text(), source: BaseError::Offline }, Usage, HINT;
+        BuildError::Pin(_) => BuildError::Pin(pin()), Usage, NONE;
         BuildError::NoGlibc => BuildError::NoGlibc, Usage, HINT;
         BuildError::Fit(_) => BuildError::Fit(FitError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() })), Failed, HINT;
         BuildError::Asset(_) => BuildError::Asset(AssetError::Twice { path: text() }), Usage, NONE;
+        BuildError::NoProgram { .. } => BuildError::NoProgram { program: text() }, Usage, HINT;
+        BuildError::NoEntrypoint => BuildError::NoEntrypoint, Usage, HINT;
         BuildError::AssetOverBinary { .. } => BuildError::AssetOverBinary { path: text() }, Usage, NONE;
         BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;
         BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, HINT;
@@ -490,6 +492,8 @@ fn errors_of_commands() {
         ImageError::Build(_) => image_error(), Mismatch, HINT;
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
         ImageError::NoRepo => ImageError::NoRepo, Usage, HINT;
+        ImageError::NoDestination => ImageError::NoDestination, Usage, HINT;
+        ImageError::Temporary(_) => ImageError::Temporary(io_error()), Failed, NONE;
         ImageError::Copy { .. } => ImageError::Copy { path: path(), source: unread() }, Mismatch, HINT;
         ImageError::Archive { .. } => ImageError::Archive { path: path(), source: CopyError::Read {
             digest: digest(), source: damaged() } }, Mismatch, HINT;
@@ -526,6 +530,8 @@ fn errors_of_commands() {
     verdict_table!(Verdict::of, CommandError,
         CommandError::Build { .. } => CommandError::Build {
             package: text(), source: image_error() }, Mismatch, HINT;
+        CommandError::Assemble { .. } => CommandError::Assemble {
+            name: text(), source: image_error() }, Mismatch, HINT;
         CommandError::Resolve { .. } => CommandError::Resolve {
             package: text(), origin: text(), line: 1, source: image_error() }, Mismatch, HINT;
         CommandError::Images(_) => CommandError::Images(image_error()), Mismatch, HINT;

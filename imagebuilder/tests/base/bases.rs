@@ -24,6 +24,9 @@ pub(crate) fn tar(files: &[(String, File)]) -> Vec<u8> {
     for (path, file) in files {
         let mut header = Header::new_gnu();
         header.set_mode(0o755);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         match file {
             File::Bytes(bytes) => {
                 header.set_size(bytes.len() as u64);

@@ -15,10 +15,15 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(crate) fn new() -> Self {
-        let sandbox = Self {
+    /// A folder with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self {
             directory: tempfile::tempdir().unwrap(),
-        };
+        }
+    }
+
+    pub(crate) fn new() -> Self {
+        let sandbox = Self::empty();
         sandbox.write(
             "Cargo.toml",
             "[workspace]\nresolver = \"3\"\nmembers = [\"hello\", \"lib\", \"two\"]\n",

@@ -103,7 +103,11 @@ impl Layout {
                 None => entries.push(entry),
             }
         }
-        replace_file(&self.ingest(), &path, &canonical(&index))
+        let changed = canonical(&index);
+        if changed == bytes {
+            return Ok(());
+        }
+        replace_file(&self.ingest(), &path, &changed)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod assemble;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +14,8 @@ use crate::place::{Local, Output, Place};
 use crate::registry::Prefix;
 use crate::sbom;
 use crate::target::CLibrary;
+
+pub(crate) use assemble::{Assemble, FileArgument};
 
 /// From a Cargo workspace to container images, without a Dockerfile.
 #[derive(Debug, Parser)]
@@ -28,6 +32,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Build a package's image and print `name@sha256:…`.
     Build(Build),
+    /// Pack files that exist already into an image, and print `name@sha256:…`.
+    Assemble(Assemble),
     /// Build the images that manifests name `cargo://PACKAGE`, and print the manifests with their
     /// digests.
     Resolve(Resolve),

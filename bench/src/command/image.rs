@@ -1,0 +1,60 @@
+//! `bench image`.
+
+use std::path::PathBuf;
+
+use cli::Printer;
+
+use super::{Places, warn_of_missing};
+use crate::image;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ImageArguments {
+    /// The release binary of imagebuilder
+    #[arg(long, value_name = "FILE")]
+    imagebuilder: PathBuf,
+    /// Static ELF files; together they are what is packed
+    #[arg(long, value_name = "FILE", required = true)]
+    elf: Vec<PathBuf>,
+    /// crane's binary; without it crane is not measured
+    #[arg(long, value_name = "FILE")]
+    crane: Option<PathBuf>,
+    /// umoci's binary; without it umoci is not measured
+    #[arg(long, value_name = "FILE")]
+    umoci: Option<PathBuf>,
+    /// buildah's binary; without it buildah is not measured
+    #[arg(long, value_name = "FILE")]
+    buildah: Option<PathBuf>,
+    /// Rounds of each program
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+    /// Size of the file, in MB
+    #[arg(long, default_value_t = 42, value_parser = clap::value_parser!(u32).range(1..=4000))]
+    megabytes: u32,
+}
+
+impl ImageArguments {
+    pub(super) fn run(
+        self,
+        root: PathBuf,
+        places: &Places,
+        printer: Printer,
+    ) -> anyhow::Result<()> {
+        let peers = [
+            ("crane (--crane)", self.crane.is_some()),
+            ("umoci (--umoci)", self.umoci.is_some()),
+            ("buildah (--buildah)", self.buildah.is_some()),
+        ];
+        warn_of_missing(printer, &peers);
+        let inputs = image::Inputs {
+            root,
+            imagebuilder: self.imagebuilder,
+            elf: self.elf,
+            crane: self.crane,
+            umoci: self.umoci,
+            buildah: self.buildah,
+            rounds: self.rounds.into(),
+            file_bytes: u64::from(self.megabytes) * 1_000_000,
+        };
+        places.write("image.json", &image::run(&inputs, printer)?)
+    }
+}

@@ -1,0 +1,113 @@
+//! The section of the document on packing.
+
+use std::fmt::{self, Write as _};
+
+use super::results::{Packer, Results};
+use crate::spread::{Spread, in_brackets, ratio};
+use crate::target::{self, Target, Wanted};
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Writes the section.
+pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
+    let Results {
+        machine, packers, ..
+    } = results;
+    writeln!(
+        out,
+        "## Packing an image\n\n\
+         `bench/image/run` measures this. A program of {} MB becomes an image in an OCI layout or a tar, \
+         with nothing left of an earlier run, on {machine}; {} alternating rounds, every figure is the \
+         median round, a ratio the median of the rounds' ratios. Load average {:.1} before and {:.1} \
+         after.\n",
+        results.file_bytes / 1_000_000,
+        results.rounds,
+        machine.load_before,
+        machine.load_after,
+    )?;
+    machine.warn_if_busy(out)?;
+    target::write(out, &targets(results))?;
+    writeln!(
+        out,
+        "| | time, s | CPU, s | peak memory, MiB | image, MB |\n|---|---|---|---|---|"
+    )?;
+    for packer in packers {
+        writeln!(
+            out,
+            "| {} | {} | {} | {:.1} | {:.1} |",
+            packer.name,
+            in_brackets(&packer.seconds, 1.0, 2),
+            in_brackets(&packer.cpu_seconds, 1.0, 2),
+            bytes(packer.peak_rss_bytes) / MIB,
+            bytes(packer.output_bytes) / 1e6,
+        )?;
+    }
+    let nothing_new = &results.nothing_new;
+    writeln!(
+        out,
+        "\nNothing changed, a small package: Cargo {} ms, imagebuilder, which runs Cargo, {} ms.\n",
+        in_brackets(&nothing_new.cargo_seconds, 0.001, 0),
+        in_brackets(&nothing_new.imagebuilder_seconds, 0.001, 0),
+    )
+}
+
+fn targets(results: &Results) -> Vec<Target> {
+    let ours = results.packers.first();
+    let theirs = results
+        .packers
+        .iter()
+        .filter(|packer| !packer.name.starts_with("imagebuilder"));
+    let median = |packer: &Packer| Spread::of(&packer.seconds).median;
+    let fastest = theirs.min_by(|a, b| median(a).total_cmp(&median(b)));
+    let nothing_new = &results.nothing_new;
+    let above: Vec<f64> = nothing_new
+        .imagebuilder_seconds
+        .iter()
+        .zip(&nothing_new.cargo_seconds)
+        .map(|(ours, cargo)| (ours - cargo) * 1000.0)
+        .collect();
+    let at_most = |what: &str, limit, unit, digits, measured| Target {
+        what: what.to_owned(),
+        wanted: Wanted::AtMost(limit),
+        unit,
+        digits,
+        measured,
+    };
+    vec![
+        at_most("packing, with gzip", 0.25, " s", 2, ours.map(median)),
+        at_most(
+            "packing, times the fastest other program",
+            0.5,
+            "",
+            2,
+            ours.zip(fastest)
+                .map(|(ours, other)| ratio(&ours.seconds, &other.seconds)),
+        ),
+        at_most(
+            "peak memory",
+            64.0,
+            " MiB",
+            1,
+            ours.map(|ours| bytes(ours.peak_rss_bytes) / MIB),
+        ),
+        at_most(
+            "peak memory with a file of 2 GiB",
+            64.0,
+            " MiB",
+            1,
+            Some(bytes(results.large.peak_rss_bytes) / MIB),
+        ),
+        at_most(
+            "nothing changed, above Cargo's own time",
+            30.0,
+            " ms",
+            0,
+            (!above.is_empty()).then(|| Spread::of(&above).median),
+        ),
+    ]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
+fn bytes(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,9 @@
+//! Packing a file into an image, beside umoci, buildah and crane; a build of what did not change; memory.
+
+pub(crate) mod markdown;
+mod nothing_new;
+mod packers;
+pub(crate) mod results;
+mod run;
+
+pub(crate) use run::{Inputs, run};

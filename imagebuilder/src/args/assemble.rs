@@ -1,0 +1,184 @@
+//! The command line of `assemble`.
+
+use std::num::NonZeroU16;
+use std::str::FromStr;
+
+use clap::Args;
+use oci::Platform;
+
+use super::Destinations;
+use crate::assets::{AssetSetting, FileMode};
+use crate::base_name::BaseName;
+use crate::layer::LayerCompression;
+use crate::setting_values::{AbsolutePath, EnvName, ImageName, Signal, User};
+
+#[derive(Debug, Args)]
+pub(crate) struct Assemble {
+    /// The image's name, without registry, tag and digest; that of the program where none is given.
+    #[arg(value_name = "NAME", value_parser = image_name)]
+    pub(crate) name: Option<ImageName>,
+    /// A file, a directory or a pattern such as `dist/*.css`, where it goes in the image, and the
+    /// permissions of files. May be repeated. DEST with `/` at the end is a directory. `{os}`, `{arch}`
+    /// (amd64, arm64) and `{machine}` (x86_64, aarch64) in SRC stand for those of the platform.
+    #[arg(long = "file", value_name = "SRC:DEST[:MODE]", required = true)]
+    pub(crate) files: Vec<FileArgument>,
+    /// Pack each --file into a layer of its own, in their order.
+    #[arg(long)]
+    pub(crate) layer_per_file: bool,
+    #[command(flatten)]
+    pub(crate) destinations: Destinations,
+    #[command(flatten)]
+    pub(crate) run: Run,
+    /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
+    /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. Its digest is kept in
+    /// imagebuilder.lock of the current directory.
+    #[arg(long, value_name = "BASE")]
+    pub(crate) base: Option<BaseName>,
+    /// Use what the name of the base stands for now, and write that to imagebuilder.lock.
+    #[arg(long)]
+    pub(crate) update_base: bool,
+    /// What the image runs on; several, divided by commas, make an index. This machine's where not
+    /// given.
+    #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
+    pub(crate) platform: Vec<Platform>,
+    /// How layers are compressed: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
+    /// 1 to 19, which Docker reads from version 23. Layers of a base stay as they are.
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub(crate) compression: LayerCompression,
+    /// The time of everything in the image, in seconds since 1970.
+    #[arg(
+        long,
+        env = "SOURCE_DATE_EPOCH",
+        value_name = "SECONDS",
+        default_value_t = 0
+    )]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
+    pub(crate) source_date_epoch: u64,
+}
+
+/// How the image runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(crate) struct Run {
+    /// The program; repeated, its first arguments. The first --file where that can be executed, else
+    /// that of the base.
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub(crate) entrypoint: Vec<String>,
+    /// An argument, unless the pod gives others. May be repeated.
+    #[arg(long = "arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+    /// A variable of its environment. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<(EnvName, String)>,
+    /// The user, in numbers; that of the base, else 65532:65532, where not given.
+    #[arg(long, value_name = "UID[:GID]", value_parser = user)]
+    pub(crate) user: Option<User>,
+    /// The directory that it starts in; that of the base, else `/`, where not given.
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    pub(crate) workdir: Option<AbsolutePath>,
+    /// A TCP port that it listens on. May be repeated.
+    #[arg(long = "port", value_name = "PORT")]
+    pub(crate) ports: Vec<NonZeroU16>,
+    /// A directory for which a container gets a volume. May be repeated.
+    #[arg(long = "volume", value_name = "PATH", value_parser = path)]
+    pub(crate) volumes: Vec<AbsolutePath>,
+    /// A label. May be repeated.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// An annotation of the manifest and the index. May be repeated.
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) annotations: Vec<(String, String)>,
+    /// The signal that asks it to stop; that of the base, else SIGTERM, where not given.
+    #[arg(long, value_name = "SIGNAL", value_parser = signal)]
+    pub(crate) stop_signal: Option<Signal>,
+}
+
+/// `SRC:DEST[:MODE]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileArgument {
+    src: String,
+    pub(crate) dest: AbsolutePath,
+    mode: Option<FileMode>,
+}
+
+impl FileArgument {
+    /// The same as an entry of `assets`.
+    pub(crate) fn setting(&self) -> AssetSetting {
+        AssetSetting {
+            src: self.src.clone(),
+            dest: self.dest.clone(),
+            mode: self.mode,
+            owner: None,
+        }
+    }
+}
+
+impl FromStr for FileArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected SRC:DEST[:MODE] with an absolute DEST".to_owned();
+        // A path may contain a colon: the last one before a slash counts.
+        let at = text.rfind(":/").filter(|at| *at > 0).ok_or_else(expected)?;
+        let (src, rest) = (&text[..at], &text[at + 1..]);
+        let (dest, mode) = match rest.rsplit_once(':') {
+            Some((dest, mode)) => (dest, Some(mode.parse()?)),
+            None => (rest, None),
+        };
+        let dest = path(dest)?;
+        Ok(Self {
+            src: src.to_owned(),
+            dest,
+            mode,
+        })
+    }
+}
+
+fn image_name(text: &str) -> Result<ImageName, String> {
+    ImageName::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn user(text: &str) -> Result<User, String> {
+    User::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn path(text: &str) -> Result<AbsolutePath, String> {
+    AbsolutePath::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn signal(text: &str) -> Result<Signal, String> {
+    Signal::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+fn variable(text: &str) -> Result<(EnvName, String), String> {
+    let (name, value) = pair(text)?;
+    let name = EnvName::try_from(name).map_err(|error| error.to_string())?;
+    Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_parsed_from_the_end() {
+        let check = |text: &str, src: &str, dest: &str, mode: Option<u32>| {
+            let file: FileArgument = text.parse().unwrap();
+            assert_eq!((file.src.as_str(), file.dest.0.as_str()), (src, dest));
+            assert_eq!(file.mode.map(|mode| mode.0), mode);
+        };
+        check("a:/b", "a", "/b", None);
+        check("a:/b/:0600", "a", "/b/", Some(0o600));
+        check("/x/a:b:/c", "/x/a:b", "/c", None);
+        for no in ["a", "a:b", ":/b", "a:/b:x", "a:/b/../c", "a:/b:0x"] {
+            assert!(no.parse::<FileArgument>().is_err(), "{no}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Images of files that exist already: binaries that something else built, of any language.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+
+use oci::layout::Layout;
+use oci::{Descriptor, Platform};
+
+use crate::assets::{self, Asset, AssetSetting, Source};
+use crate::base::{self, Base};
+use crate::builder::BuildError;
+use crate::fit::{self, Surroundings};
+use crate::image::Image;
+use crate::layer::{Files, Layer, Packer};
+use crate::settings::Settings;
+
+/// How every ELF file begins.
+const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
+
+/// An image to assemble.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assembly<'a> {
+    /// What it is made of. `{os}`, `{arch}` and `{machine}` in `src` stand for the platform's.
+    pub(crate) files: &'a [AssetSetting],
+    pub(crate) settings: &'a Settings,
+    pub(crate) platforms: &'a [Platform],
+    pub(crate) base: Option<&'a Base>,
+    /// Each entry of `files` is a layer of its own.
+    pub(crate) layer_per_file: bool,
+}
+
+/// The files of an image for one platform, in the layers that they are packed into.
+struct Contents {
+    all: BTreeMap<String, Asset>,
+    layers: Vec<(String, BTreeMap<String, Asset>)>,
+}
+
+/// Packs an image into the layout of `packer`. Returns its manifest, or its index where it is for several
+/// platforms. `reading` is called where the layers of the base have to be read.
+///
+/// # Errors
+/// When a file cannot be packed, or a binary cannot run in the image.
+pub(crate) fn assemble(
+    assembly: &Assembly<'_>,
+    packer: &Packer<'_>,
+    reading: &mut dyn FnMut(&str, u64),
+) -> Result<Descriptor, BuildError> {
+    // Everything that can be refused is, before anything is packed.
+    let mut contents = Vec::new();
+    for platform in assembly.platforms {
+        let found = collect(assembly, platform)?;
+        check(assembly, platform, &found.all, packer, reading)?;
+        contents.push((platform, found));
+    }
+    let layout: &Layout = packer.layout;
+    let mut below = Vec::new();
+    if assembly.base.is_none() {
+        below.push(packer.pack(&base::files(), "imagebuilder: base files")?);
+    }
+    let annotations = BTreeMap::new();
+    let image = Image {
+        settings: assembly.settings,
+        entrypoint: None,
+        annotations: &annotations,
+        created: packer.mtime,
+        base: assembly.base,
+    };
+    let mut manifests = Vec::new();
+    for (platform, contents) in &contents {
+        let entrypoint = entrypoint(assembly, contents)?;
+        let mut layers: Vec<Layer> = below.clone();
+        for (created_by, files) in &contents.layers {
+            let mut packed = Files::default();
+            for (path, asset) in files {
+                packed.asset(path, asset);
+            }
+            layers.push(packer.pack(&packed, created_by)?);
+        }
+        let image = Image {
+            entrypoint: entrypoint.as_deref(),
+            ..image
+        };
+        manifests.push(image.store(layout, platform, &layers)?);
+    }
+    Ok(image.root(layout, manifests)?)
+}
+
+fn collect(assembly: &Assembly<'_>, platform: &Platform) -> Result<Contents, BuildError> {
+    let machine = match platform.architecture.as_str() {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        other => other,
+    };
+    let files: Vec<AssetSetting> = assembly
+        .files
+        .iter()
+        .map(|file| AssetSetting {
+            src: file
+                .src
+                .replace("{os}", &platform.os)
+                .replace("{arch}", &platform.architecture)
+                .replace("{machine}", machine),
+            ..file.clone()
+        })
+        .collect();
+    // Files that are named on a command line may be anywhere.
+    let collect = |files: &[AssetSetting]| assets::collect(files, ".".as_ref(), "/".as_ref());
+    let all = collect(&files)?;
+    let layers = if assembly.layer_per_file {
+        let layer = |file: &AssetSetting| {
+            let created_by = format!("imagebuilder: {}", file.dest.0);
+            Ok((created_by, collect(std::slice::from_ref(file))?))
+        };
+        files.iter().map(layer).collect::<Result<_, BuildError>>()?
+    } else {
+        vec![("imagebuilder: files".to_owned(), all.clone())]
+    };
+    Ok(Contents { all, layers })
+}
+
+/// Checks every ELF file of the image.
+fn check(
+    assembly: &Assembly<'_>,
+    platform: &Platform,
+    files: &BTreeMap<String, Asset>,
+    packer: &Packer<'_>,
+    reading: &mut dyn FnMut(&str, u64),
+) -> Result<(), BuildError> {
+    let surroundings = Surroundings {
+        base: assembly.base,
+        platform,
+        settings: assembly.settings,
+        files,
+        cache: packer.cache,
+    };
+    for (to, asset) in files {
+        let Source::File { path, .. } = &asset.source else {
+            continue;
+        };
+        let cannot = |source| BuildError::Binary {
+            path: path.clone(),
+            source,
+        };
+        let file = File::open(path).map_err(cannot)?;
+        let mut start = Vec::new();
+        let magic = ELF_MAGIC.len() as u64;
+        (&file)
+            .take(magic)
+            .read_to_end(&mut start)
+            .map_err(cannot)?;
+        if start == ELF_MAGIC {
+            let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
+            fit::check(path, &file, folder, surroundings, reading)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the image runs where the settings do not say so: its first file, if that is a program, else what
+/// the base runs.
+fn entrypoint(
+    assembly: &Assembly<'_>,
+    contents: &Contents,
+) -> Result<Option<Vec<String>>, BuildError> {
+    if let Some(entrypoint) = &assembly.settings.entrypoint {
+        let program = entrypoint.first().map(String::as_str).unwrap_or_default();
+        let path = program.trim_start_matches('/');
+        // What a base has is not known.
+        if assembly.base.is_none() && !contents.all.contains_key(path) {
+            let program = program.to_owned();
+            return Err(BuildError::NoProgram { program });
+        }
+        return Ok(None);
+    }
+    let first = assembly.files.first();
+    let path = first.and_then(|first| {
+        let dest = first.dest.0.trim_matches('/');
+        let name = first.src.rsplit('/').next().unwrap_or_default();
+        let below = format!("{dest}/{name}");
+        let path = if first.dest.0.ends_with('/') {
+            &below
+        } else {
+            dest
+        };
+        let asset = contents.all.get(path)?;
+        let is_program = matches!(asset.source, Source::File { .. }) && asset.mode.0 & 0o111 != 0;
+        is_program.then(|| format!("/{path}"))
+    });
+    match path {
+        Some(path) => Ok(Some(vec![path])),
+        None if assembly.base.is_some() => Ok(None),
+        None => Err(BuildError::NoEntrypoint),
+    }
+}

@@ -1,0 +1,155 @@
+//! `imagebuilder assemble`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use oci::{Platform, Reference};
+use tempfile::TempDir;
+
+use super::bases::{BaseOptions, Bases};
+use super::context::Context;
+use super::deliver::{Delivery, Parcel};
+use super::{CommandError, ImageError};
+use crate::args::{Assemble, FileArgument};
+use crate::assemble::{Assembly, assemble};
+use crate::assets::AssetSetting;
+use crate::builder::{BuildError, Event};
+use crate::cache::Cache;
+use crate::layer::Packer;
+use crate::setting_values::ImageName;
+use crate::settings::Settings;
+
+pub(super) fn run(context: &Context, args: &Assemble) -> Result<(), CommandError> {
+    let name = name(args).map_err(|error| CommandError::Images(error.into()))?;
+    let reference = assembled(context, args, &name).map_err(|source| CommandError::Assemble {
+        name: name.to_string(),
+        source,
+    })?;
+    let line = reference.to_string();
+    context.printer.data(&line).map_err(CommandError::Stdout)
+}
+
+/// The name that was given, else that of the program.
+fn name(args: &Assemble) -> Result<Reference, BuildError> {
+    if let Some(name) = &args.name {
+        return Ok(name.reference().clone());
+    }
+    let program = args.run.entrypoint.first();
+    let program = program.or_else(|| args.files.first().map(|file| &file.dest.0));
+    let path = program.map(String::as_str).unwrap_or_default();
+    let last = path.rsplit('/').next().unwrap_or_default().to_owned();
+    let name = ImageName::try_from(last).map_err(BuildError::Name)?;
+    Ok(name.reference().clone())
+}
+
+fn assembled(
+    context: &Context,
+    args: &Assemble,
+    name: &Reference,
+) -> Result<Reference, ImageError> {
+    let destinations = &args.destinations;
+    if destinations.output.is_empty() && destinations.repo.is_none() {
+        return Err(ImageError::NoDestination);
+    }
+    let home = Home::new(context)?;
+    let cache = Cache::new(home.folder.join("cache"));
+    let delivery = Delivery::new(context, destinations)?;
+    let settings = settings(args);
+    let mut platforms = args.platform.clone();
+    if platforms.is_empty() {
+        platforms.push(Platform::host());
+    }
+    platforms.sort();
+    platforms.dedup();
+    let options = BaseOptions {
+        registry: &destinations.registry,
+        update: args.update_base,
+        locked: false,
+        offline: false,
+        root: ".".into(),
+        documents: home.layout(),
+        cache: &cache,
+    };
+    let mut bases = Bases::new(context, options)?;
+    let base = match &args.base {
+        Some(base) => bases.get(base, &platforms)?,
+        None => None,
+    };
+    bases.pin()?;
+    let files: Vec<AssetSetting> = args.files.iter().map(FileArgument::setting).collect();
+    let layout = delivery.layout(home.layout(), home.layout())?;
+    let packer = Packer {
+        layout: &layout,
+        mtime: args.source_date_epoch,
+        compression: args.compression,
+        cache: &cache,
+    };
+    let assembly = Assembly {
+        files: &files,
+        settings: &settings,
+        platforms: &platforms,
+        base: base.as_deref(),
+        layer_per_file: args.layer_per_file,
+    };
+    let root = assemble(&assembly, &packer, &mut |base, bytes| {
+        let base = base.to_owned();
+        let event = Event::ReadingBase { base, bytes };
+        context.printer.status(&event.to_string());
+    })?;
+    let parcel = Parcel {
+        name,
+        root: &root,
+        base: base.as_ref(),
+    };
+    let reference = delivery.deliver(&layout, &parcel)?;
+    delivery.finish(&layout, &[parcel])?;
+    Ok(reference)
+}
+
+/// What the command line says, as the settings of a package would.
+fn settings(args: &Assemble) -> Settings {
+    let run = &args.run;
+    let pairs = |pairs: &[(String, String)]| -> BTreeMap<String, String> {
+        pairs.iter().cloned().collect()
+    };
+    Settings {
+        user: run.user,
+        workdir: run.workdir.clone(),
+        entrypoint: (!run.entrypoint.is_empty()).then(|| run.entrypoint.clone()),
+        args: run.args.clone(),
+        env: run.env.iter().cloned().collect(),
+        ports: run.ports.clone(),
+        labels: pairs(&run.labels),
+        annotations: pairs(&run.annotations),
+        volumes: run.volumes.clone(),
+        stop_signal: run.stop_signal.clone(),
+        ..Settings::default()
+    }
+}
+
+/// Where images pass through, and what was found in earlier runs: in the user's cache, else in a folder
+/// that exists as long as this process.
+struct Home {
+    folder: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+impl Home {
+    fn new(context: &Context) -> Result<Self, ImageError> {
+        if let Some(home) = &context.environment.cache_home {
+            return Ok(Self {
+                folder: home.join("imagebuilder"),
+                _temporary: None,
+            });
+        }
+        let temporary = tempfile::tempdir().map_err(ImageError::Temporary)?;
+        Ok(Self {
+            folder: temporary.path().to_owned(),
+            _temporary: Some(temporary),
+        })
+    }
+
+    fn layout(&self) -> PathBuf {
+        self.folder.join("layout")
+    }
+}
