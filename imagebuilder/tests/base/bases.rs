@@ -10,52 +10,35 @@ use oci::image::spec::{ConfigBuilder, HistoryBuilder, ImageConfigurationBuilder,
 use oci::image::{Config, Index, Manifest};
 use oci::layout::Layout;
 use oci::{Descriptor, Digest, MediaType, Platform, annotation};
-use tar::{Builder, EntryType, Header};
+use tar::{Builder, Header};
 
-/// What an entry of a layer is.
-pub(crate) enum File {
-    Bytes(Vec<u8>),
-    Link(String),
-}
+/// A file of a layer: its path and content.
+pub(crate) type File = (String, Vec<u8>);
 
 /// A tar of files.
-pub(crate) fn tar(files: &[(String, File)]) -> Vec<u8> {
+pub(crate) fn tar(files: &[File]) -> Vec<u8> {
     let mut tar = Builder::new(Vec::new());
-    for (path, file) in files {
+    for (path, bytes) in files {
         let mut header = Header::new_gnu();
         header.set_mode(0o755);
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(0);
-        match file {
-            File::Bytes(bytes) => {
-                header.set_size(bytes.len() as u64);
-                tar.append_data(&mut header, path, &bytes[..]).unwrap();
-            }
-            File::Link(target) => {
-                header.set_size(0);
-                header.set_entry_type(EntryType::Symlink);
-                tar.append_link(&mut header, path, target).unwrap();
-            }
-        }
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, path, &bytes[..]).unwrap();
     }
     tar.into_inner().unwrap()
 }
 
 /// The files of most bases here.
-pub(crate) fn release(text: &str) -> Vec<(String, File)> {
+pub(crate) fn release(text: &str) -> Vec<File> {
     let text = text.as_bytes().to_vec();
-    vec![("etc/os-release".to_owned(), File::Bytes(text))]
+    vec![("etc/os-release".to_owned(), text)]
 }
 
 /// Adds an image for `platforms` to the layout at `path`, an index where they are several, with one
 /// layer. Returns its root.
-pub(crate) fn base(
-    path: &Path,
-    name: &str,
-    platforms: &[&str],
-    files: &[(String, File)],
-) -> Descriptor {
+pub(crate) fn base(path: &Path, name: &str, platforms: &[&str], files: &[File]) -> Descriptor {
     let layout = Layout::create(path).unwrap();
     let tar = tar(files);
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());

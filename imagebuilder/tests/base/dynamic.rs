@@ -10,14 +10,14 @@ use crate::bases::{File, base, release};
 use crate::sandbox::{QUIET, Run, Sandbox, tool};
 
 /// The loader and libraries that a small program needs here, as `ldd` finds them.
-fn libraries() -> Vec<(String, File)> {
+fn libraries() -> Vec<File> {
     let own = std::env::current_exe().unwrap();
     let output = Command::new("ldd").arg(own).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let paths = text.split_whitespace().filter(|word| word.starts_with('/'));
     let files = paths.map(|path| {
         let bytes = fs::read(path).unwrap();
-        (path[1..].to_owned(), File::Bytes(bytes))
+        (path[1..].to_owned(), bytes)
     });
     files.collect()
 }
@@ -110,7 +110,7 @@ fn what_a_base_lacks_is_named_before_anything_is_stored() {
         .iter()
         .find(|(path, _)| path.ends_with("libc.so.6"))
         .unwrap();
-    old.push((libc.clone(), File::Bytes(old_libc(sandbox.path()))));
+    old.push((libc.clone(), old_libc(sandbox.path())));
     base(&path, "old", &[&host()], &old);
     for (name, expected) in [
         ("empty", "needs the dynamic loader /lib"),
