@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 
-use oci::layout::Layout;
 use oci::{Descriptor, Platform};
 
 use crate::assets::{self, Asset, AssetSetting, Source};
 use crate::base::{self, Base};
 use crate::builder::BuildError;
+use crate::cache::Cache;
 use crate::fit::{self, Surroundings};
 use crate::image::Image;
 use crate::layer::{Files, Layer, Packer};
@@ -30,60 +30,78 @@ pub(crate) struct Assembly<'a> {
     pub(crate) layer_per_file: bool,
 }
 
+/// An image that can be packed, for each platform.
+pub(crate) struct Prepared<'a> {
+    assembly: Assembly<'a>,
+    contents: Vec<(&'a Platform, Contents)>,
+}
+
 /// The files of an image for one platform, in the layers that they are packed into.
 struct Contents {
     all: BTreeMap<String, Asset>,
     layers: Vec<(String, BTreeMap<String, Asset>)>,
+    /// Nothing where the settings or the base say what is run.
+    entrypoint: Option<Vec<String>>,
 }
 
-/// Packs an image into the layout of `packer`. Returns its manifest, or its index where it is for several
-/// platforms. `reading` is called where the layers of the base have to be read.
+/// Finds the files of an image and checks them; nothing is packed yet. `reading` is called where the layers
+/// of the base have to be read.
 ///
 /// # Errors
 /// When a file cannot be packed, or a binary cannot run in the image.
-pub(crate) fn assemble(
-    assembly: &Assembly<'_>,
-    packer: &Packer<'_>,
+pub(crate) fn prepare<'a>(
+    assembly: Assembly<'a>,
+    cache: &Cache,
     reading: &mut dyn FnMut(&str, u64),
-) -> Result<Descriptor, BuildError> {
-    // Everything that can be refused is, before anything is packed.
+) -> Result<Prepared<'a>, BuildError> {
     let mut contents = Vec::new();
     for platform in assembly.platforms {
-        let found = collect(assembly, platform)?;
-        check(assembly, platform, &found.all, packer, reading)?;
+        let mut found = collect(&assembly, platform)?;
+        found.entrypoint = entrypoint(&assembly, &found)?;
+        check(&assembly, platform, &found.all, cache, reading)?;
         contents.push((platform, found));
     }
-    let layout: &Layout = packer.layout;
-    let mut below = Vec::new();
-    if assembly.base.is_none() {
-        below.push(packer.pack(&base::files(), "imagebuilder: base files")?);
-    }
-    let annotations = BTreeMap::new();
-    let image = Image {
-        settings: assembly.settings,
-        entrypoint: None,
-        annotations: &annotations,
-        created: packer.mtime,
-        base: assembly.base,
-    };
-    let mut manifests = Vec::new();
-    for (platform, contents) in &contents {
-        let entrypoint = entrypoint(assembly, contents)?;
-        let mut layers: Vec<Layer> = below.clone();
-        for (created_by, files) in &contents.layers {
-            let mut packed = Files::default();
-            for (path, asset) in files {
-                packed.asset(path, asset);
-            }
-            layers.push(packer.pack(&packed, created_by)?);
+    Ok(Prepared { assembly, contents })
+}
+
+impl Prepared<'_> {
+    /// Packs the image into the layout of `packer`. Returns its manifest, or its index where it is for
+    /// several platforms.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the layout not be written.
+    pub(crate) fn pack(&self, packer: &Packer<'_>) -> Result<Descriptor, BuildError> {
+        let assembly = &self.assembly;
+        let mut below = Vec::new();
+        if assembly.base.is_none() {
+            below.push(packer.pack(&base::files(), "imagebuilder: base files")?);
         }
+        let annotations = BTreeMap::new();
         let image = Image {
-            entrypoint: entrypoint.as_deref(),
-            ..image
+            settings: assembly.settings,
+            entrypoint: None,
+            annotations: &annotations,
+            created: packer.mtime,
+            base: assembly.base,
         };
-        manifests.push(image.store(layout, platform, &layers)?);
+        let mut manifests = Vec::new();
+        for (platform, contents) in &self.contents {
+            let mut layers: Vec<Layer> = below.clone();
+            for (created_by, files) in &contents.layers {
+                let mut of_layer = Files::default();
+                for (path, asset) in files {
+                    of_layer.asset(path, asset);
+                }
+                layers.push(packer.pack(&of_layer, created_by)?);
+            }
+            let image = Image {
+                entrypoint: contents.entrypoint.as_deref(),
+                ..image
+            };
+            manifests.push(image.store(packer.layout, platform, &layers)?);
+        }
+        Ok(image.root(packer.layout, manifests)?)
     }
-    Ok(image.root(layout, manifests)?)
 }
 
 fn collect(assembly: &Assembly<'_>, platform: &Platform) -> Result<Contents, BuildError> {
@@ -116,7 +134,11 @@ fn collect(assembly: &Assembly<'_>, platform: &Platform) -> Result<Contents, Bui
     } else {
         vec![("imagebuilder: files".to_owned(), all.clone())]
     };
-    Ok(Contents { all, layers })
+    Ok(Contents {
+        all,
+        layers,
+        entrypoint: None,
+    })
 }
 
 /// Checks every ELF file of the image.
@@ -124,7 +146,7 @@ fn check(
     assembly: &Assembly<'_>,
     platform: &Platform,
     files: &BTreeMap<String, Asset>,
-    packer: &Packer<'_>,
+    cache: &Cache,
     reading: &mut dyn FnMut(&str, u64),
 ) -> Result<(), BuildError> {
     let surroundings = Surroundings {
@@ -132,7 +154,7 @@ fn check(
         platform,
         settings: assembly.settings,
         files,
-        cache: packer.cache,
+        cache,
     };
     for (to, asset) in files {
         let Source::File { path, .. } = &asset.source else {

@@ -133,7 +133,7 @@ impl Image<'_> {
         let own = layers
             .iter()
             .map(|layer| entry(&created, &layer.created_by));
-        let history = base.map_or_else(Vec::new, |base| self.history(base, &created));
+        let history = base.map_or_else(Vec::new, |base| history(base, &created));
         let below = base.map(|base| &base.diff_ids[..]).unwrap_or_default();
         let diff_ids = below
             .iter()
@@ -187,19 +187,19 @@ impl Image<'_> {
         labels.extend(self.settings.labels.clone());
         labels
     }
+}
 
-    /// The base's history, with an entry for each of its layers.
-    fn history(&self, base: &BaseImage, created: &str) -> Vec<History> {
-        let history = base.config.spec.history().clone().unwrap_or_default();
-        let of_layers = history
-            .iter()
-            .filter(|entry| entry.empty_layer() != Some(true));
-        if of_layers.count() == base.layers.len() {
-            return history;
-        }
-        let by = "imagebuilder: layer of the base";
-        base.layers.iter().map(|_| entry(created, by)).collect()
+/// The base's history, with an entry for each of its layers.
+fn history(base: &BaseImage, created: &str) -> Vec<History> {
+    let history = base.config.spec.history().clone().unwrap_or_default();
+    let of_layers = history
+        .iter()
+        .filter(|entry| entry.empty_layer() != Some(true));
+    if of_layers.count() == base.layers.len() {
+        return history;
     }
+    let by = "imagebuilder: layer of the base";
+    base.layers.iter().map(|_| entry(created, by)).collect()
 }
 
 fn entry(created: &str, by: &str) -> History {

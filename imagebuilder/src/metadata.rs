@@ -93,7 +93,7 @@ pub(crate) fn settings(
     };
     let base = settings.base.take();
     settings.base = base.map(|base| base.below(folder("base")));
-    settings.assets_folder = folder("assets").to_owned();
+    folder("assets").clone_into(&mut settings.assets_folder);
     Ok(settings)
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Assemble {
     pub(crate) name: Option<ImageName>,
     /// A file, a directory or a pattern such as `dist/*.css`, where it goes in the image, and the
     /// permissions of files. May be repeated. DEST with `/` at the end is a directory. `{os}`, `{arch}`
-    /// (amd64, arm64) and `{machine}` (x86_64, aarch64) in SRC stand for those of the platform.
+    /// (`amd64`, `arm64`) and `{machine}` (`x86_64`, `aarch64`) in SRC stand for those of the platform.
     #[arg(long = "file", value_name = "SRC:DEST[:MODE]", required = true)]
     pub(crate) files: Vec<FileArgument>,
     /// Pack each --file into a layer of its own, in their order.

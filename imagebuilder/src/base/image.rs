@@ -173,14 +173,11 @@ impl Documents<'_> {
         let path = self.cache.blob_path(digest);
         let size = std::fs::metadata(&path).ok()?.len();
         let bytes = (size <= MAX_DOCUMENT_BYTES).then(|| std::fs::read(path).ok())??;
-        let media_type = match Index::parse(&bytes) {
-            Ok(index) => index.media_type.unwrap_or(MediaType::OCI_INDEX.into()),
-            Err(_) => {
-                let manifest = Manifest::parse(&bytes).ok()?;
-                manifest
-                    .media_type
-                    .unwrap_or(MediaType::OCI_MANIFEST.into())
-            }
+        let media_type = if let Ok(index) = Index::parse(&bytes) {
+            index.media_type.unwrap_or(MediaType::OCI_INDEX.into())
+        } else {
+            let media_type = Manifest::parse(&bytes).ok()?.media_type;
+            media_type.unwrap_or(MediaType::OCI_MANIFEST.into())
         };
         let descriptor = Descriptor::of(media_type, &bytes);
         (descriptor.digest == *digest).then_some((descriptor, bytes))

@@ -13,7 +13,10 @@ use super::error::BaseError;
 #[derive(Debug)]
 pub(crate) enum Origin {
     /// A layout or tar, and the image in it that is named.
-    Layout { layout: Layout, root: Descriptor },
+    Layout {
+        layout: Layout,
+        root: Box<Descriptor>,
+    },
     /// A repository, and the image of it that is named. With `--offline` it is not asked.
     Registry {
         repository: Box<Repository>,
@@ -26,7 +29,7 @@ impl Origin {
     /// The image that the name names now.
     pub(super) fn resolve(&self) -> Result<(Descriptor, Vec<u8>), BaseError> {
         match self {
-            Self::Layout { layout, root } => Ok((root.clone(), layout.document(root)?)),
+            Self::Layout { layout, root } => Ok((Descriptor::clone(root), layout.document(root)?)),
             Self::Registry { reference, .. } => {
                 let digest = reference.digest().map(|digest| digest.to_string());
                 let tag = reference.tag().unwrap_or("latest");

@@ -300,17 +300,16 @@ impl Builder {
         let paths = PathMap::new(&self.environment, &self.workspace, &self.toolchain);
         let key = format!("{digest} {paths:?}");
         let known: Option<Option<String>> = self.cache.get("paths", &key);
-        let found = match known {
-            Some(found) => found,
-            None => {
-                let found = scan_paths::find(binary, &paths);
-                let found = found.map_err(|source| BuildError::Binary {
-                    path: path.to_owned(),
-                    source,
-                })?;
-                self.cache.put("paths", &key, &found);
-                found
-            }
+        let found = if let Some(found) = known {
+            found
+        } else {
+            let found = scan_paths::find(binary, &paths);
+            let found = found.map_err(|source| BuildError::Binary {
+                path: path.to_owned(),
+                source,
+            })?;
+            self.cache.put("paths", &key, &found);
+            found
         };
         match found {
             Some(found) if self.options.deny_paths => Err(BuildError::Path {

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::deliver::{Delivery, Parcel};
 use super::{CommandError, ImageError};
 use crate::args::{Assemble, FileArgument};
-use crate::assemble::{Assembly, assemble};
+use crate::assemble::{Assembly, prepare};
 use crate::assets::AssetSetting;
 use crate::builder::{BuildError, Event};
 use crate::cache::Cache;
@@ -77,13 +77,6 @@ fn assembled(
     };
     bases.pin()?;
     let files: Vec<AssetSetting> = args.files.iter().map(FileArgument::setting).collect();
-    let layout = delivery.layout(home.layout(), home.layout())?;
-    let packer = Packer {
-        layout: &layout,
-        mtime: args.source_date_epoch,
-        compression: args.compression,
-        cache: &cache,
-    };
     let assembly = Assembly {
         files: &files,
         settings: &settings,
@@ -91,10 +84,17 @@ fn assembled(
         base: base.as_deref(),
         layer_per_file: args.layer_per_file,
     };
-    let root = assemble(&assembly, &packer, &mut |base, bytes| {
+    let prepared = prepare(assembly, &cache, &mut |base, bytes| {
         let base = base.to_owned();
         let event = Event::ReadingBase { base, bytes };
         context.printer.status(&event.to_string());
+    })?;
+    let layout = delivery.layout(home.layout(), home.layout())?;
+    let root = prepared.pack(&Packer {
+        layout: &layout,
+        mtime: args.source_date_epoch,
+        compression: args.compression,
+        cache: &cache,
     })?;
     let parcel = Parcel {
         name,

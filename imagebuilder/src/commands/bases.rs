@@ -78,7 +78,7 @@ impl<'a> Bases<'a> {
         };
         let named = match place {
             Place::Registry(reference) => reference.digest(),
-            Place::Local(local) => local.image.as_ref().and_then(|image| image.digest()),
+            Place::Local(local) => local.image.as_ref().and_then(oci::Reference::digest),
         };
         let kept = self.pins.get(&text);
         let pinned = named.or(kept.filter(|_| !self.options.update));
@@ -125,7 +125,10 @@ impl<'a> Bases<'a> {
                     base: text.to_owned(),
                     source,
                 })?;
-                Ok(Origin::Layout { layout, root })
+                Ok(Origin::Layout {
+                    layout,
+                    root: Box::new(root),
+                })
             }
         }
     }

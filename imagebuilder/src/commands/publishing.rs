@@ -84,12 +84,12 @@ pub(super) fn connection(context: &Context, registry: &Registry) -> Connection {
 pub(super) fn publish(
     context: &Context,
     publisher: &Publisher,
-    content: Content<'_>,
+    image: Content<'_>,
     destination: &Reference,
     root: &oci::Descriptor,
 ) -> Result<Reference, ImageError> {
     let options = TransferOptions::default();
-    let mounts = content.bases.iter().find_map(|base| {
+    let mounts = image.bases.iter().find_map(|base| {
         let reference = base.reference()?;
         (reference.registry() == destination.registry()).then(|| Mounts {
             repository: reference.repository().to_owned(),
@@ -98,15 +98,7 @@ pub(super) fn publish(
     });
     let mounts = mounts.as_ref();
     let outcome = show(context, |elapsed, events| {
-        publisher.publish(
-            &content,
-            destination,
-            root,
-            mounts,
-            options,
-            elapsed,
-            events,
-        )
+        publisher.publish(&image, destination, root, mounts, options, elapsed, events)
     });
     Ok(outcome?)
 }

@@ -185,7 +185,7 @@ fn file(path: &str, content: &mut impl Read) -> io::Result<Option<Node>> {
 /// A library (`libz.so.1`) or a loader (`ld-linux-x86-64.so.2`, `ld-musl-x86_64.so.1`).
 fn is_library(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.ends_with(".so") || name.contains(".so.") || name.starts_with("ld-")
+    name.split('.').skip(1).any(|part| part == "so") || name.starts_with("ld-")
 }
 
 /// The path of a tar's entry; nothing for the root, or for what is not below it.

@@ -44,7 +44,6 @@ impl ExitError for BuildError {
             Self::Workspace(error) => error.hint(),
             Self::Target(error) => error.hint(),
             Self::Compile(error) => error.hint(),
-            Self::Binary { .. } => None,
             Self::Path { .. } => Some(
                 "`env!(\"CARGO_MANIFEST_DIR\")` and build scripts leave such paths: read files at \
                  compile time with `include_str!`, or take the path from the environment"
@@ -59,7 +58,7 @@ impl ExitError for BuildError {
             ),
             Self::Fit(error) => error.hint(),
             Self::Asset(error) => error.hint(),
-            Self::AssetOverBinary { .. } => None,
+            Self::Binary { .. } | Self::AssetOverBinary { .. } => None,
             Self::NoProgram { .. } => Some("add it with --file SRC:DEST".to_owned()),
             Self::NoEntrypoint => Some(
                 "name it with --entrypoint, or make the first --file one that can be executed: \

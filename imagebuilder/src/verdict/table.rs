@@ -230,6 +230,10 @@ fn errors_of_building() {
         SettingError::EnvName { .. } => SettingError::EnvName { text: text() }, Usage, NONE;
         SettingError::BuildEnvName { .. } => SettingError::BuildEnvName { text: text(), why: "x" }, Usage, NONE;
     );
+}
+
+#[test]
+fn errors_of_compiling() {
     let platform = || Box::new(Platform::host());
     verdict_table!(Verdict::of, TargetError,
         TargetError::Unsupported { .. } => TargetError::Unsupported { platform: platform() }, Usage, NONE;
@@ -267,6 +271,10 @@ fn errors_of_building() {
         ElfError::UnknownGlibc { .. } => ElfError::UnknownGlibc {
             path: path(), needed: glibc(), base: text() }, Failed, NONE;
     );
+}
+
+#[test]
+fn errors_of_bases_and_layers() {
     let pin = || PinError::Version {
         path: path(),
         version: 2,
@@ -320,6 +328,15 @@ fn errors_of_building() {
         AssetError::Name { .. } => AssetError::Name { path: path() }, Usage, NONE;
         AssetError::Twice { .. } => AssetError::Twice { path: text() }, Usage, NONE;
     );
+}
+
+#[test]
+fn errors_of_images() {
+    let platform = || Box::new(Platform::host());
+    let pin = || PinError::Version {
+        path: path(),
+        version: 2,
+    };
     verdict_table!(Verdict::of, BuildError,
         BuildError::Workspace(_) => BuildError::Workspace(WorkspaceError::NoBinary { package: text() }), Usage, HINT;
         BuildError::Target(_) => BuildError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;

@@ -61,13 +61,12 @@ pub(crate) fn base(path: &Path, name: &str, platforms: &[&str], files: &[File]) 
             descriptor
         })
         .collect();
-    let root = match &manifests[..] {
-        [only] => only.clone(),
-        _ => {
-            let (bytes, index) = Index::new(manifests).to_bytes();
-            layout.write_bytes(&bytes).unwrap();
-            index
-        }
+    let root = if let [only] = &manifests[..] {
+        only.clone()
+    } else {
+        let (bytes, index) = Index::new(manifests).to_bytes();
+        layout.write_bytes(&bytes).unwrap();
+        index
     };
     let mut entry = root.clone();
     entry
