@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::run::Inputs;
+use super::inputs::Inputs;
 use crate::process::{Cost, run as run_once};
 
 /// A way to pack the file `elf` of a folder; what is written below `out` there is the image.

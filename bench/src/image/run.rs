@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use cli::Printer;
 
+use super::inputs::Inputs;
 use super::nothing_new;
 use super::packers::packers;
 use super::results::{Large, Packer, Results, SCHEMA_VERSION};
@@ -16,19 +17,6 @@ use crate::process;
 
 /// The large file: it is sparse, so that it takes no room.
 const LARGE_BYTES: u64 = 2 << 30;
-
-/// The inputs of a run.
-#[derive(Clone, Debug)]
-pub(crate) struct Inputs {
-    pub(crate) root: PathBuf,
-    pub(crate) imagebuilder: PathBuf,
-    pub(crate) elf: Vec<PathBuf>,
-    pub(crate) crane: Option<PathBuf>,
-    pub(crate) umoci: Option<PathBuf>,
-    pub(crate) buildah: Option<PathBuf>,
-    pub(crate) rounds: usize,
-    pub(crate) file_bytes: u64,
-}
 
 /// Measures all.
 ///
