@@ -48,7 +48,7 @@ struct Round {
     failed: u64,
 }
 
-/// Loads every server once in each of so many rounds, each as its plan says; the results are in the
+/// Loads every server once a round, each as its plan says; the results are in the
 /// servers' order.
 pub(crate) fn alternate(
     servers: &[&Server],

@@ -67,7 +67,7 @@ left=$(groups)
 kubectl config delete-context "$context" >/dev/null 2>&1 || :
 left=$(volumes | words)
 [[ -z $left ]] || fail 1 "volumes outlived the cluster, with their data: $left" \
-    "aws ec2 delete-volume --volume-id, for those that nobody needs"
+    "aws ec2 delete-volume --volume-id, for those that are not needed"
 left=$(groups)
 [[ -z $left ]] || fail 1 "the log group $logs is there again" "make cluster-delete once more, in some minutes"
 say "Deleted; the images in ECR stay"

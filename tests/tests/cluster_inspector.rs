@@ -199,7 +199,7 @@ fn nodectl_measures_in_a_pod_what_it_measures_on_the_node() {
     assert_eq!(compared, 3 + 1, "{here}");
 }
 
-/// As the kernel has it, whatever the manifest says.
+/// As the kernel enforces it, not as the manifest says.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn the_inspector_has_no_power_but_the_socket() {

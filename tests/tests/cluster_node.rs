@@ -15,7 +15,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// What both can tell of a pod.
+/// What both report of a pod.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed {
     namespace: String,
@@ -74,7 +74,7 @@ fn by_nodectl(pod: &Value) -> (String, Listed) {
     (text(&pod["name"]), printed)
 }
 
-/// After a container was killed, so that there is a restart to tell of.
+/// After a container was killed, so that there is a restart to report.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn nodectl_shows_of_pods_what_kubectl_shows() {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// The image of every container; whoever runs this imports it.
+/// The image of every container; the caller imports it.
 pub(crate) const IMAGE: &str = "registry.k8s.io/pause:3.6";
 
 /// How long containerd may take to start or stop.

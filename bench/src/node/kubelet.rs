@@ -24,7 +24,7 @@ pub(crate) struct Pods<'a> {
 }
 
 impl<'a> Pods<'a> {
-    /// Creates and starts so many pods, with `each` containers.
+    /// Creates and starts `pods` pods with `each` containers.
     pub(crate) fn create(
         containerd: &'a Containerd,
         crictl: &'a Path,

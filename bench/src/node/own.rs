@@ -23,7 +23,7 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    /// Runs so many pods, with `each` containers.
+    /// Runs `pods` pods with `each` containers.
     pub(crate) fn start(
         containerd: &Containerd,
         nodectl: &Path,

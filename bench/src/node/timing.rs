@@ -16,7 +16,7 @@ pub(crate) struct Timing {
     pub(crate) lines: usize,
 }
 
-/// Runs both once in each of so many rounds, ours first in every other one. The first run of each is
+/// Runs both once a round, ours first in every other one. The first run of each is
 /// for the caches and does not count.
 pub(crate) fn compare(
     mut ours: Timing,
@@ -45,7 +45,7 @@ pub(crate) fn compare(
 }
 
 impl Timing {
-    /// What it prints is what it was asked for.
+    /// It prints what its arguments ask for.
     fn check(&mut self) -> anyhow::Result<()> {
         let output = self
             .command

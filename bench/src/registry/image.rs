@@ -11,7 +11,7 @@ use oci::{Descriptor, MediaType, annotation};
 /// The most bytes of a stored block, [RFC 1951, section 3.2.4](https://www.rfc-editor.org/rfc/rfc1951).
 const BLOCK_BYTES: usize = 65_535;
 
-/// Writes a layer of so many bytes of content.
+/// Writes a layer with `bytes` of content.
 pub(crate) fn layer(layout: &Layout, content_bytes: u64, seed: u64) -> anyhow::Result<Descriptor> {
     let mut writer = layout.blob_writer()?;
     // Magic, deflate, no flags, no time, no extra flags, Unix.
@@ -67,7 +67,7 @@ pub(crate) fn image(layout: &Layout, name: &str, layers: Vec<Descriptor>) -> any
     Ok(())
 }
 
-/// A layout with one image of so many layers, together of so many bytes.
+/// A layout with one image of `layers` layers, `bytes` in total.
 pub(crate) fn large(path: &Path, bytes: u64, layers: usize) -> anyhow::Result<()> {
     let layout = Layout::create(path)?;
     let each = bytes / layers as u64;

@@ -145,7 +145,7 @@ impl Printer {
     }
 }
 
-/// Writes `text` in the place of the live lines; so many of its own lines are live.
+/// Replaces the live lines with `text`, whose last `live` lines are live.
 ///
 /// Nobody could see that stderr is closed, so a failed write is ignored.
 fn write_live(text: &str, live: usize) {

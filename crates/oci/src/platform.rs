@@ -17,7 +17,7 @@ pub struct Platform {
     pub architecture: String,
     /// `linux`, …
     pub os: String,
-    /// Windows' build number; kept because it tells entries apart.
+    /// Windows' build number; kept because entries may differ in it alone.
     #[serde(
         rename = "os.version",
         default,

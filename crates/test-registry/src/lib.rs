@@ -1,4 +1,4 @@
-//! A registry in this process that does what a real one does, and misbehaves on demand.
+//! An in-process registry that behaves like a real one, and misbehaves on demand.
 //!
 //! For tests: std alone, one thread for each connection, everything in memory. It is not an example of
 //! how to write a server.

@@ -54,22 +54,22 @@ impl TestRegistry {
         }
     }
 
-    /// How many bytes it has read.
+    /// The bytes read so far.
     pub fn bytes_read(&self) -> u64 {
         self.gate.bytes_read()
     }
 
-    /// Stops reading from all connections after so many bytes in all.
+    /// Stops reading from all connections after `bytes` in total.
     pub fn stop_reading_after(&self, bytes: u64) {
         self.gate.stop_after(bytes);
     }
 
-    /// Whether a connection has bytes to read, or waits for some, after the last that is read.
+    /// Whether a connection has reached that limit, with or without more bytes to read.
     pub fn has_stopped_reading(&self) -> bool {
         self.gate.has_stopped()
     }
 
-    /// Reads again.
+    /// Resumes reading.
     pub fn resume_reading(&self) {
         self.gate.open();
     }
@@ -93,27 +93,27 @@ impl TestRegistry {
             .expect("it is a repository's name")
     }
 
-    /// Makes something go wrong.
+    /// Injects a fault.
     pub fn fault(&self, fault: Fault) {
         self.state().faults.push(fault);
     }
 
-    /// Lets nothing go wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.state().faults.clear();
     }
 
-    /// How many faults have not come to pass.
+    /// How many requests the pending faults still apply to.
     pub fn faults_left(&self) -> u32 {
         self.state().faults.iter().map(|fault| fault.times).sum()
     }
 
-    /// What was asked so far.
+    /// The requests received so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.state().seen.clone()
     }
 
-    /// Forgets what was asked so far.
+    /// Clears the list of received requests.
     pub fn forget(&self) {
         self.state().seen.clear();
     }
@@ -139,12 +139,12 @@ impl TestRegistry {
         self.state().blobs.get(&digest).cloned()
     }
 
-    /// Deletes a blob and leaves the manifests that refer to it, as a garbage collection may.
+    /// Deletes a blob but not the manifests that refer to it, as a garbage collection may.
     pub fn delete_blob(&self, digest: Digest) {
         self.state().blobs.remove(&digest);
     }
 
-    /// How many requests were answered with 429, since they were too many.
+    /// How many requests were answered with 429.
     pub fn refused_rates(&self) -> u32 {
         self.state().refused_rates
     }
@@ -156,7 +156,7 @@ impl TestRegistry {
         digest
     }
 
-    /// Stores a repository's name, where only some exist.
+    /// Creates a repository, in a registry where only some exist.
     pub fn create_repository(&self, name: &str) {
         let mut state = self.state();
         state
@@ -170,13 +170,13 @@ impl TestRegistry {
 impl Drop for TestRegistry {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the listener up.
+        // Wakes the listener.
         let _ = TcpStream::connect(self.address);
     }
 }
 
 fn serve(stream: &TcpStream, address: SocketAddr, state: &Mutex<State>, gate: Arc<Gate>) {
-    // A connection that breaks is a test's doing, or its end.
+    // A test closes connections on purpose, or when it stops.
     let _ = requests(stream, address, state, gate);
     let _ = stream.shutdown(Shutdown::Both);
 }

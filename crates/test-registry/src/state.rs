@@ -1,4 +1,4 @@
-//! What the registry holds, how it behaves, and what it has seen.
+//! The registry's content, its behaviour, and the requests that it received.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -13,11 +13,12 @@ pub enum Auth {
     Open,
     /// Those with the name and password, as Amazon ECR.
     Basic(String, String),
-    /// Those with a token, issued for the name and password; each token is good for so many requests.
+    /// Those with a token, issued for the name and password; a token is valid for the given number of
+    /// requests.
     Bearer(String, String, u32),
 }
 
-/// How it differs from the registry of the specification.
+/// How it differs from what the specification describes.
 #[allow(
     clippy::struct_excessive_bools,
     reason = "independent differences, not states"
@@ -34,7 +35,7 @@ pub struct Behaviour {
     pub immutable_tags: bool,
     /// The repositories there are; any where `None`.
     pub repositories: Option<BTreeSet<String>>,
-    /// It sends no `Docker-Content-Digest`.
+    /// It sends no `Docker-Content-Digest` header.
     pub silent: bool,
     /// The least size of a chunk that it announces.
     pub chunk_min_bytes: Option<u64>,
@@ -59,7 +60,7 @@ pub struct Behaviour {
     pub conditions: bool,
     /// It creates a repository when something is pushed to it.
     pub create_on_push: bool,
-    /// How many requests it accepts.
+    /// The request rates that it accepts.
     pub limits: Option<Limits>,
     /// The tags in one page of their list.
     pub tags_page: usize,
@@ -108,58 +109,58 @@ pub struct Limits {
     pub check_blob: f64,
 }
 
-/// What is left of a limit.
+/// The remainder of a limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
     pub(super) requests: f64,
     pub(super) at: Instant,
 }
 
-/// Something that goes wrong, for the next requests that match.
+/// A fault that is injected into the next matching requests.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The method of the requests.
     pub method: &'static str,
-    /// What their path has in it.
+    /// A part of their path.
     pub path: &'static str,
-    /// How many match without harm first.
+    /// How many matching requests pass before the first fault.
     pub after: u32,
-    /// How many it then hits.
+    /// How many requests the fault hits after that.
     pub times: u32,
-    /// What happens.
+    /// The fault.
     pub action: Action,
 }
 
-/// What goes wrong.
+/// The kinds of faults.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// The answer is this status, with these headers and this body.
+    /// The response is this status, with these headers and this body.
     Answer(u16, Vec<(&'static str, String)>, &'static str),
-    /// The connection ends after so many bytes of the request's body.
+    /// The connection is closed after the given number of bytes of the request's body.
     CutRequest(u64),
-    /// Everything is done, and the connection ends without an answer.
+    /// The request is processed, and the connection is closed without a response.
     CutAnswer,
-    /// The connection ends in the middle of the answer's body.
+    /// The connection is closed in the middle of the response's body.
     CutBody,
-    /// One bit of the answer's body is another.
+    /// One bit of the response's body is flipped.
     DamageBody,
-    /// `Docker-Content-Digest` is another.
+    /// `Docker-Content-Digest` is another digest.
     OtherDigest,
-    /// The answer has no `Location`.
+    /// The response has no `Location`.
     NoLocation,
-    /// The answer's length is more than its body, and the connection ends after it.
+    /// `Content-Length` exceeds the response's body, and the connection is closed after it.
     WrongLength,
-    /// `Range` says that nothing is stored.
+    /// `Range` claims that nothing is stored.
     StaleRange,
-    /// No token is good any more.
+    /// All tokens expire.
     EndTokens,
-    /// The answer comes in small pieces.
+    /// The response is sent in small pieces.
     Trickle,
-    /// A manifest is accepted, and another client's takes its place at once: nothing is stored.
+    /// A manifest is accepted and at once overwritten by another client: nothing is stored.
     LoseWrite,
 }
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Its method.
@@ -180,7 +181,7 @@ pub struct Seen {
 pub(super) struct State {
     pub(super) behaviour: Behaviour,
     pub(super) blobs: BTreeMap<Digest, Vec<u8>>,
-    /// The repositories that have a blob; all of them where there is no entry.
+    /// The repositories that contain a blob; all of them where there is no entry.
     pub(super) links: BTreeMap<Digest, BTreeSet<String>>,
     /// By `repository@digest`: media type and bytes.
     pub(super) manifests: BTreeMap<(String, Digest), (String, Vec<u8>)>,
@@ -190,7 +191,7 @@ pub(super) struct State {
     pub(super) counter: u64,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) left: BTreeMap<&'static str, Left>,
-    /// How many requests were too many.
+    /// How many requests exceeded a limit.
     pub(super) refused_rates: u32,
     pub(super) faults: Vec<Fault>,
     pub(super) seen: Vec<Seen>,
@@ -199,7 +200,7 @@ pub(super) struct State {
 /// A token that was issued.
 #[derive(Debug)]
 pub(super) struct Token {
-    /// How many requests it is good for.
+    /// How many more requests it is valid for.
     pub(super) left: u32,
     pub(super) scopes: Vec<String>,
 }
@@ -207,9 +208,9 @@ pub(super) struct Token {
 #[derive(Debug, Default)]
 pub(super) struct Upload {
     pub(super) data: Vec<u8>,
-    /// What `Range` says where it lags.
+    /// The size that `Range` reports where it lags.
     pub(super) reported: u64,
-    /// A chunk was smaller than another may follow.
+    /// A chunk was smaller than the least size of one that another follows.
     pub(super) short: bool,
 }
 

@@ -241,7 +241,7 @@ impl Cluster {
             .collect()
     }
 
-    /// What tells whether pods were replaced: their identities, in order.
+    /// The pods' UIDs, in order: they differ once pods were replaced.
     pub fn identities(&self) -> Vec<String> {
         let mut ids: Vec<_> = self
             .pods()

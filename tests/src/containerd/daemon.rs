@@ -22,7 +22,7 @@ const NAMESPACE: &str = "nodectl";
 /// One at a time in a test binary: what one leaves must not pass for what another creates.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The limit of open files that the daemon runs with: a number that is nobody's default.
+/// The limit of open files that the daemon runs with: a number that is no program's default.
 pub const OPEN_FILES: u32 = 16_000;
 
 /// A containerd of the test's own: the one on `PATH`, with the shim, `ctr` and runc beside it.

@@ -42,7 +42,7 @@ impl Inventory {
             .collect();
         processes.sort();
         let below = |name: &str| below(&daemon.path(name));
-        // The store's own directories stay once they are made; what counts is what is in them.
+        // The store's own directories stay once created; their content counts.
         let mut files = below("root/io.containerd.content.v1.content");
         files.retain(|path| !path.is_dir());
         files.extend(below(

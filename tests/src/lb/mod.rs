@@ -3,8 +3,8 @@
 //! Rollouts lose requests because a balancer learns of changes late, so that is what is simulated:
 //!
 //! - It works on connections (layer 4): a target is chosen once, for a new connection.
-//! - New connections go to healthy targets. A target is healthy after so many good checks in a row
-//!   and unhealthy after so many bad ones, at an interval.
+//! - New connections go to healthy targets. A target is healthy after a number of passed checks in a row
+//!   and unhealthy after a number of failed ones, at an interval.
 //! - After a target was deregistered, **new connections keep coming** for about 120 s, whatever
 //!   `deregistration_delay` says (aws-load-balancer-controller issues 2366 and 3270); after it was
 //!   found unhealthy, for 30 to 40 s (aws/containers-roadmap issue 470). Until then it is checked.

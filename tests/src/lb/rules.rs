@@ -31,9 +31,9 @@ pub enum Probe {
 /// A health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// What is asked.
+    /// The request.
     pub probe: Probe,
-    /// Where it is asked, if not on the port that traffic goes to.
+    /// The port of the checks, if it is not that of the traffic.
     pub port: Option<u16>,
     /// From one check to the next.
     pub interval: Duration,

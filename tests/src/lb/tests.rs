@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 /// For a delay that must not pass during a test, however slow the machine is.
 const NEVER: Duration = Duration::from_hours(1);
 
-/// A target that answers `/healthz` as told and everything else with its name.
+/// A target that answers `/healthz` with a given status and everything else with its name.
 struct Target {
     address: SocketAddr,
     health: Arc<AtomicU16>,

@@ -148,7 +148,7 @@ fn run(mut reconciler: Reconciler, shared: &Shared, hosts: &Path, log: &Path) {
             .collect();
         std::thread::sleep(INTERVAL);
     }
-    // A Service whose finalizer nobody removes could never be deleted.
+    // A Service whose finalizer is never removed could never be deleted.
     for uid in reconciler.balancers.keys().cloned().collect::<Vec<_>>() {
         if let Err(error) = reconciler.remove(&uid, &[]) {
             write(&format!("{error:#}"));

@@ -1,6 +1,6 @@
 //! What a controller, or Elastic Load Balancing, does not accept. It becomes an event.
 
-/// Why there is no load balancer as it was asked for.
+/// Why there is no load balancer as the annotations request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     /// The event's reason.

@@ -9,7 +9,7 @@ use super::tab::{Histogram, Tab, Theme};
 /// WCAG 2.2, 1.4.11: graphics that are needed to understand the content.
 const CONTRAST: f64 = 3.0;
 
-/// Pods that answer in turn, more than hues that are easily told apart.
+/// Pods that answer in turn, more than there are easily distinguished hues.
 const PODS: usize = 12;
 
 /// Relative luminance, as WCAG 2.2 defines it.

@@ -88,7 +88,7 @@ fn a_killed_nodectl_is_followed_by_one_that_adopts_its_pods() {
         up.printed()
     );
     assert!(!world.get("/").is_empty());
-    // A process that died while nobody looked is started again, in its pod.
+    // A process that died while no `up` ran is restarted in its pod.
     up.signal(Signal::KILL);
     up.wait();
     kill(running[0].1);

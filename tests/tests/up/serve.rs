@@ -184,7 +184,7 @@ fn connections_end_in_order_and_either_side_may_end_first() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    // A request under way when Ctrl-C comes is still answered, and nobody new is let in.
+    // A request under way when Ctrl-C comes is still answered, and no new client is accepted.
     let address = world.address();
     let slow = std::thread::spawn(move || get(address, "/slow/700"));
     std::thread::sleep(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! A containerd with an image beside it, and what is asked of the pods on it.
+//! A containerd with an image, and the requests that tests send to its pods.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

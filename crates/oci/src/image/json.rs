@@ -70,7 +70,7 @@ pub(crate) fn parse<T: DeserializeOwned>(
 /// digest.
 ///
 /// `serde_json` keeps keys sorted only until some crate of the build asks for its `preserve_order`,
-/// and oci-spec's maps are hash maps; so the order is made here.
+/// and oci-spec's maps are hash maps; so the keys are sorted here.
 ///
 /// # Panics
 /// When `value` cannot be JSON at all, such as a map with keys that are no text; no document of an

@@ -62,12 +62,12 @@ pub enum LayoutError {
         #[source]
         source: Mismatch,
     },
-    /// What a descriptor describes is not what was asked for.
+    /// A descriptor describes another kind of content than requested.
     #[error("{} is a `{}`, not {wanted}", descriptor.digest, descriptor.media_type)]
     WrongKind {
         /// The descriptor.
         descriptor: Box<Descriptor>,
-        /// What was asked for.
+        /// The kind requested.
         wanted: &'static str,
     },
     /// An index has no manifest for a platform.
@@ -103,7 +103,7 @@ impl LayoutError {
 /// What an error of a layout asks of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayoutErrorKind {
-    /// What was asked for is not there: another directory, image or platform may be.
+    /// What was requested does not exist; another directory, image or platform may.
     Argument,
     /// The content is not what its digest or size says.
     Mismatch,

@@ -11,7 +11,7 @@ use super::error::LayoutError;
 
 /// Replaces a file of the layout, whole or not at all.
 pub(super) fn replace_file(ingest: &Path, path: &Path, bytes: &[u8]) -> Result<(), LayoutError> {
-    // The caller holds the exclusive lock, so nobody cleans up meanwhile.
+    // The caller holds the exclusive lock, so no other process cleans up meanwhile.
     let mut file = new_file(ingest)?;
     file.write_all(bytes)
         .map_err(io_error("write", file.path()))?;

@@ -1,4 +1,4 @@
-//! Reading: whatever leaves the layout has the digest and size it was asked for by.
+//! Reading: all content returned has the digest and size of its descriptor.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

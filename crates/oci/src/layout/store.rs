@@ -200,7 +200,7 @@ impl Layout {
         open.map_err(io_error("open", &path))
     }
 
-    /// Removes what killed writers left: the files in `.ingest` that nobody holds a lock on.
+    /// Removes what killed writers left: the files in `.ingest` that no process has locked.
     fn remove_leftovers(&self) -> Result<(), LayoutError> {
         let directory = self.ingest();
         let _lock = self.lock()?;

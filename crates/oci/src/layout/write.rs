@@ -32,7 +32,7 @@ impl Layout {
         let mut writer = self.blob_writer()?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let path = self.blob_path(&descriptor.digest);
-        // No more than described is ever stored, whatever the reader gives.
+        // Never stores more than described, even if the reader yields more.
         let mut reader = reader.take(descriptor.size.saturating_add(1));
         loop {
             match reader.read(&mut buffer) {
@@ -125,7 +125,7 @@ impl Write for BlobWriter {
     }
 }
 
-/// A new file in `.ingest`, locked so that nobody takes it for a leftover.
+/// A new file in `.ingest`, locked so that no other process takes it for a leftover.
 fn claim(layout: &Layout) -> Result<NamedTempFile, LayoutError> {
     let _lock = layout.lock_shared()?;
     let file = new_file(&layout.ingest())?;

@@ -116,7 +116,7 @@ impl Authorization {
         let Shared {
             client, keychain, ..
         } = shared;
-        // A refused token is not asked for; a refused password may be one that has expired.
+        // A refused token is not requested again; a refused password may be one that has expired.
         if used.header.is_some() && *challenge == Challenge::Basic {
             keychain.refused(&target.host);
         }
@@ -242,7 +242,7 @@ fn token(
     parse_token(&body).ok_or_else(|| token_error(Problem::Token))
 }
 
-/// What a token must allow: push before pull, since what the work needs at the end is asked for at
+/// What a token must allow: push before pull, since what the work needs at the end is requested at
 /// the start; then what the registry `asked` for besides, and what a mount needs.
 fn scopes(target: &Target, asked: Option<&str>, more: &[String]) -> String {
     let resource = target.scope_resource();

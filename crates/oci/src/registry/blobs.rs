@@ -36,7 +36,7 @@ pub(super) enum Claim<'a> {
     Present,
     /// It may be mounted from this repository.
     Mount(String),
-    /// It is to be sent; whoever else wants it waits until the claim is dropped.
+    /// It is to be sent; others that need it wait until the claim is dropped.
     Send(Sending<'a>),
 }
 
@@ -70,7 +70,7 @@ impl Blobs {
         !self.lock().refused.contains(repository)
     }
 
-    /// Decides what a push to `repository` does with a blob, once nobody else sends it there, or to
+    /// Decides what a push to `repository` does with a blob, once no other push sends it there, or to
     /// a repository that it could be mounted from, and there is room for another upload.
     pub(super) fn claim(&self, digest: Digest, repository: &str) -> Claim<'_> {
         let mut state = self.lock();

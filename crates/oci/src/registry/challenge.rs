@@ -18,7 +18,7 @@ pub enum Challenge {
 }
 
 impl Challenge {
-    /// The same for whatever is done with the registry.
+    /// The same for every operation on the registry.
     pub(super) fn without_scope(&self) -> Self {
         let mut challenge = self.clone();
         if let Self::Bearer { scope, .. } = &mut challenge {

@@ -53,7 +53,7 @@ impl Registry {
         &self.0.host
     }
 
-    /// Checks the credentials. Returns whether the registry asked for any.
+    /// Checks the credentials. Returns whether the registry requires any.
     ///
     /// # Errors
     /// When the registry refuses them, or cannot be reached.

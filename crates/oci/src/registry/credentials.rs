@@ -65,8 +65,8 @@ pub trait Keychain: Send + Sync {
     /// [`Credentials::Anonymous`].
     fn credentials(&self, host: &str) -> Result<Credentials, CredentialError>;
 
-    /// The registry at `host` refused the credentials: those that expire are obtained anew when they
-    /// are asked for next.
+    /// The registry at `host` refused the credentials: those that expire are obtained anew at the
+    /// next request for them.
     fn refused(&self, host: &str) {
         let _ = host;
     }

@@ -106,7 +106,7 @@ impl Repository {
     /// same content.
     ///
     /// # Errors
-    /// As [`Repository::put_manifest`]; [`Problem::OtherDigest`] when someone else was faster.
+    /// As [`Repository::put_manifest`]; [`Problem::OtherDigest`] when another client was faster.
     pub fn tag(
         &self,
         tag: &str,

@@ -223,7 +223,7 @@ impl Repository {
         payload: Payload<'_>,
     ) -> Result<Sent, RegistryError> {
         let mut url = location.clone();
-        // The registry's own query must stay as it is, whatever it is.
+        // The registry's own query must be kept unchanged.
         let digest = format!("digest={}", descriptor.digest).replace(':', "%3A");
         let query = url.query().filter(|query| !query.is_empty());
         let query = query.map_or(digest.clone(), |query| format!("{query}&{digest}"));

@@ -37,7 +37,7 @@ pub struct Rates {
     pub complete_upload: Option<f64>,
     /// Questions whether a blob is there.
     pub check_blob: Option<f64>,
-    /// Manifests that are read or asked for.
+    /// Manifests that are read or looked up.
     pub read_manifest: Option<f64>,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Shared {
     asked: Mutex<Asked>,
 }
 
-/// How the registry asked for credentials last.
+/// The registry's last challenge.
 #[derive(Clone, Default)]
 struct Asked {
     challenge: Option<Challenge>,

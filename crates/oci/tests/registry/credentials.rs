@@ -1,4 +1,4 @@
-//! Who is shown which credentials, and that nobody else is.
+//! Which servers receive which credentials, and that no others do.
 
 use std::io::Read;
 use std::sync::Arc;

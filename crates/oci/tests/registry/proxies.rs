@@ -13,7 +13,7 @@ use crate::fixture::{NAME, anyone, assert_there, image, push, settings};
 /// A name that no name service knows: only a proxy gets there.
 const HOST: &str = "registry.invalid:5000";
 
-/// An HTTP proxy that forwards everything to one registry, whatever host is asked for. It logs
+/// An HTTP proxy that forwards every request to one registry, whatever its host. It logs
 /// request lines and `Proxy-Authorization`.
 struct Proxy {
     address: SocketAddr,
