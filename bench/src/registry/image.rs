@@ -11,7 +11,7 @@ use oci::{Descriptor, MediaType, annotation};
 /// The most bytes of a stored block, [RFC 1951, section 3.2.4](https://www.rfc-editor.org/rfc/rfc1951).
 const BLOCK_BYTES: usize = 65_535;
 
-/// Writes a layer with `bytes` of content.
+/// Writes a layer with `content_bytes` of content.
 pub(crate) fn layer(layout: &Layout, content_bytes: u64, seed: u64) -> anyhow::Result<Descriptor> {
     let mut writer = layout.blob_writer()?;
     // Magic, deflate, no flags, no time, no extra flags, Unix.

@@ -17,7 +17,7 @@ impl Cluster {
             .args(settings)
             .current_dir(repository())
             .stdin(Stdio::null());
-        // The make that runs the tests is none of its business.
+        // Not the variables of the make that runs the tests.
         for variable in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS"] {
             make.env_remove(variable);
         }

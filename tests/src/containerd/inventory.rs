@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Daemon;
 use super::traces::{below, cgroups, command_line, links, mounts_of, processes_of, runc_of};
 
-/// What is there at one moment, sorted, for comparing two moments.
+/// A sorted snapshot, to be compared with another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
     /// Of each containerd namespace: containers, tasks, snapshots, leases, images, content, uploads.
@@ -31,7 +31,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Takes stock.
+    /// Takes a snapshot.
     pub fn take(daemon: &Daemon) -> Self {
         let marker = daemon.dir().display().to_string();
         let instances = daemon.instances();

@@ -1,6 +1,6 @@
 //! A load balancer with the semantics of an AWS Network Load Balancer, with its times scaled down.
 //!
-//! Rollouts lose requests because a balancer learns of changes late, so that is what is simulated:
+//! Rollouts lose requests because a balancer notices changes late; that is what it simulates:
 //!
 //! - It works on connections (layer 4): a target is chosen once, for a new connection.
 //! - New connections go to healthy targets. A target is healthy after a number of passed checks in a row
@@ -15,8 +15,8 @@
 //! - Live connections of a deregistered target are left alone, or reset at the end of the
 //!   deregistration delay with `deregistration_delay.connection_termination.enabled`.
 //! - A connection that a target refuses is reset at the client, and not tried elsewhere.
-//! - A connection idle for too long is cut.
-//! - A target is not checked before its registration has taken its time: minutes at AWS.
+//! - A connection that is idle for too long is reset.
+//! - A target is not checked before its registration is complete, which takes minutes at AWS.
 //! - A listener may terminate TLS, and targets may get a PROXY protocol v2 header, as health checks
 //!   then do too.
 //!

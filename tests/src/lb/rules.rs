@@ -23,7 +23,7 @@ pub enum Probe {
     Http {
         /// The path.
         path: String,
-        /// The status codes of a good check.
+        /// The status codes that pass the check.
         codes: Vec<RangeInclusive<u16>>,
     },
 }
@@ -37,17 +37,17 @@ pub struct HealthCheck {
     pub port: Option<u16>,
     /// From one check to the next.
     pub interval: Duration,
-    /// A check without its answer after so long is a bad one.
+    /// A check that has no response after this time has failed.
     pub timeout: Duration,
-    /// Good checks in a row that make a target healthy.
+    /// Passed checks in a row that make a target healthy.
     pub healthy_threshold: u32,
-    /// Bad checks in a row that make a target unhealthy.
+    /// Failed checks in a row that make a target unhealthy.
     pub unhealthy_threshold: u32,
 }
 
 impl HealthCheck {
-    /// The timeout that takes `seconds` at AWS, but not so short that a busy machine looks like a
-    /// bad target.
+    /// The timeout that takes `seconds` at AWS, but long enough that a busy machine is not taken for
+    /// an unhealthy target.
     pub(crate) fn timeout(scale: Scale, seconds: u32) -> Duration {
         scale.seconds(seconds).max(Duration::from_secs(2))
     }
@@ -58,7 +58,7 @@ impl HealthCheck {
 pub enum WhenUnhealthy {
     /// They are reset at once: AWS's default.
     Reset,
-    /// They live for so long: `connection_termination.enabled=false` with a
+    /// They stay open for this time: `connection_termination.enabled=false` with a
     /// `draining_interval_seconds`.
     Drain(Duration),
 }
@@ -91,7 +91,7 @@ pub struct Rules {
     pub deregistration_delay: Duration,
     /// They are reset after that.
     pub reset_after_deregistration: bool,
-    /// A connection without a byte for so long is cut.
+    /// A connection that is idle for this time is reset.
     pub idle_timeout: Duration,
     /// Connections to targets, those of checks among them, begin with a PROXY protocol v2 header.
     pub proxy_protocol: bool,

@@ -1,4 +1,4 @@
-//! What the balancer knows of one target. Pure: the time is handed in.
+//! What the balancer knows of one target. Pure: the caller passes the time.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use super::rules::Rules;
 
-/// What the checks say.
+/// The result of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// Not enough checks yet.
     Initial,
-    /// It answers.
+    /// It passes them.
     Healthy,
-    /// It does not.
+    /// It fails them.
     Unhealthy,
 }
 
@@ -32,9 +32,9 @@ pub(super) struct Target {
     pub(super) id: u64,
     pub(super) address: SocketAddr,
     pub(super) health: Health,
-    /// The last check was good.
+    /// The last check passed.
     good: bool,
-    /// Checks in a row that went as the last one did.
+    /// Checks in a row with the result of the last one.
     streak: u32,
     /// When it was found unhealthy after it had been healthy.
     fell: Option<Instant>,
@@ -60,13 +60,13 @@ impl Target {
         }
     }
 
-    /// The balancer's nodes have not learnt yet that it was deregistered.
+    /// Not all nodes of the balancer know yet that it was deregistered.
     pub(super) fn registered(&self, now: Instant, rules: &Rules) -> bool {
         self.deregistered
             .is_none_or(|since| now < since + rules.deregistration_lag)
     }
 
-    /// New connections may go to it.
+    /// Whether it accepts new connections.
     pub(super) fn in_service(&self, now: Instant, rules: &Rules) -> bool {
         let healthy = match self.health {
             Health::Initial => false,
