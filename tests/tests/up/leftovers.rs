@@ -88,6 +88,11 @@ fn a_test_that_leaves_a_process_fails() {
             .unwrap();
         let id = process.id();
         child = Some(process);
+        // The kernel lets the parent go on before the child's new arguments and environment are there.
+        let command_line = format!("/proc/{id}/cmdline");
+        while std::fs::read(&command_line).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
         format!("{id} sleep 600")
     };
     check("process", leave, |_| true);
