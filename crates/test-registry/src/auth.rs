@@ -24,11 +24,14 @@ pub(super) fn refuse(state: &mut State, head: &Head, address: SocketAddr) -> Opt
         }
         Auth::Bearer(..) => {
             let token = shown.strip_prefix("Bearer ").unwrap_or_default();
-            if let Some(token) = state.tokens.get_mut(token).filter(|token| token.left > 0) {
+            let reads = ["GET", "HEAD"].contains(&head.method.as_str());
+            if let Some(token) = state.tokens.get_mut(token).filter(|token| token.left > 0)
+                && (reads || !state.behaviour.public || !reads_only(&token.scopes))
+            {
                 token.left -= 1;
                 return None;
             }
-            Some(refusal.header("www-authenticate", challenge(address)))
+            Some(refusal.header("www-authenticate", challenge(head, address)))
         }
     }
 }
@@ -41,22 +44,31 @@ pub(super) fn token(state: &mut State, head: &Head) -> Answer {
     let by_password = head.method == "GET" && head.header("authorization") == Some(&right);
     // The identity token of a test is the password itself, and is checked by who asks.
     let by_identity = head.method == "POST";
-    if !by_password && !by_identity {
-        return Answer::error(401, "UNAUTHORIZED");
-    }
-    let good_for = *good_for;
-    state.counter += 1;
-    let token = format!("token-{}", state.counter);
     let scopes = head.params("scope");
     let scopes = scopes.iter().flat_map(|scope| scope.split(' '));
-    let scopes = scopes.map(str::to_owned).collect();
-    let left = good_for;
+    let scopes: Vec<_> = scopes.map(str::to_owned).collect();
+    let anonymous = head.header("authorization").is_none();
+    let to_read = state.behaviour.public && anonymous && reads_only(&scopes);
+    if !by_password && !by_identity && !to_read {
+        return Answer::error(401, "UNAUTHORIZED");
+    }
+    let left = *good_for;
+    state.counter += 1;
+    let token = format!("token-{}", state.counter);
     state.tokens.insert(token.clone(), Token { left, scopes });
     Answer::new(200).body(format!("{{\"token\":\"{token}\"}}").into_bytes())
 }
 
-fn challenge(address: SocketAddr) -> String {
-    format!("Bearer realm=\"http://{address}/token\",service=\"test\"")
+fn reads_only(scopes: &[String]) -> bool {
+    scopes.iter().all(|scope| scope.ends_with(":pull"))
+}
+
+/// The token server has the name by which the client reaches the registry.
+fn challenge(head: &Head, address: SocketAddr) -> String {
+    let host = head
+        .header("host")
+        .map_or_else(|| address.to_string(), str::to_owned);
+    format!("Bearer realm=\"http://{host}/token\",service=\"test\"")
 }
 
 /// The refusal of a mount whose token does not allow reading the repository `from`.
@@ -75,7 +87,7 @@ pub(super) fn refuse_mount(
     if token.scopes.iter().any(|scope| scope.starts_with(&wanted)) {
         return None;
     }
-    let challenge = format!("{},scope=\"{wanted}\"", challenge(address));
+    let challenge = format!("{},scope=\"{wanted}\"", challenge(head, address));
     let refusal = Answer::error(401, "UNAUTHORIZED");
     Some(refusal.header("www-authenticate", challenge))
 }

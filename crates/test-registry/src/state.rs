@@ -27,6 +27,8 @@ pub enum Auth {
 pub struct Behaviour {
     /// The clients it accepts.
     pub auth: Auth,
+    /// Its token server issues tokens to read to clients without credentials.
+    pub public: bool,
     /// How it answers a PATCH; Amazon ECR answers 201.
     pub patch_status: u16,
     /// Its `Range` stays behind after the first chunk, as ECR's.
@@ -73,6 +75,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             auth: Auth::Open,
+            public: false,
             patch_status: 202,
             lagging_range: false,
             immutable_tags: false,

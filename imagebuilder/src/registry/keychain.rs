@@ -1,7 +1,7 @@
 //! The credentials for a registry: AWS's chain for Amazon ECR, and for all others what
 //! `docker login` and `podman login` stored.
 
-use oci::registry::{CredentialError, Credentials, DockerConfig, Keychain};
+use oci::registry::{Access, CredentialError, Credentials, DockerConfig, Keychain};
 
 /// Credential files; the first that knows a registry counts.
 struct AuthFiles(Vec<DockerConfig>);
@@ -46,10 +46,16 @@ impl Keychain for UserKeychain {
         }
     }
 
-    fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
+    #[cfg_attr(
+        not(feature = "ecr"),
+        expect(unused_variables, reason = "only ECR distinguishes")
+    )]
+    fn credentials(&self, host: &str, access: Access) -> Result<Credentials, CredentialError> {
         #[cfg(feature = "ecr")]
-        if let Some(ecr) = &self.ecr {
-            // A `docker login` for ECR is stale after 12 hours, so AWS is asked first.
+        if let Some(ecr) = &self.ecr
+            && ecr.authenticates(access)
+        {
+            // A `docker login` for ECR is stale after 12 hours, so AWS comes first.
             return match (ecr.credentials(now()), self.files.credentials(host)) {
                 (Ok(credentials), _) => Ok(credentials),
                 (Err(_), Ok(known)) if known != Credentials::Anonymous => Ok(known),

@@ -1,10 +1,6 @@
 //! Publishing images: where they go, who we are there, and Amazon ECR's own ways.
 
-#[cfg(feature = "ecr")]
 mod ecr;
-mod ecr_host;
-#[cfg(feature = "ecr")]
-mod ecr_http;
 mod event;
 mod keychain;
 mod prefix;
@@ -13,10 +9,8 @@ mod transfer;
 mod trust;
 
 #[cfg(feature = "ecr")]
-pub(crate) use ecr::EcrError;
-pub(crate) use ecr_host::EcrHost;
-#[cfg(feature = "ecr")]
-pub(crate) use ecr_http::HttpError;
+pub(crate) use ecr::{EcrError, HttpError};
+pub(crate) use ecr::{EcrHost, is_public};
 pub(crate) use event::PublishEvent;
 pub(crate) use prefix::Prefix;
 pub(crate) use publish::{Connection, PublishError, Publisher, check_login};

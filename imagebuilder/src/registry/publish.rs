@@ -12,7 +12,7 @@ use oci::registry::{
 };
 use oci::{Descriptor, Reference, ReferenceError};
 
-use super::ecr_host::{AMAZON_RATES, EcrHost};
+use super::ecr::{AMAZON_RATES, EcrHost, is_public};
 use super::event::PublishEvent;
 use super::keychain::UserKeychain;
 use super::transfer::{DryRun, Mounts, TransferOptions, transfer};
@@ -33,7 +33,9 @@ pub(crate) enum PublishError {
     Trust(#[from] TrustError),
     #[error(transparent)]
     Reference(#[from] ReferenceError),
-    #[error("--create-repository is for Amazon ECR, and {registry} is not in it")]
+    #[error(
+        "--create-repository is for private registries in Amazon ECR, and {registry} is not one"
+    )]
     NotEcr { registry: String },
     #[cfg(feature = "ecr")]
     #[error("cannot use Amazon ECR")]
@@ -102,9 +104,7 @@ impl Publisher {
             })
             .collect::<Result<_, _>>()?;
         #[cfg(feature = "ecr")]
-        let ecr = host.map(|host| super::ecr::Ecr::new(host, &settings));
-        #[cfg(feature = "ecr")]
-        let ecr = ecr.transpose()?.map(Arc::new);
+        let ecr = super::ecr::Ecr::of(registry, &settings)?.map(Arc::new);
         let keychain: Arc<dyn Keychain> = Arc::new(UserKeychain::new(
             files,
             #[cfg(feature = "ecr")]
@@ -252,7 +252,7 @@ fn settings(
     }
     // AWS's own API has TLS whatever the registry has.
     let tls = settings.uses_tls(registry) && !settings.skip_tls_verify;
-    if tls || host.is_some() {
+    if tls || host.is_some() || is_public(registry) {
         settings.roots = machine_roots(&connection.trust)?;
     }
     Ok(settings)

@@ -4,7 +4,7 @@ use cli::Exit;
 use oci::registry::{Problem, RegistryError};
 
 use super::registry_exit::exit;
-use crate::registry::EcrHost;
+use crate::registry::{EcrHost, is_public};
 
 /// What a refusal is about. Registries use the same status and code for several.
 enum Cause {
@@ -112,6 +112,12 @@ fn advice(cause: &Cause, host: &str) -> Option<String> {
              ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, \
              ecr:BatchGetImage and ecr:PutImage"
         }
+        Cause::Expired | Cause::Denied if is_public(host) => {
+            "pushing to Amazon ECR Public needs credentials of AWS with \
+             ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken, and on the repository \
+             ecr-public:BatchCheckLayerAvailability, ecr-public:InitiateLayerUpload, \
+             ecr-public:UploadLayerPart, ecr-public:CompleteLayerUpload and ecr-public:PutImage"
+        }
         Cause::Denied if host == "ghcr.io" => {
             "pushing to ghcr.io needs a token with write:packages, and the package must let the \
              repository write to it: `docker login ghcr.io`"
@@ -134,6 +140,13 @@ fn no_repository(host: &str, ecr: Option<EcrHost>) -> Option<String> {
              `aws ecr create-repository --region {} --repository-name NAME`",
             ecr.region
         ));
+    }
+    if is_public(host) {
+        return Some(
+            "a repository of Amazon ECR Public must exist: \
+             `aws ecr-public create-repository --region us-east-1 --repository-name NAME`"
+                .to_owned(),
+        );
     }
     name.ends_with("-docker.pkg.dev").then(|| {
         "a repository of Artifact Registry must exist: `gcloud artifacts repositories create`"

@@ -11,11 +11,13 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use test_registry::{Action, Behaviour, Fault, TestRegistry};
+use test_registry::{Action, Auth, Behaviour, Fault, TestRegistry};
 
 use crate::ECR;
 use crate::sandbox::{Run, Sandbox};
 use crate::services::built;
+
+const PUBLIC: &str = "public.ecr.aws";
 
 /// ECR's API, and the operations that were called.
 struct Api {
@@ -59,11 +61,13 @@ fn answer(mut stream: &TcpStream, called: &Mutex<Vec<String>>) {
             continue;
         };
         match name.to_ascii_lowercase().as_str() {
-            "x-amz-target" => value.rsplit('.').next().unwrap().clone_into(&mut operation),
+            "x-amz-target" => value.clone_into(&mut operation),
             "content-length" => length = value.parse().unwrap(),
             _ => {}
         }
     }
+    let public = operation.starts_with("SpencerFrontendService.");
+    let operation = operation.rsplit('.').next().unwrap().to_owned();
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     let number = {
@@ -75,7 +79,8 @@ fn answer(mut stream: &TcpStream, called: &Mutex<Vec<String>>) {
         "GetAuthorizationToken" => {
             let token = STANDARD.encode(format!("AWS:token-{number}"));
             let data = format!(r#"{{"authorizationToken":"{token}","expiresAt":99999999999}}"#);
-            (200, format!(r#"{{"authorizationData":[{data}]}}"#))
+            let data = if public { data } else { format!("[{data}]") };
+            (200, format!(r#"{{"authorizationData":{data}}}"#))
         }
         "DescribeRepositories" => (
             400,
@@ -98,25 +103,40 @@ fn failure(code: &str, message: &str) -> String {
 
 /// Pushes to `registry` by ECR's host name.
 fn push(sandbox: &Sandbox, registry: &TestRegistry, api: &Api, more: &[&str]) -> Run {
-    let hosts = format!("127.0.0.1 localhost {ECR}\n");
+    let port = port(registry);
+    let repo = format!("{ECR}:{port}");
+    let mut args = vec![
+        "push",
+        "oci:img",
+        "--tag",
+        "v1",
+        "--plain-http",
+        "--repo",
+        &repo,
+    ];
+    args.extend(more);
+    run(sandbox, api, &args)
+}
+
+fn port(registry: &TestRegistry) -> String {
+    registry.host().rsplit(':').next().unwrap().to_owned()
+}
+
+/// Runs imagebuilder where ECR's names are this machine's, with credentials of AWS.
+fn run(sandbox: &Sandbox, api: &Api, args: &[&str]) -> Run {
+    let hosts = format!("127.0.0.1 localhost {ECR} {PUBLIC}\n");
     fs::write(sandbox.path().join("hosts"), hosts).unwrap();
-    let host = registry.host();
-    let port = host.rsplit(':').next().unwrap();
     let script = "mount --bind hosts /etc/hosts; exec \"$@\"";
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "sh", "-ec", script, "sh"])
         .arg(env!("CARGO_BIN_EXE_imagebuilder"))
-        .args(["push", "oci:img", "--tag", "v1", "--docker-config", "none"])
-        .args(["--plain-http", "--repo", &format!("{ECR}:{port}")])
-        .args(more)
+        .args(args)
+        .args(["--docker-config", "none"])
         .current_dir(sandbox.path())
         .env("HOME", sandbox.path())
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env(
-            "AWS_ENDPOINT_URL_ECR",
-            format!("http://127.0.0.1:{}", api.port),
-        )
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", api.port))
         .env("AWS_ACCESS_KEY_ID", "key")
         .env("AWS_SECRET_ACCESS_KEY", "hunter2")
         .env_remove("AWS_PROFILE");
@@ -193,4 +213,63 @@ fn a_denied_creation_fails_where_the_registry_does_not_create_on_push() {
     let run = push(&sandbox, &registry, &api, &["--create-repository"]);
     assert_eq!(run.reference().digest(), built.digest(), "{}", run.stderr);
     assert!(run.stderr.contains("created"), "{}", run.stderr);
+}
+
+#[test]
+fn ecr_public_is_read_without_credentials_and_written_with_those_of_aws() {
+    let (sandbox, built) = built();
+    let auth = |password: &str| Behaviour {
+        auth: Auth::Bearer("AWS".into(), password.into(), 1000),
+        public: true,
+        ..Behaviour::default()
+    };
+    let api = Api::start();
+    let registry = TestRegistry::start(auth("token-1"));
+    let repo = format!("{PUBLIC}:{}/alias", port(&registry));
+    let args = [
+        "push",
+        "oci:img",
+        "--tag",
+        "v1",
+        "--plain-http",
+        "--repo",
+        &repo,
+    ];
+    let pushed = run(&sandbox, &api, &args);
+    assert_eq!(
+        pushed.reference().digest(),
+        built.digest(),
+        "{}",
+        pushed.stderr
+    );
+    assert!(registry.tag("alias/team/hello", "v1").is_some());
+    assert_eq!(api.calls("GetAuthorizationToken"), 1);
+
+    let name = format!("{repo}/team/hello:v1");
+    let read = run(&sandbox, &api, &["digest", &name, "--plain-http"]);
+    assert_eq!(
+        read.stdout,
+        format!("{}\n", built.digest().unwrap()),
+        "{}",
+        read.stderr
+    );
+    assert_eq!(api.calls("GetAuthorizationToken"), 1, "reading asked AWS");
+
+    let denied = TestRegistry::start(auth("another"));
+    let repo = format!("{PUBLIC}:{}/alias", port(&denied));
+    let args = [
+        "push",
+        "oci:img",
+        "--tag",
+        "v1",
+        "--plain-http",
+        "--repo",
+        &repo,
+    ];
+    let run = run(&sandbox, &api, &args);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(run.stderr.contains("ecr-public:PutImage"), "{}", run.stderr);
+    let args = [&args[..], &["--create-repository"]].concat();
+    let refused = crate::ecr_refusals::run(&sandbox, &api, &args);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
 }

@@ -71,7 +71,8 @@ fn errors_say_what_to_do_and_end_with_their_code() {
     let run = push(&sandbox, "127.0.0.1:1", &["--create-repository"]);
     assert_eq!(run.code, Some(2));
     assert!(
-        run.stderr.contains("--create-repository is for Amazon ECR"),
+        run.stderr
+            .contains("--create-repository is for private registries in Amazon ECR"),
         "{}",
         run.stderr
     );

@@ -120,7 +120,7 @@ impl Authorization {
         if used.header.is_some() && *challenge == Challenge::Basic {
             keychain.refused(&target.host);
         }
-        let credentials = keychain.credentials(&target.host);
+        let credentials = keychain.credentials(&target.host, target.access);
         let credentials = credentials.map_err(|error| Renewal::Problem(error.into()))?;
         let anonymous = credentials == Credentials::Anonymous;
         let header = match challenge {

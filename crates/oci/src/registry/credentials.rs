@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use super::settings::Access;
+
 /// A password or token. It prints as `[redacted]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -58,12 +60,13 @@ pub struct CredentialError {
 
 /// Knows the credentials for registries.
 pub trait Keychain: Send + Sync {
-    /// The credentials for the registry at `host` (`HOST[:PORT]`); asked only when it wants some.
+    /// The credentials for the registry at `host` (`HOST[:PORT]`), for this access; called only when
+    /// the registry requires some.
     ///
     /// # Errors
     /// When there should be some and they cannot be obtained. A registry that is not known is
     /// [`Credentials::Anonymous`].
-    fn credentials(&self, host: &str) -> Result<Credentials, CredentialError>;
+    fn credentials(&self, host: &str, access: Access) -> Result<Credentials, CredentialError>;
 
     /// The registry at `host` refused the credentials: those that expire are obtained anew at the
     /// next request for them.
@@ -74,7 +77,7 @@ pub trait Keychain: Send + Sync {
 
 /// The same credentials for every registry.
 impl Keychain for Credentials {
-    fn credentials(&self, _: &str) -> Result<Credentials, CredentialError> {
+    fn credentials(&self, _: &str, _: Access) -> Result<Credentials, CredentialError> {
         Ok(self.clone())
     }
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::credential_helper::{HELPER_TIMEOUT, Hidden, ask};
 use super::credentials::{CredentialError, Credentials, Keychain, Secret};
+use super::settings::Access;
 use crate::descriptor::null_is_empty;
 
 /// Docker Hub's name in the file and to helpers, and the hosts it stands for.
@@ -110,26 +111,11 @@ impl DockerConfig {
         found?.as_ref()
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn helper_timeout(&self) -> Duration {
-        self.helper_timeout
-    }
-
-    /// The program that has the credentials of a registry, without `docker-credential-`.
-    pub(super) fn helper(&self, host: &str) -> Option<&str> {
-        let named = names(host)
-            .find_map(|name| self.file.cred_helpers.get(name))
-            .or(self.file.creds_store.as_ref())?;
-        (!named.is_empty()).then_some(named)
-    }
-}
-
-impl Keychain for DockerConfig {
-    fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
+    /// The credentials that are stored for the registry at `host`, for any access.
+    ///
+    /// # Errors
+    /// When the registry's entry is invalid, or its credential helper fails.
+    pub fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
         if let Some(helper) = self.helper(host) {
             let program = format!("docker-credential-{helper}");
             let found = ask(&program, server(host), self.helper_timeout).map_err(|source| {
@@ -153,6 +139,29 @@ impl Keychain for DockerConfig {
             unreachable: false,
             source: Box::new(source),
         })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn helper_timeout(&self) -> Duration {
+        self.helper_timeout
+    }
+
+    /// The program that has the credentials of a registry, without `docker-credential-`.
+    pub(super) fn helper(&self, host: &str) -> Option<&str> {
+        let named = names(host)
+            .find_map(|name| self.file.cred_helpers.get(name))
+            .or(self.file.creds_store.as_ref())?;
+        (!named.is_empty()).then_some(named)
+    }
+}
+
+impl Keychain for DockerConfig {
+    fn credentials(&self, host: &str, _: Access) -> Result<Credentials, CredentialError> {
+        self.credentials(host)
     }
 }
 

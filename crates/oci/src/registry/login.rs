@@ -149,7 +149,7 @@ fn failed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{Credentials, Keychain as _};
+    use crate::registry::Credentials;
 
     fn basic(username: &str, password: &str) -> Credentials {
         let (username, password) = (username.to_owned(), Secret::new(password));

@@ -16,7 +16,8 @@ pub(super) struct Target {
     pub(super) host: String,
     /// The path of the repository; of an official image at Docker Hub with `library/`.
     name: String,
-    access: Access,
+    /// What is done in it.
+    pub(super) access: Access,
 }
 
 impl Target {

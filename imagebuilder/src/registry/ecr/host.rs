@@ -1,4 +1,5 @@
-//! The host name of an Amazon ECR registry: account, region, partition.
+//! The host names of Amazon ECR: account, region and partition of a private registry, and the public
+//! one.
 
 use oci::registry::Rates;
 
@@ -40,6 +41,11 @@ const DOMAINS: [&str; 10] = [
     "cloud.adc-e.uk",
 ];
 
+/// Whether `HOST[:PORT]` is Amazon ECR Public.
+pub(crate) fn is_public(registry: &str) -> bool {
+    registry.split(':').next() == Some("public.ecr.aws")
+}
+
 impl EcrHost {
     /// Reads `HOST[:PORT]`; `None` when it is not such a registry.
     ///
@@ -78,7 +84,7 @@ mod tests {
     /// The table of the documentation, so that neither has a partition that the other lacks.
     #[test]
     fn the_hosts_of_the_documentation_are_read() {
-        let document = include_str!("../../../docs/ecr.md");
+        let document = include_str!("../../../../docs/ecr.md");
         let rows = document.lines().filter_map(|line| {
             let (partition, host) = line.strip_prefix("| `aws")?.split_once(" | `")?;
             Some((partition, host.strip_suffix("` |")?))

@@ -1,0 +1,89 @@
+//! The private registry of an account in a region.
+
+use std::time::Duration;
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::error::SdkError;
+use oci::registry::{Credentials, Settings};
+use tokio::runtime::Runtime;
+
+use super::token::{Token, TokenCache};
+use super::{EcrError, EcrHost, sdk};
+
+/// ECR in one region.
+pub(crate) struct PrivateEcr {
+    host: EcrHost,
+    client: Client,
+    runtime: Runtime,
+    token: TokenCache,
+}
+
+impl PrivateEcr {
+    /// Finds the SDK's settings and credentials.
+    pub(super) fn new(host: EcrHost, settings: &Settings) -> Result<Self, EcrError> {
+        let (runtime, config) = sdk::load(&host.region, settings, |loader| {
+            loader.use_fips(host.fips).use_dual_stack(host.dual_stack)
+        })?;
+        Ok(Self {
+            client: Client::new(&config),
+            host,
+            runtime,
+            token: TokenCache::default(),
+        })
+    }
+
+    /// As [`Ecr::credentials`](super::Ecr::credentials).
+    pub(super) fn credentials(&self, now: Duration) -> Result<Credentials, EcrError> {
+        self.token.credentials(now, || self.fetch())
+    }
+
+    /// Forgets the token, which the registry refused.
+    pub(super) fn refused(&self) {
+        self.token.forget();
+    }
+
+    fn fetch(&self) -> Result<Token, EcrError> {
+        let region = &self.host.region;
+        let request = self.client.get_authorization_token().send();
+        let answer = self.runtime.block_on(request);
+        let answer = answer.map_err(|error| EcrError::token(region, &error))?;
+        let data = answer.authorization_data().first();
+        let text = data.and_then(|data| data.authorization_token());
+        Token::decode(text, data.and_then(|data| data.expires_at())).ok_or_else(|| {
+            EcrError::NoToken {
+                region: region.clone(),
+            }
+        })
+    }
+
+    /// Creates a repository unless it exists, and returns whether it did.
+    ///
+    /// It is looked for first, since the permission to see is more common than that to create.
+    pub(super) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
+        let region = &self.host.region;
+        let describe = self
+            .client
+            .describe_repositories()
+            .registry_id(&self.host.account)
+            .repository_names(name)
+            .send();
+        match self.runtime.block_on(describe) {
+            Ok(_) => return Ok(false),
+            Err(SdkError::ServiceError(error))
+                if error.err().is_repository_not_found_exception() => {}
+            // Credentials that may not look may not create either, and ECR itself may.
+            Err(error) => return Err(EcrError::create(name, region, &error)),
+        }
+        let create = self.client.create_repository().repository_name(name).send();
+        match self.runtime.block_on(create) {
+            Ok(_) => Ok(true),
+            // Another client was faster.
+            Err(SdkError::ServiceError(error))
+                if error.err().is_repository_already_exists_exception() =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(EcrError::create(name, region, &error)),
+        }
+    }
+}
