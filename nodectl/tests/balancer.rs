@@ -131,6 +131,109 @@ async fn a_reset_is_passed_on() {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
+/// A listener of a pod that does only what the test says.
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// A pool in which `first` is asked first.
+fn pool_of(first: SocketAddr, other: SocketAddr) -> Arc<Pool> {
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("first".to_owned(), first), ("other".to_owned(), other)]);
+    pool
+}
+
+/// What is answered to a question that is asked from here on.
+async fn question(client: &mut TcpStream) -> std::io::Result<String> {
+    client.write_all(b"question").await?;
+    client.shutdown().await?;
+    let mut answer = String::new();
+    let read = client.read_to_string(&mut answer);
+    tokio::time::timeout(TIMEOUT, read).await??;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn a_connection_that_a_pod_resets_unused_goes_to_the_next() {
+    let (first, address) = listener().await;
+    let world = World::new(&pool_of(address, pod("other").await), MANY);
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    let (unused, _) = first.accept().await.unwrap();
+    // As a kernel does whose process exits before it has accepted the connection.
+    unused.set_zero_linger().unwrap();
+    drop(unused);
+    assert_eq!(question(&mut client).await.unwrap(), "other");
+    assert_eq!(world.stats().retried.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_a_stopping_pod_closes_unused_goes_to_the_next() {
+    let (first, address) = listener().await;
+    let other = pod("other").await;
+    let pool = pool_of(address, other);
+    let world = World::new(&pool, MANY);
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    let (unused, _) = first.accept().await.unwrap();
+    pool.set(&[("other".to_owned(), other)]);
+    drop(unused);
+    assert_eq!(question(&mut client).await.unwrap(), "other");
+}
+
+#[tokio::test]
+async fn a_ready_pod_may_close_a_connection_that_says_nothing() {
+    let (first, address) = listener().await;
+    let world = World::new(&pool_of(address, pod("other").await), MANY);
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    let (idle, _) = first.accept().await.unwrap();
+    drop(idle);
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(world.stats().retried.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_client_is_refused_in_the_end_where_every_pod_resets_it() {
+    let (only, address) = listener().await;
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("only".to_owned(), address)]);
+    let world = World::new(&pool, MANY);
+    let resets = tokio::spawn(async move {
+        while let Ok((stream, _)) = only.accept().await {
+            stream.set_zero_linger().unwrap();
+        }
+    });
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    let mut byte = [0];
+    let read = tokio::time::timeout(TIMEOUT, client.read(&mut byte));
+    let error = read.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(world.stats().refused.load(Ordering::Relaxed), 1);
+    resets.abort();
+}
+
+#[tokio::test]
+async fn all_that_a_client_sends_while_it_waits_for_a_pod_arrives() {
+    // More than is read at once.
+    const BYTES: usize = 300_000;
+    let pool = Arc::new(Pool::default());
+    let world = World::new(&pool, MANY);
+    let (echo, address) = listener().await;
+    tokio::spawn(async move {
+        let (mut stream, _) = echo.accept().await.unwrap();
+        let (mut read, mut write) = stream.split();
+        tokio::io::copy(&mut read, &mut write).await.unwrap();
+    });
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    client.write_all(&vec![b'x'; BYTES]).await.unwrap();
+    // The balancer has read a part and waits for a pod. Without this the test proves nothing, and passes.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    pool.set(&[("echo".to_owned(), address)]);
+    let mut echoed = vec![0; BYTES];
+    let read = client.read_exact(&mut echoed);
+    tokio::time::timeout(TIMEOUT, read).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn stopping_refuses_the_new_and_finishes_the_old() {
     let pool = Arc::new(Pool::default());

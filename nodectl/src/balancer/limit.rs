@@ -1,6 +1,7 @@
 //! The limit of connections, and which of them make room when it is reached.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -172,6 +173,18 @@ pub(super) struct Registered {
 }
 
 impl Registered {
+    /// Gives back what [`Place::register`] was given, without the pod's connection.
+    ///
+    /// # Errors
+    /// When this process has no file descriptor left.
+    pub(super) fn unregister(self) -> io::Result<(TcpStream, Place)> {
+        let client = self.pair.client.try_clone()?;
+        let limit = Arc::clone(&self.place.0);
+        // `self` gives one back as it is dropped.
+        limit.lock().open += 1;
+        Ok((client, Place(limit)))
+    }
+
     /// Notes that something has passed.
     pub(super) fn touch(&self, now: Instant) {
         let now = self.place.0.millis_at(now);

@@ -2,22 +2,19 @@
 //! are none, the next change is waited for.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use super::attempts::Attempts;
 use super::limit;
 use super::poll::Ready;
-use super::pool::{self, Pool};
-use super::relay::{Direction, Relay};
+use super::pool;
+use super::relay::{Direction, Relay, Unused};
 use super::socket::{is_exhausted, receive, reset_on_drop, start_connect, transmit};
 use super::stats::Stats;
 
 /// A pod on this machine answers a SYN in microseconds; one that does not in a second is stuck.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long a connection waits for a pod when none is ready: long enough for a restart.
-const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How an attempt to reach a pod ended.
 pub(super) enum Outcome {
@@ -35,13 +32,10 @@ pub(super) enum Outcome {
 pub(super) struct Opening {
     client: TcpStream,
     place: limit::Place,
-    pool: Arc<Pool>,
     /// What the client has sent so far.
     early: Direction,
-    tried: Vec<SocketAddr>,
+    attempts: Attempts,
     attempt: Option<Attempt>,
-    /// Until when it waits for a pod, once there was none to try.
-    waits_until: Option<Instant>,
 }
 
 /// A connection to a pod under way.
@@ -59,7 +53,7 @@ impl Opening {
     pub(super) fn new(
         client: TcpStream,
         place: limit::Place,
-        pool: Arc<Pool>,
+        attempts: Attempts,
         buffer: &mut [u8],
     ) -> io::Result<Self> {
         let early = match receive(&client, buffer)? {
@@ -70,11 +64,32 @@ impl Opening {
         Ok(Self {
             client,
             place,
-            pool,
             early,
-            tried: Vec::new(),
+            attempts,
             attempt: None,
-            waits_until: None,
+        })
+    }
+
+    /// A connection whose pod gave it up before anything had passed.
+    ///
+    /// # Errors
+    /// When this process has no file descriptor left.
+    pub(super) fn again(unused: Unused, stats: &Stats) -> io::Result<Self> {
+        let Unused {
+            connection,
+            target,
+            mut attempts,
+            early,
+        } = unused;
+        let (client, place) = connection.unregister()?;
+        Stats::count(&stats.retried);
+        attempts.failed(target.target().address);
+        Ok(Self {
+            client,
+            place,
+            early,
+            attempts,
+            attempt: None,
         })
     }
 
@@ -97,9 +112,9 @@ impl Opening {
     pub(super) fn try_next(&mut self, stats: &Stats, now: Instant) -> Outcome {
         if let Some(failed) = self.attempt.take() {
             Stats::count(&stats.retried);
-            self.tried.push(failed.target.target().address);
+            self.attempts.failed(failed.target.target().address);
         }
-        while let Some(target) = self.pool.pick(&self.tried) {
+        while let Some(target) = self.attempts.next() {
             let address = target.target().address;
             match start_connect(address) {
                 Ok(pod) => {
@@ -128,17 +143,15 @@ impl Opening {
                 Err(_) => {}
             }
             Stats::count(&stats.retried);
-            self.tried.push(address);
+            self.attempts.failed(address);
         }
-        // The same pods are tried again later.
-        self.tried.clear();
-        self.waits_until.get_or_insert(now + READY_TIMEOUT);
+        self.attempts.exhausted(now);
         Outcome::NoPod
     }
 
     /// It has waited for a pod for as long as a client is held.
     pub(super) fn has_expired(&self, now: Instant) -> bool {
-        self.attempt.is_none() && self.waits_until.is_some_and(|until| now >= until)
+        self.attempt.is_none() && self.attempts.have_expired(now)
     }
 
     /// What an event of the client says; it is read when a pod has taken the connection.
@@ -161,7 +174,7 @@ impl Opening {
     pub(super) fn taken(self, now: Instant) -> Option<Relay> {
         let Attempt { pod, target, .. } = self.attempt?;
         let registered = self.place.register(self.client, pod, now);
-        Some(Relay::new(registered, target, self.early))
+        Some(Relay::new(registered, target, self.attempts, self.early))
     }
 
     /// Refuses the client: a reset says that nobody was there, where an orderly end would look like an

@@ -80,6 +80,11 @@ impl Pool {
         self.lock().clone()
     }
 
+    /// Whether a pod at this address is ready.
+    pub(super) fn contains(&self, address: SocketAddr) -> bool {
+        self.lock().iter().any(|target| target.address == address)
+    }
+
     /// The target with the fewest connections that was not tried yet; equal ones take turns.
     pub(super) fn pick(&self, tried: &[SocketAddr]) -> Option<Place> {
         let targets = self.lock();

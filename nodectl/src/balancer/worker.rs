@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
+use super::attempts::Attempts;
 use super::limit::Limit;
 use super::listener::Listener;
 use super::notice::Reporter;
@@ -174,7 +175,25 @@ impl Worker {
                     self.unfinished.push(key);
                 }
             }
+            Progress::Unused => self.ask_again(key),
             Progress::Done => drop(self.connections.remove(key)),
+        }
+    }
+
+    /// Asks another pod, in place of one that has given a connection up before anything had passed.
+    fn ask_again(&mut self, key: Key) {
+        let mut failed = None;
+        let stats = &self.shared.stats;
+        self.connections.change(key, |connection| match connection {
+            Connection::Relaying(relay) => Opening::again(relay.into_unused(), stats)
+                .map_err(|error| failed = Some(error))
+                .map(Connection::Opening)
+                .ok(),
+            opening @ Connection::Opening(_) => Some(opening),
+        });
+        match failed {
+            None => self.ask_next(key),
+            Some(error) => self.shared.reporter.exhausted(error),
         }
     }
 
@@ -218,17 +237,23 @@ impl Worker {
             listener.rests_until = Some(self.now + RETRY);
             return;
         };
-        let pool = Arc::clone(&listener.pool);
+        let attempts = Attempts::new(Arc::clone(&listener.pool));
         // A client that is gone already needs no pod.
-        if let Ok(opening) = Opening::new(client, place, pool, &mut self.buffer) {
+        if let Ok(opening) = Opening::new(client, place, attempts, &mut self.buffer) {
             let key = self.connections.insert(Connection::Opening(opening));
-            self.ask_next(key);
+            self.try_pods(key);
             self.watch(key, Side::Client);
         }
     }
 
-    /// Asks the next pod to take a connection.
+    /// Asks the next pod to take a connection whose client is watched already.
     fn ask_next(&mut self, key: Key) {
+        self.try_pods(key);
+        // What the client sent while it waited was an event then, and will not be another one.
+        self.relay(key, Side::Client, Ready::READ);
+    }
+
+    fn try_pods(&mut self, key: Key) {
         let Some(Connection::Opening(opening)) = self.connections.get_mut(key) else {
             return;
         };
