@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use e2e::containerd::{Inventory, Nodectl, manifest};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::{World, get, kill};
+use crate::world::{World, answer, get, kill};
 
 /// The only pod: its name, and where it answers without a load balancer.
 fn only_pod(world: &World) -> (String, SocketAddr) {
@@ -150,6 +150,79 @@ fn a_full_disk_costs_lines_and_says_so_but_never_blocks_the_pod() {
     assert_eq!(after, before);
     let unmounted = Command::new("umount").arg(&data).status();
     assert!(unmounted.unwrap().success());
+}
+
+#[test]
+fn a_disk_that_hangs_costs_lines_but_never_blocks_the_pod() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (pod, address) = only_pod(&world);
+    // The next container's log is a pipe, which takes as much as its reader does, and nothing yet.
+    let first = files(&world).pop().unwrap();
+    let disk = first.with_file_name("1.log");
+    let made = Command::new("mkfifo").arg(&disk).status();
+    assert!(made.unwrap().success());
+    get(address, "/exit/0");
+    up.wait_for("all ready: 1 pod", 2);
+    // More than the pipes and the writer hold; the answer comes once all of it is written.
+    let printed = answer(address, "/print/500/10000");
+    assert!(printed.starts_with("HTTP/1.1 200 "), "{printed}");
+    let waits = format!("pod {pod}: log of container web: dropped so far:");
+    up.wait_for(&waits, 1);
+    up.wait_for("the disk takes nothing more", 1);
+    // Once the disk takes something again, the log goes on, and says what is missing.
+    let disk = fs::File::open(&disk).unwrap();
+    let mut lines = BufReader::new(disk).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    assert!(first.ends_with(": starting"), "{first}");
+    let mut printed = 0;
+    let note = loop {
+        get(address, "/print/1/1");
+        let line = lines.next().unwrap();
+        if line.contains("[nodectl: ") {
+            break line;
+        }
+        printed += usize::from(line.contains(" of 500 "));
+    };
+    assert!(
+        note.contains(" were dropped here: the disk takes"),
+        "{note}"
+    );
+    assert!(printed < 500, "{printed} lines are there");
+    up.wait_for("log of container web: complete again, without ", 1);
+    assert!(lines.any(|line| line.ends_with(" 1 of 1 x")));
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+}
+
+#[test]
+fn a_disk_that_is_slower_than_the_pod_costs_nothing() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let (_, address) = only_pod(&world);
+    let disk = files(&world).pop().unwrap().with_file_name("1.log");
+    let made = Command::new("mkfifo").arg(&disk).status();
+    assert!(made.unwrap().success());
+    let reader = std::thread::spawn(move || {
+        let mut lines = BufReader::with_capacity(4096, fs::File::open(&disk).unwrap()).lines();
+        for number in 1..=900 {
+            let expected = format!(" {number} of 900 ");
+            let line = lines.find(|line| line.as_ref().unwrap().contains(" of 900 "));
+            assert!(line.unwrap().unwrap().contains(&expected), "{expected}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // What follows is no concern of this test, but the writer must not wait.
+        lines.for_each(drop);
+    });
+    get(address, "/exit/0");
+    up.wait_for("all ready: 1 pod", 2);
+    let printed = answer(address, "/print/900/10000");
+    assert!(printed.starts_with("HTTP/1.1 200 "), "{printed}");
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    reader.join().unwrap();
 }
 
 #[test]

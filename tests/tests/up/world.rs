@@ -88,6 +88,13 @@ pub(crate) fn free_port() -> u16 {
 
 /// The body of an answer; empty if there is none.
 pub(crate) fn get(address: SocketAddr, path: &str) -> String {
+    let answer = answer(address, path);
+    let parts = answer.split_once("\r\n\r\n");
+    parts.map(|(_, body)| body.to_owned()).unwrap_or_default()
+}
+
+/// A whole answer, with its head; empty if there is none.
+pub(crate) fn answer(address: SocketAddr, path: &str) -> String {
     let ask = || {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -99,11 +106,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> String {
         stream.read_to_string(&mut answer)?;
         Ok::<_, std::io::Error>(answer)
     };
-    let answer = ask().unwrap_or_default();
-    answer
-        .split_once("\r\n\r\n")
-        .map(|(_, body)| body.to_owned())
-        .unwrap_or_default()
+    ask().unwrap_or_default()
 }
 
 pub(crate) fn kill(pid: u64) {

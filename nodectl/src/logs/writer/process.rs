@@ -2,25 +2,32 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
-use serde::{Deserialize, Serialize};
 
+use super::batch::Batch;
 use super::lines::Lines;
-use super::log::{Batch, Dropped, Log};
+use super::log::Log;
+use super::losses::{Dropped, OnLoss};
 use super::pipes::{inode, read_end};
-use super::{Input, MAX_FILE_BYTES, MAX_FILES, Pipes};
+use super::queue::{Pusher, Queue};
+use super::{Input, MAX_FILE_BYTES, MAX_FILES, Pipes, Report};
 use crate::logs::Stream;
 
 /// What is read at once: a quarter of what a pipe holds.
 const READ_BYTES: usize = 16 * 1024;
+
+/// How long the last lines may take to be written: less than the 12 s after which the shim kills a writer
+/// (`binaryIOProcTermTimeout` of containerd), since the container's deletion waits for it.
+const LAST_WRITES: Duration = Duration::from_secs(4);
 
 /// Why a writer cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -29,31 +36,8 @@ pub(crate) enum WriterError {
     Open(#[source] io::Error),
     #[error("cannot wait for the container's output")]
     Poll(#[source] Errno),
-}
-
-/// What a writer reports to the nodectl that looks after the pods.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Report {
-    /// The log.
-    pub(crate) log: PathBuf,
-    /// What is missing from it.
-    pub(crate) dropped: Dropped,
-}
-
-impl Report {
-    /// The name of the socket that takes reports, in the instance's directory.
-    pub(crate) const SOCKET: &'static str = "reports";
-
-    /// Sends it, if somebody listens.
-    fn send(&self, instance_dir: &Path) -> io::Result<()> {
-        // The path of a socket has at most 107 bytes, that of a directory more.
-        let dir = File::open(instance_dir)?;
-        let path = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), Self::SOCKET);
-        let socket = UnixDatagram::unbound()?;
-        socket.set_nonblocking(true)?;
-        socket.send_to(&serde_json::to_vec(self)?, path)?;
-        Ok(())
-    }
+    #[error("cannot start the thread that writes the log")]
+    Thread(#[source] io::Error),
 }
 
 /// One stream of the container.
@@ -109,10 +93,10 @@ impl Source {
 }
 
 /// Writes what the container writes until it has closed both streams. SIGTERM, which the shim sends
-/// after the container was deleted, ends it as soon as nothing is left to read.
+/// after the container was deleted, stops it as soon as nothing is left to read.
 ///
 /// # Errors
-/// As [`WriterError`]; that a log cannot be written is none.
+/// [`WriterError`]. A log that cannot be written is not an error.
 pub(crate) fn run(input: &Input, clock: fn() -> Timestamp) -> Result<(), WriterError> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGTERM);
@@ -139,36 +123,64 @@ pub(crate) fn run(input: &Input, clock: fn() -> Timestamp) -> Result<(), WriterE
         // If the shim does not wait any more, the pipes are closed too.
         let _ = ready.and_then(|mut ready| ready.write_all(b"1"));
     }
-    let report = |dropped: &Dropped| {
+    let report = on_loss(input);
+    let queue = Arc::new(Queue::new());
+    let mut log = Log::new(&input.log, MAX_FILE_BYTES, MAX_FILES, Arc::clone(&report));
+    let batches = Arc::clone(&queue);
+    let write = move || {
+        while let Some(batch) = batches.pop() {
+            log.write(&batch, clock());
+        }
+    };
+    let disk = std::thread::Builder::new().name("disk".to_owned());
+    disk.spawn(write).map_err(WriterError::Thread)?;
+    let mut pusher = Pusher::new(Arc::clone(&queue), report);
+    let read = read_all(&mut sources, &terminated, &mut pusher, clock);
+    queue.close(LAST_WRITES);
+    read
+}
+
+/// Reports losses to the nodectl that looks after the pods.
+fn on_loss(input: &Input) -> OnLoss {
+    let (log, dir) = (input.log.clone(), input.instance_dir().map(Path::to_owned));
+    Arc::new(move |dropped: &Dropped| {
         let report = Report {
-            log: input.log.clone(),
+            log: log.clone(),
             dropped: dropped.clone(),
         };
         // Without a nodectl that listens there is the note in the log.
-        let _ = input.instance_dir().map(|dir| report.send(dir));
-    };
-    let mut log = Log::new(&input.log, MAX_FILE_BYTES, MAX_FILES, report);
+        let _ = dir.as_ref().map(|dir| report.send(dir));
+    })
+}
+
+/// Reads until both streams are closed, or SIGTERM has come and nothing is left.
+fn read_all(
+    sources: &mut [Source; 2],
+    terminated: &SignalFd,
+    pusher: &mut Pusher,
+    clock: fn() -> Timestamp,
+) -> Result<(), WriterError> {
     let mut buffer = vec![0; READ_BYTES];
     let mut batch = Batch::default();
     let mut last = false;
     while sources.iter().any(|source| source.open) {
         if !last {
-            last = wait(&sources, &terminated)?;
+            last = wait(sources, terminated)?;
         }
         let mut read = false;
         for source in sources.iter_mut().filter(|source| source.open) {
             let now = clock();
             read |= source.read(&mut buffer, &mut batch, now);
-            log.write(&mut batch, now);
+            pusher.push(&mut batch, now);
         }
         if last && !read {
             break;
         }
     }
-    for source in &mut sources {
+    for source in sources {
         source.finish(&mut batch, clock());
     }
-    log.write(&mut batch, clock());
+    pusher.push(&mut batch, clock());
     Ok(())
 }
 

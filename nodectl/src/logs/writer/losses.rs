@@ -1,0 +1,85 @@
+//! What is missing from a log, counted and reported at a bounded rate.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::batch::Batch;
+
+/// How often a log that goes on losing lines is reported.
+const REPORT_EVERY: SignedDuration = SignedDuration::from_secs(10);
+
+/// What was dropped since the log could last be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dropped {
+    /// Parts of lines.
+    pub lines: u64,
+    /// Bytes that the container wrote.
+    pub bytes: u64,
+    /// Why it could not be written.
+    pub reason: String,
+    /// The log is written again.
+    pub over: bool,
+}
+
+/// Receives what was dropped so far.
+pub(super) type OnLoss = Arc<dyn Fn(&Dropped) + Send + Sync>;
+
+/// Counts what is dropped.
+pub(super) struct Losses {
+    dropped: Option<Dropped>,
+    reported: Timestamp,
+    report: OnLoss,
+}
+
+impl Losses {
+    /// None so far; `report` is called at the first loss, every ten seconds while it lasts, and at the end
+    /// of it.
+    pub(super) fn new(report: OnLoss) -> Self {
+        Self {
+            dropped: None,
+            reported: Timestamp::MIN,
+            report,
+        }
+    }
+
+    /// Counts a batch that was dropped.
+    pub(super) fn add(&mut self, batch: &Batch, reason: String, now: Timestamp) {
+        let dropped = self.dropped.get_or_insert_default();
+        dropped.lines += batch.lines();
+        dropped.bytes += batch.output_bytes();
+        dropped.reason = reason;
+        if now.duration_since(self.reported) >= REPORT_EVERY {
+            (self.report)(dropped);
+            self.reported = now;
+        }
+    }
+
+    /// Counts what was dropped, and reported, elsewhere.
+    pub(super) fn merge(&mut self, lost: &Dropped) {
+        let dropped = self.dropped.get_or_insert_default();
+        dropped.lines += lost.lines;
+        dropped.bytes += lost.bytes;
+        dropped.reason.clone_from(&lost.reason);
+    }
+
+    /// What is missing so far.
+    pub(super) fn get(&self) -> Option<&Dropped> {
+        self.dropped.as_ref()
+    }
+
+    /// What is missing so far, for somebody else to note.
+    pub(super) fn take(&mut self) -> Option<Dropped> {
+        self.reported = Timestamp::MIN;
+        self.dropped.take()
+    }
+
+    /// The log is written again, and notes what is missing.
+    pub(super) fn end(&mut self) {
+        if let Some(mut dropped) = self.take() {
+            dropped.over = true;
+            (self.report)(&dropped);
+        }
+    }
+}
