@@ -1,0 +1,156 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use cli::input::Input;
+
+use crate::manifest::parse;
+
+/// Every field that is obeyed, once.
+const OBEYED: &str = include_str!("../../../tests/manifests/every-field.yaml");
+/// Fields that are read so that the check of the whole can refuse them.
+const READ_AND_REFUSED: &str = "seccompProfile.localhostProfile";
+const SCHEMA: &str = include_str!("../../../../k8s/schemas/kubernetes-v1.36.json");
+
+/// The paths of a value's fields, with `[]` for each index.
+fn paths(prefix: &str, value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let dot = if prefix.is_empty() { "" } else { "." };
+                let path = format!("{prefix}{dot}{key}");
+                paths(&path, value, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                paths(&format!("{prefix}[]"), item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The three probes of a container have one type.
+fn one_probe(path: &str) -> String {
+    path.replace("startupProbe", "livenessProbe")
+        .replace("readinessProbe", "livenessProbe")
+}
+
+/// Calls `visit` for each field of a definition until it says that a field needs no deeper look.
+fn walk(schema: &Value, name: &str, prefix: &str, visit: &mut dyn FnMut(&str) -> bool) {
+    let Some(fields) = schema["definitions"][name]["properties"].as_object() else {
+        return;
+    };
+    for (field, value) in fields {
+        let dot = if prefix.is_empty() { "" } else { "." };
+        let path = format!("{prefix}{dot}{field}");
+        if !visit(&path) {
+            continue;
+        }
+        let (target, path) = match value["items"]["$ref"].as_str() {
+            Some(target) => (Some(target), format!("{path}[]")),
+            None => (value["$ref"].as_str(), path),
+        };
+        if let Some(target) = target {
+            let target = target.rsplit('/').next().unwrap();
+            walk(schema, target, &path, visit);
+        }
+    }
+}
+
+#[test]
+fn every_field_of_kubernetes_is_obeyed_or_has_a_rule() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(OBEYED).unwrap();
+    let mut obeyed = BTreeSet::new();
+    for object in &objects {
+        let kind = object["kind"].as_str().unwrap();
+        let mut own = BTreeSet::new();
+        paths("", object, &mut own);
+        let own = own.iter().map(|path| format!("{kind} {}", one_probe(path)));
+        obeyed.extend(own);
+    }
+    let mut seen = 0;
+    let mut missing = Vec::new();
+    for (kind, definition) in [
+        ("Deployment", "io.k8s.api.apps.v1.Deployment"),
+        ("Service", "io.k8s.api.core.v1.Service"),
+    ] {
+        walk(&schema, definition, "", &mut |path| {
+            seen += 1;
+            if rule(kind, path).is_some() {
+                return false;
+            }
+            let known = obeyed.contains(&format!("{kind} {}", one_probe(path)))
+                || path.ends_with(READ_AND_REFUSED);
+            if !known {
+                missing.push(format!("{kind} {path}"));
+            }
+            known
+        });
+    }
+    assert!(seen > 200, "the schema was not walked: {seen} fields");
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn a_field_that_is_obeyed_is_not_warned_about() {
+    let document = Input {
+        origin: "every-field.yaml".to_owned(),
+        text: OBEYED.to_owned(),
+    };
+    let objects = parse(&[document]).unwrap();
+    assert_eq!(objects.warnings, []);
+}
+
+fn object(kind: &str, steps: &[&str], value: Value) -> Unsupported {
+    let object = steps.iter().rev().fold(value, |value, step| {
+        if step.parse::<usize>().is_ok() {
+            json!([value])
+        } else {
+            json!({ (*step): value })
+        }
+    });
+    let steps = steps.iter().map(ToString::to_string).collect();
+    judge(kind, &object, &[steps])
+}
+
+#[test]
+fn what_guards_something_is_refused_and_what_cannot_matter_is_ignored() {
+    let pod = |field: &[&str], value: Value| {
+        object(
+            "Deployment",
+            &[&["spec", "template", "spec"], field].concat(),
+            value,
+        )
+    };
+    let refused = |field: &[&str], value: Value| {
+        let found = pod(field, value);
+        assert_eq!(found.ignored.len(), 0, "{found:?}");
+        assert_eq!(found.refused.len(), 1, "{field:?}");
+    };
+    refused(&["runtimeClassName"], json!("gvisor"));
+    refused(&["hostUsers"], json!(false));
+    refused(
+        &["securityContext", "appArmorProfile"],
+        json!({"type": "RuntimeDefault"}),
+    );
+    refused(&["containers", "0", "envFrom"], json!([{}]));
+    refused(&["volumes", "0", "configMap"], json!({}));
+    refused(&["containerz"], json!([]));
+    let silent = |field: &[&str], value: Value| {
+        assert_eq!(pod(field, value), Unsupported::default(), "{field:?}");
+    };
+    silent(&["hostUsers"], json!(true));
+    silent(&["initContainers"], json!([]));
+    silent(&["affinity"], json!({"podAntiAffinity": {}}));
+    silent(&["dnsPolicy"], json!("ClusterFirst"));
+    silent(
+        &["securityContext", "appArmorProfile"],
+        json!({"type": "Unconfined"}),
+    );
+    let found = pod(&["containers", "0", "ports", "0", "hostIP"], json!("::1"));
+    let path = "spec.template.spec.containers[0].ports[0].hostIP";
+    assert_eq!(found.ignored, [path]);
+}
