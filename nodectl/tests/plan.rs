@@ -1,24 +1,24 @@
-//! The plan as a plain function, over thousands of generated histories.
+//! The Deployment controller's plan over thousands of generated histories.
 
-use nodectl::play::{Action, PodView, Want, plan};
+use nodectl::play::{Action, DesiredState, PodView, plan};
 use proptest::prelude::*;
 
-/// Something that happens between two rounds.
+/// What happens between two rounds.
 #[derive(Clone, Debug)]
-enum Happening {
+enum Change {
     /// A pod passes its probes and becomes available.
     Ready(usize),
     /// A pod fails its probes.
     Unready(usize),
-    /// A pod is gone without anyone's doing.
+    /// A pod is gone, and the controller did not delete it.
     Lost(usize),
-    /// Pods that are being ended are gone.
-    Ended,
+    /// Pods that were terminating are gone.
+    Terminated,
     /// The manifest changes.
-    Changed(Want),
+    Changed(DesiredState),
 }
 
-fn a_want() -> impl Strategy<Value = Want> {
+fn a_desired_state() -> impl Strategy<Value = DesiredState> {
     let hash = prop::sample::select(vec!["one", "two", "three"]);
     (
         0_u32..8,
@@ -28,7 +28,7 @@ fn a_want() -> impl Strategy<Value = Want> {
         prop::bool::weighted(0.1),
     )
         .prop_map(
-            |(replicas, hash, max_surge, max_unavailable, recreate)| Want {
+            |(replicas, hash, max_surge, max_unavailable, recreate)| DesiredState {
                 deployment: "default/web".to_owned(),
                 hash: hash.to_owned(),
                 replicas,
@@ -44,20 +44,20 @@ fn a_want() -> impl Strategy<Value = Want> {
         )
 }
 
-fn a_happening() -> impl Strategy<Value = Happening> {
+fn a_change() -> impl Strategy<Value = Change> {
     prop_oneof![
-        6 => (0_usize..16).prop_map(Happening::Ready),
-        2 => (0_usize..16).prop_map(Happening::Unready),
-        1 => (0_usize..16).prop_map(Happening::Lost),
-        3 => Just(Happening::Ended),
-        1 => a_want().prop_map(Happening::Changed),
+        6 => (0_usize..16).prop_map(Change::Ready),
+        2 => (0_usize..16).prop_map(Change::Unready),
+        1 => (0_usize..16).prop_map(Change::Lost),
+        3 => Just(Change::Terminated),
+        1 => a_desired_state().prop_map(Change::Changed),
     ]
 }
 
 #[derive(Debug, Default)]
 struct World {
     pods: Vec<PodView>,
-    made: u32,
+    created: u32,
 }
 
 impl World {
@@ -75,32 +75,32 @@ impl World {
         }
     }
 
-    fn happen(&mut self, happening: &Happening, want: &mut Want) {
-        match happening {
-            Happening::Ready(at) => self.set_ready(*at, true),
-            Happening::Unready(at) => self.set_ready(*at, false),
-            Happening::Lost(at) if *at < self.pods.len() => drop(self.pods.remove(*at)),
-            Happening::Lost(_) => {}
-            Happening::Ended => self.pods.retain(|pod| !pod.terminating),
-            Happening::Changed(other) => want.clone_from(other),
+    fn apply(&mut self, change: &Change, desired: &mut DesiredState) {
+        match change {
+            Change::Ready(at) => self.set_ready(*at, true),
+            Change::Unready(at) => self.set_ready(*at, false),
+            Change::Lost(at) if *at < self.pods.len() => drop(self.pods.remove(*at)),
+            Change::Lost(_) => {}
+            Change::Terminated => self.pods.retain(|pod| !pod.terminating),
+            Change::Changed(other) => desired.clone_from(other),
         }
     }
 
-    /// One round of the controller, with every promise checked.
-    fn round(&mut self, want: &Want) -> Result<usize, TestCaseError> {
+    /// One round of the controller, which must keep every invariant.
+    fn round(&mut self, desired: &DesiredState) -> Result<usize, TestCaseError> {
         let before = self.alive().count();
         let available_before = self.available();
-        let actions = plan(std::slice::from_ref(want), &self.pods);
+        let actions = plan(std::slice::from_ref(desired), &self.pods);
         for action in &actions {
             match action {
                 Action::Create { deployment } => {
-                    prop_assert_eq!(deployment, &want.deployment);
-                    self.made += 1;
+                    prop_assert_eq!(deployment, &desired.deployment);
+                    self.created += 1;
                     self.pods.push(PodView {
-                        name: format!("web-{}", self.made),
+                        name: format!("web-{}", self.created),
                         deployment: deployment.clone(),
-                        hash: want.hash.clone(),
-                        created_ms: self.made.into(),
+                        hash: desired.hash.clone(),
+                        created_ms: self.created.into(),
                         ready: false,
                         available: false,
                         terminating: false,
@@ -108,23 +108,27 @@ impl World {
                 }
                 Action::Delete { name } => {
                     let pod = self.pods.iter_mut().find(|pod| pod.name == *name);
-                    let pod = pod.ok_or_else(|| TestCaseError::fail("ended a stranger"))?;
-                    prop_assert!(!pod.terminating, "{} is ended twice", name);
+                    let pod = pod.ok_or_else(|| TestCaseError::fail("deleted an unknown pod"))?;
+                    prop_assert!(!pod.terminating, "{} is deleted twice", name);
                     pod.terminating = true;
                 }
             }
         }
-        let most = (want.replicas + want.max_surge) as usize;
+        let most = (desired.replicas + desired.max_surge) as usize;
         let after = self.alive().count();
         prop_assert!(after <= most.max(before), "{after} pods, {most} allowed");
-        let least = want.replicas.saturating_sub(want.max_unavailable) as usize;
+        let least = desired.replicas.saturating_sub(desired.max_unavailable) as usize;
         prop_assert!(
             self.available() >= least.min(available_before),
-            "{} available, {least} promised, {available_before} before",
+            "{} available, {least} required, {available_before} before",
             self.available()
         );
-        if want.recreate {
-            let new = self.pods.iter().filter(|pod| pod.hash == want.hash).count();
+        if desired.recreate {
+            let new = self
+                .pods
+                .iter()
+                .filter(|pod| pod.hash == desired.hash)
+                .count();
             let old = self.pods.len() - new;
             let created = actions
                 .iter()
@@ -139,38 +143,38 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn promises_hold_and_the_desired_is_reached(
-        first in a_want(),
-        history in prop::collection::vec(a_happening(), 0..40),
+    fn invariants_hold_and_the_desired_state_is_reached(
+        first in a_desired_state(),
+        history in prop::collection::vec(a_change(), 0..40),
     ) {
         let mut world = World::default();
-        let mut want = first;
-        for happening in &history {
-            world.round(&want)?;
-            world.happen(happening, &mut want);
+        let mut desired = first;
+        for change in &history {
+            world.round(&desired)?;
+            world.apply(change, &mut desired);
         }
-        // From here on all goes well: every pod gets ready, every ended one goes.
-        let mut quiet = false;
+        // From here on every pod becomes ready, and every terminating one exits.
+        let mut done = false;
         for _ in 0..64 {
             for at in 0..world.pods.len() {
                 world.set_ready(at, true);
             }
-            world.happen(&Happening::Ended, &mut want);
-            quiet = world.round(&want)? == 0;
-            if quiet {
+            world.apply(&Change::Terminated, &mut desired);
+            done = world.round(&desired)? == 0;
+            if done {
                 break;
             }
         }
-        prop_assert!(quiet, "it never comes to rest: {:?}", world.pods);
-        prop_assert_eq!(world.pods.len(), want.replicas as usize);
-        prop_assert!(world.pods.iter().all(|pod| pod.hash == want.hash));
+        prop_assert!(done, "the rollout never completes: {:?}", world.pods);
+        prop_assert_eq!(world.pods.len(), desired.replicas as usize);
+        prop_assert!(world.pods.iter().all(|pod| pod.hash == desired.hash));
     }
 
     #[test]
-    fn what_is_not_wanted_goes(
-        strangers in prop::collection::vec((any::<bool>(), any::<bool>()), 0..8),
+    fn pods_of_no_deployment_are_deleted(
+        others in prop::collection::vec((any::<bool>(), any::<bool>()), 0..8),
     ) {
-        let pods: Vec<_> = strangers.iter().enumerate().map(|(at, (ready, terminating))| PodView {
+        let pods: Vec<_> = others.iter().enumerate().map(|(at, (ready, terminating))| PodView {
             name: format!("old-{at}"),
             deployment: "default/gone".to_owned(),
             hash: "one".to_owned(),
@@ -186,7 +190,7 @@ proptest! {
 
 #[test]
 fn a_crashed_pod_is_replaced_at_once() {
-    let want = Want {
+    let desired = DesiredState {
         deployment: "default/web".to_owned(),
         hash: "one".to_owned(),
         replicas: 3,
@@ -194,5 +198,5 @@ fn a_crashed_pod_is_replaced_at_once() {
         max_unavailable: 0,
         recreate: false,
     };
-    assert_eq!(plan(&[want], &[]).len(), 3);
+    assert_eq!(plan(&[desired], &[]).len(), 3);
 }

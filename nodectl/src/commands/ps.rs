@@ -7,7 +7,7 @@ use super::edge::now_ms;
 use super::error::Result;
 use super::table::{age, table};
 use crate::args::{Global, Output, OutputArgs};
-use crate::containerd::{Containerd, TaskState};
+use crate::containerd::Containerd;
 use crate::play::{Instance, Observed, ObservedContainer, Waiting, observe, oom_killed};
 
 pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> Result<Exit> {
@@ -143,7 +143,8 @@ impl View {
                 self.state(&pod.seen, one),
                 one.restarts.to_string(),
                 age(now - one.created_at.unwrap_or_default()),
-                pid(one).map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+                one.pid()
+                    .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
             ];
             row(&one.name, cells, pod.reason(&one.name).unwrap_or_default())
         });
@@ -191,7 +192,7 @@ impl View {
                 "id": one.id,
                 "image": image(&pod.seen, &one.name),
                 "name": one.name,
-                "pid": pid(one),
+                "pid": one.pid(),
                 "reason": reason.or_else(|| oom.then(|| "OOMKilled".to_owned())),
                 "restarts": one.restarts,
                 "state": one.process.map_or("created", |process| process.state.as_str()),
@@ -237,12 +238,4 @@ fn image<'a>(pod: &'a Observed, container: &str) -> &'a str {
         .iter()
         .find(|spec| *spec.name == *container)
         .map_or("", |spec| &spec.image)
-}
-
-fn pid(container: &ObservedContainer) -> Option<u32> {
-    let running = |state| matches!(state, TaskState::Running | TaskState::Paused);
-    container
-        .process
-        .filter(|process| running(process.state))
-        .map(|process| process.pid)
 }

@@ -1,7 +1,7 @@
 //! How long a container that exited waits before it is restarted.
 //!
-//! As the kubelet: at once the first time, then 10 s doubling up to five minutes, and from the start
-//! again after a run of ten minutes
+//! As the kubelet does: at once the first time, then after 10 s, doubled up to five minutes, and from the
+//! start again after it has run for ten minutes
 //! (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
 
 use std::time::Duration;

@@ -1,10 +1,10 @@
-//! Removes the cgroups above the containers' own, which the runtime creates and leaves behind.
+//! Cgroups of pods: the parents of the containers' own, which runc creates and leaves behind, and OOM kills.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Every hierarchy's root: one for cgroup v2, one for each controller of v1.
+/// The root of every hierarchy: one for cgroup v2, one for each controller of v1.
 fn hierarchies() -> Vec<PathBuf> {
     let root = Path::new("/sys/fs/cgroup");
     let mut all = vec![root.to_owned()];

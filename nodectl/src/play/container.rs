@@ -1,4 +1,4 @@
-//! Makes, starts and removes one container.
+//! Creates, starts and removes one container.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::logs::writer::Input;
 use crate::manifest::ContainerSpec;
 use crate::spec::{self, PodFields, SpecError, SpecInput, UserError};
 
-/// Why a container cannot be started. It may run nevertheless, where only an answer of containerd was
-/// lost: [`remove_attempt`] removes it.
+/// Why a container cannot be started. It may run nevertheless, where only containerd's answer was lost:
+/// [`remove_attempt`] removes it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
     #[error(transparent)]
     Containerd(#[from] containerd::Error),
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    #[error("image `{0}` is not in containerd any more")]
+    #[error("image `{0}` is no longer in containerd")]
     NoImage(String),
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -41,7 +41,7 @@ pub(super) struct Started {
     pub(super) pid: u32,
 }
 
-/// Starts a container for the `restarts`th time again, after `retries` failures to do so.
+/// Starts a container after so many restarts, and so many failed attempts at this one.
 pub(super) async fn start(
     ctx: &Context,
     record: &PodRecord,
@@ -51,7 +51,7 @@ pub(super) async fn start(
 ) -> Result<Started, StartError> {
     let id = record.container_id(&container.name, restarts, retries);
     let new = new_container(ctx, record, container, restarts, &id).await?;
-    // The rest of an attempt that was cut short has the same name.
+    // What is left of an attempt that was cut short has the same ID.
     remove(&ctx.client, &id).await?;
     let lease = format!("nodectl-{}-{id}", ctx.instance.id);
     let mark = Labels::from([(labels::INSTANCE.to_owned(), ctx.instance.id.clone())]);
@@ -62,7 +62,7 @@ pub(super) async fn start(
         .await?;
     let started = start_leased(ctx, &leased, record, container, restarts, new, mark).await;
     if started.is_err() {
-        // Best effort: the first error is the one to tell, and `down` finds the rest.
+        // Best effort: the first error is the one to report, and `down` finds the rest.
         let _ = remove(&ctx.client, &id).await;
     }
     let released = ctx.client.release(&lease, false).await;
@@ -170,31 +170,31 @@ async fn new_container(
 /// How long a killed process may take to exit.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Removes a container with its task and snapshot, by SIGKILL if it runs; what is gone is fine.
+/// Removes a container with its task and snapshot. One that runs is killed; one that is gone is fine.
 pub(super) async fn remove(client: &Containerd, id: &str) -> Result<(), containerd::Error> {
     match client.task(id).await?.map(|process| process.state) {
         None | Some(TaskState::Stopped) => {}
         Some(TaskState::Unknown) => shim::kill_stuck(client, id).await?,
         Some(TaskState::Created | TaskState::Running | TaskState::Paused) => {
             match client.kill_task(id, nix::libc::SIGKILL, true).await {
-                // Its shim was killed just now, and containerd kills the rest.
+                // Its shim was killed just now, and containerd kills its processes.
                 Err(error) if error.is_closed_shim() => {}
                 result => result?,
             }
-            // An error says no more than the deletion will.
+            // The deletion reports what is wrong.
             let _ = tokio::time::timeout(KILL_TIMEOUT, client.wait_task(id)).await;
         }
     }
-    // Even if there seems to be no task: of a creation that a restart of containerd cut short the
-    // shim has no process, so there is nothing to get, but the task's name stays taken.
+    // Also where there seems to be no task: where a restart of containerd cut its creation short, the shim
+    // has no process to report, but the task's ID stays taken.
     shim::delete_task(client, id).await?;
     client.delete_container(id).await?;
     shim::remove_socket(client, id).await;
     client.remove_snapshot(id).await
 }
 
-/// Removes what a failed [`start`] left, its shim and processes too where containerd does not know of
-/// them: a containerd that is restarted during `Tasks.Create` forgets the shim.
+/// Removes what a failed [`start`] left, including a shim that containerd does not know: a containerd that is
+/// restarted during `Tasks.Create` forgets it.
 pub(super) async fn remove_attempt(client: &Containerd, id: &str) -> Result<(), containerd::Error> {
     remove(client, id).await?;
     shim::remove_orphan(client, id).await;

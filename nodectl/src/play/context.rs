@@ -1,4 +1,4 @@
-//! What all workers share.
+//! What the workers of all pods share.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Context {
     pub machine: Machine,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
-    /// A text of hex digits that nobody can guess.
+    /// Creates random hex digits, 32 at least.
     pub random: fn() -> String,
     /// Where events go.
     pub events: mpsc::UnboundedSender<Event>,
@@ -33,7 +33,7 @@ pub struct Context {
     pub images: Mutex<BTreeMap<String, RunImage>>,
 }
 
-/// What is being created is held by a lease for this long at most.
+/// How long a lease holds what is being created, at most.
 const LEASE_MS: i64 = 15 * 60 * 1000;
 
 impl Context {
@@ -56,8 +56,8 @@ impl Context {
         Ok(found)
     }
 
-    pub(super) fn tell(&self, event: Event) {
-        // Nobody listens any more when the program ends.
+    pub(super) fn emit(&self, event: Event) {
+        // Nobody receives events while the program exits.
         let _ = self.events.send(event);
     }
 }

@@ -1,20 +1,20 @@
-//! What happens while Deployments run, as events for the display.
+//! What happens while Deployments run, as events for the terminal.
 
 use std::net::SocketAddr;
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A pod that a former nodectl left is taken over.
+    /// A pod that an earlier nodectl left is adopted.
     Adopted {
         /// The pod.
         pod: String,
-        /// How many of its containers kept running.
+        /// How many of its containers run.
         running: usize,
         /// How many it has.
         containers: usize,
     },
-    /// A pod that a former nodectl left has a shim that does not answer; it is left alone.
+    /// A pod that an earlier nodectl left has a shim that does not answer; it is left alone.
     Stuck {
         /// The pod.
         pod: String,
@@ -30,14 +30,14 @@ pub enum Event {
         pod: String,
         /// The container.
         container: String,
-        /// Its first process's ID on the host.
+        /// The ID of its first process on the host.
         pid: u32,
     },
     /// A pod became ready, or is no longer ready.
     Ready {
         /// The pod.
         pod: String,
-        /// Whether it does.
+        /// Whether it is ready.
         ready: bool,
     },
     /// A container exited.
@@ -46,7 +46,7 @@ pub enum Event {
         pod: String,
         /// The container.
         container: String,
-        /// Its exit status.
+        /// Its exit code.
         code: u32,
         /// The kernel killed it for its memory.
         oom: bool,
@@ -72,7 +72,7 @@ pub enum Event {
         /// The pod.
         pod: String,
     },
-    /// A pod was to stop, and is left as it is because containerd is gone.
+    /// A pod that was to stop is left as it is because containerd does not answer.
     Left {
         /// The pod.
         pod: String,
@@ -81,7 +81,7 @@ pub enum Event {
     Failed {
         /// The pod.
         pod: String,
-        /// What and why.
+        /// What failed and why.
         reason: String,
     },
     /// A part of a container's log could not be written.
@@ -90,32 +90,32 @@ pub enum Event {
         pod: String,
         /// The container.
         container: String,
-        /// How many lines are missing so far.
+        /// How many lines are missing.
         lines: u64,
-        /// How many bytes of the container's output.
+        /// How many bytes of the container's output these are.
         bytes: u64,
-        /// Why.
+        /// Why they could not be written.
         reason: String,
-        /// The log is written again.
+        /// The log is being written again.
         over: bool,
     },
-    /// The process that writes a container's log was killed, and another one is started.
+    /// The process that writes a container's log was killed, and is replaced.
     LogWriter {
         /// The pod.
         pod: String,
         /// The container.
         container: String,
     },
-    /// A Service's port takes connections.
+    /// The load balancer accepts connections for a Service's port.
     Listening {
         /// The Service.
         service: String,
-        /// Where.
+        /// Where it listens.
         address: SocketAddr,
     },
-    /// Every Deployment has all its pods available, of its own template.
-    Settled {
-        /// Pods that are available.
+    /// Every Deployment has all its pods ready, created from its current template.
+    RolloutComplete {
+        /// Pods that are ready.
         pods: usize,
     },
 }
@@ -211,8 +211,8 @@ impl std::fmt::Display for Event {
             Self::Listening { service, address } => {
                 write!(f, "service {service}: listening on {address}")
             }
-            Self::Settled { pods: 1 } => write!(f, "all ready: 1 pod"),
-            Self::Settled { pods } => write!(f, "all ready: {pods} pods"),
+            Self::RolloutComplete { pods: 1 } => write!(f, "all ready: 1 pod"),
+            Self::RolloutComplete { pods } => write!(f, "all ready: {pods} pods"),
         }
     }
 }

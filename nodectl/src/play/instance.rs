@@ -1,4 +1,4 @@
-//! What belongs to one nodectl: its names, its state directory and the lock on it.
+//! An instance: the names of what it creates, its directories and the lock on them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -16,9 +16,9 @@ use crate::logs::writer::Pipes;
 pub struct Instance {
     /// Six hex digits that distinguish it from others on this machine.
     pub id: String,
-    /// Where it keeps what a reboot takes away too: the lock, network namespaces, sockets.
+    /// The directory of what does not survive a reboot: the lock, network namespaces, sockets.
     pub dir: PathBuf,
-    /// Where its pods' logs and volumes are, which may be large.
+    /// The directory of its pods' logs and volumes, which may be large.
     pub data: PathBuf,
     /// The name of its bridge.
     pub bridge: String,
@@ -43,11 +43,11 @@ pub enum InstanceError {
     Data {
         /// Where they are.
         found: PathBuf,
-        /// Where they are to be.
+        /// Where they were asked for.
         asked: PathBuf,
     },
     /// Another nodectl runs pods here.
-    #[error("another `nodectl` (process {pid}) is at work in `{}`", dir.display())]
+    #[error("another `nodectl` (process {pid}) uses `{}`", dir.display())]
     Locked {
         /// The state directory.
         dir: PathBuf,
@@ -124,7 +124,7 @@ impl Instance {
                     source,
                 }
             };
-            fs::create_dir_all(&self.dir).map_err(error("make the directory of"))?;
+            fs::create_dir_all(&self.dir).map_err(error("create the directory of"))?;
             let open = OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -132,7 +132,7 @@ impl Instance {
                 .truncate(false)
                 .open(&path);
             let file = match open {
-                // Another nodectl took the directory away just now.
+                // Another nodectl removed the directory just now.
                 Err(source) if source.kind() == io::ErrorKind::NotFound => continue,
                 result => result.map_err(error("open"))?,
             };
@@ -149,7 +149,7 @@ impl Instance {
                 }
                 Err((_, errno)) => return Err(error("lock")(errno.into())),
             };
-            // The file that was locked may be one that its last owner has removed since.
+            // Its last owner may have removed the file before it was locked here.
             let same = fs::metadata(&path).is_ok_and(|there| {
                 file.metadata()
                     .is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
@@ -211,7 +211,7 @@ impl Instance {
 /// The lock on an instance, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    #[expect(dead_code, reason = "held for its lock, which ends with it")]
+    #[expect(dead_code, reason = "holds the lock until it is dropped")]
     file: Flock<File>,
     dir: PathBuf,
     data: PathBuf,
@@ -242,11 +242,11 @@ impl Lock {
         }
         for dir in data {
             gone_is_fine(fs::remove_dir_all(&dir))?;
-            // Others may have theirs beside it.
+            // It stays where other instances have theirs in it.
             let _ = dir.parent().map(fs::remove_dir);
         }
         gone_is_fine(fs::remove_file(&lock))?;
-        // From here on another nodectl may have taken the instance over: then it stays.
+        // From here on another nodectl may have locked the instance, and then it stays.
         let _ = fs::remove_dir(&self.dir);
         let _ = fs::remove_dir(state_dir);
         Ok(())

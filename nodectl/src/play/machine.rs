@@ -1,4 +1,4 @@
-//! What has to be known of the machine, read once.
+//! Facts about this machine, read once.
 
 use std::fs;
 use std::path::Path;
@@ -10,15 +10,15 @@ pub struct Machine {
     pub node: String,
     /// Its memory, in bytes.
     pub memory_total: u64,
-    /// The least score for the out-of-memory killer that can be set.
+    /// The lowest `oom_score_adj` that a container can be given.
     pub oom_floor: i32,
-    /// It has cgroup v2 and nothing else.
+    /// cgroup v2 is its only hierarchy.
     pub cgroup2: bool,
 }
 
 impl Machine {
-    /// Reads /proc and /sys. What cannot be read has a harmless value. `runtime` is the process ID
-    /// of containerd, whose shims inherit its score for the out-of-memory killer.
+    /// Reads /proc and /sys; what cannot be read gets a harmless default. `runtime` is the process ID of
+    /// containerd, whose shims inherit its `oom_score_adj`.
     pub fn read(runtime: Option<i32>) -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let score = |path: &str| text(path).trim().parse().unwrap_or(0);

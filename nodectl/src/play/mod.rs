@@ -1,8 +1,8 @@
-//! Plays Deployments and Services on one machine: what the controllers, the kubelet and the
-//! load balancer are to a cluster, as far as one machine needs them.
+//! Runs Deployments and Services on one machine: the part of a cluster's controllers and kubelet that one
+//! machine needs.
 //!
-//! Level-triggered: what is desired is compared with what is observed, again and again, and what a
-//! killed nodectl left running is adopted. It schedules nothing and talks to no API server.
+//! It is level-triggered: each round compares what is desired with what is observed, and the pods that a
+//! killed nodectl left running are adopted. It schedules nothing, and there is no API server.
 
 mod backoff;
 mod cgroup;
@@ -34,7 +34,7 @@ pub use event::Event;
 pub use instance::{Instance, InstanceError, Lock};
 pub use machine::Machine;
 pub use observe::{Observed, ObservedContainer, observe};
-pub use plan::{Action, PodView, Want, plan};
+pub use plan::{Action, DesiredState, PodView, plan};
 pub use probe::ProbeState;
 pub use record::{PodRecord, labels};
 pub use sandbox_error::SandboxError;

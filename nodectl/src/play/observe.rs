@@ -24,7 +24,7 @@ impl Observed {
 
     /// How many of its containers run.
     pub fn running(&self) -> usize {
-        let running = |one: &&ObservedContainer| one.state() == Some(TaskState::Running);
+        let running = |one: &&ObservedContainer| one.pid().is_some();
         self.containers.iter().filter(running).count()
     }
 }
@@ -32,6 +32,13 @@ impl Observed {
 impl ObservedContainer {
     fn state(&self) -> Option<TaskState> {
         self.process.map(|process| process.state)
+    }
+
+    /// Its first process's ID on the host, as long as it runs. That of a paused one does.
+    pub fn pid(&self) -> Option<u32> {
+        self.process
+            .filter(|process| matches!(process.state, TaskState::Running | TaskState::Paused))
+            .map(|process| process.pid)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What each container of a pod records about the pod, so that a later nodectl finds it.
+//! The record of a pod that each of its containers carries, so that a later nodectl finds the pod.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -31,7 +31,7 @@ pub mod labels {
     pub const ADDRESS: &str = "nodectl.dev/pod-ip";
     /// The file of the pod's network namespace.
     pub const NETNS: &str = "nodectl.dev/netns";
-    /// The instance whose `up` imported an image, which goes when the pods go.
+    /// The instance whose `up` imported an image, which is removed with the pods.
     pub const IMPORTED: &str = "nodectl.dev/imported-by-up";
     /// The name of the extension that holds the [`super::PodRecord`].
     pub const EXTENSION: &str = "nodectl.dev/pod";
@@ -85,7 +85,7 @@ impl PodRecord {
             .collect()
     }
 
-    /// Where the output of a container's `attempt`th start is, named as the kubelet names it.
+    /// The log of a container's `attempt`th start, named as the kubelet names it.
     pub fn log_path(&self, instance: &Instance, container: &str, attempt: u32) -> PathBuf {
         self.logs_dir(instance)
             .join(container)
@@ -97,15 +97,15 @@ impl PodRecord {
         format!("{}/{}/{id}", instance.cgroup(), self.name)
     }
 
-    /// Where the output of all its containers is.
+    /// The directory of the logs of all its containers.
     pub(super) fn logs_dir(&self, instance: &Instance) -> PathBuf {
         instance
             .logs_dir()
             .join(format!("{}_{}_{}", self.namespace, self.name, self.uid))
     }
 
-    /// The ID of a container's `attempt`th start, tried again `retries` times: a creation that was cut
-    /// short may keep its ID taken in containerd. containerd takes at most 76 characters, no two
+    /// The ID of a container's `attempt`th start after `retries` failed creations, since a creation that was
+    /// cut short may keep its ID taken in containerd. containerd takes at most 76 characters, no two
     /// separators in a row; a container whose name does not fit goes by its index, after a `_`, which
     /// no name has.
     pub fn container_id(&self, container: &str, attempt: u32, retries: u32) -> String {

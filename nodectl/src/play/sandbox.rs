@@ -1,4 +1,4 @@
-//! What a pod has besides its containers: a network, a few files, volumes.
+//! What a pod has besides its containers: its network, files and volumes.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use crate::manifest::ContainerSpec;
 use crate::network::{self, Bridge, PodNetwork};
 use crate::spec::BindMount;
 
-/// The network that a pod has, by its name.
+/// The network of a pod.
 pub(super) fn pod_network(instance: &Instance, record: &PodRecord) -> PodNetwork {
     let random = record.name.rsplit('-').next().unwrap_or(&record.name);
     PodNetwork {
@@ -23,7 +23,7 @@ pub(super) fn pod_network(instance: &Instance, record: &PodRecord) -> PodNetwork
     }
 }
 
-/// Makes what a pod needs; what is there is kept.
+/// Creates the network, files and volumes of a pod; what exists is kept.
 pub(super) async fn ensure(
     instance: &Instance,
     bridge: &Bridge,
@@ -31,7 +31,7 @@ pub(super) async fn ensure(
 ) -> Result<(), SandboxError> {
     let pod = pod_network(instance, record);
     if !network::attached(&pod).await? {
-        // Half of it may be there.
+        // A part of it may exist.
         network::detach(&pod).await?;
         network::attach(bridge, pod).await?;
     }
@@ -47,13 +47,13 @@ pub(super) async fn ensure(
             source,
         })
     };
-    let make = |path: &Path| {
+    let create_dir = |path: &Path| {
         fs::create_dir_all(path).map_err(|source| SandboxError::File {
             path: path.to_owned(),
             source,
         })
     };
-    make(&dir.join("volumes"))?;
+    create_dir(&dir.join("volumes"))?;
     write(&dir.join("hosts"), hosts.as_bytes())?;
     write(
         &dir.join("hostname"),
@@ -62,19 +62,19 @@ pub(super) async fn ensure(
     write(&dir.join("resolv.conf"), &resolv)?;
     for volume in &record.template.spec.volumes {
         let path = dir.join("volumes").join(&volume.name);
-        make(&path)?;
+        create_dir(&path)?;
         // Any user of the pod may write, as in a kubelet's emptyDir.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777))
             .map_err(|source| SandboxError::File { path, source })?;
     }
     Shared::of(instance, record).ensure()?;
     for container in &record.template.spec.containers {
-        make(&record.logs_dir(instance).join(&container.name))?;
+        create_dir(&record.logs_dir(instance).join(&container.name))?;
     }
     Ok(())
 }
 
-/// The files and volumes that a container sees.
+/// The files and volumes that are mounted into a container.
 pub(super) fn binds(
     instance: &Instance,
     record: &PodRecord,
@@ -95,7 +95,7 @@ pub(super) fn binds(
     binds
 }
 
-/// Takes away what a pod had; what is gone is fine.
+/// Removes the network, files and volumes of a pod; what is gone is fine.
 pub(super) async fn remove(instance: &Instance, record: &PodRecord) -> Result<(), SandboxError> {
     network::detach(&pod_network(instance, record)).await?;
     Shared::of(instance, record).remove()?;

@@ -1,4 +1,4 @@
-//! Why what a pod has besides its containers fails.
+//! Errors of a pod's network, files and volumes.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! What the containers of a pod share besides the network: an IPC namespace and /dev/shm. Both outlive
-//! each container, as the sandbox of a Kubernetes pod does.
+//! The IPC namespace and /dev/shm that the containers of a pod share. Both outlive each container, as the
+//! sandbox of a Kubernetes pod does.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -41,7 +41,7 @@ impl Shared {
         }
     }
 
-    /// Creates both; what is there is kept.
+    /// Creates both; what exists is kept.
     pub(super) fn ensure(&self) -> Result<(), SandboxError> {
         if !statfs(&self.ipc).is_ok_and(|stat| stat.filesystem_type() == NSFS) {
             release(&self.ipc)?;
@@ -74,7 +74,7 @@ impl Shared {
             mount(Some(OWN), &path, none, MsFlags::MS_BIND, none)?;
             Ok(())
         };
-        // A thread of its own, because it ends up in the namespace.
+        // On a thread of its own, which stays in the namespace.
         let thread = std::thread::Builder::new().name("ipc".to_owned());
         let created = thread.spawn(create).and_then(|thread| {
             thread
@@ -96,12 +96,12 @@ fn shm_of(pod: &Path) -> PathBuf {
     pod.join("shm")
 }
 
-/// Unmounts /dev/shm of the pod whose files are in `pod`, whichever it was.
+/// Unmounts /dev/shm of the pod whose files are in `pod`.
 pub(super) fn release_shm(pod: &Path) -> Result<(), SandboxError> {
     unmount(&shm_of(pod))
 }
 
-/// Releases the IPC namespace at `path`, of whichever pod it was; one that is gone is fine.
+/// Releases the IPC namespace at `path`; one that is gone is fine.
 pub(super) fn release(path: &Path) -> Result<(), SandboxError> {
     unmount(path)?;
     match fs::remove_file(path) {
@@ -111,7 +111,7 @@ pub(super) fn release(path: &Path) -> Result<(), SandboxError> {
 }
 
 fn unmount(path: &Path) -> Result<(), SandboxError> {
-    // A container that is being deleted may still have it.
+    // A container that is being deleted may still have it mounted.
     match umount2(path, MntFlags::MNT_DETACH) {
         // EINVAL: nothing is mounted there.
         Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),

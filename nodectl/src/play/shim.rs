@@ -1,4 +1,4 @@
-//! Shims that containerd does not know any more, or that do not answer.
+//! Shims that containerd no longer knows, or that do not answer.
 //!
 //! Measured with containerd 1.6.20: a client that is killed while `Tasks.Create` is under way makes
 //! containerd forget the shim that it was starting; the process stays for good.
@@ -43,7 +43,7 @@ pub(super) async fn remove_orphans(client: &Containerd) -> Result<(), Error> {
     Ok(())
 }
 
-/// Kills the shim of a container that has no record any more, and the container's processes.
+/// Kills the shim of a container that no longer has a record, and the container's processes.
 pub(super) async fn remove_orphan(client: &Containerd, id: &str) {
     kill_of(client, id).await;
     forget(client.namespace(), id).await;
@@ -74,7 +74,7 @@ pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Erro
     while runc_state(client.namespace(), id).exists() && Instant::now() < deadline {
         sleep(CLEANUP_POLL).await;
     }
-    // Whatever it answers, containerd is still cleaning up.
+    // Any error means that containerd is still cleaning up.
     delete_task_until(deadline, client, id, |_| true).await
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn delete_task(client: &Containerd, id: &str) -> Result<(), Err
     delete_task_until(deadline, client, id, Error::is_closed_shim).await
 }
 
-/// Deletes a task, again while the error is one of a cleanup that goes on and the deadline has not come.
+/// Deletes a task; retries until the deadline while the error means that containerd is cleaning up.
 async fn delete_task_until(
     deadline: Instant,
     client: &Containerd,
@@ -105,28 +105,28 @@ async fn delete_task_until(
     }
 }
 
-/// Where containerd has runc keep what it knows of containers, by namespace; the daemon's own state
-/// directory does not change it (`runc.Root` of containerd's runc options, 1.4 to 2.x).
+/// The `--root` of containerd's runc, with a directory for each namespace. The daemon's own state directory
+/// does not change it (`runc.Root` of containerd's runc options, 1.4 to 2.x).
 const RUNC_ROOT: &str = "/run/containerd/runc";
 
-/// What runc knows of a container.
+/// The directory of a container in runc's root.
 fn runc_state(namespace: &str, id: &str) -> PathBuf {
     Path::new(RUNC_ROOT).join(namespace).join(id)
 }
 
-/// How long the rest of a killed shim may take: the runc that it left behind, containerd's cleanup.
+/// How long the runc that a killed shim left, and containerd's cleanup, may take.
 const RUNC_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Has runc forget a container that containerd does not know any more, once nothing is at work on it: a
-/// shim that is killed leaves the runc it had started, which goes on creating the container, and
-/// containerd cleans up after a killed shim beside whatever it is asked meanwhile.
+/// Has runc delete a container that containerd no longer knows, once nothing else works on it: the runc that
+/// a killed shim had started goes on creating the container, and containerd cleans up after a killed shim
+/// while it serves other requests.
 pub(super) async fn forget(namespace: &str, id: &str) {
     let deadline = Instant::now() + RUNC_TIMEOUT;
     while root_of(namespace, id).is_some() && Instant::now() < deadline {
         sleep(CLEANUP_POLL).await;
     }
     if let Some(root) = root_of(namespace, id) {
-        // Nobody else does: containerd has forgotten the shim that mounted it, or does not run.
+        // Nothing else unmounts it: containerd has forgotten the shim that mounted it, or does not run.
         let _ = umount2(&root, MntFlags::MNT_DETACH);
     }
     let deadline = Instant::now() + RUNC_TIMEOUT;
@@ -145,13 +145,13 @@ pub(super) async fn forget(namespace: &str, id: &str) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    // One whose creation was cut short is unknown to runc, and its directory stays.
+    // runc does not know a container whose creation was cut short, and leaves its directory.
     let _ = timeout(RUNC_TIMEOUT, delete).await;
     let _ = fs::remove_dir_all(&state);
 }
 
-/// Where the root file system of a container is mounted: in its bundle, wherever containerd keeps those.
-/// It is the last that the cleanup after a shim removes of what others see.
+/// Where the root file system of a container is mounted: in its bundle, wherever containerd keeps those. It
+/// is the last visible thing that the cleanup after a shim removes.
 fn root_of(namespace: &str, id: &str) -> Option<PathBuf> {
     let bundle = format!("/{namespace}/{id}/rootfs");
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
@@ -161,7 +161,7 @@ fn root_of(namespace: &str, id: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Whether a runc process is at work on a container.
+/// Whether a runc process works on a container.
 fn runc_is_at(id: &str) -> bool {
     processes().any(|(_, words)| {
         let program = words.first().map(Path::new).and_then(Path::file_name);
@@ -176,7 +176,7 @@ struct Shim {
 }
 
 impl Shim {
-    /// Kills it and removes its sockets. One that has exited by itself is fine.
+    /// Kills it and removes its sockets. One that has exited is fine.
     async fn kill(&self, client: &Containerd) {
         let _ = kill(self.pid, Signal::SIGKILL);
         remove_socket(client, &self.id).await;
@@ -188,7 +188,7 @@ impl Shim {
 const SOCKETS: &str = "/run/containerd/s";
 
 /// The sockets of a container's shim, which containerd names by a hash (`SocketAddress` of the same
-/// package): the second one is there where containerd has shims log their debug output.
+/// package); the second one exists where containerd logs the debug output of shims.
 fn sockets(address: &Path, namespace: &str, id: &str) -> [PathBuf; 2] {
     ["", "/debug"].map(|suffix| {
         let name = format!("{}/{namespace}/{id}{suffix}", address.display());
@@ -196,14 +196,13 @@ fn sockets(address: &Path, namespace: &str, id: &str) -> [PathBuf; 2] {
     })
 }
 
-/// How long a killed shim may take to be gone.
+/// How long a killed shim may take to exit.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Removes the sockets of a container's shim that was killed: one that exits in order removes them
-/// itself.
+/// Removes the sockets of a container's shim that was killed; one that exits in order removes them itself.
 pub(super) async fn remove_socket(client: &Containerd, id: &str) {
     let deadline = Instant::now() + EXIT_TIMEOUT;
-    // containerd's own name of its socket may be the one behind a link.
+    // containerd may have been given the path behind a symbolic link.
     let behind_links = fs::canonicalize(client.address()).ok();
     let addresses = [client.address()]
         .into_iter()

@@ -1,42 +1,42 @@
-//! What a worker reports of its pod.
+//! The status of a pod, as its worker reports it.
 
 use std::net::Ipv4Addr;
 
-/// A container now.
+/// The state of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContainerState {
-    /// It does not run yet, or not again yet; the text says why.
+    /// It waits to be started, or restarted, for this reason.
     Waiting(String),
     /// It runs.
     Running {
-        /// Its first process's ID on the host.
+        /// The ID of its first process on the host.
         pid: u32,
     },
     /// It exited.
     Exited {
-        /// Its exit status; 128 + N if signal N terminated it.
+        /// Its exit code; 128 + N if signal N terminated it.
         code: u32,
         /// The kernel killed it for its memory.
         oom: bool,
     },
 }
 
-/// A container of a pod.
+/// The status of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerStatus {
     /// Its name in the pod.
     pub name: String,
-    /// What it does.
+    /// Its state.
     pub state: ContainerState,
     /// How often it was restarted.
     pub restarts: u32,
-    /// It runs, has started, and passes its readiness probe.
+    /// It runs, its startup probe has succeeded, and its readiness probe succeeds.
     pub ready: bool,
-    /// Why it is not, if a probe says so.
+    /// Why it is not ready, or does not run.
     pub reason: Option<String>,
 }
 
-/// A pod now.
+/// The status of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodStatus {
     /// Its containers, in the template's order.

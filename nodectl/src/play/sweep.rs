@@ -1,5 +1,5 @@
-//! Removes what an instance has created, found by its marks and not by anyone's memory: after `up`,
-//! after a crash at any point, and again without harm.
+//! Removes everything that an instance has created, which it finds by labels and names: after `up`, and
+//! after a crash at any point. Repeating it does no harm.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,12 +32,12 @@ pub struct Removed {
     pub images: usize,
 }
 
-/// Removes everything of an instance from containerd and from the network, and the containerd
-/// namespace if that leaves it empty. What is in the state directory is the lock's holder's to
-/// remove.
+/// Removes everything of an instance from containerd and from the network, and the containerd namespace if
+/// nothing else is in it. The state directory is removed by
+/// [`super::Lock::remove_dir`].
 ///
 /// # Errors
-/// The first that occurs; calling it again goes on.
+/// The first that occurs; another call removes the rest.
 pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Removed, SweepError> {
     let mut removed = Removed::default();
     let (pods, strays) = observe(client, &instance.id).await?;
@@ -69,19 +69,18 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
             removed.images += 1;
         }
     }
-    // Only one that is empty can be removed; one that others use stays.
+    // containerd refuses to remove a namespace that is not empty.
     match client.delete_namespace().await {
         Err(error) if !error.is_failed_precondition() => Err(error.into()),
         _ => Ok(removed),
     }
 }
 
-/// How often, and at what interval, to look for what appears late.
+/// How often, and at what interval, to look for uploads and shims that appear late.
 const LOOKS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Removes what belongs to no pod of `keep`: the rest of what was being created when a nodectl was
-/// killed.
+/// Removes what belongs to no pod of `keep`, such as what was being created when a nodectl was killed.
 ///
 /// # Errors
 /// The first that occurs.
@@ -113,8 +112,8 @@ pub(super) async fn orphans(
         }
     }
     shim::remove_orphans(client).await?;
-    // containerd may still be at what a client asked that was killed just now: an upload or a shim
-    // may yet appear.
+    // containerd may still be handling a request of a client that was killed just now: an upload or a shim
+    // may appear yet.
     for _ in 0..if cut_short { LOOKS } else { 0 } {
         sleep(PAUSE).await;
         client.abort_uploads(&uploads).await?;
@@ -155,7 +154,7 @@ pub(super) async fn orphans(
         if !keep.contains(&*name) {
             shared::release_shm(&entry.path())?;
             super::cgroup::remove(&format!("{}/{name}", instance.cgroup()));
-            // What cannot be removed now goes with the state directory.
+            // What cannot be removed now is removed with the data directory.
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -1,4 +1,4 @@
-//! What `up` knows of its pods and containerd does not: containers that wait, and why. `up` keeps it in a
+//! Containers that wait to be started, and why. containerd knows nothing of them, so `up` writes them to a
 //! file for `ps`.
 
 use std::fs;
@@ -19,11 +19,11 @@ pub struct Waiting {
     pub record: PodRecord,
     /// Its name in the pod.
     pub container: String,
-    /// How often it was started again.
+    /// How often it was restarted.
     pub restarts: u32,
-    /// What it waits for, in a word.
+    /// Why it waits, as the kubelet's reason is written.
     pub state: String,
-    /// Why, if something failed.
+    /// What failed, if something did.
     pub reason: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Waiting {
         fs::rename(new, path)
     }
 
-    /// Reads the file of the `up` that runs; there are none if none runs.
+    /// Reads the file of the `up` that runs; empty if none runs.
     pub fn load(instance: &Instance) -> Vec<Self> {
         let runs =
             |pid: &i32| nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), None).is_ok();

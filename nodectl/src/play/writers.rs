@@ -1,4 +1,4 @@
-//! The processes that write the containers' logs: what they report, and what is done when one is killed.
+//! The processes that write the containers' logs: receives their reports, and replaces one that is killed.
 
 use std::fs;
 use std::io;
@@ -23,11 +23,11 @@ use super::instance::{Instance, InstanceError};
 use super::record::PodRecord;
 use crate::logs::writer::{Held, Input, Pipes, Report};
 
-/// Something that runs until this is dropped.
+/// A task that is aborted when this is dropped.
 #[derive(Debug)]
-pub struct Running(JoinHandle<()>);
+pub struct Task(JoinHandle<()>);
 
-impl Drop for Running {
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -36,28 +36,25 @@ impl Drop for Running {
 /// The longest report: a path and a reason.
 const MAX_REPORT_BYTES: usize = 16 * 1024;
 
-/// Passes on what the writers of an instance's logs report, until it is dropped.
+/// Turns what the writers of an instance's logs report into events, until the task is dropped.
 ///
 /// # Errors
 /// If the socket cannot be created.
-pub fn listen(
-    instance: &Instance,
-    events: UnboundedSender<Event>,
-) -> Result<Running, InstanceError> {
+pub fn listen(instance: &Instance, events: UnboundedSender<Event>) -> Result<Task, InstanceError> {
     let path = instance.dir.join(Report::SOCKET);
     let failed = |source| InstanceError::File {
         action: "create",
         path: path.clone(),
         source,
     };
-    // That of an earlier nodectl.
+    // An earlier nodectl may have left one.
     let _ = fs::remove_file(&path);
     // The path of a socket has at most 107 bytes, that of a directory more.
     let dir = fs::File::open(&instance.dir).map_err(failed)?;
     let short = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), Report::SOCKET);
     let socket = UnixDatagram::bind(short).map_err(failed)?;
     let logs = instance.logs_dir();
-    Ok(Running(tokio::spawn(async move {
+    Ok(Task(tokio::spawn(async move {
         let mut buffer = vec![0; MAX_REPORT_BYTES];
         while let Ok(length) = socket.recv(&mut buffer).await {
             let report = serde_json::from_slice::<Report>(&buffer[..length]).ok();
@@ -84,24 +81,24 @@ fn dropped(logs: &Path, report: Report) -> Option<Event> {
     })
 }
 
-/// Between two writers that do not stay.
+/// Between two writers of a container whose writers exit at once.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Looks after the writer of a running container's log until it is dropped: starts another one when it
-/// is killed. Meanwhile the container's pipes are held open, so that its writes wait instead of failing.
+/// Replaces the writer of a running container's log when it is killed, until the task is dropped. Meanwhile
+/// the container's pipes are held open, so that its writes wait instead of failing.
 pub(super) fn keep(
     ctx: &Arc<Context>,
     record: &PodRecord,
     container: &str,
     restarts: u32,
     id: &str,
-) -> Running {
+) -> Task {
     let log = record.log_path(&ctx.instance, container, restarts);
     let (pod, container) = (record.name.clone(), container.to_owned());
     let (ctx, id) = (Arc::clone(ctx), id.to_owned());
-    Running(tokio::spawn(async move {
+    Task(tokio::spawn(async move {
         let pipes = Pipes::load(&Pipes::path(&ctx.instance.dir, &id));
-        // Without a record of the pipes, or with no process that has them open, no writer can go on.
+        // Without a record of the pipes, or a process that has them open, no other writer can read them.
         let Some(mut held) = pipes.and_then(|pipes| pipes.hold()) else {
             return;
         };
@@ -109,12 +106,12 @@ pub(super) fn keep(
             exited(writer).await;
         }
         loop {
-            ctx.tell(Event::LogWriter {
+            ctx.emit(Event::LogWriter {
                 pod: pod.clone(),
                 container: container.clone(),
             });
             if let Err(error) = write_again(&log, &id, &held).await {
-                ctx.tell(Event::Failed {
+                ctx.emit(Event::Failed {
                     pod: pod.clone(),
                     reason: format!("cannot start a log writer: {error}"),
                 });
@@ -124,7 +121,7 @@ pub(super) fn keep(
     }))
 }
 
-/// Starts a writer, and returns when it has exited. It outlives this process.
+/// Starts a writer, which outlives this process, and returns when it has exited.
 async fn write_again(log: &Path, id: &str, held: &Held) -> io::Result<()> {
     let mut writer = Command::new("/proc/self/exe")
         .arg(Input::COMMAND)
@@ -144,7 +141,7 @@ async fn write_again(log: &Path, id: &str, held: &Held) -> io::Result<()> {
 /// Waits until a process has exited.
 #[expect(
     deprecated,
-    reason = "the other constructor is unsafe; an `OwnedFd` keeps its descriptor, as that one asks"
+    reason = "the other constructor is unsafe; an `OwnedFd` keeps its descriptor, as that one requires"
 )]
 async fn exited(process: OwnedFd) {
     match AsyncFd::with_interest(process, Interest::READABLE) {
@@ -154,7 +151,7 @@ async fn exited(process: OwnedFd) {
     }
 }
 
-/// How long a writer may take to write what is left after its container was deleted.
+/// How long a writer may take to exit after its container was deleted.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Waits until the writers of deleted containers have exited, and removes their files.
@@ -174,7 +171,7 @@ pub(super) async fn remove(instance: &Instance, keep: impl Fn(&str) -> bool) {
                 let _ = pidfd_send_signal(writer, Signal::KILL);
             }
         }
-        // What stays goes with the instance's directory.
+        // What cannot be removed is removed with the instance's directory.
         let _ = fs::remove_file(&path);
     }
 }

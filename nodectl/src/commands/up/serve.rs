@@ -169,7 +169,7 @@ async fn serve(
         tokio::select! {
             event = events.recv() => if let Some(event) = event {
                 screen.event(&event);
-                if matches!(event, Event::Settled { .. }) {
+                if matches!(event, Event::RolloutComplete { .. }) {
                     // Once: later it is in the table.
                     urls.drain(..).for_each(|url| screen.line(&url));
                 }

@@ -36,7 +36,7 @@ pub(super) async fn ask(exec: &Exec, target: &Target<'_>, limit: Duration) -> Re
             }
         },
     };
-    // One that never started is not there, and one that is left goes with the container.
+    // One that never started does not exist, and one that remains is deleted with the container.
     let _ = client.delete_exec(id, &exec_id).await;
     outcome
 }

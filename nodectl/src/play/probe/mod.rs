@@ -1,4 +1,4 @@
-//! Probes: Kubernetes' counting as a plain state machine, and the kubelet's four ways to probe.
+//! Probes: Kubernetes' thresholds as a state machine, and the kubelet's four kinds of probes.
 
 mod exec;
 mod grpc;
@@ -24,22 +24,22 @@ pub struct ProbeState {
     failure_threshold: u32,
     run: u32,
     last: Option<bool>,
-    verdict: Option<bool>,
+    result: Option<bool>,
 }
 
 impl ProbeState {
-    /// Nothing has been asked yet.
+    /// Of a container that was not probed yet.
     pub fn new(probe: &Probe) -> Self {
         Self {
             success_threshold: probe.successes(),
             failure_threshold: probe.failures(),
             run: 0,
             last: None,
-            verdict: None,
+            result: None,
         }
     }
 
-    /// Counts one answer; returns the verdict if it is a new one.
+    /// Counts one result; returns the probe's result if that changes.
     pub fn count(&mut self, success: bool) -> Option<bool> {
         self.run = if self.last == Some(success) {
             self.run.saturating_add(1)
@@ -52,16 +52,16 @@ impl ProbeState {
         } else {
             self.failure_threshold
         };
-        if self.run < threshold || self.verdict == Some(success) {
+        if self.run < threshold || self.result == Some(success) {
             return None;
         }
-        self.verdict = Some(success);
+        self.result = Some(success);
         Some(success)
     }
 
-    /// No success has been counted yet.
+    /// It has not succeeded yet.
     pub fn is_fresh(&self) -> bool {
-        self.verdict != Some(true)
+        self.result != Some(true)
     }
 }
 
@@ -76,21 +76,20 @@ pub(super) struct Target<'a> {
     pub(super) address: Ipv4Addr,
 }
 
-/// Between two probes that ask whether a container is there at last. Kubernetes asks once
-/// a period; here a fast start is not made to wait for the next one. What fails in between does
-/// not count, what succeeds does.
+/// Between two probes until the first success. Kubernetes probes once a period; here a container that
+/// starts fast need not wait for the next one. Failures in between do not count, successes do.
 const EAGER_FIRST: Duration = Duration::from_millis(20);
 const EAGER_LONGEST: Duration = Duration::from_secs(1);
 
-/// Probes until `tell` returns `false`; `tell` gets each new result with its reason.
+/// Probes until `on_result` returns `false`; it gets each new result with its reason.
 ///
-/// `eager` asks more often than once a period until the first success.
+/// `eager` probes more often than once a period until the first success.
 pub(super) async fn watch(
     probe: &Probe,
     target: Target<'_>,
     since_start: Duration,
     eager: bool,
-    mut tell: impl FnMut(bool, &str) -> bool,
+    mut on_result: impl FnMut(bool, &str) -> bool,
 ) {
     tokio::time::sleep(probe.initial_delay().saturating_sub(since_start)).await;
     // A command costs a process in the container, and may count how often it runs.
@@ -110,8 +109,8 @@ pub(super) async fn watch(
             Err(reason) => (false, reason.clone()),
         };
         if (success || counted)
-            && let Some(verdict) = state.count(success)
-            && !tell(verdict, &reason)
+            && let Some(result) = state.count(success)
+            && !on_result(result, &reason)
         {
             return;
         }
@@ -125,17 +124,17 @@ pub(super) async fn watch(
     }
 }
 
-/// Asks once.
+/// Probes once.
 async fn ask(probe: &Probe, target: &Target<'_>) -> Result<(), String> {
     let limit = probe.timeout();
     if let Some(exec) = &probe.exec {
-        // It has to stop its process itself when the time is over.
+        // It must kill its process itself at the timeout.
         return exec::ask(exec, target, limit).await;
     }
     over_network(probe, target.spec, target.address).await
 }
 
-/// Asks once, by a connection to the pod.
+/// Probes once over the pod's network.
 async fn over_network(probe: &Probe, spec: &ContainerSpec, pod: Ipv4Addr) -> Result<(), String> {
     let limit = probe.timeout();
     let late = |_| format!("no answer within {} s", limit.as_secs());

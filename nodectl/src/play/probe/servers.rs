@@ -46,27 +46,11 @@ pub(super) async fn silent() -> u16 {
 /// A certificate with everything that a verification would refuse: of X.509 version 1, self-signed, of
 /// another host, and valid for one day of 2026.
 #[cfg(feature = "https-probes")]
-const CERTIFICATE: &str = "\
------BEGIN CERTIFICATE-----
-MIIBLzCB1QIURzZDYzgos32okPNYs0Wc4+M6hFIwCgYIKoZIzj0EAwIwGjEYMBYG
-A1UEAwwPZXhwaXJlZC5pbnZhbGlkMB4XDTI2MTEyNjAxMjc0MVoXDTI2MTEyNzAx
-Mjc0MVowGjEYMBYGA1UEAwwPZXhwaXJlZC5pbnZhbGlkMFkwEwYHKoZIzj0CAQYI
-KoZIzj0DAQcDQgAEQhkM3BVjvTBx4K9O+UKnRlrDDvUviuIssZPzq3XwZFi25uFT
-PyUo4AuH0Jw/GiIuDt80MWkCE9Wv4gmeRkivuDAKBggqhkjOPQQDAgNJADBGAiEA
-i2Hme2LCOCZJBb/VItJKCeFVyhzEWpTkhD8UoeOPQsQCIQDQ6TJgxoV6fVG4u6Dl
-8YqFG83WjxVbDXebUx8KaHpWNg==
------END CERTIFICATE-----
-";
+const CERTIFICATE: &str = include_str!("../../../tests/tls/certificate.pem");
 
 /// Its key, which protects nothing.
 #[cfg(feature = "https-probes")]
-const KEY: &str = "\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg4Bpf7YVX4RaojLyW
-G/0N4v3CyHRzEN2miFuAROUD7j6hRANCAARCGQzcFWO9MHHgr075QqdGWsMO9S+K
-4iyxk/OrdfBkWLbm4VM/JSjgC4fQnD8aIi4O3zQxaQIT1a/iCZ5GSK+4
------END PRIVATE KEY-----
-";
+const KEY: &str = include_str!("../../../tests/tls/key.pem");
 
 /// Answers whatever it is sent, over TLS.
 #[cfg(feature = "https-probes")]
