@@ -17,7 +17,7 @@ mod traces;
 
 pub use cri::{Cri, CriPod, IMAGE, PAUSE};
 pub use daemon::{Daemon, OPEN_FILES};
-pub use image::{image_layout, manifest, pod_program};
+pub use image::{Image, health_program, image_layout, manifest, pod_program};
 pub use inventory::Inventory;
 pub use kubelet::Kubelet;
 pub use nodectl::{Nodectl, Outcome};

@@ -1,0 +1,124 @@
+//! Probes of pods whose servers speak what is probed.
+
+use std::net::SocketAddr;
+
+use e2e::containerd::{Image, Nodectl, health_program, manifest};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::world::{World, get};
+
+/// The readiness probe of [`manifest`].
+const READINESS: &str = "readinessProbe: {httpGet: {path: /readyz, port: http}, periodSeconds: 1}";
+/// The liveness probe of [`manifest`].
+const LIVENESS: &str = "livenessProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 1}";
+
+/// [`manifest`] with other probes.
+fn with_probes(readiness: &str, liveness: &str) -> String {
+    let manifest = manifest(1, &[]);
+    assert!(manifest.contains(READINESS) && manifest.contains(LIVENESS));
+    manifest
+        .replace(READINESS, &format!("readinessProbe: {readiness}"))
+        .replace(LIVENESS, &format!("livenessProbe: {liveness}"))
+}
+
+/// Runs it with the image of `fixtures/health.rs`.
+fn with_health(world: &World, manifest: &str) -> Nodectl {
+    Image::new("health:1")
+        .with_libraries("health", &health_program())
+        .config(json!({"Entrypoint": ["/health"], "User": "65532"}))
+        .write(&world.daemon.path("image"));
+    world.up(&manifest.replace("image: pod:1", "image: health:1"))
+}
+
+fn stop(up: Nodectl) {
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+}
+
+#[test]
+fn a_pod_is_ready_by_https_and_alive_by_grpc() {
+    let world = World::new();
+    let https = "{httpGet: {scheme: HTTPS, path: /healthz, port: 8443}, periodSeconds: 1}";
+    let mut up = with_health(
+        &world,
+        &with_probes(https, "{grpc: {port: 5051}, periodSeconds: 1}"),
+    );
+    up.wait_for("all ready: 1 pod", 1);
+    stop(up);
+    // The other way round.
+    let mut up = with_health(
+        &world,
+        &with_probes(
+            "{grpc: {port: 5051, service: \"\"}, periodSeconds: 1}",
+            https,
+        ),
+    );
+    up.wait_for("all ready: 1 pod", 1);
+    stop(up);
+}
+
+#[test]
+fn a_server_that_says_no_over_https_or_grpc_is_started_again() {
+    let world = World::new();
+    for (liveness, reason) in [
+        (
+            "httpGet: {scheme: HTTPS, path: /missing, port: 8443}",
+            ":8443/missing: status 404",
+        ),
+        (
+            "httpGet: {scheme: HTTPS, path: /healthz, port: 5051}",
+            "GET https://",
+        ),
+        (
+            "grpc: {port: 5051, service: sick}",
+            ":5051: status 2, not SERVING",
+        ),
+        ("grpc: {port: 5051, service: nosuch}", "grpc "),
+        ("grpc: {port: 8443}", "grpc "),
+    ] {
+        // Not before the last of its ports is there.
+        let ready = "{tcpSocket: {port: 5051}, periodSeconds: 1}\n          \
+                     startupProbe: {tcpSocket: {port: 5051}, failureThreshold: 99, periodSeconds: 1}";
+        let failing = format!("{{{liveness}, periodSeconds: 1, failureThreshold: 1}}");
+        let mut up = with_health(&world, &with_probes(ready, &failing));
+        up.wait_for("container web is unhealthy: liveness probe: ", 1);
+        up.wait_for("container web started", 2);
+        let printed = up.printed();
+        let why = printed.lines().find(|line| line.contains("is unhealthy"));
+        assert!(
+            why.is_some_and(|why| why.contains(reason)),
+            "{liveness}: {why:?}"
+        );
+        stop(up);
+    }
+}
+
+#[test]
+fn a_pod_that_redirects_is_as_ready_as_what_it_redirects_to() {
+    let world = World::new();
+    let redirected = READINESS.replace("/readyz", "/redirect/readyz");
+    let mut up = world.up(&manifest(1, &[]).replace(READINESS, &redirected));
+    up.wait_for("all ready: 1 pod", 1);
+    world.get("/unready");
+    up.wait_for(": not ready", 1);
+    stop(up);
+}
+
+#[test]
+fn a_pod_is_ready_again_after_as_many_successes_as_its_probe_asks_for() {
+    let world = World::new();
+    let patient = READINESS.replace("periodSeconds: 1", "periodSeconds: 1, successThreshold: 3");
+    let mut up = world.up(&manifest(1, &[]).replace(READINESS, &patient));
+    up.wait_for("all ready: 1 pod", 1);
+    // Past the load balancer, which has no pod while this one is not ready.
+    let ip = world.ps()["pods"][0]["ip"].as_str().unwrap().to_owned();
+    let pod: SocketAddr = format!("{ip}:5000").parse().unwrap();
+    get(pod, "/unready");
+    up.wait_for(": not ready", 1);
+    get(pod, "/ready");
+    up.wait_for("all ready: 1 pod", 2);
+    let passed: u32 = get(pod, "/passed").parse().unwrap();
+    assert!(passed >= 3, "ready after {passed} successes");
+    stop(up);
+}
