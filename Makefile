@@ -85,6 +85,10 @@ test-registry: deps-test build ## Run the tests of pushing against the registry'
 	@program=$$(dev/go-program docker-registry) && PATH="$$(dirname "$$program"):$$PATH" \
 		cargo test --locked -p imagebuilder --no-fail-fast --test registry
 
+.PHONY: test-vm
+test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd and cgroup v2: [VERSION=2.4]
+	@dev/vm/run $(if $(filter command line environment,$(origin VERSION)),--containerd $(VERSION))
+
 .PHONY: test-crates
 test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
 	@dev/test-crates
@@ -124,8 +128,8 @@ release: deps-release ## Build static programs, the image and their checksums in
 .PHONY: ci
 ci: lint test e2e ## What CI runs
 
-.PHONY: deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up
-deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up:
+.PHONY: deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm
+deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm:
 	@dev/install $(@:deps-%=%)
 
 include dev/eks.mk
