@@ -11,6 +11,7 @@ use crate::logs::line::encode;
 pub(super) struct Batch {
     bytes: Vec<u8>,
     lines: u64,
+    /// Bytes of the container's output.
     output: u64,
     lost_before: Option<Dropped>,
 }
@@ -38,14 +39,14 @@ impl Batch {
         self.lines == 0
     }
 
-    /// How many parts of lines there are.
-    pub(super) fn lines(&self) -> u64 {
-        self.lines
-    }
-
-    /// How many bytes of the container's output they are.
-    pub(super) fn output_bytes(&self) -> u64 {
-        self.output
+    /// What is missing from the log where these lines were dropped.
+    pub(super) fn dropped(&self, reason: String) -> Dropped {
+        Dropped {
+            lines: self.lines,
+            bytes: self.output,
+            reason,
+            over: false,
+        }
     }
 
     /// What is missing from the log before these lines.

@@ -36,7 +36,7 @@ impl Log {
         }
         match self.try_write(batch, now) {
             Ok(()) => self.losses.end(),
-            Err(error) => self.losses.add(batch, error.to_string(), now),
+            Err(error) => self.losses.add(&batch.dropped(error.to_string()), now),
         }
     }
 

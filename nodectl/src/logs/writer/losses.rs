@@ -5,8 +5,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::batch::Batch;
-
 /// How often a log that goes on losing lines is reported.
 const REPORT_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
@@ -44,13 +42,12 @@ impl Losses {
         }
     }
 
-    /// Counts a batch that was dropped.
-    pub(super) fn add(&mut self, batch: &Batch, reason: String, now: Timestamp) {
-        let dropped = self.dropped.get_or_insert_default();
-        dropped.lines += batch.lines();
-        dropped.bytes += batch.output_bytes();
-        dropped.reason = reason;
-        if now.duration_since(self.reported) >= REPORT_EVERY {
+    /// Counts what was dropped, and reports it.
+    pub(super) fn add(&mut self, lost: &Dropped, now: Timestamp) {
+        self.merge(lost);
+        if let Some(dropped) = &self.dropped
+            && now.duration_since(self.reported) >= REPORT_EVERY
+        {
             (self.report)(dropped);
             self.reported = now;
         }

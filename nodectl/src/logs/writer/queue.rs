@@ -125,7 +125,7 @@ impl Pusher {
         if self.stalled {
             drop(state);
             let reason = format!("the disk takes nothing more for {} s", stall.as_secs());
-            return self.losses.add(&batch, reason, now);
+            return self.losses.add(&batch.dropped(reason), now);
         }
         batch.set_lost_before(self.losses.take());
         state.bytes += batch.len();
