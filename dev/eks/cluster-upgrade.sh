@@ -7,7 +7,10 @@
 # shellcheck disable=SC1091
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/definition.sh"
 cluster=$1 region=$2 overlay=$3
+# Of `make cluster` alone, whatever the environment has.
+TAGS='' ADMINS='' DEPLOYERS=''
 
 need_cluster cluster-upgrade
 definition=$(definition_for "$overlay")

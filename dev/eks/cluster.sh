@@ -3,10 +3,11 @@
 # and installs the load balancer controller. Repeated, it creates what is missing: after a creation
 # that failed half-way, or after something was added to the definition.
 #
-#   dev/eks/cluster.sh CLUSTER REGION OVERLAY
+#   [TAGS=KEY=VALUE,… ADMINS=ARN,… DEPLOYERS=ARN,…] dev/eks/cluster.sh CLUSTER REGION OVERLAY
 # shellcheck disable=SC1091
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/definition.sh"
 cluster=$1 region=$2 overlay=$3
 
 need_cluster cluster
@@ -19,13 +20,24 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 write_definition "$definition" "$work/cluster.yaml"
 
-# create_missing: eksctl itself skips the node groups and add-ons that exist.
+# create_missing: eksctl itself skips what exists and is as the definition has it.
 create_missing() {
-    local associations
+    local associations support
     if [[ $overlay == eks ]]; then
         eksctl create nodegroup -f "$work/cluster.yaml"
     fi
     eksctl create addon -f "$work/cluster.yaml"
+    ! grep -q '^  accessEntries:' "$work/cluster.yaml" || eksctl create accessentry -f "$work/cluster.yaml"
+    eksctl utils update-cluster-logging -f "$work/cluster.yaml" --approve
+    eksctl utils update-zonal-shift-config -f "$work/cluster.yaml"
+    # eksctl has no command for this one.
+    support=$(aws eks describe-cluster --name "$cluster" --region "$region" \
+        --query cluster.upgradePolicy.supportType --output text)
+    if [[ $support != STANDARD ]]; then
+        aws eks update-cluster-config --name "$cluster" --region "$region" \
+            --upgrade-policy supportType=STANDARD >/dev/null
+        aws eks wait cluster-active --name "$cluster" --region "$region"
+    fi
     if [[ $overlay == eks ]]; then
         associations=$(aws eks list-pod-identity-associations --cluster-name "$cluster" --region "$region" \
             --namespace kube-system --service-account aws-load-balancer-controller \
@@ -44,5 +56,6 @@ else
     eksctl create cluster -f "$work/cluster.yaml" --write-kubeconfig=false
 fi
 dev/eks/kubeconfig.sh "$cluster" "$region"
+kubectl --context "$cluster.$region" apply --server-side --force-conflicts -f k8s/iam/deployer-role.yaml >&2
 [[ $overlay != eks ]] || install_controller
 say "Ready: make deploy CLUSTER=$cluster REGION=$region OVERLAY=$overlay"

@@ -44,28 +44,6 @@ definition_for() {
     esac
 }
 
-# tag_lines: the pairs of TAGS=KEY=VALUE,… as lines of YAML. The characters are those that AWS allows
-# in a tag, so that none needs quoting.
-tag_lines() {
-    local pair pairs allowed='[[:alnum:] _.:/+@-]'
-    IFS=, read -ra pairs <<<"${TAGS:-}"
-    for pair in "${pairs[@]}"; do
-        [[ $pair =~ ^$allowed{1,128}=($allowed|=){0,256}$ && ! ${pair,,} =~ ^(aws|eks): ]] \
-            || fail 2 "invalid tag \`$pair\`" "TAGS=KEY=VALUE,KEY=VALUE of letters, digits, spaces and _ . : / + - @"
-        printf '    "%s": "%s"\n' "${pair%%=*}" "${pair#*=}"
-    done
-}
-
-# write_definition DEFINITION FILE: with the cluster's name and region, each of which occurs once,
-# under `metadata:`, and the tags of TAGS=.
-write_definition() {
-    local tags
-    tags=$(tag_lines) || exit
-    sed -e "/^metadata:/,/^[^ ]/ s/^  name: .*/  name: $cluster/" \
-        -e "/^metadata:/,/^[^ ]/ s/^  region: .*/  region: $region/" "$1" \
-        | awk -v tags="$tags" '{ print } /^  tags:$/ && tags != "" { print tags }' >"$2"
-}
-
 cluster_exists() { eksctl get cluster --name "$cluster" --region "$region" >/dev/null 2>&1; }
 
 # Installs the controller, or upgrades it. Its CRDs are applied separately, since helm installs

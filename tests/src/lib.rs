@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod containerd;
+pub mod eks_scripts;
 pub mod lb;
 pub mod lb_controller;
 pub mod manifests;

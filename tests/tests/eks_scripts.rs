@@ -5,105 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use e2e::manifests::Schema;
+use e2e::eks_scripts::{Script, existing, run};
+use e2e::manifests::{Schema, repository};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// Records its name and arguments in `calls`, answers what a script asks for from files of the
-/// test, and keeps the cluster definition that eksctl is given.
-const STUB: &str = r#"#!/bin/sh
-name=$(basename "$0")
-echo "$name $*" >>"$STUBS/calls"
-show() { cat "$STUBS/$1" 2>/dev/null || :; }
-case "$name $*" in
-    "aws sts get-caller-identity"*) echo 123456789012 ;;
-    "aws eks describe-cluster"*vpcId*) echo vpc-1 ;;
-    "aws eks describe-cluster"*cluster.version*) show version ;;
-    "aws eks list-insights"*) show insights ;;
-    "aws eks list-nodegroups"*) echo graviton amd64 ;;
-    "aws eks list-pod-identity-associations"*) show associations ;;
-    "aws resourcegroupstaggingapi"*ec2:volume*) show volumes ;;
-    "aws resourcegroupstaggingapi"*elbv2.k8s.aws*) show tagged; test ! -e "$STUBS/denied" ;;
-    "aws resourcegroupstaggingapi"*) show tagged ;;
-    "eksctl get cluster"*) test -e "$STUBS/exists" ;;
-    "eksctl create cluster -f "* | "eksctl create nodegroup -f "*) cp "$4" "$STUBS/cluster.yaml" ;;
-    "eksctl upgrade cluster -f "*) sed -n 's/^  version: "\(.*\)"/\1/p' "$4" >"$STUBS/version" ;;
-    "kubectl config current-context") echo mine ;;
-    "kubectl config get-contexts"*) printf 'mine\nother\nhello.eu-west-1\n' ;;
-    "kubectl --context "*"get services"*) show balancers ;;
-    "kubectl --context "*"apply "*) cat >/dev/null ;;
-esac
-"#;
-
-struct Ran {
-    code: Option<i32>,
-    stderr: String,
-    calls: Vec<String>,
-    stubs: TempDir,
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn run_with(script: &str, args: &[&str], prepare: impl FnOnce(&Path)) -> Ran {
-    let stubs = tempfile::tempdir().unwrap();
-    for name in ["aws", "eksctl", "helm", "kubectl"] {
-        let path = stubs.path().join(name);
-        fs::write(&path, STUB).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    prepare(stubs.path());
-    // An empty variable is none.
-    let tags = fs::read_to_string(stubs.path().join("tags")).unwrap_or_default();
-    let output = Command::new("bash")
-        .arg(format!("dev/eks/{script}.sh"))
-        .args(args)
-        .current_dir(root())
-        .env_clear()
-        .env("TAGS", tags)
-        .env("PATH", format!("{}:/usr/bin:/bin", stubs.path().display()))
-        .env("STUBS", stubs.path())
-        .output()
-        .unwrap();
-    let calls = fs::read_to_string(stubs.path().join("calls")).unwrap_or_default();
-    Ran {
-        code: output.status.code(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-        calls: calls.lines().map(str::to_owned).collect(),
-        stubs,
-    }
-}
-
-fn run(script: &str, args: &[&str]) -> Ran {
-    run_with(script, args, |_| {})
-}
-
-impl Ran {
-    #[track_caller]
-    fn succeeded(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
-        self
-    }
-
-    fn called(&self, start: &str) -> bool {
-        self.calls.iter().any(|call| call.starts_with(start))
-    }
-}
-
-/// A cluster that exists, with files that the stubs answer from.
-fn existing(script: &str, args: &[&str], files: &[(&str, &str)]) -> Ran {
-    run_with(script, args, |stubs| {
-        fs::write(stubs.join("exists"), "").unwrap();
-        for (name, text) in files {
-            fs::write(stubs.join(name), text).unwrap();
-        }
-    })
-}
 
 #[track_caller]
 fn refused(script: &str, args: &[&str], message: &str) {
@@ -146,7 +51,7 @@ fn nothing_is_called_for_a_cluster_that_is_not_named() {
 
 #[test]
 fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
-    let schema = Schema::load(&root().join("k8s/schemas/eksctl.json"));
+    let schema = Schema::load(&repository().join("k8s/schemas/eksctl.json"));
     let regions = ["us-gov-west-1", "cn-north-1", "eusc-de-east-1"];
     for (overlay, region) in [
         ("eks", regions[0]),
@@ -154,8 +59,7 @@ fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
         ("eks-auto", regions[1]),
     ] {
         let ran = run("cluster", &["hello", region, overlay]).succeeded();
-        let text = fs::read_to_string(ran.stubs.path().join("cluster.yaml")).unwrap();
-        let cluster: Value = serde_saphyr::from_str(&text).unwrap();
+        let cluster = ran.definition();
         assert_eq!(cluster["metadata"]["name"], "hello");
         assert_eq!(cluster["metadata"]["region"], region);
         assert_eq!(schema.check(&cluster), []);
@@ -164,7 +68,7 @@ fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
         } else {
             "k8s/cluster-auto.yaml"
         };
-        let original = fs::read_to_string(root().join(name)).unwrap();
+        let original = fs::read_to_string(repository().join(name)).unwrap();
         let original: Value = serde_saphyr::from_str(&original).unwrap();
         for field in ["managedNodeGroups", "addons", "iam"] {
             assert_eq!(cluster[field], original[field], "{field}");
@@ -175,18 +79,16 @@ fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
 #[test]
 fn tags_are_those_of_everything_that_eksctl_creates() {
     let create = |tags: &str| {
-        run_with("cluster", &["hello", "eu-west-1", "eks"], |stubs| {
-            fs::write(stubs.join("tags"), tags).unwrap();
-        })
+        let script = Script::new("cluster", &["hello", "eu-west-1", "eks"]);
+        script.setting("TAGS", tags).run()
     };
     let ran = create("team=a,cost center=4=2").succeeded();
-    let text = fs::read_to_string(ran.stubs.path().join("cluster.yaml")).unwrap();
-    let cluster: Value = serde_saphyr::from_str(&text).unwrap();
+    let cluster = ran.definition();
     let expected = serde_json::json!({
         "project": "rust-k8s-app", "team": "a", "cost center": "4=2",
     });
     assert_eq!(cluster["metadata"]["tags"], expected);
-    let schema = Schema::load(&root().join("k8s/schemas/eksctl.json"));
+    let schema = Schema::load(&repository().join("k8s/schemas/eksctl.json"));
     assert_eq!(schema.check(&cluster), []);
     for invalid in ["team", "=a", "a=\"", "aws:x=1", "a=1,b"] {
         let ran = create(invalid);
@@ -201,7 +103,7 @@ fn tags_are_those_of_everything_that_eksctl_creates() {
 #[test]
 fn no_role_has_a_fixed_name() {
     for definition in ["k8s/cluster.yaml", "k8s/cluster-auto.yaml"] {
-        let text = fs::read_to_string(root().join(definition)).unwrap();
+        let text = fs::read_to_string(repository().join(definition)).unwrap();
         assert!(!text.contains("roleName"), "{definition}");
     }
 }
@@ -245,6 +147,27 @@ fn a_rerun_creates_what_the_cluster_lacks() {
     let ran = existing("cluster", &["hello", "eu-west-1", "eks-auto"], &[]).succeeded();
     assert!(ran.called("eksctl create addon -f "));
     assert!(!ran.called("eksctl create nodegroup"));
+}
+
+/// What a creation that failed half-way has not set, and what was changed by hand since.
+#[test]
+fn a_rerun_sets_logs_zonal_shift_and_the_support_policy() {
+    for overlay in ["eks", "eks-auto"] {
+        for (support, updated) in [("EXTENDED\n", true), ("STANDARD\n", false)] {
+            let answers = [("support", support)];
+            let ran = existing("cluster", &["hello", "eu-west-1", overlay], &answers);
+            let ran = ran.succeeded();
+            for setting in ["update-cluster-logging", "update-zonal-shift-config"] {
+                let update = format!("eksctl utils {setting} -f ");
+                assert!(ran.called(&update), "{setting}: {:?}", ran.calls);
+            }
+            let policy = "--upgrade-policy supportType=STANDARD";
+            let update = ran.calls.iter().any(|call| call.contains(policy));
+            assert_eq!(update, updated, "{:?}", ran.calls);
+            // Whatever follows would be refused while the cluster is being updated.
+            assert_eq!(ran.called("aws eks wait cluster-active"), updated);
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! The scripts in `dev/eks`, run with programs in place of aws, eksctl, helm and kubectl that record
+//! how they were called.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy's exceptions for tests do not cover"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::manifests::repository;
+
+/// Records its name and arguments in `calls`, answers what a script asks for from files of the
+/// test, and keeps the cluster definition that eksctl is given.
+const STUB: &str = r#"#!/bin/sh
+name=$(basename "$0")
+echo "$name $*" >>"$STUBS/calls"
+show() { cat "$STUBS/$1" 2>/dev/null || :; }
+case "$name $*" in
+    "aws sts get-caller-identity --query Arn"*) show caller ;;
+    "aws sts get-caller-identity"*) echo 123456789012 ;;
+    "aws eks describe-cluster"*vpcId*) echo vpc-1 ;;
+    "aws eks describe-cluster"*cluster.version*) show version ;;
+    "aws eks describe-cluster"*supportType*) show support ;;
+    "aws eks list-access-entries"*) show entries; test ! -e "$STUBS/denied" ;;
+    "aws eks list-insights"*) show insights ;;
+    "aws eks list-nodegroups"*) echo graviton amd64 ;;
+    "aws eks list-pod-identity-associations"*) show associations ;;
+    "aws resourcegroupstaggingapi"*ec2:volume*) show volumes ;;
+    "aws resourcegroupstaggingapi"*elbv2.k8s.aws*) show tagged; test ! -e "$STUBS/denied" ;;
+    "aws resourcegroupstaggingapi"*) show tagged ;;
+    "eksctl get cluster"*) test -e "$STUBS/exists" ;;
+    "eksctl create cluster -f "* | "eksctl create nodegroup -f "* | "eksctl create addon -f "*)
+        cp "$4" "$STUBS/cluster.yaml" ;;
+    "eksctl upgrade cluster -f "*)
+        cp "$4" "$STUBS/cluster.yaml"
+        sed -n 's/^  version: "\(.*\)"/\1/p' "$4" >"$STUBS/version" ;;
+    "kubectl config current-context") echo mine ;;
+    "kubectl config get-contexts"*) printf 'mine\nother\nhello.eu-west-1\n' ;;
+    "kubectl --context "*"get services"*) show balancers ;;
+    "kubectl --context "*"apply "*" -f -") cat >/dev/null ;;
+esac
+"#;
+
+/// A script to run.
+#[derive(Debug)]
+pub struct Script {
+    command: Command,
+    stubs: TempDir,
+}
+
+impl Script {
+    /// `dev/eks/NAME.sh` with its arguments, for a cluster that does not exist.
+    ///
+    /// # Panics
+    /// When the programs in place of others cannot be written.
+    pub fn new(name: &str, args: &[&str]) -> Self {
+        let stubs = tempfile::tempdir().unwrap();
+        for program in ["aws", "eksctl", "helm", "kubectl"] {
+            let path = stubs.path().join(program);
+            fs::write(&path, STUB).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut command = Command::new("bash");
+        command
+            .arg(format!("dev/eks/{name}.sh"))
+            .args(args)
+            .current_dir(repository())
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", stubs.path().display()))
+            .env("STUBS", stubs.path());
+        Self { command, stubs }
+    }
+
+    /// With a setting of make, which the script has in its environment.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// With what AWS, the cluster or its tools answer: the text of a file that the programs in place
+    /// of theirs read.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn answer(self, file: &str, text: &str) -> Self {
+        fs::write(self.stubs.path().join(file), text).unwrap();
+        self
+    }
+
+    /// Runs it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run(mut self) -> Ran {
+        let output = self.command.output().unwrap();
+        let calls = fs::read_to_string(self.stubs.path().join("calls")).unwrap_or_default();
+        Ran {
+            code: output.status.code(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            calls: calls.lines().map(str::to_owned).collect(),
+            stubs: self.stubs,
+        }
+    }
+}
+
+/// Runs a script for a cluster that does not exist.
+pub fn run(script: &str, args: &[&str]) -> Ran {
+    Script::new(script, args).run()
+}
+
+/// Runs a script for a cluster that exists.
+pub fn existing(script: &str, args: &[&str], answers: &[(&str, &str)]) -> Ran {
+    let script = Script::new(script, args).answer("exists", "");
+    let script = answers
+        .iter()
+        .fold(script, |script, (file, text)| script.answer(file, text));
+    script.run()
+}
+
+/// What a script did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// What it wrote to standard error.
+    pub stderr: String,
+    /// Each call of aws, eksctl, helm and kubectl.
+    pub calls: Vec<String>,
+    stubs: TempDir,
+}
+
+impl Ran {
+    /// Itself, when it succeeded.
+    ///
+    /// # Panics
+    /// With its standard error, unless it succeeded.
+    #[must_use]
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// Whether there was a call that starts like this.
+    pub fn called(&self, start: &str) -> bool {
+        self.calls.iter().any(|call| call.starts_with(start))
+    }
+
+    /// The definition of the cluster that eksctl was given last.
+    ///
+    /// # Panics
+    /// When it was given none, or no YAML.
+    #[track_caller]
+    pub fn definition(&self) -> Value {
+        let text = fs::read_to_string(self.stubs.path().join("cluster.yaml")).unwrap();
+        serde_saphyr::from_str(&text).unwrap()
+    }
+}
