@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::customize::Changes;
+use crate::image_name::{Image, Prefix};
 use crate::kubectl::{Kubectl, KubectlError};
 
 /// Deploys the service to a Kubernetes cluster, tests it there and removes it again.
@@ -131,6 +132,10 @@ pub(super) struct Render {
     pub(super) overlay: Overlay,
     #[command(flatten)]
     pub(super) source: Source,
+    /// Write them into this file, whole or not at all, instead of printing them. Its folder is created
+    /// where it is missing.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -146,14 +151,14 @@ pub(super) struct Diff {
 pub(super) struct Source {
     /// Registry and prefix that images are pushed to, such as registry.example/team.
     #[arg(long, value_name = "PREFIX", conflicts_with = "image")]
-    pub(super) repo: Option<String>,
+    pub(super) repo: Option<Prefix>,
     /// Push to ECR in this region, in the account of the AWS credentials in use. `--repo` takes
     /// precedence.
     #[arg(long, value_name = "REGION", conflicts_with = "image")]
     pub(super) region: Option<String>,
     /// Use this image, by digest, instead of building one.
     #[arg(long, value_name = "NAME@DIGEST")]
-    pub(super) image: Option<String>,
+    pub(super) image: Option<Image>,
     /// The platforms of the nodes.
     #[arg(
         long,

@@ -1,5 +1,10 @@
 //! One function a command; those with a subject of their own have their own modules.
 
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use cli::{Exit, Printer};
 
 use crate::args::{Cli, Cluster, Command, Preflight, Render};
@@ -43,14 +48,38 @@ fn preflight(printer: Printer, args: &Preflight) -> Result<(), ShipError> {
 
 /// The manifests as they would be applied, for a tool that applies them: no cluster is needed.
 fn render(printer: Printer, args: &Render) -> Result<(), ShipError> {
+    image::check(&args.source)?;
     let manifests = Manifests::render(&args.overlay)?;
     let resolved = image::resolve(printer, &manifests, &args.source)?;
-    printer
-        .data_raw(resolved.yaml.as_bytes())
-        .map_err(ShipError::Stdout)
+    let yaml = resolved.yaml.as_bytes();
+    let Some(file) = &args.output else {
+        return printer.data_raw(yaml).map_err(ShipError::Stdout);
+    };
+    replace(file, yaml).map_err(|source| ShipError::Output {
+        file: file.clone(),
+        source,
+    })?;
+    printer.status(&format!("Wrote {}", file.display()));
+    Ok(())
+}
+
+/// Writes a file so that whoever reads it, such as a commit, finds the old contents or the new ones.
+fn replace(file: &Path, contents: &[u8]) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut new = tempfile::Builder::new();
+    // As any other file of the repository, and not for its owner alone.
+    let mut new = new
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder)?;
+    new.write_all(contents)?;
+    new.persist(file)?;
+    Ok(())
 }
 
 fn diff(printer: Printer, args: &crate::args::Diff) -> Result<(), ShipError> {
+    image::check(&args.source)?;
     let kubectl = args.cluster.context.kubectl()?;
     let manifests = Manifests::render(&args.cluster.overlay)?;
     preflight::check(printer, &kubectl, &args.cluster.overlay.folder, &manifests)?;

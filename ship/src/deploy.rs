@@ -15,6 +15,7 @@ use crate::{image, preflight, smoke};
 
 /// Deploys, and prints the URL.
 pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
+    image::check(&args.source)?;
     let overlay = &args.cluster.overlay;
     let kubectl = args.cluster.context.kubectl()?;
     let manifests = Manifests::render(overlay)?;

@@ -20,9 +20,6 @@ pub(crate) enum ImageError {
     /// Neither an image nor a registry is named.
     #[error("no registry is named, and no image")]
     NoDestination,
-    /// A tag may be moved; a digest may not.
-    #[error("`{0}` has no digest: a tag can name another image tomorrow")]
-    NoDigest(String),
     /// The registry of the AWS account is not known.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -45,7 +42,7 @@ pub(crate) enum ImageError {
 impl ExitError for ImageError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NoDestination | Self::NoDigest(_) | Self::Start { .. } => Exit::Usage,
+            Self::NoDestination | Self::Start { .. } => Exit::Usage,
             Self::Aws(error) => error.exit(),
             Self::Manifests(error) => error.exit(),
             Self::Build(status) => {
@@ -63,7 +60,6 @@ impl ExitError for ImageError {
                  or --image (IMAGE=) for an image that is in one"
                     .to_owned(),
             ),
-            Self::NoDigest(_) => Some("such as registry.example/app@sha256:…".to_owned()),
             Self::Start { .. } => Some("`make build` compiles it".to_owned()),
             Self::Aws(error) => error.hint(),
             Self::Manifests(error) => error.hint(),
@@ -79,10 +75,7 @@ pub(crate) fn resolve(
     source: &Source,
 ) -> Result<Manifests, ImageError> {
     let yaml = if let Some(image) = &source.image {
-        if !image.contains("@sha256:") {
-            return Err(ImageError::NoDigest(image.clone()));
-        }
-        manifests.yaml.replace(UNRESOLVED, image)
+        manifests.yaml.replace(UNRESOLVED, image.as_ref())
     } else {
         let repo = repository(source)?;
         printer.status(&format!("Building and pushing to {repo}"));
@@ -92,6 +85,13 @@ pub(crate) fn resolve(
     Ok(Manifests::parse("the resolved manifests", yaml)?)
 }
 
+/// Refuses a command line that says neither which image to use nor where to push one, before a cluster
+/// is asked.
+pub(crate) fn check(source: &Source) -> Result<(), ImageError> {
+    let named = source.image.is_some() || source.repo.is_some() || source.region.is_some();
+    named.then_some(()).ok_or(ImageError::NoDestination)
+}
+
 /// Builds and pushes one package's image, and returns its reference with the digest.
 pub(crate) fn build(
     printer: Printer,
@@ -99,7 +99,7 @@ pub(crate) fn build(
     source: &Source,
 ) -> Result<String, ImageError> {
     if let Some(image) = &source.image {
-        return Ok(image.clone());
+        return Ok(image.as_ref().to_owned());
     }
     let repo = repository(source)?;
     printer.status(&format!("Building and pushing {package} to {repo}"));
@@ -110,7 +110,7 @@ pub(crate) fn build(
 /// Where images are pushed to.
 fn repository(source: &Source) -> Result<String, ImageError> {
     match (&source.repo, &source.region) {
-        (Some(repo), _) => Ok(repo.clone()),
+        (Some(repo), _) => Ok(repo.to_string()),
         (None, Some(region)) => Ok(aws::registry(region)?),
         (None, None) => Err(ImageError::NoDestination),
     }

@@ -1,6 +1,7 @@
 //! Runs `kubectl kustomize`: on an overlay, on an overlay with further components, and on objects that
 //! were changed since, to print them.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,6 +15,9 @@ use crate::kubectl::KubectlError;
 const COMPONENTS: &str = "../../components/";
 /// A component of these takes the place of another of them.
 const LOAD_BALANCERS: [&str; 2] = ["nlb", "alb-ingress"];
+
+/// Components whose names begin alike do the same thing in different ways.
+const ALTERNATIVES: [&str; 2] = ["spot", "storage"];
 
 /// Why an overlay was not rendered.
 #[derive(Debug, Error)]
@@ -36,6 +40,9 @@ pub(crate) enum KustomizeError {
     /// Another load balancer than the overlay has.
     #[error("the component `{component}` replaces the load balancer of {folder}")]
     Replaces { folder: String, component: String },
+    /// Two components of which a deployment has one.
+    #[error("the components `{one}` and `{other}` exclude each other")]
+    Excludes { one: String, other: String },
     /// kubectl could not be started.
     #[error(transparent)]
     Kubectl(#[from] KubectlError),
@@ -55,6 +62,7 @@ impl ExitError for KustomizeError {
             Self::NoOverlay { .. }
             | Self::NoComponent { .. }
             | Self::Replaces { .. }
+            | Self::Excludes { .. }
             | Self::Failed { .. } => Exit::Usage,
         }
     }
@@ -73,6 +81,9 @@ impl ExitError for KustomizeError {
             Self::Replaces { folder, .. } => Some(format!(
                 "comment one out and the other in, in {folder}/kustomization.yaml"
             )),
+            Self::Excludes { .. } => {
+                Some("leave one of them out of COMPONENTS= or of the overlay".to_owned())
+            }
             Self::Scratch(_) | Self::Failed { .. } => None,
         }
     }
@@ -112,7 +123,7 @@ impl Overlay {
 
     /// Renders it with further components, those aside that it has anyway.
     pub(crate) fn render(&self, components: &[String]) -> Result<String, KustomizeError> {
-        let mut added = Vec::new();
+        let mut added = BTreeSet::new();
         for component in components {
             match self.components.iter().find(|(name, _)| name == component) {
                 Some((_, true)) => {}
@@ -122,8 +133,9 @@ impl Overlay {
                         component: component.clone(),
                     });
                 }
-                Some((_, false)) if added.contains(component) => {}
-                Some((_, false)) => added.push(component.clone()),
+                Some((name, false)) => {
+                    added.insert(name);
+                }
                 None => {
                     return Err(KustomizeError::NoComponent {
                         folder: self.name(),
@@ -133,6 +145,7 @@ impl Overlay {
                 }
             }
         }
+        self.check_alternatives(&added)?;
         if added.is_empty() {
             return run(&self.folder, &self.name());
         }
@@ -140,8 +153,10 @@ impl Overlay {
         // kustomize refuses absolute paths.
         let overlay =
             relative_path(scratch.path(), &self.folder).map_err(KustomizeError::Scratch)?;
-        let paths: Vec<_> = added
-            .iter()
+        // In the order of the overlay, where a component comes after those that it builds on.
+        let listed = self.components.iter().map(|(name, _)| name);
+        let paths: Vec<_> = listed
+            .filter(|name| added.contains(name))
             .map(|name| overlay.join(COMPONENTS).join(name))
             .collect();
         let kustomization = json!({
@@ -156,6 +171,24 @@ impl Overlay {
         )
         .map_err(KustomizeError::Scratch)?;
         run(scratch.path(), &self.name())
+    }
+
+    /// Refuses two components of a kind, whether the overlay or the command line has them.
+    fn check_alternatives(&self, added: &BTreeSet<&String>) -> Result<(), KustomizeError> {
+        let in_use = self.components.iter();
+        let in_use = in_use.filter(|(name, used)| *used || added.contains(name));
+        let in_use: Vec<_> = in_use.map(|(name, _)| name).collect();
+        for kind in ALTERNATIVES {
+            let is_kind = |name: &&&String| name.split('-').next() == Some(kind);
+            let mut of_kind = in_use.iter().filter(is_kind);
+            if let (Some(one), Some(other)) = (of_kind.next(), of_kind.next()) {
+                return Err(KustomizeError::Excludes {
+                    one: (*one).clone(),
+                    other: (*other).clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The components that can be added.
@@ -216,9 +249,16 @@ pub fn relative_path(from: &Path, to: &Path) -> std::io::Result<PathBuf> {
     Ok(up.chain(to.components().skip(shared)).collect())
 }
 
-/// The overlays in the folder where one is missing.
+/// The overlays in the folder where one is missing, which is the folder of all of them where none is
+/// named.
 fn beside(folder: &Path) -> Vec<String> {
-    let entries = folder.parent().map(std::fs::read_dir);
+    let names_none = folder.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let beside = if names_none {
+        Some(folder)
+    } else {
+        folder.parent()
+    };
+    let entries = beside.map(std::fs::read_dir);
     let mut known: Vec<_> = entries
         .into_iter()
         .flatten()
@@ -260,6 +300,18 @@ mod tests {
     }
 
     #[test]
+    fn components_that_do_the_same_exclude_each_other() {
+        let text = "  - ../../components/storage-ebs\n  # - ../../components/storage-efs\n  \
+                    # - ../../components/spot\n  # - ../../components/spot-karpenter\n";
+        let (_dir, overlay) = overlay(text);
+        for added in [&["storage-efs"][..], &["spot-karpenter", "spot"]] {
+            let added: Vec<_> = added.iter().map(|&name| name.to_owned()).collect();
+            let error = overlay.render(&added).unwrap_err();
+            assert!(matches!(error, KustomizeError::Excludes { .. }), "{error}");
+        }
+    }
+
+    #[test]
     fn a_missing_overlay_is_reported_with_those_beside_it() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["local", "eks"] {
@@ -267,10 +319,13 @@ mod tests {
             std::fs::write(dir.path().join(name).join("kustomization.yaml"), "").unwrap();
         }
         std::fs::create_dir(dir.path().join("empty")).unwrap();
-        let error = Overlay::read(&dir.path().join("lokal")).unwrap_err();
-        assert_eq!(
-            error.hint().as_deref(),
-            Some("OVERLAY= is one of: eks, local")
-        );
+        for missing in ["lokal", ""] {
+            let error = Overlay::read(&dir.path().join(missing)).unwrap_err();
+            assert_eq!(
+                error.hint().as_deref(),
+                Some("OVERLAY= is one of: eks, local"),
+                "{missing}"
+            );
+        }
     }
 }

@@ -15,6 +15,7 @@ mod endpoint;
 mod error;
 mod finalizers;
 mod image;
+mod image_name;
 mod kubectl;
 mod kustomize;
 mod manifests;

@@ -5,11 +5,10 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::args::Overlay;
+use crate::customize::PLACEHOLDER;
 use crate::endpoint::{self, HOST_ANNOTATION};
 use crate::kustomize::{self, KustomizeError};
 
-/// What stands where users have to put something of their own.
-const PLACEHOLDER: &str = "REPLACE-ME";
 /// The component by which a load balancer terminates TLS.
 const TLS_COMPONENT: &str = "tls";
 /// How the label ends by which a namespace asks for readiness gates. The AWS Load Balancer
@@ -68,14 +67,26 @@ impl ExitError for ManifestError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Kustomize(error) => error.hint(),
-            Self::Placeholder { .. } => {
-                Some("the component's own file says what to put there".to_owned())
-            }
+            Self::Placeholder { line, .. } => Some(placeholder_hint(line).to_owned()),
             Self::NoHost { .. } => Some(format!(
                 "add the annotation `{HOST_ANNOTATION}` with the name that the certificate covers"
             )),
             Self::Missing { .. } | Self::Yaml { .. } => None,
         }
+    }
+}
+
+/// Which setting of `make` replaces a placeholder.
+fn placeholder_hint(line: &str) -> &'static str {
+    let has = |text: &str| line.contains(text);
+    if has(HOST_ANNOTATION) {
+        "HOST=hello.example.com (--host) sets it, to the name that the certificate covers"
+    } else if has("arn:aws:acm:") {
+        "CERTIFICATE=arn:aws:acm:… (--certificate) sets it"
+    } else if has("cluster-name: ") || has("KarpenterNodeRole-") {
+        "CLUSTER=hello (--cluster) sets it"
+    } else {
+        "set it in the component's own file, below k8s/components"
     }
 }
 
@@ -228,6 +239,7 @@ mod tests {
             error.to_string(),
             "k8s still says REPLACE-ME: `metadata: {name: fs-REPLACE-ME}`"
         );
+        assert!(error.hint().unwrap().contains("k8s/components"));
     }
 
     #[test]

@@ -194,17 +194,12 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
 
+    const IMAGE: &str = "r/nodectl@sha256:\
+        0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
     #[test]
     fn the_pod_is_filled_in_from_its_manifest() {
-        let line = [
-            "ship",
-            "node",
-            "n1",
-            "--image",
-            "r/nodectl@sha256:1",
-            "--node-root",
-            "/n",
-        ];
+        let line = ["ship", "node", "n1", "--image", IMAGE, "--node-root", "/n"];
         let Command::Node(args) =
             Cli::parse_from([&line[..], &["inspect", "a b"]].concat()).command
         else {
@@ -215,12 +210,12 @@ mod tests {
             "/../k8s/node-inspector/pod.yaml"
         );
         let template = read(&PathBuf::from(path)).unwrap();
-        let pod = filled_in(template, "p", "r/nodectl@sha256:1", &args);
+        let pod = filled_in(template, "p", IMAGE, &args);
         assert_eq!(pod["metadata"]["name"], "p");
         assert_eq!(pod["spec"]["nodeName"], "n1");
         let container = &pod["spec"]["containers"][0];
         assert_eq!(container["args"], json!(["-k", "inspect", "a b"]));
-        assert_eq!(container["image"], "r/nodectl@sha256:1");
+        assert_eq!(container["image"], IMAGE);
         assert_eq!(
             container["volumeMounts"][0]["mountPath"],
             "/run/containerd/containerd.sock"

@@ -99,7 +99,7 @@ const EVERYTHING: [(&str, &str); 3] = [
 
 /// The command line of a deployment with everything that its overlay offers.
 fn arguments<'a>(overlay: &str, components: &'a str) -> Vec<&'a str> {
-    let mut args = vec!["--component", components];
+    let mut args = vec!["--component", components, "--cluster", "hello"];
     if overlay != "local" {
         args.extend(["--host", "hello.example.com", "--certificate", CERTIFICATE]);
     }
@@ -109,9 +109,7 @@ fn arguments<'a>(overlay: &str, components: &'a str) -> Vec<&'a str> {
 #[test]
 fn a_deployment_of_another_name_has_nothing_of_the_first() {
     for (overlay, components) in EVERYTHING {
-        // The cluster's name is for the user to fill in.
-        let components = components.replace("spot-karpenter", "spot");
-        let args = arguments(overlay, &components);
+        let args = arguments(overlay, components);
         let first = render(overlay, &args);
         let shop = |namespace: &[&str]| {
             render(
@@ -181,8 +179,7 @@ fn what_is_rendered_is_valid() {
     let annotations = Annotations::parse(&list);
     let name = "a".repeat(55);
     for (overlay, components) in EVERYTHING {
-        let components = components.replace("spot-karpenter", "spot");
-        let args = arguments(overlay, &components);
+        let args = arguments(overlay, components);
         let more = [
             "--name",
             &name,
@@ -228,6 +225,23 @@ fn a_host_and_a_certificate_bring_tls() {
     // A certificate covers a name, and nothing terminates TLS on this machine.
     refused("eks", &args[2..], "still says REPLACE-ME");
     refused("local", &args, "offers no component `tls`");
+}
+
+/// Karpenter launches nodes into the cluster that is named, and the name alone changes nothing else.
+#[test]
+fn the_cluster_is_named_where_karpenter_needs_it() {
+    let objects = render(
+        "eks",
+        &["--component", "spot-karpenter", "--cluster", "hello"],
+    );
+    let class = &only(&objects, "EC2NodeClass")["spec"];
+    assert_eq!(class["role"], "KarpenterNodeRole-hello");
+    let tags = &class["subnetSelectorTerms"][0]["tags"];
+    assert_eq!(tags["alpha.eksctl.io/cluster-name"], "hello");
+    let group = &class["securityGroupSelectorTerms"][0]["tags"];
+    assert_eq!(group["aws:eks:cluster-name"], "hello");
+    let output = |args: &[&str]| ship("eks", args).stdout;
+    assert_eq!(output(&["--cluster", "hello"]), output(&[]));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::rename::{Identity, rename};
-use super::values::{Certificate, Host, Name, Namespace, Tags};
-use super::{balancer, tags};
+use super::values::{Certificate, ClusterName, Host, Name, Namespace, Tags};
+use super::{balancer, cluster, tags};
 
 /// What differs from the overlay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -26,6 +26,9 @@ pub(crate) struct Changes {
     /// Tags of everything that AWS creates for it.
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub(crate) tags: Option<Tags>,
+    /// The name of the EKS cluster, for nodes that Karpenter launches into it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<ClusterName>,
 }
 
 impl Changes {
@@ -46,7 +49,13 @@ impl Changes {
             tags::add(objects, tags);
         }
         self.rename(objects);
-        *self != Self::default()
+        let named = self.cluster.as_ref();
+        let is_named = named.is_some_and(|name| cluster::set(objects, name));
+        let others = Self {
+            cluster: None,
+            ..self.clone()
+        };
+        is_named || others != Self::default()
     }
 
     fn rename(&self, objects: &mut [Value]) {

@@ -27,6 +27,9 @@ const RESERVED_TAGS: [&str; 7] = [
     "service.k8s.aws/",
 ];
 
+/// <https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html>
+const CLUSTER: usize = 100;
+
 /// A value that Kubernetes or AWS would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum ValueError {
@@ -39,6 +42,9 @@ pub(crate) enum ValueError {
     /// Its pods would have to be of the Pod Security profile "restricted" from then on.
     #[error("the namespace is Kubernetes' own or everybody's: choose one for the service")]
     ReservedNamespace,
+    /// Not the name of an EKS cluster.
+    #[error("expected at most {CLUSTER} letters, digits and hyphens, a letter first")]
+    Cluster,
     /// Not a host name.
     #[error("expected a host name such as hello.example.com, in lowercase")]
     Host,
@@ -115,6 +121,25 @@ impl FromStr for Namespace {
         let valid = is_label(text, DNS_LABEL);
         let namespace = valid.then(|| Self(text.to_owned()));
         namespace.ok_or(ValueError::Label { longest: DNS_LABEL })
+    }
+}
+
+/// The name of an EKS cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClusterName(String);
+
+impl FromStr for ClusterName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let valid = text.len() <= CLUSTER
+            && text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        valid
+            .then(|| Self(text.to_owned()))
+            .ok_or(ValueError::Cluster)
     }
 }
 
@@ -247,6 +272,12 @@ impl AsRef<str> for Namespace {
     }
 }
 
+impl AsRef<str> for ClusterName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl AsRef<str> for Host {
     fn as_ref(&self) -> &str {
         &self.0
@@ -292,6 +323,24 @@ mod tests {
                 "kube-public",
                 "Team",
                 "1",
+                &longer,
+            ],
+        );
+    }
+
+    #[test]
+    fn clusters_are_named_as_eks_allows() {
+        let (longest, longer) = ("a".repeat(100), "a".repeat(101));
+        check::<ClusterName>(
+            &["hello", "Hello-2", &longest],
+            &[
+                "",
+                "2hello",
+                "-a",
+                "a_b",
+                "a.b",
+                "a b",
+                "REPLACE_ME",
                 &longer,
             ],
         );

@@ -6,6 +6,8 @@ mod rollout_test;
 mod smoke;
 mod undeploy;
 
+use std::path::PathBuf;
+
 use cli::{Exit, ExitError};
 use thiserror::Error;
 
@@ -46,6 +48,12 @@ pub(crate) enum ShipError {
     NotDeployed { context: String },
     #[error("cannot write to stdout")]
     Stdout(#[source] std::io::Error),
+    /// The file of `render --output`.
+    #[error("cannot write {}", file.display())]
+    Output {
+        file: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 impl ExitError for ShipError {
@@ -60,7 +68,7 @@ impl ExitError for ShipError {
             Self::RolloutTest(error) => error.exit(),
             Self::Node(error) => error.exit(),
             Self::Undeploy(error) => error.exit(),
-            Self::NotDeployed { .. } | Self::Stdout(_) => Exit::Failed,
+            Self::NotDeployed { .. } | Self::Stdout(_) | Self::Output { .. } => Exit::Failed,
         }
     }
 
@@ -76,6 +84,7 @@ impl ExitError for ShipError {
             Self::Node(error) => error.hint(),
             Self::NotDeployed { .. } => Some("`make status` shows what is there".to_owned()),
             Self::Undeploy(error) => error.hint(),
+            Self::Output { .. } => Some("OUT= (--output) is the path of a file".to_owned()),
             Self::Stdout(_) => None,
         }
     }

@@ -124,6 +124,10 @@ fn manifests_that_cannot_be_deployed_are_a_usage_error() {
                 folder: folder(),
                 component: text(),
             },
+            KustomizeError::Excludes {
+                one: text(),
+                other: text(),
+            },
             KustomizeError::Kubectl(KubectlError::Start(io_error())),
             KustomizeError::Failed {
                 folder: folder(),
@@ -148,7 +152,6 @@ fn an_image_passes_imagebuilders_exit_code_on() {
         Exit::Usage,
         [
             ImageError::NoDestination,
-            ImageError::NoDigest(text()),
             ImageError::Aws(AwsError::Region(text())),
             ImageError::Aws(AwsError::Start(io_error())),
             ImageError::Start {
@@ -192,6 +195,10 @@ fn preflight_has_the_exit_code_of_its_first_problem() {
             problems(Problem::NoController {
                 class: text(),
                 controller: "x",
+            }),
+            problems(Problem::NoKinds {
+                version: text(),
+                kinds: vec![text()],
             }),
             problems(Problem::NoGateWebhook),
             problems(Problem::GatesMayBeSkipped),
@@ -312,6 +319,10 @@ fn a_node_that_does_not_exist_is_a_usage_error() {
         [
             ShipError::NotDeployed { context: text() },
             ShipError::Stdout(io_error()),
+            ShipError::Output {
+                file: PathBuf::from("x"),
+                source: io_error(),
+            },
         ],
     );
 }

@@ -13,6 +13,8 @@ pub(crate) struct Facts {
     pub(crate) server_version: String,
     /// The API groups that are served.
     pub(crate) groups: BTreeSet<String>,
+    /// The kinds that are served of those custom resources that the manifests have.
+    pub(crate) kinds: BTreeSet<Kind>,
     /// The mutating webhooks.
     pub(crate) webhooks: Option<Vec<Webhook>>,
     /// Whether a pod of the AWS Load Balancer Controller is available.
@@ -27,6 +29,9 @@ pub(crate) struct Facts {
     pub(crate) may_deploy: Option<bool>,
 }
 
+/// A kind of object: its `apiVersion` and its `kind`.
+pub(crate) type Kind = (String, String);
+
 /// A mutating webhook.
 #[derive(Clone, Debug)]
 pub(crate) struct Webhook {
@@ -36,13 +41,24 @@ pub(crate) struct Webhook {
 }
 
 impl Facts {
-    /// Asks the API server.
-    pub(super) fn gather(kubectl: &Kubectl, namespace: &str) -> Result<Self, KubectlError> {
+    /// Asks the API server. `custom` are the versions of custom resources that the manifests have.
+    pub(super) fn gather(
+        kubectl: &Kubectl,
+        namespace: &str,
+        custom: &BTreeSet<&str>,
+    ) -> Result<Self, KubectlError> {
         let version = kubectl.json(&["version"])?;
         let server_version = text(&version["serverVersion"]["gitVersion"]);
         let groups = kubectl.run(&["get", "--raw", "/apis"])?;
         let groups: Value = serde_json::from_str(&groups).unwrap_or_default();
-        let groups = items(&groups["groups"]).map(|group| text(&group["name"]));
+        let groups = items(&groups["groups"]);
+        let versions = groups.clone().flat_map(|group| items(&group["versions"]));
+        let versions = versions.map(|version| text(&version["groupVersion"]));
+        let mut kinds = BTreeSet::new();
+        for version in versions.filter(|version| custom.contains(version.as_str())) {
+            kinds.extend(kinds_of(kubectl, &version)?);
+        }
+        let groups = groups.map(|group| text(&group["name"]));
         let controllers = readable(kubectl.json(&[
             "get",
             "deployments.apps",
@@ -71,6 +87,7 @@ impl Facts {
         Ok(Self {
             server_version,
             groups: groups.collect(),
+            kinds,
             webhooks: webhooks.as_ref().map(webhooks_of),
             controller_available,
             ingress_classes: classes("ingressclasses")?,
@@ -96,6 +113,14 @@ fn readable(result: Result<Value, KubectlError>) -> Result<Option<Value>, Kubect
     }
 }
 
+/// What is served of a version of an API group.
+fn kinds_of(kubectl: &Kubectl, version: &str) -> Result<BTreeSet<Kind>, KubectlError> {
+    let list = kubectl.run(&["get", "--raw", &format!("/apis/{version}")])?;
+    let list: Value = serde_json::from_str(&list).unwrap_or_default();
+    let kinds = items(&list["resources"]).map(|resource| text(&resource["kind"]));
+    Ok(kinds.map(|kind| (version.to_owned(), kind)).collect())
+}
+
 fn webhooks_of(list: &Value) -> Vec<Webhook> {
     items(&list["items"])
         .flat_map(|configuration| items(&configuration["webhooks"]))
@@ -106,7 +131,7 @@ fn webhooks_of(list: &Value) -> Vec<Webhook> {
         .collect()
 }
 
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
+fn items(list: &Value) -> impl Iterator<Item = &Value> + Clone {
     list.as_array().into_iter().flatten()
 }
 

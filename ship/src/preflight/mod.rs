@@ -8,6 +8,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cli::{Exit, ExitError, Printer};
@@ -86,7 +87,9 @@ pub(crate) fn check(
     overlay: &Path,
     manifests: &Manifests,
 ) -> Result<(), PreflightError> {
-    let facts = Facts::gather(kubectl, &manifests.target.namespace)?;
+    let custom = custom_kinds(&manifests.objects);
+    let custom = custom.keys().copied().collect();
+    let facts = Facts::gather(kubectl, &manifests.target.namespace, &custom)?;
     let name = overlay.file_name().unwrap_or_default().to_string_lossy();
     let problems = problems(&name, &manifests.objects, &facts);
     let (fatal, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_fatal);
@@ -117,7 +120,12 @@ pub(crate) fn problems(overlay: &str, objects: &[Value], facts: &Facts) -> Vec<P
     if facts.may_deploy == Some(false) {
         problems.push(Problem::NotAllowed);
     }
-    problems.extend(missing_controller(objects, facts));
+    let controller = missing_controller(objects, facts);
+    if controller.is_none() {
+        // A controller that does not run has not brought its kinds either.
+        problems.extend(missing_kinds(objects, facts));
+    }
+    problems.extend(controller);
     problems.extend(missing_gates(objects, facts));
     problems.extend(missing_class(
         objects,
@@ -160,6 +168,40 @@ fn missing_controller(objects: &[Value], facts: &Facts) -> Option<Problem> {
         return Some(missing);
     }
     (class == CONTROLLERS[0].0 && facts.controller_available == Some(false)).then_some(missing)
+}
+
+/// The custom resources among the objects: the kinds of each version of an API group that is not
+/// Kubernetes' own, whose groups have no dot or are below `k8s.io`.
+fn custom_kinds(objects: &[Value]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for object in objects {
+        let version = object["apiVersion"].as_str().unwrap_or_default();
+        let (group, _) = version.split_once('/').unwrap_or_default();
+        if group.contains('.') && !group.ends_with(".k8s.io") {
+            let kind = object["kind"].as_str().unwrap_or_default();
+            kinds.entry(version).or_default().insert(kind);
+        }
+    }
+    kinds
+}
+
+/// Custom resources whose definitions are not installed.
+fn missing_kinds(objects: &[Value], facts: &Facts) -> Vec<Problem> {
+    let served =
+        |version: &str, kind: &str| facts.kinds.contains(&(version.to_owned(), kind.to_owned()));
+    let missing = custom_kinds(objects)
+        .into_iter()
+        .map(|(version, mut kinds)| {
+            kinds.retain(|kind| !served(version, kind));
+            (version, kinds)
+        });
+    missing
+        .filter(|(_, kinds)| !kinds.is_empty())
+        .map(|(version, kinds)| Problem::NoKinds {
+            version: version.to_owned(),
+            kinds: kinds.into_iter().map(str::to_owned).collect(),
+        })
+        .collect()
 }
 
 fn missing_gates(objects: &[Value], facts: &Facts) -> Option<Problem> {

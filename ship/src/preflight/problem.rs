@@ -18,6 +18,8 @@ pub(crate) enum Problem {
         class: String,
         controller: &'static str,
     },
+    /// The definitions of custom resources are not installed.
+    NoKinds { version: String, kinds: Vec<String> },
     /// Nothing adds the readiness gates that the namespace asks for.
     NoGateWebhook,
     /// Pods get no readiness gates while the controller is unavailable.
@@ -34,6 +36,7 @@ impl Problem {
             | Self::NamespaceTerminating
             | Self::NotAllowed
             | Self::NoController { .. }
+            | Self::NoKinds { .. }
             | Self::NoGateWebhook
             | Self::NoClass { .. } => true,
             Self::GatesMayBeSkipped => false,
@@ -46,6 +49,7 @@ impl Problem {
             Self::NamespaceTerminating => Exit::Failed,
             Self::WrongCluster { .. }
             | Self::NoController { .. }
+            | Self::NoKinds { .. }
             | Self::NoGateWebhook
             | Self::GatesMayBeSkipped
             | Self::NoClass { .. } => Exit::Usage,
@@ -67,6 +71,7 @@ impl Problem {
                  with EKS Auto Mode, OVERLAY=eks-auto"
                     .to_owned()
             }
+            Self::NoKinds { version, .. } => installs(version).to_owned(),
             Self::GatesMayBeSkipped => {
                 "set podMutatorWebhookConfig.failurePolicy=Fail in its Helm chart, as \
                  `make cluster` does"
@@ -74,6 +79,21 @@ impl Problem {
             }
             Self::NoClass { kind, .. } => format!("`kubectl get {kind}` lists those that exist"),
         }
+    }
+}
+
+/// What brings the custom resources of an API group.
+fn installs(version: &str) -> &'static str {
+    match version.split('/').next() {
+        Some("monitoring.coreos.com") => {
+            "install Prometheus' operator, as the Helm chart kube-prometheus-stack does \
+             (docs/eks.md), or leave the component monitoring out"
+        }
+        Some("karpenter.sh" | "karpenter.k8s.aws") => {
+            "install Karpenter (https://karpenter.sh/docs/getting-started); EKS Auto Mode, where \
+             it is part of the cluster, has OVERLAY=eks-auto and the component spot-auto"
+        }
+        _ => "install what defines it; `kubectl api-resources` lists what there is",
     }
 }
 
@@ -90,6 +110,13 @@ impl fmt::Display for Problem {
                 "no controller creates load balancers of the class {class}: {controller} does \
                  not run"
             ),
+            Self::NoKinds { version, kinds } => {
+                write!(
+                    f,
+                    "the cluster has no {} of {version}",
+                    kinds.join(" and no ")
+                )
+            }
             Self::NoGateWebhook => f.write_str(
                 "nothing adds readiness gates to pods: the webhook of the AWS Load Balancer \
                  Controller is missing",

@@ -6,6 +6,7 @@ fn eks() -> Facts {
     Facts {
         server_version: "v1.36.2-eks-1a2b3c4".to_owned(),
         groups: ["apps", "elbv2.k8s.aws"].map(str::to_owned).into(),
+        kinds: BTreeSet::new(),
         webhooks: Some(vec![Webhook {
             name: GATE_WEBHOOK.to_owned(),
             ignores_failures: false,
@@ -72,6 +73,50 @@ fn a_controller_that_does_not_run_is_reported() {
     let gates = "nothing adds readiness gates to pods: the webhook of the AWS Load Balancer \
                  Controller is missing";
     check("eks", &auto_mode, &[expected, gates]);
+}
+
+/// The component `monitoring` on a cluster with an operator of half its kinds, and Karpenter's on one
+/// without Karpenter.
+#[test]
+fn custom_resources_without_a_definition_are_reported_with_what_brings_them() {
+    let of = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind});
+    let monitoring = "monitoring.coreos.com/v1";
+    let objects = [
+        of("apps/v1", "Deployment"),
+        of("networking.k8s.io/v1", "NetworkPolicy"),
+        of(monitoring, "PodMonitor"),
+        of(monitoring, "PrometheusRule"),
+        of("karpenter.sh/v1", "NodePool"),
+        of("karpenter.k8s.aws/v1", "EC2NodeClass"),
+    ];
+    let kind = |version: &str, kind: &str| (version.to_owned(), kind.to_owned());
+    let mut facts = eks();
+    facts.kinds.insert(kind(monitoring, "PodMonitor"));
+    let found = problems("eks", &objects, &facts);
+    let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "the cluster has no EC2NodeClass of karpenter.k8s.aws/v1",
+            "the cluster has no NodePool of karpenter.sh/v1",
+            "the cluster has no PrometheusRule of monitoring.coreos.com/v1",
+        ]
+    );
+    assert!(found.iter().all(Problem::is_fatal));
+    assert!(found[1].hint().contains("install Karpenter"));
+    assert!(found[2].hint().contains("kube-prometheus-stack"));
+
+    facts.kinds.insert(kind(monitoring, "PrometheusRule"));
+    facts.kinds.insert(kind("karpenter.sh/v1", "NodePool"));
+    // Of another version, as an old Karpenter has it.
+    facts
+        .kinds
+        .insert(kind("karpenter.k8s.aws/v1beta1", "EC2NodeClass"));
+    assert_eq!(problems("eks", &objects, &facts).len(), 1);
+    facts
+        .kinds
+        .insert(kind("karpenter.k8s.aws/v1", "EC2NodeClass"));
+    assert_eq!(problems("eks", &objects, &facts), []);
 }
 
 #[test]

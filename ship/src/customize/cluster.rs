@@ -1,0 +1,59 @@
+//! The name of the cluster, where Karpenter's node class needs it.
+
+use serde_json::Value;
+
+use super::values::ClusterName;
+
+/// What stands in the manifests where users have to put something of their own.
+pub(crate) const PLACEHOLDER: &str = "REPLACE-ME";
+
+/// Names the cluster in node classes of Karpenter, and returns whether one was there to be named.
+pub(super) fn set(objects: &mut [Value], name: &ClusterName) -> bool {
+    let classes = objects.iter_mut();
+    let classes = classes.filter(|object| object["kind"] == "EC2NodeClass");
+    classes.fold(false, |any, class| replace(class, name.as_ref()) || any)
+}
+
+fn replace(value: &mut Value, name: &str) -> bool {
+    match value {
+        Value::String(text) if text.contains(PLACEHOLDER) => {
+            *text = text.replace(PLACEHOLDER, name);
+            true
+        }
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |any, item| replace(item, name) || any),
+        Value::Object(map) => map
+            .values_mut()
+            .fold(false, |any, child| replace(child, name) || any),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_node_class_is_of_the_cluster() {
+        let mut objects = [
+            json!({"kind": "EC2NodeClass", "spec": {"role": "KarpenterNodeRole-REPLACE-ME",
+                "subnetSelectorTerms": [{"tags": {"alpha.eksctl.io/cluster-name": "REPLACE-ME"}}]}}),
+            json!({"kind": "StorageClass", "parameters": {"fileSystemId": "fs-REPLACE-ME"}}),
+        ];
+        let name = "hello".parse().unwrap();
+        assert!(set(&mut objects, &name));
+        assert_eq!(
+            objects[0]["spec"],
+            json!({"role": "KarpenterNodeRole-hello",
+                "subnetSelectorTerms": [{"tags": {"alpha.eksctl.io/cluster-name": "hello"}}]})
+        );
+        assert_eq!(objects[1]["parameters"]["fileSystemId"], "fs-REPLACE-ME");
+        assert!(
+            !set(&mut objects, &name),
+            "there is nothing left to replace"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! The names of images and registries that a command line may have, checked before anything is asked
+//! or built.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// What precedes the digits of a digest.
+const SHA256: &str = "sha256:";
+
+/// A name that no registry could have.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum NameError {
+    /// A tag may be moved; a digest may not.
+    #[error(
+        "it has no digest, and a tag can name another image tomorrow: expected \
+         registry.example/app@sha256:…"
+    )]
+    NoDigest,
+    /// Not `sha256:` and 64 hexadecimal digits.
+    #[error("invalid digest `{0}`: expected sha256: and 64 digits of 0-9 and a-f")]
+    Digest(String),
+    /// A URL instead of a name.
+    #[error("expected a name without a scheme, such as registry.example/team, and not a URL")]
+    Url,
+    /// A tag or a digest where imagebuilder chooses it.
+    #[error("expected a registry and a prefix, without a tag or digest: each image gets its own")]
+    NotPrefix,
+    /// A character or an empty part.
+    #[error(
+        "invalid name: expected a registry and parts of lowercase letters, digits and `.`, `_`, \
+         `-`, with one `/` between them, such as registry.example/team"
+    )]
+    Name,
+}
+
+/// An image, by digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Image(String);
+
+impl FromStr for Image {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (name, digest) = text.split_once('@').ok_or(NameError::NoDigest)?;
+        let digits = digest.strip_prefix(SHA256).unwrap_or_default();
+        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != 64 || !digits.bytes().all(hex) {
+            return Err(NameError::Digest(digest.to_owned()));
+        }
+        let (repository, tag) = split_tag(name);
+        let tag_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if tag.is_some_and(|tag| tag.is_empty() || !tag.bytes().all(tag_byte)) {
+            return Err(NameError::Name);
+        }
+        check(repository)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A registry, and what the names of images in it begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix(String);
+
+impl FromStr for Prefix {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.contains("://") {
+            return Err(NameError::Url);
+        }
+        if text.contains('@') || (text.contains('/') && split_tag(text).1.is_some()) {
+            return Err(NameError::NotPrefix);
+        }
+        check(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The tag follows a colon in the last part of a name; elsewhere a port does.
+fn split_tag(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (name, None),
+    }
+}
+
+/// A host with a port, or without, and parts of a path: as the distribution specification has them.
+fn check(name: &str) -> Result<(), NameError> {
+    if name.contains("://") {
+        return Err(NameError::Url);
+    }
+    let mut parts = name.split('/');
+    let host = parts.next().unwrap_or_default();
+    let host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    let path_byte =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let valid = !host.is_empty()
+        && host.bytes().all(host_byte)
+        && parts.all(|part| {
+            !part.is_empty()
+                && part.bytes().all(path_byte)
+                && part.starts_with(|first: char| first.is_ascii_alphanumeric())
+                && part.ends_with(|last: char| last.is_ascii_alphanumeric())
+        });
+    if valid { Ok(()) } else { Err(NameError::Name) }
+}
+
+impl AsRef<str> for Image {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Prefix {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T: FromStr<Err = NameError> + fmt::Debug>(good: &[&str], bad: &[(&str, NameError)]) {
+        for text in good {
+            assert!(text.parse::<T>().is_ok(), "{text}");
+        }
+        for (text, error) in bad {
+            assert_eq!(text.parse::<T>().unwrap_err(), *error, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_image_has_a_name_and_a_digest() {
+        let hex = "0123456789abcdef".repeat(4);
+        let image = |name: &str| format!("{name}@sha256:{hex}");
+        let good = [
+            "app",
+            "registry.example/team/app",
+            "localhost:5000/a",
+            "r.example/a:v1",
+        ];
+        let good = good.map(image);
+        let good: Vec<_> = good.iter().map(String::as_str).collect();
+        let (url, upper, spaced) = (
+            image("https://a"),
+            image("r.example/App"),
+            image("r.example/a b"),
+        );
+        let (empty, unnamed, untagged) = (image("r.example//a"), image(""), image("r.example/a:"));
+        check::<Image>(
+            &good,
+            &[
+                ("registry.example/app:v1", NameError::NoDigest),
+                ("", NameError::NoDigest),
+                ("a@sha256:12", NameError::Digest("sha256:12".to_owned())),
+                ("a@md5:12", NameError::Digest("md5:12".to_owned())),
+                ("a@", NameError::Digest(String::new())),
+                (&url, NameError::Url),
+                (&upper, NameError::Name),
+                (&spaced, NameError::Name),
+                (&empty, NameError::Name),
+                (&unnamed, NameError::Name),
+                (&untagged, NameError::Name),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_prefix_has_neither_scheme_nor_tag() {
+        check::<Prefix>(
+            &[
+                "registry.example",
+                "localhost:5000",
+                "127.0.0.1:5000/team",
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/a",
+                "[::1]:5000",
+            ],
+            &[
+                ("https://registry.example", NameError::Url),
+                ("registry.example/app:v1", NameError::NotPrefix),
+                ("registry.example/app@sha256:1", NameError::NotPrefix),
+                ("registry.example/Team", NameError::Name),
+                ("registry.example/", NameError::Name),
+                ("registry.example/a b", NameError::Name),
+                ("/team", NameError::Name),
+                ("", NameError::Name),
+            ],
+        );
+    }
+}
