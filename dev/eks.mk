@@ -30,6 +30,8 @@ IMAGE ?=
 #   TAGS              KEY=VALUE,… of everything that AWS creates for it
 own := NAME NAMESPACE HOST CERTIFICATE COMPONENTS TAGS
 given = $(if $(filter environment undefined default,$(origin $1)),,$($1))
+# By the command line alone too, for `make cluster`: the ARNs of the IAM roles and users that may do
+# everything in the cluster (ADMINS), or what `make deploy` and its relatives do (DEPLOYERS).
 # The platforms of the nodes.
 PLATFORM ?= linux/amd64,linux/arm64
 URL ?=
@@ -41,21 +43,27 @@ ARGS ?= ps
 NODE ?=
 
 ship = $(BIN)/ship
+# As one word of the shell, whatever it contains.
 quoted = '$(subst ','\'',$1)'
-ship_own = $(foreach one,$(own),$(if $(call given,$(one)),--$(option.$(one)) $(call quoted,$(call given,$(one)))))
+# --OPTION=VALUE, where there is a value; it may begin with a hyphen.
+option = $(if $2,--$1=$(call quoted,$2))
+ship_own = $(foreach one,$(own),$(call option,$(option.$(one)),$(call given,$(one))))
 option.NAME := name
 option.NAMESPACE := namespace
 option.HOST := host
 option.CERTIFICATE := certificate
 option.COMPONENTS := component
 option.TAGS := tags
-ship_overlay = --overlay k8s/overlays/$(OVERLAY) $(ship_own)
-ship_flags = --context "$(CONTEXT)" $(ship_overlay)
+ship_overlay = --overlay=$(call quoted,k8s/overlays/$(OVERLAY)) $(ship_own) $(call option,cluster,$(CLUSTER))
+ship_context = --context=$(call quoted,$(CONTEXT))
+ship_flags = $(ship_context) $(ship_overlay)
 # What a command needs that takes an image.
-ship_source = $(if $(IMAGE),--image "$(IMAGE)",$(if $(REPO),--repo "$(REPO)",$(if $(REGION),--region "$(REGION)"))) \
-	--platform "$(PLATFORM)" --imagebuilder $(BIN)/imagebuilder $(if $(CA_FILE),--ca-file "$(CA_FILE)")
+ship_source = $(or $(call option,image,$(IMAGE)),$(call option,repo,$(REPO)),$(call option,region,$(REGION))) \
+	--platform=$(call quoted,$(PLATFORM)) --imagebuilder $(BIN)/imagebuilder $(call option,ca-file,$(CA_FILE))
 # How the service is tested.
-ship_test = $(if $(SERVICE_CA),--service-ca "$(SERVICE_CA)") $(if $(TEST_FROM),--test-from "$(TEST_FROM)")
+ship_test = $(call option,service-ca,$(SERVICE_CA)) $(call option,test-from,$(TEST_FROM))
+
+eks_cluster = $(call quoted,$(CLUSTER)) $(call quoted,$(REGION))
 
 .PHONY: build-ship
 build-ship: deps-up
@@ -63,29 +71,30 @@ build-ship: deps-up
 
 ##@ On Amazon EKS, or any Kubernetes
 .PHONY: cluster
-cluster: ## Create an EKS cluster, or what it lacks: CLUSTER= REGION= [OVERLAY=eks|eks-auto]
-	@TAGS=$(call quoted,$(call given,TAGS)) dev/eks/cluster.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
+cluster: ## Create an EKS cluster, or what it lacks: CLUSTER= REGION= [OVERLAY=eks|eks-auto ADMINS= DEPLOYERS=]
+	@TAGS=$(call quoted,$(call given,TAGS)) ADMINS=$(call quoted,$(call given,ADMINS)) \
+		DEPLOYERS=$(call quoted,$(call given,DEPLOYERS)) dev/eks/cluster.sh $(eks_cluster) $(call quoted,$(OVERLAY))
 
 .PHONY: cluster-upgrade
 cluster-upgrade: ## Upgrade it to the Kubernetes version of its definition: CLUSTER= REGION= [OVERLAY=]
-	@dev/eks/cluster-upgrade.sh "$(CLUSTER)" "$(REGION)" "$(OVERLAY)"
+	@dev/eks/cluster-upgrade.sh $(eks_cluster) $(call quoted,$(OVERLAY))
 
 .PHONY: kubeconfig
 kubeconfig: ## Add it to the kubeconfig: CLUSTER= REGION=
-	@dev/eks/kubeconfig.sh "$(CLUSTER)" "$(REGION)"
+	@dev/eks/kubeconfig.sh $(eks_cluster)
 
 .PHONY: preflight
 preflight: build-ship ## Check in seconds what a deploy needs: CLUSTER= REGION=, or CONTEXT= OVERLAY=
-	@$(ship) preflight $(ship_flags) $(if $(REPO)$(IMAGE),,$(if $(REGION),--region "$(REGION)"))
+	@$(ship) preflight $(ship_flags) $(if $(REPO)$(IMAGE),,$(call option,region,$(REGION)))
 
 .PHONY: deploy
 deploy: deps-deploy build-ship ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY= [IMAGE= NAME= HOST= …]
 	@$(ship) deploy $(ship_flags) $(ship_source) $(ship_test) \
-		$(if $(TIMEOUT),--timeout "$(TIMEOUT)") $(if $(BALANCER_TIMEOUT),--balancer-timeout "$(BALANCER_TIMEOUT)")
+		$(call option,timeout,$(TIMEOUT)) $(call option,balancer-timeout,$(BALANCER_TIMEOUT))
 
 .PHONY: render
-render: deps-deploy build-ship ## Print the manifests, by digest, for Argo CD or Flux: OVERLAY= REPO= or IMAGE=
-	@$(ship) render $(ship_overlay) $(ship_source)
+render: deps-deploy build-ship ## Print the manifests, by digest, for Argo CD or Flux: OVERLAY= REPO= or IMAGE= [OUT=FILE]
+	@$(ship) render $(ship_overlay) $(ship_source) $(call option,output,$(call given,OUT))
 
 .PHONY: diff
 diff: deps-deploy build-ship ## Show what a deploy would change: as for deploy
@@ -93,7 +102,7 @@ diff: deps-deploy build-ship ## Show what a deploy would change: as for deploy
 
 .PHONY: smoke
 smoke: build-ship ## Test a running service: URL=, or CONTEXT= OVERLAY=
-	@$(ship) smoke $(if $(URL),"$(URL)",$(ship_flags)) $(ship_test)
+	@$(ship) smoke $(ship_test) $(if $(URL),-- $(call quoted,$(URL)),$(ship_flags))
 
 .PHONY: rollout-test
 rollout-test: build-ship ## Restart, scale and delete pods under load; 0 requests may fail: CONTEXT= OVERLAY=
@@ -109,11 +118,11 @@ undeploy: build-ship ## Delete the service, its load balancer first: CONTEXT= OV
 
 .PHONY: cluster-delete
 cluster-delete: ## Delete the cluster and everything eksctl created for it: CLUSTER= REGION=
-	@dev/eks/cluster-delete.sh "$(CLUSTER)" "$(REGION)"
+	@dev/eks/cluster-delete.sh $(eks_cluster)
 
 .PHONY: node-ps
 node-ps: deps-deploy build-ship ## nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
-	@read -ra args <<<'$(ARGS)'; $(ship) node --context "$(CONTEXT)" $(ship_source) "$(NODE)" "$${args[@]}"
+	@read -ra args <<<$(call quoted,$(ARGS)); $(ship) node $(ship_context) $(ship_source) -- $(call quoted,$(NODE)) "$${args[@]}"
 
 .PHONY: cluster-up cluster-down
 cluster-up: deps-cluster ## Start a real single-node Kubernetes on this machine, as the tests do
