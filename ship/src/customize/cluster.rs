@@ -11,22 +11,20 @@ pub(crate) const PLACEHOLDER: &str = "REPLACE-ME";
 pub(super) fn set(objects: &mut [Value], name: &ClusterName) -> bool {
     let classes = objects.iter_mut();
     let classes = classes.filter(|object| object["kind"] == "EC2NodeClass");
-    classes.fold(false, |any, class| replace(class, name.as_ref()) || any)
+    let replaced: usize = classes.map(|class| replace(class, name.as_ref())).sum();
+    replaced > 0
 }
 
-fn replace(value: &mut Value, name: &str) -> bool {
+/// Replaces the placeholder in all strings, and returns in how many.
+fn replace(value: &mut Value, name: &str) -> usize {
     match value {
         Value::String(text) if text.contains(PLACEHOLDER) => {
             *text = text.replace(PLACEHOLDER, name);
-            true
+            1
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .fold(false, |any, item| replace(item, name) || any),
-        Value::Object(map) => map
-            .values_mut()
-            .fold(false, |any, child| replace(child, name) || any),
-        _ => false,
+        Value::Array(items) => items.iter_mut().map(|item| replace(item, name)).sum(),
+        Value::Object(map) => map.values_mut().map(|child| replace(child, name)).sum(),
+        _ => 0,
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Combination {
 
 /// Components that change nothing that another one sets. A combination has them as its number says,
 /// so that each is seen with many others, and the number of combinations stays what it is.
-const ORTHOGONAL: [&str; 3] = ["dual-stack", "internal", "monitoring"];
+const ORTHOGONAL: [&str; 4] = ["dual-stack", "gitops", "internal", "monitoring"];
 
 /// Writes the allowed combinations into `scratch`: all of those components that may concern each
 /// other.
