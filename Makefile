@@ -26,7 +26,8 @@ comma := ,
 # kinds of tests.
 cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
 # On a cluster that was named, only what needs nothing of its node.
-e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests cluster_nlb cluster_components cluster_node cluster_inspector)
+e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests \
+	cluster_nlb cluster_together cluster_components cluster_node cluster_inspector)
 
 .PHONY: help
 help: ## List these commands
@@ -88,6 +89,10 @@ test-registry: deps-test build ## Run the tests of pushing against the registry'
 .PHONY: test-vm
 test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd and cgroup v2: [VERSION=2.4]
 	@dev/vm/run $(if $(filter command line environment,$(origin VERSION)),--containerd $(VERSION))
+
+.PHONY: test-eksctl
+test-eksctl: deps-test ## Let eksctl itself read the definitions of the EKS clusters (8 minutes of CPU the first time)
+	@eksctl=$$(dev/eksctl-build) && EKSCTL=$$eksctl cargo test --locked -p e2e --features eksctl --test eksctl
 
 .PHONY: test-crates
 test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
