@@ -22,6 +22,7 @@ fn documents_name_files_that_exist() {
         "docs/ARCHITECTURE.md",
         "docs/ecr.md",
         "docs/eks.md",
+        "docs/gitops.md",
         "docs/nodectl.md",
         "docs/tour.md",
     ];
@@ -128,6 +129,7 @@ fn the_documents_name_make_targets_and_settings_that_are_there() {
         "README.md",
         "docs/ARCHITECTURE.md",
         "docs/eks.md",
+        "docs/gitops.md",
         "docs/nodectl.md",
         "docs/tour.md",
     ] {

@@ -180,6 +180,39 @@ fn the_load_balancer_is_internal_or_has_ipv6_where_that_is_chosen() {
     assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
+/// A zonal shift of the load balancer itself, besides the cluster's: AWS accepts it for an NLB with
+/// cross-zone load balancing only where connections of unhealthy targets are not terminated.
+#[test]
+fn every_load_balancer_of_aws_takes_part_in_a_zonal_shift() {
+    let mut seen = BTreeSet::new();
+    for (name, rendered) in combinations() {
+        if !name.starts_with("eks") {
+            continue;
+        }
+        let is_alb = name.contains("+alb-ingress");
+        let (kind, prefix, attributes) = if is_alb {
+            (
+                "Ingress",
+                "alb.ingress.kubernetes.io/",
+                "load-balancer-attributes",
+            )
+        } else {
+            let prefix = "service.beta.kubernetes.io/aws-load-balancer-";
+            ("Service", prefix, "attributes")
+        };
+        let annotations = &rendered.only(kind)["metadata"]["annotations"];
+        let list = |key: &str| annotations[format!("{prefix}{key}")].as_str().unwrap();
+        let has = |key: &str, wanted: &str| list(key).split(',').any(|one| one == wanted);
+        assert!(has(attributes, "zonal_shift.config.enabled=true"), "{name}");
+        if !is_alb {
+            let kept = "target_health_state.unhealthy.connection_termination.enabled=false";
+            assert!(has("target-group-attributes", kept), "{name}");
+        }
+        seen.insert(is_alb);
+    }
+    assert_eq!(seen.len(), 2);
+}
+
 #[test]
 fn the_schemas_refuse_what_the_api_server_would() {
     let deployment = render(&k8s().join("base")).only("Deployment").clone();
@@ -444,6 +477,16 @@ fn the_clusters_are_valid_for_eksctl() {
             cluster["upgradePolicy"]["supportType"], "STANDARD",
             "{file}"
         );
+
+        assert_eq!(cluster["zonalShiftConfig"]["enabled"], true, "{file}");
+        assert_eq!(
+            cluster["accessConfig"]["authenticationMode"], "API",
+            "{file}"
+        );
+        // The newest of those that the manifests are valid in.
+        let version = cluster["metadata"]["version"].as_str().unwrap();
+        let newest = VERSIONS[VERSIONS.len() - 1];
+        assert_eq!(format!("kubernetes-v{version}"), newest, "{file}");
 
         let mut misspelled = cluster.clone();
         misspelled["vpc"]["natt"] = json!({});
