@@ -42,11 +42,7 @@ fn overlay(name: &str, patches: &[(&str, &str)]) -> PathBuf {
 fn start(cluster: &mut Cluster, kind: Kind, authority: &Authority) -> Controller {
     let certificate = authority.issue(&format!("DNS:{HOST}")).unwrap();
     let certificates = BTreeMap::from([(CERTIFICATE.to_owned(), certificate)]);
-    let log = cluster.state().join("logs/lb-controller.log");
-    let times = Times::scaled(Scale(60));
-    let controller = Controller::start(&cluster.kubectl, kind, times, certificates, log).unwrap();
-    cluster.set_hosts(controller.hosts());
-    controller
+    cluster.start_controller(kind, Times::scaled(Scale(60)), certificates)
 }
 
 /// A volume on the node, in place of one that AWS's driver creates.
@@ -171,27 +167,52 @@ fn tls_proxy_protocol_spot_and_an_ebs_volume_work_together() {
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn an_ingress_and_an_efs_volume_work_together() {
+fn an_ingress_with_tls_and_an_efs_volume_work_together() {
     let mut cluster = Cluster::connect_as_eks();
     cluster.undeploy();
     let authority = Authority::new().unwrap();
     let controller = start(&mut cluster, Kind::Controller, &authority);
     let volume = Volume::create(&cluster, "rust-app-efs", "ReadWriteMany");
     let class = "- op: replace\n  path: /parameters/fileSystemId\n  value: fs-0123456789abcdef0\n";
-    let overlay = overlay("eks+alb-ingress+storage-efs", &[("StorageClass", class)]);
-    let (url, _) = cluster.deploy(&overlay, &[]).succeeded();
-    let host = cluster.host("ingress", "rust-app");
-    assert_eq!(url, format!("http://{host}/\n"));
-
-    let resolve = format!(
-        "{host}:80:{}",
-        address(&cluster, &controller, "ingress", "rust-app")
+    let ingress = format!(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: rust-app\n  \
+         namespace: {NAMESPACE}\n  annotations:\n    \
+         external-dns.alpha.kubernetes.io/hostname: {HOST}\n    \
+         alb.ingress.kubernetes.io/certificate-arn: {CERTIFICATE}\n"
     );
-    let info = info(url.trim_end(), &["--resolve", &resolve]);
+    let overlay = overlay(
+        "eks+alb-ingress+storage-efs+tls",
+        &[("StorageClass", class), ("Ingress", &ingress)],
+    );
+    let ca = authority.certificate().display().to_string();
+    let (url, _) = cluster.deploy(&overlay, &["--service-ca", &ca]).succeeded();
+    assert_eq!(url, format!("https://{HOST}/\n"));
+
+    let address = address(&cluster, &controller, "ingress", "rust-app");
+    let resolve = |port| format!("{HOST}:{port}:{address}");
+    let secure = ["--cacert", &ca, "--resolve", &resolve(443)];
+    let info = info(url.trim_end(), &secure);
     let forwarded = info["client"]["x_forwarded_for"].as_str().unwrap();
     assert!(forwarded.starts_with("127."), "{info:#}");
     assert!(info["visits"].is_u64(), "{info:#}");
     assert!(!volume.is_empty(), "the counter is not on the volume");
+
+    // Port 80 sends a browser to the same URL on 443.
+    let redirected = Command::new("curl")
+        .args(["-sS", "--max-time", "10", "-o", "/dev/null"])
+        .args([
+            "-w",
+            "%{http_code} %{redirect_url}",
+            "--resolve",
+            &resolve(80),
+        ])
+        .arg(format!("http://{HOST}/info?a=b"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&redirected.stdout),
+        format!("301 https://{HOST}:443/info?a=b")
+    );
     removes(&cluster, &overlay);
 }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use e2e::cluster::{Cluster, NAMESPACE};
 use e2e::lb::Scale;
-use e2e::lb_controller::{Controller, Kind, Times};
+use e2e::lb_controller::{Kind, Times};
 use e2e::manifests::{repository, variant};
 use serde_json::Value;
 use ship::under_load;
@@ -34,14 +34,6 @@ fn times() -> Times {
         deregistration_lag: Duration::from_mins(2),
         ..Times::scaled(Scale(scale))
     }
-}
-
-fn start(cluster: &mut Cluster, kind: Kind, times: Times) -> Controller {
-    let log = cluster.state().join("logs/lb-controller.log");
-    let controller =
-        Controller::start(&cluster.kubectl, kind, times, BTreeMap::new(), log).unwrap();
-    cluster.set_hosts(controller.hosts());
-    controller
 }
 
 #[track_caller]
@@ -81,7 +73,7 @@ fn readiness(address: SocketAddr) -> Option<u16> {
 fn deploys(overlay: &str, kind: Kind, gate: &str) {
     let mut cluster = Cluster::connect_as_eks();
     cluster.undeploy();
-    let controller = start(&mut cluster, kind, times());
+    let controller = cluster.start_controller(kind, times(), BTreeMap::new());
     let overlay = format!("OVERLAY={overlay}");
 
     let (url, printed) = cluster.make("deploy", &[&overlay]).succeeded();
@@ -165,7 +157,8 @@ fn a_deploy_that_cannot_succeed_is_refused_or_explained() {
         &without.stderr,
         &["no controller creates load balancers of the class service.k8s.aws/nlb"],
     );
-    let controller = start(&mut cluster, Kind::Controller, Times::scaled(Scale(60)));
+    let controller =
+        cluster.start_controller(Kind::Controller, Times::scaled(Scale(60)), BTreeMap::new());
     let wrong = cluster.make("deploy", &["OVERLAY=eks-auto"]);
     contains(
         &wrong.stderr,

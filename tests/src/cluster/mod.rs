@@ -1,6 +1,8 @@
 //! A Kubernetes cluster to test on, and the service on it. `dev/cluster/run` brings one up and
 //! says in the environment where it is.
 
+mod access;
+mod balancers;
 mod make;
 mod node;
 mod overlays;
@@ -44,6 +46,8 @@ pub struct Cluster {
     source: Vec<String>,
     /// What the programs see as `/etc/hosts`, if not the machine's own.
     hosts: Option<PathBuf>,
+    /// The programs' kubeconfig, if not the tests' own.
+    kubeconfig: Option<PathBuf>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -104,6 +108,7 @@ impl Cluster {
             kubectl,
             source,
             hosts: None,
+            kubeconfig: None,
             _turn: turn,
         }
     }
@@ -128,10 +133,14 @@ impl Cluster {
 
     /// A program that resolves the cluster's names.
     fn command(&self, program: &Path) -> Command {
-        match &self.hosts {
+        let mut command = match &self.hosts {
             Some(hosts) => with_hosts(hosts, program),
             None => Command::new(program),
+        };
+        if let Some(kubeconfig) = &self.kubeconfig {
+            command.env("KUBECONFIG", kubeconfig);
         }
+        command
     }
 
     /// Runs `ship deploy` from the sources, as `make deploy` does.
@@ -194,7 +203,7 @@ impl Cluster {
     /// # Panics
     /// When that fails.
     pub fn undeploy_overlay(&self, overlay: &Path) {
-        self.kill_draining();
+        self.kill_draining(NAMESPACE);
         let output = self
             .ship("undeploy", overlay)
             .arg("--delete-data")

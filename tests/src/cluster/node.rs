@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Cluster, Deployed, NAMESPACE, registry, variable};
+use super::{Cluster, Deployed, registry, variable};
 use crate::manifests::repository;
 use crate::program;
 
@@ -29,15 +29,15 @@ impl Cluster {
             .into()
     }
 
-    /// Kills the containers of terminating pods, where the node is this machine. The kubelet does
-    /// not shorten a grace period once it has begun, and a drain for an NLB takes minutes.
-    pub(super) fn kill_draining(&self) {
+    /// Kills the containers of a namespace's terminating pods, where the node is this machine. The
+    /// kubelet does not shorten a grace period once it has begun, and a drain for an NLB takes minutes.
+    pub fn kill_draining(&self, namespace: &str) {
         let Some(root) = variable("NODE_ROOT") else {
             return;
         };
         let terminating = "-o=jsonpath={range .items[?(@.metadata.deletionTimestamp)]}\
                            {.status.containerStatuses[0].containerID}{\"\\n\"}{end}";
-        let containers = self.run(&["get", "pods", "-n", NAMESPACE, terminating]);
+        let containers = self.run(&["get", "pods", "-n", namespace, terminating]);
         for id in containers
             .lines()
             .filter_map(|id| id.strip_prefix("containerd://"))

@@ -189,7 +189,7 @@ async fn serve(
                         tasks.spawn(async move { flow::carry(&table, client, tls).await });
                     }
                     Layer::Requests => {
-                        tasks.spawn(async move { requests::serve(&table, client).await });
+                        tasks.spawn(async move { requests::serve(&table, client, tls).await });
                     }
                 }
             }

@@ -18,7 +18,7 @@ use super::table::{Choice, Table, lock};
 /// How long a target may take to accept, before the client sees a reset.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a client may take for its TLS handshake: AWS's 10 s.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is moved at a time; the tests' requests and answers fit.
 const BUFFER_BYTES: usize = 2048;
 

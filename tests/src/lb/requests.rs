@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
+use super::flow::HANDSHAKE_TIMEOUT;
 use super::table::{Choice, Table, lock};
 use super::target::Idle;
 use loadgen::response::{self, Parsed};
@@ -20,34 +22,63 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a client gets when its target closed, refused or was not there.
 const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
 
-/// Serves a client's connection until it is closed.
-pub(super) async fn serve(table: &Mutex<Table>, mut client: TcpStream) {
-    let idle_timeout = lock(table).rules.idle_timeout;
-    let mut received = Vec::new();
-    let Ok(address) = client.peer_addr() else {
+/// Where a request comes from, as targets are told.
+#[derive(Clone, Copy)]
+struct Origin {
+    address: IpAddr,
+    scheme: &'static str,
+}
+
+/// Serves a client's connection until it is closed, with TLS terminated or without it.
+pub(super) async fn serve(table: &Mutex<Table>, client: TcpStream, tls: Option<TlsAcceptor>) {
+    let Ok(peer) = client.peer_addr() else {
         return;
     };
     if client.set_nodelay(true).is_err() {
         return;
     }
-    while let Ok(Ok(Some(head))) =
-        timeout(idle_timeout, read_head(&mut client, &mut received)).await
-    {
-        let answer = forward(table, &head, address.ip())
-            .await
-            .unwrap_or_else(|_| {
-                lock(table).counters.bad_gateway += 1;
-                BAD_GATEWAY.to_vec()
-            });
-        let last = has_line(&head, b"connection: close");
-        if client.write_all(&answer).await.is_err() || last {
-            return;
+    let origin = |scheme| Origin {
+        address: peer.ip(),
+        scheme,
+    };
+    match tls {
+        None => answer(table, client, origin("http")).await,
+        Some(acceptor) => {
+            let handshake = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(client)).await;
+            if let Ok(Ok(client)) = handshake {
+                answer(table, client, origin("https")).await;
+            }
         }
     }
 }
 
+async fn answer<C>(table: &Mutex<Table>, mut client: C, origin: Origin)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+{
+    let idle_timeout = lock(table).rules.idle_timeout;
+    let mut received = Vec::new();
+    while let Ok(Ok(Some(head))) =
+        timeout(idle_timeout, read_head(&mut client, &mut received)).await
+    {
+        let answer = forward(table, &head, origin).await.unwrap_or_else(|_| {
+            lock(table).counters.bad_gateway += 1;
+            BAD_GATEWAY.to_vec()
+        });
+        let last = has_line(&head, b"connection: close");
+        if client.write_all(&answer).await.is_err() || last {
+            break;
+        }
+    }
+    // With TLS, a client takes an end without this for one that was cut.
+    let _ = client.shutdown().await;
+}
+
 /// Reads a request's head, from what was received before or from the client; `None` at its end.
-async fn read_head(client: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+async fn read_head<C>(client: &mut C, received: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>>
+where
+    C: AsyncRead + Unpin,
+{
     loop {
         if let Some(at) = received.windows(4).position(|window| window == b"\r\n\r\n") {
             let rest = received.split_off(at + 4);
@@ -63,7 +94,7 @@ async fn read_head(client: &mut TcpStream, received: &mut Vec<u8>) -> io::Result
 }
 
 /// Sends a request to a target and returns its answer. It is tried once, as an ALB does.
-async fn forward(table: &Mutex<Table>, head: &[u8], client: IpAddr) -> io::Result<Vec<u8>> {
+async fn forward(table: &Mutex<Table>, head: &[u8], origin: Origin) -> io::Result<Vec<u8>> {
     let choice = lock(table)
         .choose(Instant::now())
         .ok_or(io::ErrorKind::HostUnreachable)?;
@@ -73,7 +104,8 @@ async fn forward(table: &Mutex<Table>, head: &[u8], client: IpAddr) -> io::Resul
     };
     let mut request = without_line(head, b"connection: close");
     request.truncate(request.len() - b"\r\n".len());
-    let forwarded = format!("X-Forwarded-For: {client}\r\nX-Forwarded-Proto: http\r\n\r\n");
+    let Origin { address, scheme } = origin;
+    let forwarded = format!("X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}\r\n\r\n");
     request.extend(forwarded.as_bytes());
     target.write_all(&request).await?;
     let (answer, close) = read_answer(&mut target).await?;

@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::kind::Kind;
 use super::model::Model;
+use super::redirect::Redirect;
 use super::times::Times;
 use crate::lb::{Counters, Health, LoadBalancer};
 
 /// Certificates, by ARN.
-pub(super) type Certificates = BTreeMap<String, Arc<ServerConfig>>;
+pub type Certificates = BTreeMap<String, Arc<ServerConfig>>;
 
 /// A load balancer, its target group, and the binding of the two to a Service.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(super) struct Balancer {
     created: Instant,
     /// Once it is provisioned.
     running: Option<LoadBalancer>,
+    /// As long as it is, where it redirects.
+    redirect: Option<Redirect>,
     /// The targets, and the names of their pods.
     pub(super) targets: BTreeMap<SocketAddr, String>,
 }
@@ -73,6 +76,7 @@ impl Balancer {
             model,
             created: Instant::now(),
             running: None,
+            redirect: None,
             targets: BTreeMap::new(),
         }
     }
@@ -105,6 +109,9 @@ impl Balancer {
         for target in self.targets.keys() {
             balancer.register(*target);
         }
+        if self.model.redirects {
+            self.redirect = Some(Redirect::listen(self.address)?);
+        }
         self.running = Some(balancer);
         Ok(true)
     }
@@ -114,6 +121,7 @@ impl Balancer {
         self.address.set_port(model.port);
         self.model = model;
         self.running = None;
+        self.redirect = None;
     }
 
     /// Registers and deregisters targets.

@@ -25,11 +25,13 @@ mod install;
 mod kind;
 mod model;
 mod reconcile;
+mod redirect;
 mod refused;
 mod times;
 mod webhook;
 
 pub use authority::Authority;
+pub use balancer::Certificates;
 pub use controller::Controller;
 pub use hosts::with_hosts;
 pub use kind::Kind;

@@ -1,12 +1,14 @@
 //! What an object asks for: the load balancer, its listener and its target group.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::annotations::{Annotations, CheckNames};
 use super::kind::Kind;
 use super::refused::Refused;
 use super::times::Times;
-use crate::lb::{Probe, Rules};
+use crate::lb::{Probe, Rules, WhenUnhealthy};
 
 const NLB: &str = "service.beta.kubernetes.io/aws-load-balancer-";
 const ALB: &str = "alb.ingress.kubernetes.io/";
@@ -18,6 +20,8 @@ pub(super) struct Model {
     pub(super) port: u16,
     /// The ARN of the certificate, where it terminates TLS.
     pub(super) certificate: Option<String>,
+    /// Requests to port 80 are redirected to `port`.
+    pub(super) redirects: bool,
     /// The Service whose endpoints are its targets.
     pub(super) service: String,
     /// The name of that Service's port.
@@ -68,10 +72,18 @@ pub(super) fn nlb(service: &Value, kind: Kind, times: Times) -> Result<Model, Re
         &[
             "load_balancing.cross_zone.enabled",
             "dns_record.client_routing_policy",
+            "zonal_shift.config.enabled",
         ],
     )?;
-    // There is one zone.
-    balancer.flag("load_balancing.cross_zone.enabled", false)?;
+    // There is one zone, but what the two need of each other is checked.
+    let cross_zone = balancer.flag("load_balancing.cross_zone.enabled", false)?;
+    let zonal_shift = balancer.flag("zonal_shift.config.enabled", false)?;
+    if cross_zone && zonal_shift && group.when_unhealthy()? == WhenUnhealthy::Reset {
+        return Err(Refused::deploy(
+            "InvalidConfigurationRequest: zonal shift with cross-zone load balancing needs \
+             target_health_state.unhealthy.connection_termination.enabled=false",
+        ));
+    }
     let (port, port_name) = listener(service)?;
     let listener_name = format!("listener-attributes.TCP-{port}");
     let listener = annotations.attributes(&listener_name, &["tcp.idle_timeout.seconds"])?;
@@ -96,6 +108,7 @@ pub(super) fn nlb(service: &Value, kind: Kind, times: Times) -> Result<Model, Re
     Ok(Model {
         port,
         certificate: certificate(&annotations, port),
+        redirects: false,
         service: name(service),
         port_name,
         rules,
@@ -122,7 +135,9 @@ pub(super) fn alb(ingress: &Value, services: &[Value], times: Times) -> Result<M
     let delay = "deregistration_delay.timeout_seconds";
     let group = annotations.attributes("target-group-attributes", &[delay])?;
     let idle = "idle_timeout.timeout_seconds";
-    let balancer = annotations.attributes("load-balancer-attributes", &[idle])?;
+    let zonal_shift = "zonal_shift.config.enabled";
+    let balancer = annotations.attributes("load-balancer-attributes", &[idle, zonal_shift])?;
+    balancer.flag(zonal_shift, false)?;
     let backend = &ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"];
     let namespace = &ingress["metadata"]["namespace"];
     let service = services.iter().find(|service| {
@@ -140,13 +155,51 @@ pub(super) fn alb(ingress: &Value, services: &[Value], times: Times) -> Result<M
         idle_timeout: balancer.seconds(idle, &(1..=4000), 60)?,
         ..Rules::alb("/", times.scale)
     };
+    let certificate = annotations.get("certificate-arn").map(str::to_owned);
+    let (listener, redirects) = alb_listener(&annotations, certificate.is_some())?;
     Ok(Model {
-        port: 80,
-        certificate: None,
+        port: listener,
+        certificate,
+        redirects,
         service: name(service),
         port_name: port.map(port_name).ok_or_else(missing)?,
         rules,
     })
+}
+
+/// The port that requests are served on, and whether another one redirects to it. A listener for HTTP
+/// beside one for HTTPS only redirects here.
+fn alb_listener(
+    annotations: &Annotations<'_>,
+    has_certificate: bool,
+) -> Result<(u16, bool), Refused> {
+    let default = if has_certificate {
+        r#"[{"HTTPS": 443}]"#
+    } else {
+        r#"[{"HTTP": 80}]"#
+    };
+    let text = annotations.get("listen-ports").unwrap_or(default);
+    let invalid = || {
+        Refused::build(&format!(
+            "failed to parse listen-ports configuration: `{text}`"
+        ))
+    };
+    let listeners: Vec<BTreeMap<String, u16>> =
+        serde_json::from_str(text).map_err(|_| invalid())?;
+    let port = |protocol: &str| listeners.iter().find_map(|one| one.get(protocol)).copied();
+    let redirect = annotations.get("ssl-redirect");
+    let redirect = redirect.map(|port| port.parse::<u16>().map_err(|_| invalid()));
+    match (port("HTTPS"), port("HTTP"), redirect.transpose()?) {
+        (Some(_), _, _) if !has_certificate => Err(Refused::build(
+            "no certificate found for host, and a listener is HTTPS",
+        )),
+        (https, _, Some(to)) if https != Some(to) => Err(Refused::build(&format!(
+            "listener does not exist for SSLRedirect port: {to}"
+        ))),
+        (Some(https), http, redirect) => Ok((https, http == Some(80) && redirect.is_some())),
+        (None, Some(http), _) => Ok((http, false)),
+        (None, None, _) => Err(invalid()),
+    }
 }
 
 /// The port of the listener, and the name of the Service's port.
@@ -196,7 +249,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::lb::{Scale, WhenUnhealthy};
+    use crate::lb::Scale;
 
     fn service(annotations: &Value) -> Value {
         let mut service = json!({
@@ -262,6 +315,52 @@ mod tests {
     }
 
     #[test]
+    fn an_alb_terminates_tls_and_redirects_to_it() {
+        let services = [service(&json!({}))];
+        let alb = |more: &Value| {
+            let mut annotations = json!({format!("{ALB}target-type"): "ip"});
+            for (name, value) in more.as_object().unwrap() {
+                annotations[format!("{ALB}{name}")] = value.clone();
+            }
+            let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
+            let ingress = json!({"metadata": {"annotations": annotations},
+                "spec": {"rules": [{"http": {"paths": [{"backend": backend}]}}]}});
+            super::alb(&ingress, &services, times())
+        };
+        let listener = |more: &Value| {
+            let model = alb(more).unwrap();
+            (model.port, model.certificate.is_some(), model.redirects)
+        };
+        let both = r#"[{"HTTP": 80}, {"HTTPS": 443}]"#;
+        assert_eq!(listener(&json!({})), (80, false, false));
+        assert_eq!(
+            listener(&json!({"certificate-arn": "arn"})),
+            (443, true, false)
+        );
+        assert_eq!(
+            listener(
+                &json!({"certificate-arn": "arn", "listen-ports": both, "ssl-redirect": "443"})
+            ),
+            (443, true, true)
+        );
+        for (more, message) in [
+            (json!({"listen-ports": both}), "no certificate found"),
+            (json!({"ssl-redirect": "443"}), "SSLRedirect port: 443"),
+            (
+                json!({"certificate-arn": "arn", "ssl-redirect": "444"}),
+                "SSLRedirect port: 444",
+            ),
+            (
+                json!({"listen-ports": "443"}),
+                "failed to parse listen-ports",
+            ),
+        ] {
+            let refused = alb(&more).unwrap_err();
+            assert!(refused.message.contains(message), "{}", refused.message);
+        }
+    }
+
+    #[test]
     fn what_the_controller_or_aws_refuses_is_refused() {
         refused(
             &json!({"nlb-target-type": "instance"}),
@@ -292,6 +391,12 @@ mod tests {
             &json!({"target-group-attributes": "draining=1"}),
             "FailedDeployModel",
             "'draining' is not recognized",
+        );
+        refused(
+            &json!({"attributes":
+                "load_balancing.cross_zone.enabled=true,zonal_shift.config.enabled=true"}),
+            "FailedDeployModel",
+            "zonal shift with cross-zone",
         );
         refused(
             &json!({"listener-attributes.TCP-80": "tcp.idle_timeout.seconds=5"}),
