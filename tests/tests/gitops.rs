@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::manifests::{Schema, kubectl, repository};
+use e2e::manifests::{Schema, kubectl, path_with_kubectl, repository};
 use e2e::program;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,20 +17,11 @@ const IMAGE: &str = "registry.example/app@sha256:\
     0000000000000000000000000000000000000000000000000000000000000000";
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 /// An overlay, and components of it that bring objects which wait for pods, or are waited for.
-const VARIANTS: [(&str, &str); 4] = [
+const VARIANTS: [(&str, &str); 3] = [
     ("eks", "gitops"),
-    ("eks", "gitops,storage-efs,monitoring,internal"),
-    ("eks", "storage-ebs,dual-stack,gitops"),
+    ("eks", "storage-ebs,gitops,monitoring,internal"),
     ("eks-auto", "gitops,storage-ebs-auto,spot-auto"),
 ];
-
-fn path() -> String {
-    let kubectl = kubectl();
-    let folder = kubectl.parent().unwrap_or(Path::new("")).display();
-    #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
-    let path = std::env::var("PATH").unwrap();
-    format!("{folder}:{path}")
-}
 
 /// `ship render` into a file of a folder that does not exist yet.
 fn render(scratch: &TempDir, overlay: &str, components: &str) -> PathBuf {
@@ -39,7 +30,7 @@ fn render(scratch: &TempDir, overlay: &str, components: &str) -> PathBuf {
         .args(["render", "--image", IMAGE, "--component", components])
         .args(["--overlay", &format!("k8s/overlays/{overlay}"), "--output"])
         .arg(&file)
-        .env("PATH", path())
+        .env("PATH", path_with_kubectl())
         .current_dir(repository())
         .output()
         .unwrap();
@@ -47,13 +38,6 @@ fn render(scratch: &TempDir, overlay: &str, components: &str) -> PathBuf {
     assert!(output.status.success(), "{overlay} {components}: {stderr}");
     assert_eq!(output.stdout, b"", "the manifests are in the file");
     file
-}
-
-/// EFS is used with a file system that the user names.
-fn variants() -> impl Iterator<Item = (&'static str, &'static str)> {
-    VARIANTS
-        .into_iter()
-        .filter(|(_, components)| !components.contains("efs"))
 }
 
 fn read(file: &Path) -> Vec<Value> {
@@ -97,7 +81,7 @@ fn documented(kind: &str) -> Vec<Value> {
 
 #[test]
 fn what_is_rendered_is_complete_and_the_same_each_time() {
-    for (overlay, components) in variants() {
+    for (overlay, components) in VARIANTS {
         let scratch = tempfile::tempdir().unwrap();
         let file = render(&scratch, overlay, components);
         let first = fs::read(&file).unwrap();
@@ -148,7 +132,7 @@ fn a_render_that_fails_leaves_the_file_as_it_was() {
             .args(more)
             .arg("--output")
             .arg(output)
-            .env("PATH", path())
+            .env("PATH", path_with_kubectl())
             .current_dir(repository())
             .output()
             .unwrap()
@@ -178,7 +162,7 @@ fn argo_cd_applies_the_load_balancer_before_the_pods() {
         options.contains(&json!("ServerSideApply=true")),
         "{options:?}"
     );
-    for (overlay, components) in variants() {
+    for (overlay, components) in VARIANTS {
         let scratch = tempfile::tempdir().unwrap();
         for object in read(&render(&scratch, overlay, components)) {
             // What is not healthy before there are pods would keep the first wave from completing.
@@ -222,7 +206,7 @@ fn flux_applies_the_load_balancer_before_the_pods() {
         first["metadata"]["name"]
     );
 
-    for (overlay, components) in variants() {
+    for (overlay, components) in VARIANTS {
         let scratch = tempfile::tempdir().unwrap();
         let file = render(&scratch, overlay, components);
         let applied = |kustomization: &Value| -> BTreeSet<String> {
@@ -283,7 +267,7 @@ fn the_commands_of_the_document_write_the_manifests() {
             // What they run is built already, and everything is installed.
             .args(["--old-file=deps-deploy", "--old-file=build-ship"])
             .args(&words[1..])
-            .env("PATH", path())
+            .env("PATH", path_with_kubectl())
             .current_dir(repository())
             .output()
             .unwrap();

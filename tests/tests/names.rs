@@ -4,10 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::{Command, Output};
 
-use e2e::manifests::{Annotations, Schema, kubectl, repository, violations};
+use e2e::manifests::{Annotations, Schema, path_with_kubectl, repository, violations};
 use e2e::program;
 use serde_json::{Value, json};
 
@@ -16,15 +15,11 @@ const IMAGE: &str = "registry.example/app@sha256:\
 const CERTIFICATE: &str = "arn:aws:acm:eu-west-1:123456789012:certificate/1";
 
 fn ship(overlay: &str, args: &[&str]) -> Output {
-    let kubectl = kubectl();
-    let folder = kubectl.parent().unwrap_or(Path::new("")).display();
-    #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
-    let path = std::env::var("PATH").unwrap();
     Command::new(program("ship"))
         .args(["render", "--image", IMAGE, "--overlay"])
         .arg(format!("k8s/overlays/{overlay}"))
         .args(args)
-        .env("PATH", format!("{folder}:{path}"))
+        .env("PATH", path_with_kubectl())
         .current_dir(repository())
         .output()
         .unwrap()

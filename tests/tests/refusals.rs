@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use e2e::manifests::{kubectl, repository};
+use e2e::manifests::{path_with_kubectl, repository};
 use tempfile::TempDir;
 
 const DIGEST: &str = "@sha256:0000000000000000000000000000000000000000000000000000000000000000";
@@ -27,10 +27,6 @@ users: [{name: me, user: {}}]
 fn make(scratch: &Path, settings: &[&str]) -> Output {
     let kubeconfig = scratch.join("kubeconfig");
     fs::write(&kubeconfig, KUBECONFIG).unwrap();
-    let kubectl = kubectl();
-    let folder = kubectl.parent().unwrap_or(Path::new("")).display();
-    #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
-    let path = std::env::var("PATH").unwrap();
     let mut make = Command::new("make");
     for built in ["deps-deploy", "deps-up", "build-ship"] {
         make.arg(format!("--old-file={built}"));
@@ -49,7 +45,7 @@ fn make(scratch: &Path, settings: &[&str]) -> Output {
     }
     make.args(settings)
         .env("KUBECONFIG", kubeconfig)
-        .env("PATH", format!("{folder}:{path}"))
+        .env("PATH", path_with_kubectl())
         .current_dir(repository())
         .output()
         .unwrap()

@@ -9,6 +9,6 @@ mod schema;
 
 pub use annotations::{Annotations, BadAnnotation};
 pub use combinations::{Combination, combinations};
-pub use render::{Rendered, kubectl, patched, render, repository, variant};
+pub use render::{Rendered, kubectl, patched, path_with_kubectl, render, repository, variant};
 pub use rules::violations;
 pub use schema::{Schema, Violation};

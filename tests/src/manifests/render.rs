@@ -50,6 +50,18 @@ impl Rendered {
     }
 }
 
+/// A PATH on which the programs find that kubectl.
+///
+/// # Panics
+/// As [`kubectl`].
+pub fn path_with_kubectl() -> String {
+    let kubectl = kubectl();
+    let folder = kubectl.parent().unwrap_or(Path::new("")).display();
+    #[expect(clippy::disallowed_methods, reason = "the edge: the PATH of the tests")]
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{folder}:{path}")
+}
+
 /// A kubectl that can render: the one on PATH, else the one that the cluster tests are built with.
 ///
 /// # Panics
