@@ -172,6 +172,15 @@ fn what_is_rendered_is_valid() {
     let schema = Schema::load(&repository().join("k8s/schemas/kubernetes-v1.36.json"));
     let list = std::fs::read_to_string(repository().join("k8s/annotations.txt")).unwrap();
     let annotations = Annotations::parse(&list);
+    let custom = [
+        "karpenter.k8s.aws_ec2nodeclasses",
+        "karpenter.sh_nodepools",
+        "monitoring.coreos.com_podmonitors",
+        "monitoring.coreos.com_prometheusrules",
+    ];
+    let custom =
+        custom.map(|file| Schema::of_crd(&repository().join(format!("k8s/schemas/{file}.yaml"))));
+    let mut seen = BTreeSet::new();
     let name = "a".repeat(55);
     for (overlay, components) in EVERYTHING {
         let args = arguments(overlay, components);
@@ -189,10 +198,14 @@ fn what_is_rendered_is_valid() {
             let builtin = !api.contains('.') || api.contains(".k8s.io/");
             if builtin {
                 assert_eq!(schema.check(&object), [], "{overlay}");
+            } else if let Some(definition) = custom.iter().find(|schema| schema.knows(&object)) {
+                assert_eq!(definition.check(&object), [], "{overlay}");
+                seen.insert(object["kind"].to_string());
             }
             assert_eq!(annotations.check(&object), [], "{overlay}");
         }
     }
+    assert_eq!(seen.len(), custom.len(), "{seen:?}");
 }
 
 #[test]

@@ -173,7 +173,8 @@ impl Renamed<'_> {
 
     fn rename_file(&self, dashboard: &mut Value) {
         let file = |one: &Identity| format!("{}.json", one.cluster_wide());
-        if let Some(data) = dashboard["data"].as_object_mut()
+        // Not by an index, which would add the field to what has none.
+        if let Some(Value::Object(data)) = dashboard.get_mut("data")
             && let Some(text) = data.remove(&file(self.from))
         {
             data.insert(file(self.to), text);
@@ -281,5 +282,6 @@ mod tests {
             objects[0]["spec"]["expr"],
             "a{job=\"team-a/shop\"} / b{namespace=\"team-a\",pod=~\"shop-.+\",container=\"rust-app\"}"
         );
+        assert_eq!(objects[0].get("data"), None, "an API server refuses it");
     }
 }

@@ -103,10 +103,18 @@ impl Schema {
         }
     }
 
+    /// Whether it has the object's kind.
+    pub fn knows(&self, object: &Value) -> bool {
+        match &self.kinds {
+            Kinds::One(_) => true,
+            Kinds::Many(kinds) => kinds.contains_key(&kind_of(object)),
+        }
+    }
+
     /// Everything that is wrong with an object.
     pub fn check(&self, object: &Value) -> Vec<Violation> {
         let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
-        let kind = format!("{} {}", text(&object["apiVersion"]), text(&object["kind"]));
+        let kind = kind_of(object);
         let violation = |place: String, message: String| Violation {
             object: format!("{kind} {}", text(&object["metadata"]["name"])),
             place,
@@ -130,6 +138,12 @@ impl Schema {
             .map(|error| violation(error.instance_path().to_string(), error.to_string()))
             .collect()
     }
+}
+
+/// As the kinds of a schema are named.
+fn kind_of(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    format!("{} {}", text(&object["apiVersion"]), text(&object["kind"]))
 }
 
 /// Refuses properties that a schema does not name, which an API server would drop.
