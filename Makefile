@@ -92,7 +92,7 @@ test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd a
 
 .PHONY: test-eksctl
 test-eksctl: deps-test ## Let eksctl itself read the definitions of the EKS clusters (8 minutes of CPU the first time)
-	@eksctl=$$(dev/eksctl-build) && EKSCTL=$$eksctl cargo test --locked -p e2e --features eksctl --test eksctl
+	@eksctl=$$(dev/go-program eksctl) && EKSCTL=$$eksctl cargo test --locked -p e2e --features eksctl --test eksctl
 
 .PHONY: test-crates
 test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
