@@ -1,8 +1,8 @@
-//! Hostile clients of the service under the memory limit of its pod: the kernel kills nothing, and other
-//! clients are answered meanwhile.
+//! Hostile clients of the service under the memory limit of its pod: the kernel does not kill the service,
+//! and other clients are answered meanwhile.
 //!
-//! Needs root, for a cgroup of either version. Version 1 accounts for the buffers of sockets apart, so
-//! both figures have the limit there.
+//! Needs root, for a cgroup of either version. Version 1 accounts for the buffers of sockets separately: the
+//! sum of both figures is held to the limit.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use e2e::pod::Pod;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use socket2::{Domain, Socket, Type};
 
 /// The limit in the service's manifest.
@@ -142,7 +142,7 @@ impl Limited {
             ("APP_REQUEST_LOG", "off".to_owned()),
             ("APP_DRAIN_PROFILE", "off".to_owned()),
         ];
-        // No deadline relieves the service.
+        // No timeout closes a connection.
         let timeouts = ["FIRST_HEAD", "NEXT_HEAD", "BODY", "ANSWER"];
         let names = timeouts.map(|name| format!("APP_{name}_TIMEOUT"));
         all.extend(names.iter().map(|name| (name.as_str(), "1h".to_owned())));
@@ -156,7 +156,7 @@ impl Limited {
         Self { pod, cgroup }
     }
 
-    /// A client that asks for little, of the kubelet's kind and of the users'.
+    /// Requests of a kubelet and of users.
     fn assert_serves_others(&self) {
         let address = self.pod.public();
         let echo =
@@ -184,14 +184,14 @@ fn ask(address: SocketAddr, request: &str) -> String {
     }
 }
 
-/// A client that sends what it has to send, and reads nothing.
+/// A client that sends and reads nothing.
 struct Hostile {
     stream: TcpStream,
     sent: usize,
     is_gone: bool,
 }
 
-/// The receive buffer of a client that leaves what it is sent to the service's kernel.
+/// The receive buffer of a client that leaves the answers in the service's send buffer.
 const SMALLEST_BUFFER: usize = 1;
 
 impl Hostile {
@@ -241,7 +241,11 @@ fn attack(service: &Limited, count: usize, receive_buffer: Option<usize>, bytes:
             }
         }
     }
-    // What was in flight is there once these are answered.
+    assert_within_limit(service);
+}
+
+/// Holds the service to its limit, once it has read what the clients sent.
+fn assert_within_limit(service: &Limited) {
     for _ in 0..20 {
         service.assert_serves_others();
     }
@@ -249,7 +253,7 @@ fn attack(service: &Limited, count: usize, receive_buffer: Option<usize>, bytes:
     assert_eq!(service.cgroup.killed(), 0, "the kernel killed the service");
     assert!(
         sockets + rest <= LIMIT,
-        "{sockets} of sockets, {rest} of all the rest"
+        "{sockets} bytes of sockets, {rest} of everything else"
     );
 }
 
@@ -269,7 +273,7 @@ fn check(settings: &[(&str, &str)], count: usize, bytes: &[u8]) {
     attack(&service, count, None, bytes);
 }
 
-/// The same by clients whose kernel keeps nothing of the answers.
+/// The same by clients whose receive buffer has no room for the answers.
 fn check_unread(settings: &[(&str, &str)], count: usize, bytes: &[u8]) {
     let _alone = alone();
     let service = Limited::start(settings);
@@ -287,6 +291,38 @@ const MIB: usize = 1 << 20;
 fn bodies_of_which_one_byte_is_missing() {
     let length = format!("content-length: {MIB}");
     check(&[], 130, &echo(&length, &vec![b'x'; MIB - 1]));
+}
+
+#[test]
+fn bodies_that_stop_after_the_buffers_have_grown() {
+    let length = format!("content-length: {MIB}");
+    check(&[], 1000, &echo(&length, &vec![b'x'; 100_000]));
+}
+
+#[test]
+fn bodies_that_are_sent_while_the_process_is_stopped() {
+    let _alone = alone();
+    let service = Limited::start(&[]);
+    raise_descriptors();
+    let connect = |index| {
+        if index % 500 == 0 {
+            service.assert_serves_others();
+        }
+        Hostile::connect(service.pod.public(), None)
+    };
+    let mut clients: Vec<_> = (0..1800).map(connect).collect();
+    service.assert_serves_others();
+    let pid = Pid::from_raw(service.pod.pid().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let body = echo(&format!("content-length: {MIB}"), &vec![b'x'; MIB - 1]);
+    for client in &mut clients {
+        client.send(&body, body.len());
+    }
+    kill_process(pid, Signal::CONT).unwrap();
+    for client in &mut clients {
+        client.send(&body, body.len());
+    }
+    assert_within_limit(&service);
 }
 
 #[test]

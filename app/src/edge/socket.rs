@@ -43,7 +43,7 @@ impl Socket {
     }
 
     /// Writes as much as the send buffer has room for. By a system call of our own: the runtime would answer
-    /// from its last call of epoll_wait, before the socket was registered.
+    /// from its last call of `epoll_wait`, before the socket was registered.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let socket = self.descriptor().ok_or(ErrorKind::NotConnected)?;
         Ok(send(
