@@ -154,7 +154,10 @@ mod tests {
         for route in Route::ALL {
             let label = route.label();
             let is_listed = README.contains(&format!("{label}`"));
-            assert!(is_listed || route == Route::NotFound, "{label}");
+            assert!(
+                is_listed || route == Route::NotFound,
+                "README.md does not list {label}"
+            );
         }
     }
 
