@@ -225,7 +225,7 @@ fn what_a_chunked_body_has_beside_its_content_is_bounded() {
 }
 
 #[test]
-fn a_coding_that_is_not_known_is_not_implemented() {
+fn an_unknown_coding_is_not_implemented() {
     let app = App::start(&[]);
     for coding in ["gzip, chunked", "gzip", "deflate,chunked", "xchunked"] {
         let request = format!(
@@ -240,4 +240,7 @@ fn a_coding_that_is_not_known_is_not_implemented() {
         let _ = client.try_send(second.as_bytes());
         client.answer().assert_problem(501);
     }
+    // A malformed request is malformed, whether or not the coding has arrived when it is refused.
+    let malformed = "z=\rPOST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n";
+    check(&app, malformed, &[400]);
 }
