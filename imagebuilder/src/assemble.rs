@@ -156,6 +156,7 @@ fn check(
         files,
         cache,
     };
+    fit::check_links(surroundings, reading)?;
     for (to, asset) in files {
         let Source::File { path, .. } = &asset.source else {
             continue;

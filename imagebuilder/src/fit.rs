@@ -24,6 +24,13 @@ pub(crate) enum FitError {
         #[source]
         source: BaseError,
     },
+    #[error("/{path} would hide what {base} has in /{folder}, which is a link to `{target}` there")]
+    Hidden {
+        path: String,
+        folder: String,
+        target: String,
+        base: String,
+    },
     #[error("cannot read `{}`", path.display())]
     Read {
         path: std::path::PathBuf,
@@ -31,6 +38,11 @@ pub(crate) enum FitError {
         source: std::io::Error,
     },
 }
+
+/// Folders that are links in some distributions, such as `/lib` to `usr/lib`.
+const OFTEN_LINKS: [&str; 8] = [
+    "bin", "sbin", "lib", "lib32", "lib64", "libx32", "var/run", "var/lock",
+];
 
 /// What a binary has around it.
 #[derive(Clone, Copy, Debug)]
@@ -60,14 +72,7 @@ pub(crate) fn check(
         return Ok(());
     };
     let mut root = match image.base {
-        Some(base) => {
-            let name = base.name();
-            let root = base.root_fs(platform, image.cache, &mut |bytes| reading(name, bytes));
-            root.map_err(|source| FitError::Base {
-                base: name.to_owned(),
-                source,
-            })?
-        }
+        Some(base) => root_fs(base, image, reading)?,
         None => RootFs::default(),
     };
     for (to, asset) in image.files {
@@ -100,4 +105,56 @@ pub(crate) fn check(
         library_path: own.map(|(_, path)| path.as_str()).or(of_base),
     };
     Ok(elf::check(path, folder, &needs, platform, against)?)
+}
+
+/// Checks that no file takes the place of a folder that is a link in the base: a layer has folders, and one
+/// in place of the link would hide everything behind it.
+///
+/// # Errors
+/// When one does, or the base cannot be read.
+pub(crate) fn check_links(
+    image: Surroundings<'_>,
+    reading: &mut dyn FnMut(&str, u64),
+) -> Result<(), FitError> {
+    let Some(base) = image.base else {
+        return Ok(());
+    };
+    let below = |path: &str, folder: &str| {
+        let rest = path.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let candidates = image.files.keys().filter_map(|path| {
+        let folder = OFTEN_LINKS.iter().find(|folder| below(path, folder))?;
+        Some((path, *folder))
+    });
+    let candidates: Vec<_> = candidates.collect();
+    if candidates.is_empty() {
+        return Ok(());
+    }
+    let root = root_fs(base, image, reading)?;
+    for (path, folder) in candidates {
+        if let Some(target) = root.link(folder) {
+            return Err(FitError::Hidden {
+                path: path.clone(),
+                folder: folder.to_owned(),
+                target: target.to_owned(),
+                base: base.name().to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn root_fs(
+    base: &Base,
+    image: Surroundings<'_>,
+    reading: &mut dyn FnMut(&str, u64),
+) -> Result<RootFs, FitError> {
+    let name = base.name();
+    let mut reading = |bytes| reading(name, bytes);
+    let root = base.root_fs(image.platform, image.cache, &mut reading);
+    root.map_err(|source| FitError::Base {
+        base: name.to_owned(),
+        source,
+    })
 }

@@ -70,13 +70,19 @@ mod tests {
 
     /// serde lists the keys in its error.
     #[test]
-    fn the_readme_documents_every_key() {
+    fn readme_and_help_name_every_key() {
         let readme = include_str!("../README.md");
         let error = parse(r#"{"x": 1}"#).unwrap_err();
         let keys = error.split_once("one of ").unwrap().1;
         let keys = keys.split('`').skip(1).step_by(2);
+        let mut command = <crate::args::Cli as clap::CommandFactory>::command();
+        let build = command.find_subcommand_mut("build").unwrap();
+        let help = build.render_long_help().to_string();
+        let help = help.rsplit_once("Settings of the image").unwrap().1;
+        let named: Vec<&str> = help.split([' ', ',', '.', '\n']).collect();
         for key in keys.clone() {
             assert!(readme.contains(&format!("\n| `{key}` | ")), "{key}");
+            assert!(named.contains(&key), "{key}: {help}");
         }
         assert!(keys.count() > 5, "{error}");
     }

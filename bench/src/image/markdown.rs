@@ -52,7 +52,9 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
 }
 
 fn targets(results: &Results) -> Vec<Target> {
-    let ours = results.packers.first();
+    // The level that crane and ko have; the default is smaller and takes longer.
+    let mut ours = results.packers.iter();
+    let ours = ours.find(|packer| packer.name.ends_with("gzip:1"));
     let theirs = results
         .packers
         .iter()
@@ -74,9 +76,9 @@ fn targets(results: &Results) -> Vec<Target> {
         measured,
     };
     vec![
-        at_most("packing, with gzip", 0.25, " s", 2, ours.map(median)),
+        at_most("packing, with gzip:1", 0.25, " s", 2, ours.map(median)),
         at_most(
-            "packing, times the fastest other program",
+            "packing with gzip:1, times the fastest other program",
             0.5,
             "",
             2,
@@ -84,7 +86,7 @@ fn targets(results: &Results) -> Vec<Target> {
                 .map(|(ours, other)| ratio(&ours.seconds, &other.seconds)),
         ),
         at_most(
-            "peak memory",
+            "peak memory, with gzip:1",
             64.0,
             " MiB",
             1,

@@ -25,10 +25,6 @@ pub(crate) struct Assemble {
     /// Pack each --file into a layer of its own, in their order.
     #[arg(long)]
     pub(crate) layer_per_file: bool,
-    #[command(flatten)]
-    pub(crate) destinations: Destinations,
-    #[command(flatten)]
-    pub(crate) run: Run,
     /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
     /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. Its digest is kept in
     /// imagebuilder.lock of the current directory.
@@ -54,6 +50,11 @@ pub(crate) struct Assemble {
     )]
     #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
     pub(crate) source_date_epoch: u64,
+    // What is below a heading comes last: clap puts whatever follows below it too.
+    #[command(flatten)]
+    pub(crate) destinations: Destinations,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// How the image runs.

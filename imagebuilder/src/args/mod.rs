@@ -61,14 +61,20 @@ pub(crate) enum Command {
     Logout(Logout),
 }
 
+/// Where the settings of images are: every key, by its name.
+const SETTINGS: &str = "Settings of the image are in [package.metadata.image] of the package's Cargo.toml, with \
+    defaults for all packages in [workspace.metadata.image]: name, bin, base, libc, platforms, user, \
+    workdir, entrypoint, args, env, ports, volumes, stop-signal, labels, annotations, assets, build-env, \
+    features, no-default-features. `imagebuilder init` writes a commented table, and imagebuilder's \
+    README describes each.";
+
 #[derive(Debug, Args)]
+#[command(after_long_help = SETTINGS)]
 pub(crate) struct Build {
     /// The packages of the workspace to build, as `cargo build --package` names them; that of the
     /// current directory where none is given.
     #[arg(value_name = "PACKAGE")]
     pub(crate) packages: Vec<String>,
-    #[command(flatten)]
-    pub(crate) image: Image,
     /// The binary to pack, where the package has several.
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Option<String>,
@@ -84,6 +90,8 @@ pub(crate) struct Build {
     /// What standard output carries.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) image: Image,
 }
 
 #[derive(Debug, Args)]
@@ -98,10 +106,6 @@ pub(crate) struct Resolve {
 /// What concerns every image that a command builds.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
-    #[command(flatten)]
-    pub(crate) destinations: Destinations,
-    #[command(flatten)]
-    pub(crate) cargo: Cargo,
     /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
     /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. In place of `base` in
     /// [package.metadata.image]. Its digest is kept in imagebuilder.lock.
@@ -149,20 +153,26 @@ pub(crate) struct Image {
     )]
     #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
     pub(crate) source_date_epoch: u64,
+    // What is below a heading comes last: clap puts whatever follows below it too.
+    #[command(flatten)]
+    pub(crate) destinations: Destinations,
+    #[command(flatten)]
+    pub(crate) cargo: Cargo,
 }
 
 /// Where images go.
 #[derive(Debug, Args)]
 pub(crate) struct Destinations {
-    /// Where the image goes. May be repeated. Without this and --repo: the OCI layout `images` in
-    /// Cargo's target directory.
+    /// Where the image goes. May be repeated. Without this and --repo,
+    /// what Cargo builds goes to the OCI layout `images` in its target
+    /// directory.
     ///
     ///   oci:DIR   an OCI image layout, created if it does not exist
-    ///   tar:FILE  a tar that Docker, podman, skopeo and containerd load
-    ///   docker    the local engine, Docker or podman, where `docker` finds it too
+    ///   tar:FILE  a tar that Docker, podman, skopeo and ctr load
+    ///   docker    the local engine, Docker or podman
     ///   registry  the same as --repo alone, which it requires
     ///
-    /// The first three may be followed by `:NAME[:TAG]`, the image's name there.
+    /// The first three may be followed by `:NAME[:TAG]`, the name there.
     #[arg(long, value_name = "DEST", verbatim_doc_comment)]
     pub(crate) output: Vec<Output>,
     /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.

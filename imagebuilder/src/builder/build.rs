@@ -108,13 +108,31 @@ impl Builder {
     }
 
     /// Refuses what can be refused before minutes of compiling, and before anything is stored.
-    pub(crate) fn check(&self, service: &Service, base: Option<&Base>) -> Result<(), BuildError> {
+    pub(crate) fn check(
+        &self,
+        service: &Service,
+        base: Option<&Base>,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<(), BuildError> {
         let settings = &service.settings;
         self.targets(settings, &self.platforms(settings))?;
         if base.is_none() && settings.libc == Some(CLibrary::Glibc) {
             return Err(BuildError::NoGlibc);
         }
-        self.assets(service)?;
+        let files = self.assets(service)?;
+        for platform in &self.platforms(settings) {
+            let surroundings = Surroundings {
+                base,
+                platform,
+                settings,
+                files: &files,
+                cache: &self.cache,
+            };
+            fit::check_links(surroundings, &mut |base, bytes| {
+                let base = base.to_owned();
+                events(Event::ReadingBase { base, bytes });
+            })?;
+        }
         Ok(())
     }
 

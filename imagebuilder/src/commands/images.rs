@@ -153,7 +153,9 @@ impl<'a> Images<'a> {
                 let platforms = self.builder.platforms(&plan.service.settings);
                 plan.base = bases.get(name, &platforms)?;
             }
-            self.builder.check(&plan.service, plan.base.as_deref())?;
+            let mut events = |event: Event| self.context.printer.status(&event.to_string());
+            let base = plan.base.as_deref();
+            self.builder.check(&plan.service, base, &mut events)?;
         }
         bases.pin()?;
         Ok(plans)

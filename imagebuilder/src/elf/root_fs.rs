@@ -113,6 +113,14 @@ impl RootFs {
         }
     }
 
+    /// What the link at `path` itself points to, if it is one.
+    pub(crate) fn link(&self, path: &str) -> Option<&str> {
+        match self.nodes.get(path)? {
+            Node::Link(target) => Some(target),
+            _ => None,
+        }
+    }
+
     /// Whether there is a library or loader at `path`, through links.
     pub(crate) fn has(&self, path: &str) -> bool {
         matches!(self.find(path), Some(Node::Library | Node::Libc(_)))

@@ -259,6 +259,7 @@ impl ExitError for FitError {
         match self {
             Self::Elf(error) => error.exit(),
             Self::Base { source, .. } => source.exit(),
+            Self::Hidden { .. } => Exit::Usage,
             Self::Read { .. } => Exit::Failed,
         }
     }
@@ -267,6 +268,10 @@ impl ExitError for FitError {
         match self {
             Self::Elf(error) => error.hint(),
             Self::Base { source, .. } => source.hint(),
+            Self::Hidden { target, .. } => {
+                let target = target.trim_start_matches('/');
+                Some(format!("put it into /{target} instead"))
+            }
             Self::Read { .. } => None,
         }
     }

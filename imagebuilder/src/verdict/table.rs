@@ -313,6 +313,8 @@ fn errors_of_bases_and_layers() {
         FitError::Elf(_) => FitError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() }), Failed, HINT;
         FitError::Base { .. } => FitError::Base { base: text(), source: BaseError::Offline }, Usage, HINT;
+        FitError::Hidden { .. } => FitError::Hidden {
+            path: text(), folder: text(), target: text(), base: text() }, Usage, HINT;
         FitError::Read { .. } => FitError::Read { path: path(), source: io_error() }, Failed, NONE;
     );
     verdict_table!(Verdict::of, AssetError,

@@ -10,9 +10,9 @@ use oci::image::spec::{ConfigBuilder, HistoryBuilder, ImageConfigurationBuilder,
 use oci::image::{Config, Index, Manifest};
 use oci::layout::Layout;
 use oci::{Descriptor, Digest, MediaType, Platform, annotation};
-use tar::{Builder, Header};
+use tar::{Builder, EntryType, Header};
 
-/// A file of a layer: its path and content.
+/// A file of a layer: its path and content; `PATH -> TARGET` is a link.
 pub(crate) type File = (String, Vec<u8>);
 
 /// A tar of files.
@@ -24,6 +24,12 @@ pub(crate) fn tar(files: &[File]) -> Vec<u8> {
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(0);
+        if let Some((path, target)) = path.split_once(" -> ") {
+            header.set_size(0);
+            header.set_entry_type(EntryType::Symlink);
+            tar.append_link(&mut header, path, target).unwrap();
+            continue;
+        }
         header.set_size(bytes.len() as u64);
         tar.append_data(&mut header, path, &bytes[..]).unwrap();
     }

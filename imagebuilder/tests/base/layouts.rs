@@ -228,3 +228,26 @@ fn a_base_that_is_not_there_says_so() {
         assert!(run.stderr.contains(expected), "{on}: {}", run.stderr);
     }
 }
+
+/// A layer that has `lib` as a folder would hide every library of a base where it is a link.
+#[test]
+fn a_file_does_not_take_the_place_of_a_link_of_the_base() {
+    let sandbox = Sandbox::new();
+    let mut files = release("1");
+    files.push(("lib -> usr/lib".to_owned(), Vec::new()));
+    base(&sandbox.path().join("os"), "x", &BOTH[..1], &files);
+    sandbox.write("hello/x.so", "x");
+    let manifest = sandbox.read("hello/Cargo.toml");
+    let header = "[package.metadata.image]\n";
+    let set = |dest: &str| {
+        let assets = format!("{header}assets = [{{ src = \"x.so\", dest = \"{dest}\" }}]\n");
+        sandbox.write("hello/Cargo.toml", &manifest.replace(header, &assets));
+        build(&sandbox, &["--platform", "linux/amd64", "--base", "oci:os"])
+    };
+    let run = set("/lib/x.so");
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    let expected = "/lib/x.so would hide what oci:os has in /lib, which is a link to `usr/lib` there\n\
+                    hint: put it into /usr/lib instead\n";
+    assert!(run.stderr.ends_with(expected), "{}", run.stderr);
+    set("/usr/lib/x.so").reference();
+}
