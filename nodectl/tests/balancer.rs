@@ -226,7 +226,7 @@ async fn all_that_a_client_sends_while_it_waits_for_a_pod_arrives() {
     });
     let mut client = TcpStream::connect(world.address).await.unwrap();
     client.write_all(&vec![b'x'; BYTES]).await.unwrap();
-    // The balancer has read a part and waits for a pod. Without this the test proves nothing, and passes.
+    // Time for the balancer to read a part and wait for a pod.
     tokio::time::sleep(Duration::from_millis(300)).await;
     pool.set(&[("echo".to_owned(), address)]);
     let mut echoed = vec![0; BYTES];

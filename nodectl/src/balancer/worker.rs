@@ -153,8 +153,9 @@ impl Worker {
                         None => {}
                         Some(true) => {
                             self.pod_took(key);
-                            self.relay(key, Side::Client, Ready::READ);
+                            // First the pod, which may have given the connection up already.
                             self.relay(key, Side::Pod, ready);
+                            self.relay(key, Side::Client, Ready::READ);
                         }
                         Some(false) => self.ask_next(key),
                     },
@@ -241,19 +242,13 @@ impl Worker {
         // A client that is gone already needs no pod.
         if let Ok(opening) = Opening::new(client, place, attempts, &mut self.buffer) {
             let key = self.connections.insert(Connection::Opening(opening));
-            self.try_pods(key);
+            self.ask_next(key);
             self.watch(key, Side::Client);
         }
     }
 
-    /// Asks the next pod to take a connection whose client is watched already.
+    /// Asks the next pod to take a connection.
     fn ask_next(&mut self, key: Key) {
-        self.try_pods(key);
-        // What the client sent while it waited was an event then, and will not be another one.
-        self.relay(key, Side::Client, Ready::READ);
-    }
-
-    fn try_pods(&mut self, key: Key) {
         let Some(Connection::Opening(opening)) = self.connections.get_mut(key) else {
             return;
         };
