@@ -71,12 +71,10 @@ impl CodingSearch {
         let next = match (self.part, byte) {
             (Part::Before | Part::Method, _) if is_token => Some(Part::Method),
             (Part::Method, b' ') => Some(Part::Space),
-            (Part::Target, b' ') => Some(Part::Version),
+            (Part::Target, b' ') | (Part::Version, b'!'..=b'~') => Some(Part::Version),
             (Part::Space | Part::Target, b'!'..=b'~' | 0x80..) => Some(Part::Target),
-            (Part::Version, b'!'..=b'~') => Some(Part::Version),
             (Part::Line | Part::Name, _) if is_token => Some(Part::Name),
-            (Part::Name, b':') => Some(Part::Value),
-            (Part::Value, b'\t' | b' '..=b'~' | 0x80..) => Some(Part::Value),
+            (Part::Name, b':') | (Part::Value, b'\t' | b' '..=b'~' | 0x80..) => Some(Part::Value),
             _ => None,
         };
         self.malformed |= next.is_none();
