@@ -63,7 +63,8 @@ pub fn main() -> ExitCode {
 
 fn help() -> String {
     format!(
-        "The sample service: says hello, and never loses a request behind a load balancer.\n\n\
+        "The sample service: answers with a greeting, and never loses a request behind a load\n\
+         balancer.\n\n\
          {USAGE_TEXT}\nSettings, from the environment. A duration is 150s, 250ms, 2m or 1h; a size \
          is 16384, 16KiB or 1MiB.\n{}\n{EXIT_TEXT}",
         table::help()
