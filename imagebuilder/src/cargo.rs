@@ -11,7 +11,7 @@ use cargo_metadata::{Message, PackageId};
 use crate::c::{self, CError, CToolchain};
 use crate::cargo_config::{CargoConfig, CargoConfigError};
 use crate::compile;
-use crate::environment::Environment;
+use crate::environment::{Environment, PASSWORD_VARIABLE};
 use crate::options::Options;
 use crate::paths::PathMap;
 use crate::target::{Target, TargetError, Toolchain};
@@ -70,6 +70,8 @@ pub(crate) struct Build {
     pub(crate) binary: PathBuf,
     /// The packages that were compiled for the target rather than for build scripts and macros.
     pub(crate) packages: BTreeSet<PackageId>,
+    /// All packages that were compiled.
+    pub(crate) all_packages: BTreeSet<PackageId>,
 }
 
 /// Compiles a service.
@@ -174,6 +176,8 @@ fn command(
     for name in environment.ignored() {
         command.env_remove(name);
     }
+    // The password of a key is no business of build scripts.
+    command.env_remove(PASSWORD_VARIABLE);
     c.apply(&mut command);
     for (name, value) in &service.settings.build_env {
         command.env(&name.0, value);
@@ -233,7 +237,7 @@ fn build(
     triple: &str,
 ) -> std::io::Result<Option<Build>> {
     let mut found = None;
-    let mut packages = BTreeSet::new();
+    let (mut packages, mut all_packages) = (BTreeSet::new(), BTreeSet::new());
     for message in Message::parse_stream(stdout) {
         let Message::CompilerArtifact(artifact) = message? else {
             continue;
@@ -242,13 +246,18 @@ fn build(
         // Cargo builds for the target below a directory of its name, and for the host elsewhere.
         let mut files = artifact.filenames.iter();
         if files.any(|file| file.components().any(|part| part.as_str() == triple)) {
-            packages.insert(artifact.package_id);
+            packages.insert(artifact.package_id.clone());
         }
+        all_packages.insert(artifact.package_id);
         if artifact.target.is_bin() && artifact.target.name == service.bin && is_service {
             found = artifact
                 .executable
                 .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
         }
     }
-    Ok(found.map(|binary| Build { binary, packages }))
+    Ok(found.map(|binary| Build {
+        binary,
+        packages,
+        all_packages,
+    }))
 }

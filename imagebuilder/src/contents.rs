@@ -3,20 +3,29 @@
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
-use oci::layout::{Layout, LayoutError};
 use oci::{Compression, Descriptor, Digest, Hasher, Kind, MediaType};
 use serde::Serialize;
+
+use crate::auditable::SectionError;
+use crate::image_source::{ImageSource, SourceError};
 
 /// Why a layer could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContentError {
     #[error(transparent)]
-    Layout(#[from] LayoutError),
+    Source(#[from] SourceError),
     #[error("cannot read the layer {digest}")]
     Read {
         digest: Digest,
         #[source]
         source: io::Error,
+    },
+    /// A program's list of crates is damaged.
+    #[error("cannot read the crates of `{path}`")]
+    Binary {
+        path: String,
+        #[source]
+        source: SectionError,
     },
     #[error("cannot read the layer {}: `{}` is not supported", descriptor.digest, descriptor.media_type)]
     Unsupported { descriptor: Box<Descriptor> },
@@ -31,9 +40,15 @@ pub(crate) struct Entry {
     pub(crate) uid: u64,
     pub(crate) gid: u64,
     pub(crate) size_bytes: u64,
+    /// When it was changed, in seconds since 1970.
+    #[serde(skip)]
+    pub(crate) modified: u64,
     /// What a link points to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target: Option<String>,
+    /// Whether it is a file with content.
+    #[serde(skip)]
+    pub(crate) is_file: bool,
 }
 
 /// What a layer holds.
@@ -45,7 +60,28 @@ pub(crate) struct Contents {
 }
 
 /// Reads a layer to its end, which verifies the blob.
-pub(crate) fn read(layout: &Layout, descriptor: &Descriptor) -> Result<Contents, ContentError> {
+pub(crate) fn read(
+    source: &ImageSource,
+    descriptor: &Descriptor,
+) -> Result<Contents, ContentError> {
+    let mut entries = Vec::new();
+    let diff_id = walk(source, descriptor, &mut |entry, _| {
+        entries.push(entry);
+        Ok(())
+    })?;
+    Ok(Contents { diff_id, entries })
+}
+
+/// What is done with an entry of a layer and its content.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(Entry, &mut dyn Read) -> io::Result<()>;
+
+/// Reads a layer to its end, which verifies the blob, and hands each entry to `visit`. Returns the digest
+/// of the tar.
+pub(crate) fn walk(
+    source: &ImageSource,
+    descriptor: &Descriptor,
+    visit: Visit<'_>,
+) -> Result<Digest, ContentError> {
     let cannot = |source| ContentError::Read {
         digest: descriptor.digest,
         source,
@@ -53,11 +89,11 @@ pub(crate) fn read(layout: &Layout, descriptor: &Descriptor) -> Result<Contents,
     let unsupported = || ContentError::Unsupported {
         descriptor: Box::new(descriptor.clone()),
     };
-    let mut blob = layout.blob(descriptor)?;
+    let mut blob = source.reader(descriptor)?;
     let tar = unpacked(&mut blob, &descriptor.media_type).ok_or_else(unsupported)?;
-    let contents = read_tar(tar).map_err(cannot)?;
+    let diff_id = walk_tar(tar, visit).map_err(cannot)?;
     io::copy(&mut blob, &mut io::sink()).map_err(cannot)?;
-    Ok(contents)
+    Ok(diff_id)
 }
 
 /// The tar in a layer; nothing where its compression is not supported.
@@ -75,35 +111,37 @@ pub(crate) fn unpacked<'a>(
     }
 }
 
-fn read_tar(tar: impl Read) -> io::Result<Contents> {
+fn walk_tar(tar: impl Read, visit: Visit<'_>) -> io::Result<Digest> {
     let mut tar = Hashing {
         inner: tar,
         hasher: Hasher::new(),
     };
-    let entries = entries(&mut tar)?;
+    entries(&mut tar, visit)?;
     // What follows the last entry is part of the digests too.
     io::copy(&mut tar, &mut io::sink())?;
-    let (diff_id, _) = tar.hasher.finish();
-    Ok(Contents { diff_id, entries })
+    Ok(tar.hasher.finish().0)
 }
 
-fn entries(tar: impl Read) -> io::Result<Vec<Entry>> {
+fn entries(tar: impl Read, visit: Visit<'_>) -> io::Result<()> {
     let mut archive = tar::Archive::new(tar);
-    let mut entries = Vec::new();
     for entry in archive.entries()? {
-        let entry = entry?;
+        let mut entry = entry?;
         let header = entry.header();
         let target = entry.link_name()?;
-        entries.push(Entry {
+        let kind = header.entry_type();
+        let found = Entry {
             path: String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
-            mode: mode(header.entry_type(), header.mode()?),
+            mode: mode(kind, header.mode()?),
             uid: header.uid()?,
             gid: header.gid()?,
             size_bytes: entry.size(),
+            modified: header.mtime()?,
             target: target.map(|target| target.display().to_string()),
-        });
+            is_file: kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse(),
+        };
+        visit(found, &mut entry)?;
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// Kind and permissions, as `ls` shows them.

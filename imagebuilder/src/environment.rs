@@ -5,11 +5,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use oci::registry::Proxies;
+use oci::registry::{Proxies, Secret};
 
 use crate::engine::EngineSettings;
 use crate::interrupt::Interrupts;
 use crate::registry::TrustPaths;
+
+/// The variable with the password of the key that signs, as cosign reads it.
+pub(crate) const PASSWORD_VARIABLE: &str = "COSIGN_PASSWORD";
 
 /// The settings of this process's environment.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct Environment {
     pub(crate) dumb_terminal: bool,
     /// Where the local container engine is.
     pub(crate) engine: EngineSettings,
+    /// The password of the key that signs.
+    pub(crate) key_password: Option<Secret>,
     /// The folders in which programs are found.
     pub(crate) search_path: OsString,
     /// Where zig is, once that was looked for.
@@ -77,6 +82,7 @@ impl Environment {
                 tls_verify: std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|v| !v.is_empty()),
                 runtime_directory: path("XDG_RUNTIME_DIR"),
             },
+            key_password: std::env::var(PASSWORD_VARIABLE).ok().map(Secret::new),
             search_path: std::env::var_os("PATH").unwrap_or_default(),
             zig: Arc::default(),
             names: std::env::vars_os()

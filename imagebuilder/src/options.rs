@@ -2,11 +2,16 @@
 
 use oci::Platform;
 
+use crate::attest::Attest;
 use crate::layer::LayerCompression;
 use crate::sbom::Sbom;
 
 /// How images are built.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line of its own"
+)]
 pub(crate) struct Options {
     /// The platforms to build for; those of the settings, else the host's, where empty.
     pub(crate) platforms: Vec<Platform>,
@@ -16,8 +21,12 @@ pub(crate) struct Options {
     pub(crate) compression: LayerCompression,
     /// The source's revision.
     pub(crate) revision: Option<String>,
-    /// The bills of materials to write, where they are asked for.
-    pub(crate) sbom: Option<Sbom>,
+    /// The bills of materials.
+    pub(crate) sbom: Sbom,
+    /// The list of crates is put into the binary.
+    pub(crate) auditable: bool,
+    /// What else is attached to the image.
+    pub(crate) attest: Attest,
     /// A path of this machine in a binary is an error.
     pub(crate) deny_paths: bool,
     /// How Cargo compiles.

@@ -86,6 +86,8 @@ pub(crate) struct Toolchain {
     pub(crate) sysroot: PathBuf,
     /// The commit of the compiler, by which the standard library's own paths are named.
     pub(crate) commit: Option<String>,
+    /// The compiler's version.
+    pub(crate) release: String,
     host: String,
 }
 
@@ -110,6 +112,7 @@ impl Toolchain {
             directory: directory.to_owned(),
             sysroot: sysroot.trim_end().into(),
             commit: field("commit-hash: ").filter(|hash| hash != "unknown"),
+            release: field("release: ").unwrap_or_default(),
             host: field("host: ").unwrap_or_default(),
             rustc,
         })

@@ -5,7 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{Metadata as CargoMetadata, MetadataCommand, Package, TargetKind};
+use cargo_metadata::{
+    DependencyKind, Metadata as CargoMetadata, MetadataCommand, Package, TargetKind,
+};
 
 use crate::environment::Environment;
 use crate::metadata::{self, Metadata, MetadataError};
@@ -219,6 +221,22 @@ impl Workspace {
             .other_options(options)
             .exec()
             .map_err(|error| WorkspaceError::Metadata(Box::new(error)))
+    }
+
+    /// Whether a package of the workspace uses another only in its build script or its tests, so that
+    /// it is not linked for its sake. Both are the names that their packages have.
+    pub(crate) fn only_builds_with(&self, package: &str, dependency: &str) -> bool {
+        let packages = self.metadata.workspace_packages();
+        let package = packages
+            .into_iter()
+            .find(|candidate| candidate.name.as_str() == package);
+        let mut dependencies = package
+            .into_iter()
+            .flat_map(|package| &package.dependencies)
+            .filter(|candidate| candidate.name == dependency)
+            .peekable();
+        dependencies.peek().is_some()
+            && dependencies.all(|dependency| dependency.kind != DependencyKind::Normal)
     }
 
     fn package(&self, name: &str) -> Result<&Package, WorkspaceError> {

@@ -1,7 +1,7 @@
 //! Copies an image between two places: only what is missing, and in an order that never leaves a
 //! document that refers to missing content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io::{self, Read};
 use std::sync::Mutex;
@@ -36,12 +36,12 @@ pub trait Source: Sync {
     /// here.
     fn open(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>>;
 
-    /// The manifests and indexes that refer to `subject`: signatures, bills of materials.
+    /// The manifests and indexes that refer to one of `subjects`: signatures, bills of materials.
     ///
     /// # Errors
     /// When they cannot be listed.
-    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Self::Error> {
-        let _ = subject;
+    fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, Self::Error> {
+        let _ = subjects;
         Ok(Vec::new())
     }
 }
@@ -255,14 +255,24 @@ pub fn copy<S: Source, D: Destination>(
             sent: !present,
         });
     }
-    let Some(root) = documents.last() else {
-        return Ok(());
-    };
+    match documents.last() {
+        Some(root) => name_all::<S, D>(destination, &root.descriptor, &root.bytes, names, events),
+        None => Ok(()),
+    }
+}
+
+/// Gives an image its names.
+pub(crate) fn name_all<S: Source, D: Destination>(
+    destination: &D,
+    root: &Descriptor,
+    bytes: &[u8],
+    names: &[&str],
+    events: &(dyn Fn(CopyEvent<'_>) + Sync),
+) -> Copied<(), S, D> {
     for name in names {
-        let digest = root.descriptor.digest;
-        let outcome = destination.name(name, &root.descriptor, &root.bytes);
+        let outcome = destination.name(name, root, bytes);
         outcome.map_err(|source| CopyError::Name {
-            digest,
+            digest: root.digest,
             name: (*name).to_owned(),
             source,
         })?;

@@ -56,6 +56,11 @@ impl Digest {
             .collect()
     }
 
+    /// The bytes.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The name of the algorithm: the directory of the blob in a layout.
     pub const fn algorithm(&self) -> &'static str {
         "sha256"

@@ -1,56 +1,92 @@
-//! Copies what refers to an image: signatures, attestations, bills of materials.
+//! Copies an image with what refers to it: signatures, attestations, bills of materials.
 //!
 //! Each is a manifest of its own, which names the image as its subject; nothing in the image names
 //! it.
 
 use std::collections::BTreeSet;
 
-use crate::copy::{Copied, CopyError, CopyEvent, Destination, Source, copy};
+use crate::copy::{Copied, CopyError, CopyEvent, Destination, Source, copy, name_all};
 use crate::image::Index;
 use crate::{Descriptor, Digest, Kind};
 
 /// The most referrers that are copied: the list is the source's.
-const MAX_REFERRERS: u64 = 10_000;
+const MAX_REFERRERS: usize = 10_000;
 
-/// Copies all that refers to the image `root`, to its manifests, and to what is copied. Returns how
-/// many manifests and indexes these are.
+/// What is copied with an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referrers<'a> {
+    /// These manifests and indexes, each of which has a subject.
+    These(&'a [Descriptor]),
+    /// All that refers to the image, to its manifests, and to what is copied.
+    All,
+}
+
+/// Copies the image `root` with its referrers, and then gives it its `names`: whoever finds it by a
+/// name finds its referrers too. Returns how many referrers there are.
 ///
 /// # Errors
 /// At the first thing that fails; what was copied by then stays.
-pub fn copy_referrers<S: Source, D: Destination>(
+pub fn copy_with_referrers<S: Source, D: Destination>(
     source: &S,
     destination: &D,
     root: &Descriptor,
+    referrers: Referrers<'_>,
+    names: &[&str],
     events: &(dyn Fn(CopyEvent<'_>) + Sync),
 ) -> Copied<u64, S, D> {
+    let found;
+    let referrers = match referrers {
+        Referrers::These(referrers) => referrers,
+        Referrers::All => {
+            found = find::<S, D>(source, root)?;
+            &found
+        }
+    };
+    if referrers.is_empty() {
+        copy(source, destination, root, names, events)?;
+        return Ok(0);
+    }
+    copy(source, destination, root, &[], events)?;
+    for referrer in referrers {
+        attach(source, destination, referrer, events)?;
+    }
+    if !names.is_empty() {
+        let bytes = read::<S, D>(source, root)?;
+        name_all::<S, D>(destination, root, &bytes, names, events)?;
+    }
+    Ok(referrers.len() as u64)
+}
+
+/// All that refers to an image, to its manifests, and to what is found; what refers to a referrer is
+/// behind it.
+fn find<S: Source, D: Destination>(source: &S, root: &Descriptor) -> Copied<Vec<Descriptor>, S, D> {
     let mut open = subjects::<S, D>(source, root)?;
-    let mut seen: BTreeSet<Digest> = open.iter().copied().collect();
-    let mut count = 0;
-    while let Some(subject) = open.pop() {
-        let read = |source| CopyError::Read {
-            digest: subject,
-            source,
-        };
-        for referrer in source.referrers(&subject).map_err(read)? {
-            if count == MAX_REFERRERS || !seen.insert(referrer.digest) {
-                continue;
+    let mut seen = open.clone();
+    let mut found: Vec<Descriptor> = Vec::new();
+    while !open.is_empty() {
+        let digest = root.digest;
+        let referrers = source.referrers(&open);
+        let referrers = referrers.map_err(|source| CopyError::Read { digest, source })?;
+        open = BTreeSet::new();
+        for referrer in referrers {
+            if found.len() < MAX_REFERRERS && seen.insert(referrer.digest) {
+                open.insert(referrer.digest);
+                found.push(referrer);
             }
-            attach(source, destination, &referrer, events)?;
-            open.push(referrer.digest);
-            count += 1;
         }
     }
-    Ok(count)
+    Ok(found)
 }
 
 /// The digests that may have referrers: the image and, of an index, its manifests.
-fn subjects<S: Source, D: Destination>(source: &S, root: &Descriptor) -> Copied<Vec<Digest>, S, D> {
-    let mut found = vec![root.digest];
+fn subjects<S: Source, D: Destination>(
+    source: &S,
+    root: &Descriptor,
+) -> Copied<BTreeSet<Digest>, S, D> {
+    let mut found = BTreeSet::from([root.digest]);
     if root.media_type.kind() == Kind::Index {
         let digest = root.digest;
-        let bytes = source
-            .document(root)
-            .map_err(|source| CopyError::Read { digest, source })?;
+        let bytes = read::<S, D>(source, root)?;
         let index =
             Index::parse(&bytes).map_err(|source| CopyError::Document { digest, source })?;
         for child in index.manifests {
@@ -58,6 +94,12 @@ fn subjects<S: Source, D: Destination>(source: &S, root: &Descriptor) -> Copied<
         }
     }
     Ok(found)
+}
+
+fn read<S: Source, D: Destination>(source: &S, document: &Descriptor) -> Copied<Vec<u8>, S, D> {
+    let digest = document.digest;
+    let bytes = source.document(document);
+    bytes.map_err(|source| CopyError::Read { digest, source })
 }
 
 /// Copies one referrer. One that is there may not be in the list: a copy may have been killed between
@@ -73,8 +115,6 @@ fn attach<S: Source, D: Destination>(
     if !destination.has_document(referrer).map_err(write)? {
         return copy(source, destination, referrer, &[], events);
     }
-    let bytes = source
-        .document(referrer)
-        .map_err(|source| CopyError::Read { digest, source })?;
+    let bytes = read::<S, D>(source, referrer)?;
     destination.attach(referrer, &bytes).map_err(write)
 }

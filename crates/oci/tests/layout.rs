@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::symlink;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use oci::image::{Index, Manifest};
+use oci::copy::{Destination, Source};
+use oci::image::{EMPTY_JSON, Index, Manifest};
 use oci::layout::{Layout, LayoutError};
+use oci::referrers::{Referrers, copy_with_referrers};
 use oci::{Descriptor, Digest, MediaType, Platform, Reference, annotation};
 
 /// A layout with one image named `x`: its manifest and one layer.
@@ -374,4 +377,76 @@ fn many_writers_at_once_all_get_their_entry_in() {
     for image in images {
         read(&layout, &image).unwrap();
     }
+}
+
+/// A layout that counts how often it is asked for referrers.
+struct Counted {
+    layout: Layout,
+    asked: Mutex<Vec<BTreeSet<Digest>>>,
+}
+
+impl Source for Counted {
+    type Error = LayoutError;
+
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
+        self.layout.document(descriptor)
+    }
+
+    fn open(&self, descriptor: &Descriptor) -> io::Result<Box<dyn io::Read + Send>> {
+        Source::open(&self.layout, descriptor)
+    }
+
+    fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, LayoutError> {
+        self.asked.lock().unwrap().push(subjects.clone());
+        self.layout.referrers(subjects)
+    }
+}
+
+/// Each level of what refers to an image is asked for once, whatever the number of its platforms; and
+/// each document of the layout is read once, whatever the number of levels.
+#[test]
+fn referrers_are_found_level_by_level_and_read_once() {
+    let Sample {
+        directory: _directory,
+        layout,
+        manifest,
+        ..
+    } = sample();
+    let attach = |subject: &Descriptor| {
+        let empty = store(&layout, MediaType::EMPTY_JSON, EMPTY_JSON);
+        let (bytes, descriptor) = Manifest::artifact("a/b", subject, vec![empty]).to_bytes();
+        Destination::attach(&layout, &descriptor, &bytes).unwrap();
+        descriptor
+    };
+    let (bytes, index) = Index::new(vec![manifest.clone()]).to_bytes();
+    layout.write_bytes(&bytes).unwrap();
+    let bills = [attach(&index), attach(&manifest)];
+    let signature = attach(&bills[1]);
+
+    let counted = Counted {
+        layout: layout.clone(),
+        asked: Mutex::default(),
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let copy = Layout::create(directory.path()).unwrap();
+    let count = |source: &Counted, copy: &Layout| {
+        copy_with_referrers(source, copy, &index, Referrers::All, &["x"], &|_| {}).unwrap()
+    };
+    assert_eq!(count(&counted, &copy), 3);
+    let levels = [
+        [index.digest, manifest.digest].into(),
+        [bills[0].digest, bills[1].digest].into(),
+        [signature.digest].into(),
+    ];
+    assert_eq!(*counted.asked.lock().unwrap(), levels);
+    let entries = copy.images().unwrap();
+    assert_eq!(entries.len(), 4);
+    assert_eq!(entries[3].ref_name(), Some("x"), "the name is written last");
+
+    // What a digest refers to is known: the blob is not read for it again.
+    fs::remove_file(layout.blob_path(&signature.digest)).unwrap();
+    let found = layout.referrers(&[bills[1].digest].into()).unwrap();
+    assert_eq!(found[0].digest, signature.digest);
+    let fresh = Layout::open(layout.path()).unwrap();
+    fresh.referrers(&[bills[1].digest].into()).unwrap_err();
 }

@@ -41,7 +41,9 @@ pub(crate) enum Command {
     Init(Init),
     /// Show what images hold.
     Inspect(Inspect),
-    /// Check every digest and size of images, down to the files, and print `sha256:… NAME` for each.
+    /// Show why two images differ, down to the field, mode and byte. Exits with 5 where they do.
+    Diff(Diff),
+    /// Check every digest and size of images, down to the files, and with --key their signatures; print `sha256:… NAME` for each.
     Verify(Verify),
     /// Push images to a registry, and print `name@sha256:…` for each.
     Push(Push),
@@ -105,6 +107,7 @@ pub(crate) struct Resolve {
 
 /// What concerns every image that a command builds.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("bills").multiple(true))]
 pub(crate) struct Image {
     /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
     /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. In place of `base` in
@@ -137,13 +140,23 @@ pub(crate) struct Image {
     /// git.
     #[arg(long, value_name = "REVISION", value_parser = revision)]
     pub(crate) revision: Option<String>,
-    /// Write a bill of materials of each binary, the crates that are linked into it, to
-    /// DIR/BINARY-OS-ARCH.spdx.json.
-    #[arg(long, value_name = "DIR")]
+    /// Attach a bill of materials to each platform's image: the crates that are linked into the binary.
+    /// A registry lists it as a referrer; it is there before the tag is.
+    #[arg(long, group = "bills")]
+    pub(crate) sbom: bool,
+    /// Write the bill of materials of each binary to DIR/BINARY-OS-ARCH.spdx.json too, or, without
+    /// --sbom, only there.
+    #[arg(long, value_name = "DIR", group = "bills")]
     pub(crate) sbom_dir: Option<PathBuf>,
     /// The format of bills of materials.
-    #[arg(long, value_enum, default_value_t, requires = "sbom_dir")]
+    #[arg(long, value_enum, default_value_t, requires = "bills")]
     pub(crate) sbom_format: sbom::Format,
+    /// Leave the list of crates out of the binary, which scanners such as `cargo audit bin`, trivy and
+    /// syft read.
+    #[arg(long)]
+    pub(crate) no_auditable: bool,
+    #[command(flatten)]
+    pub(crate) attestation: Attestation,
     /// The time of everything in the image, in seconds since 1970.
     #[arg(
         long,
@@ -158,6 +171,31 @@ pub(crate) struct Image {
     pub(crate) destinations: Destinations,
     #[command(flatten)]
     pub(crate) cargo: Cargo,
+}
+
+/// What is attached to an image, besides bills of materials.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Attestation")]
+pub(crate) struct Attestation {
+    /// Attach SLSA provenance: the git commit, the arguments and the dependencies that the image was
+    /// built from. Refused where the working tree differs from the commit.
+    #[arg(long)]
+    pub(crate) provenance: bool,
+    /// Who runs the build, in the provenance.
+    #[arg(
+        long,
+        value_name = "URI",
+        requires = "provenance",
+        default_value = concat!("pkg:cargo/imagebuilder@", env!("CARGO_PKG_VERSION"))
+    )]
+    pub(crate) builder_id: String,
+    /// Sign the image, its platforms' manifests, and what is attached to them, with an ECDSA key on P-256 as
+    /// cosign or OpenSSL write it. `$COSIGN_PASSWORD` is the password of an encrypted one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
+    /// Push the signatures under tags `sha256-….sig` too, where cosign before version 3 looks for them.
+    #[arg(long, requires = "sign_key", requires = "repo")]
+    pub(crate) sign_tag: bool,
 }
 
 /// Where images go.
@@ -201,23 +239,60 @@ pub(crate) struct Init {
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or what `docker save` writes; one of
-    /// their images, with `:NAME` behind; or `docker:NAME`, of the local engine.
+    /// their images, with `:NAME` behind; `docker:NAME`, of the local engine; or a reference such as
+    /// registry.example.com/team/app:v1.
     #[arg(value_name = "SOURCE")]
-    pub(crate) source: Local,
+    pub(crate) source: Place,
     /// List the files of each layer.
     #[arg(long)]
     pub(crate) files: bool,
+    /// List the crates of each image: those of its bills of materials, and those that its programs say
+    /// they are linked from. With --format json, the documents themselves.
+    #[arg(long)]
+    pub(crate) sbom: bool,
     /// What standard output carries: a table, or one JSON object.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// An image: `oci:DIR[:NAME]`, `tar:FILE[:NAME]`, `docker:NAME`, or a reference such as
+    /// registry.example.com/team/app:v1.
+    #[arg(value_name = "A")]
+    pub(crate) a: Place,
+    /// Another, in one of the same forms.
+    #[arg(value_name = "B")]
+    pub(crate) b: Place,
+    /// What standard output carries: a line for each difference, or one JSON object.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or what `docker save` writes; one of
-    /// their images, with `:NAME` behind; or `docker:NAME`, of the local engine.
+    /// their images, with `:NAME` behind; `docker:NAME`, of the local engine; or a reference such as
+    /// registry.example.com/team/app:v1.
     #[arg(value_name = "SOURCE")]
-    pub(crate) source: Local,
+    pub(crate) source: Place,
+    /// Also check that each image is signed by the key to this public key, an ECDSA key on P-256 in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Also build each image again, from the source that its provenance names, and compare; print how they
+    /// differ, and exit with 5. This runs the build scripts of that source. With --key, only provenance
+    /// that the key signed counts.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+    /// A git repository with the commit, in place of the one that the provenance names.
+    #[arg(long, value_name = "REPOSITORY", requires = "rebuild")]
+    pub(crate) source_repository: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
 }
 
 #[derive(Debug, Args)]

@@ -5,11 +5,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use oci::layout::Layout;
-use oci::{Descriptor, Digest, Platform, Reference, annotation};
+use oci::{Digest, Platform, Reference, annotation};
 
+use super::built::{Built, Compiled};
 use super::error::BuildError;
 use super::event::Event;
 use crate::assets::{self, Asset, Source};
+use crate::attest::{self, Artifact, BuildFacts, Subjects};
+use crate::auditable;
 use crate::base::{self, Base};
 use crate::cache::Cache;
 use crate::cargo::{self, Note};
@@ -20,7 +23,7 @@ use crate::image::{self, Image};
 use crate::layer::{Files, Packer};
 use crate::options::Options;
 use crate::paths::PathMap;
-use crate::sbom;
+use crate::sbom::{self, Bill, Sbom};
 use crate::scan_paths;
 use crate::setting_values::ImageName;
 use crate::settings::Settings;
@@ -146,9 +149,8 @@ impl Builder {
         targets.collect()
     }
 
-    /// Builds a service's image on `base` into `layout`, and reports it as `name`. Returns its manifest,
-    /// or its index where it is for several platforms, which the layout's index does not name yet.
-    /// Layers of the base are not copied.
+    /// Builds a service's image on `base` into `layout`, and reports it as `name`. The layout's
+    /// index does not list it yet. Layers of the base are not copied.
     ///
     /// The layers are those of the base or what stands for one, the assets, and the binary: an edit of
     /// the sources moves only the last.
@@ -159,7 +161,7 @@ impl Builder {
         base: Option<&Base>,
         layout: &Layout,
         events: &mut dyn FnMut(Event),
-    ) -> Result<Descriptor, BuildError> {
+    ) -> Result<Built, BuildError> {
         let settings = &service.settings;
         let platforms = self.platforms(settings);
         let targets = self.targets(settings, &platforms)?;
@@ -189,7 +191,8 @@ impl Builder {
             created: self.options.created,
             base,
         };
-        let mut manifests = Vec::new();
+        let (mut manifests, mut bills) = (Vec::new(), Vec::new());
+        let mut packages = BTreeSet::new();
         for (platform, target) in platforms.iter().zip(targets) {
             let surroundings = Surroundings {
                 base,
@@ -198,11 +201,22 @@ impl Builder {
                 files: &assets,
                 cache: &self.cache,
             };
-            let files = self.compile(service, target, surroundings, events)?;
-            let layer = packer.pack(&files, "imagebuilder: cargo build --release")?;
+            let compiled = self.compile(service, target, surroundings, events)?;
+            packages.extend(compiled.packages);
+            let layer = packer.pack(&compiled.files, "imagebuilder: cargo build --release")?;
             let layer_bytes = layer.descriptor.size;
             let layers = [&below[..], &[layer]].concat();
-            manifests.push(image.store(layout, platform, &layers)?);
+            let manifest = image.store(layout, platform, &layers)?;
+            if let Some(bill) = compiled.bill.filter(|_| self.options.sbom.attach) {
+                let artifact = Artifact {
+                    media_type: self.options.sbom.format.media_type(),
+                    title: Some(&bill.name),
+                    annotations: BTreeMap::new(),
+                    document: &bill.document,
+                };
+                bills.push(artifact.store(layout, &manifest)?);
+            }
+            manifests.push(manifest);
             let (name, platform) = (name.clone(), platform.clone());
             events(Event::Packed {
                 name,
@@ -210,7 +224,30 @@ impl Builder {
                 layer_bytes,
             });
         }
-        Ok(image.root(layout, manifests)?)
+        let root = image.root(layout, manifests.clone())?;
+        let mut images = vec![root.clone()];
+        manifests.retain(|manifest| manifest.digest != root.digest);
+        images.append(&mut manifests);
+        let subjects = Subjects {
+            name: &name.name(),
+            images: &images,
+            bills: &bills,
+        };
+        let build = BuildFacts {
+            service,
+            platforms: &platforms,
+            options: &self.options,
+            toolchain: &self.toolchain,
+            packages: &packages,
+            lock: self.workspace.root().join("Cargo.lock"),
+        };
+        let mut referrers = attest::attest(layout, &subjects, &build)?;
+        referrers.splice(0..0, bills);
+        Ok(Built {
+            root,
+            images: images.iter().map(|image| image.digest).collect(),
+            referrers,
+        })
     }
 
     /// The assets of a service, none of which is where the binary goes.
@@ -232,14 +269,14 @@ impl Builder {
         }
     }
 
-    /// Compiles a service's binary, checks it, and returns the files of its layer.
+    /// Compiles a service's binary, and checks it.
     fn compile(
         &self,
         service: &Service,
         target: Target,
         image: Surroundings<'_>,
         events: &mut dyn FnMut(Event),
-    ) -> Result<Files, BuildError> {
+    ) -> Result<Compiled, BuildError> {
         let package = service.package.clone();
         let platform = image.platform;
         events(Event::Compiling {
@@ -261,49 +298,88 @@ impl Builder {
                 Note::ForeignHeaders => events(Event::ForeignHeaders { target }),
             },
         )?;
-        let path = built.binary;
-        let cannot = |source| BuildError::Binary {
-            path: path.clone(),
+        let mut path = built.binary.clone();
+        let cannot = |path: &Path, source| BuildError::Binary {
+            path: path.to_owned(),
             source,
         };
-        let binary = File::open(&path).map_err(cannot)?;
-        let binary_bytes = binary.metadata().map_err(cannot)?.len();
+        let mut binary = File::open(&path).map_err(|error| cannot(&path, error))?;
         fit::check(&path, &binary, BIN_DIRECTORY, image, &mut |base, bytes| {
             let base = base.to_owned();
             events(Event::ReadingBase { base, bytes });
         })?;
-        let digest = file_digest::digest(&self.cache, &binary).map_err(cannot)?;
+        let digest = file_digest::digest(&self.cache, &binary);
+        let mut digest = digest.map_err(|error| cannot(&path, error))?;
         self.check_paths(&path, &binary, digest, &package, events)?;
+        if self.options.auditable {
+            let copy = self.audited(service, target);
+            let embedded = auditable::embed(&self.workspace, service, &built, &binary, copy)?;
+            if let Some(embedded) = embedded {
+                (path, binary) = (embedded.path, embedded.file);
+                let of_copy = file_digest::digest(&self.cache, &binary);
+                digest = of_copy.map_err(|error| cannot(&path, error))?;
+            }
+        }
+        let metadata = binary.metadata().map_err(|error| cannot(&path, error))?;
+        let binary_bytes = metadata.len();
         events(Event::Compiled {
             package,
             platform: platform.clone(),
             binary_bytes,
         });
-        if let Some(sbom) = &self.options.sbom {
-            let path = sbom::write(
-                sbom,
-                &self.workspace,
-                service,
-                &sbom::Compiled {
-                    platform,
-                    triple: target.triple,
-                    digest,
-                    packages: &built.packages,
-                    created: &image::rfc3339(self.options.created),
-                },
-                || {
-                    let flags = self.options.cargo.lock_flags();
-                    let triple = target.triple;
-                    self.workspace
-                        .dependencies(&self.environment, service, triple, flags)
-                },
-            )?;
-            events(Event::Sbom { path });
-        }
+        let bill = if self.options.sbom.is_wanted() {
+            let compiled = sbom::Compiled {
+                platform,
+                triple: target.triple,
+                digest,
+                packages: &built.packages,
+                created: &image::rfc3339(self.options.created),
+            };
+            Some(self.bill(service, &compiled, events)?)
+        } else {
+            None
+        };
         let mut files = Files::default();
         let to = format!("{BIN_DIRECTORY}/{}", service.bin);
         files.open_file(&to, 0o755, binary, binary_bytes);
-        Ok(files)
+        Ok(Compiled {
+            files,
+            bill,
+            packages: built.all_packages,
+        })
+    }
+
+    /// Where a binary with its list of crates is: among what Cargo builds, and as easily removed.
+    fn audited(&self, service: &Service, target: Target) -> PathBuf {
+        let directory = self.workspace.target_dir().join("imagebuilder-auditable");
+        let profile = &self.options.cargo.profile;
+        directory
+            .join(target.triple)
+            .join(profile)
+            .join(&service.package)
+            .join(&service.bin)
+    }
+
+    /// The bill of materials of a binary, which is written to its file where that is asked for.
+    fn bill(
+        &self,
+        service: &Service,
+        compiled: &sbom::Compiled<'_>,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Bill, BuildError> {
+        let Sbom {
+            format, directory, ..
+        } = &self.options.sbom;
+        let bill = sbom::bill(*format, &self.workspace, service, compiled, || {
+            let flags = self.options.cargo.lock_flags();
+            self.workspace
+                .dependencies(&self.environment, service, compiled.triple, flags)
+        })?;
+        if let Some(directory) = directory {
+            let path = bill.write(directory)?;
+            events(Event::Sbom { path });
+        }
+        Ok(bill)
     }
 
     /// Looks for paths of this machine, which a program may contain by `env!` or a build script.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use oci::layout::LayoutError;
 
 use crate::assets::AssetError;
+use crate::attest::AttestError;
+use crate::auditable::EmbedError;
 use crate::base::{BaseError, PinError};
 use crate::cargo::CompileError;
 use crate::fit::FitError;
@@ -53,7 +55,11 @@ pub(crate) enum BuildError {
     #[error("the asset /{path} would take the place of the binary")]
     AssetOverBinary { path: String },
     #[error(transparent)]
+    Auditable(#[from] EmbedError),
+    #[error(transparent)]
     Sbom(#[from] SbomError),
+    #[error(transparent)]
+    Attest(#[from] AttestError),
     #[error(transparent)]
     Layer(#[from] LayerError),
     #[error(transparent)]

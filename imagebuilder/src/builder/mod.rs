@@ -1,9 +1,11 @@
 //! From a package to an image in a layout: compile, check, pack, for each platform.
 
 mod build;
+mod built;
 mod error;
 mod event;
 
 pub(crate) use build::{Builder, image_name};
+pub(crate) use built::Built;
 pub(crate) use error::BuildError;
 pub(crate) use event::Event;

@@ -13,7 +13,7 @@ use super::{CommandError, ImageError};
 use crate::args::{Assemble, FileArgument};
 use crate::assemble::{Assembly, prepare};
 use crate::assets::AssetSetting;
-use crate::builder::{BuildError, Event};
+use crate::builder::{BuildError, Built, Event};
 use crate::cache::Cache;
 use crate::layer::Packer;
 use crate::setting_values::ImageName;
@@ -98,10 +98,10 @@ fn assembled(
     })?;
     let parcel = Parcel {
         name,
-        root: &root,
+        built: &Built::plain(root),
         base: base.as_ref(),
     };
-    let reference = delivery.deliver(&layout, &parcel)?;
+    let reference = delivery.deliver(&layout, &parcel, None)?;
     delivery.finish(&layout, &[parcel])?;
     Ok(reference)
 }

@@ -6,6 +6,18 @@ use super::images::{Done, Images};
 use crate::args::{Build, Format};
 
 pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
+    for done in images(context, args)? {
+        let line = match args.format {
+            Format::Text => done.reference.to_string(),
+            Format::Json => json(&done),
+        };
+        context.printer.data(&line).map_err(CommandError::Stdout)?;
+    }
+    Ok(())
+}
+
+/// Builds the images, and brings them to their destinations.
+pub(super) fn images(context: &Context, args: &Build) -> Result<Vec<Done>, CommandError> {
     let failed = |package: &str| {
         let package = package.to_owned();
         |source| CommandError::Build { package, source }
@@ -36,18 +48,11 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
         all.push(done.map_err(failed(&plan.service.package))?);
     }
     images.finish(&layout, &all.iter().collect::<Vec<_>>())?;
-    for done in &all {
-        let line = match args.format {
-            Format::Text => done.reference.to_string(),
-            Format::Json => json(done),
-        };
-        context.printer.data(&line).map_err(CommandError::Stdout)?;
-    }
-    Ok(())
+    Ok(all)
 }
 
 fn json(done: &Done) -> String {
-    let descriptor = &done.root;
+    let descriptor = &done.built.root;
     serde_json::json!({
         "digest": descriptor.digest,
         "media_type": descriptor.media_type,

@@ -6,6 +6,7 @@ use oci::archive::Archive;
 use oci::copy::{CopyError, Destination, Source};
 use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
+use oci::referrers::Referrers;
 use oci::registry::{Access, RegistryError};
 use oci::{Descriptor, Kind, Platform, Reference};
 
@@ -175,7 +176,11 @@ where
         let started = elapsed();
         let options = TransferOptions {
             check: args.check,
-            referrers: args.referrers,
+            referrers: if args.referrers {
+                Referrers::All
+            } else {
+                Referrers::These(&[])
+            },
         };
         let summary = transfer(source, destination, root, &names, options, events)?;
         let summary = summary.in_time(elapsed().saturating_sub(started));

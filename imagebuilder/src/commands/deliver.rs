@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oci::archive::Archive;
-use oci::copy::copy;
 use oci::layout::Layout;
+use oci::referrers::{Referrers, copy_with_referrers};
+use oci::registry::Access;
 use oci::{Descriptor, Platform, Reference, annotation};
 
 use super::ImageError;
@@ -13,7 +14,9 @@ use super::context::Context;
 use super::publishing::{destination, publish, publisher_for};
 use super::tar_file;
 use crate::args::Destinations;
+use crate::attest::{PrivateKey, sign_tag};
 use crate::base::{Base, Content};
+use crate::builder::Built;
 use crate::engine::Engine;
 use crate::place::{Local, Output, Store};
 use crate::registry::{Prefix, Publisher};
@@ -30,7 +33,7 @@ pub(super) struct Delivery<'a> {
 /// An image, the name that it has where no destination gives it another, and its base.
 pub(super) struct Parcel<'a> {
     pub(super) name: &'a Reference,
-    pub(super) root: &'a Descriptor,
+    pub(super) built: &'a Built,
     pub(super) base: Option<&'a Arc<Base>>,
 }
 
@@ -82,13 +85,14 @@ impl<'a> Delivery<'a> {
     }
 
     /// Brings an image, which is in `layout`, to all destinations but the tars. Returns its name by
-    /// digest; with its registry, where it was pushed.
+    /// digest; with its registry, where it was pushed. `tag_key` signs it there under a tag too.
     pub(super) fn deliver(
         &self,
         layout: &Layout,
         parcel: &Parcel<'_>,
+        tag_key: Option<&PrivateKey>,
     ) -> Result<Reference, ImageError> {
-        let root = parcel.root;
+        let built = parcel.built;
         let content = Content {
             layout,
             bases: parcel.base.map(std::slice::from_ref).unwrap_or_default(),
@@ -99,11 +103,11 @@ impl<'a> Delivery<'a> {
             match &local.store {
                 Store::Layout(path) if path == layout.path() => {
                     content.complete()?;
-                    layout.put_index_entry(&named(root, &name))?;
+                    put(layout, built, &name)?;
                     is_named = true;
                 }
-                Store::Layout(path) => copy_to(content, path, root, &name)?,
-                Store::Engine => self.load(content, root, name)?,
+                Store::Layout(path) => copy_to(content, path, built, &name)?,
+                Store::Engine => self.load(content, &built.root, name)?,
                 Store::Archive(_) => {}
             }
         }
@@ -113,13 +117,31 @@ impl<'a> Delivery<'a> {
         let passes_through = !self.arguments.output.is_empty() || self.publisher.is_some();
         if !is_named && (parcel.base.is_none() || !passes_through) {
             content.complete()?;
-            layout.put_index_entry(&named(root, &with_tag(&lead, self.tag())))?;
+            put(layout, built, &with_tag(&lead, self.tag()))?;
         }
         let Some((prefix, publisher)) = &self.publisher else {
-            return Ok(lead.with_digest(root.digest));
+            return Ok(lead.with_digest(built.root.digest));
         };
         let destination = destination(prefix, &lead, self.tag())?;
-        publish(self.context, publisher, content, &destination, root)
+        let Some(key) = tag_key else {
+            return publish(self.context, publisher, content, &destination, built);
+        };
+        // The image's own tag is written last.
+        let untagged = destination.clone().without_tag();
+        publish(self.context, publisher, content, &untagged, built)?;
+        let repository = publisher.repository(&untagged, Access::Push);
+        for image in &built.images {
+            let signed = sign_tag(&repository, &untagged.name(), image, key);
+            signed.map_err(|source| ImageError::SignatureTag {
+                digest: *image,
+                source,
+            })?;
+        }
+        let attached = Built {
+            referrers: Vec::new(),
+            ..built.clone()
+        };
+        publish(self.context, publisher, content, &destination, &attached)
     }
 
     /// Writes the tars, each with all images.
@@ -136,7 +158,7 @@ impl<'a> Delivery<'a> {
             };
             let named = parcels.iter().map(|parcel| {
                 let name = self.name_at(local, parcel.name);
-                (name, parcel.root.clone())
+                (name, parcel.built.root.clone())
             });
             let images: Vec<_> = named.collect();
             let failed = |source| ImageError::Archive {
@@ -218,19 +240,29 @@ fn with_tag(name: &Reference, tag: Option<&str>) -> Reference {
     }
 }
 
+/// Lists an image that is in the layout, after what refers to it.
+fn put(layout: &Layout, built: &Built, name: &Reference) -> Result<(), ImageError> {
+    for referrer in &built.referrers {
+        layout.put_index_entry(referrer)?;
+    }
+    Ok(layout.put_index_entry(&named(&built.root, name))?)
+}
+
 /// Copies an image to another layout.
 fn copy_to(
     content: Content<'_>,
     path: &Path,
-    root: &Descriptor,
+    built: &Built,
     name: &Reference,
 ) -> Result<(), ImageError> {
     let other = Layout::create(path)?;
-    copy(&content, &other, root, &[], &|_| {}).map_err(|source| ImageError::Copy {
+    let referrers = Referrers::These(&built.referrers);
+    let copied = copy_with_referrers(&content, &other, &built.root, referrers, &[], &|_| {});
+    copied.map_err(|source| ImageError::Copy {
         path: path.to_owned(),
         source,
     })?;
-    Ok(other.put_index_entry(&named(root, name))?)
+    Ok(other.put_index_entry(&named(&built.root, name))?)
 }
 
 /// The entry of a layout's index.

@@ -11,10 +11,13 @@ use oci::registry::{CredentialError, RegistryError};
 use oci::{Digest, Reference, ReferenceError};
 
 use super::copy_failure::CopyFailure;
+use super::rebuild::RebuildError;
 use super::verify_error::VerifyError;
+use crate::attest::{CheckoutError, KeyError, SignatureTagError};
 use crate::builder::BuildError;
 use crate::contents::ContentError;
 use crate::engine::EngineError;
+use crate::image_source::SourceError;
 use crate::registry::PublishError;
 use crate::resolve::ResolveError;
 use crate::workspace::WorkspaceError;
@@ -54,6 +57,8 @@ pub(crate) enum CommandError {
     },
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    #[error(transparent)]
+    Source(SourceError),
     #[error("`{}` has no image", layout.display())]
     NoImages { layout: PathBuf },
     #[error("the image {digest} of `{}` has no name to push it by", layout.display())]
@@ -67,6 +72,11 @@ pub(crate) enum CommandError {
     },
     #[error("`{}` has {count} images, and REFERENCE is the name of one", layout.display())]
     Several { layout: PathBuf, count: usize },
+    #[error("`{place}` has {count} images, and one is needed")]
+    NameOne { place: String, count: usize },
+    /// The two images of `diff`.
+    #[error("{a} and {b} differ")]
+    Differ { a: Digest, b: Digest },
     #[error("cannot {operation} {reference}")]
     Remote {
         operation: &'static str,
@@ -105,11 +115,17 @@ pub(crate) enum CommandError {
         #[source]
         source: ReferenceError,
     },
-    #[error("the image `{name}` is damaged")]
+    #[error("the image `{name}` fails its verification")]
     Verify {
         name: String,
         #[source]
         source: VerifyError,
+    },
+    #[error("cannot build the image `{name}` again")]
+    Rebuild {
+        name: String,
+        #[source]
+        source: RebuildError,
     },
     #[error("cannot inspect the image `{name}`")]
     Inspect {
@@ -125,6 +141,8 @@ pub(crate) enum CommandError {
         #[source]
         source: io::Error,
     },
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error("a password on the command line is refused")]
     PasswordArgument,
     #[error("standard input has no password")]
@@ -161,6 +179,16 @@ pub(crate) enum ImageError {
         name: Box<Reference>,
         one: String,
         other: String,
+    },
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("cannot name the source for the provenance")]
+    Checkout(#[from] CheckoutError),
+    #[error("cannot store the signature of {digest} under its tag")]
+    SignatureTag {
+        digest: Digest,
+        #[source]
+        source: SignatureTagError,
     },
     #[error("`--output registry` needs the registry")]
     NoRepo,

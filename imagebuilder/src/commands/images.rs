@@ -1,18 +1,20 @@
 //! What `build` and `resolve` share: packages in, names by digest out.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use cli::Progress;
+use oci::Reference;
 use oci::layout::Layout;
-use oci::{Descriptor, Reference};
 
 use super::ImageError;
 use super::bases::{BaseOptions, Bases};
 use super::context::Context;
 use super::deliver::{Delivery, Parcel};
 use crate::args::Image;
+use crate::attest::{Attest, Checkout, PrivateKey, ProvenanceOptions};
 use crate::base::Base;
-use crate::builder::{Builder, Event, image_name};
+use crate::builder::{Builder, Built, Event, image_name};
 use crate::options::{CargoOptions, Options};
 use crate::sbom::Sbom;
 use crate::workspace::{Service, Workspace};
@@ -21,6 +23,8 @@ use crate::workspace::{Service, Workspace};
 pub(super) struct Images<'a> {
     context: &'a Context,
     builder: Builder,
+    /// Signs under cosign's older tags too.
+    tag_key: Option<PrivateKey>,
     delivery: Delivery<'a>,
     arguments: &'a Image,
 }
@@ -38,7 +42,7 @@ pub(super) struct Done {
     /// Where no destination gives it another.
     name: Reference,
     base: Option<Arc<Base>>,
-    pub(super) root: Descriptor,
+    pub(super) built: Built,
     /// By digest; with its registry, where it was pushed.
     pub(super) reference: Reference,
 }
@@ -59,6 +63,11 @@ impl<'a> Images<'a> {
             ));
         }
         let workspace = Workspace::read(environment, arguments.manifest_path.as_deref())?;
+        let attest = attest(context, arguments, workspace.root())?;
+        let tag_key = attest
+            .key
+            .clone()
+            .filter(|_| arguments.attestation.sign_tag);
         let quiet = matches!(context.printer.progress(), Progress::Quiet | Progress::Json);
         let builder = Builder::new(
             environment.clone(),
@@ -69,10 +78,13 @@ impl<'a> Images<'a> {
                 compression: arguments.compression,
                 revision: arguments.revision.clone(),
                 deny_paths: arguments.deny_paths,
-                sbom: arguments.sbom_dir.clone().map(|directory| Sbom {
-                    directory,
+                sbom: Sbom {
+                    attach: arguments.sbom,
+                    directory: arguments.sbom_dir.clone(),
                     format: arguments.sbom_format,
-                }),
+                },
+                attest,
+                auditable: !arguments.no_auditable,
                 cargo: CargoOptions {
                     profile: arguments.cargo.profile.clone(),
                     locked: arguments.cargo.locked,
@@ -87,6 +99,7 @@ impl<'a> Images<'a> {
         Ok(Self {
             context,
             builder,
+            tag_key,
             delivery: Delivery::new(context, &arguments.destinations)?,
             arguments,
         })
@@ -171,21 +184,22 @@ impl<'a> Images<'a> {
         };
         let name = self.delivery.lead(&plan.name);
         let base = plan.base.as_deref();
-        let root = self
+        let built = self
             .builder
             .build(&plan.service, &name, base, layout, &mut events)?;
         let reference = self.delivery.deliver(
             layout,
             &Parcel {
                 name: &plan.name,
-                root: &root,
+                built: &built,
                 base: plan.base.as_ref(),
             },
+            self.tag_key.as_ref(),
         )?;
         Ok(Done {
             name: plan.name.clone(),
             base: plan.base.clone(),
-            root,
+            built,
             reference,
         })
     }
@@ -194,9 +208,28 @@ impl<'a> Images<'a> {
     pub(super) fn finish(&self, layout: &Layout, done: &[&Done]) -> Result<(), ImageError> {
         let parcels = done.iter().map(|done| Parcel {
             name: &done.name,
-            root: &done.root,
+            built: &done.built,
             base: done.base.as_ref(),
         });
         self.delivery.finish(layout, &parcels.collect::<Vec<_>>())
     }
+}
+
+/// What is attached to the images, which is refused before anything is compiled.
+fn attest(context: &Context, arguments: &Image, root: &Path) -> Result<Attest, ImageError> {
+    let arguments = &arguments.attestation;
+    let password = context.environment.key_password.as_ref();
+    let key = arguments
+        .sign_key
+        .as_ref()
+        .map(|path| PrivateKey::read(path, password.map(oci::registry::Secret::reveal)));
+    let checkout = arguments.provenance.then(|| Checkout::read(root));
+    let checkout = checkout.transpose()?;
+    Ok(Attest {
+        provenance: checkout.map(|checkout| ProvenanceOptions {
+            checkout,
+            builder: arguments.builder_id.clone(),
+        }),
+        key: key.transpose()?,
+    })
 }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cli::Bytes;
-use oci::layout::Layout;
 use oci::{Descriptor, Digest};
 use serde::Serialize;
 
 use super::CommandError;
 use super::context::Context;
+use super::inspect_sbom::Sbom;
 use super::source::{self, images};
 use crate::args::{Format, Inspect};
 use crate::contents::{self, ContentError, Entry};
+use crate::image_source::ImageSource;
 
 /// What `--format json` prints.
 #[derive(Debug, Serialize)]
@@ -39,6 +40,8 @@ struct Manifest {
     labels: BTreeMap<String, String>,
     layers: Vec<Layer>,
     platform: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sbom: Option<Sbom>,
     user: String,
     working_dir: String,
 }
@@ -54,13 +57,12 @@ struct Layer {
 }
 
 pub(super) fn run(context: &Context, args: &Inspect) -> Result<(), CommandError> {
-    let layout = source::open(context, &args.source)?;
-    let images = images(&layout, &args.source)?;
+    let (source, images) = images(context, &args.source, &args.registry)?;
     let images: Result<Vec<Image>, CommandError> = images
         .into_iter()
         .map(|image| {
             let name = image.name.clone();
-            let read = read(&layout, image, args.files);
+            let read = read(&source, image, args);
             read.map_err(|source| CommandError::Inspect { name, source })
         })
         .collect();
@@ -76,10 +78,10 @@ pub(super) fn run(context: &Context, args: &Inspect) -> Result<(), CommandError>
     written.map_err(CommandError::Stdout)
 }
 
-fn read(layout: &Layout, image: source::Image, files: bool) -> Result<Image, ContentError> {
+fn read(source: &ImageSource, image: source::Image, args: &Inspect) -> Result<Image, ContentError> {
     let manifests = image.manifests.into_iter();
     let manifests = manifests.map(|(descriptor, manifest)| {
-        let config = layout.config(&manifest.config)?;
+        let config = source.config(&manifest.config)?;
         let mut history = config.spec.history().iter().flatten();
         // Some entries stand for a change of the configuration alone.
         let mut history =
@@ -89,11 +91,16 @@ fn read(layout: &Layout, image: source::Image, files: bool) -> Result<Image, Con
             .iter()
             .map(|layer| {
                 let created_by = history.next().and_then(|entry| entry.created_by().clone());
-                read_layer(layout, layer, created_by, files)
+                read_layer(source, layer, created_by, args.files)
             })
             .collect();
         let labels = config.spec.config().as_ref();
         let labels = labels.and_then(|config| config.labels().clone());
+        let sbom = if args.sbom {
+            Some(Sbom::read(source, &descriptor, &manifest.layers)?)
+        } else {
+            None
+        };
         Ok(Manifest {
             annotations: manifest.annotations,
             args: config.args(),
@@ -103,6 +110,7 @@ fn read(layout: &Layout, image: source::Image, files: bool) -> Result<Image, Con
             labels: labels.into_iter().flatten().collect(),
             layers: layers?,
             platform: config.platform().to_string(),
+            sbom,
             user: config.user().to_owned(),
             working_dir: config.working_dir().to_owned(),
         })
@@ -116,13 +124,13 @@ fn read(layout: &Layout, image: source::Image, files: bool) -> Result<Image, Con
 }
 
 fn read_layer(
-    layout: &Layout,
+    source: &ImageSource,
     layer: &Descriptor,
     created_by: Option<String>,
     files: bool,
 ) -> Result<Layer, ContentError> {
     let files = if files {
-        Some(contents::read(layout, layer)?.entries)
+        Some(contents::read(source, layer)?.entries)
     } else {
         None
     };
@@ -174,6 +182,12 @@ fn table(images: &[Image]) -> String {
                 );
                 for entry in layer.files.iter().flatten() {
                     file(&mut out, entry);
+                }
+            }
+            for (name, value, lines) in manifest.sbom.iter().flat_map(Sbom::rows) {
+                row(&mut out, "  ", name, &value);
+                for line in lines {
+                    writeln!(out, "    {line}").expect("writing to memory cannot fail");
                 }
             }
         }

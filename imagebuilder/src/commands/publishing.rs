@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use oci::Reference;
+use oci::referrers::Referrers;
 
 use super::ImageError;
 use super::context::Context;
 use super::progress::show;
 use crate::args::Registry;
 use crate::base::Content;
+use crate::builder::Built;
 use crate::registry::{Connection, Mounts, Prefix, PublishError, Publisher, TransferOptions};
 
 /// Where an image goes below a prefix.
@@ -79,16 +81,20 @@ pub(super) fn connection(context: &Context, registry: &Registry) -> Connection {
     }
 }
 
-/// Publishes an image and shows the progress. Layers of its bases are mounted where the registry has
-/// them.
+/// Publishes an image with what refers to it, and shows the progress. Layers of its bases are mounted
+/// where the registry has them.
 pub(super) fn publish(
     context: &Context,
     publisher: &Publisher,
     image: Content<'_>,
     destination: &Reference,
-    root: &oci::Descriptor,
+    built: &Built,
 ) -> Result<Reference, ImageError> {
-    let options = TransferOptions::default();
+    let options = TransferOptions {
+        check: false,
+        referrers: Referrers::These(&built.referrers),
+    };
+    let root = &built.root;
     let mounts = image.bases.iter().find_map(|base| {
         let reference = base.reference()?;
         (reference.registry() == destination.registry()).then(|| Mounts {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use oci::layout::Layout;
+use oci::referrers::Referrers;
 use oci::{Descriptor, Reference, annotation};
 
 use super::CommandError;
@@ -48,7 +49,7 @@ pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     let parcels: Vec<_> = pushes.into_iter().map(parcel).collect();
     let options = TransferOptions {
         check: args.check,
-        referrers: true,
+        referrers: Referrers::All,
     };
     if args.dry_run {
         let events = |event: PublishEvent| context.printer.status(&event.to_string());
@@ -76,7 +77,7 @@ fn push(
     context: &Context,
     layout: &Layout,
     parcels: &[Parcel<'_>],
-    options: TransferOptions,
+    options: TransferOptions<'_>,
 ) -> (Vec<Reference>, Option<PublishError>) {
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use cli::{Exit, Printer};
 
 use super::context::Context;
-use super::{assemble, build, copy, init, inspect, login, push, remote, resolve, verify};
+use super::{assemble, build, copy, diff, init, inspect, login, push, remote, resolve, verify};
 use crate::args::{Cli, Command};
 use crate::environment::Environment;
 
@@ -24,6 +24,7 @@ pub fn main() -> ExitCode {
         Command::Assemble(args) => assemble::run(&context, &args),
         Command::Init(args) => init::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
+        Command::Diff(args) => diff::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Copy(args) => copy::run(&context, &args),

@@ -4,12 +4,16 @@ use std::io::{self, Seek as _};
 
 use oci::image::Manifest;
 use oci::layout::Layout;
-use oci::{Descriptor, Kind};
+use oci::registry::Access;
+use oci::{Descriptor, Kind, annotation};
 
 use super::CommandError;
 use super::context::Context;
+use super::repository::{repository, tag_or_digest};
+use crate::args::Registry;
 use crate::engine::Engine;
-use crate::place::{Local, Store};
+use crate::image_source::{ImageSource, SourceError};
+use crate::place::{Local, Place, Store};
 
 /// An image of a layout.
 pub(super) struct Image {
@@ -37,10 +41,35 @@ pub(super) fn open(context: &Context, source: &Local) -> Result<Layout, CommandE
     }
 }
 
-/// Reads the documents of the images that are named.
-pub(super) fn images(layout: &Layout, source: &Local) -> Result<Vec<Image>, CommandError> {
-    let roots = roots(layout, source)?;
-    roots.into_iter().map(|root| image(layout, root)).collect()
+/// Opens what has the images, and reads the documents of those that are named.
+pub(super) fn images(
+    context: &Context,
+    place: &Place,
+    registry: &Registry,
+) -> Result<(ImageSource, Vec<Image>), CommandError> {
+    let (source, roots) = match place {
+        Place::Local(local) => {
+            let layout = open(context, local)?;
+            let roots = roots(&layout, local)?;
+            (ImageSource::Layout(layout), roots)
+        }
+        Place::Registry(reference) => {
+            let repository = repository(context, reference, registry, Access::Pull)?;
+            let found = repository.manifest(&tag_or_digest(reference)?);
+            let found = found.map_err(|source| CommandError::Remote {
+                operation: "read the manifest of",
+                reference: Box::new(reference.clone()),
+                source,
+            })?;
+            let mut root = found.descriptor;
+            let name = (annotation::REF_NAME.to_owned(), reference.to_string());
+            root.annotations.extend([name]);
+            (ImageSource::Registry(Box::new(repository)), vec![root])
+        }
+    };
+    let images = roots.into_iter().map(|root| image(&source, root));
+    let images = images.collect::<Result<_, _>>();
+    Ok((source, images.map_err(CommandError::Source)?))
 }
 
 /// The images that are named: one, or all of the layout, which has at least one. What only refers to
@@ -83,7 +112,18 @@ pub(super) fn only<'a>(
     }
 }
 
-fn image(layout: &Layout, root: Descriptor) -> Result<Image, CommandError> {
+/// The one image of a place, where several cannot be meant.
+pub(super) fn one<'a>(place: &Place, images: &'a [Image]) -> Result<&'a Image, CommandError> {
+    match images {
+        [image] => Ok(image),
+        _ => Err(CommandError::NameOne {
+            place: place.to_string(),
+            count: images.len(),
+        }),
+    }
+}
+
+fn image(source: &ImageSource, root: Descriptor) -> Result<Image, SourceError> {
     let name = match root.ref_name() {
         Some(name) => name.to_owned(),
         None => root.digest.to_string(),
@@ -92,10 +132,10 @@ fn image(layout: &Layout, root: Descriptor) -> Result<Image, CommandError> {
     let mut open = vec![root.clone()];
     while let Some(descriptor) = open.pop() {
         if descriptor.media_type.kind() == Kind::Index {
-            let index = layout.index(&descriptor)?;
+            let index = source.index(&descriptor)?;
             open.extend(index.manifests.into_iter().rev());
         } else {
-            let manifest = layout.manifest(&descriptor)?;
+            let manifest = source.manifest(&descriptor)?;
             manifests.push((descriptor, manifest));
         }
     }

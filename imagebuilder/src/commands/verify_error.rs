@@ -2,6 +2,7 @@
 
 use oci::Digest;
 
+use crate::attest::SignatureError;
 use crate::contents::ContentError;
 
 /// Why an image is not what its digest says.
@@ -9,6 +10,8 @@ use crate::contents::ContentError;
 pub(crate) enum VerifyError {
     #[error(transparent)]
     Content(#[from] ContentError),
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     #[error("the configuration {config} has {expected} diff IDs, and the manifest {layers} layers")]
     Layers {
         config: Digest,

@@ -136,7 +136,7 @@ impl Publisher {
         destination: &Reference,
         root: &Descriptor,
         mounts: Option<&Mounts>,
-        options: TransferOptions,
+        options: TransferOptions<'_>,
         elapsed: &(dyn Fn() -> Duration + Sync),
         events: &(dyn Fn(PublishEvent) + Sync),
     ) -> Result<Reference, PublishError> {
@@ -176,7 +176,7 @@ impl Publisher {
         layout: &Layout,
         destination: &Reference,
         root: &Descriptor,
-        options: TransferOptions,
+        options: TransferOptions<'_>,
         events: &(dyn Fn(PublishEvent) + Sync),
     ) -> Result<(), PublishError> {
         let missing = DryRun::new(self.repository(destination, Access::Push));

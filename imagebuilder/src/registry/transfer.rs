@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use oci::copy::{CopyError, CopyEvent, Destination, Open, Source, Stored, copy};
+use oci::copy::{CopyError, CopyEvent, Destination, Open, Source, Stored};
+use oci::referrers::{Referrers, copy_with_referrers};
 use oci::registry::{RegistryError, Repository};
 use oci::{Descriptor, Digest};
 
@@ -109,12 +110,12 @@ impl<D: Destination> Destination for Checked<'_, D> {
 }
 
 /// What a transfer does besides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TransferOptions {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TransferOptions<'a> {
     /// Blobs of manifests that are there are looked for too.
     pub(crate) check: bool,
-    /// What refers to the image is copied too.
-    pub(crate) referrers: bool,
+    /// What refers to the image, and is copied before its tags.
+    pub(crate) referrers: Referrers<'a>,
 }
 
 /// Blobs that a repository of the same registry has, such as those of a base.
@@ -130,21 +131,20 @@ pub(crate) fn transfer<S: Source, D: Destination>(
     destination: &D,
     root: &Descriptor,
     tags: &[&str],
-    options: TransferOptions,
+    options: TransferOptions<'_>,
     events: &(dyn Fn(PublishEvent) + Sync),
 ) -> Result<Summary, CopyError<S::Error, D::Error>> {
     let counts = Counts::default();
     let report = |event: CopyEvent<'_>| counts.report(event, events);
     let mut summary = Summary::default();
+    let referrers = options.referrers;
     if options.check {
         let checked = Checked::new(destination);
-        copy(source, &checked, root, tags, &report)?;
+        summary.referrers = copy_with_referrers(source, &checked, root, referrers, tags, &report)?;
         summary.was_there = checked.had(&root.digest);
     } else {
-        copy(source, destination, root, tags, &report)?;
-    }
-    if options.referrers {
-        summary.referrers = oci::referrers::copy_referrers(source, destination, root, &report)?;
+        summary.referrers =
+            copy_with_referrers(source, destination, root, referrers, tags, &report)?;
     }
     let [blobs, present, mounted, sent_bytes] = [
         counts.blobs,

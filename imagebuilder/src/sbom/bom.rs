@@ -1,11 +1,11 @@
 //! The model behind both formats.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 
 use super::lock::Checksums;
+use crate::purl;
 
 /// What a bill of materials is of.
 #[derive(Clone, Debug)]
@@ -98,21 +98,14 @@ impl Component {
         }
     }
 
-    /// Its [package URL](https://github.com/package-url/purl-spec/blob/main/types-doc/cargo-definition.md).
+    /// Its package URL.
     pub(super) fn purl(&self) -> String {
-        let mut purl = format!("pkg:cargo/{}@{}", self.name, encode(&self.version));
-        match &self.origin {
-            Origin::CratesIo | Origin::Path => {}
-            Origin::Registry(index) => {
-                purl.push_str("?repository_url=");
-                purl.push_str(&encode(index));
-            }
-            Origin::Git(address) => {
-                purl.push_str("?vcs_url=");
-                purl.push_str(&encode(address));
-            }
-        }
-        purl
+        let qualifier = match &self.origin {
+            Origin::CratesIo | Origin::Path => None,
+            Origin::Registry(index) => Some(("repository_url", index.as_str())),
+            Origin::Git(address) => Some(("vcs_url", address.as_str())),
+        };
+        purl::cargo(&self.name, &self.version, qualifier)
     }
 
     /// Where its archive can be downloaded.
@@ -199,20 +192,6 @@ fn expression(license: &str) -> Option<String> {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Percent-encodes what a package URL does not take as it is.
-fn encode(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'/' => {
-                out.push(char::from(byte));
-            }
-            _ => write!(out, "%{byte:02X}").expect("writing to memory cannot fail"),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

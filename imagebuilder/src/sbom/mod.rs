@@ -1,10 +1,11 @@
 //! Software bills of materials: the crates that are linked into a binary.
 //!
-//! Not what Cargo.lock lists, but what Cargo compiled for this binary, target and features: build
+//! They list not what Cargo.lock does, but what Cargo compiled for this binary, target and features: build
 //! scripts, procedural macros and what only they use are left out.
 
 mod bom;
 mod cyclonedx;
+mod listed;
 mod lock;
 mod spdx;
 mod write;
@@ -13,18 +14,28 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+pub(crate) use listed::Listed;
 #[cfg(test)]
 pub(crate) use lock::LockError;
-pub(crate) use write::{Compiled, SbomError, write};
+pub(crate) use write::{Bill, Compiled, SbomError, bill};
 
 use bom::Bom;
 
-/// The bills of materials that a run writes.
+/// What becomes of the bills of materials of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Sbom {
-    /// Where; created if it does not exist.
-    pub(crate) directory: PathBuf,
+    /// Each is attached to its platform's image.
+    pub(crate) attach: bool,
+    /// Each is a file there; the directory is created if it does not exist.
+    pub(crate) directory: Option<PathBuf>,
     pub(crate) format: Format,
+}
+
+impl Sbom {
+    /// Whether there is any use for them.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.attach || self.directory.is_some()
+    }
 }
 
 /// The format of a bill of materials.
@@ -38,6 +49,14 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// Its media type, by which it is found among what refers to an image.
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Spdx => "application/spdx+json",
+            Self::Cyclonedx => "application/vnd.cyclonedx+json",
+        }
+    }
+
     /// The end of a file's name, as tools recognize it.
     fn extension(self) -> &'static str {
         match self {
@@ -58,5 +77,5 @@ impl Format {
     }
 }
 
-/// What both formats say made the document.
+/// The program that both formats name as the document's creator.
 const TOOL: (&str, &str) = ("imagebuilder", env!("CARGO_PKG_VERSION"));

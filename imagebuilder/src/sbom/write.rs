@@ -1,14 +1,14 @@
-//! From a compiled binary to its document in a directory.
+//! From a compiled binary to its document.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, PackageId};
 use oci::{Digest, Platform};
 
+use super::Format;
 use super::bom::{Bom, Subject};
 use super::lock::{Checksums, LockError};
-use super::{Format, Sbom};
 use crate::files;
 use crate::workspace::{Service, Workspace, WorkspaceError};
 
@@ -45,15 +45,21 @@ pub(crate) struct Compiled<'a> {
     pub(crate) created: &'a str,
 }
 
-/// Writes the bill of a service's binary to `NAME-OS-ARCH.FORMAT` in the directory, whole or not at
-/// all, and returns the file's path. `dependencies` asks Cargo for the dependency graph.
-pub(crate) fn write(
-    sbom: &Sbom,
+/// A document, and the name of its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bill {
+    pub(crate) name: String,
+    pub(crate) document: Vec<u8>,
+}
+
+/// The bill of a service's binary. `dependencies` asks Cargo for the dependency graph.
+pub(crate) fn bill(
+    format: Format,
     workspace: &Workspace,
     service: &Service,
     compiled: &Compiled<'_>,
     dependencies: impl FnOnce() -> Result<Metadata, WorkspaceError>,
-) -> Result<PathBuf, SbomError> {
+) -> Result<Bill, SbomError> {
     let error = |source| SbomError::Graph {
         package: service.package.clone(),
         source: Box::new(source),
@@ -64,7 +70,7 @@ pub(crate) fn write(
     let package = metadata
         .workspace_packages()
         .into_iter()
-        .find(|package| package.name.as_str() == service.package)
+        .find(|package| package.id.repr == service.id)
         .ok_or_else(graph)?;
     let subject = Subject {
         package: package.id.clone(),
@@ -74,15 +80,23 @@ pub(crate) fn write(
         created: compiled.created.to_owned(),
     };
     let bom = Bom::new(subject, &metadata, compiled.packages, &checksums).ok_or_else(graph)?;
-    let name = file_name(&service.bin, compiled.platform, sbom.format);
-    let path = sbom.directory.join(name);
-    files::replace(&path, &sbom.format.document(&bom), 0o644).map_err(|source| {
-        SbomError::Write {
+    Ok(Bill {
+        name: file_name(&service.bin, compiled.platform, format),
+        document: format.document(&bom),
+    })
+}
+
+impl Bill {
+    /// Writes it to a file of its name in a directory, whole or not at all. Returns the file's path.
+    pub(crate) fn write(&self, directory: &Path) -> Result<PathBuf, SbomError> {
+        let path = directory.join(&self.name);
+        let written = files::replace(&path, &self.document, 0o644);
+        written.map_err(|source| SbomError::Write {
             path: path.clone(),
             source,
-        }
-    })?;
-    Ok(path)
+        })?;
+        Ok(path)
+    }
 }
 
 fn file_name(bin: &str, platform: &Platform, format: Format) -> String {

@@ -5,6 +5,8 @@ use cli::{Exit, ExitError};
 use super::layout::layout;
 use super::place::PlaceError as _;
 use crate::assets::AssetError;
+use crate::attest::AttestError;
+use crate::auditable::EmbedError;
 use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::cargo::CompileError;
@@ -32,7 +34,9 @@ impl ExitError for BuildError {
             Self::AssetOverBinary { .. } | Self::NoProgram { .. } | Self::NoEntrypoint => {
                 Exit::Usage
             }
+            Self::Auditable(error) => error.exit(),
             Self::Sbom(error) => error.exit(),
+            Self::Attest(error) => error.exit(),
             Self::Layer(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
             Self::Name(error) => error.exit(),
@@ -65,10 +69,48 @@ impl ExitError for BuildError {
                  SRC:DEST:0755"
                     .to_owned(),
             ),
+            Self::Auditable(error) => error.hint(),
             Self::Sbom(error) => error.hint(),
+            Self::Attest(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
             Self::Name(error) => error.hint(),
+        }
+    }
+}
+
+impl ExitError for EmbedError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Lock { .. }
+            | Self::ParseLock { .. }
+            | Self::Section { .. }
+            | Self::Write { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Section { .. } => {
+                Some("--no-auditable leaves the list of crates out of the binary".to_owned())
+            }
+            Self::Lock { .. } | Self::ParseLock { .. } | Self::Write { .. } => None,
+        }
+    }
+}
+
+impl ExitError for AttestError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Layout(error) => layout(error).exit,
+            Self::Lock { .. } | Self::ParseLock { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Layout(error) => layout(error).hint,
+            Self::Lock { .. } | Self::ParseLock { .. } => None,
         }
     }
 }

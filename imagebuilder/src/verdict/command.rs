@@ -6,6 +6,7 @@ use super::layout::layout;
 use super::place::{PlaceError as _, copy};
 use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
 use crate::contents::ContentError;
+use crate::image_source::SourceError;
 use crate::resolve::ResolveError;
 
 impl ExitError for CommandError {
@@ -15,12 +16,17 @@ impl ExitError for CommandError {
             | Self::Assemble { source, .. }
             | Self::Resolve { source, .. } => source.exit(),
             Self::Images(error) => error.exit(),
+            Self::Key(error) => error.exit(),
             Self::Input(error) => error.exit(),
             Self::Scan { source, .. } => source.exit(),
             Self::Verify { source, .. } => source.exit(),
+            Self::Rebuild { source, .. } => source.exit(),
             Self::Inspect { source, .. } => source.exit(),
             Self::Layout(error) => layout(error).exit,
-            Self::NoImages { .. }
+            Self::Source(error) => error.exit(),
+            Self::Differ { .. } => Exit::Mismatch,
+            Self::NameOne { .. }
+            | Self::NoImages { .. }
             | Self::Unnamed { .. }
             | Self::Place { .. }
             | Self::Several { .. }
@@ -52,11 +58,14 @@ impl ExitError for CommandError {
             | Self::Assemble { source, .. }
             | Self::Resolve { source, .. } => source.hint(),
             Self::Images(error) => error.hint(),
+            Self::Key(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::Scan { source, .. } => source.hint(),
             Self::Verify { source, .. } => source.hint(),
+            Self::Rebuild { source, .. } => source.hint(),
             Self::Inspect { source, .. } => source.hint(),
             Self::Layout(error) => layout(error).hint,
+            Self::Source(error) => error.hint(),
             Self::Unnamed { layout, .. } => {
                 let layout = layout.display();
                 Some(format!(
@@ -69,7 +78,9 @@ impl ExitError for CommandError {
                     "name the destination: `imagebuilder push oci:{layout}:{name} REGISTRY/NAME:TAG`"
                 ))
             }
-            Self::Several { .. } => Some("name the image: oci:DIR:NAME".to_owned()),
+            Self::NameOne { .. } | Self::Several { .. } => {
+                Some("name the image: oci:DIR:NAME".to_owned())
+            }
             Self::Remote { source, .. } => source.verdict().hint,
             Self::Publish(error) => error.hint(),
             Self::Copy { source, .. } => source.hint(),
@@ -86,7 +97,8 @@ impl ExitError for CommandError {
                  --password-stdin"
                     .to_owned(),
             ),
-            Self::NoPassword
+            Self::Differ { .. }
+            | Self::NoPassword
             | Self::NoHome
             | Self::CredentialFile { .. }
             | Self::Password(_)
@@ -106,6 +118,9 @@ impl ExitError for ImageError {
     fn exit(&self) -> Exit {
         match self {
             Self::Build(error) => error.exit(),
+            Self::Key(error) => error.exit(),
+            Self::Checkout(error) => error.exit(),
+            Self::SignatureTag { source, .. } => source.exit(),
             Self::Layout(error) => layout(error).exit,
             Self::Publisher { source, .. } => source.exit(),
             Self::SameName { .. } | Self::NoRepo | Self::NoDestination => Exit::Usage,
@@ -121,6 +136,9 @@ impl ExitError for ImageError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Build(error) => error.hint(),
+            Self::Key(error) => error.hint(),
+            Self::Checkout(error) => error.hint(),
+            Self::SignatureTag { source, .. } => source.hint(),
             Self::Layout(error) => layout(error).hint,
             Self::Publisher { source, .. } => source.hint(),
             Self::NoRepo => Some("add --repo PREFIX".to_owned()),
@@ -179,6 +197,7 @@ impl ExitError for VerifyError {
     fn exit(&self) -> Exit {
         match self {
             Self::Content(error) => error.exit(),
+            Self::Signature(error) => error.exit(),
             Self::Layers { .. } | Self::DiffId { .. } | Self::Invalid { .. } => Exit::Mismatch,
         }
     }
@@ -186,6 +205,7 @@ impl ExitError for VerifyError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Content(error) => error.hint(),
+            Self::Signature(error) => error.hint(),
             Self::Layers { .. } | Self::DiffId { .. } | Self::Invalid { .. } => None,
         }
     }
@@ -194,17 +214,37 @@ impl ExitError for VerifyError {
 impl ExitError for ContentError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Layout(error) => layout(error).exit,
+            Self::Source(error) => error.exit(),
             // Other content than its digest says; or other content than its media type says.
             Self::Read { source, .. } if source.raw_os_error().is_none() => Exit::Mismatch,
-            Self::Read { .. } | Self::Unsupported { .. } => Exit::Failed,
+            Self::Binary { .. } | Self::Read { .. } | Self::Unsupported { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Source(error) => error.hint(),
+            Self::Binary { .. } | Self::Read { .. } | Self::Unsupported { .. } => None,
+        }
+    }
+}
+
+impl ExitError for SourceError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Layout(error) => layout(error).exit,
+            Self::Registry(error) => error.verdict().exit,
+            Self::Read { source, .. } => source.verdict().exit,
+            Self::TooLarge { .. } | Self::Document { .. } => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Layout(error) => layout(error).hint,
-            Self::Read { .. } | Self::Unsupported { .. } => None,
+            Self::Registry(error) => error.verdict().hint,
+            Self::Read { source, .. } => source.verdict().hint,
+            Self::TooLarge { .. } | Self::Document { .. } => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! decided. The errors of [`oci`] do not know this program's exit codes; `layout`, `copy` and
 //! `registry` decide for them.
 
+mod attest;
 mod build;
 mod command;
 mod engine;

@@ -27,16 +27,21 @@ use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, Referenc
 use super::layout::layout;
 use super::place::copy;
 use crate::assets::AssetError;
+use crate::attest::{
+    AttestError, CheckoutError, DecryptError, KeyError, SignatureError, SignatureTagError,
+};
+use crate::auditable::{EmbedError, SectionError};
 use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::c::CError;
 use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
-use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
+use crate::commands::{CommandError, CopyFailure, ImageError, RebuildError, VerifyError};
 use crate::contents::ContentError;
 use crate::elf::ElfError;
 use crate::engine::{EngineError, Host};
 use crate::fit::FitError;
+use crate::image_source::SourceError;
 use crate::layer::LayerError;
 use crate::metadata::MetadataError;
 use crate::registry::{EcrError, HttpError};
@@ -354,6 +359,10 @@ fn errors_of_images() {
         BuildError::NoProgram { .. } => BuildError::NoProgram { program: text() }, Usage, HINT;
         BuildError::NoEntrypoint => BuildError::NoEntrypoint, Usage, HINT;
         BuildError::AssetOverBinary { .. } => BuildError::AssetOverBinary { path: text() }, Usage, NONE;
+        BuildError::Auditable(_) => BuildError::Auditable(EmbedError::Write {
+            path: path(), source: io_error() }), Failed, NONE;
+        BuildError::Attest(_) => BuildError::Attest(AttestError::Lock {
+            path: path(), source: io_error() }), Failed, NONE;
         BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;
         BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, HINT;
         BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, HINT;
@@ -366,6 +375,43 @@ type Copy = CopyError<LayoutError, RegistryError>;
 #[test]
 fn errors_of_bills_of_materials() {
     let graph = || Box::new(WorkspaceError::NoGraph);
+    verdict_table!(Verdict::of, AttestError,
+        AttestError::Layout(_) => AttestError::Layout(damaged()), Mismatch, HINT;
+        AttestError::Lock { .. } => AttestError::Lock { path: path(), source: io_error() }, Failed, NONE;
+        AttestError::ParseLock { .. } => AttestError::ParseLock {
+            path: path(), source: Box::new(toml::from_str::<u8>("").unwrap_err()) }, Failed, NONE;
+    );
+    verdict_table!(Verdict::of, KeyError,
+        KeyError::Read { .. } => KeyError::Read { path: path(), source: io_error() }, Usage, NONE;
+        KeyError::Kind { .. } => KeyError::Kind { path: path(), wanted: "x", found: text() }, Usage, HINT;
+        KeyError::NoPassword { .. } => KeyError::NoPassword { path: path() }, Usage, NONE;
+        KeyError::Decrypt { .. } => KeyError::Decrypt { path: path(), source: DecryptError::Password }, Usage, NONE;
+        KeyError::Invalid { .. } => KeyError::Invalid { path: path() }, Usage, HINT;
+    );
+    verdict_table!(Verdict::of, CheckoutError,
+        CheckoutError::Run(_) => CheckoutError::Run(io_error()), Failed, NONE;
+        CheckoutError::NoCommit { .. } => CheckoutError::NoCommit { root: path(), problem: text() }, Usage, NONE;
+        CheckoutError::Dirty { .. } => CheckoutError::Dirty { commit: text(), changes: text() }, Usage, HINT;
+        CheckoutError::NoRemote { .. } => CheckoutError::NoRemote { root: path() }, Usage, HINT;
+    );
+    verdict_table!(Verdict::of, SignatureError,
+        SignatureError::Source(_) => SignatureError::Source(SourceError::Layout(damaged())), Mismatch, HINT;
+        SignatureError::Missing { .. } => SignatureError::Missing { digest: digest() }, Mismatch, NONE;
+        SignatureError::Refused { .. } => SignatureError::Refused { digest: digest(), refused: Vec::new() }, Mismatch, NONE;
+    );
+    verdict_table!(Verdict::of, SignatureTagError,
+        SignatureTagError::Registry(_) => SignatureTagError::Registry(unreachable()), Unreachable, NONE;
+        SignatureTagError::Document { .. } => SignatureTagError::Document {
+            tag: text(), source: document_error() }, Failed, NONE;
+    );
+    verdict_table!(Verdict::of, EmbedError,
+        EmbedError::Lock { .. } => EmbedError::Lock { path: path(), source: io_error() }, Failed, NONE;
+        EmbedError::ParseLock { .. } => EmbedError::ParseLock {
+            path: path(), source: Box::new(toml::from_str::<u8>("").unwrap_err()) }, Failed, NONE;
+        EmbedError::Section { .. } => EmbedError::Section {
+            path: path(), source: SectionError::TooLarge }, Failed, HINT;
+        EmbedError::Write { .. } => EmbedError::Write { path: path(), source: io_error() }, Failed, NONE;
+    );
     verdict_table!(Verdict::of, SbomError,
         SbomError::Graph { .. } => SbomError::Graph { package: text(), source: graph() }, Failed, HINT;
         SbomError::Lock(_) => SbomError::Lock(LockError::Read { path: path(), source: io_error() }), Failed, NONE;
@@ -509,6 +555,10 @@ fn errors_of_commands() {
     let publish_error = || PublishError::NotEcr { registry: text() };
     verdict_table!(Verdict::of, ImageError,
         ImageError::Build(_) => image_error(), Mismatch, HINT;
+        ImageError::Key(_) => ImageError::Key(KeyError::NoPassword { path: path() }), Usage, NONE;
+        ImageError::Checkout(_) => ImageError::Checkout(CheckoutError::Run(io_error())), Failed, NONE;
+        ImageError::SignatureTag { .. } => ImageError::SignatureTag {
+            digest: digest(), source: SignatureTagError::Registry(unreachable()) }, Unreachable, NONE;
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
         ImageError::NoRepo => ImageError::NoRepo, Usage, HINT;
         ImageError::NoDestination => ImageError::NoDestination, Usage, HINT;
@@ -526,7 +576,8 @@ fn errors_of_commands() {
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
     );
     verdict_table!(Verdict::of, VerifyError,
-        VerifyError::Content(_) => VerifyError::Content(ContentError::Layout(damaged())), Mismatch, HINT;
+        VerifyError::Content(_) => VerifyError::Content(ContentError::Source(SourceError::Layout(damaged()))), Mismatch, HINT;
+        VerifyError::Signature(_) => VerifyError::Signature(SignatureError::Missing { digest: digest() }), Mismatch, NONE;
         VerifyError::Layers { .. } => VerifyError::Layers { config: digest(), expected: 1, layers: 2 }, Mismatch, NONE;
         VerifyError::DiffId { .. } => VerifyError::DiffId {
             layer: digest(), expected: digest(), actual: digest() }, Mismatch, NONE;
@@ -534,17 +585,40 @@ fn errors_of_commands() {
             config: digest(), source: "x".parse::<Digest>().unwrap_err() }, Mismatch, NONE;
     );
     verdict_table!(Verdict::of, ContentError,
-        ContentError::Layout(_) => ContentError::Layout(damaged()), Mismatch, HINT;
+        ContentError::Source(_) => ContentError::Source(SourceError::Layout(damaged())), Mismatch, HINT;
         ContentError::Read { .. } => ContentError::Read { digest: digest(), source: io_error() }, Mismatch, NONE;
         ContentError::Read { .. } => ContentError::Read {
             digest: digest(), source: io::Error::from_raw_os_error(5) }, Failed, NONE;
         ContentError::Unsupported { .. } => ContentError::Unsupported {
             descriptor: Box::new(Descriptor::of(MediaType::OCI_INDEX, b"")) }, Failed, NONE;
+        ContentError::Binary { .. } => ContentError::Binary {
+            path: text(), source: SectionError::TooLarge }, Failed, NONE;
+    );
+    verdict_table!(Verdict::of, SourceError,
+        SourceError::Layout(_) => SourceError::Layout(damaged()), Mismatch, HINT;
+        SourceError::Registry(_) => SourceError::Registry(unreachable()), Unreachable, NONE;
+        SourceError::Read { .. } => SourceError::Read { digest: digest(), source: mismatch().into() }, Mismatch, NONE;
+        SourceError::TooLarge { .. } => SourceError::TooLarge { digest: digest(), size: 2, most: 1 }, Failed, NONE;
+        SourceError::Document { .. } => SourceError::Document {
+            digest: digest(), source: document_error() }, Failed, NONE;
     );
     verdict_table!(Verdict::of, ResolveError,
         ResolveError::Yaml { .. } => ResolveError::Yaml { problem: text(), line: 1, column: 1 }, Usage, NONE;
         ResolveError::Name { .. } => ResolveError::Name { text: text(), line: 1 }, Usage, NONE;
         ResolveError::Block { .. } => ResolveError::Block { package: text(), line: 1 }, Usage, NONE;
+    );
+    let command_error = || Box::new(CommandError::NoPassword);
+    verdict_table!(Verdict::of, RebuildError,
+        RebuildError::Source(_) => RebuildError::Source(SourceError::Layout(damaged())), Mismatch, HINT;
+        RebuildError::NoProvenance { .. } => RebuildError::NoProvenance { digest: digest(), signed: true }, Mismatch, HINT;
+        RebuildError::Refused { .. } => RebuildError::Refused { digest: digest(), problem: text() }, Mismatch, NONE;
+        RebuildError::Directory(_) => RebuildError::Directory(io_error()), Failed, NONE;
+        RebuildError::Git(_) => RebuildError::Git(io_error()), Failed, NONE;
+        RebuildError::Checkout { .. } => RebuildError::Checkout {
+            commit: text(), repository: text(), problem: text() }, Failed, HINT;
+        RebuildError::Build(_) => RebuildError::Build(command_error()), Usage, NONE;
+        RebuildError::Compare(_) => RebuildError::Compare(command_error()), Usage, NONE;
+        RebuildError::Differ { .. } => RebuildError::Differ { original: digest(), rebuilt: digest() }, Mismatch, HINT;
     );
     verdict_table!(Verdict::of, CommandError,
         CommandError::Build { .. } => CommandError::Build {
@@ -554,10 +628,14 @@ fn errors_of_commands() {
         CommandError::Resolve { .. } => CommandError::Resolve {
             package: text(), origin: text(), line: 1, source: image_error() }, Mismatch, HINT;
         CommandError::Images(_) => CommandError::Images(image_error()), Mismatch, HINT;
+        CommandError::Key(_) => CommandError::Key(KeyError::NoPassword { path: path() }), Usage, NONE;
         CommandError::Input(_) => CommandError::Input(InputError::TooLarge { origin: text() }), Usage, NONE;
         CommandError::Scan { .. } => CommandError::Scan {
             origin: text(), source: ResolveError::Name { text: text(), line: 1 } }, Usage, NONE;
+        CommandError::Source(_) => CommandError::Source(SourceError::Layout(damaged())), Mismatch, HINT;
         CommandError::Layout(_) => CommandError::Layout(damaged()), Mismatch, HINT;
+        CommandError::NameOne { .. } => CommandError::NameOne { place: text(), count: 2 }, Usage, HINT;
+        CommandError::Differ { .. } => CommandError::Differ { a: digest(), b: digest() }, Mismatch, NONE;
         CommandError::NoImages { .. } => CommandError::NoImages { layout: path() }, Usage, NONE;
         CommandError::Unnamed { .. } => CommandError::Unnamed { layout: path(), digest: digest() }, Usage, HINT;
         CommandError::Place { .. } => CommandError::Place {
@@ -585,8 +663,10 @@ fn errors_of_commands() {
             layout: path(), digest: digest(), source: bad_reference() }, Usage, NONE;
         CommandError::Verify { .. } => CommandError::Verify {
             name: text(), source: VerifyError::Layers { config: digest(), expected: 1, layers: 2 } }, Mismatch, NONE;
+        CommandError::Rebuild { .. } => CommandError::Rebuild {
+            name: text(), source: RebuildError::NoProvenance { digest: digest(), signed: false } }, Mismatch, HINT;
         CommandError::Inspect { .. } => CommandError::Inspect {
-            name: text(), source: ContentError::Layout(damaged()) }, Mismatch, HINT;
+            name: text(), source: ContentError::Source(SourceError::Layout(damaged())) }, Mismatch, HINT;
         CommandError::Engine(_) => CommandError::Engine(no_such_image()), Usage, HINT;
         CommandError::HasTable { .. } => CommandError::HasTable { path: path() }, Usage, HINT;
         CommandError::Manifest { .. } => CommandError::Manifest { path: path(), source: io_error() }, Failed, NONE;

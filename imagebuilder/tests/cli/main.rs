@@ -9,6 +9,7 @@
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
 
+mod differences;
 mod images;
 mod output;
 mod refusals;

@@ -158,7 +158,7 @@ fn a_layout_is_inspected_and_verified() {
             "{}",
             run.stderr
         );
-        let expected = "error: the image `team/hello` is damaged\n";
+        let expected = "error: the image `team/hello` fails its verification\n";
         assert!(run.stderr.starts_with(expected), "{}", run.stderr);
     }
     fs::remove_file(&blob).unwrap();

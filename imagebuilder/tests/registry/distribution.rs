@@ -178,7 +178,7 @@ fn referrers_go_with_the_image_from_layout_to_registry_to_layout() {
     assert_eq!(down.code, Some(0), "{}", down.stderr);
     let found = |name: &str| {
         let layout = Layout::open(sandbox.path().join(name)).unwrap();
-        layout.referrers(&root).unwrap().len()
+        layout.referrers(&[root].into()).unwrap().len()
     };
     assert_eq!((found("without"), found("down")), (0, 1));
     // The bill of materials is not an image to push on its own.
@@ -188,6 +188,70 @@ fn referrers_go_with_the_image_from_layout_to_registry_to_layout() {
         &["push", "oci:down", "--repo", &format!("{host}/up")],
     );
     assert_eq!(up.reference().digest(), Some(root), "{}", up.stderr);
+}
+
+/// Whoever finds the image by its tag finds what refers to it too.
+#[test]
+fn a_bill_of_materials_is_there_before_the_tag() {
+    use test_registry::{Behaviour, TestRegistry};
+    let (sandbox, _) = built();
+    for referrers in [true, false] {
+        let server = TestRegistry::start(Behaviour {
+            referrers,
+            ..Behaviour::default()
+        });
+        let repo = format!("{}/built", server.host());
+        let args = [
+            "build",
+            "hello",
+            "--sbom",
+            "--repo",
+            &repo,
+            "--tag",
+            "v1",
+            "--docker-config",
+            "none",
+        ];
+        let pushed = sandbox.run(&args);
+        assert_eq!(pushed.code, Some(0), "{}", pushed.stderr);
+        assert!(
+            pushed.stderr.contains(" and 1 referrer: "),
+            "{}",
+            pushed.stderr
+        );
+        let image = pushed.reference();
+        let puts: Vec<String> = server
+            .seen()
+            .into_iter()
+            .filter(|seen| seen.method == "PUT" && seen.path.contains("/manifests/"))
+            .map(|seen| seen.path.rsplit('/').next().unwrap().to_owned())
+            .collect();
+        let digest = image.digest().unwrap();
+        assert_eq!(puts.first(), Some(&digest.to_string()), "{puts:?}");
+        assert_eq!(puts.last().map(String::as_str), Some("v1"), "{puts:?}");
+        assert_eq!(puts.len(), if referrers { 3 } else { 4 }, "{puts:?}");
+        let shown = sandbox.run(&[
+            "inspect",
+            &format!("{repo}/team/hello:v1"),
+            "--sbom",
+            "--docker-config",
+            "none",
+        ]);
+        assert!(
+            shown
+                .stdout
+                .contains(" application/spdx+json\n    hello 1.2.3\n"),
+            "{}",
+            shown.stdout
+        );
+        let verified = sandbox.run(&[
+            "verify",
+            &format!("{repo}/team/hello:v1"),
+            "--docker-config",
+            "none",
+        ]);
+        assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+    }
 }
 
 #[test]

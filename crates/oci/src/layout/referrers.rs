@@ -1,19 +1,22 @@
 //! What refers to an image of the layout. Other tools list it in `index.json`, without a name.
 
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
 use super::{Layout, LayoutError};
 use crate::image::Referrer;
 use crate::{Descriptor, Digest, Kind};
 
 impl Layout {
-    /// The entries of `index.json` whose subject is `subject`, as a registry would list them.
+    /// The entries of `index.json` whose subject is one of `subjects`, as a registry would list them.
     ///
     /// # Errors
     /// When `index.json` or one of them cannot be read.
-    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, LayoutError> {
+    pub fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, LayoutError> {
         let mut found = Vec::new();
         for entry in self.images()? {
             if let Some(referrer) = self.referrer(&entry)?
-                && referrer.subject.digest == *subject
+                && subjects.contains(&referrer.subject.digest)
             {
                 found.push(referrer.descriptor);
             }
@@ -21,7 +24,8 @@ impl Layout {
         Ok(found)
     }
 
-    /// What an entry of `index.json` refers to, where it has a subject.
+    /// What an entry of `index.json` refers to, where it has a subject. Each is read once: its digest
+    /// says what it refers to.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -29,11 +33,23 @@ impl Layout {
         if !matches!(entry.media_type.kind(), Kind::Manifest | Kind::Index) {
             return Ok(None);
         }
+        let known = |layout: &Self| {
+            let known = layout.referrers.lock();
+            let known = known.unwrap_or_else(PoisonError::into_inner);
+            known.get(&entry.digest).cloned()
+        };
+        if let Some(known) = known(self) {
+            return Ok(known);
+        }
         let bytes = self.document(entry)?;
         let referrer = Referrer::parse(&entry.media_type, &bytes);
-        referrer.map_err(|source| LayoutError::Document {
+        let referrer = referrer.map_err(|source| LayoutError::Document {
             path: self.blob_path(&entry.digest),
             source,
-        })
+        })?;
+        let known = self.referrers.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        known.insert(entry.digest, referrer.clone());
+        Ok(referrer)
     }
 }

@@ -1,9 +1,10 @@
 //! The layout as a directory: opening, creating, and who may change it when.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use super::LayoutError;
 use super::archive::Archive;
 use super::file::{io_error, replace_file};
 use crate::Digest;
-use crate::image::canonical;
+use crate::image::{Referrer, canonical};
 
 /// The only version of the layout there is.
 const VERSION: &str = "1.0.0";
@@ -22,6 +23,8 @@ pub struct Layout {
     pub(super) root: PathBuf,
     /// What is in it, where it is a tar.
     pub(super) archive: Option<Arc<Archive>>,
+    /// What the documents that were read refer to, by digest; `None` for those without a subject.
+    pub(super) referrers: Arc<Mutex<BTreeMap<Digest, Option<Referrer>>>>,
 }
 
 /// The `oci-layout` file.
@@ -87,6 +90,7 @@ impl Layout {
         Ok(Self {
             root,
             archive: Some(Arc::new(archive)),
+            referrers: Arc::default(),
         })
     }
 
@@ -94,6 +98,7 @@ impl Layout {
         Self {
             root,
             archive: None,
+            referrers: Arc::default(),
         }
     }
 

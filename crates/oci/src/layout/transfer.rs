@@ -1,5 +1,6 @@
 //! A layout as the source or destination of a copy.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use super::{Layout, LayoutError};
@@ -21,8 +22,8 @@ impl Source for Layout {
         }
     }
 
-    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, LayoutError> {
-        Layout::referrers(self, subject)
+    fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, LayoutError> {
+        Layout::referrers(self, subjects)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A repository as the source or destination of a copy; its names are tags.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use super::error::{Problem, RegistryError};
@@ -24,8 +25,12 @@ impl Source for Repository {
         }
     }
 
-    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
-        Repository::referrers(self, subject)
+    fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, RegistryError> {
+        let mut all = Vec::new();
+        for subject in subjects {
+            all.extend(Repository::referrers(self, subject)?);
+        }
+        Ok(all)
     }
 }
 

@@ -1,0 +1,140 @@
+//! What is attached to an image that was built: provenance, and signatures of all there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use cargo_metadata::PackageId;
+use oci::layout::{Layout, LayoutError};
+use oci::{Descriptor, Platform};
+
+use super::checkout::Checkout;
+use super::key::PrivateKey;
+use super::provenance::Provenance;
+use super::sign::{attach_signed, sign};
+use super::{Artifact, statement};
+use crate::options::Options;
+use crate::target::Toolchain;
+use crate::workspace::Service;
+
+/// Why an image could not be attested.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttestError {
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("cannot read `{}`", path.display())]
+    Lock {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot parse `{}`", path.display())]
+    ParseLock {
+        path: PathBuf,
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+}
+
+/// What is attached to each image of a run, besides bills of materials.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attest {
+    pub(crate) provenance: Option<ProvenanceOptions>,
+    /// Signs the image, and what is attached to it.
+    pub(crate) key: Option<PrivateKey>,
+}
+
+/// What provenance says of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct ProvenanceOptions {
+    pub(crate) checkout: Checkout,
+    /// Who ran the build, as a URI.
+    pub(crate) builder: String,
+}
+
+/// What was built.
+pub(crate) struct Subjects<'a> {
+    /// The image's name.
+    pub(crate) name: &'a str,
+    /// The image, and the manifests of its index.
+    pub(crate) images: &'a [Descriptor],
+    /// The bills of materials that are attached to them.
+    pub(crate) bills: &'a [Descriptor],
+}
+
+/// How it was built.
+pub(crate) struct BuildFacts<'a> {
+    pub(crate) service: &'a Service,
+    /// The platforms that it was built for.
+    pub(crate) platforms: &'a [Platform],
+    pub(crate) options: &'a Options,
+    pub(crate) toolchain: &'a Toolchain,
+    /// The packages that Cargo compiled, those of build scripts and macros too.
+    pub(crate) packages: &'a BTreeSet<PackageId>,
+    /// The path of Cargo.lock.
+    pub(crate) lock: PathBuf,
+}
+
+/// Stores what is to be attached in `layout`, whose index does not list it yet. Returns what a list of
+/// referrers has of it.
+pub(crate) fn attest(
+    layout: &Layout,
+    subjects: &Subjects<'_>,
+    build: &BuildFacts<'_>,
+) -> Result<Vec<Descriptor>, AttestError> {
+    let Attest { provenance, key } = &build.options.attest;
+    let mut attached = Vec::new();
+    if let Some(options) = provenance {
+        attached = attach_provenance(layout, subjects, build, options)?;
+    }
+    if let Some(key) = key {
+        for subject in subjects.images.iter().chain(subjects.bills) {
+            attached.push(sign(layout, subject, key)?);
+        }
+    }
+    Ok(attached)
+}
+
+fn attach_provenance(
+    layout: &Layout,
+    subjects: &Subjects<'_>,
+    build: &BuildFacts<'_>,
+    options: &ProvenanceOptions,
+) -> Result<Vec<Descriptor>, AttestError> {
+    let path = &build.lock;
+    let lock = std::fs::read_to_string(path).map_err(|source| AttestError::Lock {
+        path: path.clone(),
+        source,
+    })?;
+    let provenance = Provenance {
+        checkout: &options.checkout,
+        service: build.service,
+        platforms: build.platforms,
+        options: build.options,
+        toolchain: build.toolchain,
+        packages: build.packages,
+        lock: &lock,
+        byproducts: subjects.bills,
+        builder: &options.builder,
+    };
+    let digests: Vec<_> = subjects.images.iter().map(|image| image.digest).collect();
+    let statement = provenance.statement(subjects.name, &digests);
+    let statement = statement.map_err(|source| AttestError::ParseLock {
+        path: path.clone(),
+        source: Box::new(source),
+    })?;
+    let attach = |subject: &Descriptor| match &build.options.attest.key {
+        Some(key) => attach_signed(layout, subject, &statement, key),
+        None => Artifact {
+            media_type: statement::MEDIA_TYPE,
+            title: None,
+            annotations: BTreeMap::from([(
+                statement::PREDICATE_TYPE.to_owned(),
+                statement.predicate_type.clone(),
+            )]),
+            document: &statement.to_bytes(),
+        }
+        .store(layout, subject),
+    };
+    let attached: Result<Vec<_>, _> = subjects.images.iter().map(attach).collect();
+    Ok(attached?)
+}

@@ -1,0 +1,110 @@
+//! Whether an image is signed by a key.
+
+use std::fmt;
+
+use oci::{Descriptor, Digest};
+
+use super::bundle::{self, Bundle};
+use super::key::PublicKey;
+use super::legacy;
+use super::statement::SIGNATURE;
+use super::{Attached, attached};
+use crate::image_source::{ImageSource, SourceError};
+
+/// Why an image is not taken for signed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignatureError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Nothing signs it.
+    #[error("{digest} has no signature")]
+    Missing { digest: Digest },
+    /// What signs it does not hold.
+    #[error("{digest} has no signature by this key: {}", list(refused))]
+    Refused {
+        digest: Digest,
+        refused: Vec<Refused>,
+    },
+}
+
+/// A signature that does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Its manifest.
+    signature: Digest,
+    why: Why,
+}
+
+/// Why a signature does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It does not parse.
+    Malformed,
+    /// The key did not sign it.
+    OtherKey,
+    /// It is a signature of another image.
+    OtherImage,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.why {
+            Why::Malformed => "is malformed",
+            Why::OtherKey => "is by another key, or forged",
+            Why::OtherImage => "is of another image",
+        };
+        write!(f, "{} {why}", self.signature)
+    }
+}
+
+fn list(refused: &[Refused]) -> String {
+    let lines: Vec<String> = refused.iter().map(Refused::to_string).collect();
+    lines.join(", ")
+}
+
+/// Checks that the image `root` is signed by `key`: by a bundle, or by cosign's older tag. Returns the
+/// signature's manifest.
+pub(crate) fn check(
+    source: &ImageSource,
+    root: &Descriptor,
+    key: &PublicKey,
+) -> Result<Digest, SignatureError> {
+    let mut refused = Vec::new();
+    let bundles = attached(source, root, &[bundle::MEDIA_TYPE])?;
+    let outcomes = bundles.iter().filter_map(|attached| {
+        let outcome = bundle(attached, &root.digest, key)?;
+        Some((attached.referrer.digest, outcome))
+    });
+    for (signature, outcome) in outcomes.chain(legacy::check(source, root, key)?) {
+        match outcome {
+            Ok(()) => return Ok(signature),
+            Err(why) => refused.push(Refused { signature, why }),
+        }
+    }
+    let digest = root.digest;
+    Err(if refused.is_empty() {
+        SignatureError::Missing { digest }
+    } else {
+        SignatureError::Refused { digest, refused }
+    })
+}
+
+/// `None` for a bundle that signs something else than an image, such as provenance.
+fn bundle(attached: &Attached, subject: &Digest, key: &PublicKey) -> Option<Result<(), Why>> {
+    let Some(bundle) = Bundle::parse(&attached.document) else {
+        return Some(Err(Why::Malformed));
+    };
+    let Some(statement) = bundle.statement() else {
+        return Some(Err(Why::Malformed));
+    };
+    if statement.predicate_type != SIGNATURE {
+        return None;
+    }
+    Some(if !bundle.is_signed_by(key) {
+        Err(Why::OtherKey)
+    } else if !statement.is_about(subject) {
+        Err(Why::OtherImage)
+    } else {
+        Ok(())
+    })
+}

@@ -1,0 +1,121 @@
+//! The source that a workspace is a checkout of, by git.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Why the source cannot be named.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckoutError {
+    #[error("cannot run `git`")]
+    Run(#[source] std::io::Error),
+    #[error("`{}` is not in a git repository with a commit: {problem}", root.display())]
+    NoCommit { root: PathBuf, problem: String },
+    /// What is built is not what the commit has.
+    #[error("the working tree differs from commit {commit}: {changes}")]
+    Dirty { commit: String, changes: String },
+    #[error("the git repository of `{}` has no remote `origin`", root.display())]
+    NoRemote { root: PathBuf },
+}
+
+/// A commit of a repository, and where in it the workspace is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checkout {
+    /// As in a [package URL](https://github.com/package-url/purl-spec)'s `vcs_url`: `git+https://…`.
+    pub(crate) uri: String,
+    pub(crate) commit: String,
+    /// The workspace's directory, relative to the repository; empty where they are the same.
+    pub(crate) directory: String,
+}
+
+impl Checkout {
+    /// Asks git for the repository of the workspace `root`.
+    pub(crate) fn read(root: &Path) -> Result<Self, CheckoutError> {
+        let git = |args: &[&str]| run(root, args);
+        let commit = git(&["rev-parse", "HEAD"])?.map_err(|problem| CheckoutError::NoCommit {
+            root: root.to_owned(),
+            problem,
+        })?;
+        let changes = git(&["status", "--porcelain"])?.unwrap_or_else(|problem| problem);
+        if !changes.is_empty() {
+            let mut lines = changes.lines().map(|line| line.trim().to_owned());
+            let first: Vec<String> = lines.by_ref().take(3).collect();
+            let more = match lines.count() {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            let changes = format!("{}{more}", first.join(", "));
+            return Err(CheckoutError::Dirty { commit, changes });
+        }
+        let remote = git(&["remote", "get-url", "origin"])?;
+        let remote = remote.map_err(|_| CheckoutError::NoRemote {
+            root: root.to_owned(),
+        })?;
+        let directory = git(&["rev-parse", "--show-prefix"])?.unwrap_or_default();
+        Ok(Self {
+            uri: uri(&remote),
+            commit,
+            directory: directory.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+/// What a command of git prints, or its error.
+fn run(root: &Path, args: &[&str]) -> Result<Result<String, String>, CheckoutError> {
+    let output = Command::new("git").args(args).current_dir(root).output();
+    let output = output.map_err(CheckoutError::Run)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    Ok(if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
+    })
+}
+
+/// A remote as a URI, without the credentials that it may have.
+fn uri(remote: &str) -> String {
+    if let Some((scheme, rest)) = remote.split_once("://") {
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        // The user of ssh is part of the address, and no secret.
+        let authority = if scheme == "ssh" {
+            let user = authority.rsplit_once('@').map(|(user, _)| user);
+            let user = user.map(|user| user.split(':').next().unwrap_or_default());
+            user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"))
+        } else {
+            host.to_owned()
+        };
+        return format!("git+{scheme}://{authority}/{path}");
+    }
+    // `user@host:path`, as scp has it.
+    match remote.split_once(':') {
+        Some((host, path)) if !host.contains('/') => {
+            format!("git+ssh://{host}/{}", path.trim_start_matches('/'))
+        }
+        _ => format!("git+file://{remote}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_is_a_uri_without_credentials() {
+        let check = |remote: &str, expected: &str| assert_eq!(uri(remote), expected);
+        check(
+            "https://github.com/o/r.git",
+            "git+https://github.com/o/r.git",
+        );
+        check(
+            "https://u:token@github.com/o/r",
+            "git+https://github.com/o/r",
+        );
+        check("https://token@github.com/o/r", "git+https://github.com/o/r");
+        check("git@github.com:o/r.git", "git+ssh://git@github.com/o/r.git");
+        check("ssh://git:x@host:22/o/r", "git+ssh://git@host:22/o/r");
+        check("/srv/r.git", "git+file:///srv/r.git");
+        check("file:///srv/r.git", "git+file:///srv/r.git");
+    }
+}

@@ -1,0 +1,229 @@
+//! `imagebuilder verify --rebuild`: the same image once more, from the source that its provenance names.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Parser as _;
+use oci::Digest;
+
+use super::context::Context;
+use super::source::{Image, images};
+use super::{CommandError, build, diff};
+use crate::args::{self, Cli, Verify};
+use crate::attest::{self, PublicKey, Recorded};
+use crate::image_source::{ImageSource, SourceError};
+use crate::place::{Local, Output, Place, Store};
+
+/// The schemes of a source that git is given. It runs commands for some others.
+const SCHEMES: [&str; 5] = ["https", "http", "ssh", "git", "file"];
+
+/// Why an image could not be built again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RebuildError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("{digest} has no provenance of imagebuilder{}", if *signed { " that this key signed" } else { "" })]
+    NoProvenance { digest: Digest, signed: bool },
+    #[error("the provenance of {digest} is refused: {problem}")]
+    Refused { digest: Digest, problem: String },
+    #[error("cannot create a directory to build in")]
+    Directory(#[source] std::io::Error),
+    #[error("cannot run `git`")]
+    Git(#[source] std::io::Error),
+    #[error("cannot check out {commit} of {repository}: {problem}")]
+    Checkout {
+        commit: String,
+        repository: String,
+        problem: String,
+    },
+    #[error("cannot build the image again")]
+    Build(#[source] Box<CommandError>),
+    #[error("cannot compare the two images")]
+    Compare(#[source] Box<CommandError>),
+    /// The two images differ.
+    #[error("built again it is {rebuilt}, not {original}")]
+    Differ { original: Digest, rebuilt: Digest },
+}
+
+/// Builds `image` again in a directory of its own, and reports how it differs.
+pub(super) fn rebuild(
+    context: &Context,
+    args: &Verify,
+    source: &ImageSource,
+    image: &Image,
+    key: Option<&PublicKey>,
+) -> Result<(), RebuildError> {
+    let original = image.root.digest;
+    let recorded = attest::recorded(source, &image.root, key)?;
+    let recorded = recorded.ok_or(RebuildError::NoProvenance {
+        digest: original,
+        signed: key.is_some(),
+    })?;
+    let refused = |problem: String| RebuildError::Refused {
+        digest: original,
+        problem,
+    };
+    let mut command = arguments(&recorded).map_err(refused)?;
+    let directory = tempfile::tempdir().map_err(RebuildError::Directory)?;
+    let checkout = directory.path().join("source");
+    let repository = match &args.source_repository {
+        Some(path) => path.display().to_string(),
+        None => repository(&recorded.source.uri).map_err(refused)?,
+    };
+    let commit = &recorded.source.digest.git_commit;
+    context
+        .printer
+        .status(&format!("Checking out {commit} of {repository}"));
+    check_out(&repository, commit, &checkout)?;
+    let layout = directory.path().join("images");
+    command.image.manifest_path = Some(manifest(&checkout, &recorded).map_err(refused)?);
+    command.image.cargo.locked = true;
+    command.image.destinations.output = vec![Output::Local(Local {
+        store: Store::Layout(layout.clone()),
+        image: None,
+    })];
+    let built = build::images(context, &command);
+    built.map_err(|source| RebuildError::Build(Box::new(source)))?;
+
+    let compare = |source| RebuildError::Compare(Box::new(source));
+    let place = Place::Local(Local {
+        store: Store::Layout(layout),
+        image: None,
+    });
+    let (rebuilt_source, rebuilt) = images(context, &place, &args.registry).map_err(compare)?;
+    let rebuilt = super::source::one(&place, &rebuilt).map_err(compare)?;
+    if rebuilt.root.digest == original {
+        context
+            .printer
+            .status(&format!("{original} is what commit {commit} builds"));
+        return Ok(());
+    }
+    let differences = diff::compare((source, image), (&rebuilt_source, rebuilt));
+    let text = crate::diff::text(&differences.map_err(compare)?);
+    let written = context.printer.data_raw(text.as_bytes());
+    written.map_err(|error| compare(CommandError::Stdout(error)))?;
+    Err(RebuildError::Differ {
+        original,
+        rebuilt: rebuilt.root.digest,
+    })
+}
+
+/// The command that was recorded: one that builds, and that brings the image nowhere.
+fn arguments(recorded: &Recorded) -> Result<args::Build, String> {
+    let line = std::iter::once("imagebuilder".to_owned()).chain(recorded.arguments.iter().cloned());
+    let cli = Cli::try_parse_from(line).map_err(|error| {
+        let text = error.to_string();
+        text.lines().next().unwrap_or_default().to_owned()
+    })?;
+    let args::Command::Build(build) = cli.command else {
+        return Err("its command is not `build`".to_owned());
+    };
+    let image = &build.image;
+    let destinations = &image.destinations;
+    let elsewhere = !destinations.output.is_empty()
+        || destinations.repo.is_some()
+        || image.manifest_path.is_some()
+        || image.sbom_dir.is_some()
+        || image.attestation.sign_key.is_some();
+    if elsewhere {
+        return Err("its arguments name files or destinations of another machine".to_owned());
+    }
+    Ok(build)
+}
+
+/// What git is given for a source.
+fn repository(uri: &str) -> Result<String, String> {
+    let url = uri.strip_prefix("git+").unwrap_or_default();
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    match scheme {
+        Some(scheme) if SCHEMES.contains(&scheme) => Ok(url.to_owned()),
+        _ => Err(format!(
+            "`{uri}` is not a git repository that can be cloned"
+        )),
+    }
+}
+
+/// The manifest of the workspace, which is in the checkout.
+fn manifest(checkout: &Path, recorded: &Recorded) -> Result<PathBuf, String> {
+    let directory = Path::new(&recorded.directory);
+    let plain = |part| matches!(part, std::path::Component::Normal(_));
+    if !directory.components().all(plain) {
+        return Err(format!(
+            "`{}` is not a directory of the source",
+            recorded.directory
+        ));
+    }
+    Ok(checkout.join(directory).join("Cargo.toml"))
+}
+
+fn check_out(repository: &str, commit: &str, into: &Path) -> Result<(), RebuildError> {
+    let failed = |problem: String| RebuildError::Checkout {
+        commit: commit.to_owned(),
+        repository: repository.to_owned(),
+        problem,
+    };
+    let hex = commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !hex || commit.len() < 40 {
+        return Err(failed("it is not a commit's digest".to_owned()));
+    }
+    let mut clone = Command::new("git");
+    clone
+        .args(["clone", "--quiet", "--no-checkout", "--", repository])
+        .arg(into);
+    let mut checkout = Command::new("git");
+    checkout
+        .arg("-C")
+        .arg(into)
+        .args(["checkout", "--quiet", "--detach", commit]);
+    for mut command in [clone, checkout] {
+        let output = command.output().map_err(RebuildError::Git)?;
+        if !output.status.success() {
+            let problem = String::from_utf8_lossy(&output.stderr);
+            return Err(failed(problem.trim().to_owned()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(arguments: &[&str], directory: &str) -> Recorded {
+        let json = serde_json::json!({
+            "source": {"uri": "git+https://example.com/x", "digest": {"gitCommit": "0".repeat(40)}},
+            "directory": directory,
+            "arguments": arguments,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn what_the_provenance_names_is_refused_where_it_would_do_more_than_build() {
+        let check = |arguments_given: &[&str], expected: &str| {
+            let error = arguments(&recorded(arguments_given, "")).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&["push", "oci:x", "example.com/x:y"], "is not `build`");
+        let elsewhere = "name files or destinations of another machine";
+        check(&["build", "--repo", "example.com/x"], elsewhere);
+        check(&["build", "--output", "oci:/x"], elsewhere);
+        check(&["build", "--sbom-dir", "/x"], elsewhere);
+        check(&["build", "--no-such-flag"], "--no-such-flag");
+        assert!(arguments(&recorded(&["build", "x@1.0.0", "--", "--timings"], "")).is_ok());
+        for uri in [
+            "git+ext::sh -c x",
+            "ext::sh",
+            "git+--upload-pack=x",
+            "https://x",
+        ] {
+            assert!(repository(uri).is_err(), "{uri}");
+        }
+        assert_eq!(repository("git+https://x/y").unwrap(), "https://x/y");
+        for directory in ["../x", "/x", "a/../b"] {
+            assert!(manifest(Path::new("/c"), &recorded(&[], directory)).is_err());
+        }
+        let inside = manifest(Path::new("/c"), &recorded(&[], "a/b")).unwrap();
+        assert_eq!(inside, Path::new("/c/a/b/Cargo.toml"));
+    }
+}
