@@ -6,7 +6,6 @@ use flate2::read::MultiGzDecoder;
 use oci::{Compression, Descriptor, Digest, Hasher, Kind, MediaType};
 use serde::Serialize;
 
-use crate::auditable::SectionError;
 use crate::image_source::{ImageSource, SourceError};
 
 /// Why a layer could not be read.
@@ -25,7 +24,7 @@ pub(crate) enum ContentError {
     Binary {
         path: String,
         #[source]
-        source: SectionError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("cannot read the layer {}: `{}` is not supported", descriptor.digest, descriptor.media_type)]
     Unsupported { descriptor: Box<Descriptor> },

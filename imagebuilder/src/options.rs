@@ -2,7 +2,8 @@
 
 use oci::Platform;
 
-use crate::attest::Attest;
+use crate::checkout::Checkout;
+use crate::key::PrivateKey;
 use crate::layer::LayerCompression;
 use crate::sbom::Sbom;
 
@@ -35,6 +36,22 @@ pub(crate) struct Options {
     pub(crate) quiet: bool,
     /// Cargo's diagnostics are emitted as events.
     pub(crate) diagnostics_are_events: bool,
+}
+
+/// What is attached to each image of a run, besides bills of materials.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attest {
+    pub(crate) provenance: Option<ProvenanceOptions>,
+    /// Signs the image, and what is attached to it.
+    pub(crate) key: Option<PrivateKey>,
+}
+
+/// What provenance says of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct ProvenanceOptions {
+    pub(crate) checkout: Checkout,
+    /// Who ran the build, as a URI.
+    pub(crate) builder: String,
 }
 
 /// How Cargo compiles.

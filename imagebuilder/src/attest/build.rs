@@ -7,12 +7,10 @@ use cargo_metadata::PackageId;
 use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Platform};
 
-use super::checkout::Checkout;
-use super::key::PrivateKey;
 use super::provenance::Provenance;
 use super::sign::{attach_signed, sign};
 use super::{Artifact, statement};
-use crate::options::Options;
+use crate::options::{Attest, Options, ProvenanceOptions};
 use crate::target::Toolchain;
 use crate::workspace::Service;
 
@@ -33,22 +31,6 @@ pub(crate) enum AttestError {
         #[source]
         source: Box<toml::de::Error>,
     },
-}
-
-/// What is attached to each image of a run, besides bills of materials.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Attest {
-    pub(crate) provenance: Option<ProvenanceOptions>,
-    /// Signs the image, and what is attached to it.
-    pub(crate) key: Option<PrivateKey>,
-}
-
-/// What provenance says of the run.
-#[derive(Clone, Debug)]
-pub(crate) struct ProvenanceOptions {
-    pub(crate) checkout: Checkout,
-    /// Who ran the build, as a URI.
-    pub(crate) builder: String,
 }
 
 /// What was built.

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use oci::image::canonical;
 use serde::{Deserialize, Serialize};
 
-use super::key::{PrivateKey, PublicKey};
 use super::statement::{self, Statement};
+use crate::key::{PrivateKey, PublicKey};
 
 /// The media type of a bundle.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";

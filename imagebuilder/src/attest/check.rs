@@ -1,15 +1,14 @@
 //! Whether an image is signed by a key.
 
-use std::fmt;
-
 use oci::{Descriptor, Digest};
 
 use super::bundle::{self, Bundle};
-use super::key::PublicKey;
 use super::legacy;
+use super::refused::{Refused, Why};
 use super::statement::SIGNATURE;
 use super::{Attached, attached};
 use crate::image_source::{ImageSource, SourceError};
+use crate::key::PublicKey;
 
 /// Why an image is not taken for signed.
 #[derive(Debug, thiserror::Error)]
@@ -25,36 +24,6 @@ pub(crate) enum SignatureError {
         digest: Digest,
         refused: Vec<Refused>,
     },
-}
-
-/// A signature that does not count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// Its manifest.
-    signature: Digest,
-    why: Why,
-}
-
-/// Why a signature does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    /// It does not parse.
-    Malformed,
-    /// The key did not sign it.
-    OtherKey,
-    /// It is a signature of another image.
-    OtherImage,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self.why {
-            Why::Malformed => "is malformed",
-            Why::OtherKey => "is by another key, or forged",
-            Why::OtherImage => "is of another image",
-        };
-        write!(f, "{} {why}", self.signature)
-    }
 }
 
 fn list(refused: &[Refused]) -> String {

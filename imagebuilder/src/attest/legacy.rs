@@ -10,9 +10,9 @@ use oci::{Descriptor, Digest, MediaType};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::check::Why;
-use super::key::{PrivateKey, PublicKey};
+use super::refused::Why;
 use crate::image_source::{ImageSource, SourceError};
+use crate::key::{PrivateKey, PublicKey};
 
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";

@@ -11,8 +11,8 @@ use oci::{Descriptor, Digest, Platform};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::checkout::Checkout;
 use super::statement::Statement;
+use crate::checkout::Checkout;
 use crate::options::{CargoOptions, Options};
 use crate::package_id::Identity;
 use crate::target::Toolchain;

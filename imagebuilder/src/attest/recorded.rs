@@ -5,10 +5,10 @@ use serde::Deserialize;
 
 use super::attached;
 use super::bundle::{self, Bundle};
-use super::key::PublicKey;
 use super::provenance::{BUILD_TYPE, PREDICATE_TYPE};
 use super::statement::{self, Statement};
 use crate::image_source::{ImageSource, SourceError};
+use crate::key::PublicKey;
 
 /// How an image was built, by its provenance.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -7,8 +7,8 @@ use oci::layout::{Layout, LayoutError};
 
 use super::Artifact;
 use super::bundle::{self, Bundle};
-use super::key::PrivateKey;
 use super::statement::Statement;
+use crate::key::PrivateKey;
 
 /// What cosign puts into the manifest of a bundle, so that it need not be read to know what is in it.
 const CONTENT: (&str, &str) = ("dev.sigstore.bundle.content", "dsse-envelope");

@@ -1,5 +1,6 @@
 //! An image whose base is still elsewhere, as the source of a copy.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ impl Source for Content<'_> {
         }
     }
 
-    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, LayoutError> {
-        Source::referrers(self.layout, subject)
+    fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, LayoutError> {
+        Source::referrers(self.layout, subjects)
     }
 }

@@ -14,10 +14,11 @@ use super::context::Context;
 use super::publishing::{destination, publish, publisher_for};
 use super::tar_file;
 use crate::args::Destinations;
-use crate::attest::{PrivateKey, sign_tag};
+use crate::attest::sign_tag;
 use crate::base::{Base, Content};
 use crate::builder::Built;
 use crate::engine::Engine;
+use crate::key::PrivateKey;
 use crate::place::{Local, Output, Store};
 use crate::registry::{Prefix, Publisher};
 

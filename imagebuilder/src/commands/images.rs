@@ -12,10 +12,11 @@ use super::bases::{BaseOptions, Bases};
 use super::context::Context;
 use super::deliver::{Delivery, Parcel};
 use crate::args::Image;
-use crate::attest::{Attest, Checkout, PrivateKey, ProvenanceOptions};
 use crate::base::Base;
 use crate::builder::{Builder, Built, Event, image_name};
-use crate::options::{CargoOptions, Options};
+use crate::checkout::Checkout;
+use crate::key::PrivateKey;
+use crate::options::{Attest, CargoOptions, Options, ProvenanceOptions};
 use crate::sbom::Sbom;
 use crate::workspace::{Service, Workspace};
 

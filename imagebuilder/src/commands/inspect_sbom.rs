@@ -87,7 +87,10 @@ impl Sbom {
                     }),
                     // It is no program that this one can read, such as a 32-bit one.
                     Ok(None) | Err(auditable::SectionError::Elf(_)) => {}
-                    Err(source) => return Err(ContentError::Binary { path, source }),
+                    Err(error) => {
+                        let source = error.into();
+                        return Err(ContentError::Binary { path, source });
+                    }
                 }
             }
         }

@@ -10,8 +10,9 @@ use super::context::Context;
 use super::source::{Image, images};
 use super::{CommandError, build, diff};
 use crate::args::{self, Cli, Verify};
-use crate::attest::{self, PublicKey, Recorded};
+use crate::attest::{self, Recorded};
 use crate::image_source::{ImageSource, SourceError};
+use crate::key::PublicKey;
 use crate::place::{Local, Output, Place, Store};
 
 /// The schemes of a source that git is given. It runs commands for some others.

@@ -13,9 +13,10 @@ use super::rebuild::rebuild;
 use super::source::{Image, images};
 use super::verify_error::VerifyError;
 use crate::args::Verify;
-use crate::attest::{self, PublicKey};
+use crate::attest;
 use crate::contents::{self, ContentError};
 use crate::image_source::ImageSource;
+use crate::key::PublicKey;
 
 pub(super) fn run(context: &Context, args: &Verify) -> Result<(), CommandError> {
     let key = args.key.as_deref().map(PublicKey::read).transpose()?;

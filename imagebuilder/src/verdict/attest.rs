@@ -3,8 +3,10 @@
 use cli::{Exit, ExitError};
 
 use super::place::PlaceError as _;
-use crate::attest::{CheckoutError, KeyError, SignatureError, SignatureTagError};
+use crate::attest::{SignatureError, SignatureTagError};
+use crate::checkout::CheckoutError;
 use crate::commands::RebuildError;
+use crate::key::KeyError;
 
 impl ExitError for KeyError {
     fn exit(&self) -> Exit {

@@ -27,21 +27,21 @@ use oci::{Descriptor, Digest, MediaType, Mismatch, Platform, Reference, Referenc
 use super::layout::layout;
 use super::place::copy;
 use crate::assets::AssetError;
-use crate::attest::{
-    AttestError, CheckoutError, DecryptError, KeyError, SignatureError, SignatureTagError,
-};
+use crate::attest::{AttestError, SignatureError, SignatureTagError};
 use crate::auditable::{EmbedError, SectionError};
 use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::c::CError;
 use crate::cargo::CompileError;
 use crate::cargo_config::CargoConfigError;
+use crate::checkout::CheckoutError;
 use crate::commands::{CommandError, CopyFailure, ImageError, RebuildError, VerifyError};
 use crate::contents::ContentError;
 use crate::elf::ElfError;
 use crate::engine::{EngineError, Host};
 use crate::fit::FitError;
 use crate::image_source::SourceError;
+use crate::key::{DecryptError, KeyError};
 use crate::layer::LayerError;
 use crate::metadata::MetadataError;
 use crate::registry::{EcrError, HttpError};
@@ -592,7 +592,7 @@ fn errors_of_commands() {
         ContentError::Unsupported { .. } => ContentError::Unsupported {
             descriptor: Box::new(Descriptor::of(MediaType::OCI_INDEX, b"")) }, Failed, NONE;
         ContentError::Binary { .. } => ContentError::Binary {
-            path: text(), source: SectionError::TooLarge }, Failed, NONE;
+            path: text(), source: SectionError::TooLarge.into() }, Failed, NONE;
     );
     verdict_table!(Verdict::of, SourceError,
         SourceError::Layout(_) => SourceError::Layout(damaged()), Mismatch, HINT;
