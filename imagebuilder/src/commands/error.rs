@@ -11,7 +11,7 @@ use oci::registry::{CredentialError, RegistryError};
 use oci::{Digest, Reference, ReferenceError};
 
 use super::copy_failure::CopyFailure;
-use super::rebuild::RebuildError;
+use super::rebuild_error::RebuildError;
 use super::verify_error::VerifyError;
 use crate::attest::SignatureTagError;
 use crate::builder::BuildError;

@@ -18,6 +18,7 @@ mod progress;
 mod publishing;
 mod push;
 mod rebuild;
+mod rebuild_error;
 mod remote;
 mod repository;
 mod resolve;
@@ -29,6 +30,6 @@ mod verify_error;
 
 pub(crate) use copy_failure::CopyFailure;
 pub(crate) use error::{CommandError, ImageError};
-pub(crate) use rebuild::RebuildError;
+pub(crate) use rebuild_error::RebuildError;
 pub use run::main;
 pub(crate) use verify_error::VerifyError;

@@ -4,47 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser as _;
-use oci::Digest;
 
 use super::context::Context;
-use super::source::{Image, images};
+use super::rebuild_error::RebuildError;
+use super::source::{Image, images, one};
 use super::{CommandError, build, diff};
 use crate::args::{self, Cli, Verify};
 use crate::attest::{self, Recorded};
-use crate::image_source::{ImageSource, SourceError};
+use crate::image_source::ImageSource;
 use crate::key::PublicKey;
 use crate::place::{Local, Output, Place, Store};
 
 /// The schemes of a source that git is given. It runs commands for some others.
 const SCHEMES: [&str; 5] = ["https", "http", "ssh", "git", "file"];
-
-/// Why an image could not be built again.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RebuildError {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error("{digest} has no provenance of imagebuilder{}", if *signed { " that this key signed" } else { "" })]
-    NoProvenance { digest: Digest, signed: bool },
-    #[error("the provenance of {digest} is refused: {problem}")]
-    Refused { digest: Digest, problem: String },
-    #[error("cannot create a directory to build in")]
-    Directory(#[source] std::io::Error),
-    #[error("cannot run `git`")]
-    Git(#[source] std::io::Error),
-    #[error("cannot check out {commit} of {repository}: {problem}")]
-    Checkout {
-        commit: String,
-        repository: String,
-        problem: String,
-    },
-    #[error("cannot build the image again")]
-    Build(#[source] Box<CommandError>),
-    #[error("cannot compare the two images")]
-    Compare(#[source] Box<CommandError>),
-    /// The two images differ.
-    #[error("built again it is {rebuilt}, not {original}")]
-    Differ { original: Digest, rebuilt: Digest },
-}
 
 /// Builds `image` again in a directory of its own, and reports how it differs.
 pub(super) fn rebuild(
@@ -53,19 +25,29 @@ pub(super) fn rebuild(
     source: &ImageSource,
     image: &Image,
     key: Option<&PublicKey>,
-) -> Result<(), RebuildError> {
+) -> Result<(), CommandError> {
+    let failed = |source| CommandError::Rebuild {
+        name: image.name.clone(),
+        source,
+    };
     let original = image.root.digest;
-    let recorded = attest::recorded(source, &image.root, key)?;
-    let recorded = recorded.ok_or(RebuildError::NoProvenance {
-        digest: original,
-        signed: key.is_some(),
+    let recorded = attest::recorded(source, &image.root, key);
+    let recorded = recorded.map_err(|error| failed(error.into()))?;
+    let recorded = recorded.ok_or_else(|| {
+        failed(RebuildError::NoProvenance {
+            digest: original,
+            signed: key.is_some(),
+        })
     })?;
-    let refused = |problem: String| RebuildError::Refused {
-        digest: original,
-        problem,
+    let refused = |problem: String| {
+        failed(RebuildError::Refused {
+            digest: original,
+            problem,
+        })
     };
     let mut command = arguments(&recorded).map_err(refused)?;
-    let directory = tempfile::tempdir().map_err(RebuildError::Directory)?;
+    let directory = tempfile::tempdir();
+    let directory = directory.map_err(|error| failed(RebuildError::Directory(error)))?;
     let checkout = directory.path().join("source");
     let repository = match &args.source_repository {
         Some(path) => path.display().to_string(),
@@ -75,7 +57,7 @@ pub(super) fn rebuild(
     context
         .printer
         .status(&format!("Checking out {commit} of {repository}"));
-    check_out(&repository, commit, &checkout)?;
+    check_out(&repository, commit, &checkout).map_err(failed)?;
     let layout = directory.path().join("images");
     command.image.manifest_path = Some(manifest(&checkout, &recorded).map_err(refused)?);
     command.image.cargo.locked = true;
@@ -83,16 +65,14 @@ pub(super) fn rebuild(
         store: Store::Layout(layout.clone()),
         image: None,
     })];
-    let built = build::images(context, &command);
-    built.map_err(|source| RebuildError::Build(Box::new(source)))?;
+    build::images(context, &command)?;
 
-    let compare = |source| RebuildError::Compare(Box::new(source));
     let place = Place::Local(Local {
         store: Store::Layout(layout),
         image: None,
     });
-    let (rebuilt_source, rebuilt) = images(context, &place, &args.registry).map_err(compare)?;
-    let rebuilt = super::source::one(&place, &rebuilt).map_err(compare)?;
+    let (rebuilt_source, rebuilt) = images(context, &place, &args.registry)?;
+    let rebuilt = one(&place, &rebuilt)?;
     if rebuilt.root.digest == original {
         context
             .printer
@@ -100,13 +80,13 @@ pub(super) fn rebuild(
         return Ok(());
     }
     let differences = diff::compare((source, image), (&rebuilt_source, rebuilt));
-    let text = crate::diff::text(&differences.map_err(compare)?);
+    let text = crate::diff::text(&differences?);
     let written = context.printer.data_raw(text.as_bytes());
-    written.map_err(|error| compare(CommandError::Stdout(error)))?;
-    Err(RebuildError::Differ {
+    written.map_err(CommandError::Stdout)?;
+    Err(failed(RebuildError::Differ {
         original,
         rebuilt: rebuilt.root.digest,
-    })
+    }))
 }
 
 /// The command that was recorded: one that builds, and that brings the image nowhere.

@@ -43,11 +43,7 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<(), CommandError> 
             .referrers(&image)
             .map_err(|error| failed(error.into()))?;
         if args.rebuild {
-            let rebuilt = rebuild(context, args, &source, &image, key.as_ref());
-            rebuilt.map_err(|source| CommandError::Rebuild {
-                name: image.name.clone(),
-                source,
-            })?;
+            rebuild(context, args, &source, &image, key.as_ref())?;
         }
         let line = format!("{} {}", image.root.digest, image.name);
         context.printer.data(&line).map_err(CommandError::Stdout)?;

@@ -93,7 +93,6 @@ impl ExitError for RebuildError {
                 Exit::Mismatch
             }
             Self::Directory(_) | Self::Git(_) | Self::Checkout { .. } => Exit::Failed,
-            Self::Build(error) | Self::Compare(error) => error.exit(),
         }
     }
 
@@ -113,7 +112,6 @@ impl ExitError for RebuildError {
                     .to_owned(),
             ),
             Self::Refused { .. } | Self::Directory(_) | Self::Git(_) => None,
-            Self::Build(error) | Self::Compare(error) => error.hint(),
         }
     }
 }

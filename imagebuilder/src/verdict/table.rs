@@ -607,7 +607,6 @@ fn errors_of_commands() {
         ResolveError::Name { .. } => ResolveError::Name { text: text(), line: 1 }, Usage, NONE;
         ResolveError::Block { .. } => ResolveError::Block { package: text(), line: 1 }, Usage, NONE;
     );
-    let command_error = || Box::new(CommandError::NoPassword);
     verdict_table!(Verdict::of, RebuildError,
         RebuildError::Source(_) => RebuildError::Source(SourceError::Layout(damaged())), Mismatch, HINT;
         RebuildError::NoProvenance { .. } => RebuildError::NoProvenance { digest: digest(), signed: true }, Mismatch, HINT;
@@ -616,8 +615,6 @@ fn errors_of_commands() {
         RebuildError::Git(_) => RebuildError::Git(io_error()), Failed, NONE;
         RebuildError::Checkout { .. } => RebuildError::Checkout {
             commit: text(), repository: text(), problem: text() }, Failed, HINT;
-        RebuildError::Build(_) => RebuildError::Build(command_error()), Usage, NONE;
-        RebuildError::Compare(_) => RebuildError::Compare(command_error()), Usage, NONE;
         RebuildError::Differ { .. } => RebuildError::Differ { original: digest(), rebuilt: digest() }, Mismatch, HINT;
     );
     verdict_table!(Verdict::of, CommandError,
