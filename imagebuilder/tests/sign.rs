@@ -155,7 +155,7 @@ fn a_signature_that_is_missing_moved_or_forged_is_refused() {
     let target = layout(&sandbox, "moved").find(&other).unwrap();
     let target = Descriptor::new(target.media_type, target.digest, target.size);
     replace(&layout(&sandbox, "moved"), &|subject, _| {
-        subject.clone_from(&target)
+        subject.clone_from(&target);
     });
     refused(
         &verify(&sandbox, "oci:moved:other", "one.pub"),
@@ -181,7 +181,7 @@ fn a_signature_that_is_missing_moved_or_forged_is_refused() {
 
     // Malformed.
     replace(&layout(&sandbox, "moved"), &|_, bundle| {
-        *bundle = serde_json::json!({})
+        *bundle = serde_json::json!({});
     });
     refused(
         &verify(&sandbox, "oci:moved:other", "one.pub"),

@@ -108,6 +108,10 @@ pub(crate) struct Resolve {
 /// What concerns every image that a command builds.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("bills").multiple(true))]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line of its own"
+)]
 pub(crate) struct Image {
     /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
     /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. In place of `base` in

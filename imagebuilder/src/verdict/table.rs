@@ -550,31 +550,7 @@ fn errors_of_copies() {
 }
 
 #[test]
-fn errors_of_commands() {
-    let image_error = || ImageError::Build(BuildError::Layout(damaged()));
-    let publish_error = || PublishError::NotEcr { registry: text() };
-    verdict_table!(Verdict::of, ImageError,
-        ImageError::Build(_) => image_error(), Mismatch, HINT;
-        ImageError::Key(_) => ImageError::Key(KeyError::NoPassword { path: path() }), Usage, NONE;
-        ImageError::Checkout(_) => ImageError::Checkout(CheckoutError::Run(io_error())), Failed, NONE;
-        ImageError::SignatureTag { .. } => ImageError::SignatureTag {
-            digest: digest(), source: SignatureTagError::Registry(unreachable()) }, Unreachable, NONE;
-        ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
-        ImageError::NoRepo => ImageError::NoRepo, Usage, HINT;
-        ImageError::NoDestination => ImageError::NoDestination, Usage, HINT;
-        ImageError::Temporary(_) => ImageError::Temporary(io_error()), Failed, NONE;
-        ImageError::Copy { .. } => ImageError::Copy { path: path(), source: unread() }, Mismatch, HINT;
-        ImageError::Archive { .. } => ImageError::Archive { path: path(), source: CopyError::Read {
-            digest: digest(), source: damaged() } }, Mismatch, HINT;
-        ImageError::WriteArchive { .. } => ImageError::WriteArchive {
-            path: path(), source: io_error() }, Failed, NONE;
-        ImageError::Engine(_) => ImageError::Engine(no_such_image()), Usage, HINT;
-        ImageError::Publisher { .. } => ImageError::Publisher {
-            registry: text(), source: publish_error() }, Usage, NONE;
-        ImageError::SameName { .. } => ImageError::SameName {
-            name: reference(), one: text(), other: text() }, Usage, HINT;
-        ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
-    );
+fn errors_of_reading_and_verifying() {
     verdict_table!(Verdict::of, VerifyError,
         VerifyError::Content(_) => VerifyError::Content(ContentError::Source(SourceError::Layout(damaged()))), Mismatch, HINT;
         VerifyError::Signature(_) => VerifyError::Signature(SignatureError::Missing { digest: digest() }), Mismatch, NONE;
@@ -602,11 +578,6 @@ fn errors_of_commands() {
         SourceError::Document { .. } => SourceError::Document {
             digest: digest(), source: document_error() }, Failed, NONE;
     );
-    verdict_table!(Verdict::of, ResolveError,
-        ResolveError::Yaml { .. } => ResolveError::Yaml { problem: text(), line: 1, column: 1 }, Usage, NONE;
-        ResolveError::Name { .. } => ResolveError::Name { text: text(), line: 1 }, Usage, NONE;
-        ResolveError::Block { .. } => ResolveError::Block { package: text(), line: 1 }, Usage, NONE;
-    );
     verdict_table!(Verdict::of, RebuildError,
         RebuildError::Source(_) => RebuildError::Source(SourceError::Layout(damaged())), Mismatch, HINT;
         RebuildError::NoProvenance { .. } => RebuildError::NoProvenance { digest: digest(), signed: true }, Mismatch, HINT;
@@ -616,6 +587,39 @@ fn errors_of_commands() {
         RebuildError::Checkout { .. } => RebuildError::Checkout {
             commit: text(), repository: text(), problem: text() }, Failed, HINT;
         RebuildError::Differ { .. } => RebuildError::Differ { original: digest(), rebuilt: digest() }, Mismatch, HINT;
+    );
+}
+
+#[test]
+fn errors_of_commands() {
+    let image_error = || ImageError::Build(BuildError::Layout(damaged()));
+    let publish_error = || PublishError::NotEcr { registry: text() };
+    verdict_table!(Verdict::of, ImageError,
+        ImageError::Build(_) => image_error(), Mismatch, HINT;
+        ImageError::Key(_) => ImageError::Key(KeyError::NoPassword { path: path() }), Usage, NONE;
+        ImageError::Checkout(_) => ImageError::Checkout(CheckoutError::Run(io_error())), Failed, NONE;
+        ImageError::SignatureTag { .. } => ImageError::SignatureTag {
+            digest: digest(), source: SignatureTagError::Registry(unreachable()) }, Unreachable, NONE;
+        ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
+        ImageError::NoRepo => ImageError::NoRepo, Usage, HINT;
+        ImageError::NoDestination => ImageError::NoDestination, Usage, HINT;
+        ImageError::Temporary(_) => ImageError::Temporary(io_error()), Failed, NONE;
+        ImageError::Copy { .. } => ImageError::Copy { path: path(), source: unread() }, Mismatch, HINT;
+        ImageError::Archive { .. } => ImageError::Archive { path: path(), source: CopyError::Read {
+            digest: digest(), source: damaged() } }, Mismatch, HINT;
+        ImageError::WriteArchive { .. } => ImageError::WriteArchive {
+            path: path(), source: io_error() }, Failed, NONE;
+        ImageError::Engine(_) => ImageError::Engine(no_such_image()), Usage, HINT;
+        ImageError::Publisher { .. } => ImageError::Publisher {
+            registry: text(), source: publish_error() }, Usage, NONE;
+        ImageError::SameName { .. } => ImageError::SameName {
+            name: reference(), one: text(), other: text() }, Usage, HINT;
+        ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
+    );
+    verdict_table!(Verdict::of, ResolveError,
+        ResolveError::Yaml { .. } => ResolveError::Yaml { problem: text(), line: 1, column: 1 }, Usage, NONE;
+        ResolveError::Name { .. } => ResolveError::Name { text: text(), line: 1 }, Usage, NONE;
+        ResolveError::Block { .. } => ResolveError::Block { package: text(), line: 1 }, Usage, NONE;
     );
     verdict_table!(Verdict::of, CommandError,
         CommandError::Build { .. } => CommandError::Build {
