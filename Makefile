@@ -127,7 +127,8 @@ release: deps-release ## Build static programs, the image and their checksums in
 	@dev/release
 
 .PHONY: ci
-ci: lint test e2e ## What CI runs
+ci: ## What CI runs: the README and the lints on new machines, and a real Kubernetes
+	@dev/ci
 
 .PHONY: deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm
 deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm:
