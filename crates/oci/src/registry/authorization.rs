@@ -285,7 +285,7 @@ fn parse_token(body: &[u8]) -> Option<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::settings::Access;
+    use crate::registry::access::Access;
 
     #[test]
     fn what_a_mount_needs_is_asked_for_after_what_the_push_needs() {

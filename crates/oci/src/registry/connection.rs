@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::access::Access;
 use super::authorization::Authorization;
 use super::client::{Client, expect};
 use super::credentials::Keychain;
 use super::error::{Problem, RegistryError};
 use super::session::Repository;
-use super::settings::{Access, Settings};
+use super::settings::Settings;
 use super::shared::Shared;
 use super::target::{Target, base};
 use super::transport::Call;

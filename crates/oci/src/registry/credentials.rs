@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::settings::Access;
+use super::access::Access;
 
 /// A password or token. It prints as `[redacted]`.
 #[derive(Clone, PartialEq, Eq)]

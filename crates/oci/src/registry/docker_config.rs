@@ -11,9 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::access::Access;
 use super::credential_helper::{HELPER_TIMEOUT, Hidden, ask};
 use super::credentials::{CredentialError, Credentials, Keychain, Secret};
-use super::settings::Access;
 use crate::descriptor::null_is_empty;
 
 /// Docker Hub's name in the file and to helpers, and the hosts it stands for.

@@ -8,6 +8,7 @@
 //! Docker Hub is the one registry it knows by name: `docker.io` is not its address, and its official
 //! images are below `library/`. Credentials come from the [`Keychain`] that the caller passes in.
 
+mod access;
 mod authorization;
 mod blobs;
 pub mod challenge;
@@ -39,6 +40,7 @@ mod transfer;
 mod transport;
 mod transport_error;
 
+pub use access::Access;
 pub use connection::Registry;
 pub use credentials::{CredentialError, Credentials, Keychain, Secret};
 pub use docker_config::DockerConfig;
@@ -51,5 +53,5 @@ pub use rates::Rates;
 pub use resolve::{Resolve, ResolveError};
 pub use retry::Retry;
 pub use session::Repository;
-pub use settings::{Access, ChunkLimit, OnRetry, Settings};
+pub use settings::{ChunkLimit, OnRetry, Settings};
 pub use transport_error::TransportError;

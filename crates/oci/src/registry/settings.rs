@@ -18,19 +18,6 @@ const SMALL_CHUNK_BYTES: u64 = 4 << 20;
 /// next attempt.
 pub type OnRetry = Arc<dyn Fn(&str, &str, Duration) + Send + Sync>;
 
-/// What is done in a repository, for the scope of its tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reading.
-    Pull,
-    /// Reading and writing.
-    Push,
-    /// Reading and deleting.
-    Delete,
-    /// None: whether the credentials are right.
-    Login,
-}
-
 /// How a registry is reached.
 #[derive(Clone)]
 pub struct Settings {

@@ -2,8 +2,9 @@
 
 use url::Url;
 
+use super::access::Access;
 use super::error::{Problem, RegistryError};
-use super::settings::{Access, Settings};
+use super::settings::Settings;
 use super::transport_error::TransportError;
 use crate::docker_hub::{DOCKER_HUB, path};
 
