@@ -96,13 +96,14 @@ pub(super) fn add<'data>(
     }
     let mut sections: Vec<SectionHeader64<Endianness>> =
         header.section_headers(endian, binary)?.to_vec();
-    if sections.is_empty() {
-        // The first entry stands for no section.
+    // The first entry stands for no section, and for the names where there are none yet.
+    let own = if sections.is_empty() {
         sections.push(blank(endian));
-    }
-    // Where there are no names yet, the first entry stands for them too.
-    let own = header.section_strings_index(endian, binary)?.0;
-    let own = if own < sections.len() { own } else { 0 };
+        0
+    } else {
+        let own = header.section_strings_index(endian, binary)?.0;
+        if own < sections.len() { own } else { 0 }
+    };
     let mut names = match own {
         0 => vec![0],
         own => sections[own].data(endian, binary)?.to_vec(),
