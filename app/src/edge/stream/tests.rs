@@ -18,11 +18,11 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A client and the stream that it is connected to, which is late with its first head.
 async fn late() -> (TcpStream, EdgeStream) {
-    connect(Arc::default(), u64::MAX).await
+    connect(vec![Arc::default()], u64::MAX).await
 }
 
-/// The same with these counters and this memory budget.
-async fn connect(counters: Arc<Counters>, budget: u64) -> (TcpStream, EdgeStream) {
+/// The same on the first of these workers, with this memory budget.
+async fn connect(workers: Vec<Arc<Counters>>, budget: u64) -> (TcpStream, EdgeStream) {
     let timeouts = Timeouts {
         first_head: SECOND,
         next_head: SECOND,
@@ -35,7 +35,8 @@ async fn connect(counters: Arc<Counters>, budget: u64) -> (TcpStream, EdgeStream
     let address = listener.local_addr().unwrap();
     let client = TcpStream::connect(address).await.unwrap();
     let (socket, peer) = listener.accept().await.unwrap();
-    let budget = Budget::new(budget, vec![Arc::clone(&counters)]);
+    let counters = Arc::clone(&workers[0]);
+    let budget = Budget::new(budget, workers);
     let watch = Rc::new(Watch::new(timeouts, counters, Arc::new(budget)));
     let clock = Rc::new(Cell::new(0));
     let conn = Rc::new(Conn::new(peer, Rc::clone(&clock), 1));
@@ -91,7 +92,7 @@ async fn only_requests_that_are_parsed_wait_until_the_budget_is_met() {
     let counters = Arc::<Counters>::default();
     let budget = 1 << 20;
     counters.held.add(budget);
-    let (mut client, mut stream) = connect(Arc::clone(&counters), budget).await;
+    let (mut client, mut stream) = connect(vec![Arc::clone(&counters)], budget).await;
     let request = b"GET / HTTP/1.1\r\n\r\n";
     client.write_all(request).await.unwrap();
     readable(&stream).await;
@@ -112,6 +113,23 @@ async fn only_requests_that_are_parsed_wait_until_the_budget_is_met() {
     stream.watch.resume();
     assert_eq!(woken.0.load(Ordering::SeqCst), 1);
     assert_eq!(poll(&mut stream), Some(request.to_vec()));
+}
+
+#[tokio::test]
+async fn a_worker_closes_no_connection_for_what_another_holds() {
+    test(async {
+        let workers: Vec<Arc<Counters>> = vec![Arc::default(), Arc::default()];
+        let other = Arc::clone(&workers[1]);
+        let (_client, stream) = connect(workers, 1 << 20).await;
+        stream.watch.account(&stream.conn);
+        other.held.add(2 << 20);
+        // It held most when it was notified.
+        stream.watch.shed();
+        assert_eq!(stream.conn.close_reason(), None);
+        assert!(!stream.conn.is_overdue());
+        other.shed.notified().await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Watch;
 use crate::close_reason::CloseReason;
@@ -68,9 +69,16 @@ impl Watch {
 
     /// Closes connections, those that hold most first, until the budget is met. What a connection holds is
     /// free once its task has closed it.
-    pub(super) fn shed(&self) {
+    pub(in crate::edge) fn shed(&self) {
         let mut excess = self.budget.excess();
         if excess == 0 {
+            return;
+        }
+        // Another worker may hold most by now. Its connections hold more than the few that this one has left.
+        if let Some(largest) = self.budget.largest()
+            && !Arc::ptr_eq(largest, &self.counters)
+        {
+            largest.shed.notify_one();
             return;
         }
         excess += self.budget.margin();
