@@ -69,6 +69,11 @@ impl Budget {
         self.bytes / 16
     }
 
+    /// What each worker may hold when all hold the same, with the margin free.
+    pub(super) fn share(&self) -> u64 {
+        (self.bytes - self.margin()) / self.workers.len().max(1) as u64
+    }
+
     /// The worker that holds most.
     pub(super) fn largest(&self) -> Option<&Arc<Counters>> {
         self.workers.iter().max_by_key(|worker| worker.held.get())

@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::Watch;
 use crate::close_reason::CloseReason;
@@ -69,16 +68,12 @@ impl Watch {
 
     /// Closes connections, those that hold most first, until the budget is met. What a connection holds is
     /// free once its task has closed it.
+    ///
+    /// A worker that holds no more than its share closes none: the excess is then what others hold, or have
+    /// not freed yet, and small requests here must not pay for it.
     pub(in crate::edge) fn shed(&self) {
         let mut excess = self.budget.excess();
         if excess == 0 {
-            return;
-        }
-        // Another worker may hold most by now. Its connections hold more than the few that this one has left.
-        if let Some(largest) = self.budget.largest()
-            && !Arc::ptr_eq(largest, &self.counters)
-        {
-            largest.shed.notify_one();
             return;
         }
         excess += self.budget.margin();
@@ -86,8 +81,10 @@ impl Watch {
             .snapshot()
             .into_iter()
             .partition(|conn| conn.close_reason().is_some() || conn.is_unwanted());
+        let mut left = self.counters.held.get();
         for conn in leaving {
             excess = excess.saturating_sub(conn.held.get() as u64);
+            left = left.saturating_sub(conn.held.get() as u64);
         }
         // Of those that hold little, first the idle ones, then those that have taken longest.
         staying.sort_by_key(|conn| {
@@ -95,10 +92,11 @@ impl Watch {
             Reverse((held, conn.is_idle(), conn.waited()))
         });
         for conn in staying {
-            if excess == 0 {
+            if excess == 0 || left <= self.budget.share() {
                 break;
             }
             excess = excess.saturating_sub(conn.held.get() as u64);
+            left = left.saturating_sub(conn.held.get() as u64);
             if conn.is_idle() {
                 self.counters.leaving.add(1);
                 conn.evict();
