@@ -10,6 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/definition.sh"
 cluster=$1 region=$2 overlay=$3
 # Of `make cluster` alone, whatever the environment has.
+# shellcheck disable=SC2034  # for definition.sh
 TAGS='' ADMINS='' DEPLOYERS=''
 
 need_cluster cluster-upgrade
