@@ -1,5 +1,10 @@
 //! The command line.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the text of --help has brackets around what is optional"
+)]
+
 mod assemble;
 
 use std::path::PathBuf;

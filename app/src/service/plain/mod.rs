@@ -3,7 +3,7 @@
 //!
 //! Nearly all requests behind a load balancer are plain, and cost one read and one write: they are
 //! recognised by their bytes, and their answer is mostly written already. No header map is filled and
-//! written out. What is not recognised is no error; actix-http parses it. [`recognise`] is therefore
+//! written out. What is not recognised is no error; actix-http parses it. [`recognise()`] is therefore
 //! stricter than a parser: it knows the headers without effect, and rejects all others.
 
 mod recognise;
