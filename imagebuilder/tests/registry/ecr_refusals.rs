@@ -101,21 +101,28 @@ fn failure(code: &str, message: &str) -> String {
     format!(r#"{{"__type":"{code}","message":"{message}"}}"#)
 }
 
-/// Pushes to `registry` by ECR's host name.
-fn push(sandbox: &Sandbox, registry: &TestRegistry, api: &Api, more: &[&str]) -> Run {
-    let port = port(registry);
-    let repo = format!("{ECR}:{port}");
-    let mut args = vec![
+/// Pushes to `repo`, a prefix in a registry of ECR.
+fn push(sandbox: &Sandbox, repo: &str, api: &Api, more: &[&str]) -> Run {
+    let args = [
         "push",
         "oci:img",
         "--tag",
         "v1",
         "--plain-http",
         "--repo",
-        &repo,
+        repo,
     ];
-    args.extend(more);
-    run(sandbox, api, &args)
+    run(sandbox, api, &[&args, more].concat())
+}
+
+/// The registry by the host name of a private one in ECR.
+fn private(registry: &TestRegistry) -> String {
+    format!("{ECR}:{}", port(registry))
+}
+
+/// An alias in the public registry, by its host name.
+fn public(registry: &TestRegistry) -> String {
+    format!("{PUBLIC}:{}/alias", port(registry))
 }
 
 fn port(registry: &TestRegistry) -> String {
@@ -164,7 +171,7 @@ fn a_token_that_is_refused_in_the_middle_of_a_push_is_renewed() {
     registry.fault(unauthorized("HEAD", "/"));
     registry.fault(unauthorized("PUT", "/blobs/uploads/"));
     let api = Api::start();
-    let run = push(&sandbox, &registry, &api, &[]);
+    let run = push(&sandbox, &private(&registry), &api, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(registry.faults_left(), 0);
     assert_eq!(
@@ -196,7 +203,12 @@ fn a_denied_creation_fails_where_the_registry_does_not_create_on_push() {
     };
     let api = Api::start();
     let registry = TestRegistry::start(behaviour(false));
-    let run = push(&sandbox, &registry, &api, &["--create-repository"]);
+    let run = push(
+        &sandbox,
+        &private(&registry),
+        &api,
+        &["--create-repository"],
+    );
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     for expected in [
         "team/hello",
@@ -210,7 +222,12 @@ fn a_denied_creation_fails_where_the_registry_does_not_create_on_push() {
     assert_eq!(api.calls("CreateRepository"), 1);
 
     let registry = TestRegistry::start(behaviour(true));
-    let run = push(&sandbox, &registry, &api, &["--create-repository"]);
+    let run = push(
+        &sandbox,
+        &private(&registry),
+        &api,
+        &["--create-repository"],
+    );
     assert_eq!(run.reference().digest(), built.digest(), "{}", run.stderr);
     assert!(run.stderr.contains("created"), "{}", run.stderr);
 }
@@ -225,17 +242,8 @@ fn ecr_public_is_read_without_credentials_and_written_with_those_of_aws() {
     };
     let api = Api::start();
     let registry = TestRegistry::start(auth("token-1"));
-    let repo = format!("{PUBLIC}:{}/alias", port(&registry));
-    let args = [
-        "push",
-        "oci:img",
-        "--tag",
-        "v1",
-        "--plain-http",
-        "--repo",
-        &repo,
-    ];
-    let pushed = run(&sandbox, &api, &args);
+    let repo = public(&registry);
+    let pushed = push(&sandbox, &repo, &api, &[]);
     assert_eq!(
         pushed.reference().digest(),
         built.digest(),
@@ -256,20 +264,10 @@ fn ecr_public_is_read_without_credentials_and_written_with_those_of_aws() {
     assert_eq!(api.calls("GetAuthorizationToken"), 1, "reading asked AWS");
 
     let denied = TestRegistry::start(auth("another"));
-    let repo = format!("{PUBLIC}:{}/alias", port(&denied));
-    let args = [
-        "push",
-        "oci:img",
-        "--tag",
-        "v1",
-        "--plain-http",
-        "--repo",
-        &repo,
-    ];
-    let run = run(&sandbox, &api, &args);
+    let repo = public(&denied);
+    let run = push(&sandbox, &repo, &api, &[]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(run.stderr.contains("ecr-public:PutImage"), "{}", run.stderr);
-    let args = [&args[..], &["--create-repository"]].concat();
-    let refused = crate::ecr_refusals::run(&sandbox, &api, &args);
+    let refused = push(&sandbox, &repo, &api, &["--create-repository"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
 }

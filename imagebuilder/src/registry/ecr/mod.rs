@@ -29,9 +29,16 @@ pub(crate) use host::{AMAZON_RATES, EcrHost, is_public};
 #[cfg(feature = "ecr")]
 pub(crate) use http::HttpError;
 
-/// AWS's API for a registry of ECR.
+/// A registry of ECR, with its last token.
 #[cfg(feature = "ecr")]
-pub(crate) enum Ecr {
+pub(crate) struct Ecr {
+    api: Api,
+    token: token::TokenCache,
+}
+
+/// AWS's API for it.
+#[cfg(feature = "ecr")]
+enum Api {
     /// The registry of an account in a region.
     Private(Box<private::PrivateEcr>),
     /// `public.ecr.aws`.
@@ -42,46 +49,43 @@ pub(crate) enum Ecr {
 impl Ecr {
     /// The API for `registry` (`HOST[:PORT]`), if that is in ECR.
     pub(crate) fn of(registry: &str, settings: &Settings) -> Result<Option<Self>, EcrError> {
-        if let Some(host) = EcrHost::parse(registry) {
-            let ecr = private::PrivateEcr::new(host, settings)?;
-            return Ok(Some(Self::Private(Box::new(ecr))));
-        }
-        if is_public(registry) {
-            let ecr = public::PublicEcr::new(settings)?;
-            return Ok(Some(Self::Public(Box::new(ecr))));
-        }
-        Ok(None)
+        let api = if let Some(host) = EcrHost::parse(registry) {
+            Api::Private(Box::new(private::PrivateEcr::new(host, settings)?))
+        } else if is_public(registry) {
+            Api::Public(Box::new(public::PublicEcr::new(settings)?))
+        } else {
+            return Ok(None);
+        };
+        let token = token::TokenCache::default();
+        Ok(Some(Self { api, token }))
     }
 
     /// Whether this access needs credentials of AWS. Reading ECR Public does not, and looking for some
     /// can take seconds on a machine that has none.
     pub(super) fn authenticates(&self, access: Access) -> bool {
-        matches!(self, Self::Private(_)) || access != Access::Pull
+        matches!(self.api, Api::Private(_)) || access != Access::Pull
     }
 
-    /// A name and password that are valid for 12 hours: the last ones until shortly before they
-    /// expire. `now` is the time since 1970.
+    /// A name and password: the last ones until shortly before they expire. `now` is the time since
+    /// 1970.
     pub(super) fn credentials(&self, now: Duration) -> Result<Credentials, EcrError> {
-        match self {
-            Self::Private(ecr) => ecr.credentials(now),
-            Self::Public(ecr) => ecr.credentials(now),
-        }
+        self.token.credentials(now, || match &self.api {
+            Api::Private(ecr) => ecr.token(),
+            Api::Public(ecr) => ecr.token(),
+        })
     }
 
     /// Forgets the token, which the registry refused.
     pub(super) fn refused(&self) {
-        match self {
-            Self::Private(ecr) => ecr.refused(),
-            Self::Public(ecr) => ecr.refused(),
-        }
+        self.token.forget();
     }
 
     /// Creates a repository unless it exists, and returns whether it did. Not in ECR Public, where the
     /// command line refuses it.
     pub(super) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
-        match self {
-            Self::Private(ecr) => ecr.create_repository(name),
-            Self::Public(_) => Ok(false),
+        match &self.api {
+            Api::Private(ecr) => ecr.create_repository(name),
+            Api::Public(_) => Ok(false),
         }
     }
 }

@@ -1,21 +1,18 @@
 //! The private registry of an account in a region.
 
-use std::time::Duration;
-
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::error::SdkError;
-use oci::registry::{Credentials, Settings};
+use oci::registry::Settings;
 use tokio::runtime::Runtime;
 
-use super::token::{Token, TokenCache};
+use super::token::Token;
 use super::{EcrError, EcrHost, sdk};
 
 /// ECR in one region.
-pub(crate) struct PrivateEcr {
+pub(super) struct PrivateEcr {
     host: EcrHost,
     client: Client,
     runtime: Runtime,
-    token: TokenCache,
 }
 
 impl PrivateEcr {
@@ -28,32 +25,18 @@ impl PrivateEcr {
             client: Client::new(&config),
             host,
             runtime,
-            token: TokenCache::default(),
         })
     }
 
-    /// As [`Ecr::credentials`](super::Ecr::credentials).
-    pub(super) fn credentials(&self, now: Duration) -> Result<Credentials, EcrError> {
-        self.token.credentials(now, || self.fetch())
-    }
-
-    /// Forgets the token, which the registry refused.
-    pub(super) fn refused(&self) {
-        self.token.forget();
-    }
-
-    fn fetch(&self) -> Result<Token, EcrError> {
+    /// Fetches a token, which is valid for 12 hours.
+    pub(super) fn token(&self) -> Result<Token, EcrError> {
         let region = &self.host.region;
         let request = self.client.get_authorization_token().send();
         let answer = self.runtime.block_on(request);
         let answer = answer.map_err(|error| EcrError::token(region, &error))?;
         let data = answer.authorization_data().first();
         let text = data.and_then(|data| data.authorization_token());
-        Token::decode(text, data.and_then(|data| data.expires_at())).ok_or_else(|| {
-            EcrError::NoToken {
-                region: region.clone(),
-            }
-        })
+        Token::decode(region, text, data.and_then(|data| data.expires_at()))
     }
 
     /// Creates a repository unless it exists, and returns whether it did.

@@ -1,12 +1,10 @@
 //! The public registry, `public.ecr.aws`. Reading needs no credentials; pushing needs a token.
 
-use std::time::Duration;
-
 use aws_sdk_ecrpublic::Client;
-use oci::registry::{Credentials, Settings};
+use oci::registry::Settings;
 use tokio::runtime::Runtime;
 
-use super::token::{Token, TokenCache};
+use super::token::Token;
 use super::{EcrError, sdk};
 
 /// The region that issues its tokens, by
@@ -14,10 +12,9 @@ use super::{EcrError, sdk};
 const REGION: &str = "us-east-1";
 
 /// ECR Public.
-pub(crate) struct PublicEcr {
+pub(super) struct PublicEcr {
     client: Client,
     runtime: Runtime,
-    token: TokenCache,
 }
 
 impl PublicEcr {
@@ -27,30 +24,16 @@ impl PublicEcr {
         Ok(Self {
             client: Client::new(&config),
             runtime,
-            token: TokenCache::default(),
         })
     }
 
-    /// As [`Ecr::credentials`](super::Ecr::credentials).
-    pub(super) fn credentials(&self, now: Duration) -> Result<Credentials, EcrError> {
-        self.token.credentials(now, || self.fetch())
-    }
-
-    /// Forgets the token, which the registry refused.
-    pub(super) fn refused(&self) {
-        self.token.forget();
-    }
-
-    fn fetch(&self) -> Result<Token, EcrError> {
+    /// Fetches a token, which is valid for 12 hours.
+    pub(super) fn token(&self) -> Result<Token, EcrError> {
         let request = self.client.get_authorization_token().send();
         let answer = self.runtime.block_on(request);
         let answer = answer.map_err(|error| EcrError::token(REGION, &error))?;
         let data = answer.authorization_data();
         let text = data.and_then(|data| data.authorization_token());
-        Token::decode(text, data.and_then(|data| data.expires_at())).ok_or_else(|| {
-            EcrError::NoToken {
-                region: REGION.to_owned(),
-            }
-        })
+        Token::decode(REGION, text, data.and_then(|data| data.expires_at()))
     }
 }

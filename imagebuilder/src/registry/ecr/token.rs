@@ -26,12 +26,20 @@ pub(super) struct Token {
 pub(super) struct TokenCache(Mutex<Option<Token>>);
 
 impl Token {
-    /// Reads a token as the API returns it: `NAME:PASSWORD` in base64.
-    pub(super) fn decode(text: Option<&str>, expires: Option<&DateTime>) -> Option<Self> {
-        let bytes = STANDARD.decode(text?).ok()?;
-        let text = String::from_utf8(bytes).ok()?;
-        let (username, password) = text.split_once(':')?;
-        Some(Self {
+    /// Reads a token as the API of a region returns it: `NAME:PASSWORD` in base64.
+    pub(super) fn decode(
+        region: &str,
+        text: Option<&str>,
+        expires: Option<&DateTime>,
+    ) -> Result<Self, EcrError> {
+        let decoded = text
+            .and_then(|text| STANDARD.decode(text).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
+        let (username, password) = pair.ok_or_else(|| EcrError::NoToken {
+            region: region.to_owned(),
+        })?;
+        Ok(Self {
             credentials: Credentials::Basic {
                 username: username.to_owned(),
                 password: Secret::new(password),
@@ -90,14 +98,15 @@ mod tests {
     #[test]
     fn a_token_is_a_name_and_a_password_in_base64() {
         let text = STANDARD.encode("AWS:hunter2");
-        let token = Token::decode(Some(&text), None).unwrap();
+        let token = Token::decode("eu-west-1", Some(&text), None).unwrap();
         let expected = Credentials::Basic {
             username: "AWS".to_owned(),
             password: Secret::new("hunter2"),
         };
         assert_eq!(token.credentials, expected);
         for invalid in [None, Some("AWS:hunter2"), Some(""), Some("QVdT")] {
-            assert!(Token::decode(invalid, None).is_none(), "{invalid:?}");
+            let error = Token::decode("eu-west-1", invalid, None).unwrap_err();
+            assert!(matches!(error, EcrError::NoToken { .. }), "{invalid:?}");
         }
     }
 }
