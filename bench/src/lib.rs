@@ -15,6 +15,7 @@ mod process;
 mod registry;
 mod series;
 mod server;
+mod size;
 mod spread;
 mod target;
 

@@ -31,6 +31,23 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// A figure that is to be no more than `limit`.
+    pub(crate) fn at_most(
+        what: &str,
+        limit: f64,
+        unit: &'static str,
+        digits: usize,
+        measured: Option<f64>,
+    ) -> Self {
+        Self {
+            what: what.to_owned(),
+            wanted: Wanted::AtMost(limit),
+            unit,
+            digits,
+            measured,
+        }
+    }
+
     /// Whether a figure meets the bound.
     pub(crate) fn met(&self, measured: f64) -> bool {
         match self.wanted {

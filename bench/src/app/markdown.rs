@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::results::{Quota, Results, Subject};
-use super::targets::{self, float};
+use super::targets;
 use crate::series;
+use crate::size::{KIB, MIB, float};
 use crate::spread::in_brackets;
 use crate::target;
 
@@ -112,7 +113,7 @@ fn write_size(out: &mut String, results: &Results) -> fmt::Result {
          |---|---|---|---|---|"
     )?;
     for subject in &results.subjects {
-        let mib = |bytes: u64| format!("{:.2}", float(bytes) / 1024.0 / 1024.0);
+        let mib = |bytes: u64| format!("{:.2}", float(bytes) / MIB);
         let each = subject.bytes_per_connection();
         writeln!(
             out,
@@ -122,7 +123,7 @@ fn write_size(out: &mut String, results: &Results) -> fmt::Result {
             subject
                 .rss_1000_bytes
                 .map_or_else(|| "keeps none".to_owned(), mib),
-            each.map_or_else(String::new, |bytes| format!("{:.1}", float(bytes) / 1024.0)),
+            each.map_or_else(String::new, |bytes| format!("{:.1}", float(bytes) / KIB)),
             in_brackets(&subject.start_micros, 1000.0, 2),
         )?;
     }

@@ -2,11 +2,9 @@
 
 use super::results::{Image, Results, Subject};
 use crate::series::Series;
+use crate::size::{KIB, MIB, float};
 use crate::spread::{Spread, ratio};
 use crate::target::{Target, Wanted};
-
-const KIB: f64 = 1024.0;
-const MIB: f64 = KIB * KIB;
 
 /// All targets, in display order.
 pub(crate) fn all(results: &Results) -> Vec<Target> {
@@ -87,25 +85,15 @@ fn speed(results: &Results) -> Vec<Target> {
 fn size(results: &Results) -> Vec<Target> {
     let app = find(results, "app");
     let mib = |image: &Option<Image>| Some(float(image.as_ref()?.compressed_bytes) / MIB);
-    let at_most = |what: &str, limit, unit, digits, measured| {
-        let (what, wanted) = (what.to_owned(), Wanted::AtMost(limit));
-        Target {
-            what,
-            wanted,
-            unit,
-            digits,
-            measured,
-        }
-    };
     vec![
-        at_most(
+        Target::at_most(
             "resident set, idle",
             3.0,
             " MiB",
             2,
             app.map(|app| float(app.idle_rss_bytes) / MIB),
         ),
-        at_most(
+        Target::at_most(
             "resident set a connection, at 1,000",
             20.0,
             " KiB",
@@ -113,15 +101,15 @@ fn size(results: &Results) -> Vec<Target> {
             app.and_then(Subject::bytes_per_connection)
                 .map(|bytes| float(bytes) / KIB),
         ),
-        at_most(
+        Target::at_most(
             "exec to first 200",
             5.0,
             " ms",
             2,
             app.map(|app| Spread::of(&app.start_micros).median / 1000.0),
         ),
-        at_most("image, compressed", 2.0, " MiB", 2, mib(&results.image)),
-        at_most(
+        Target::at_most("image, compressed", 2.0, " MiB", 2, mib(&results.image)),
+        Target::at_most(
             "image with OTLP, compressed",
             3.0,
             " MiB",
@@ -154,10 +142,4 @@ fn over_fastest(
 fn p99_over_loop(results: &Results, pick: fn(&Subject) -> Option<&Series>) -> Option<f64> {
     let p99 = |key| Some(&pick(find(results, key)?)?.p99_micros);
     Some(ratio(p99("app")?, p99("floor")?))
-}
-
-/// A size as a float.
-#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
-pub(crate) fn float(bytes: u64) -> f64 {
-    bytes as f64
 }

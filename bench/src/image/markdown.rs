@@ -3,10 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::results::{Packer, Results};
+use crate::size::{MIB, float};
 use crate::spread::{Spread, in_brackets, ratio};
-use crate::target::{self, Target, Wanted};
-
-const MIB: f64 = 1024.0 * 1024.0;
+use crate::target::{self, Target};
 
 /// Writes the section.
 pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
@@ -38,8 +37,8 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
             packer.name,
             in_brackets(&packer.seconds, 1.0, 2),
             in_brackets(&packer.cpu_seconds, 1.0, 2),
-            bytes(packer.peak_rss_bytes) / MIB,
-            bytes(packer.output_bytes) / 1e6,
+            float(packer.peak_rss_bytes) / MIB,
+            float(packer.output_bytes) / 1e6,
         )?;
     }
     let nothing_new = &results.nothing_new;
@@ -68,16 +67,9 @@ fn targets(results: &Results) -> Vec<Target> {
         .zip(&nothing_new.cargo_seconds)
         .map(|(ours, cargo)| (ours - cargo) * 1000.0)
         .collect();
-    let at_most = |what: &str, limit, unit, digits, measured| Target {
-        what: what.to_owned(),
-        wanted: Wanted::AtMost(limit),
-        unit,
-        digits,
-        measured,
-    };
     vec![
-        at_most("packing, with gzip:1", 0.25, " s", 2, ours.map(median)),
-        at_most(
+        Target::at_most("packing, with gzip:1", 0.25, " s", 2, ours.map(median)),
+        Target::at_most(
             "packing with gzip:1, times the fastest other program",
             0.5,
             "",
@@ -85,21 +77,21 @@ fn targets(results: &Results) -> Vec<Target> {
             ours.zip(fastest)
                 .map(|(ours, other)| ratio(&ours.seconds, &other.seconds)),
         ),
-        at_most(
+        Target::at_most(
             "peak memory, with gzip:1",
             64.0,
             " MiB",
             1,
-            ours.map(|ours| bytes(ours.peak_rss_bytes) / MIB),
+            ours.map(|ours| float(ours.peak_rss_bytes) / MIB),
         ),
-        at_most(
+        Target::at_most(
             "peak memory with a file of 2 GiB",
             64.0,
             " MiB",
             1,
-            Some(bytes(results.large.peak_rss_bytes) / MIB),
+            Some(float(results.large.peak_rss_bytes) / MIB),
         ),
-        at_most(
+        Target::at_most(
             "nothing changed, above Cargo's own time",
             30.0,
             " ms",
@@ -107,9 +99,4 @@ fn targets(results: &Results) -> Vec<Target> {
             (!above.is_empty()).then(|| Spread::of(&above).median),
         ),
     ]
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
-fn bytes(count: u64) -> f64 {
-    count as f64
 }

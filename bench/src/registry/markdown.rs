@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::results::{Program, Results};
+use crate::size::{MIB, float};
 use crate::spread::{in_brackets, ratio};
-
-const MIB: f64 = 1024.0 * 1024.0;
+use crate::target::{self, Target};
 
 /// Writes the section.
 pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
@@ -29,7 +29,7 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
         machine.load_before,
         machine.load_after,
     )?;
-    targets(out, results)?;
+    target::write(out, &targets(results))?;
     writeln!(
         out,
         "| | push, s | CPU, s | CPU of the registry, s | peak memory, MiB | again, ms |\n\
@@ -54,9 +54,9 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     )
 }
 
-fn targets(out: &mut String, results: &Results) -> fmt::Result {
+fn targets(results: &Results) -> Vec<Target> {
     let [ours, skopeo, crane] = &results.programs[..] else {
-        return Ok(());
+        return Vec::new();
     };
     let push = |theirs: &Program| ratio(&ours.push_seconds, &theirs.push_seconds);
     let services = &results.services;
@@ -76,7 +76,7 @@ fn targets(out: &mut String, results: &Results) -> fmt::Result {
         (
             "pushing what is there, bytes sent",
             0.0,
-            bytes(results.nothing_new.sent_bytes),
+            float(results.nothing_new.sent_bytes),
             0,
         ),
         (
@@ -87,26 +87,12 @@ fn targets(out: &mut String, results: &Results) -> fmt::Result {
         ),
         ("100 services, requests refused", 0.0, refused, 0),
     ];
-    writeln!(out, "| target | wanted | measured | |\n|---|---|---|---|")?;
-    for (what, most, measured, digits) in rows {
-        let outcome = if measured <= most {
-            "met"
-        } else {
-            "**missed**"
-        };
-        writeln!(
-            out,
-            "| {what} | ≤ {most} | {measured:.digits$} | {outcome} |"
-        )?;
-    }
-    writeln!(out)
+    rows.map(|(what, most, measured, digits)| {
+        Target::at_most(what, most, "", digits, Some(measured))
+    })
+    .into()
 }
 
 fn mib(count: u64) -> f64 {
-    bytes(count) / MIB
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
-fn bytes(count: u64) -> f64 {
-    count as f64
+    float(count) / MIB
 }
