@@ -6,10 +6,9 @@ use std::str::FromStr;
 use clap::Args;
 use oci::Platform;
 
-use super::Destinations;
+use super::{Destinations, Packing};
 use crate::assets::{AssetSetting, FileMode};
 use crate::base_name::BaseName;
-use crate::layer::LayerCompression;
 use crate::setting_values::{AbsolutePath, EnvName, ImageName, Signal, User};
 
 #[derive(Debug, Args)]
@@ -37,19 +36,8 @@ pub(crate) struct Assemble {
     /// given.
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
-    /// How layers are compressed: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
-    /// 1 to 19, which Docker reads from version 23. Layers of a base stay as they are.
-    #[arg(long, value_name = "FORMAT", default_value_t)]
-    pub(crate) compression: LayerCompression,
-    /// The time of everything in the image, in seconds since 1970.
-    #[arg(
-        long,
-        env = "SOURCE_DATE_EPOCH",
-        value_name = "SECONDS",
-        default_value_t = 0
-    )]
-    #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
-    pub(crate) source_date_epoch: u64,
+    #[command(flatten)]
+    pub(crate) packing: Packing,
     // What is below a heading comes last: clap puts whatever follows below it too.
     #[command(flatten)]
     pub(crate) destinations: Destinations,

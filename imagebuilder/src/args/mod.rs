@@ -133,10 +133,6 @@ pub(crate) struct Image {
     /// given: `platforms` of [package.metadata.image], else this machine's.
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
-    /// How layers are compressed: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
-    /// 1 to 19, which Docker reads from version 23. Layers of a base stay as they are.
-    #[arg(long, value_name = "FORMAT", default_value_t)]
-    pub(crate) compression: LayerCompression,
     /// The Cargo.toml of the workspace; the current directory's where not given.
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
@@ -166,15 +162,8 @@ pub(crate) struct Image {
     pub(crate) no_auditable: bool,
     #[command(flatten)]
     pub(crate) attestation: Attestation,
-    /// The time of everything in the image, in seconds since 1970.
-    #[arg(
-        long,
-        env = "SOURCE_DATE_EPOCH",
-        value_name = "SECONDS",
-        default_value_t = 0
-    )]
-    #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
-    pub(crate) source_date_epoch: u64,
+    #[command(flatten)]
+    pub(crate) packing: Packing,
     // What is below a heading comes last: clap puts whatever follows below it too.
     #[command(flatten)]
     pub(crate) destinations: Destinations,
@@ -205,6 +194,24 @@ pub(crate) struct Attestation {
     /// Push the signatures under tags `sha256-….sig` too, where cosign before version 3 looks for them.
     #[arg(long, requires = "sign_key", requires = "repo")]
     pub(crate) sign_tag: bool,
+}
+
+/// How files become layers.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Packing {
+    /// How layers are compressed: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
+    /// 1 to 19, which Docker reads from version 23. Layers of a base stay as they are.
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub(crate) compression: LayerCompression,
+    /// The time of everything in the image, in seconds since 1970.
+    #[arg(
+        long,
+        env = "SOURCE_DATE_EPOCH",
+        value_name = "SECONDS",
+        default_value_t = 0
+    )]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
+    pub(crate) source_date_epoch: u64,
 }
 
 /// Where images go.

@@ -92,8 +92,8 @@ fn assembled(
     let layout = delivery.layout(home.layout(), home.layout())?;
     let root = prepared.pack(&Packer {
         layout: &layout,
-        mtime: args.source_date_epoch,
-        compression: args.compression,
+        mtime: args.packing.source_date_epoch,
+        compression: args.packing.compression,
         cache: &cache,
     })?;
     let parcel = Parcel {

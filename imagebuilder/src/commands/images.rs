@@ -75,8 +75,8 @@ impl<'a> Images<'a> {
             workspace,
             Options {
                 platforms: arguments.platform.clone(),
-                created: arguments.source_date_epoch,
-                compression: arguments.compression,
+                created: arguments.packing.source_date_epoch,
+                compression: arguments.packing.compression,
                 revision: arguments.revision.clone(),
                 deny_paths: arguments.deny_paths,
                 sbom: Sbom {
