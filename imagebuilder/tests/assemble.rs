@@ -305,12 +305,7 @@ fn what_cannot_be_assembled_says_why_and_leaves_nothing() {
     );
     check(&["--file", "run.sh:/x", "--env", "A"], "expected KEY=VALUE");
     let nowhere = assemble(&sandbox, &["--file", "run.sh:/x"]);
-    assert_eq!(nowhere.code, Some(2), "{}", nowhere.stderr);
-    assert!(
-        nowhere.stderr.contains("hint: add --output or --repo"),
-        "{}",
-        nowhere.stderr
-    );
+    nowhere.fails(2, "hint: add --output or --repo");
 }
 
 /// A full and a read-only file system, each in a mount namespace of its own.
@@ -340,12 +335,7 @@ fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
         Run::of(sandbox.path(), output)
     };
     let full = run("size=2m", "");
-    assert_eq!(full.code, Some(1), "{}", full.stderr);
-    assert!(
-        full.stderr.contains("No space left on device"),
-        "{}",
-        full.stderr
-    );
+    full.fails(1, "No space left on device");
     assert!(
         full.stderr.contains("hint: free some space there"),
         "{}",
@@ -358,12 +348,7 @@ fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
     );
     assert!(!full.stdout.contains(".ingest/"), "{}", full.stdout);
     let read_only = run("size=20m", "mount -o remount,ro out;");
-    assert_eq!(read_only.code, Some(1), "{}", read_only.stderr);
-    assert!(
-        read_only.stderr.contains("Read-only file system"),
-        "{}",
-        read_only.stderr
-    );
+    read_only.fails(1, "Read-only file system");
     assert!(
         read_only.stderr.contains("hint: name another destination"),
         "{}",

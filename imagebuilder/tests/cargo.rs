@@ -90,8 +90,7 @@ fn cargos_options_are_passed_on() {
     let sandbox = with_cfg();
     let run = |options: &[&str]| sandbox.run(&[&BUILD[..], options].concat());
     let locked = run(&["--locked"]);
-    assert_eq!(locked.code, Some(1), "{}", locked.stderr);
-    assert!(locked.stderr.contains("--locked"), "{}", locked.stderr);
+    locked.fails(1, "--locked");
     assert!(!sandbox.path().join("Cargo.lock").exists());
 
     run(&["--offline"]).reference();
@@ -99,8 +98,7 @@ fn cargos_options_are_passed_on() {
     run(&["--profile", "dev"]).reference();
     assert_eq!(output(&sandbox, "debug"), "false");
     let unknown = run(&["--profile", "fast"]);
-    assert_eq!(unknown.code, Some(1), "{}", unknown.stderr);
-    assert!(unknown.stderr.contains("`fast`"), "{}", unknown.stderr);
+    unknown.fails(1, "`fast`");
 
     let own = sandbox.read("Cargo.toml") + "[profile.own]\ninherits = \"release\"\n";
     sandbox.write("Cargo.toml", &own);

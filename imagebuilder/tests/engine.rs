@@ -128,12 +128,7 @@ fn docker_runs_what_is_built_and_what_it_saves_is_read() {
     docker.docker(path, &["run", "--rm", "--network=none", "other/name:v2"]);
 
     let missing = docker.imagebuilder(&sandbox, &["verify", "docker:nothing"]);
-    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
-    assert!(
-        missing.stderr.contains("has no image `nothing:latest`"),
-        "{}",
-        missing.stderr
-    );
+    missing.fails(2, "has no image `nothing:latest`");
 
     let containerd = docker.containerd();
     let ctr = |args: &[&str]| {

@@ -79,12 +79,7 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
     assert_eq!(asset.layers[2], edited.layers[2]);
     fs::remove_dir_all(sandbox.path().join("hello/web")).unwrap();
     let gone = build(&sandbox, &[]);
-    assert_eq!(gone.code, Some(2), "{}", gone.stderr);
-    assert!(
-        gone.stderr.contains("the asset `web` does not exist"),
-        "{}",
-        gone.stderr
-    );
+    gone.fails(2, "the asset `web` does not exist");
 }
 
 #[test]
@@ -172,14 +167,7 @@ fn init_writes_a_table_that_builds() {
     let built = sandbox.run(&["build", "two", "--output", "oci:img", QUIET]);
     assert_eq!(built.reference().name(), "a");
     let again = sandbox.run(&["init", "two"]);
-    assert_eq!(again.code, Some(2), "{}", again.stderr);
-    assert!(
-        again
-            .stderr
-            .contains("has [package.metadata.image] already"),
-        "{}",
-        again.stderr
-    );
+    again.fails(2, "has [package.metadata.image] already");
     assert_eq!(sandbox.read("two/Cargo.toml"), manifest);
     let library = sandbox.run(&["init", "lib"]);
     assert_eq!(library.code, Some(2), "{}", library.stderr);

@@ -42,8 +42,7 @@ fn verify(sandbox: &Sandbox, source: &str, key: &str) -> Run {
 }
 
 fn refused(run: &Run, why: &str) {
-    assert_eq!(run.code, Some(5), "{}", run.stderr);
-    assert!(run.stderr.contains(why), "{}", run.stderr);
+    run.fails(5, why);
     assert_eq!(run.stdout, "");
 }
 
@@ -225,12 +224,7 @@ fn signatures_are_in_the_registry_before_the_tag_and_under_cosigns_older_one() {
         "--sign-tag",
     ];
     let pushed = sandbox.run(&args).reference();
-    let puts: Vec<String> = server
-        .seen()
-        .into_iter()
-        .filter(|seen| seen.method == "PUT" && seen.path.contains("/manifests/"))
-        .map(|seen| seen.path.rsplit('/').next().unwrap().to_owned())
-        .collect();
+    let puts = server.manifest_puts();
     let digest = pushed.digest().unwrap();
     let tag = format!("sha256-{}.sig", digest.hex());
     assert_eq!(puts.len(), 4, "{puts:?}");
@@ -295,8 +289,7 @@ fn a_key_that_cannot_sign_is_refused_before_anything_is_compiled() {
             command.env("COSIGN_PASSWORD", password);
         }
         let run = Run::of(sandbox.path(), command.output().unwrap());
-        assert_eq!(run.code, Some(2), "{}", run.stderr);
-        assert!(run.stderr.contains(expected), "{}", run.stderr);
+        run.fails(2, expected);
     };
     check("nothing.key", None, "cannot read the key `nothing.key`");
     check(
@@ -384,14 +377,7 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
         "oci:img",
         "--provenance",
     ]);
-    assert_eq!(before.code, Some(2), "{}", before.stderr);
-    assert!(
-        before
-            .stderr
-            .contains("is not in a git repository with a commit"),
-        "{}",
-        before.stderr
-    );
+    before.fails(2, "is not in a git repository with a commit");
 
     commit(&sandbox);
     let args = ["--provenance", "--sbom"];
@@ -440,12 +426,7 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
         "oci:img",
         "--provenance",
     ]);
-    assert_eq!(dirty.code, Some(2), "{}", dirty.stderr);
-    assert!(
-        dirty.stderr.contains(": M hello/src/main.rs\n"),
-        "{}",
-        dirty.stderr
-    );
+    dirty.fails(2, ": M hello/src/main.rs\n");
 }
 
 /// The one statement in the layout `img`.

@@ -113,6 +113,14 @@ impl TestRegistry {
         self.state().seen.clone()
     }
 
+    /// The tags and digests that manifests and indexes were sent by so far.
+    pub fn manifest_puts(&self) -> Vec<String> {
+        let seen = self.seen().into_iter();
+        seen.filter(|seen| seen.method == "PUT" && seen.path.contains("/manifests/"))
+            .map(|seen| seen.path.rsplit('/').next().unwrap_or_default().to_owned())
+            .collect()
+    }
+
     /// Clears the list of received requests.
     pub fn forget(&self) {
         self.state().seen.clear();

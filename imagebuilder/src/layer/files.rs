@@ -243,16 +243,20 @@ fn append(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Files {
-        let mut files = Files::default();
+impl Files {
+    /// A binary, a file and a directory.
+    pub(super) fn sample() -> Self {
+        let mut files = Self::default();
         files.file("usr/local/bin/x", 0o755, b"binary".to_vec());
         files.file("etc/passwd", 0o644, b"root:x:0:0:::\n".to_vec());
         files.directory("tmp", 0o1777, User::ROOT);
         files
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn names_of_any_length_are_kept() {
@@ -275,7 +279,7 @@ mod tests {
     #[test]
     fn parents_come_before_their_children_and_everything_is_sorted() {
         let mut tar = Vec::new();
-        sample().write_tar(7, &mut tar).unwrap();
+        Files::sample().write_tar(7, &mut tar).unwrap();
         let mut archive = tar::Archive::new(&tar[..]);
         let mut listed = Vec::new();
         for entry in archive.entries().unwrap() {

@@ -128,14 +128,6 @@ mod tests {
 
     use super::*;
 
-    fn sample() -> Files {
-        let mut files = Files::default();
-        files.file("usr/local/bin/x", 0o755, b"binary".to_vec());
-        files.file("etc/passwd", 0o644, b"root:x:0:0:::\n".to_vec());
-        files.directory("tmp", 0o1777, crate::setting_values::User::ROOT);
-        files
-    }
-
     /// Bytes that no compressor finds all of.
     fn noise(count: usize) -> Vec<u8> {
         let mut state = 1u32;
@@ -188,7 +180,7 @@ mod tests {
     fn the_digest_of_a_layer_is_known() {
         let digests = ["gzip", "zstd"].map(|compression| {
             let folder = Folder::new();
-            let layer = folder.pack(&sample(), compression).unwrap();
+            let layer = folder.pack(&Files::sample(), compression).unwrap();
             assert_eq!(
                 layer.diff_id.to_string(),
                 "sha256:d356afc24c69552c5e3c02b519cadfae1d6b8532b39558ee57231f04c7622d7c"
@@ -236,21 +228,21 @@ mod tests {
     #[test]
     fn what_did_not_change_is_not_packed_again() {
         let folder = Folder::new();
-        let layer = folder.pack(&sample(), "gzip").unwrap();
+        let layer = folder.pack(&Files::sample(), "gzip").unwrap();
         let blob = folder.layout.blob_path(&layer.descriptor.digest);
         let size = std::fs::metadata(&blob).unwrap().len();
         // A blob of that size is taken for what it was, and not written again.
         std::fs::write(&blob, vec![0; usize::try_from(size).unwrap()]).unwrap();
-        assert_eq!(folder.pack(&sample(), "gzip").unwrap(), layer);
+        assert_eq!(folder.pack(&Files::sample(), "gzip").unwrap(), layer);
         assert_eq!(std::fs::read(&blob).unwrap()[0], 0);
         std::fs::remove_file(&blob).unwrap();
-        assert_eq!(folder.pack(&sample(), "gzip").unwrap(), layer);
+        assert_eq!(folder.pack(&Files::sample(), "gzip").unwrap(), layer);
         assert_ne!(std::fs::read(&blob).unwrap()[0], 0);
         assert_ne!(
-            folder.pack(&sample(), "gzip:1").unwrap().descriptor,
+            folder.pack(&Files::sample(), "gzip:1").unwrap().descriptor,
             layer.descriptor
         );
-        let mut other = sample();
+        let mut other = Files::sample();
         other.file("usr/local/bin/x", 0o750, b"binary".to_vec());
         assert_ne!(folder.pack(&other, "gzip").unwrap().diff_id, layer.diff_id);
     }

@@ -37,13 +37,7 @@ fn host() -> String {
 fn on_scratch_it_is_refused_with_the_cure() {
     let sandbox = Sandbox::new();
     let run = build(&sandbox, "scratch", &[]);
-    assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("hint: add a base that has glibc, such as --base "),
-        "{}",
-        run.stderr
-    );
+    run.fails(2, "hint: add a base that has glibc, such as --base ");
     assert!(!sandbox.path().join("img").exists());
 }
 

@@ -137,21 +137,14 @@ fn without_the_network_what_is_here_suffices() {
     let output = ["--output", "oci:img"];
     let offline = ["--output", "oci:img", "--offline"];
     let run = build(&sandbox, &registry, &offline);
-    assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("it is not on this machine, and --offline was given"),
-        "{}",
-        run.stderr
-    );
+    run.fails(2, "it is not on this machine, and --offline was given");
     let built = build(&sandbox, &registry, &output).reference();
     registry.forget();
     assert_eq!(build(&sandbox, &registry, &offline).reference(), built);
     assert!(registry.seen().is_empty(), "{:?}", registry.seen());
     // Another layout has no layer of the base.
     let run = build(&sandbox, &registry, &["--output", "oci:other", "--offline"]);
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("--offline was given"), "{}", run.stderr);
+    run.fails(1, "--offline was given");
     let other = Layout::open(sandbox.path().join("other")).unwrap();
     assert!(other.images().unwrap().is_empty());
 }
@@ -161,12 +154,7 @@ fn a_base_that_cannot_be_read_says_so() {
     let sandbox = Sandbox::new();
     let registry = TestRegistry::start(Behaviour::default());
     let run = build(&sandbox, &registry, &["--output", "oci:img"]);
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("cannot use the base `127.0.0.1:"),
-        "{}",
-        run.stderr
-    );
+    run.fails(1, "cannot use the base `127.0.0.1:");
     assert!(run.stderr.contains("404"), "{}", run.stderr);
     assert!(!sandbox.path().join("img").exists());
 }

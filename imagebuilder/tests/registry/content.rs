@@ -29,8 +29,7 @@ fn a_damaged_blob_of_the_layout_is_not_pushed() {
         damage(&mut bytes);
         fs::write(&path, bytes).unwrap();
         let run = push(&sandbox, &registry.host(), &["--tag", "v1", QUIET]);
-        assert_eq!(run.code, Some(5), "{}", run.stderr);
-        assert!(run.stderr.contains(expected), "{}", run.stderr);
+        run.fails(5, expected);
         assert_eq!(registry.tag("team/hello", "v1"), None);
     };
     check(&flipped, "is damaged: its digest is sha256:");

@@ -53,12 +53,7 @@ fn credentials_come_from_a_helper() {
         unknown.stderr
     );
     let broken = run("echo hunter2 is locked away && exit 7");
-    assert_eq!(broken.code, Some(3), "{}", broken.stderr);
-    assert!(
-        broken.stderr.contains("from `docker-credential-fake`"),
-        "{}",
-        broken.stderr
-    );
+    broken.fails(3, "from `docker-credential-fake`");
     assert!(
         broken.stderr.contains("it failed (exit status: 7)"),
         "{}",

@@ -213,19 +213,9 @@ fn a_bill_of_materials_is_there_before_the_tag() {
             "none",
         ];
         let pushed = sandbox.run(&args);
-        assert_eq!(pushed.code, Some(0), "{}", pushed.stderr);
-        assert!(
-            pushed.stderr.contains(" and 1 referrer: "),
-            "{}",
-            pushed.stderr
-        );
+        pushed.fails(0, " and 1 referrer: ");
         let image = pushed.reference();
-        let puts: Vec<String> = server
-            .seen()
-            .into_iter()
-            .filter(|seen| seen.method == "PUT" && seen.path.contains("/manifests/"))
-            .map(|seen| seen.path.rsplit('/').next().unwrap().to_owned())
-            .collect();
+        let puts = server.manifest_puts();
         let digest = image.digest().unwrap();
         assert_eq!(puts.first(), Some(&digest.to_string()), "{puts:?}");
         assert_eq!(puts.last().map(String::as_str), Some("v1"), "{puts:?}");
@@ -281,10 +271,5 @@ fn an_index_that_does_not_parse_is_reported() {
         "none",
     ];
     let copied = sandbox.run(&args);
-    assert_eq!(copied.code, Some(1), "{}", copied.stderr);
-    assert!(
-        copied.stderr.contains("image index is not valid"),
-        "{}",
-        copied.stderr
-    );
+    copied.fails(1, "image index is not valid");
 }

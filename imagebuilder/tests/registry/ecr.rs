@@ -87,14 +87,7 @@ fn an_image_goes_to_amazon_ecr() {
         assert!(!run.stderr.contains("hunter2") && !run.stderr.contains(PASSWORD));
     }
     let nobody = run(&endpoint, None, &[]);
-    assert_eq!(nobody.code, Some(3), "{}", nobody.stderr);
-    assert!(
-        nobody
-            .stderr
-            .contains("hint: `aws sts get-caller-identity`"),
-        "{}",
-        nobody.stderr
-    );
+    nobody.fails(3, "hint: `aws sts get-caller-identity`");
     let away = run("http://127.0.0.1:1", Some("key"), &[]);
     assert_eq!(away.code, Some(4), "{}", away.stderr);
 }

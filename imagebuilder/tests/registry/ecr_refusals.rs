@@ -266,8 +266,7 @@ fn ecr_public_is_read_without_credentials_and_written_with_those_of_aws() {
     let denied = TestRegistry::start(auth("another"));
     let repo = public(&denied);
     let run = push(&sandbox, &repo, &api, &[]);
-    assert_eq!(run.code, Some(3), "{}", run.stderr);
-    assert!(run.stderr.contains("ecr-public:PutImage"), "{}", run.stderr);
+    run.fails(3, "ecr-public:PutImage");
     let refused = push(&sandbox, &repo, &api, &["--create-repository"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
 }

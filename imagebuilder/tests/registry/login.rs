@@ -156,12 +156,7 @@ fn a_password_on_the_command_line_is_refused_and_not_repeated() {
     let sandbox = Sandbox::new();
     let args = ["login", "r.example", "-u", "u", "--password", "hunter2"];
     let refused = run(&sandbox, &args, "", &[]);
-    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(
-        refused.stderr.contains("--password-stdin"),
-        "{}",
-        refused.stderr
-    );
+    refused.fails(2, "--password-stdin");
     assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
     let none = run(
         &sandbox,

@@ -43,8 +43,7 @@ fn an_image_that_another_program_named_goes_where_asked_or_nowhere() {
         registry.forget();
     }
     let run = sandbox.run(&["push", "oci:img", "team/app:v1"]);
-    assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(run.stderr.contains("names no registry"), "{}", run.stderr);
+    run.fails(2, "names no registry");
 }
 
 #[test]

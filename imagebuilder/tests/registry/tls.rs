@@ -52,19 +52,9 @@ fn an_index_goes_to_a_registry_with_tls_and_a_password() {
     );
     let other = registry.path("other-ca.pem");
     let other = push(&["--ca-file", &other, "--docker-config", &login]);
-    assert_eq!(other.code, Some(4), "{}", other.stderr);
-    assert!(
-        other.stderr.contains("hint: the registry's certificate"),
-        "{}",
-        other.stderr
-    );
+    other.fails(4, "hint: the registry's certificate");
     let plain = push(&["--docker-config", &login]);
-    assert_eq!(plain.code, Some(1), "{}", plain.stderr);
-    assert!(
-        plain.stderr.contains("hint: the registry may want TLS"),
-        "{}",
-        plain.stderr
-    );
+    plain.fails(1, "hint: the registry may want TLS");
 }
 
 #[test]

@@ -41,12 +41,7 @@ fn the_authorities_of_ssl_cert_file_are_trusted_alone() {
     );
     assert_eq!(unverified.code, Some(3), "{}", unverified.stderr);
     let missing = run("/nonexistent", &[]);
-    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
-    assert!(
-        missing.stderr.contains("SSL_CERT_FILE"),
-        "{}",
-        missing.stderr
-    );
+    missing.fails(2, "SSL_CERT_FILE");
 }
 
 #[test]
@@ -57,13 +52,7 @@ fn a_ca_file_without_a_certificate_is_refused() {
         "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
     );
     let run = push(&sandbox, "r.example", &["--ca-file", "ca.pem"]);
-    assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("`ca.pem` has no certificate in PEM form"),
-        "{}",
-        run.stderr
-    );
+    run.fails(2, "`ca.pem` has no certificate in PEM form");
 }
 
 #[test]

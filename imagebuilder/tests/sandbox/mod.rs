@@ -119,6 +119,13 @@ impl Run {
         }
     }
 
+    /// It exits with `code`, and its standard error contains `expected`.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, expected: &str) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        assert!(self.stderr.contains(expected), "{}", self.stderr);
+    }
+
     /// It printed one reference, and it is this.
     pub(crate) fn reference(&self) -> Reference {
         assert_eq!(self.code, Some(0), "{}", self.stderr);

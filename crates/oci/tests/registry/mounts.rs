@@ -151,10 +151,7 @@ fn a_push_with_a_tag_stores_each_manifest_once() {
     let server = TestRegistry::start(Behaviour::default());
     let image = image();
     push(&image, &repository(&server), &["v1"]).unwrap();
-    let puts = server
-        .seen()
-        .into_iter()
-        .filter(|seen| seen.method == "PUT" && seen.path.contains("/manifests/"));
-    assert_eq!(puts.count(), 3, "two manifests and the index");
+    let puts = server.manifest_puts();
+    assert_eq!(puts.len(), 3, "two manifests and the index");
     assert_there(&server, &image, "v1");
 }
