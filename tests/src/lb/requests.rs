@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a client gets when its target closed, refused or was not there.
 const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
 
-/// Where a request comes from, as targets are told.
+/// Where a request comes from, as the headers to targets state.
 #[derive(Clone, Copy)]
 struct Origin {
     address: IpAddr,
