@@ -4,10 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use oci::{Digest, Reference};
 use thiserror::Error;
-
-/// What precedes the digits of a digest.
-const SHA256: &str = "sha256:";
 
 /// A name that no registry could have.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -44,17 +42,10 @@ impl FromStr for Image {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (name, digest) = text.split_once('@').ok_or(NameError::NoDigest)?;
-        let digits = digest.strip_prefix(SHA256).unwrap_or_default();
-        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if digits.len() != 64 || !digits.bytes().all(hex) {
+        if digest.parse::<Digest>().is_err() {
             return Err(NameError::Digest(digest.to_owned()));
         }
-        let (repository, tag) = split_tag(name);
-        let tag_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if tag.is_some_and(|tag| tag.is_empty() || !tag.bytes().all(tag_byte)) {
-            return Err(NameError::Name);
-        }
-        check(repository)?;
+        check(name)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -70,41 +61,23 @@ impl FromStr for Prefix {
         if text.contains("://") {
             return Err(NameError::Url);
         }
-        if text.contains('@') || (text.contains('/') && split_tag(text).1.is_some()) {
+        // A colon after the first slash precedes a tag; before it, a port does.
+        let path = text.split_once('/').map_or("", |(_, path)| path);
+        if text.contains('@') || path.contains(':') {
             return Err(NameError::NotPrefix);
         }
-        check(text)?;
+        // It has to be a reference with anything behind it.
+        check(&format!("{text}/x"))?;
         Ok(Self(text.to_owned()))
     }
 }
 
-/// The tag follows a colon in the last part of a name; elsewhere a port does.
-fn split_tag(name: &str) -> (&str, Option<&str>) {
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
-        _ => (name, None),
-    }
-}
-
-/// A host with a port, or without, and parts of a path: as the distribution specification has them.
 fn check(name: &str) -> Result<(), NameError> {
     if name.contains("://") {
         return Err(NameError::Url);
     }
-    let mut parts = name.split('/');
-    let host = parts.next().unwrap_or_default();
-    let host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-    let path_byte =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-    let valid = !host.is_empty()
-        && host.bytes().all(host_byte)
-        && parts.all(|part| {
-            !part.is_empty()
-                && part.bytes().all(path_byte)
-                && part.starts_with(|first: char| first.is_ascii_alphanumeric())
-                && part.ends_with(|last: char| last.is_ascii_alphanumeric())
-        });
-    if valid { Ok(()) } else { Err(NameError::Name) }
+    let parsed = name.parse::<Reference>();
+    parsed.map(|_| ()).map_err(|_| NameError::Name)
 }
 
 impl AsRef<str> for Image {

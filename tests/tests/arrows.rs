@@ -14,7 +14,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("loadgen", &[]),
     ("nodectl", &["cli", "oci"]),
     ("oci", &[]),
-    ("ship", &["cli", "loadgen"]),
+    ("ship", &["cli", "loadgen", "oci"]),
     ("test-registry", &["oci"]),
 ];
 
