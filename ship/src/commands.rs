@@ -1,9 +1,6 @@
 //! One function a command; those with a subject of their own have their own modules.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::io::Write as _;
 
 use cli::{Exit, Printer};
 
@@ -55,26 +52,13 @@ fn render(printer: Printer, args: &Render) -> Result<(), ShipError> {
     let Some(file) = &args.output else {
         return printer.data_raw(yaml).map_err(ShipError::Stdout);
     };
-    replace(file, yaml).map_err(|source| ShipError::Output {
+    // As any other file of a repository, and not for its owner alone.
+    let written = cli::replace_file(file, 0o644, |new| new.write_all(yaml));
+    written.map_err(|source| ShipError::Output {
         file: file.clone(),
         source,
     })?;
     printer.status(&format!("Wrote {}", file.display()));
-    Ok(())
-}
-
-/// Writes a file so that whoever reads it, such as a commit, finds the old contents or the new ones.
-fn replace(file: &Path, contents: &[u8]) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut new = tempfile::Builder::new();
-    // As any other file of the repository, and not for its owner alone.
-    let mut new = new
-        .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(folder)?;
-    new.write_all(contents)?;
-    new.persist(file)?;
     Ok(())
 }
 

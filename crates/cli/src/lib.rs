@@ -1,6 +1,6 @@
 //! What the command-line programs share: the parsed command line with version, completions and man
-//! pages, exit codes, the one place an error is printed, progress and data streams, and the
-//! manifests that a command line names.
+//! pages, exit codes, the one place an error is printed, progress and data streams, the
+//! manifests that a command line names, and files that are written whole or not at all.
 //!
 //! It knows nothing of images, registries or containers, and reads no environment: each program
 //! passes that in.
@@ -11,6 +11,7 @@ mod exit;
 pub mod input;
 mod parse;
 mod printer;
+mod replace;
 mod report;
 
 pub use bytes::Bytes;
@@ -18,4 +19,5 @@ pub use chain::{chain, one_line};
 pub use exit::Exit;
 pub use parse::{parse, version};
 pub use printer::{Printer, Progress};
+pub use replace::replace_file;
 pub use report::{ExitError, Verdict, finish};
