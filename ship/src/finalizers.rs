@@ -85,8 +85,9 @@ fn controller_runs(kubectl: &Kubectl) -> Result<bool, KubectlError> {
 
 /// Whether the cluster has Auto Mode's resources.
 fn serves_auto_mode(kubectl: &Kubectl) -> Result<bool, KubectlError> {
-    let groups = kubectl.run(&["get", "--raw", "/apis"])?;
-    Ok(groups.contains("\"eks.amazonaws.com\""))
+    let apis = kubectl.raw("/apis")?;
+    let mut groups = apis["groups"].as_array().into_iter().flatten();
+    Ok(groups.any(|group| group["name"] == "eks.amazonaws.com"))
 }
 
 /// Why a namespace that is being deleted is still there, by its conditions: an API that does not

@@ -226,6 +226,12 @@ impl Kubectl {
         finish(args, &output.map_err(KubectlError::Start)?).map(|_| ())
     }
 
+    /// What the API server answers at a path, such as `/apis`; `null` where it is no JSON.
+    pub(crate) fn raw(&self, path: &str) -> Result<Value, KubectlError> {
+        let answer = self.run(&["get", "--raw", path])?;
+        Ok(serde_json::from_str(&answer).unwrap_or_default())
+    }
+
     /// Applies manifests, owning every field that they state.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 mod args;
 mod aws;
 mod commands;
+mod custom;
 mod customize;
 mod deploy;
 mod diagnose;

@@ -7,6 +7,7 @@ use cli::Printer;
 use serde_json::Value;
 
 use crate::args::Undeploy;
+use crate::custom;
 use crate::error::{ShipError, UndeployError};
 use crate::finalizers::{self, Holder};
 use crate::kubectl::{Kubectl, KubectlError};
@@ -51,6 +52,12 @@ pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
         .iter()
         .cloned()
         .partition(|object| object["kind"] == "Namespace");
+    let (objects, unknown) = custom::existing(&kubectl, &objects)?;
+    for (version, kind) in unknown {
+        printer.status(&format!(
+            "Nothing to delete: the cluster has no {kind} of {version}"
+        ));
+    }
     kubectl.delete_objects(&objects)?;
     if !namespaces.is_empty() {
         delete_namespace(printer, &kubectl, target)?;

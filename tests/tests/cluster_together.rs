@@ -363,5 +363,16 @@ fn what_gitops_applies_in_two_steps_gates_the_first_pods() {
     contains(&printed, &["Smoke tests passed in "]);
     let (diff, _) = cluster.make("diff", &settings).succeeded();
     assert_eq!(diff, "", "what a deploy would apply is there");
-    remove(&cluster);
+
+    // The settings name a component whose kinds were removed with their operator.
+    cluster.kill_draining(NAMESPACE);
+    let (_, printed) = cluster.make("undeploy", &FIRST).succeeded();
+    for kind in ["PodMonitor", "PrometheusRule"] {
+        let version = "monitoring.coreos.com/v1";
+        contains(
+            &printed,
+            &[&format!("the cluster has no {kind} of {version}")],
+        );
+    }
+    assert!(cluster.pods().is_empty());
 }

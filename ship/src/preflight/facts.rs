@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::custom::{self, Kind};
 use crate::kubectl::{Kubectl, KubectlError};
 
 /// What [`super::problems`] judges by. `None` is what the user may not read.
@@ -29,9 +30,6 @@ pub(crate) struct Facts {
     pub(crate) may_deploy: Option<bool>,
 }
 
-/// A kind of object: its `apiVersion` and its `kind`.
-pub(crate) type Kind = (String, String);
-
 /// A mutating webhook.
 #[derive(Clone, Debug)]
 pub(crate) struct Webhook {
@@ -49,16 +47,9 @@ impl Facts {
     ) -> Result<Self, KubectlError> {
         let version = kubectl.json(&["version"])?;
         let server_version = text(&version["serverVersion"]["gitVersion"]);
-        let groups = kubectl.run(&["get", "--raw", "/apis"])?;
-        let groups: Value = serde_json::from_str(&groups).unwrap_or_default();
-        let groups = items(&groups["groups"]);
-        let versions = groups.clone().flat_map(|group| items(&group["versions"]));
-        let versions = versions.map(|version| text(&version["groupVersion"]));
-        let mut kinds = BTreeSet::new();
-        for version in versions.filter(|version| custom.contains(version.as_str())) {
-            kinds.extend(kinds_of(kubectl, &version)?);
-        }
-        let groups = groups.map(|group| text(&group["name"]));
+        let apis = kubectl.raw("/apis")?;
+        let kinds = custom::served(kubectl, &apis, custom)?;
+        let groups = items(&apis["groups"]).map(|group| text(&group["name"]));
         let controllers = readable(kubectl.json(&[
             "get",
             "deployments.apps",
@@ -111,14 +102,6 @@ fn readable(result: Result<Value, KubectlError>) -> Result<Option<Value>, Kubect
         Err(error) if error.is_forbidden() => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// What is served of a version of an API group.
-fn kinds_of(kubectl: &Kubectl, version: &str) -> Result<BTreeSet<Kind>, KubectlError> {
-    let list = kubectl.run(&["get", "--raw", &format!("/apis/{version}")])?;
-    let list: Value = serde_json::from_str(&list).unwrap_or_default();
-    let kinds = items(&list["resources"]).map(|resource| text(&resource["kind"]));
-    Ok(kinds.map(|kind| (version.to_owned(), kind)).collect())
 }
 
 fn webhooks_of(list: &Value) -> Vec<Webhook> {

@@ -8,13 +8,13 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cli::{Exit, ExitError, Printer};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::custom;
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Manifests;
 
@@ -87,8 +87,7 @@ pub(crate) fn check(
     overlay: &Path,
     manifests: &Manifests,
 ) -> Result<(), PreflightError> {
-    let custom = custom_kinds(&manifests.objects);
-    let custom = custom.keys().copied().collect();
+    let custom = custom::kinds(&manifests.objects).into_keys().collect();
     let facts = Facts::gather(kubectl, &manifests.target.namespace, &custom)?;
     let name = overlay.file_name().unwrap_or_default().to_string_lossy();
     let problems = problems(&name, &manifests.objects, &facts);
@@ -170,26 +169,11 @@ fn missing_controller(objects: &[Value], facts: &Facts) -> Option<Problem> {
     (class == CONTROLLERS[0].0 && facts.controller_available == Some(false)).then_some(missing)
 }
 
-/// The custom resources among the objects: the kinds of each version of an API group that is not
-/// Kubernetes' own, whose groups have no dot or are below `k8s.io`.
-fn custom_kinds(objects: &[Value]) -> BTreeMap<&str, BTreeSet<&str>> {
-    let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for object in objects {
-        let version = object["apiVersion"].as_str().unwrap_or_default();
-        let (group, _) = version.split_once('/').unwrap_or_default();
-        if group.contains('.') && !group.ends_with(".k8s.io") {
-            let kind = object["kind"].as_str().unwrap_or_default();
-            kinds.entry(version).or_default().insert(kind);
-        }
-    }
-    kinds
-}
-
 /// Custom resources whose definitions are not installed.
 fn missing_kinds(objects: &[Value], facts: &Facts) -> Vec<Problem> {
     let served =
         |version: &str, kind: &str| facts.kinds.contains(&(version.to_owned(), kind.to_owned()));
-    let missing = custom_kinds(objects)
+    let missing = custom::kinds(objects)
         .into_iter()
         .map(|(version, mut kinds)| {
             kinds.retain(|kind| !served(version, kind));
