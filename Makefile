@@ -90,6 +90,10 @@ test-registry: deps-test build ## Run the tests of pushing against the registry'
 test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd and cgroup v2: [VERSION=2.4]
 	@dev/vm/run $(if $(filter command line environment,$(origin VERSION)),--containerd $(VERSION))
 
+.PHONY: test-eksctl
+test-eksctl: deps-test ## Let eksctl itself read the definitions of the EKS clusters (minutes to build it the first time)
+	@eksctl=$$(dev/go-program eksctl) && EKSCTL=$$eksctl cargo test --locked -p e2e --features eksctl --test eksctl
+
 .PHONY: test-crates
 test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
 	@dev/test-crates
