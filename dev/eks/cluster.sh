@@ -8,6 +8,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/definition.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/quotas.sh"
 cluster=$1 region=$2 overlay=$3
 
 need_cluster cluster
@@ -50,6 +51,7 @@ if cluster_exists; then
     say "Cluster $cluster exists in $region, account $account; creating what it lacks"
     create_missing
 else
+    check_quotas
     say "Creating cluster $cluster in $region, account $account, from $definition"
     say "This takes about 20 minutes, and costs money from then on: docs/eks.md"
     # The kubeconfig is written below, without making the cluster the current context.

@@ -31,6 +31,9 @@ case "$name $*" in
     "aws eks list-insights"*) show insights ;;
     "aws eks list-nodegroups"*) echo graviton amd64 ;;
     "aws eks list-pod-identity-associations"*) show associations ;;
+    "aws service-quotas get-"*) show "$2.$8" ; test -e "$STUBS/$2.$8" ;;
+    "aws eks list-clusters"* | "aws ec2 describe-vpcs"* | "aws ec2 describe-addresses"*) show "$2" ;;
+    "aws ec2 describe-instances"*) show "$2" ;;
     "aws resourcegroupstaggingapi"*ec2:volume*) show volumes ;;
     "aws resourcegroupstaggingapi"*elbv2.k8s.aws*) show tagged; test ! -e "$STUBS/denied" ;;
     "aws resourcegroupstaggingapi"*) show tagged ;;
@@ -46,6 +49,23 @@ case "$name $*" in
     "kubectl --context "*"apply "*" -f -") cat >/dev/null ;;
 esac
 "#;
+
+/// Answers with quotas that leave room for a cluster, by their codes, and what of them is in use.
+pub const ROOM: [(&str, &str); 8] = [
+    ("get-service-quota.L-1194D53C", "100.0\n"),
+    ("list-clusters", "99\n"),
+    ("get-service-quota.L-F678F1CE", "5.0\n"),
+    ("describe-vpcs", "4\n"),
+    // Nothing was granted, so what everybody has counts.
+    ("get-aws-default-service-quota.L-0263D0A3", "5.0\n"),
+    ("describe-addresses", "4\n"),
+    ("get-service-quota.L-1216C47A", "16.0\n"),
+    // 10 vCPUs of the quota, and 8 of another one for graphics.
+    (
+        "describe-instances",
+        "m5.xlarge\t2\t2\ng4dn.2xlarge\t4\t2\nim4gn.large\t2\t1\nt3a.xlarge\t2\t2\n",
+    ),
+];
 
 /// A script to run.
 #[derive(Debug)]
@@ -116,13 +136,18 @@ pub fn run(script: &str, args: &[&str]) -> Ran {
     Script::new(script, args).run()
 }
 
+/// Runs a script for a cluster that does not exist, with [answers](Script::answer); the last of each file
+/// counts.
+pub fn answered(script: &str, args: &[&str], answers: &[(&str, &str)]) -> Ran {
+    let script = Script::new(script, args);
+    let answers = answers.iter();
+    let script = answers.fold(script, |script, (file, text)| script.answer(file, text));
+    script.run()
+}
+
 /// Runs a script for a cluster that exists.
 pub fn existing(script: &str, args: &[&str], answers: &[(&str, &str)]) -> Ran {
-    let script = Script::new(script, args).answer("exists", "");
-    let script = answers
-        .iter()
-        .fold(script, |script, (file, text)| script.answer(file, text));
-    script.run()
+    answered(script, args, &[&[("exists", "")], answers].concat())
 }
 
 /// What a script did.

@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use e2e::eks_scripts::{Script, existing, run};
+use e2e::eks_scripts::{ROOM, Ran, Script, answered, existing, run};
 use e2e::manifests::{Schema, repository};
 use serde_json::Value;
 
@@ -168,6 +168,80 @@ fn a_rerun_sets_logs_zonal_shift_and_the_support_policy() {
             assert_eq!(ran.called("aws eks wait cluster-active"), updated);
         }
     }
+}
+
+fn create(answers: &[(&str, &str)]) -> Ran {
+    let answers = [&ROOM[..], answers].concat();
+    answered("cluster", &["hello", "eu-west-1", "eks"], &answers)
+}
+
+#[test]
+fn quotas_that_leave_no_room_are_reported_before_a_cluster_is_created() {
+    let ran = create(&[]).succeeded();
+    assert!(ran.called("eksctl create cluster"));
+    assert!(!ran.stderr.contains("Not checked"), "{}", ran.stderr);
+
+    let full = [
+        (
+            "list-clusters",
+            "100\n",
+            "100 of 100 clusters are in use, and the cluster takes 1",
+        ),
+        (
+            "describe-vpcs",
+            "5\n",
+            "5 of 5 VPCs are in use, and the cluster takes 1",
+        ),
+        (
+            "describe-addresses",
+            "7\n",
+            "7 of 5 Elastic IP addresses are in use, and the cluster takes 1",
+        ),
+        (
+            "get-service-quota.L-1216C47A",
+            "15.0\n",
+            "10 of 15 vCPUs are in use, and the cluster takes 6",
+        ),
+    ];
+    for (file, text, message) in full {
+        let ran = create(&[(file, text)]);
+        assert_eq!(ran.code, Some(1), "{message}: {}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{message}: {}", ran.stderr);
+        assert!(!ran.called("eksctl create"), "{message}");
+    }
+    let ran = create(&full.map(|(file, text, _)| (file, text)));
+    for (.., message) in full {
+        assert!(ran.stderr.contains(message), "{message}: {}", ran.stderr);
+    }
+    let increase = "request-service-quota-increase --region eu-west-1 --service-code ec2 \
+                    --quota-code L-1216C47A --desired-value 16";
+    assert!(ran.stderr.contains(increase), "{}", ran.stderr);
+
+    // Whoever may not read them may still create a cluster.
+    let ran = run("cluster", &["hello", "eu-west-1", "eks"]).succeeded();
+    assert_eq!(
+        ran.stderr.matches("Not checked").count(),
+        4,
+        "{}",
+        ran.stderr
+    );
+}
+
+/// The vCPUs of the nodes that the definition begins with; both of its types have two.
+#[test]
+fn the_vcpus_of_the_quotas_are_those_of_the_definition() {
+    let script = fs::read_to_string(repository().join("dev/eks/quotas.sh")).unwrap();
+    let ran = run("cluster", &["hello", "eu-west-1", "eks"]).succeeded();
+    let definition = ran.definition();
+    let groups = definition["managedNodeGroups"].as_array().unwrap();
+    let nodes = groups
+        .iter()
+        .filter_map(|group| group["desiredCapacity"].as_u64());
+    let vcpus = 2 * nodes.sum::<u64>();
+    assert!(
+        script.contains(&format!("\nnode_vcpus={vcpus}\n")),
+        "{vcpus}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use e2e::eks_scripts::{existing, run};
+use e2e::eks_scripts::{ROOM, answered, existing, run};
 use e2e::manifests::repository;
 use serde_json::Value;
 
@@ -206,15 +206,19 @@ fn the_documents_list_the_actions_of_the_policies() {
 /// expects is a right that somebody lacks.
 #[test]
 fn the_scripts_call_what_an_administrator_knows_of() {
-    let mut called = BTreeSet::new();
+    let args = ["hello", "eu-west-1", "eks"];
+    let mut runs = vec![answered("cluster", &args, &ROOM)];
     for (script, answers) in [
         ("cluster", &[][..]),
         ("cluster-upgrade", &[("version", "1.35\n")][..]),
         ("cluster-delete", &[][..]),
         ("kubeconfig", &[][..]),
     ] {
-        let args = ["hello", "eu-west-1", "eks"];
-        let ran = existing(script, &args, answers).succeeded();
+        runs.push(existing(script, &args, answers));
+    }
+    let mut called = BTreeSet::new();
+    for ran in runs {
+        let ran = ran.succeeded();
         let aws = ran
             .calls
             .iter()
@@ -226,7 +230,11 @@ fn the_scripts_call_what_an_administrator_knows_of() {
         }));
     }
     let expected = [
+        "ec2 describe-addresses",
+        "ec2 describe-instances",
+        "ec2 describe-vpcs",
         "eks describe-cluster",
+        "eks list-clusters",
         "eks list-insights",
         "eks list-nodegroups",
         "eks list-pod-identity-associations",
@@ -235,6 +243,8 @@ fn the_scripts_call_what_an_administrator_knows_of() {
         "eks wait",
         "logs describe-log-groups",
         "resourcegroupstaggingapi get-resources",
+        "service-quotas get-aws-default-service-quota",
+        "service-quotas get-service-quota",
         "sts get-caller-identity",
     ];
     assert_eq!(

@@ -1,5 +1,5 @@
-//! `make cluster-delete` finds what outlived its Service, by the real AWS CLI against moto. No
-//! cluster: eksctl and kubectl are replaced by programs that do nothing.
+//! The scripts in `dev/eks` and what an account has: what outlived its Service, and quotas, by the real AWS
+//! CLI against moto. No cluster: eksctl, helm and kubectl are replaced by programs that do nothing.
 //!
 //! Needs `moto_server` and `aws` (on PATH or in `target/moto/bin`).
 
@@ -13,8 +13,11 @@ use std::process::{Command, Output};
 use e2e::moto::{Moto, installed};
 use tempfile::TempDir;
 
-/// Records its calls. The cluster exists.
-const STUB: &str = "#!/bin/sh\necho \"$(basename \"$0\") $*\" >>\"$STUBS/calls\"\n";
+/// Records its calls. The cluster exists unless there is a file `missing`.
+const STUB: &str = r#"#!/bin/sh
+echo "$(basename "$0") $*" >>"$STUBS/calls"
+[ "$1 $2" != "get cluster" ] || ! [ -e "$STUBS/missing" ]
+"#;
 
 struct Account {
     moto: Moto,
@@ -24,7 +27,7 @@ struct Account {
 impl Account {
     fn new() -> Self {
         let stubs = tempfile::tempdir().unwrap();
-        for name in ["eksctl", "kubectl"] {
+        for name in ["eksctl", "helm", "kubectl"] {
             let path = stubs.path().join(name);
             fs::write(&path, STUB).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -41,6 +44,8 @@ impl Account {
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("AWS_DEFAULT_REGION", "eu-west-1")
             .env("AWS_DEFAULT_OUTPUT", "text")
+            // moto fails on quotas that it does not have.
+            .env("AWS_MAX_ATTEMPTS", "1")
             .env("STUBS", self.stubs.path());
         command
     }
@@ -56,27 +61,38 @@ impl Account {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// `make cluster-delete` of the cluster `hello`: its exit code and messages.
-    fn delete_cluster(&self) -> (Option<i32>, String) {
+    /// The exit code and messages of a script for the cluster `hello`.
+    fn run(&self, script: &str, overlay: &str) -> (Option<i32>, String) {
         let installed = installed("aws");
         let path = [self.stubs.path(), installed.parent().unwrap()];
         let path = path.map(|folder| folder.display().to_string()).join(":");
-        let mut script = self.command(Path::new("sh"));
-        let Output { status, stderr, .. } = script
-            .args([
-                "-c",
-                "PATH=$0:$PATH exec dev/eks/cluster-delete.sh hello eu-west-1",
-            ])
+        let mut shell = self.command(Path::new("sh"));
+        let Output { status, stderr, .. } = shell
+            .args(["-c", "PATH=$0:$PATH exec \"$@\""])
             .arg(path)
+            .args([
+                &format!("dev/eks/{script}.sh"),
+                "hello",
+                "eu-west-1",
+                overlay,
+            ])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .output()
             .unwrap();
         (status.code(), String::from_utf8(stderr).unwrap())
     }
 
-    fn cluster_was_deleted(&self) -> bool {
+    fn delete_cluster(&self) -> (Option<i32>, String) {
+        self.run("cluster-delete", "eks")
+    }
+
+    fn called(&self, start: &str) -> bool {
         let calls = fs::read_to_string(self.stubs.path().join("calls")).unwrap_or_default();
-        calls.contains("eksctl delete cluster --name hello")
+        calls.lines().any(|call| call.starts_with(start))
+    }
+
+    fn cluster_was_deleted(&self) -> bool {
+        self.called("eksctl delete cluster --name hello")
     }
 }
 
@@ -142,4 +158,32 @@ fn what_outlived_its_service_is_found_in_aws() {
     account.aws(&format!("ec2 delete-volume --volume-id {volume}"));
     let (code, stderr) = account.delete_cluster();
     assert_eq!(code, Some(0), "{stderr}");
+}
+
+/// A region has five VPCs at first, and a cluster takes one.
+#[test]
+fn a_cluster_that_the_quotas_leave_no_room_for_is_not_created() {
+    let account = Account::new();
+    fs::write(account.stubs.path().join("missing"), "").unwrap();
+    let existing = account.aws("ec2 describe-vpcs --query length(Vpcs)");
+    for _ in existing.parse().unwrap()..4 {
+        account.aws("ec2 create-vpc --cidr-block 10.0.0.0/16");
+    }
+    let (_, stderr) = account.run("cluster", "eks");
+    // moto has the quotas of VPCs alone.
+    let unknown = "Not checked: AWS does not report the quota of vCPUs (L-1216C47A)";
+    assert!(stderr.contains(unknown), "{stderr}");
+    assert!(account.called("eksctl create cluster"), "{stderr}");
+
+    let account = Account::new();
+    fs::write(account.stubs.path().join("missing"), "").unwrap();
+    for _ in existing.parse().unwrap()..5 {
+        account.aws("ec2 create-vpc --cidr-block 10.0.0.0/16");
+    }
+    let (code, stderr) = account.run("cluster", "eks");
+    assert_eq!(code, Some(1), "{stderr}");
+    let message =
+        "eu-west-1 has no room for cluster hello: 5 of 5 VPCs are in use, and the cluster takes 1";
+    assert!(stderr.contains(message), "{stderr}");
+    assert!(!account.called("eksctl create cluster"), "{stderr}");
 }
