@@ -86,6 +86,13 @@ test-registry: deps-test build ## Run the tests of pushing against the registry'
 	@program=$$(dev/go-program docker-registry) && PATH="$$(dirname "$$program"):$$PATH" \
 		cargo test --locked -p imagebuilder --no-fail-fast --test registry
 
+.PHONY: test-cosign
+test-cosign: deps-test build ## Run the tests of signing against both major versions of cosign, built from source
+	@for name in cosign cosign-2; do \
+		program=$$(dev/go-program "$$name"); \
+		PATH="$$(dirname "$$program"):$$PATH" cargo test --locked -p imagebuilder --features cosign --test cosign; \
+	done
+
 .PHONY: test-vm
 test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd and cgroup v2: [VERSION=2.4]
 	@dev/vm/run $(if $(filter command line environment,$(origin VERSION)),--containerd $(VERSION))

@@ -25,7 +25,12 @@ pub(super) fn manifest(
     let Some((digest, (media_type, bytes))) = found else {
         return Answer::error(404, "MANIFEST_UNKNOWN");
     };
-    let media_type = format!("{media_type}; charset=utf-8");
+    let parameters = if state.behaviour.media_type_parameters {
+        "; charset=utf-8"
+    } else {
+        ""
+    };
+    let media_type = format!("{media_type}{parameters}");
     let mut answer = Answer::new(200)
         .header("content-type", media_type)
         .body(bytes.clone());

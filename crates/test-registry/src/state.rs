@@ -48,7 +48,7 @@ pub struct Behaviour {
     pub chunk_least_bytes: u64,
     /// It answers the PUT of a manifest with a `Location`, as the specification demands.
     pub manifest_location: bool,
-    /// It accepts a media type with parameters.
+    /// It accepts a media type with parameters, and sends one.
     pub media_type_parameters: bool,
     /// It refuses requests that the specification does not allow.
     pub strict: bool,

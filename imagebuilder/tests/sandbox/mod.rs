@@ -126,9 +126,15 @@ impl Run {
         assert!(self.stderr.contains(expected), "{}", self.stderr);
     }
 
+    /// It exits with 0.
+    #[track_caller]
+    pub(crate) fn succeeds(&self) {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+    }
+
     /// It printed one reference, and it is this.
     pub(crate) fn reference(&self) -> Reference {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self.succeeds();
         assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
         self.stdout.trim_end().parse().unwrap()
     }
