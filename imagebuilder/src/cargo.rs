@@ -1,6 +1,6 @@
 //! Running Cargo, and finding what it built.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
@@ -66,8 +66,8 @@ pub(crate) enum Note<'a> {
 /// What Cargo built.
 #[derive(Debug)]
 pub(crate) struct Build {
-    /// The path of the binary.
-    pub(crate) binary: PathBuf,
+    /// The path of each binary, in the order of the service's.
+    pub(crate) binaries: Vec<(String, PathBuf)>,
     /// The packages that were compiled for the target rather than for build scripts and macros.
     pub(crate) packages: BTreeSet<PackageId>,
     /// All packages that were compiled.
@@ -115,7 +115,7 @@ pub(crate) fn compile(
     let stdout = running.child().stdout.take().expect("it is piped");
     let stderr = running.child().stderr.take();
     let (found, held) = std::thread::scope(|scope| {
-        let found = scope.spawn(|| build(BufReader::new(stdout), service, target.triple));
+        let found = scope.spawn(|| artifacts(BufReader::new(stdout), service, target.triple));
         let held = match stderr {
             Some(stderr) => pass_on(stderr, notes),
             None => Vec::new(),
@@ -144,12 +144,21 @@ pub(crate) fn compile(
             status,
         });
     }
-    found
-        .map_err(CompileError::Messages)?
-        .ok_or_else(|| CompileError::NoArtifact {
+    let found = found.map_err(CompileError::Messages)?;
+    let mut binaries = Vec::new();
+    for bin in service.bins() {
+        let path = found.binaries.get(bin);
+        let path = path.ok_or_else(|| CompileError::NoArtifact {
             package: service.package.clone(),
-            bin: service.bin.clone(),
-        })
+            bin: bin.to_owned(),
+        })?;
+        binaries.push((bin.to_owned(), path.clone()));
+    }
+    Ok(Build {
+        binaries,
+        packages: found.packages,
+        all_packages: found.all_packages,
+    })
 }
 
 /// `cargo build`, with the arguments `flags` and the environment that the image may depend on.
@@ -166,7 +175,8 @@ fn command(
         .current_dir(workspace.root())
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(["--profile", &options.cargo.profile])
-        .args(["--package", &service.id, "--bin", &service.bin])
+        .args(["--package", &service.id])
+        .args(service.bins().flat_map(|bin| ["--bin", bin]))
         .arg("--target-dir")
         .arg(workspace.target_dir())
         .args(flags)
@@ -231,13 +241,21 @@ fn pass_on(stderr: impl Read, notes: &mut dyn FnMut(Note<'_>)) -> Vec<String> {
     held
 }
 
-fn build(
+/// What Cargo's messages say of a build.
+#[derive(Default)]
+struct Artifacts {
+    /// The binaries of the service's package, by name.
+    binaries: BTreeMap<String, PathBuf>,
+    packages: BTreeSet<PackageId>,
+    all_packages: BTreeSet<PackageId>,
+}
+
+fn artifacts(
     stdout: BufReader<impl Read>,
     service: &Service,
     triple: &str,
-) -> std::io::Result<Option<Build>> {
-    let mut found = None;
-    let (mut packages, mut all_packages) = (BTreeSet::new(), BTreeSet::new());
+) -> std::io::Result<Artifacts> {
+    let mut found = Artifacts::default();
     for message in Message::parse_stream(stdout) {
         let Message::CompilerArtifact(artifact) = message? else {
             continue;
@@ -246,18 +264,16 @@ fn build(
         // Cargo builds for the target below a directory of its name, and for the host elsewhere.
         let mut files = artifact.filenames.iter();
         if files.any(|file| file.components().any(|part| part.as_str() == triple)) {
-            packages.insert(artifact.package_id.clone());
+            found.packages.insert(artifact.package_id.clone());
         }
-        all_packages.insert(artifact.package_id);
-        if artifact.target.is_bin() && artifact.target.name == service.bin && is_service {
-            found = artifact
-                .executable
-                .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
+        found.all_packages.insert(artifact.package_id);
+        if let Some(path) = artifact.executable
+            && artifact.target.is_bin()
+            && is_service
+        {
+            let path = path.into_std_path_buf();
+            found.binaries.insert(artifact.target.name, path);
         }
     }
-    Ok(found.map(|binary| Build {
-        binary,
-        packages,
-        all_packages,
-    }))
+    Ok(found)
 }

@@ -1,10 +1,12 @@
 //! `[package.metadata.image]`: what a package says of its image; `[workspace.metadata.image]` has defaults.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::assets::AssetSetting;
 use crate::base_name::BaseName;
@@ -19,8 +21,9 @@ use crate::target::CLibrary;
 pub(crate) struct Settings {
     /// The image's name; the binary's where it is not given.
     pub(crate) name: Option<ImageName>,
-    /// Which binary to pack, where the package has several.
-    pub(crate) bin: Option<String>,
+    /// Which binaries to pack, where the package has several; the image runs the first.
+    #[serde(deserialize_with = "one_or_more")]
+    pub(crate) bin: Vec<String>,
     /// The TCP ports it listens on; documentation, as in a Dockerfile's EXPOSE.
     pub(crate) ports: Vec<NonZeroU16>,
     /// The user that it runs as; that of the base, else [`User::NONROOT`], where it is not given.
@@ -58,6 +61,36 @@ pub(crate) struct Settings {
     pub(crate) features: Vec<String>,
     /// Cargo's `--no-default-features`.
     pub(crate) no_default_features: bool,
+}
+
+/// A name, or a list of names.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Names;
+
+    impl<'de> Visitor<'de> for Names {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a name or a list of names")
+        }
+
+        fn visit_str<E: de::Error>(self, name: &str) -> Result<Vec<String>, E> {
+            Ok(vec![name.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut names = Vec::new();
+            while let Some(name) = list.next_element()? {
+                names.push(name);
+            }
+            if names.is_empty() {
+                return Err(de::Error::invalid_length(0, &self));
+            }
+            Ok(names)
+        }
+    }
+
+    deserializer.deserialize_any(Names)
 }
 
 #[cfg(test)]

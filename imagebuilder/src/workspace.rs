@@ -73,18 +73,30 @@ pub(crate) struct Outline {
     pub(crate) has_table: bool,
 }
 
-/// A package, the binary of it that goes into the image, and what it says of the image.
+/// A package, the binaries of it that go into the image, and what it says of the image.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub(crate) package: String,
     /// The package's ID, which Cargo cannot confuse with a dependency of the same name.
     pub(crate) id: String,
+    /// The binary that the image runs.
     pub(crate) bin: String,
+    /// Further binaries in the image, in their order.
+    pub(crate) more_bins: Vec<String>,
     pub(crate) version: String,
     pub(crate) license: Option<String>,
     pub(crate) repository: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) settings: Settings,
+}
+
+impl Service {
+    /// Its binaries, that which the image runs first.
+    pub(crate) fn bins(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.bin)
+            .chain(&self.more_bins)
+            .map(String::as_str)
+    }
 }
 
 impl Workspace {
@@ -150,8 +162,8 @@ impl Workspace {
     }
 
     /// The service of the package that `spec` names, as for `cargo build --package`.
-    /// `bin` is its binary, in place of that of the settings.
-    pub(crate) fn service(&self, spec: &str, bin: Option<&str>) -> Result<Service, WorkspaceError> {
+    /// `bins` are its binaries, in place of those of the settings where there are any.
+    pub(crate) fn service(&self, spec: &str, bins: &[String]) -> Result<Service, WorkspaceError> {
         let package = self.package(spec)?;
         let settings = metadata::settings(
             Metadata {
@@ -163,11 +175,13 @@ impl Workspace {
                 manifest: package.manifest_path.as_std_path(),
             },
         )?;
-        let bin = binary(package, bin.or(settings.bin.as_deref()))?;
+        let chosen = if bins.is_empty() { &settings.bin } else { bins };
+        let (bin, more_bins) = binaries(package, chosen)?;
         Ok(Service {
             package: package.name.to_string(),
             id: package.id.repr.clone(),
             bin,
+            more_bins,
             version: package.version.to_string(),
             license: package.license.clone(),
             repository: package.repository.clone(),
@@ -309,6 +323,20 @@ fn similar(name: &str, packages: &[&Package]) -> Option<String> {
         .filter(|(distance, _)| *distance <= name.len().max(3) / 3)
         .min()
         .map(|(_, package)| package.to_owned())
+}
+
+/// The binaries that are chosen of a package, each once, the first apart.
+fn binaries(package: &Package, chosen: &[String]) -> Result<(String, Vec<String>), WorkspaceError> {
+    let mut chosen = chosen.iter();
+    let first = binary(package, chosen.next().map(String::as_str))?;
+    let mut more = Vec::new();
+    for name in chosen {
+        let name = binary(package, Some(name))?;
+        if name != first && !more.contains(&name) {
+            more.push(name);
+        }
+    }
+    Ok((first, more))
 }
 
 fn binary(package: &Package, chosen: Option<&str>) -> Result<String, WorkspaceError> {

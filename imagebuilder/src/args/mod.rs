@@ -82,9 +82,10 @@ pub(crate) struct Build {
     /// current directory where none is given.
     #[arg(value_name = "PACKAGE")]
     pub(crate) packages: Vec<String>,
-    /// The binary to pack, where the package has several.
+    /// The binary to pack, where the package has several. May be repeated: each gets a layer of its own, and
+    /// the image runs the first.
     #[arg(long, value_name = "NAME")]
-    pub(crate) bin: Option<String>,
+    pub(crate) bin: Vec<String>,
     /// Cargo features to enable, beside those in the package's [package.metadata.image].
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     pub(crate) features: Vec<String>,

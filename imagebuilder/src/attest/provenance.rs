@@ -164,7 +164,9 @@ fn arguments(service: &Service, platforms: &[Platform], options: &Options) -> Ve
         format!("{}@{}", service.package, service.version),
     ];
     let mut option = |name: &str, value: &str| line.extend([name.to_owned(), value.to_owned()]);
-    option("--bin", &service.bin);
+    for bin in service.bins() {
+        option("--bin", bin);
+    }
     option("--platform", &platforms.join(","));
     option("--profile", profile);
     option("--source-date-epoch", &created.to_string());

@@ -49,13 +49,13 @@ pub(crate) struct Embedded {
     pub(crate) file: File,
 }
 
-/// Writes a copy of the binary `file`, which Cargo linked as `build`, with its list of crates, to `path`;
-/// one that is there already stays. `None` where the binary has a list, that of `cargo auditable`.
+/// Writes a copy of `binary`, an open file of `build`, with its list of crates, to `path`; one that is there
+/// already stays. `None` where the binary has a list, that of `cargo auditable`.
 pub(crate) fn embed(
     workspace: &Workspace,
     service: &Service,
     build: &Build,
-    file: &File,
+    (binary, file): (&Path, &File),
     path: PathBuf,
 ) -> Result<Option<Embedded>, EmbedError> {
     let crates = crates(workspace, service, build)?;
@@ -66,7 +66,7 @@ pub(crate) fn embed(
     let size = file.metadata().map_err(write)?.len();
     let addition = section::add(&ReadCache::new(file), size, &crates);
     let addition = addition.map_err(|source| EmbedError::Section {
-        path: build.binary.clone(),
+        path: binary.to_owned(),
         source,
     })?;
     let Some(addition) = addition else {

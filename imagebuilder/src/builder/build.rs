@@ -1,46 +1,39 @@
 //! Builds images in order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use oci::layout::Layout;
-use oci::{Digest, Platform, Reference, annotation};
+use oci::{Platform, Reference, annotation};
 
-use super::built::{Built, Compiled};
+use super::built::Built;
 use super::error::BuildError;
 use super::event::Event;
 use crate::assets::{self, Asset, Source};
 use crate::attest::{self, Artifact, BuildFacts, Subjects};
-use crate::auditable;
 use crate::base::{self, Base};
 use crate::cache::Cache;
-use crate::cargo::{self, Note};
 use crate::environment::Environment;
-use crate::file_digest;
 use crate::fit::{self, Surroundings};
-use crate::image::{self, Image};
+use crate::image::Image;
 use crate::layer::{Files, Packer};
 use crate::options::Options;
-use crate::paths::PathMap;
-use crate::sbom::{self, Bill, Sbom};
-use crate::scan_paths;
 use crate::setting_values::ImageName;
 use crate::settings::Settings;
 use crate::target::{CLibrary, Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace};
 
 /// Where a binary is put: on the `PATH` of every shell-less `kubectl exec`.
-const BIN_DIRECTORY: &str = "usr/local/bin";
+pub(super) const BIN_DIRECTORY: &str = "usr/local/bin";
 
 /// What is the same for every image of a run.
 #[derive(Debug)]
 pub(crate) struct Builder {
-    environment: Environment,
-    workspace: Workspace,
-    toolchain: Toolchain,
-    options: Options,
-    cache: Cache,
+    pub(super) environment: Environment,
+    pub(super) workspace: Workspace,
+    pub(super) toolchain: Toolchain,
+    pub(super) options: Options,
+    pub(super) cache: Cache,
 }
 
 impl Builder {
@@ -76,9 +69,9 @@ impl Builder {
         self.workspace.target_dir().join("images")
     }
 
-    /// The service that a package is, with one of its binaries.
-    pub(crate) fn service(&self, package: &str, bin: Option<&str>) -> Result<Service, BuildError> {
-        Ok(self.workspace.service(package, bin)?)
+    /// The service that a package is, with `bins` of its binaries where there are any.
+    pub(crate) fn service(&self, package: &str, bins: &[String]) -> Result<Service, BuildError> {
+        Ok(self.workspace.service(package, bins)?)
     }
 
     /// What was found in earlier runs.
@@ -152,8 +145,8 @@ impl Builder {
     /// Builds a service's image on `base` into `layout`, and reports it as `name`. The layout's
     /// index does not list it yet. Layers of the base are not copied.
     ///
-    /// The layers are those of the base or what stands for one, the assets, and the binary: an edit of
-    /// the sources moves only the last.
+    /// The layers are those of the base or what stands for one, the assets, and one a binary: an edit of
+    /// the sources moves only those.
     pub(crate) fn build(
         &self,
         service: &Service,
@@ -183,7 +176,7 @@ impl Builder {
             }
             below.push(packer.pack(&files, "imagebuilder: assets")?);
         }
-        let entrypoint = [format!("/{BIN_DIRECTORY}/{}", service.bin)];
+        let entrypoint = [format!("/{}", image_path(&service.bin))];
         let image = Image {
             settings,
             entrypoint: Some(&entrypoint),
@@ -203,11 +196,14 @@ impl Builder {
             };
             let compiled = self.compile(service, target, surroundings, events)?;
             packages.extend(compiled.packages);
-            let layer = packer.pack(&compiled.files, "imagebuilder: cargo build --release")?;
-            let layer_bytes = layer.descriptor.size;
-            let layers = [&below[..], &[layer]].concat();
+            let mut layers = below.clone();
+            for files in &compiled.layers {
+                layers.push(packer.pack(files, "imagebuilder: cargo build --release")?);
+            }
+            let of_binaries = &layers[below.len()..];
+            let layer_bytes = of_binaries.iter().map(|layer| layer.descriptor.size).sum();
             let manifest = image.store(layout, platform, &layers)?;
-            if let Some(bill) = compiled.bill.filter(|_| self.options.sbom.attach) {
+            for bill in compiled.bills.iter().filter(|_| self.options.sbom.attach) {
                 let artifact = Artifact {
                     media_type: self.options.sbom.format.media_type(),
                     title: Some(&bill.name),
@@ -250,15 +246,16 @@ impl Builder {
         })
     }
 
-    /// The assets of a service, none of which is where the binary goes.
+    /// The assets of a service, none of which is where a binary goes.
     fn assets(&self, service: &Service) -> Result<BTreeMap<String, Asset>, BuildError> {
         let settings = &service.settings;
         let folder = &settings.assets_folder;
         let assets = assets::collect(&settings.assets, folder, self.workspace.root())?;
-        let binary = format!("{BIN_DIRECTORY}/{}", service.bin);
+        let binaries: Vec<String> = service.bins().map(image_path).collect();
         let is_over = |path: &str, asset: &Asset| {
-            let is_parent = binary.starts_with(&format!("{path}/"));
-            path == binary || (is_parent && asset.source != Source::Directory)
+            let is_parent = binaries[0].starts_with(&format!("{path}/"));
+            binaries.iter().any(|binary| path == binary)
+                || (is_parent && asset.source != Source::Directory)
         };
         match assets.iter().find(|(path, asset)| is_over(path, asset)) {
             Some((path, _)) => {
@@ -266,156 +263,6 @@ impl Builder {
                 Err(BuildError::AssetOverBinary { path })
             }
             None => Ok(assets),
-        }
-    }
-
-    /// Compiles a service's binary, and checks it.
-    fn compile(
-        &self,
-        service: &Service,
-        target: Target,
-        image: Surroundings<'_>,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Compiled, BuildError> {
-        let package = service.package.clone();
-        let platform = image.platform;
-        events(Event::Compiling {
-            package: package.clone(),
-            platform: platform.clone(),
-            target,
-        });
-        let built = cargo::compile(
-            &self.environment,
-            &self.workspace,
-            &self.toolchain,
-            service,
-            target,
-            &self.options,
-            &mut |note| match note {
-                Note::Diagnostic(line) => events(Event::Diagnostic {
-                    line: line.to_owned(),
-                }),
-                Note::ForeignHeaders => events(Event::ForeignHeaders { target }),
-            },
-        )?;
-        let mut path = built.binary.clone();
-        let cannot = |path: &Path, source| BuildError::Binary {
-            path: path.to_owned(),
-            source,
-        };
-        let mut binary = File::open(&path).map_err(|error| cannot(&path, error))?;
-        fit::check(&path, &binary, BIN_DIRECTORY, image, &mut |base, bytes| {
-            let base = base.to_owned();
-            events(Event::ReadingBase { base, bytes });
-        })?;
-        let digest = file_digest::digest(&self.cache, &binary);
-        let mut digest = digest.map_err(|error| cannot(&path, error))?;
-        self.check_paths(&path, &binary, digest, &package, events)?;
-        if self.options.auditable {
-            let copy = self.audited(service, target);
-            let embedded = auditable::embed(&self.workspace, service, &built, &binary, copy)?;
-            if let Some(embedded) = embedded {
-                (path, binary) = (embedded.path, embedded.file);
-                let of_copy = file_digest::digest(&self.cache, &binary);
-                digest = of_copy.map_err(|error| cannot(&path, error))?;
-            }
-        }
-        let metadata = binary.metadata().map_err(|error| cannot(&path, error))?;
-        let binary_bytes = metadata.len();
-        events(Event::Compiled {
-            package,
-            platform: platform.clone(),
-            binary_bytes,
-        });
-        let bill = if self.options.sbom.is_wanted() {
-            let compiled = sbom::Compiled {
-                platform,
-                triple: target.triple,
-                digest,
-                packages: &built.packages,
-                created: &image::rfc3339(self.options.created),
-            };
-            Some(self.bill(service, &compiled, events)?)
-        } else {
-            None
-        };
-        let mut files = Files::default();
-        let to = format!("{BIN_DIRECTORY}/{}", service.bin);
-        files.open_file(&to, 0o755, binary, binary_bytes);
-        Ok(Compiled {
-            files,
-            bill,
-            packages: built.all_packages,
-        })
-    }
-
-    /// Where a binary with its list of crates is: among what Cargo builds, and as easily removed.
-    fn audited(&self, service: &Service, target: Target) -> PathBuf {
-        let directory = self.workspace.target_dir().join("imagebuilder-auditable");
-        let profile = &self.options.cargo.profile;
-        directory
-            .join(target.triple)
-            .join(profile)
-            .join(&service.package)
-            .join(&service.bin)
-    }
-
-    /// The bill of materials of a binary, which is written to its file where that is asked for.
-    fn bill(
-        &self,
-        service: &Service,
-        compiled: &sbom::Compiled<'_>,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Bill, BuildError> {
-        let Sbom {
-            format, directory, ..
-        } = &self.options.sbom;
-        let bill = sbom::bill(*format, &self.workspace, service, compiled, || {
-            let flags = self.options.cargo.lock_flags();
-            self.workspace
-                .dependencies(&self.environment, service, compiled.triple, flags)
-        })?;
-        if let Some(directory) = directory {
-            let path = bill.write(directory)?;
-            events(Event::Sbom { path });
-        }
-        Ok(bill)
-    }
-
-    /// Looks for paths of this machine, which a program may contain by `env!` or a build script.
-    fn check_paths(
-        &self,
-        path: &Path,
-        binary: &File,
-        digest: Digest,
-        package: &str,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<(), BuildError> {
-        let paths = PathMap::new(&self.environment, &self.workspace, &self.toolchain);
-        let key = format!("{digest} {paths:?}");
-        let known: Option<Option<String>> = self.cache.get("paths", &key);
-        let found = if let Some(found) = known {
-            found
-        } else {
-            let found = scan_paths::find(binary, &paths);
-            let found = found.map_err(|source| BuildError::Binary {
-                path: path.to_owned(),
-                source,
-            })?;
-            self.cache.put("paths", &key, &found);
-            found
-        };
-        match found {
-            Some(found) if self.options.deny_paths => Err(BuildError::Path {
-                path: path.to_owned(),
-                found,
-            }),
-            Some(found) => {
-                let package = package.to_owned();
-                events(Event::Path { package, found });
-                Ok(())
-            }
-            None => Ok(()),
         }
     }
 
@@ -437,6 +284,11 @@ impl Builder {
             .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
             .collect()
     }
+}
+
+/// The path of a binary in the image, without a leading slash.
+pub(super) fn image_path(bin: &str) -> String {
+    format!("{BIN_DIRECTORY}/{bin}")
 }
 
 /// The name of a service's image, unless the command line says otherwise.

@@ -30,11 +30,12 @@ impl Built {
     }
 }
 
-/// A binary that is compiled and checked.
+/// The binaries of a service, compiled and checked.
 pub(super) struct Compiled {
-    /// The files of its layer.
-    pub(super) files: Files,
-    pub(super) bill: Option<Bill>,
+    /// The files of each binary's layer.
+    pub(super) layers: Vec<Files>,
+    /// The bill of materials of each binary, where they are wanted.
+    pub(super) bills: Vec<Bill>,
     /// The packages that Cargo compiled.
     pub(super) packages: BTreeSet<PackageId>,
 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod built;
+mod compile;
 mod error;
 mod event;
 

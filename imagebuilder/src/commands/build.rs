@@ -34,7 +34,7 @@ pub(super) fn images(context: &Context, args: &Build) -> Result<Vec<Done>, Comma
     let mut services = Vec::new();
     for package in packages {
         let mut service = images
-            .service(package, args.bin.as_deref())
+            .service(package, &args.bin)
             .map_err(failed(package))?;
         service.settings.features.extend_from_slice(&args.features);
         service.settings.no_default_features |= args.no_default_features;

@@ -111,9 +111,9 @@ impl<'a> Images<'a> {
         Ok(self.builder.default_package()?)
     }
 
-    /// The service that a package is, with one of its binaries.
-    pub(super) fn service(&self, package: &str, bin: Option<&str>) -> Result<Service, ImageError> {
-        Ok(self.builder.service(package, bin)?)
+    /// The service that a package is, with `bins` of its binaries where there are any.
+    pub(super) fn service(&self, package: &str, bins: &[String]) -> Result<Service, ImageError> {
+        Ok(self.builder.service(package, bins)?)
     }
 
     /// Where images are built.

@@ -68,7 +68,7 @@ fn build<'a>(
     let mut services = Vec::new();
     // All names are checked before the first is compiled.
     for package in places.keys() {
-        let service = images.service(package, None);
+        let service = images.service(package, &[]);
         services.push((*package, service.map_err(|error| failed(package, error))?));
     }
     let (packages, services): (Vec<&str>, Vec<_>) = services.into_iter().unzip();

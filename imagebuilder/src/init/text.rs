@@ -18,7 +18,7 @@ pub(crate) fn text(found: &Found) -> String {
     if let [first, _, ..] = &found.bins[..] {
         let all: Vec<String> = found.bins.iter().map(|bin| format!("`{bin}`")).collect();
         line(&format!(
-            "# The binary to pack; the package has {}.",
+            "# The binary to pack, or a list of them; the package has {}.",
             all.join(", ")
         ));
         line(&format!("bin = {}", toml_string(first)));
@@ -102,7 +102,7 @@ mod tests {
             ..plain
         };
         let (set, examples) = parsed(&text(&full));
-        assert_eq!(set.bin.as_deref(), Some("b"));
+        assert_eq!(set.bin, ["b"]);
         assert_eq!(set.ports.len(), 2);
         assert_eq!(set.build_env.len(), 1);
         assert_eq!((set.assets.len(), examples.assets.len()), (0, 2));

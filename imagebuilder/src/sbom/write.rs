@@ -35,6 +35,7 @@ pub(crate) enum SbomError {
 /// A binary that Cargo compiled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compiled<'a> {
+    pub(crate) bin: &'a str,
     pub(crate) platform: &'a Platform,
     pub(crate) triple: &'a str,
     /// The binary's digest.
@@ -52,7 +53,7 @@ pub(crate) struct Bill {
     pub(crate) document: Vec<u8>,
 }
 
-/// The bill of a service's binary. `dependencies` asks Cargo for the dependency graph.
+/// The bill of one of a service's binaries. `dependencies` asks Cargo for the dependency graph.
 pub(crate) fn bill(
     format: Format,
     workspace: &Workspace,
@@ -74,14 +75,14 @@ pub(crate) fn bill(
         .ok_or_else(graph)?;
     let subject = Subject {
         package: package.id.clone(),
-        bin: service.bin.clone(),
+        bin: compiled.bin.to_owned(),
         sha256: compiled.digest.hex(),
         triple: compiled.triple.to_owned(),
         created: compiled.created.to_owned(),
     };
     let bom = Bom::new(subject, &metadata, compiled.packages, &checksums).ok_or_else(graph)?;
     Ok(Bill {
-        name: file_name(&service.bin, compiled.platform, format),
+        name: file_name(compiled.bin, compiled.platform, format),
         document: format.document(&bom),
     })
 }

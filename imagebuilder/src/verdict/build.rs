@@ -159,7 +159,7 @@ impl ExitError for WorkspaceError {
                 "an image runs a program: give the package a src/main.rs or a [[bin]]"
             }
             Self::SeveralBinaries { .. } => {
-                "choose one with --bin, or `bin = \"…\"` in [package.metadata.image]"
+                "choose with --bin, or `bin = \"…\"` in [package.metadata.image]; several go into one image"
             }
             Self::Ambiguous { .. } => "name it with its version, NAME@VERSION, or by its path",
             Self::Metadata(_) => {

@@ -228,3 +228,45 @@ fn a_binary_is_chosen_by_the_command_line() {
     let args = ["build", "two", "--bin", "b", QUIET];
     assert_eq!(sandbox.run(&args).reference().name(), "b");
 }
+
+#[test]
+fn several_binaries_of_a_package_are_layers_of_one_image() {
+    let sandbox = Sandbox::new();
+    let layout = || Layout::open(sandbox.path().join("img")).unwrap();
+    let build = |more: &[&str]| {
+        let args = ["build", "two", "--output", "oci:img", QUIET];
+        let run = sandbox.run(&[&args, more].concat());
+        let reference = run.reference();
+        let root = layout().find(&reference.clone().without_digest()).unwrap();
+        let manifest = layout().manifest(&root).unwrap();
+        (reference, manifest)
+    };
+    let bins = ["--bin", "b", "--bin", "a", "--bin", "b"];
+    let (reference, manifest) = build(&bins);
+    assert_eq!(reference.name(), "b");
+    assert_eq!(manifest.layers.len(), 3);
+    let config: Config = layout().config(&manifest.config).unwrap();
+    assert_eq!(config.args(), ["/usr/local/bin/b"]);
+    let files = sandbox.run(&["inspect", "oci:img", "--files"]).stdout;
+    for bin in ["usr/local/bin/a", "usr/local/bin/b"] {
+        assert!(files.contains(bin), "{files}");
+    }
+    // The settings say the same.
+    sandbox.package("two", "[package.metadata.image]\nbin = [\"b\", \"a\"]\n");
+    assert_eq!(build(&[]).0, reference);
+    // An edit of one binary moves its layer alone, and there is a bill of materials of each.
+    sandbox.write("two/src/bin/a.rs", "fn main() { println!(); }\n");
+    let (_, edited) = build(&["--sbom"]);
+    assert_eq!(edited.layers[..2], manifest.layers[..2]);
+    assert_ne!(edited.layers[2], manifest.layers[2]);
+    let shown = sandbox.run(&["inspect", "oci:img", "--sbom"]).stdout;
+    assert_eq!(shown.matches("application/spdx+json").count(), 2, "{shown}");
+    // None of them may be hidden by an asset.
+    let assets = "assets = [{ src = \"src\", dest = \"/usr/local/bin/a\" }]\n";
+    sandbox.package(
+        "two",
+        &format!("[package.metadata.image]\nbin = [\"b\", \"a\"]\n{assets}"),
+    );
+    let run = sandbox.run(&["build", "two", QUIET]);
+    run.fails(2, "usr/local/bin/a");
+}

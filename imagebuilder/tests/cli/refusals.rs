@@ -38,7 +38,8 @@ fn what_cannot_be_built_says_why_and_leaves_nothing() {
         2,
         "error: cannot build an image of `two`\n  \
          Caused by: package `two` has several binaries: `a`, `b`\n\
-         hint: choose one with --bin, or `bin = \"…\"` in [package.metadata.image]\n",
+         hint: choose with --bin, or `bin = \"…\"` in [package.metadata.image]; several go into one \
+         image\n",
     );
     sandbox.package("lib", "[package.metadata.image]\nprots = [1]\n");
     check(

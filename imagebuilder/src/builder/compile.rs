@@ -1,0 +1,217 @@
+//! From a service to its binaries: compiled, checked, with their lists of crates.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use oci::Digest;
+
+use super::build::{BIN_DIRECTORY, Builder, image_path};
+use super::built::Compiled;
+use super::error::BuildError;
+use super::event::Event;
+use crate::auditable;
+use crate::cargo::{self, Build, Note};
+use crate::file_digest;
+use crate::fit::{self, Surroundings};
+use crate::image;
+use crate::layer::Files;
+use crate::paths::PathMap;
+use crate::sbom::{self, Bill, Sbom};
+use crate::scan_paths;
+use crate::target::Target;
+use crate::workspace::Service;
+
+/// A binary as it is read.
+struct Binary {
+    path: PathBuf,
+    file: File,
+    digest: Digest,
+    bytes: u64,
+}
+
+fn cannot(path: &Path, source: std::io::Error) -> BuildError {
+    BuildError::Binary {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+impl Builder {
+    /// Compiles a service's binaries, and checks them.
+    pub(super) fn compile(
+        &self,
+        service: &Service,
+        target: Target,
+        image: Surroundings<'_>,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Compiled, BuildError> {
+        let package = service.package.clone();
+        let platform = image.platform;
+        events(Event::Compiling {
+            package: package.clone(),
+            platform: platform.clone(),
+            target,
+        });
+        let built = cargo::compile(
+            &self.environment,
+            &self.workspace,
+            &self.toolchain,
+            service,
+            target,
+            &self.options,
+            &mut |note| match note {
+                Note::Diagnostic(line) => events(Event::Diagnostic {
+                    line: line.to_owned(),
+                }),
+                Note::ForeignHeaders => events(Event::ForeignHeaders { target }),
+            },
+        )?;
+        let mut binaries = Vec::new();
+        for (bin, path) in &built.binaries {
+            let binary = self.checked(path, &package, image, events)?;
+            binaries.push(self.audited(service, target, &built, bin, binary)?);
+        }
+        events(Event::Compiled {
+            package,
+            platform: platform.clone(),
+            binary_bytes: binaries.iter().map(|binary| binary.bytes).sum(),
+        });
+        let (mut layers, mut bills) = (Vec::new(), Vec::new());
+        for ((bin, _), binary) in built.binaries.iter().zip(binaries) {
+            if self.options.sbom.is_wanted() {
+                let compiled = sbom::Compiled {
+                    bin,
+                    platform,
+                    triple: target.triple,
+                    digest: binary.digest,
+                    packages: &built.packages,
+                    created: &image::rfc3339(self.options.created),
+                };
+                bills.push(self.bill(service, &compiled, events)?);
+            }
+            let mut files = Files::default();
+            files.open_file(&image_path(bin), 0o755, binary.file, binary.bytes);
+            layers.push(files);
+        }
+        Ok(Compiled {
+            layers,
+            bills,
+            packages: built.all_packages,
+        })
+    }
+
+    /// Opens a binary, and checks that it runs in the image and has no path of this machine in it.
+    fn checked(
+        &self,
+        path: &Path,
+        package: &str,
+        image: Surroundings<'_>,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Binary, BuildError> {
+        let file = File::open(path).map_err(|error| cannot(path, error))?;
+        fit::check(path, &file, BIN_DIRECTORY, image, &mut |base, bytes| {
+            let base = base.to_owned();
+            events(Event::ReadingBase { base, bytes });
+        })?;
+        let binary = self.binary(path, file)?;
+        self.check_paths(&binary, package, events)?;
+        Ok(binary)
+    }
+
+    /// The binary that goes into the image: with its list of crates, unless that is switched off.
+    fn audited(
+        &self,
+        service: &Service,
+        target: Target,
+        built: &Build,
+        bin: &str,
+        binary: Binary,
+    ) -> Result<Binary, BuildError> {
+        if !self.options.auditable {
+            return Ok(binary);
+        }
+        let copy = self.audited_path(service, target, bin);
+        let original = (&*binary.path, &binary.file);
+        let embedded = auditable::embed(&self.workspace, service, built, original, copy)?;
+        match embedded {
+            Some(embedded) => self.binary(&embedded.path, embedded.file),
+            None => Ok(binary),
+        }
+    }
+
+    fn binary(&self, path: &Path, file: File) -> Result<Binary, BuildError> {
+        let digest = file_digest::digest(&self.cache, &file);
+        let metadata = file.metadata().map_err(|error| cannot(path, error))?;
+        Ok(Binary {
+            path: path.to_owned(),
+            digest: digest.map_err(|error| cannot(path, error))?,
+            bytes: metadata.len(),
+            file,
+        })
+    }
+
+    /// Where a binary with its list of crates is: among what Cargo builds, and as easily removed.
+    fn audited_path(&self, service: &Service, target: Target, bin: &str) -> PathBuf {
+        let directory = self.workspace.target_dir().join("imagebuilder-auditable");
+        let profile = &self.options.cargo.profile;
+        directory
+            .join(target.triple)
+            .join(profile)
+            .join(&service.package)
+            .join(bin)
+    }
+
+    /// The bill of materials of a binary, which is written to its file where that is asked for.
+    fn bill(
+        &self,
+        service: &Service,
+        compiled: &sbom::Compiled<'_>,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Bill, BuildError> {
+        let Sbom {
+            format, directory, ..
+        } = &self.options.sbom;
+        let bill = sbom::bill(*format, &self.workspace, service, compiled, || {
+            let flags = self.options.cargo.lock_flags();
+            self.workspace
+                .dependencies(&self.environment, service, compiled.triple, flags)
+        })?;
+        if let Some(directory) = directory {
+            let path = bill.write(directory)?;
+            events(Event::Sbom { path });
+        }
+        Ok(bill)
+    }
+
+    /// Looks for paths of this machine, which a program may contain by `env!` or a build script.
+    fn check_paths(
+        &self,
+        binary: &Binary,
+        package: &str,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<(), BuildError> {
+        let paths = PathMap::new(&self.environment, &self.workspace, &self.toolchain);
+        let key = format!("{} {paths:?}", binary.digest);
+        let known: Option<Option<String>> = self.cache.get("paths", &key);
+        let found = if let Some(found) = known {
+            found
+        } else {
+            let found = scan_paths::find(&binary.file, &paths);
+            let found = found.map_err(|error| cannot(&binary.path, error))?;
+            self.cache.put("paths", &key, &found);
+            found
+        };
+        match found {
+            Some(found) if self.options.deny_paths => Err(BuildError::Path {
+                path: binary.path.clone(),
+                found,
+            }),
+            Some(found) => {
+                let package = package.to_owned();
+                events(Event::Path { package, found });
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
