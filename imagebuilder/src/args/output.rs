@@ -1,0 +1,52 @@
+//! The options that everything has which creates images: how they are packed, and where they go.
+
+use clap::Args;
+
+use super::Registry;
+use super::registry::tag;
+use crate::layer::LayerCompression;
+use crate::place::Output;
+use crate::registry::Prefix;
+
+/// How files become layers.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Packing {
+    /// How layers are compressed: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
+    /// 1 to 19, which Docker reads from version 23. Layers of a base stay as they are.
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub(crate) compression: LayerCompression,
+    /// The time of everything in the image, in seconds since 1970.
+    #[arg(
+        long,
+        env = "SOURCE_DATE_EPOCH",
+        value_name = "SECONDS",
+        default_value_t = 0
+    )]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
+    pub(crate) source_date_epoch: u64,
+}
+
+/// Where images go.
+#[derive(Debug, Args)]
+pub(crate) struct Destinations {
+    /// Where the image goes. May be repeated. Without this and --repo,
+    /// what Cargo builds goes to the OCI layout `images` in its target
+    /// directory.
+    ///
+    ///   oci:DIR   an OCI image layout, created if it does not exist
+    ///   tar:FILE  a tar that Docker, podman, skopeo and ctr load
+    ///   docker    the local engine, Docker or podman
+    ///   registry  the same as --repo alone, which it requires
+    ///
+    /// The first three may be followed by `:NAME[:TAG]`, the name there.
+    #[arg(long, value_name = "DEST", verbatim_doc_comment)]
+    pub(crate) output: Vec<Output>,
+    /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) repo: Option<Prefix>,
+    /// The tag in the image's name.
+    #[arg(long, value_parser = tag)]
+    pub(crate) tag: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: Registry,
+}
