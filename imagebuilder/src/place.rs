@@ -135,6 +135,19 @@ impl FromStr for Place {
     }
 }
 
+impl Place {
+    /// A destination: a source, or `docker` alone, where an image keeps its name.
+    pub(crate) fn destination(text: &str) -> Result<Self, String> {
+        match text {
+            "docker" => Ok(Self::Local(Local {
+                store: Store::Engine,
+                image: None,
+            })),
+            other => other.parse(),
+        }
+    }
+}
+
 /// Whether a text is `docker:NAME` rather than an image of the registry `docker:PORT`.
 fn is_engine(text: &str) -> bool {
     text.strip_prefix("docker:").is_some_and(|rest| {
@@ -195,6 +208,14 @@ mod tests {
             image: None,
         };
         assert_eq!("docker".parse(), Ok(Output::Local(engine)));
+        assert_eq!(
+            Place::destination("docker"),
+            Ok(Place::Local(Local {
+                store: Store::Engine,
+                image: None,
+            }))
+        );
+        assert_eq!(Place::destination("oci:x"), "oci:x".parse());
         for no in ["", "repo", "tar", "oci:"] {
             assert!(no.parse::<Output>().is_err(), "{no}");
         }

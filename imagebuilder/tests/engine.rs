@@ -14,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use test_registry::{Behaviour, TestRegistry};
+
 use crate::sandbox::{QUIET, Run, Sandbox, tool};
 
 /// A Docker Engine with a containerd of its own.
@@ -126,6 +128,44 @@ fn docker_runs_what_is_built_and_what_it_saves_is_read() {
     );
     assert_eq!(copied.code, Some(0), "{}", copied.stderr);
     docker.docker(path, &["run", "--rm", "--network=none", "other/name:v2"]);
+
+    // In each direction between a registry, the engine and layouts.
+    let registry = TestRegistry::start(Behaviour::default());
+    let (one, two) = (
+        format!("{}/one:v1", registry.host()),
+        format!("{}/two:v1", registry.host()),
+    );
+    let run = |args: &[&str]| {
+        let args = [args, &["--docker-config", "none"]].concat();
+        let run = docker.imagebuilder(&sandbox, &args);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run
+    };
+    let pushed = run(&["push", "docker:team/hello:v1", &one]);
+    assert_eq!(pushed.reference().digest(), saved.parse().ok());
+    let copied = run(&["copy", "docker:team/hello:v1", &two]);
+    assert_eq!(copied.reference().digest(), saved.parse().ok());
+    assert_eq!(registry.tag("two", "v1"), saved.parse().ok());
+    run(&["copy", &two, "docker:from/registry:v3"]);
+    docker.docker(path, &["run", "--rm", "--network=none", "from/registry:v3"]);
+    let down = run(&["copy", "docker:from/registry:v3", "oci:down"]);
+    assert_eq!(down.stdout, format!("{saved}\n"));
+    // By the name that it has in the layout.
+    docker.docker(path, &["rmi", "from/registry:v3"]);
+    let dry = run(&["copy", "oci:down", "docker", "--dry-run"]);
+    assert!(
+        dry.stderr.starts_with("Would copy oci:down to docker: "),
+        "{}",
+        dry.stderr
+    );
+    let up = run(&["copy", "oci:down", "docker"]);
+    assert!(
+        up.stderr.contains("Loaded image: from/registry:v3"),
+        "{}",
+        up.stderr
+    );
+    let refused = docker.imagebuilder(&sandbox, &["copy", "oci:down", "docker", "--referrers"]);
+    refused.fails(2, "a container engine keeps no referrers");
 
     let missing = docker.imagebuilder(&sandbox, &["verify", "docker:nothing"]);
     missing.fails(2, "has no image `nothing:latest`");

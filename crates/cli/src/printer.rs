@@ -4,11 +4,21 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
-/// How many live lines are at the bottom. The process has one stderr, and so one of these.
-static LIVE_LINES: Mutex<usize> = Mutex::new(0);
+/// The widths of the live lines at the bottom. The process has one stderr, and so one of these.
+static LIVE_WIDTHS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// The width of a terminal that does not report it.
-const DEFAULT_COLUMNS: usize = 80;
+/// The size of a terminal that does not report it.
+const DEFAULT_SIZE: Size = Size {
+    columns: 80,
+    rows: 24,
+};
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    columns: usize,
+    rows: usize,
+}
 
 /// How progress is shown on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -85,16 +95,27 @@ impl Printer {
         }
     }
 
+    /// How many characters a line of the terminal has.
+    #[allow(
+        clippy::unused_self,
+        reason = "only the holder of a printer writes to the stream"
+    )]
+    pub fn columns(self) -> usize {
+        size().columns
+    }
+
     /// Shows `lines` at the bottom until the next output. Only on a terminal; each is cut to its
-    /// width.
+    /// width, and of more than its height the last are shown.
     pub fn live(self, lines: &[String]) {
         if self.progress != Progress::Tty {
             return;
         }
-        let columns = columns();
-        let cut = |line: &String| line.chars().take(columns).collect::<String>();
-        let text = lines.iter().map(cut).collect::<Vec<_>>().join("\r\n");
-        write_live(&text, lines.len());
+        let size = size();
+        let shown = &lines[lines.len().saturating_sub(size.rows)..];
+        let cut = |line: &String| line.chars().take(size.columns).collect::<String>();
+        let shown: Vec<_> = shown.iter().map(cut).collect();
+        let widths = shown.iter().map(|line| line.chars().count()).collect();
+        write_live(&shown.join("\r\n"), widths);
     }
 
     /// Writes a step that is under way, with its figures: an object with `fields` for
@@ -141,36 +162,53 @@ impl Printer {
         reason = "only the holder of a printer writes to the stream"
     )]
     fn write_err(self, text: &str) {
-        write_live(text, 0);
+        write_live(text, Vec::new());
     }
 }
 
-/// Replaces the live lines with `text`, whose last `live` lines are live.
+/// Replaces the live lines with `text`, whose last lines are live and have these widths.
 ///
 /// Nobody could see that stderr is closed, so a failed write is ignored.
-fn write_live(text: &str, live: usize) {
-    let mut lines = LIVE_LINES.lock().unwrap_or_else(PoisonError::into_inner);
+fn write_live(text: &str, live: Vec<usize>) {
+    let mut widths = LIVE_WIDTHS.lock().unwrap_or_else(PoisonError::into_inner);
+    let rows = if widths.is_empty() {
+        0
+    } else {
+        rows(&widths, size())
+    };
     let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all((erase(*lines) + text).as_bytes());
-    *lines = live;
+    let _ = stderr.write_all((erase(rows) + text).as_bytes());
+    *widths = live;
 }
 
-/// Erases the live lines: cursor up to the first and to its left, then the rest of the screen
-/// (ECMA-48: CUU, CR, ED).
-fn erase(lines: usize) -> String {
-    match lines {
+/// The rows that lines of these widths take. A terminal that became narrower has wrapped them; what is
+/// above its first row cannot be reached.
+fn rows(widths: &[usize], size: Size) -> usize {
+    let rows: usize = widths
+        .iter()
+        .map(|width| width.div_ceil(size.columns).max(1))
+        .sum();
+    rows.min(size.rows)
+}
+
+/// Erases the last rows: cursor up to the first and to its left, then the rest of the screen (ECMA-48:
+/// CUU, CR, ED).
+fn erase(rows: usize) -> String {
+    match rows {
         0 => String::new(),
         1 => "\r\x1b[J".to_owned(),
-        lines => format!("\x1b[{}A\r\x1b[J", lines - 1),
+        rows => format!("\x1b[{}A\r\x1b[J", rows - 1),
     }
 }
 
-/// The width of the terminal that stderr is.
-fn columns() -> usize {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
-    match size {
-        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
-        _ => DEFAULT_COLUMNS,
+/// The size of the terminal that stderr is.
+fn size() -> Size {
+    match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
+            columns: size.ws_col.into(),
+            rows: size.ws_row.into(),
+        },
+        _ => DEFAULT_SIZE,
     }
 }
 
@@ -201,6 +239,20 @@ mod tests {
         assert_eq!(erase(0), "");
         assert_eq!(erase(1), "\r\x1b[J");
         assert_eq!(erase(3), "\x1b[2A\r\x1b[J");
+    }
+
+    #[test]
+    fn lines_that_a_narrower_terminal_wraps_take_more_rows() {
+        let size = |columns, rows| Size { columns, rows };
+        let check = |columns, expected| {
+            assert_eq!(rows(&[70, 0, 35], size(columns, 24)), expected, "{columns}");
+        };
+        check(80, 3);
+        check(70, 3);
+        check(69, 4);
+        check(35, 4);
+        check(34, 6);
+        check(1, 24);
     }
 
     #[test]

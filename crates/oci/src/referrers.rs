@@ -4,6 +4,7 @@
 //! it.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 
 use crate::copy::{Copied, CopyError, CopyEvent, Destination, Source, copy, name_all};
 use crate::image::Index;
@@ -38,7 +39,7 @@ pub fn copy_with_referrers<S: Source, D: Destination>(
     let referrers = match referrers {
         Referrers::These(referrers) => referrers,
         Referrers::All => {
-            found = find::<S, D>(source, root)?;
+            found = find_referrers(source, root)?;
             &found
         }
     };
@@ -51,7 +52,7 @@ pub fn copy_with_referrers<S: Source, D: Destination>(
         attach(source, destination, referrer, events)?;
     }
     if !names.is_empty() {
-        let bytes = read::<S, D>(source, root)?;
+        let bytes = read(source, root)?;
         name_all::<S, D>(destination, root, &bytes, names, events)?;
     }
     Ok(referrers.len() as u64)
@@ -59,8 +60,14 @@ pub fn copy_with_referrers<S: Source, D: Destination>(
 
 /// All that refers to an image, to its manifests, and to what is found; what refers to a referrer is
 /// behind it.
-fn find<S: Source, D: Destination>(source: &S, root: &Descriptor) -> Copied<Vec<Descriptor>, S, D> {
-    let mut open = subjects::<S, D>(source, root)?;
+///
+/// # Errors
+/// When something cannot be read, or listed. Nothing is written, so `W` can be any error.
+pub fn find_referrers<S: Source, W: Error + 'static>(
+    source: &S,
+    root: &Descriptor,
+) -> Result<Vec<Descriptor>, CopyError<S::Error, W>> {
+    let mut open = subjects(source, root)?;
     let mut seen = open.clone();
     let mut found: Vec<Descriptor> = Vec::new();
     while !open.is_empty() {
@@ -79,24 +86,27 @@ fn find<S: Source, D: Destination>(source: &S, root: &Descriptor) -> Copied<Vec<
 }
 
 /// The digests that may have referrers: the image and, of an index, its manifests.
-fn subjects<S: Source, D: Destination>(
+fn subjects<S: Source, W: Error + 'static>(
     source: &S,
     root: &Descriptor,
-) -> Copied<BTreeSet<Digest>, S, D> {
+) -> Result<BTreeSet<Digest>, CopyError<S::Error, W>> {
     let mut found = BTreeSet::from([root.digest]);
     if root.media_type.kind() == Kind::Index {
         let digest = root.digest;
-        let bytes = read::<S, D>(source, root)?;
+        let bytes = read(source, root)?;
         let index =
             Index::parse(&bytes).map_err(|source| CopyError::Document { digest, source })?;
         for child in index.manifests {
-            found.extend(subjects::<S, D>(source, &child)?);
+            found.extend(subjects(source, &child)?);
         }
     }
     Ok(found)
 }
 
-fn read<S: Source, D: Destination>(source: &S, document: &Descriptor) -> Copied<Vec<u8>, S, D> {
+fn read<S: Source, W: Error + 'static>(
+    source: &S,
+    document: &Descriptor,
+) -> Result<Vec<u8>, CopyError<S::Error, W>> {
     let digest = document.digest;
     let bytes = source.document(document);
     bytes.map_err(|source| CopyError::Read { digest, source })
@@ -115,6 +125,6 @@ fn attach<S: Source, D: Destination>(
     if !destination.has_document(referrer).map_err(write)? {
         return copy(source, destination, referrer, &[], events);
     }
-    let bytes = read::<S, D>(source, referrer)?;
+    let bytes = read(source, referrer)?;
     destination.attach(referrer, &bytes).map_err(write)
 }

@@ -46,14 +46,19 @@ pub(crate) struct Copy {
     /// The image: `oci:DIR[:NAME]`, `tar:FILE[:NAME]`, `docker:NAME`, or a reference such as
     /// registry.example.com/team/app:v1.
     pub(crate) source: Place,
-    /// Where it goes, in one of the same forms.
+    /// Where it goes, in one of the same forms, or `docker`, where it keeps its name.
+    #[arg(value_parser = Place::destination)]
     pub(crate) destination: Place,
     /// The image for one platform of an index; all of them where not given.
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,
-    /// Copy what refers to the image too: signatures, attestations, bills of materials.
+    /// Copy what refers to the image too: signatures, attestations, bills of materials. A container
+    /// engine keeps none.
     #[arg(long)]
     pub(crate) referrers: bool,
+    /// Report what would be copied, and copy nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Look for each blob even if the destination has the image, and copy what is missing.
     #[arg(long)]
     pub(crate) check: bool,

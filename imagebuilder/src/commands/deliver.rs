@@ -166,8 +166,8 @@ impl<'a> Delivery<'a> {
                 path: path.clone(),
                 source,
             };
-            let archive = Archive::new(&content, &images, None);
-            let bytes = tar_file::write(path, &archive.map_err(failed)?);
+            let archive = Archive::new(&content, &images, &[], None).map_err(failed)?;
+            let bytes = tar_file::write(path, archive.reader());
             let bytes = bytes.map_err(|source| ImageError::WriteArchive {
                 path: path.clone(),
                 source,
@@ -186,7 +186,7 @@ impl<'a> Delivery<'a> {
     ) -> Result<(), ImageError> {
         let (engine, platform) = self.engine.as_ref().expect("it is one of the destinations");
         let images = [(name, root.clone())];
-        let archive = Archive::new(&content, &images, Some(platform));
+        let archive = Archive::new(&content, &images, &[], Some(platform));
         let archive = archive.map_err(|source| ImageError::Archive {
             path: "docker".into(),
             source,

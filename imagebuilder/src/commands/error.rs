@@ -106,6 +106,8 @@ pub(crate) enum CommandError {
         #[source]
         source: Box<NoPlatform>,
     },
+    #[error("a container engine keeps no referrers")]
+    EngineReferrers,
     #[error("`{reference}` has neither a tag nor a digest")]
     Untagged { reference: Box<Reference> },
     #[error("`{reference}` names no registry")]

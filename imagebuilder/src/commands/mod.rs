@@ -14,6 +14,7 @@ mod init;
 mod inspect;
 mod inspect_sbom;
 mod login;
+mod platform;
 mod progress;
 mod publishing;
 mod push;

@@ -89,11 +89,14 @@ impl Screen {
 
     fn under_way(&mut self, now: Duration, printer: Printer) {
         if printer.progress() == Progress::Tty {
-            printer.live(&self.transfers.lines(now));
-        } else if let Some(line) = self.transfers.total(now) {
-            let sent = ("sent_bytes", self.transfers.sent_bytes());
-            let total = ("total_bytes", self.transfers.total_bytes);
-            printer.progress_line(&line, &[sent, total]);
+            let lines = self.transfers.lines(now, printer.columns());
+            printer.live(&lines);
+        } else if let Some(total) = self.transfers.total(now) {
+            let fields = [
+                ("sent_bytes", self.transfers.sent_bytes()),
+                ("total_bytes", self.transfers.total_bytes),
+            ];
+            printer.progress_line(&total.line(), &fields);
         }
     }
 }
@@ -180,38 +183,87 @@ impl Transfers {
     }
 
     /// What is on its way in all; nothing where nothing is.
-    fn total(&self, now: Duration) -> Option<String> {
+    fn total(&self, now: Duration) -> Option<Total> {
         if self.under_way.is_empty() {
             return None;
         }
         let (sent, total) = (self.sent_bytes(), self.total_bytes.max(self.sent_bytes()));
-        let mut line = format!(
-            "Sent {} of {} blobs, {} of {}",
-            self.done,
-            self.blobs.max(self.done),
-            Bytes(sent),
-            Bytes(total)
-        );
-        if let Some(rate) = self.rate(now).filter(|rate| *rate > 0) {
+        let rate = self.rate(now).filter(|rate| *rate > 0);
+        let pace = rate.map(|rate| {
             let left = (total - sent).div_ceil(rate);
-            line = format!("{line}, {}/s, {} left", Bytes(rate), clock(left));
-        }
-        Some(line)
+            format!("{}/s, {} left", Bytes(rate), clock(left))
+        });
+        Some(Total {
+            done: self.done,
+            blobs: self.blobs.max(self.done),
+            bytes: format!("{} of {}", Bytes(sent), Bytes(total)),
+            pace,
+        })
     }
 
-    /// A line for each blob, and one for all.
-    fn lines(&self, now: Duration) -> Vec<String> {
-        let blob = |(digest, sent, total): &(Digest, u64, u64)| {
-            let filled = usize::try_from(sent * BAR as u64 / (*total).max(1)).unwrap_or(BAR);
-            let bar = "#".repeat(filled.min(BAR)) + &".".repeat(BAR - filled.min(BAR));
-            let percent = sent * 100 / (*total).max(1);
-            let hex = short(digest);
-            let (sent, total) = (Bytes(*sent), Bytes(*total));
-            format!("{hex} [{bar}] {percent:>3} %  {sent:>10} of {total}")
-        };
+    /// A line for each blob, and one for all, in a terminal of this width.
+    fn lines(&self, now: Duration, columns: usize) -> Vec<String> {
+        let blob = |blob: &(Digest, u64, u64)| blob_line(blob, columns);
         let shown = self.under_way.iter().take(MAX_BLOBS).map(blob);
-        shown.chain(self.total(now)).collect()
+        let total = self.total(now).map(|total| total.fitted(columns));
+        shown.chain(total).collect()
     }
+}
+
+/// What was sent of all blobs.
+struct Total {
+    done: u64,
+    blobs: u64,
+    bytes: String,
+    /// The rate and the time left, where they are known.
+    pace: Option<String>,
+}
+
+impl Total {
+    /// The whole line.
+    fn line(&self) -> String {
+        let Self {
+            done, blobs, bytes, ..
+        } = self;
+        self.with_pace(format!("Sent {done} of {blobs} blobs, {bytes}"))
+    }
+
+    fn with_pace(&self, line: String) -> String {
+        match &self.pace {
+            Some(pace) => format!("{line}, {pace}"),
+            None => line,
+        }
+    }
+
+    /// The longest form that fits: the time left is what matters most.
+    fn fitted(&self, columns: usize) -> String {
+        let Self {
+            done, blobs, bytes, ..
+        } = self;
+        let forms = [
+            self.line(),
+            self.with_pace(format!("{done}/{blobs}, {bytes}")),
+        ];
+        let fitting = forms.into_iter().find(|line| line.len() <= columns);
+        fitting.unwrap_or_else(|| self.pace.clone().unwrap_or_else(|| bytes.clone()))
+    }
+}
+
+/// The line of a blob under way: without its bar where that does not fit, and in the narrowest
+/// terminals without its size.
+fn blob_line((digest, sent, total): &(Digest, u64, u64), columns: usize) -> String {
+    let filled = usize::try_from(sent * BAR as u64 / (*total).max(1)).unwrap_or(BAR);
+    let bar = "#".repeat(filled.min(BAR)) + &".".repeat(BAR - filled.min(BAR));
+    let percent = sent * 100 / (*total).max(1);
+    let hex = short(digest);
+    let bytes = format!("{:>10} of {}", Bytes(*sent), Bytes(*total));
+    let narrowest = format!("{hex} {percent:>3} %");
+    let forms = [
+        format!("{hex} [{bar}] {percent:>3} %  {bytes}"),
+        format!("{narrowest}  {bytes}"),
+    ];
+    let fitting = forms.into_iter().find(|line| line.len() <= columns);
+    fitting.unwrap_or(narrowest)
 }
 
 /// The start of a digest, as other tools show it.
@@ -275,15 +327,20 @@ mod tests {
         transfers.event(&sending(b"a", 10, 50), second(2));
         transfers.event(&sending(b"b", 20, 20), second(2));
         transfers.event(&stored(b"b", 20, Stored::Sent), second(2));
-        let lines = transfers.lines(second(2));
-        assert_eq!(
-            lines,
-            [
-                "ca978112ca1b [####....................]  20 %    10.0 MiB of 50.0 MiB",
-                "Sent 1 of 2 blobs, 30.0 MiB of 70.0 MiB, 15.0 MiB/s, 3 s left",
-            ]
+        let check = |columns, expected: [&str; 2]| {
+            assert_eq!(transfers.lines(second(2), columns), expected, "{columns}");
+        };
+        let bar = "ca978112ca1b [####....................]  20 %    10.0 MiB of 50.0 MiB";
+        let total = "Sent 1 of 2 blobs, 30.0 MiB of 70.0 MiB, 15.0 MiB/s, 3 s left";
+        check(80, [bar, total]);
+        check(70, [bar, total]);
+        let narrow = "ca978112ca1b  20 %    10.0 MiB of 50.0 MiB";
+        check(61, [narrow, total]);
+        check(
+            60,
+            [narrow, "1/2, 30.0 MiB of 70.0 MiB, 15.0 MiB/s, 3 s left"],
         );
-        assert!(lines.iter().all(|line| line.len() <= 80));
+        check(30, ["ca978112ca1b  20 %", "15.0 MiB/s, 3 s left"]);
     }
 
     #[test]
@@ -295,10 +352,11 @@ mod tests {
         transfers.event(&sending(b"a", 10, 100), second(2));
         assert_eq!(transfers.sent_bytes(), 10 * MIB);
         let total = transfers.total(second(2)).unwrap();
-        assert_eq!(total, "Sent 0 of 1 blobs, 10.0 MiB of 100.0 MiB");
+        assert_eq!(total.line(), "Sent 0 of 1 blobs, 10.0 MiB of 100.0 MiB");
+        assert_eq!(total.fitted(25), "10.0 MiB of 100.0 MiB");
         transfers.event(&stored(b"a", 100, Stored::Sent), second(3));
-        assert_eq!(transfers.total(second(3)), None);
-        assert!(transfers.lines(second(3)).is_empty());
+        assert!(transfers.total(second(3)).is_none());
+        assert!(transfers.lines(second(3), 80).is_empty());
     }
 
     #[test]

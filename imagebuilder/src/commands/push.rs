@@ -12,6 +12,7 @@ use oci::{Descriptor, Reference, annotation};
 
 use super::CommandError;
 use super::context::Context;
+use super::platform::select;
 use super::progress::show;
 use super::publishing::destination;
 use super::repository::publisher;
@@ -123,18 +124,16 @@ fn push(
 /// What to push, and where to.
 fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, CommandError> {
     let images = roots(layout, &args.source)?;
-    let select = |image: Descriptor| match &args.platform {
-        Some(platform) => layout.select(&image, platform),
-        None => Ok(image),
-    };
+    let from = args.source.to_string();
+    let select = |image: &Descriptor| select(layout, image, args.platform.as_ref(), &from);
     if let Some(prefix) = &args.repo {
         let place = |image: Descriptor| {
             let destination = place(layout, prefix, &image, args.tag.as_deref())?;
-            Ok((select(image)?, destination))
+            Ok((select(&image)?, destination))
         };
         return images.into_iter().map(place).collect();
     }
-    let image = select(only(layout, &images)?.clone())?;
+    let image = select(only(layout, &images)?)?;
     let references = args.references.iter().map(|reference| {
         let digest = image.digest;
         if reference.digest().is_some_and(|other| other != digest) {

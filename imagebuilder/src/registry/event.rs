@@ -36,8 +36,26 @@ pub(crate) enum PublishEvent {
     Pushed(Reference, Summary),
     /// The destination has the image: from where, to where.
     Copied(String, String, Summary),
-    /// What the registry has not, by a dry run.
-    Missing(Reference, Summary),
+    /// What would be done, by a dry run.
+    Planned(Plan),
+}
+
+/// What a dry run finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// What would be done, as `push NAME`.
+    pub(crate) what: String,
+    pub(crate) summary: Summary,
+    /// The names that would change.
+    pub(crate) names: Vec<NameChange>,
+}
+
+/// A name that would stand for another image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameChange {
+    pub(crate) name: String,
+    /// What it stands for now.
+    pub(crate) before: Option<Digest>,
 }
 
 /// What a push came to.
@@ -92,6 +110,29 @@ impl Summary {
     }
 }
 
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            what,
+            summary,
+            names,
+        } = self;
+        let counts = if summary.is_nothing() {
+            "everything is there".to_owned()
+        } else {
+            summary.counts("to send")
+        };
+        write!(f, "Would {what}{}: {counts}", summary.referrers())?;
+        for NameChange { name, before } in names {
+            match before {
+                Some(before) => write!(f, "; `{name}` is {before} now")?,
+                None => write!(f, "; `{name}` is new")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for PublishEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -134,12 +175,7 @@ impl fmt::Display for PublishEvent {
                 summary.counts("copied"),
                 summary.time.as_secs_f64()
             ),
-            Self::Missing(reference, summary) if summary.is_nothing() => {
-                write!(f, "Would push {reference}: everything is there")
-            }
-            Self::Missing(reference, summary) => {
-                write!(f, "Would push {reference}: {}", summary.counts("to send"))
-            }
+            Self::Planned(plan) => plan.fmt(f),
             Self::Pushed(reference, summary) if summary.is_nothing() => {
                 write!(
                     f,

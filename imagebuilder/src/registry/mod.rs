@@ -1,5 +1,6 @@
 //! Publishing images: where they go, who we are there, and Amazon ECR's own ways.
 
+mod dry_run;
 mod ecr;
 mod event;
 mod keychain;
@@ -8,10 +9,11 @@ mod publish;
 mod transfer;
 mod trust;
 
+pub(crate) use dry_run::{DryRun, Holdings};
 #[cfg(feature = "ecr")]
 pub(crate) use ecr::{EcrError, HttpError};
 pub(crate) use ecr::{EcrHost, is_public};
-pub(crate) use event::PublishEvent;
+pub(crate) use event::{Plan, PublishEvent};
 pub(crate) use prefix::Prefix;
 pub(crate) use publish::{Connection, PublishError, Publisher, check_login};
 pub(crate) use transfer::{Mounts, TransferOptions, transfer};

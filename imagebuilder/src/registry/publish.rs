@@ -12,10 +12,11 @@ use oci::registry::{
 };
 use oci::{Descriptor, Reference, ReferenceError};
 
+use super::dry_run::DryRun;
 use super::ecr::{AMAZON_RATES, EcrHost, is_public};
-use super::event::PublishEvent;
+use super::event::{Plan, PublishEvent};
 use super::keychain::UserKeychain;
-use super::transfer::{DryRun, Mounts, TransferOptions, transfer};
+use super::transfer::{Mounts, TransferOptions, transfer};
 use super::trust::{TrustError, TrustPaths, machine_roots};
 
 /// Why an image could not be published.
@@ -179,13 +180,18 @@ impl Publisher {
         options: TransferOptions<'_>,
         events: &(dyn Fn(PublishEvent) + Sync),
     ) -> Result<(), PublishError> {
-        let missing = DryRun::new(self.repository(destination, Access::Push));
-        let copied = transfer(layout, &missing, root, &[], options, &|_| {});
+        let dry_run = DryRun::new(self.repository(destination, Access::Push));
+        let tags: Vec<&str> = destination.tag().into_iter().collect();
+        let copied = transfer(layout, &dry_run, root, &tags, options, &|_| {});
         let summary = copied.map_err(|source| PublishError::Copy {
             reference: Box::new(destination.clone()),
             source,
         })?;
-        events(PublishEvent::Missing(destination.clone(), summary));
+        events(PublishEvent::Planned(Plan {
+            what: format!("push {destination}"),
+            summary,
+            names: dry_run.into_names(),
+        }));
         Ok(())
     }
 

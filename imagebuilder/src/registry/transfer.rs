@@ -7,48 +7,9 @@ use std::time::Duration;
 
 use oci::copy::{CopyError, CopyEvent, Destination, Open, Source, Stored};
 use oci::referrers::{Referrers, copy_with_referrers};
-use oci::registry::{RegistryError, Repository};
 use oci::{Descriptor, Digest};
 
 use super::event::{PublishEvent, Summary};
-
-/// A destination that has what a repository has, and stores nothing.
-pub(super) struct DryRun(Repository);
-
-impl DryRun {
-    pub(super) fn new(repository: Repository) -> Self {
-        Self(repository)
-    }
-}
-
-impl Destination for DryRun {
-    type Error = RegistryError;
-
-    fn has_document(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
-        self.0.has_document(descriptor)
-    }
-
-    fn put_blob(&self, descriptor: &Descriptor, _: Open<'_>) -> Result<Stored, RegistryError> {
-        let present = self.0.has_blob(descriptor)?;
-        Ok(if present {
-            Stored::Present
-        } else {
-            Stored::Sent
-        })
-    }
-
-    fn put_document(&self, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
-        Ok(())
-    }
-
-    fn name(&self, _: &str, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
-        Ok(())
-    }
-
-    fn attach(&self, _: &Descriptor, _: &[u8]) -> Result<(), RegistryError> {
-        Ok(())
-    }
-}
 
 /// A destination whose manifests prove nothing: what they refer to is looked for too, since a garbage
 /// collection of the registry may have deleted it.

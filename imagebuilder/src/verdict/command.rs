@@ -34,6 +34,7 @@ impl ExitError for CommandError {
             | Self::Untagged { .. }
             | Self::OtherImage { .. }
             | Self::Platform { .. }
+            | Self::EngineReferrers
             | Self::Name { .. }
             | Self::PasswordArgument
             | Self::HasTable { .. }
@@ -80,6 +81,9 @@ impl ExitError for CommandError {
             }
             Self::NameOne { .. } | Self::Several { .. } => {
                 Some("name the image: oci:DIR:NAME".to_owned())
+            }
+            Self::EngineReferrers => {
+                Some("leave --referrers out, or copy to oci:DIR or tar:FILE".to_owned())
             }
             Self::Remote { source, .. } => source.verdict().hint,
             Self::Publish(error) => error.hint(),

@@ -70,5 +70,8 @@ fn a_dry_run_reports_what_is_missing_and_sends_nothing() {
     assert!(!registry.seen().iter().any(|seen| changes(&seen.method)));
     push(&sandbox, &registry.host(), &["--tag", "v1"]).reference();
     let second = dry();
-    assert!(second.contains("everything is there"), "{second}");
+    assert!(second.ends_with(": everything is there\n"), "{second}");
+    let other = push(&sandbox, &registry.host(), &["--tag", "v2", "--dry-run"]);
+    let new = ": everything is there; `v2` is new\n";
+    assert!(other.stderr.ends_with(new), "{}", other.stderr);
 }

@@ -51,6 +51,7 @@ struct Walk {
 
 impl<'a, S: Source> Archive<'a, S> {
     /// An archive of images and their names; one without a tag has the tag `latest` for an engine.
+    /// `referrers` are in it without a name, as in a layout.
     ///
     /// An engine that does not read the index gets one manifest of each image: the one for
     /// `platform`, or the first.
@@ -60,6 +61,7 @@ impl<'a, S: Source> Archive<'a, S> {
     pub fn new(
         source: &'a S,
         images: &[(Reference, Descriptor)],
+        referrers: &[Descriptor],
         platform: Option<&Platform>,
     ) -> Result<Self, ArchiveError<S::Error>> {
         let mut all = Walk::default();
@@ -72,6 +74,13 @@ impl<'a, S: Source> Archive<'a, S> {
             all.blobs.append(&mut walk.blobs);
             all.documents.append(&mut walk.documents);
             entries.push(named(root, name));
+        }
+        for referrer in referrers {
+            let mut walk = Walk::default();
+            walk.add(source, referrer)?;
+            all.blobs.append(&mut walk.blobs);
+            all.documents.append(&mut walk.documents);
+            entries.push(referrer.clone());
         }
         let mut archive = Self {
             source,
@@ -107,6 +116,14 @@ impl<'a, S: Source> Archive<'a, S> {
     /// The size of the tar in bytes.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The blobs that are read while the tar is.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Blob(blob) => Some(blob),
+            Part::Bytes(_) => None,
+        })
     }
 
     fn file(&mut self, name: &str, bytes: Vec<u8>) {

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::slice::Iter;
 
 use super::contents::{Archive, Part};
+use crate::Descriptor;
 use crate::copy::Source;
 
 /// The bytes of an archive.
@@ -11,6 +12,8 @@ pub struct ArchiveReader<'a, S> {
     source: &'a S,
     parts: Iter<'a, Part>,
     current: Box<dyn Read + Send + 'a>,
+    /// The blob that `current` reads, and the bytes read of it.
+    blob: Option<(&'a Descriptor, u64)>,
 }
 
 impl<S: Source> Archive<'_, S> {
@@ -27,7 +30,13 @@ impl<'a, S> ArchiveReader<'a, S> {
             source: archive.source,
             parts: archive.parts.iter(),
             current: Box::new(io::empty()),
+            blob: None,
         }
+    }
+
+    /// The blob that the last read was of, and how many of its bytes have been read.
+    pub fn blob(&self) -> Option<(&'a Descriptor, u64)> {
+        self.blob
     }
 }
 
@@ -36,11 +45,18 @@ impl<S: Source> Read for ArchiveReader<'_, S> {
         loop {
             let count = self.current.read(buffer)?;
             if count > 0 || buffer.is_empty() {
+                if let Some((_, bytes)) = &mut self.blob {
+                    *bytes += count as u64;
+                }
                 return Ok(count);
             }
+            self.blob = None;
             self.current = match self.parts.next() {
                 Some(Part::Bytes(bytes)) => Box::new(&bytes[..]),
-                Some(Part::Blob(blob)) => self.source.open(blob)?,
+                Some(Part::Blob(blob)) => {
+                    self.blob = Some((blob, 0));
+                    self.source.open(blob)?
+                }
                 None => return Ok(0),
             };
         }

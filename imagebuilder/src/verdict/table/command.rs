@@ -104,6 +104,7 @@ fn errors_of_commands() {
             reference: reference(), digest: digest() }, Usage, NONE;
         CommandError::Platform { .. } => CommandError::Platform {
             from: text(), source: Box::new(no_platform()) }, Usage, NONE;
+        CommandError::EngineReferrers => CommandError::EngineReferrers, Usage, HINT;
         CommandError::PasswordArgument => CommandError::PasswordArgument, Usage, HINT;
         CommandError::NoPassword => CommandError::NoPassword, Usage, NONE;
         CommandError::NoHome => CommandError::NoHome, Usage, NONE;

@@ -1,24 +1,26 @@
 //! `imagebuilder copy`: an image from one place to another, byte for byte.
 
-use std::io;
+mod pack;
 
-use oci::archive::Archive;
+use std::io;
+use std::path::Path;
+
 use oci::copy::{CopyError, Destination, Source};
-use oci::image::Index;
 use oci::layout::{Layout, LayoutError};
 use oci::referrers::Referrers;
 use oci::registry::{Access, RegistryError};
-use oci::{Descriptor, Kind, Platform, Reference};
+use oci::{Descriptor, Reference};
 
 use super::context::Context;
+use super::platform::select;
 use super::progress::show;
 use super::repository::{publisher, tag_or_digest};
 use super::source::{only, open, roots};
-use super::{CommandError, CopyFailure, tar_file};
+use super::{CommandError, CopyFailure};
 use crate::args::Copy;
-use crate::engine::Engine;
-use crate::place::{Local, Place, Store};
-use crate::registry::{PublishEvent, Publisher, TransferOptions, transfer};
+use crate::image_source::SourceError;
+use crate::place::{Place, Store};
+use crate::registry::{DryRun, Holdings, Plan, PublishEvent, Publisher, TransferOptions, transfer};
 
 pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
     match &args.source {
@@ -69,22 +71,28 @@ where
     CopyFailure: From<CopyError<S::Error, LayoutError>>
         + From<CopyError<S::Error, RegistryError>>
         + From<CopyError<S::Error, io::Error>>,
+    SourceError: From<S::Error>,
 {
-    let root = &select(args, source, root)?;
+    let platform = args.platform.as_ref();
+    let root = &select(source, root, platform, &args.source.to_string())?;
     match &args.destination {
         Place::Local(local) => {
             let named = local.image.as_ref().map(Reference::to_string);
             let name = named.or(name);
             match &local.store {
+                Store::Layout(path) if args.dry_run => {
+                    let layout = existing(path)?;
+                    would(context, args, source, layout, root, name.as_deref())?;
+                }
                 Store::Layout(path) => {
                     let layout = Layout::create(path)?;
                     to(context, args, source, &layout, root, name.as_deref())?;
                 }
                 Store::Archive(_) | Store::Engine => {
-                    pack(context, args, source, local, root, name)?;
+                    pack::pack(context, args, source, local, root, name)?;
                 }
             }
-            print(context, &root.digest.to_string())
+            print(context, args, &root.digest.to_string())
         }
         Place::Registry(reference) => {
             if reference
@@ -103,60 +111,14 @@ where
                 let publisher = publisher(context, reference, &args.registry)?;
                 publisher.repository(reference, Access::Push)
             };
+            if args.dry_run {
+                return would(context, args, source, repository, root, reference.tag());
+            }
             to(context, args, source, &repository, root, reference.tag())?;
             let pushed = reference.clone().without_tag().with_digest(root.digest);
-            print(context, &pushed.to_string())
+            print(context, args, &pushed.to_string())
         }
     }
-}
-
-/// Copies `root` into a tar, or into the container engine by one.
-fn pack<S: Source>(
-    context: &Context,
-    args: &Copy,
-    source: &S,
-    local: &Local,
-    root: &Descriptor,
-    name: Option<String>,
-) -> Result<(), CommandError>
-where
-    CopyFailure: From<CopyError<S::Error, io::Error>>,
-{
-    let failed = |source| CommandError::Copy {
-        source,
-        from: args.source.to_string(),
-        to: args.destination.to_string(),
-    };
-    let digest = root.digest;
-    // Without a name it is named by its digest.
-    let name = name.unwrap_or_else(|| digest.hex());
-    let name: Reference = name.parse().map_err(|source| CommandError::Name {
-        layout: args.source.to_string().into(),
-        digest,
-        source,
-    })?;
-    let images = [(name, root.clone())];
-    let archive = |platform: Option<&Platform>| {
-        let archive = Archive::new(source, &images, platform);
-        archive.map_err(|error| failed(error.into()))
-    };
-    if let Store::Archive(path) = &local.store {
-        let written = tar_file::write(path, &archive(args.platform.as_ref())?);
-        let bytes = written.map_err(|source| {
-            let error: CopyError<S::Error, io::Error> = CopyError::Write { digest, source };
-            failed(error.into())
-        })?;
-        let (from, to) = (&args.source, &args.destination);
-        let status = format!("Copied {from} to {to}: {}", cli::Bytes(bytes));
-        context.printer.status(&status);
-        return Ok(());
-    }
-    let engine = Engine::new(&context.environment.engine)?;
-    let archive = archive(Some(&engine.platform()?))?;
-    for line in engine.load(&mut archive.reader(), archive.size())? {
-        context.printer.status(&line);
-    }
-    Ok(())
 }
 
 fn to<S: Source, D: Destination>(
@@ -174,15 +136,7 @@ where
     let (from, to) = (args.source.to_string(), args.destination.to_string());
     let copied = show(context, |elapsed, events| {
         let started = elapsed();
-        let options = TransferOptions {
-            check: args.check,
-            referrers: if args.referrers {
-                Referrers::All
-            } else {
-                Referrers::These(&[])
-            },
-        };
-        let summary = transfer(source, destination, root, &names, options, events)?;
+        let summary = transfer(source, destination, root, &names, options(args), events)?;
         let summary = summary.in_time(elapsed().saturating_sub(started));
         events(PublishEvent::Copied(from.clone(), to.clone(), summary));
         Ok(())
@@ -194,35 +148,63 @@ where
     })
 }
 
-/// The image itself, or the one of its index for the platform that is asked for.
-fn select<S: Source>(args: &Copy, source: &S, root: &Descriptor) -> Result<Descriptor, CommandError>
+/// Reports what [`to`] would do.
+fn would<S: Source, H: Holdings>(
+    context: &Context,
+    args: &Copy,
+    source: &S,
+    holdings: H,
+    root: &Descriptor,
+    name: Option<&str>,
+) -> Result<(), CommandError>
 where
-    CopyFailure: From<CopyError<S::Error, LayoutError>>,
+    CopyFailure: From<CopyError<S::Error, H::Error>>,
 {
-    let Some(platform) = &args.platform else {
-        return Ok(root.clone());
-    };
-    if root.media_type.kind() != Kind::Index {
-        return Ok(root.clone());
-    }
-    let from = args.source.to_string();
-    let digest = root.digest;
-    let failed = |error: CopyError<S::Error, LayoutError>| CommandError::Copy {
-        source: error.into(),
+    let names: Vec<&str> = name.into_iter().collect();
+    let (from, to) = (args.source.to_string(), args.destination.to_string());
+    let dry_run = DryRun::new(holdings);
+    let copied = transfer(source, &dry_run, root, &names, options(args), &|_| {});
+    let summary = copied.map_err(|error| CommandError::Copy {
+        source: CopyFailure::from(error),
         from: from.clone(),
-        to: args.destination.to_string(),
+        to: to.clone(),
+    })?;
+    let plan = Plan {
+        what: format!("copy {from} to {to}"),
+        summary,
+        names: dry_run.into_names(),
     };
-    let document = source.document(root);
-    let document = document.map_err(|source| failed(CopyError::Read { digest, source }))?;
-    let index = Index::parse(&document);
-    let index = index.map_err(|source| failed(CopyError::Document { digest, source }))?;
-    let found = index.select(platform).cloned();
-    found.map_err(|source| CommandError::Platform {
-        from: from.clone(),
-        source: Box::new(source),
-    })
+    context.printer.status(&plan.to_string());
+    Ok(())
 }
 
-fn print(context: &Context, line: &str) -> Result<(), CommandError> {
+fn options(args: &Copy) -> TransferOptions<'static> {
+    TransferOptions {
+        check: args.check,
+        referrers: if args.referrers {
+            Referrers::All
+        } else {
+            Referrers::These(&[])
+        },
+    }
+}
+
+/// The layout at `path`, unless there is nothing yet.
+fn existing(path: &Path) -> Result<Option<Layout>, LayoutError> {
+    let is_empty = || {
+        path.read_dir()
+            .is_ok_and(|mut entries| entries.next().is_none())
+    };
+    if !path.exists() || is_empty() {
+        return Ok(None);
+    }
+    Layout::open(path).map(Some)
+}
+
+/// Prints what was copied.
+fn print(context: &Context, args: &Copy, line: &str) -> Result<(), CommandError> {
+    if args.dry_run {
+        return Ok(());
+    }
     context.printer.data(line).map_err(CommandError::Stdout)
 }
