@@ -83,7 +83,8 @@ impl Budget {
 /// The default budget: half of the cgroup's limit. The other half is for what the estimate does not
 /// include, such as the process itself.
 pub(crate) fn default_bytes() -> u64 {
-    cgroup_limit().map_or(u64::MAX, |limit| limit / 2)
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    cgroup_limit(Path::new("/sys/fs/cgroup"), &own).map_or(u64::MAX, |limit| limit / 2)
 }
 
 /// The memory of one request with a body of this size.
@@ -91,28 +92,30 @@ pub(crate) fn largest_request(body_bytes: usize) -> u64 {
     (CONNECTION_BYTES + PARSER_BYTES + 2 * body_bytes) as u64
 }
 
-/// The memory limit of the process's cgroup, in bytes; `None` where there is none.
-fn cgroup_limit() -> Option<u64> {
-    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let read = |path: String| limit(&std::fs::read_to_string(Path::new(&path)).ok()?);
+/// The memory limit of a process's cgroup, in bytes; `None` where there is none. `root` is where cgroups are
+/// mounted, and `own` is the process's `/proc/PID/cgroup`.
+fn cgroup_limit(root: &Path, own: &str) -> Option<u64> {
+    let read = |path: &str, file: &str| {
+        let path = root.join(path.trim_start_matches('/')).join(file);
+        limit(&std::fs::read_to_string(path).ok()?)
+    };
     let by_line = own.lines().filter_map(|line| {
         // hierarchy ":" controllers ":" path (cgroups(7)); version 2 has no controllers.
         let mut parts = line.splitn(3, ':').skip(1);
         let (controllers, path) = (parts.next()?, parts.next()?);
         if controllers.is_empty() {
-            read(format!("/sys/fs/cgroup{path}/memory.max"))
+            read(path, "memory.max")
         } else if controllers.split(',').any(|each| each == "memory") {
-            read(format!("/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"))
+            read(&format!("memory{path}"), "memory.limit_in_bytes")
         } else {
             None
         }
     });
     // In a container the path may be the host's while the mount shows the container's cgroup as its root.
-    let mounted = [
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ];
-    let mounted = mounted.into_iter().filter_map(|path| read(path.to_owned()));
+    let mounted = [("", "memory.max"), ("memory", "memory.limit_in_bytes")];
+    let mounted = mounted
+        .into_iter()
+        .filter_map(|(path, file)| read(path, file));
     by_line.chain(mounted).min()
 }
 
@@ -130,6 +133,53 @@ mod tests {
         assert_eq!(limit("134217728\n"), Some(128 << 20));
         assert_eq!(limit("max\n"), None);
         assert_eq!(limit("9223372036854771712\n"), None);
+    }
+
+    /// As the files are in pods, on machines with systemd, and on the older hierarchies.
+    #[test]
+    fn the_limit_is_found_in_both_versions_of_cgroups() {
+        const POD: &str = "/kubepods.slice/kubepods-pod1.slice/cri-containerd-2.scope";
+        let limits: &[(&str, &[(&str, &str)], Option<u64>)] = &[
+            // Version 2 in a cgroup namespace of its own, as containerd gives it.
+            (
+                "0::/\n",
+                &[("memory.max", "134217728\n")],
+                Some(134_217_728),
+            ),
+            ("0::/\n", &[("memory.max", "max\n")], None),
+            // And in the host's.
+            (
+                &format!("0::{POD}\n"),
+                &[(&format!("{POD}/memory.max"), "4096\n")],
+                Some(4096),
+            ),
+            // A path that the mount does not have.
+            (
+                &format!("0::/..{POD}\n"),
+                &[("memory.max", "8192\n")],
+                Some(8192),
+            ),
+            (
+                "12:cpu,cpuacct:/a\n9:memory:/a\n1:name=systemd:/b\n0::/b\n",
+                &[
+                    ("memory/a/memory.limit_in_bytes", "4096\n"),
+                    ("memory/memory.limit_in_bytes", "9223372036854771712\n"),
+                ],
+                Some(4096),
+            ),
+            // No memory controller, and no cgroups.
+            ("0::/a\n", &[("a/cgroup.procs", "1\n")], None),
+            ("", &[], None),
+        ];
+        for (own, files, expected) in limits {
+            let root = tempfile::tempdir().unwrap();
+            for (path, text) in *files {
+                let path = root.path().join(path.trim_start_matches('/'));
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, text).unwrap();
+            }
+            assert_eq!(cgroup_limit(root.path(), own), *expected, "{own}");
+        }
     }
 
     #[test]
