@@ -7,6 +7,7 @@
 //!
 //! It runs no container, and knows nothing of containerd.
 
+mod allocator;
 mod args;
 mod assemble;
 mod assets;
@@ -45,6 +46,7 @@ mod purl;
 mod registry;
 pub mod resolve;
 mod sbom;
+mod scan;
 mod scan_paths;
 mod setting_values;
 mod settings;

@@ -1,21 +1,20 @@
 //! Whether a binary contains a path of this machine.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 
 use memchr::memmem::Finder;
 
 use crate::paths::PathMap;
+use crate::scan;
 
-/// How much of a binary is in memory at once.
-const BUFFER_BYTES: usize = 1 << 20;
-
-/// How much of a path is shown, and how far one may go past the end of a buffer.
+/// How much of a path is shown.
 const SHOWN_BYTES: usize = 200;
 
 /// The first path in `binary` that `paths` should have replaced.
-pub(crate) fn find(mut binary: &File, paths: &PathMap) -> io::Result<Option<String>> {
+pub(crate) fn find(binary: &File, paths: &PathMap) -> io::Result<Option<String>> {
     let replacements: Vec<&str> = paths.iter().map(|(_, to)| to).collect();
     let needles: Vec<Vec<u8>> = paths
         .iter()
@@ -29,26 +28,16 @@ pub(crate) fn find(mut binary: &File, paths: &PathMap) -> io::Result<Option<Stri
         .map(|(from, _)| from.as_os_str().as_bytes().to_vec())
         .collect();
     let finders: Vec<Finder> = needles.iter().map(Finder::new).collect();
-    let overlap = needles.iter().map(Vec::len).max().unwrap_or(0) + SHOWN_BYTES;
-    let mut buffer = Vec::new();
-    binary.seek(SeekFrom::Start(0))?;
-    loop {
-        let count = binary.take(BUFFER_BYTES as u64).read_to_end(&mut buffer)?;
-        let first = finders
-            .iter()
-            .filter_map(|finder| first(finder, &buffer))
-            .min();
-        if let Some(at) = first {
-            // The rest of the path may not be read yet.
-            binary.take(SHOWN_BYTES as u64).read_to_end(&mut buffer)?;
-            return Ok(Some(path_at(&buffer[at..])));
-        }
-        if count == 0 {
-            return Ok(None);
-        }
-        let keep = buffer.len().saturating_sub(overlap);
-        buffer.drain(..keep);
-    }
+    // The byte after a path says where it ends.
+    let overlap = needles.iter().map(Vec::len).max().unwrap_or(0) + 1;
+    let found = scan::find(binary, overlap, |part| {
+        let found = finders.iter().filter_map(|finder| first(finder, part));
+        found.min()
+    })?;
+    let Some(at) = found else { return Ok(None) };
+    let mut bytes = [0; SHOWN_BYTES];
+    let count = binary.read_at(&mut bytes, at)?;
+    Ok(Some(path_at(&bytes[..count])))
 }
 
 /// Where a path begins that is the finder's, or below it.
@@ -62,7 +51,6 @@ fn first(finder: &Finder, buffer: &[u8]) -> Option<usize> {
 fn path_at(bytes: &[u8]) -> String {
     let end = bytes
         .iter()
-        .take(SHOWN_BYTES)
         .take_while(|byte| byte.is_ascii_graphic())
         .count();
     String::from_utf8_lossy(&bytes[..end]).into_owned()

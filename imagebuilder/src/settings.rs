@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::allocator::Allocator;
 use crate::assets::AssetSetting;
 use crate::base_name::BaseName;
 use crate::setting_values::{
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) base: Option<BaseName>,
     /// The C library that the binary is linked with.
     pub(crate) libc: Option<CLibrary>,
+    /// The allocator that the package keeps knowingly: no hint recommends another.
+    pub(crate) allocator: Option<Allocator>,
     /// The directory that it starts in; that of the base, else `/`, where it is not given.
     pub(crate) workdir: Option<AbsolutePath>,
     /// The program and its first arguments; the binary where it is not given.

@@ -215,3 +215,38 @@ fn a_signal_stops_cargo_and_its_build_scripts() {
         assert!(!PathBuf::from("img/index.json").exists());
     }
 }
+
+#[test]
+fn a_program_with_threads_and_musls_allocator_gets_a_hint() {
+    let sandbox = Sandbox::new();
+    let hint =
+        "Hint: hello starts threads, and all of them wait for the one lock of musl's allocator";
+    let hinted = |sandbox: &Sandbox| {
+        let run = sandbox.run(&["build", "hello"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr.contains(hint)
+    };
+    assert!(!hinted(&sandbox), "no threads");
+
+    let main = "fn main() { std::thread::spawn(|| println!(\"x\")).join().unwrap(); }\n";
+    sandbox.write("hello/src/main.rs", main);
+    assert!(hinted(&sandbox));
+    assert!(hinted(&sandbox), "and nothing new was compiled");
+
+    let manifest = sandbox.read("hello/Cargo.toml");
+    let name = "name = \"team/hello\"\n";
+    let keeps = manifest.replace(name, &format!("{name}allocator = \"musl\"\n"));
+    sandbox.write("hello/Cargo.toml", &keeps);
+    assert!(!hinted(&sandbox), "musl's is kept knowingly");
+
+    // The name is all that imagebuilder knows of an allocator.
+    sandbox.package("mimalloc", "");
+    sandbox.write("mimalloc/src/lib.rs", "pub use std::alloc::System;\n");
+    sandbox.write(
+        "hello/Cargo.toml",
+        &format!("{manifest}mimalloc = {{ path = \"../mimalloc\" }}\n"),
+    );
+    let replaced = "#[global_allocator]\nstatic A: mimalloc::System = mimalloc::System;\n";
+    sandbox.write("hello/src/main.rs", &format!("{replaced}{main}"));
+    assert!(!hinted(&sandbox), "replaced");
+}

@@ -12,10 +12,10 @@ use crate::target::CLibrary;
 
 /// Where the settings of images are: every key, by its name.
 const SETTINGS: &str = "Settings of the image are in [package.metadata.image] of the package's Cargo.toml, with \
-    defaults for all packages in [workspace.metadata.image]: name, bin, base, libc, platforms, user, \
-    workdir, entrypoint, args, env, ports, volumes, stop-signal, labels, annotations, assets, build-env, \
-    features, no-default-features. `imagebuilder init` writes a commented table, and imagebuilder's \
-    README describes each.";
+    defaults for all packages in [workspace.metadata.image]: name, bin, base, libc, allocator, \
+    platforms, user, workdir, entrypoint, args, env, ports, volumes, stop-signal, labels, annotations, \
+    assets, build-env, features, no-default-features. `imagebuilder init` writes a commented table, and \
+    imagebuilder's README describes each.";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = SETTINGS)]

@@ -9,6 +9,7 @@ use super::build::{BIN_DIRECTORY, Builder, image_path};
 use super::built::Compiled;
 use super::error::BuildError;
 use super::event::Event;
+use crate::allocator::{self, Allocator};
 use crate::auditable;
 use crate::cargo::{self, Build, Note};
 use crate::file_digest;
@@ -18,7 +19,7 @@ use crate::layer::Files;
 use crate::paths::PathMap;
 use crate::sbom::{self, Bill, Sbom};
 use crate::scan_paths;
-use crate::target::Target;
+use crate::target::{Libc, Target};
 use crate::workspace::Service;
 
 /// A binary as it is read.
@@ -66,10 +67,18 @@ impl Builder {
                 Note::ForeignHeaders => events(Event::ForeignHeaders { target }),
             },
         )?;
-        let mut binaries = Vec::new();
+        let may_wait = target.libc == Libc::Musl
+            && service.settings.allocator != Some(Allocator::Musl)
+            && !allocator::is_replaced(&built.packages);
+        let (mut binaries, mut waits) = (Vec::new(), false);
         for (bin, path) in &built.binaries {
             let binary = self.checked(path, &package, image, events)?;
+            waits |= may_wait && self.has_threads(&binary)?;
             binaries.push(self.audited(service, target, &built, bin, binary)?);
+        }
+        if waits {
+            let package = package.clone();
+            events(Event::MuslAllocator { package });
         }
         events(Event::Compiled {
             package,
@@ -181,6 +190,17 @@ impl Builder {
             events(Event::Sbom { path });
         }
         Ok(bill)
+    }
+
+    fn has_threads(&self, binary: &Binary) -> Result<bool, BuildError> {
+        let key = binary.digest.to_string();
+        if let Some(known) = self.cache.get("threads", &key) {
+            return Ok(known);
+        }
+        let threads = allocator::has_threads(&binary.file);
+        let threads = threads.map_err(|error| cannot(&binary.path, error))?;
+        self.cache.put("threads", &key, &threads);
+        Ok(threads)
     }
 
     /// Looks for paths of this machine, which a program may contain by `env!` or a build script.

@@ -27,6 +27,8 @@ pub(crate) enum Event {
     Diagnostic { line: String },
     /// A binary contains a path of this machine.
     Path { package: String, found: String },
+    /// The threads of a program share musl's allocator.
+    MuslAllocator { package: String },
     /// C was compiled with the headers of another C library than the one that is linked.
     ForeignHeaders { target: Target },
     /// The layers of the base are read, to check a binary that is linked dynamically.
@@ -72,6 +74,12 @@ impl fmt::Display for Event {
             Self::Path { package, found } => write!(
                 f,
                 "the binary of {package} contains `{found}`: its digest depends on this path"
+            ),
+            Self::MuslAllocator { package } => write!(
+                f,
+                "Hint: {package} starts threads, and all of them wait for the one lock of musl's allocator; \
+                 `#[global_allocator]` with mimalloc is faster and takes some MiB of memory, and \
+                 `allocator = \"musl\"` in [package.metadata.image] keeps musl's"
             ),
             Self::Diagnostic { line } => f.write_str(line),
             Self::ForeignHeaders { target } => write!(
