@@ -48,7 +48,7 @@ fn what_cannot_be_built_says_why_and_leaves_nothing() {
         "error: cannot build an image of `lib`\n  \
          Caused by: invalid [package.metadata.image] in `[WS]/lib/Cargo.toml`, line 6\n  \
          Caused by: unknown field `prots`, expected one of `name`, `bin`, `ports`, `user`, `base`, \
-         `libc`, `workdir`, `entrypoint`, `env`, `args`, `labels`, `annotations`, `volumes`, \
+         `libc`, `allocator`, `workdir`, `entrypoint`, `env`, `args`, `labels`, `annotations`, `volumes`, \
          `stop-signal`, `build-env`, `platforms`, `assets`, `features`, `no-default-features`\n",
     );
 }
