@@ -5,12 +5,16 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::gate::{Gate, Gated};
 use crate::handle::handle;
 use crate::http::{Answer, Head, body, head};
 use crate::state::{Action, Behaviour, Fault, Seen, State};
 use oci::{Digest, Reference};
+
+/// How long [`Action::Gather`] waits.
+const GATHER: Duration = Duration::from_secs(30);
 
 /// A registry on a port of this machine, until it is dropped.
 #[derive(Debug)]
@@ -208,6 +212,16 @@ fn requests(
             return Ok(());
         }
         let body = body(&mut reader, &head, u64::MAX)?;
+        if let Some(Action::Gather(count)) = fault {
+            lock().gathered += 1;
+            let begun = Instant::now();
+            while lock().gathered < count {
+                if begun.elapsed() > GATHER {
+                    return Ok(());
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
         let mut state = lock();
         state.seen.push(seen(&head, body.len() as u64));
         if matches!(fault, Some(Action::EndTokens)) {

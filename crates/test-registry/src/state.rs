@@ -159,6 +159,9 @@ pub enum Action {
     EndTokens,
     /// The response is sent in small pieces.
     Trickle,
+    /// The response is sent when the bodies of this many such requests have arrived. Where they do not
+    /// within half a minute, the connection is closed without one.
+    Gather(u32),
     /// A manifest is accepted and at once overwritten by another client: nothing is stored.
     LoseWrite,
 }
@@ -197,6 +200,8 @@ pub(super) struct State {
     /// How many requests exceeded a limit.
     pub(super) refused_rates: u32,
     pub(super) faults: Vec<Fault>,
+    /// How many requests had the fault [`Action::Gather`].
+    pub(super) gathered: u32,
     pub(super) seen: Vec<Seen>,
 }
 

@@ -50,6 +50,10 @@ impl<D: Destination> Destination for Checked<'_, D> {
         self.destination.put_blob(descriptor, open)
     }
 
+    fn workers(&self) -> usize {
+        self.destination.workers()
+    }
+
     fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), D::Error> {
         if self.had(&descriptor.digest) {
             return Ok(());

@@ -3,15 +3,23 @@
 //! A blob that one repository has is mounted into another where the registry allows it, so several
 //! images with one base send it once. Of several pushes of one blob at the same time one sends it, and
 //! the others wait.
+//!
+//! A registry verifies and stores a blob after it got the last byte, which takes it a while and no
+//! network. The next blob is sent meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::Digest;
 
-/// How many blobs are sent to a registry at once, for all its repositories. More sockets were not
-/// faster, and failed against Amazon ECR.
-const UPLOADS: usize = 4;
+/// How many blobs are on their way to a registry at once, for all its repositories. More sockets were
+/// not faster, and failed against Amazon ECR.
+const BODIES: usize = 4;
+
+/// How many uploads there are at once: those on their way, and those whose answer is awaited.
+pub(super) const UPLOADS: usize = 8;
 
 /// What the pushes of a run know of blobs.
 #[derive(Debug, Default)]
@@ -26,6 +34,8 @@ struct State {
     known: BTreeMap<Digest, BTreeSet<String>>,
     /// The blobs that are being sent, and where to.
     sending: BTreeSet<(Digest, String)>,
+    /// How many of them are on their way.
+    bodies: usize,
     /// The repositories that nothing could be mounted from.
     refused: BTreeSet<String>,
 }
@@ -102,6 +112,61 @@ impl Blobs {
     }
 }
 
+impl Blobs {
+    /// Waits until another body may be sent.
+    pub(super) fn body(&self) -> BodySlot<'_> {
+        let mut state = self.lock();
+        while state.bodies == BODIES {
+            let woken = self.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        state.bodies += 1;
+        BodySlot {
+            blobs: self,
+            held: AtomicBool::new(true),
+        }
+    }
+}
+
+/// The right to send a body, until it is released or dropped.
+pub(super) struct BodySlot<'a> {
+    blobs: &'a Blobs,
+    held: AtomicBool,
+}
+
+impl BodySlot<'_> {
+    fn release(&self) {
+        if self.held.swap(false, Ordering::Relaxed) {
+            self.blobs.lock().bodies -= 1;
+            self.blobs.changed.notify_all();
+        }
+    }
+}
+
+impl Drop for BodySlot<'_> {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A body of `left` bytes, which gives its slot back with the last of them.
+pub(super) struct SlottedReader<'a> {
+    pub(super) reader: Box<dyn Read + Send + 'a>,
+    pub(super) left: u64,
+    pub(super) slot: &'a BodySlot<'a>,
+}
+
+impl Read for SlottedReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.left = self.left.saturating_sub(count as u64);
+        if self.left == 0 {
+            self.slot.release();
+        }
+        Ok(count)
+    }
+}
+
 impl Sending<'_> {
     /// The repository has the blob now.
     pub(super) fn done(self) {
@@ -163,6 +228,31 @@ mod tests {
             drop(all.pop());
             assert_eq!(receiver.recv().unwrap(), "send");
         });
+    }
+
+    #[test]
+    fn bodies_are_bounded_until_their_last_byte() {
+        let blobs = Blobs::default();
+        let slots: Vec<_> = (0..BODIES).map(|_| blobs.body()).collect();
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            let blobs = &blobs;
+            scope.spawn(move || {
+                let _slot = blobs.body();
+                sender.send(()).unwrap();
+            });
+            let mut reader = SlottedReader {
+                reader: Box::new(&b"xy"[..]),
+                left: 2,
+                slot: &slots[0],
+            };
+            reader.read_exact(&mut [0]).unwrap();
+            assert!(receiver.try_recv().is_err());
+            reader.read_exact(&mut [0]).unwrap();
+            receiver.recv().unwrap();
+        });
+        drop(slots);
+        assert_eq!(blobs.lock().bodies, 0);
     }
 
     #[test]

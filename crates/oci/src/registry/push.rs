@@ -5,11 +5,11 @@
 //! One request is what every registry accepts. GitHub's refuses chunks above 4 MiB, and Google's
 //! Artifact Registry refuses all; what a registry refused is remembered.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use url::Url;
 
-use super::blobs::Claim;
+use super::blobs::{Claim, SlottedReader};
 use super::client::{expect, read_problem};
 use super::error::{Problem, RegistryError};
 use super::location::resolve;
@@ -208,10 +208,13 @@ impl Repository {
         descriptor: &Descriptor,
         open: Open<'_>,
     ) -> Result<Sent, RegistryError> {
-        let payload = Payload::Stream {
-            size: descriptor.size,
-            open,
+        let slot = &self.shared.blobs.body();
+        let size = descriptor.size;
+        let open = || -> io::Result<Box<dyn Read + Send + '_>> {
+            let (reader, left) = (open()?, size);
+            Ok(Box::new(SlottedReader { reader, left, slot }))
         };
+        let payload = Payload::Stream { size, open: &open };
         self.finish(&upload.location, descriptor, payload)
     }
 
@@ -279,6 +282,7 @@ impl Repository {
         descriptor: &Descriptor,
         open: Open<'_>,
     ) -> Result<Sent, RegistryError> {
+        let slot = self.shared.blobs.body();
         let read = |call: &Call, error| call.error(read_problem(error));
         let call = Call::new("PATCH", upload.location.clone());
         let mut reader = open().map_err(|error| read(&call, error))?;
@@ -301,6 +305,7 @@ impl Repository {
                 unfinished => return Ok(unfinished),
             }
         }
+        drop(slot);
         self.finish(&upload.location, descriptor, Payload::Nothing)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
+use super::blobs::UPLOADS;
 use super::error::{Problem, RegistryError};
 use super::session::Repository;
 use crate::copy::{Destination, Open, Source, Stored};
@@ -43,6 +44,10 @@ impl Destination for Repository {
 
     fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<Stored, RegistryError> {
         self.push_blob(descriptor, open)
+    }
+
+    fn workers(&self) -> usize {
+        UPLOADS
     }
 
     fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), RegistryError> {

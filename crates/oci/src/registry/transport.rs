@@ -31,6 +31,10 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// How long a peer may be silent: more than a registry takes to verify a large layer.
 const SILENCE: Duration = Duration::from_mins(2);
 
+/// How many connections are kept for another request: one for each image and blob of a run that may
+/// be under way.
+const IDLE: usize = 16;
+
 /// The most of an error's body that is read.
 const ERROR_BYTES: u64 = 64 * 1024;
 
@@ -191,6 +195,8 @@ impl Transport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT))
+            .max_idle_connections(IDLE)
+            .max_idle_connections_per_host(IDLE)
             .timeout_per_write(Some(SILENCE))
             .build();
         let resolver = || OverridingResolver {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use oci::copy::{CopyEvent, copy};
 use test_registry::{Action, Behaviour, Fault, TestRegistry};
 
-use crate::fixture::{NAME, assert_there, cause, image, push, repository};
+use crate::fixture::{NAME, assert_complete, assert_there, cause, image, push, repository};
 
 #[test]
 fn an_image_is_pushed_children_first_and_the_tag_last() {
@@ -152,4 +152,26 @@ fn a_layer_that_may_not_be_distributed_is_not_sent() {
     copy(&image.layout, &target, &image.root, &["v1"], &events).unwrap();
     assert_eq!(registry.tag(NAME, "v1"), Some(image.root.digest));
     assert_eq!(seen.into_inner().unwrap().len(), 2);
+}
+
+/// A registry verifies and stores a blob before it answers. The next ones are sent meanwhile, though no
+/// more than four bodies are on their way.
+#[test]
+fn blobs_are_sent_while_others_are_stored() {
+    let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
+    registry.fault(Fault {
+        method: "PUT",
+        path: "/blobs/uploads/",
+        after: 0,
+        times: 5,
+        action: Action::Gather(5),
+    });
+    push(&image, &repository(&registry), &["v1"]).unwrap();
+    assert_complete(&registry, &image, "v1");
+    let puts = registry
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method == "PUT");
+    let blobs = puts.filter(|seen| seen.path.contains("/blobs/"));
+    assert_eq!(blobs.count(), 5, "each is sent once");
 }

@@ -71,19 +71,19 @@ fn a_permanent_error_is_reported_at_once() {
         assert!(hits <= requests, "{hits} requests for {expected}");
         assert_eq!(registry.tag(NAME, "v1"), None);
     };
-    // Up to four workers are under way when the first fails.
+    // All five blobs may be under way when the first fails.
     check(
         "POST",
         "/blobs/uploads/",
         Action::Answer(403, vec![], denied),
-        4,
+        5,
         "POST http://HOST/v2/team/app/blobs/uploads/: 403 DENIED: no  [31m way",
     );
     check(
         "POST",
         "/blobs/uploads/",
         Action::NoLocation,
-        4,
+        5,
         "the answer has no valid Location",
     );
     check(
@@ -104,7 +104,7 @@ fn a_permanent_error_is_reported_at_once() {
         "PUT",
         "/blobs/uploads/",
         Action::OtherDigest,
-        4,
+        5,
         "the registry has sha256:",
     );
     check(
@@ -127,7 +127,7 @@ fn a_permanent_error_is_reported_at_once() {
         "POST",
         "/uploads/",
         Action::Answer(202, file, ""),
-        4,
+        5,
         "it is not an HTTP URL",
     );
 }
