@@ -11,6 +11,7 @@ mod exit;
 pub mod input;
 mod parse;
 mod printer;
+mod redact;
 mod replace;
 mod report;
 

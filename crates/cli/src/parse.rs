@@ -10,6 +10,7 @@ use std::{env, process};
 use clap::{Arg, ArgMatches, Command, Parser, value_parser};
 use clap_complete::Shell;
 
+use crate::redact::redact;
 use crate::{Exit, Printer, Progress};
 
 /// The version of all programs, and the git revision where the build was given one.
@@ -51,11 +52,20 @@ pub fn parse<C: Parser>() -> C {
 /// Reports a usage error in the form that the arguments ask for, or prints the help or version that
 /// clap returns as an error, and exits.
 fn refuse(error: &clap::Error) -> ! {
-    if error.use_stderr() && json_progress(env::args_os()) {
-        Printer::new(Progress::Json, true).error(&error.render().to_string());
-        process::exit(error.exit_code());
+    let text = error.render().to_string();
+    let shown = redact(&text);
+    let json = json_progress(env::args_os());
+    if !error.use_stderr() || (shown == text && !json) {
+        // With clap's colours.
+        error.exit();
     }
-    error.exit()
+    let progress = if json {
+        Progress::Json
+    } else {
+        Progress::Plain
+    };
+    Printer::new(progress, true).error(&shown);
+    process::exit(error.exit_code());
 }
 
 /// Whether arguments that could not be parsed have `--progress json`: a program that reads stderr as

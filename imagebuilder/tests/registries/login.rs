@@ -153,7 +153,18 @@ fn a_helper_of_the_configuration_is_used() {
 
 #[test]
 fn a_password_on_the_command_line_is_refused_and_not_repeated() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::empty();
+    for registry in [
+        "http://u:hunter2@r.example/x:v1",
+        "u:hunter2@r.example/x:v1",
+    ] {
+        for more in [&[][..], &["--progress", "json"]] {
+            let args = [&["push", "oci:img", registry], more].concat();
+            let refused = run(&sandbox, &args, "", &[]);
+            refused.fails(2, "***@r.example/x:v1");
+            assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+        }
+    }
     let args = ["login", "r.example", "-u", "u", "--password", "hunter2"];
     let refused = run(&sandbox, &args, "", &[]);
     refused.fails(2, "--password-stdin");
