@@ -82,9 +82,9 @@ test-containerds: deps-containerds ## Run the tests of nodectl against container
 	@$(MAKE) test-containerd VERSION=2.4
 
 .PHONY: test-registry
-test-registry: deps-test build ## Run the tests of pushing against the registry's next major version, built from source
+test-registry: deps-test ## Run the tests of pushing against the registry's next major version, built from source
 	@program=$$(dev/go-program docker-registry) && PATH="$$(dirname "$$program"):$$PATH" \
-		cargo test --locked -p imagebuilder --no-fail-fast --test registry
+		$(cargo_test) --no-fail-fast --test registries
 
 .PHONY: test-cosign
 test-cosign: deps-test build ## Run the tests of signing against both major versions of cosign, built from source
