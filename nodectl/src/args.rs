@@ -162,8 +162,14 @@ pub enum Command {
     /// Remove everything that `up` created, even after a crash
     Down(DownArgs),
     /// Show containers by pod
+    ///
+    /// READY and REASON of a container of `up` are what its probes found last; while no `up` runs, nothing
+    /// probes it, and READY is `-`. With -k there is no such column: see `nodectl pods --help`.
     Ps(OutputArgs),
     /// Show pods (with -k)
+    ///
+    /// RUNNING counts the containers that run. Which of them are ready, only the kubelet knows, and the API
+    /// server by it: `kubectl get pods` shows it, and `kubectl describe pod` the answer to a failed probe.
     Pods(OutputArgs),
     /// Show everything about a pod (with -k)
     Inspect(InspectArgs),

@@ -8,14 +8,17 @@ use super::error::Result;
 use super::table::{age, table};
 use crate::args::{Global, Output, OutputArgs};
 use crate::containerd::Containerd;
-use crate::play::{Instance, Observed, ObservedContainer, Waiting, observe, oom_killed};
+use crate::play::{
+    ContainerState, ContainerStatus, Instance, Observed, ObservedContainer, PodRow, PodStatus,
+    observe, oom_killed, reported,
+};
 
 pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> Result<Exit> {
     let instance = global.instance();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let (pods, _) = observe(&client, &instance.id).await?;
     let view = View {
-        pods: with_waiting(pods, Waiting::load(&instance)),
+        pods: with_reported(pods, reported::load(&instance).unwrap_or_default()),
         instance,
     };
     match args.output {
@@ -32,54 +35,68 @@ pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> R
     Ok(Exit::Ok)
 }
 
-/// A pod with the containers that containerd has, and those that `up` waits to start.
+/// A pod with the containers that containerd has, and what the `up` that runs reports of it.
 struct Pod {
     seen: Observed,
-    waiting: Vec<Waiting>,
+    reported: Option<PodStatus>,
 }
 
-fn with_waiting(pods: Vec<Observed>, mut all: Vec<Waiting>) -> Vec<Pod> {
+fn with_reported(pods: Vec<Observed>, mut rows: Vec<PodRow>) -> Vec<Pod> {
     let mut merged: Vec<_> = pods
         .into_iter()
         .map(|seen| {
-            let of_pod = |one: &mut Waiting| one.record.uid == seen.record.uid;
-            let waiting = all.extract_if(.., of_pod).collect();
-            Pod { seen, waiting }
+            let of_pod = |row: &mut PodRow| row.record.uid == seen.record.uid;
+            let reported = rows.extract_if(.., of_pod).next().map(|row| row.status);
+            Pod { seen, reported }
         })
         .collect();
-    for one in all {
-        match merged
-            .iter_mut()
-            .find(|pod| pod.seen.record.uid == one.record.uid)
-        {
-            Some(pod) => pod.waiting.push(one),
-            None => merged.push(Pod {
-                seen: Observed {
-                    record: one.record.clone(),
-                    containers: Vec::new(),
-                },
-                waiting: vec![one],
-            }),
-        }
-    }
+    merged.extend(rows.into_iter().map(|row| Pod {
+        seen: Observed {
+            record: row.record,
+            containers: Vec::new(),
+        },
+        reported: Some(row.status),
+    }));
+    // containerd has nothing of one that was removed a moment ago.
+    merged.retain(|pod| !pod.seen.containers.is_empty() || pod.missing().next().is_some());
     merged.sort_by(|one, other| one.seen.record.name.cmp(&other.seen.record.name));
     merged
 }
 
 impl Pod {
-    /// Why a container does not run, if `up` knows.
-    fn reason(&self, container: &str) -> Option<&str> {
-        let waiting = self.waiting.iter().find(|one| one.container == container);
-        waiting?.reason.as_deref()
+    /// What `up` reports of the last start of a container.
+    fn status(&self, container: &str) -> Option<&ContainerStatus> {
+        let mut all = self.reported.as_ref()?.containers.iter();
+        all.find(|status| status.name == container)
     }
 
-    /// Containers that containerd does not have.
-    fn missing(&self) -> impl Iterator<Item = &Waiting> {
-        let seen = |one: &&Waiting| {
-            let mut containers = self.seen.containers.iter();
-            !containers.any(|container| container.name == one.container)
-        };
-        self.waiting.iter().filter(seen)
+    /// Whether a container is ready: only the `up` that runs probes it.
+    fn ready(&self, container: &ObservedContainer) -> Option<bool> {
+        let status = self.status(&container.name)?;
+        Some(status.ready && status.restarts == container.restarts)
+    }
+
+    /// Why a container does not run or is not ready, if `up` knows.
+    fn reason(&self, container: &ObservedContainer) -> Option<&str> {
+        let status = self.status(&container.name)?;
+        status.reason.as_deref().or(match &status.state {
+            // One that runs was started since.
+            ContainerState::Waiting(state) if container.pid().is_none() => Some(state),
+            _ => None,
+        })
+    }
+
+    /// Containers that wait to be started and that containerd does not have, each with why it waits.
+    fn missing(&self) -> impl Iterator<Item = (&ContainerStatus, &str)> {
+        let all = self.reported.iter().flat_map(|status| &status.containers);
+        all.filter_map(|status| {
+            let ContainerState::Waiting(state) = &status.state else {
+                return None;
+            };
+            let mut seen = self.seen.containers.iter();
+            let missing = !seen.any(|container| container.name == status.name);
+            missing.then_some((status, state.as_str()))
+        })
     }
 }
 
@@ -89,10 +106,11 @@ struct View {
     instance: Instance,
 }
 
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 11] = [
     "NAMESPACE",
     "POD",
     "CONTAINER",
+    "READY",
     "STATE",
     "RESTARTS",
     "AGE",
@@ -123,43 +141,43 @@ impl View {
 
     fn rows(&self, pod: &Pod) -> Vec<Vec<String>> {
         let record = &pod.seen.record;
-        let row = |name: &str, [state, restarts, age, pid]: [String; 4], reason: &str| {
-            vec![
-                record.namespace.clone(),
-                record.name.clone(),
-                name.to_owned(),
-                state,
-                restarts,
-                age,
-                record.address.to_string(),
-                pid,
-                image(&pod.seen, name).to_owned(),
-                reason.to_owned(),
-            ]
-        };
+        let row =
+            |name: &str, [ready, state, restarts, age, pid]: [String; 5], reason: Option<&str>| {
+                vec![
+                    record.namespace.clone(),
+                    record.name.clone(),
+                    name.to_owned(),
+                    ready,
+                    state,
+                    restarts,
+                    age,
+                    record.address.to_string(),
+                    pid,
+                    image(&pod.seen, name).to_owned(),
+                    reason.unwrap_or_default().to_owned(),
+                ]
+            };
         let now = now_ms() / 1000;
         let seen = pod.seen.containers.iter().map(|one| {
             let cells = [
+                yes_or_no(pod.ready(one)).to_owned(),
                 self.state(&pod.seen, one),
                 one.restarts.to_string(),
                 age(now - one.created_at.unwrap_or_default()),
                 one.pid()
                     .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
             ];
-            row(&one.name, cells, pod.reason(&one.name).unwrap_or_default())
+            row(&one.name, cells, pod.reason(one))
         });
-        let missing = pod.missing().map(|one| {
+        let missing = pod.missing().map(|(status, state)| {
             let cells = [
-                one.state.clone(),
-                one.restarts.to_string(),
+                yes_or_no(Some(false)).to_owned(),
+                state.to_owned(),
+                status.restarts.to_string(),
                 age(now - record.created_ms / 1000),
                 "-".to_owned(),
             ];
-            row(
-                &one.container,
-                cells,
-                one.reason.as_deref().unwrap_or_default(),
-            )
+            row(&status.name, cells, status.reason.as_deref())
         });
         seen.chain(missing).collect()
     }
@@ -184,7 +202,7 @@ impl View {
 
     fn pod_json(&self, pod: &Pod) -> Value {
         let seen = pod.seen.containers.iter().map(|one| {
-            let reason = pod.reason(&one.name).map(str::to_owned);
+            let reason = pod.reason(one).map(str::to_owned);
             let oom = self.oom_killed(&pod.seen, one);
             json!({
                 "created_unix": one.created_at,
@@ -193,21 +211,23 @@ impl View {
                 "image": image(&pod.seen, &one.name),
                 "name": one.name,
                 "pid": one.pid(),
+                "ready": pod.ready(one),
                 "reason": reason.or_else(|| oom.then(|| "OOMKilled".to_owned())),
                 "restarts": one.restarts,
                 "state": one.process.map_or("created", |process| process.state.as_str()),
             })
         });
-        let missing = pod.missing().map(|one| {
+        let missing = pod.missing().map(|(status, state)| {
             json!({
                 "created_unix": null,
                 "exit_code": null,
                 "id": null,
-                "image": image(&pod.seen, &one.container),
-                "name": one.container,
+                "image": image(&pod.seen, &status.name),
+                "name": status.name,
                 "pid": null,
-                "reason": one.reason.as_ref().unwrap_or(&one.state),
-                "restarts": one.restarts,
+                "ready": false,
+                "reason": status.reason.as_deref().unwrap_or(state),
+                "restarts": status.restarts,
                 "state": "waiting",
             })
         });
@@ -220,8 +240,17 @@ impl View {
             "name": record.name,
             "namespace": record.namespace,
             "pod_template_hash": record.hash,
+            "ready": pod.reported.as_ref().map(PodStatus::ready),
             "uid": record.uid,
         })
+    }
+}
+
+fn yes_or_no(ready: Option<bool>) -> &'static str {
+    match ready {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "-",
     }
 }
 

@@ -40,6 +40,15 @@ pub enum Event {
         /// Whether it is ready.
         ready: bool,
     },
+    /// A container's readiness probe has failed as often as it may.
+    NotReady {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// Which probe and why.
+        reason: String,
+    },
     /// A container exited.
     Exited {
         /// The pod.
@@ -150,6 +159,13 @@ impl std::fmt::Display for Event {
             }
             Self::Ready { pod, ready: true } => write!(f, "pod {pod}: ready"),
             Self::Ready { pod, ready: false } => write!(f, "pod {pod}: not ready"),
+            Self::NotReady {
+                pod,
+                container,
+                reason,
+            } => {
+                write!(f, "pod {pod}: container {container} is not ready: {reason}")
+            }
             Self::Exited {
                 pod,
                 container,

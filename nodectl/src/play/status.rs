@@ -2,8 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 /// The state of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ContainerState {
     /// It waits to be started, or restarted, for this reason.
     Waiting(String),
@@ -22,7 +24,7 @@ pub enum ContainerState {
 }
 
 /// The status of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerStatus {
     /// Its name in the pod.
     pub name: String,
@@ -37,7 +39,7 @@ pub struct ContainerStatus {
 }
 
 /// The status of a pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodStatus {
     /// Its containers, in the template's order.
     pub containers: Vec<ContainerStatus>,

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use e2e::containerd::{Image, Nodectl, health_program, manifest};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::{World, get};
+use crate::world::{World, eventually, get};
 
 /// The readiness probe of [`manifest`].
 const READINESS: &str = "readinessProbe: {httpGet: {path: /readyz, port: http}, periodSeconds: 1}";
@@ -29,6 +29,11 @@ fn with_health(world: &World, manifest: &str) -> Nodectl {
         .config(json!({"Entrypoint": ["/health"], "User": "65532"}))
         .write(&world.daemon.path("image"));
     world.up(&manifest.replace("image: pod:1", "image: health:1"))
+}
+
+/// The only container of the only pod, as `ps` shows it.
+fn container(world: &World) -> Value {
+    world.ps()["pods"][0]["containers"][0].clone()
 }
 
 fn stop(up: Nodectl) {
@@ -121,4 +126,49 @@ fn a_pod_is_ready_again_after_as_many_successes_as_its_probe_asks_for() {
     let passed: u32 = get(pod, "/passed").parse().unwrap();
     assert!(passed >= 3, "ready after {passed} successes");
     stop(up);
+}
+
+#[test]
+fn a_pod_that_is_not_ready_is_shown_with_what_its_probe_answered() {
+    let world = World::new();
+    let silent = "{httpGet: {path: /readyz, port: 1}, periodSeconds: 1, failureThreshold: 1000}";
+    let up = world.up(&manifest(1, &[]).replace(READINESS, &format!("readinessProbe: {silent}")));
+    // Long before the probe has failed as often as it may.
+    let never = eventually("ps has the reason", || {
+        let one = container(&world);
+        let reason = one["reason"].as_str()?;
+        let of_probe = reason.starts_with("readiness probe: GET http://");
+        (of_probe && reason.contains(":1/readyz: ")).then_some(one)
+    });
+    assert_eq!(never["ready"], false, "{never}");
+    stop(up);
+
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let ready = eventually("ps shows it as ready", || {
+        Some(container(&world)).filter(|one| one["ready"] == true)
+    });
+    assert_eq!(ready["reason"], Value::Null);
+    let table = Nodectl::run(&world.daemon, &["ps"]).stdout;
+    let words = |row: usize| table.lines().nth(row).unwrap().split_whitespace();
+    let column = words(0).position(|name| name == "READY").unwrap();
+    assert_eq!(words(1).nth(column), Some("yes"), "{table}");
+
+    let ip = world.ps()["pods"][0]["ip"].as_str().unwrap().to_owned();
+    get(format!("{ip}:5000").parse().unwrap(), "/unready");
+    up.wait_for(
+        "container web is not ready: readiness probe: GET http://",
+        1,
+    );
+    let unready = eventually("ps shows it as not ready", || {
+        Some(container(&world)).filter(|one| one["ready"] == false)
+    });
+    let reason = unready["reason"].as_str().unwrap();
+    assert!(reason.ends_with("/readyz: status 503"), "{reason}");
+    assert_eq!(unready["state"], "running");
+    // Nobody probes it any more.
+    up.signal(Signal::KILL);
+    up.wait();
+    assert_eq!(container(&world)["ready"], Value::Null);
+    assert_eq!(world.ps()["pods"][0]["ready"], Value::Null);
 }

@@ -3,26 +3,12 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use e2e::containerd::{Inventory, Nodectl, manifest};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::world::{World, get, kill};
-
-/// Calls `look` until it returns something.
-#[track_caller]
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while Instant::now() < deadline {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("not within a minute: {what}");
-}
+use crate::world::{World, eventually, get, kill};
 
 /// The process of the only pod's container called `name`.
 fn process(world: &World, name: &str) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::containerd::{Daemon, Nodectl, image_layout};
 use rustix::process::{Pid, Signal, kill_process};
@@ -76,6 +76,19 @@ impl World {
         let outcome = Nodectl::run(&self.daemon, &["down"]);
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     }
+}
+
+/// Calls `look` until it returns something.
+#[track_caller]
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while Instant::now() < deadline {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("not within a minute: {what}");
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -19,7 +19,7 @@ use crate::commands::screen::Screen;
 use crate::containerd::Labels;
 use crate::images;
 use crate::network::{self, Bridge};
-use crate::play::{self, Context, Controller, Event, Machine, Stop, Waiting, labels};
+use crate::play::{self, Context, Controller, Event, Machine, Stop, labels, reported};
 use crate::publish;
 use crate::spec;
 
@@ -161,9 +161,9 @@ async fn serve(
     screen.set_url(urls.join("  "));
     let mut playing = tokio::spawn(controller.run(stop.clone()));
     let mut stopping = false;
-    let mut waited = Vec::new();
-    // That of an `up` that was killed.
-    let _ = Waiting::save(&ctx.instance, &waited);
+    let mut shown = Vec::new();
+    // In place of that of an `up` that was killed.
+    let _ = reported::save(&ctx.instance, &shown);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -179,11 +179,10 @@ async fn serve(
             },
             changed = rows.changed() => if changed.is_ok() {
                 let now = rows.borrow_and_update().clone();
-                let waiting = Waiting::of(&now);
-                if waiting != waited {
+                if now != shown {
                     // Without it `ps` lacks what containerd does not know.
-                    let _ = Waiting::save(&ctx.instance, &waiting);
-                    waited = waiting;
+                    let _ = reported::save(&ctx.instance, &now);
+                    shown.clone_from(&now);
                 }
                 screen.update(now);
             } else {

@@ -81,7 +81,15 @@ pub(super) struct Target<'a> {
 const EAGER_FIRST: Duration = Duration::from_millis(20);
 const EAGER_LONGEST: Duration = Duration::from_secs(1);
 
-/// Probes until `on_result` returns `false`; it gets each new result with its reason.
+/// One probe, as it counts.
+pub(super) struct Probed {
+    /// The probe's result, if that has changed.
+    pub(super) changed: Option<bool>,
+    /// Why this one failed, if it did.
+    pub(super) failure: Option<String>,
+}
+
+/// Probes until `on_probed` returns `false`; it gets each probe that counts.
 ///
 /// `eager` probes more often than once a period until the first success.
 pub(super) async fn watch(
@@ -89,7 +97,7 @@ pub(super) async fn watch(
     target: Target<'_>,
     since_start: Duration,
     eager: bool,
-    mut on_result: impl FnMut(bool, &str) -> bool,
+    mut on_probed: impl FnMut(Probed) -> bool,
 ) {
     tokio::time::sleep(probe.initial_delay().saturating_sub(since_start)).await;
     // A command costs a process in the container, and may count how often it runs.
@@ -104,15 +112,14 @@ pub(super) async fn watch(
             next_counted = now + probe.period();
         }
         let outcome = Box::pin(ask(probe, &target)).await;
-        let (success, reason) = match &outcome {
-            Ok(()) => (true, String::new()),
-            Err(reason) => (false, reason.clone()),
-        };
-        if (success || counted)
-            && let Some(result) = state.count(success)
-            && !on_result(result, &reason)
-        {
-            return;
+        if outcome.is_ok() || counted {
+            let probed = Probed {
+                changed: state.count(outcome.is_ok()),
+                failure: outcome.err(),
+            };
+            if !on_probed(probed) {
+                return;
+            }
         }
         if eager && state.is_fresh() {
             let until = (tokio::time::Instant::now() + pause).min(next_counted);

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::Pod;
 use crate::manifest::{ContainerSpec, Probe};
-use crate::play::probe::{self, Target};
+use crate::play::event::Event;
+use crate::play::probe::{self, Probed, Target};
 
 /// A probe failed, and the container is to be restarted.
 pub(super) struct Unhealthy {
@@ -16,12 +17,17 @@ pub(super) struct Unhealthy {
 }
 
 impl Unhealthy {
-    fn new(kind: &str, probe: &Probe, reason: &str) -> Self {
-        Self {
-            reason: format!("{kind} probe: {reason}"),
+    fn of(kind: &str, probe: &Probe, probed: &Probed) -> Option<Self> {
+        let failure = probed.failure.as_ref()?;
+        (probed.changed == Some(false)).then(|| Self {
+            reason: reason_of(kind, failure),
             grace_secs: probe.termination_grace_period_seconds,
-        }
+        })
     }
+}
+
+fn reason_of(kind: &str, failure: &str) -> String {
+    format!("{kind} probe: {failure}")
 }
 
 impl Pod {
@@ -42,14 +48,16 @@ impl Pod {
         let began = Instant::now();
         if let Some(startup) = &spec.startup_probe {
             let mut unhealthy = None;
-            probe::watch(startup, target, age, true, |success, reason| {
-                unhealthy = (!success).then(|| Unhealthy::new("startup", startup, reason));
-                false
+            probe::watch(startup, target, age, true, |probed| {
+                unhealthy = Unhealthy::of("startup", startup, &probed);
+                self.not_ready(index, "startup", probed.failure);
+                probed.changed.is_none()
             })
             .await;
             if let Some(unhealthy) = unhealthy {
                 return unhealthy;
             }
+            self.change_container(index, |status| status.reason = None);
         }
         let age = age + began.elapsed();
         tokio::select! {
@@ -63,14 +71,38 @@ impl Pod {
             self.change_container(index, |status| status.ready = true);
             return std::future::pending().await;
         };
-        probe::watch(readiness, target, age, true, |ready, reason| {
-            self.change_container(index, |status| {
-                status.ready = ready;
-                status.reason = (!ready).then(|| format!("readiness probe: {reason}"));
-            });
+        probe::watch(readiness, target, age, true, |probed| {
+            match (probed.changed, &probed.failure) {
+                (Some(true), _) => self.change_container(index, |status| {
+                    status.ready = true;
+                    status.reason = None;
+                }),
+                (Some(false), Some(failure)) => {
+                    self.change_container(index, |status| status.ready = false);
+                    self.emit(Event::NotReady {
+                        pod: self.record.name.clone(),
+                        container: target.spec.name.to_string(),
+                        reason: reason_of("readiness", failure),
+                    });
+                }
+                _ => {}
+            }
+            self.not_ready(index, "readiness", probed.failure);
             true
         })
         .await;
+    }
+
+    /// Keeps the last failure of a probe as the reason why a container is not ready.
+    fn not_ready(&self, index: usize, kind: &str, failure: Option<String>) {
+        let Some(failure) = failure else {
+            return;
+        };
+        self.change_container(index, |status| {
+            if !status.ready {
+                status.reason = Some(reason_of(kind, &failure));
+            }
+        });
     }
 }
 
@@ -80,9 +112,9 @@ async fn probe_liveness(target: Target<'_>, age: Duration) -> Unhealthy {
         return std::future::pending().await;
     };
     let mut unhealthy = None;
-    probe::watch(liveness, target, age, false, |alive, reason| {
-        unhealthy = (!alive).then(|| Unhealthy::new("liveness", liveness, reason));
-        alive
+    probe::watch(liveness, target, age, false, |probed| {
+        unhealthy = Unhealthy::of("liveness", liveness, &probed);
+        unhealthy.is_none()
     })
     .await;
     match unhealthy {
