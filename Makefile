@@ -25,6 +25,8 @@ comma := ,
 # Always of the whole workspace, with the same features: cargo then compiles every crate once for all
 # kinds of tests.
 cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
+# The tests of nodectl that take any containerd.
+containerd_tests = crictl node node_sandboxes up
 # On a cluster that was named, only what needs nothing of its node.
 e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests \
 	cluster_nlb cluster_together cluster_components cluster_node cluster_inspector)
@@ -71,13 +73,12 @@ test: deps-test build-all ## Run all tests against the real containerd, runc, re
 	@$(cargo_test)
 
 .PHONY: test-containerd
-test-containerd: deps-test build ## Run the tests of nodectl against another containerd: [VERSION=2.4]
+test-containerd: deps-containerds build-all ## Run the tests of nodectl against another containerd: [VERSION=2.4]
 	@path=$$(dev/containerd-build $(VERSION)) && PATH="$$path:$$PATH" \
-		cargo test --locked -p e2e --features crictl --no-fail-fast --test crictl --test node \
-		--test node_sandboxes --test up
+		$(cargo_test) --no-fail-fast $(containerd_tests:%=--test %) -- --include-ignored
 
 .PHONY: test-containerds
-test-containerds: deps-containerds ## Run the tests of nodectl against containerd 2.2 and 2.4, built from source
+test-containerds: ## Run the tests of nodectl against containerd 2.2 and 2.4, built from source
 	@$(MAKE) test-containerd VERSION=2.2
 	@$(MAKE) test-containerd VERSION=2.4
 
@@ -132,6 +133,10 @@ bench: ## Measure the programs beside their peers and write docs/benchmarks.md (
 .PHONY: test-rendered
 test-rendered: deps-up ## Run the tests of the manifests as kustomize renders them
 	@$(cargo_test) --test manifests
+
+.PHONY: test-programs
+test-programs: build-all
+	@$(cargo_test) --no-run $(patsubst %,--test %,manifests $(containerd_tests) $(e2e_tests))
 
 .PHONY: release
 release: deps-release ## Build static programs, the image and their checksums into target/dist

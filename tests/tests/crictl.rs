@@ -137,6 +137,7 @@ fn sorted<T>(items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> Vec<
 }
 
 #[test]
+#[ignore = "needs crictl: `make test-containerd`"]
 fn containers_are_shown_as_crictl_and_ctr_show_them() {
     let daemon = Daemon::start_with_cri(PAUSE);
     let cri = Cri::new(&daemon);
@@ -195,6 +196,7 @@ fn containers_are_shown_as_crictl_and_ctr_show_them() {
 }
 
 #[test]
+#[ignore = "needs crictl: `make test-containerd`"]
 fn pods_are_shown_as_crictl_shows_them() {
     let daemon = Daemon::start_with_cri(PAUSE);
     let cri = Cri::new(&daemon);
@@ -240,6 +242,7 @@ fn pods_are_shown_as_crictl_shows_them() {
 }
 
 #[test]
+#[ignore = "needs crictl: `make test-containerd`"]
 fn a_stuck_shim_is_noticed_where_crictl_shows_a_healthy_pod() {
     let daemon = Daemon::start_with_cri(PAUSE);
     let cri = Cri::new(&daemon);

@@ -16,6 +16,9 @@ const NODE: u8 = 2;
 /// The cgroup of all pods.
 const CGROUP: &str = "bench-node";
 
+/// crictl's configuration, beside containerd's.
+const CONFIG: &str = "crictl.yaml";
+
 /// The pods; dropping them removes them.
 #[derive(Debug)]
 pub(crate) struct Pods<'a> {
@@ -32,6 +35,10 @@ impl<'a> Pods<'a> {
         each: usize,
     ) -> anyhow::Result<Self> {
         let all = Self { containerd, crictl };
+        let endpoint = format!("unix://{}", containerd.socket().display());
+        let config = json!({"runtime-endpoint": endpoint, "image-endpoint": endpoint, "timeout": 60});
+        // JSON is YAML.
+        all.write(CONFIG, &config)?;
         for number in 0..pods {
             let name = format!("web-{number}");
             let labels = json!({
@@ -75,14 +82,8 @@ impl<'a> Pods<'a> {
     /// crictl, for this containerd.
     pub(crate) fn crictl(&self) -> Command {
         let mut command = Command::new(self.crictl);
-        let endpoint = format!("unix://{}", self.containerd.socket().display());
-        command.args([
-            "--runtime-endpoint",
-            &endpoint,
-            "--image-endpoint",
-            &endpoint,
-        ]);
-        command.args(["--timeout", "60s"]);
+        // It warns of a missing /etc/crictl.yaml, and would read one that is there.
+        command.arg("--config").arg(self.containerd.path(CONFIG));
         command
     }
 

@@ -38,6 +38,11 @@ impl<'a> Cri<'a> {
     /// # Panics
     /// When an image cannot be created or imported.
     pub fn new(daemon: &'a Daemon) -> Self {
+        let endpoint = format!("unix://{}", daemon.socket().display());
+        let config =
+            json!({"runtime-endpoint": endpoint, "image-endpoint": endpoint, "timeout": 60});
+        // JSON is YAML.
+        fs::write(config_of(daemon), config.to_string()).expect("the directory takes a file");
         let archive = daemon.path("pause.tar");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../dev/pause-image");
         run(Command::new(script).arg(&archive));
@@ -118,15 +123,9 @@ impl<'a> Cri<'a> {
     /// # Panics
     /// When it fails.
     pub fn crictl(&self, args: &[&str]) -> String {
-        let endpoint = format!("unix://{}", self.daemon.socket().display());
         run(Command::new("crictl")
-            .args([
-                "--runtime-endpoint",
-                &endpoint,
-                "--image-endpoint",
-                &endpoint,
-            ])
-            .args(["--timeout", "60s"])
+            .arg("--config")
+            .arg(config_of(self.daemon))
             .args(args))
     }
 
@@ -148,6 +147,11 @@ impl Drop for Cri<'_> {
             self.crictl(&["rmp", "--all", "--force"]);
         }
     }
+}
+
+/// crictl's configuration: it takes none of this machine's, and does not warn that there is none.
+fn config_of(daemon: &Daemon) -> PathBuf {
+    daemon.path("crictl.yaml")
 }
 
 fn text(path: &Path) -> String {
