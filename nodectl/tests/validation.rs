@@ -106,3 +106,123 @@ fn a_boutique_is_refused_for_its_init_container_alone() {
 fn a_chart_with_null_and_empty_values_runs() {
     public("chart.yaml", Ok((1, &["spec.template.spec.affinity"])));
 }
+
+/// Why the files of a directory are refused.
+#[track_caller]
+fn refused(files: &[(&str, &str)]) -> String {
+    let inputs = files.iter().map(|(name, text)| Input {
+        origin: (*name).to_owned(),
+        text: (*text).to_owned(),
+    });
+    let inputs: Vec<_> = inputs.collect();
+    match parse(&inputs) {
+        Err(error) => error.to_string(),
+        Ok(objects) => check(&objects)
+            .expect_err("it is to be refused")
+            .to_string(),
+    }
+}
+
+/// A Deployment with more in its spec.
+fn deployment(more: &str) -> String {
+    format!(
+        "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{{more}selector: \
+         {{matchLabels: {{app: web}}}}, template: {{metadata: {{labels: {{app: web}}}}, spec: \
+         {{containers: [{{name: web, image: web}}]}}}}}}}}"
+    )
+}
+
+#[test]
+fn an_error_names_the_file_that_it_is_in() {
+    let good = deployment("");
+    let many = deployment("replicas: 1000, ").replace("name: web}, spec", "name: two}, spec");
+    let invalid = refused(&[("a.yaml", &good), ("b.yaml", &many)]);
+    assert_eq!(
+        invalid,
+        "b.yaml: Deployment `two`: spec.replicas: more than 110 pods do not fit on one machine"
+    );
+    let unresolved = good.replace("image: web", "image: \"cargo://web\"");
+    let unresolved = refused(&[("a.yaml", &unresolved)]);
+    assert!(
+        unresolved.starts_with("a.yaml: Deployment `web`: container `web`: image `cargo://web` "),
+        "{unresolved}"
+    );
+    assert_eq!(
+        refused(&[("a.yaml", &good), ("b.yaml", &good)]),
+        "b.yaml: Deployment `default/web` is in a.yaml too"
+    );
+    assert_eq!(
+        refused(&[("a.yaml", &format!("{good}\n---\n{good}"))]),
+        "a.yaml: Deployment `default/web` is defined twice"
+    );
+}
+
+#[test]
+fn manifests_without_a_deployment_are_refused_by_what_they_have() {
+    assert_eq!(
+        refused(&[("a.yaml", "")]),
+        "the manifests have no Deployment"
+    );
+    let typo = deployment("").replace("kind: Deployment", "kind: Deploymnet");
+    let service =
+        "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}";
+    assert_eq!(
+        refused(&[("a.yaml", &typo), ("b.yaml", service)]),
+        "the manifests have no Deployment, only Deploymnet `web` and Service `web`"
+    );
+}
+
+#[test]
+fn a_value_of_a_wrong_type_is_refused_in_the_words_of_manifests() {
+    let cases = [
+        (
+            "replicas: -1, ",
+            "spec.replicas: expected a whole number, 0 or more, found `-1`",
+        ),
+        (
+            "replicas: \"3\", ",
+            "spec.replicas: expected a whole number, 0 or more, found `\"3\"`",
+        ),
+        (
+            "replicas: 1.5, ",
+            "spec.replicas: expected a whole number, 0 or more, found `1.5`",
+        ),
+        (
+            "replicas: [], ",
+            "spec.replicas: expected a whole number, 0 or more, found a list",
+        ),
+        (
+            "strategy: [], ",
+            "spec.strategy: expected an object, found a list",
+        ),
+        (
+            "strategy: {type: rolling}, ",
+            "spec.strategy.type: unknown value `rolling`: expected `RollingUpdate` or `Recreate`",
+        ),
+    ];
+    for (more, expected) in cases {
+        let message = refused(&[("a.yaml", &deployment(more))]);
+        assert_eq!(message, format!("a.yaml: Deployment `web`: {expected}"));
+    }
+    let list = deployment("").replace("image: web", "image: web, securityContext: [65532]");
+    assert_eq!(
+        refused(&[("a.yaml", &list)]),
+        "a.yaml: Deployment `web`: spec.template.spec.containers[0].securityContext: expected an object, \
+         found a list"
+    );
+    let boolean = "image: web, securityContext: {readOnlyRootFilesystem: 1}";
+    let boolean = deployment("").replace("image: web", boolean);
+    assert_eq!(
+        refused(&[("a.yaml", &boolean)]),
+        "a.yaml: Deployment `web`: spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem: \
+         expected `true` or `false`, found `1`"
+    );
+    let containers = deployment("").replace(
+        "containers: [{name: web, image: web}]",
+        "containers: {a: 1}",
+    );
+    assert_eq!(
+        refused(&[("a.yaml", &containers)]),
+        "a.yaml: Deployment `web`: spec.template.spec.containers: expected a list, found an object"
+    );
+}

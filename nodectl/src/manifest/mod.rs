@@ -15,6 +15,7 @@ mod object;
 mod pod;
 mod probe;
 mod quantity;
+mod shape;
 mod unsupported;
 mod workload;
 
@@ -31,7 +32,7 @@ pub use name::{
     AnnotationKey, DnsLabel, DnsSubdomain, EnvName, HeaderName, LabelKey, LabelValue, Labels,
     NameError, PortName,
 };
-pub use object::{Objects, ReadError, Warning, parse};
+pub use object::{Located, Objects, ReadError, Warning, parse};
 pub use pod::{EmptyDir, GroupsPolicy, PodMetadata, PodSecurity, PodSpec, PodTemplate, Volume};
 pub use probe::{Exec, Grpc, HttpGet, HttpHeader, Probe, Scheme, TcpSocket};
 pub use quantity::{Quantity, QuantityError};

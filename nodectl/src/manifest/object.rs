@@ -1,11 +1,12 @@
 //! From YAML to typed objects. A field that is not obeyed is refused or warned about by its path.
 
 use cli::input::Input;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::unsupported::{Unsupported, judge};
-use super::{Deployment, Service, nulls};
+use super::{Deployment, Service, nulls, shape};
 
 /// Something in a manifest that has no effect here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,13 +96,24 @@ fn reasons(fields: &[(String, &'static str)]) -> String {
     each.join("; ")
 }
 
+/// An object and the file that it is in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Located<T> {
+    /// The file.
+    pub origin: String,
+    /// The object.
+    pub object: T,
+}
+
 /// The objects of some manifests.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
     /// Deployments, each with its template as it was written, whose hash identifies it.
-    pub deployments: Vec<(Deployment, Value)>,
+    pub deployments: Vec<Located<(Deployment, Value)>>,
     /// Services.
-    pub services: Vec<Service>,
+    pub services: Vec<Located<Service>>,
+    /// Objects of other kinds, which are ignored.
+    pub others: Vec<String>,
     /// Policies of what may connect to and from pods, which are not enforced here.
     pub network_policies: Vec<String>,
     /// What has no effect here.
@@ -174,12 +186,18 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
             version("Deployment", "apps/v1")?;
             let template = value.pointer("/spec/template").cloned().unwrap_or_default();
             let deployment = typed(&mut objects.warnings, origin, &kind, &name, value)?;
-            objects.deployments.push((deployment, template));
+            objects.deployments.push(Located {
+                origin: origin.to_owned(),
+                object: (deployment, template),
+            });
         }
         "Service" => {
             version("Service", "v1")?;
             let service = typed(&mut objects.warnings, origin, &kind, &name, value)?;
-            objects.services.push(service);
+            objects.services.push(Located {
+                origin: origin.to_owned(),
+                object: service,
+            });
         }
         "Pod"
         | "ReplicaSet"
@@ -197,14 +215,18 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
         _ if kind.ends_with("NetworkPolicy") => {
             objects.network_policies.push(format!("{kind} `{name}`"));
         }
-        _ => objects
-            .warnings
-            .push(Warning(format!("{kind} `{name}` is ignored"))),
+        _ => {
+            let other = format!("{kind} `{name}`");
+            objects
+                .warnings
+                .push(Warning(format!("{other} is ignored")));
+            objects.others.push(other);
+        }
     }
     Ok(())
 }
 
-fn typed<T: DeserializeOwned>(
+fn typed<T: DeserializeOwned + Serialize>(
     warnings: &mut Vec<Warning>,
     origin: &str,
     kind: &str,
@@ -215,12 +237,21 @@ fn typed<T: DeserializeOwned>(
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(value, &mut track);
     let parsed = serde_ignored::deserialize(deserializer, |path| unread.push(steps(&path)));
-    let parsed = parsed.map_err(|error: serde_json::Error| ReadError::Shape {
+    let misshapen = |message| ReadError::Shape {
         origin: origin.to_owned(),
         kind: kind.to_owned(),
         name: name.to_owned(),
-        message: format!("{}: {error}", track.path()),
+        message,
+    };
+    let parsed: T = parsed.map_err(|error: serde_json::Error| {
+        misshapen(format!("{}: {}", track.path(), shape::message(&error)))
     })?;
+    let read = serde_json::to_value(&parsed).unwrap_or_default();
+    if let Some(path) = shape::list_as_object(value, &read) {
+        return Err(misshapen(format!(
+            "{path}: expected an object, found a list"
+        )));
+    }
     let Unsupported { ignored, refused } = judge(kind, value, &unread);
     if !refused.is_empty() {
         return Err(ReadError::Unsupported {

@@ -145,7 +145,7 @@ impl ExitError for ReadError {
 impl ExitError for CheckError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NoDeployment
+            Self::NoDeployment { .. }
             | Self::Duplicate { .. }
             | Self::Invalid { .. }
             | Self::Unresolved { .. } => Exit::Usage,
@@ -157,7 +157,7 @@ impl ExitError for CheckError {
             Self::Unresolved { .. } => some(
                 "`imagebuilder resolve -f MANIFEST --output oci:DIR` builds the image and writes its name",
             ),
-            Self::NoDeployment | Self::Duplicate { .. } | Self::Invalid { .. } => None,
+            Self::NoDeployment { .. } | Self::Duplicate { .. } | Self::Invalid { .. } => None,
         }
     }
 }

@@ -191,14 +191,15 @@ fn manifests() {
         }, Usage, NONE;
     }
     verdict_table! { Verdict::of, CheckError,
-        CheckError::NoDeployment => CheckError::NoDeployment, Usage, NONE;
+        CheckError::NoDeployment { .. } =>
+            CheckError::NoDeployment { found: Vec::new() }, Usage, NONE;
         CheckError::Duplicate { .. } => CheckError::Duplicate {
-            kind: "Service", namespace: text(), name: text(),
+            origin: text(), first: text(), kind: "Service", namespace: text(), name: text(),
         }, Usage, NONE;
         CheckError::Invalid { .. } =>
-            CheckError::Invalid { object: text(), problems: Vec::new() }, Usage, NONE;
+            CheckError::Invalid { origin: text(), object: text(), problems: Vec::new() }, Usage, NONE;
         CheckError::Unresolved { .. } => CheckError::Unresolved {
-            deployment: text(), container: text(), image: text(),
+            origin: text(), deployment: text(), container: text(), image: text(),
         }, Usage, HINT;
     }
     verdict_table! { Verdict::of, UserError,
@@ -275,7 +276,8 @@ fn commands() {
         CommandError::Input(_) => InputError::Empty { directory: path() }.into(), Usage, NONE;
         CommandError::Read(_) =>
             ReadError::Yaml { origin: text(), message: text() }.into(), Usage, NONE;
-        CommandError::Check(_) => CheckError::NoDeployment.into(), Usage, NONE;
+        CommandError::Check(_) =>
+            CheckError::NoDeployment { found: Vec::new() }.into(), Usage, NONE;
         CommandError::Reference(_) => "A".parse::<Reference>().unwrap_err().into(), Usage, NONE;
         CommandError::Containerd(_) => lost().into(), Unreachable, HINT;
         CommandError::Layout(_) => damaged().into(), Mismatch, HINT;

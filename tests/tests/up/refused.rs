@@ -72,7 +72,7 @@ fn bad_input_is_reported_and_leaves_nothing() {
     let printed = "spec.template.spec.securityContext.seccompProfile.type: profiles of the node";
     check(&profile, &layout, 2, &[printed]);
     let profile = good.replace("{type: RuntimeDefault}", "{type: RuntimeDefalt}");
-    check(&profile, &layout, 2, &["unknown variant `RuntimeDefalt`"]);
+    check(&profile, &layout, 2, &["unknown value `RuntimeDefalt`"]);
     let all = good.replace("{drop: [ALL]}", "{add: [ALL]}");
     let printed = "spec.template.spec.containers[0].securityContext.capabilities.add: ALL";
     check(&all, &layout, 2, &[printed]);

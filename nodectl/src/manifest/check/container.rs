@@ -19,6 +19,7 @@ pub(super) fn check(
 ) -> Result<(), CheckError> {
     if spec.image.starts_with("cargo://") {
         return Err(CheckError::Unresolved {
+            origin: problems.origin().to_owned(),
             deployment: deployment.to_owned(),
             container: spec.name.to_string(),
             image: spec.image.clone(),

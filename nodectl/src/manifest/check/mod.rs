@@ -12,21 +12,28 @@ mod problems;
 mod security;
 mod service;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use problems::Problems;
 
-use super::{Desired, Objects, Warning};
+use super::{Desired, Located, Objects, Warning};
 
 /// Manifests that cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// There is nothing to run.
-    #[error("the manifests have no Deployment")]
-    NoDeployment,
+    #[error("the manifests have no Deployment{}", only(.found))]
+    NoDeployment {
+        /// The objects that there are.
+        found: Vec<String>,
+    },
     /// Two objects have one name.
-    #[error("{kind} `{namespace}/{name}` is defined twice")]
+    #[error("{origin}: {kind} `{namespace}/{name}` is {}", also_in(.first, .origin))]
     Duplicate {
+        /// The file of the second one.
+        origin: String,
+        /// The file of the first one.
+        first: String,
         /// Their kind.
         kind: &'static str,
         /// Their namespace.
@@ -35,16 +42,22 @@ pub enum CheckError {
         name: String,
     },
     /// Fields of an object have values that they cannot have.
-    #[error("{object}: {}", .problems.join("; "))]
+    #[error("{origin}: {object}: {}", .problems.join("; "))]
     Invalid {
+        /// The file.
+        origin: String,
         /// The object.
         object: String,
         /// The fields' paths, each with what is wrong.
         problems: Vec<String>,
     },
     /// An image is named by the package it is to be built from.
-    #[error("Deployment `{deployment}`: container `{container}`: image `{image}` is not resolved")]
+    #[error(
+        "{origin}: Deployment `{deployment}`: container `{container}`: image `{image}` is not resolved"
+    )]
     Unresolved {
+        /// The file.
+        origin: String,
         /// The Deployment.
         deployment: String,
         /// The container.
@@ -61,22 +74,39 @@ pub enum CheckError {
 pub fn check(objects: &Objects) -> Result<(Desired, Vec<Warning>), CheckError> {
     let mut warnings = Vec::new();
     let mut desired = Desired::default();
-    let mut names = BTreeSet::new();
-    for (raw, template) in &objects.deployments {
-        let mut problems = Problems::new("Deployment", &raw.metadata.name);
+    let mut names = Names::new();
+    for Located { origin, object } in &objects.deployments {
+        let (raw, template) = object;
+        let mut problems = Problems::new(origin, "Deployment", &raw.metadata.name);
         let checked = deployment::check(raw, template, &mut problems)?;
         warnings.extend(problems.finish()?);
-        unique(&mut names, "Deployment", &checked.namespace, &checked.name)?;
+        let name = ("Deployment", &*checked.namespace, &*checked.name);
+        unique(&mut names, origin, name)?;
         desired.deployments.push(checked);
     }
     if desired.deployments.is_empty() {
-        return Err(CheckError::NoDeployment);
+        let services = objects
+            .services
+            .iter()
+            .map(|service| &*service.object.metadata.name);
+        let services = services.map(|name| format!("Service `{name}`"));
+        return Err(CheckError::NoDeployment {
+            found: objects.others.iter().cloned().chain(services).collect(),
+        });
     }
-    for raw in &objects.services {
-        let mut problems = Problems::new("Service", &raw.metadata.name);
+    for Located {
+        origin,
+        object: raw,
+    } in &objects.services
+    {
+        let mut problems = Problems::new(origin, "Service", &raw.metadata.name);
         let checked = service::check(raw, &desired.deployments, &mut problems);
         warnings.extend(problems.finish()?);
-        unique(&mut names, "Service", &checked.namespace, &checked.name)?;
+        unique(
+            &mut names,
+            origin,
+            ("Service", &checked.namespace, &checked.name),
+        )?;
         if !checked.selector.is_empty() && !checked.ports.is_empty() {
             desired.services.push(checked);
         }
@@ -84,22 +114,50 @@ pub fn check(objects: &Objects) -> Result<(Desired, Vec<Warning>), CheckError> {
     Ok((desired, warnings))
 }
 
+/// The file of each object, by kind, namespace and name.
+type Names = BTreeMap<(&'static str, String, String), String>;
+
 fn unique(
-    names: &mut BTreeSet<(&'static str, String, String)>,
-    kind: &'static str,
-    namespace: &str,
-    name: &str,
+    names: &mut Names,
+    origin: &str,
+    (kind, namespace, name): (&'static str, &str, &str),
 ) -> Result<(), CheckError> {
     let (namespace, name) = (namespace.to_owned(), name.to_owned());
-    if names.insert((kind, namespace.clone(), name.clone())) {
-        Ok(())
-    } else {
-        Err(CheckError::Duplicate {
+    let key = (kind, namespace.clone(), name.clone());
+    match names.insert(key, origin.to_owned()) {
+        None => Ok(()),
+        Some(first) => Err(CheckError::Duplicate {
+            origin: origin.to_owned(),
+            first,
             kind,
             namespace,
             name,
-        })
+        }),
     }
+}
+
+fn also_in(first: &str, origin: &str) -> String {
+    if first == origin {
+        return "defined twice".to_owned();
+    }
+    format!("in {first} too")
+}
+
+/// More than this are not listed.
+const MAX_LISTED: usize = 5;
+
+fn only(found: &[String]) -> String {
+    let Some((last, others)) = found.split_last() else {
+        return String::new();
+    };
+    if found.len() > MAX_LISTED {
+        let listed = found[..MAX_LISTED].join(", ");
+        return format!(", only {listed} and {} more", found.len() - MAX_LISTED);
+    }
+    if others.is_empty() {
+        return format!(", only {last}");
+    }
+    format!(", only {} and {last}", others.join(", "))
 }
 
 /// The namespace of an object that names none.

@@ -9,18 +9,26 @@ use crate::manifest::Warning;
 /// The problems and warnings of one object.
 #[derive(Debug)]
 pub(super) struct Problems {
+    origin: String,
     object: String,
     found: Vec<String>,
     warnings: Vec<Warning>,
 }
 
 impl Problems {
-    pub(super) fn new(kind: &str, name: &str) -> Self {
+    /// Of an object in a file.
+    pub(super) fn new(origin: &str, kind: &str, name: &str) -> Self {
         Self {
+            origin: origin.to_owned(),
             object: format!("{kind} `{name}`"),
             found: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The file of the object.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// The value of the field at `path` is wrong.
@@ -58,6 +66,7 @@ impl Problems {
             return Ok(self.warnings);
         }
         Err(CheckError::Invalid {
+            origin: self.origin,
             object: self.object,
             problems: self.found,
         })
