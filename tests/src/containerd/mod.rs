@@ -22,4 +22,4 @@ pub use inventory::Inventory;
 pub use kubelet::Kubelet;
 pub use nodectl::{Nodectl, Outcome};
 pub use sandbox::{RunningSandbox, Sandboxes};
-pub use shim::{shim_of, sockets_of};
+pub use shim::{shim_above, shim_of, sockets_of};

@@ -24,6 +24,17 @@ pub fn shim_of(id: &str) -> Pid {
         .expect("each pod has a shim")
 }
 
+/// The shim whose container a process is the first of: its parent.
+///
+/// # Panics
+/// When the process is gone.
+pub fn shim_above(pid: u32) -> Pid {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let mut parents = status.lines().filter_map(|line| line.strip_prefix("PPid:"));
+    let parent = parents.next().and_then(|parent| parent.trim().parse().ok());
+    Pid::from_raw(parent.expect("/proc has the parent")).expect("a shim has an ID")
+}
+
 /// Whether a process is a shim.
 pub(super) fn is_shim(pid: u32) -> bool {
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
