@@ -24,9 +24,13 @@ pub(super) async fn down(printer: Printer, global: &Global, args: &DownArgs) -> 
             path: instance.dir.clone(),
             source,
         })?;
+    let count =
+        |number: usize, what| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     printer.status(&format!(
-        "Removed {} pods, {} containers and {} images",
-        removed.pods, removed.containers, removed.images
+        "Removed {}, {} and {}",
+        count(removed.pods, "pod"),
+        count(removed.containers, "container"),
+        count(removed.images, "image")
     ));
     Ok(Exit::Ok)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::edge::now_ms;
 use super::error::{Result, UsageError};
 use super::node_logs;
-use super::table::{age, table};
+use super::table::{DIGEST_CHARS, age, image_name, table};
 use crate::args::{Command, Global, InspectArgs, Output, OutputArgs, StatsArgs};
 use crate::containerd::Containerd;
 use crate::logs::{LogQuery, read};
@@ -352,15 +352,14 @@ fn state(container: &NodeContainer) -> String {
 }
 
 fn image(container: &NodeContainer) -> String {
+    let name = image_name(&container.image);
     let digest = container.image_digest.trim_start_matches("sha256:");
-    let short: String = digest.chars().take(12).collect();
-    // A name by digest says it already.
-    if container.image.contains(digest) || short.is_empty() {
-        return container
-            .image
-            .replacen(digest, &short, usize::from(!short.is_empty()));
+    // A name by digest has it already.
+    if container.image.contains(digest) {
+        return name;
     }
-    format!("{} ({short})", container.image)
+    let short: String = digest.chars().take(DIGEST_CHARS).collect();
+    format!("{name} ({short})")
 }
 
 fn short(id: &str) -> String {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::edge::now_ms;
 use super::error::Result;
-use super::table::{age, table};
+use super::table::{age, image_name, table};
 use crate::args::{Global, Output, OutputArgs};
 use crate::containerd::Containerd;
 use crate::play::{
@@ -153,7 +153,7 @@ impl View {
                     age,
                     record.address.to_string(),
                     pid,
-                    image(&pod.seen, name).to_owned(),
+                    image_name(image(&pod.seen, name)),
                     reason.unwrap_or_default().to_owned(),
                 ]
             };

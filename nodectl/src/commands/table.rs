@@ -23,6 +23,20 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
+/// Characters of a digest that tell it from others on one machine, as Docker shows it.
+pub(super) const DIGEST_CHARS: usize = 12;
+
+/// A name of an image with its digest, if it has one, short enough for a table.
+pub(super) fn image_name(name: &str) -> String {
+    match name.split_once("@sha256:") {
+        Some((name, digest)) => {
+            let short: String = digest.chars().take(DIGEST_CHARS).collect();
+            format!("{name}@sha256:{short}")
+        }
+        None => name.to_owned(),
+    }
+}
+
 /// A span of time in the two largest units that it has.
 pub(super) fn age(seconds: i64) -> String {
     let seconds = seconds.max(0);
@@ -45,6 +59,16 @@ mod tests {
             vec!["long".to_owned(), String::new()],
         ];
         assert_eq!(table(&["NAME", "N"], &rows), ["NAME  N", "a     1", "long"]);
+    }
+
+    #[test]
+    fn a_digest_is_cut_and_a_tag_is_not() {
+        let digest = "0123456789abcdef".repeat(4);
+        assert_eq!(
+            image_name(&format!("registry:5000/web@sha256:{digest}")),
+            "registry:5000/web@sha256:0123456789ab"
+        );
+        assert_eq!(image_name("web:0123456789abcdef"), "web:0123456789abcdef");
     }
 
     #[test]
