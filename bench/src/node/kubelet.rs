@@ -36,7 +36,8 @@ impl<'a> Pods<'a> {
     ) -> anyhow::Result<Self> {
         let all = Self { containerd, crictl };
         let endpoint = format!("unix://{}", containerd.socket().display());
-        let config = json!({"runtime-endpoint": endpoint, "image-endpoint": endpoint, "timeout": 60});
+        let config =
+            json!({"runtime-endpoint": endpoint, "image-endpoint": endpoint, "timeout": 60});
         // JSON is YAML.
         all.write(CONFIG, &config)?;
         for number in 0..pods {
