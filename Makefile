@@ -136,7 +136,7 @@ test-rendered: deps-up ## Run the tests of the manifests as kustomize renders th
 
 .PHONY: test-programs
 test-programs: build-all
-	@$(cargo_test) --no-run $(patsubst %,--test %,manifests $(containerd_tests) $(e2e_tests))
+	@$(cargo_test) --no-run $(patsubst %,--test %,manifests registries $(containerd_tests) $(e2e_tests))
 
 .PHONY: release
 release: deps-release ## Build static programs, the image and their checksums into target/dist
