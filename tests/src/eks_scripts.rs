@@ -1,5 +1,4 @@
-//! The scripts in `dev/eks`, run with programs in place of aws, eksctl, helm and kubectl that record
-//! how they were called.
+//! The scripts in `dev/eks`, run with stubs of aws, eksctl, helm and kubectl that record their calls.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,8 +14,8 @@ use tempfile::TempDir;
 
 use crate::manifests::repository;
 
-/// Records its name and arguments in `calls`, answers what a script asks for from files of the
-/// test, and keeps the cluster definition that eksctl is given.
+/// Records its name and arguments in `calls`, answers queries from files of the test, and keeps the
+/// cluster definition that eksctl receives.
 const STUB: &str = r#"#!/bin/sh
 name=$(basename "$0")
 echo "$name $*" >>"$STUBS/calls"
@@ -50,17 +49,17 @@ case "$name $*" in
 esac
 "#;
 
-/// Answers with quotas that leave room for a cluster, by their codes, and what of them is in use.
+/// Answers with quotas, by code, and usage that leaves room for a cluster.
 pub const ROOM: [(&str, &str); 8] = [
     ("get-service-quota.L-1194D53C", "100.0\n"),
     ("list-clusters", "99\n"),
     ("get-service-quota.L-F678F1CE", "5.0\n"),
     ("describe-vpcs", "4\n"),
-    // Nothing was granted, so what everybody has counts.
+    // No applied quota, so AWS's default counts.
     ("get-aws-default-service-quota.L-0263D0A3", "5.0\n"),
     ("describe-addresses", "4\n"),
     ("get-service-quota.L-1216C47A", "16.0\n"),
-    // 10 vCPUs of the quota, and 8 of another one for graphics.
+    // 10 vCPUs of this quota, and 8 of the one for graphics instances.
     (
         "describe-instances",
         "m5.xlarge\t2\t2\ng4dn.2xlarge\t4\t2\nim4gn.large\t2\t1\nt3a.xlarge\t2\t2\n",
@@ -78,7 +77,7 @@ impl Script {
     /// `dev/eks/NAME.sh` with its arguments, for a cluster that does not exist.
     ///
     /// # Panics
-    /// When the programs in place of others cannot be written.
+    /// When the stubs cannot be written.
     pub fn new(name: &str, args: &[&str]) -> Self {
         let stubs = tempfile::tempdir().unwrap();
         for program in ["aws", "eksctl", "helm", "kubectl"] {
@@ -97,15 +96,14 @@ impl Script {
         Self { command, stubs }
     }
 
-    /// With a setting of make, which the script has in its environment.
+    /// Adds a setting of make, which the script finds in its environment.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// With what AWS, the cluster or its tools answer: the text of a file that the programs in place
-    /// of theirs read.
+    /// Adds an answer of AWS, the cluster or its tools: the text of a file that the stubs read.
     ///
     /// # Panics
     /// When it cannot be written.
@@ -163,7 +161,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Itself, when it succeeded.
+    /// Returns itself if the script succeeded.
     ///
     /// # Panics
     /// With its standard error, unless it succeeded.
@@ -174,15 +172,15 @@ impl Ran {
         self
     }
 
-    /// Whether there was a call that starts like this.
+    /// Whether a call starts with `start`.
     pub fn called(&self, start: &str) -> bool {
         self.calls.iter().any(|call| call.starts_with(start))
     }
 
-    /// The definition of the cluster that eksctl was given last.
+    /// The last cluster definition that eksctl received.
     ///
     /// # Panics
-    /// When it was given none, or no YAML.
+    /// When it received none, or it is not YAML.
     #[track_caller]
     pub fn definition(&self) -> Value {
         let text = fs::read_to_string(self.stubs.path().join("cluster.yaml")).unwrap();

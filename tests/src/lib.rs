@@ -1,5 +1,5 @@
-//! What the end-to-end tests share. Each test file names the real things it needs, and fails where
-//! one of them is missing.
+//! The harness of the end-to-end tests. Each test file names the real services and programs that it
+//! needs, and fails if one is missing.
 
 pub mod cluster;
 pub mod containerd;

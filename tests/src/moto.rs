@@ -31,7 +31,7 @@ impl Moto {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("moto_server is needed here: dev/install test");
+            .expect("moto_server can be run; `dev/install test` installs it");
         let moto = Self {
             process,
             endpoint: format!("http://127.0.0.1:{port}"),
@@ -60,7 +60,7 @@ impl Drop for Moto {
     }
 }
 
-/// A program of AWS's world: the one that `dev/install` put beside moto, else the one on PATH.
+/// A program of the AWS tools: the one that `dev/install` put beside moto, else the one on PATH.
 pub fn installed(name: &str) -> PathBuf {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/moto/bin")

@@ -1,4 +1,4 @@
-//! The service as a process with its own address, as in a pod.
+//! The service as a process with an address of its own, as in a pod.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -108,7 +108,7 @@ impl Pod {
                 return Ok((Some(status), self.log()));
             }
             if Instant::now() >= deadline {
-                return Ok((None, self.log())); // Dropped here, and so killed.
+                return Ok((None, self.log())); // Dropping it kills the process.
             }
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -23,7 +23,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one on a free port with a configuration, in the folder of which its rules are found.
+    /// Starts one on a free port with a configuration, whose rule files are in the same folder.
     ///
     /// # Panics
     /// When it is not installed, or does not listen.
@@ -40,7 +40,7 @@ impl Prometheus {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .expect("prometheus is needed here: dev/install test");
+            .expect("prometheus can be run; `dev/install test` installs it");
         let began = Instant::now();
         while TcpStream::connect(&address).is_err() {
             let exited = process.try_wait().expect("it is a child");
@@ -58,10 +58,10 @@ impl Prometheus {
         }
     }
 
-    /// The series that a query has at this moment.
+    /// The current result of a query.
     ///
     /// # Errors
-    /// Prometheus' own, for a query that is wrong.
+    /// Prometheus' message, when the query is invalid.
     pub fn query(&self, query: &str) -> Result<Vec<Value>, String> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -111,10 +111,10 @@ impl Drop for Prometheus {
 pub fn promtool(args: &[&str], folder: &Path) -> Output {
     let mut promtool = Command::new(installed("promtool"));
     let output = promtool.args(args).current_dir(folder).output();
-    output.expect("promtool is needed here: dev/install test")
+    output.expect("promtool can be run; `dev/install test` installs it")
 }
 
-/// On PATH, or where `dev/install test` puts it.
+/// The program that `dev/install test` installed, else the one on PATH.
 fn installed(program: &str) -> PathBuf {
     let path = repository().join("target/prometheus/usr/bin").join(program);
     if path.exists() {

@@ -19,7 +19,7 @@ pub struct Timing {
     pub controller_lag: Duration,
     /// From SIGTERM to SIGKILL.
     pub grace: Duration,
-    /// From a new pod's health to the next step.
+    /// From a new pod's target becoming healthy to the next step.
     pub min_ready: Duration,
 }
 
@@ -99,7 +99,7 @@ impl<'lb> Deployment<'lb> {
     /// that waits for the balancer. Returns while the last pods still drain, as a Deployment's rollout does.
     ///
     /// # Errors
-    /// When a new pod does not come up.
+    /// When a new pod does not become ready.
     pub fn replace_all(&mut self) -> io::Result<()> {
         for _ in 0..self.pods.len() {
             let new = self.start_pod()?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
-/// Which of our crates each of our crates may use. One that is missing here fails the test.
+/// The workspace crates that each workspace crate may use. A crate that is missing here fails the test.
 const OURS: &[(&str, &[&str])] = &[
     ("app", &[]),
     ("bench", &["cli", "loadgen", "oci", "test-registry"]),
@@ -18,7 +18,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("test-registry", &["oci"]),
 ];
 
-/// Crates that one of ours alone may name, and which.
+/// Prefixes of third-party crates, and the only workspace crates that may depend on them.
 const RESERVED: &[(&str, &[&str])] = &[
     ("actix", &["app"]),
     ("aws-", &["imagebuilder"]),
@@ -35,7 +35,7 @@ fn metadata() -> Metadata {
         .expect("cargo metadata")
 }
 
-/// The crates that each of ours names, outside its tests.
+/// The dependencies of each workspace crate, without those of its tests.
 fn named(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
     metadata
         .workspace_packages()
@@ -53,13 +53,13 @@ fn named(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn our_crates_use_each_other_as_the_architecture_says() {
+fn workspace_crates_depend_on_each_other_only_as_the_architecture_allows() {
     let metadata = metadata();
     let named = named(&metadata);
     let mut wrong = Vec::new();
     for (name, dependencies) in &named {
         let Some((_, allowed)) = OURS.iter().find(|(ours, _)| ours == name) else {
-            wrong.push(format!("{name} has no arrows"));
+            wrong.push(format!("{name} is not in the table"));
             continue;
         };
         for dependency in dependencies {
@@ -72,7 +72,7 @@ fn our_crates_use_each_other_as_the_architecture_says() {
 }
 
 #[test]
-fn a_reserved_crate_is_named_by_its_owner_alone() {
+fn only_its_owner_depends_on_a_reserved_crate() {
     let metadata = metadata();
     let mut wrong = Vec::new();
     for (name, dependencies) in named(&metadata) {

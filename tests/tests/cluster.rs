@@ -1,5 +1,5 @@
-//! The service on a real Kubernetes. Needs the cluster that `dev/cluster/run` brings up, so these
-//! tests are `make e2e`'s and not `make test`'s.
+//! The service on a real Kubernetes. `make e2e` runs these tests, and `make test` does not: they need the
+//! cluster that `dev/cluster/run` starts.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use e2e::cluster::{self, Cluster, NAMESPACE, SELECTOR, drainless, local, patched};
 use ship::under_load;
 
-/// What the proof of no lost request has to send at least.
+/// The minimum number of requests without a loss.
 const REQUESTS: u64 = 500_000;
 
 fn changed(name: &str, container: &str) -> PathBuf {
@@ -18,7 +18,7 @@ fn changed(name: &str, container: &str) -> PathBuf {
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn a_deploy_answers_and_a_second_one_moves_nothing() {
+fn a_deploy_answers_and_a_second_one_changes_nothing() {
     let cluster = Cluster::connect();
     cluster.undeploy();
 
@@ -41,7 +41,7 @@ fn a_deploy_answers_and_a_second_one_moves_nothing() {
     let zone = info["zone"].as_str().unwrap();
     assert!(
         zones.split(' ').any(|known| known == zone),
-        "{zone} is none of {zones}"
+        "{zone} is not one of {zones}"
     );
 
     let (pods, generation) = (cluster.identities(), cluster.field(".metadata.generation"));
@@ -54,8 +54,8 @@ fn a_deploy_answers_and_a_second_one_moves_nothing() {
     assert_eq!(cluster.field(".spec.template"), version);
 }
 
-/// Deploys what cannot come up while requests run: the reason is reported, the exit code says so, and
-/// the pods from before serve on.
+/// Deploys a release that cannot become ready while requests run: the reason is reported, the exit code
+/// is 1, and the previous pods keep serving.
 #[track_caller]
 fn fails_and_is_rolled_back(
     cluster: &Cluster,
@@ -82,17 +82,17 @@ fn fails_and_is_rolled_back(
     })
     .unwrap();
     assert_eq!(losses.failed(), 0, "{}\n{}", losses.kept, losses.one_shot);
-    cluster.settle();
+    cluster.wait_for_rollout();
     assert_eq!(
         cluster.identities(),
         pods,
-        "the pods from before were replaced"
+        "the previous pods were replaced"
     );
 }
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn what_cannot_come_up_is_diagnosed_and_rolled_back() {
+fn a_rollout_that_cannot_complete_is_diagnosed_and_rolled_back() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
     let image = cluster.field(".spec.template.spec.containers[0].image");
@@ -149,7 +149,7 @@ fn what_cannot_come_up_is_diagnosed_and_rolled_back() {
     );
 }
 
-/// Not only the pods: the Service that users connect to as well.
+/// A rollback restores the Service that users connect to, not only the pods.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn a_rollback_restores_the_service() {
@@ -181,7 +181,7 @@ fn a_rollback_restores_the_service() {
     assert_eq!(service(), before);
     let answer = ureq::get(format!("http://{}/", cluster.address().ip())).call();
     assert_eq!(answer.unwrap().status(), 200);
-    // And a deploy after it still owns what it applies.
+    // A later deploy still owns the fields that it applies.
     let (_, printed) = cluster.deploy(&local(), &[]).succeeded();
     assert!(printed.contains("Nothing to roll out"), "{printed}");
     assert_eq!(service(), before);
@@ -245,8 +245,8 @@ fn rollouts_scaling_deletions_and_a_node_drain_lose_no_request() {
     assert_eq!(losses.failed(), 0, "{}\n{}", losses.kept, losses.one_shot);
 }
 
-/// With one node there is nowhere to go: the budget lets one pod leave, its replacement waits for
-/// a node, and the drain gives up on the others, as it does on EKS when capacity is short.
+/// With only one node, the disruption budget lets one pod be evicted, its replacement stays pending, and
+/// the drain times out on the others, as it does on EKS when capacity is short.
 fn drain_the_node(cluster: &Cluster) {
     let nodes = cluster.run(&["get", "nodes", "-o=jsonpath={.items[*].metadata.name}"]);
     let selector = format!("--pod-selector={SELECTOR}");
@@ -280,11 +280,11 @@ fn drain_the_node(cluster: &Cluster) {
             );
         }
         cluster.run(&["uncordon", node]);
-        cluster.settle();
+        cluster.wait_for_rollout();
     }
 }
 
-/// The same rollout without a drain: if this loses nothing, the test above proves nothing.
+/// Negative control: the same rollout without a drain has to lose requests.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn without_the_drain_requests_are_lost() {
@@ -301,7 +301,7 @@ fn without_the_drain_requests_are_lost() {
     println!("kept-alive: {}\none-shot: {}", losses.kept, losses.one_shot);
     assert!(
         losses.failed() > 0,
-        "no drain, and yet 0 of {} failed",
+        "0 of {} requests failed without the drain",
         losses.sent()
     );
     cluster.deploy(&local(), &[]).succeeded();

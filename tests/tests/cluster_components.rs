@@ -1,5 +1,5 @@
-//! Components on the overlays for EKS: deployed to a real Kubernetes behind a simulated load
-//! balancer, seen to work through it, and removed without a rest.
+//! Components on the overlays for EKS: deployed to a real Kubernetes behind a simulated load balancer,
+//! tested through it, and removed without leaking an object.
 //!
 //! Needs the cluster that `dev/cluster/run` starts on this machine, openssl and curl.
 
@@ -56,7 +56,7 @@ impl<'a> Volume<'a> {
     fn create(cluster: &'a Cluster, class: &str, mode: &str) -> Self {
         let folder = cluster.state().join("volumes").join(class);
         std::fs::create_dir_all(&folder).unwrap();
-        // The drivers do this: of the class's parameters, or because of the pod's fsGroup.
+        // As the drivers do, by the class's parameters or the pod's fsGroup.
         chown(&folder, Some(USER), Some(USER)).unwrap();
         let name = format!("{class}-on-the-node");
         let volume = json!({
@@ -66,7 +66,7 @@ impl<'a> Volume<'a> {
                 "hostPath": {"path": folder}, "persistentVolumeReclaimPolicy": "Retain",
             },
         });
-        // One that a killed test left belongs to a claim that is gone.
+        // A volume leaked by a killed test is bound to a claim that no longer exists.
         cluster.run(&["delete", "pv", &name, "--ignore-not-found"]);
         cluster.kubectl.apply(&volume.to_string(), &[]).unwrap();
         Self {
@@ -91,7 +91,7 @@ impl Drop for Volume<'_> {
     }
 }
 
-/// What a pod reports of the client, through the load balancer.
+/// `/info`, with the client as the pod sees it through the load balancer.
 fn info(url: &str, options: &[&str]) -> Value {
     let output = Command::new("curl")
         .args(["-sS", "--fail", "--max-time", "10"])
@@ -104,7 +104,7 @@ fn info(url: &str, options: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Undeploys an overlay, after which the cluster has nothing of it.
+/// Undeploys an overlay, and asserts that none of its objects are left in the cluster.
 #[track_caller]
 fn removes(cluster: &Cluster, overlay: &Path) {
     cluster.undeploy_overlay(overlay);

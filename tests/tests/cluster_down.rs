@@ -1,5 +1,5 @@
-//! What `make cluster-down` removes besides what a running cluster shows. Needs root; everything happens
-//! in network and mount namespaces of the test's own.
+//! `make cluster-down` removes resources that outlive a stopped cluster. Needs root; the test runs in its
+//! own network and mount namespaces.
 #![allow(
     clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
@@ -7,8 +7,8 @@
 
 use std::process::Command;
 
-/// Of the cluster: a namespace that only containerd's database names, and a killed shim's socket. Beside
-/// them, those of others.
+/// Creates the cluster's resources, a network namespace that only containerd's database names and sockets
+/// of killed shims, beside those of other programs.
 const SCRIPT: &str = r#"
 mkdir -p /run/netns /run/containerd/s /var/lib/cni
 for directory in /run/netns /run/containerd/s /var/lib/cni; do mount -t tmpfs tmpfs "$directory"; done

@@ -1,7 +1,7 @@
-//! `make deploy` by way of Amazon ECR: the token and the repository are moto's, the registry has
-//! ECR's host name, and the kubelet logs in by a credential provider, as on an EKS node.
+//! `make deploy` through Amazon ECR: moto issues the token and has the repository, the registry has ECR's
+//! host name, and the kubelet logs in with a credential provider, as on an EKS node.
 //!
-//! Needs the cluster that `dev/cluster/run` brings up on this machine, `unshare`, and
+//! Needs the cluster that `dev/cluster/run` starts on this machine, `unshare`, and
 //! `moto_server` (on PATH or in `target/moto/bin`).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -17,7 +17,7 @@ const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn a_deploy_goes_by_way_of_ecr() {
+fn a_deploy_pushes_to_and_pulls_from_ecr() {
     let cluster = Cluster::connect();
     let moto = Moto::start();
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ecr");
@@ -50,7 +50,7 @@ fn a_deploy_goes_by_way_of_ecr() {
         .env("AWS_ENDPOINT_URL_ECR", moto.endpoint())
         .env("AWS_ACCESS_KEY_ID", "key")
         .env("AWS_SECRET_ACCESS_KEY", "secret")
-        // The region is in the registry's name, whatever the environment says.
+        // The region in the registry's name takes precedence over the environment.
         .env("AWS_REGION", "us-east-1")
         .output()
         .unwrap();

@@ -1,6 +1,6 @@
-//! nodectl in a pod on the node of a real Kubernetes, by `k8s/node-inspector` and by `make node-ps`:
-//! with the little that it is given there it has to say what it says on the node itself. Needs the
-//! cluster that `dev/cluster/run` brings up, on this machine.
+//! nodectl in a pod on the node of a real Kubernetes, by `k8s/node-inspector` and by `make node-ps`: with
+//! the pod's few permissions it has to report the same as on the node itself. Needs the cluster that
+//! `dev/cluster/run` starts on this machine.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,17 +11,16 @@ use serde_json::Value;
 
 const NAMESPACE: &str = "node-inspector";
 
-/// What `kubectl exec` names it by.
+/// Its name for `kubectl exec`.
 const DAEMONSET: &str = "daemonset/node-inspector";
 
-/// The inspector on every node, which goes with the test.
+/// The inspector on every node. Dropping it deletes its namespace.
 struct Inspector<'a> {
     cluster: &'a Cluster,
 }
 
 impl<'a> Inspector<'a> {
-    /// Applies it as docs/eks.md says. The node's files are in a folder here, and nothing else is
-    /// changed.
+    /// Applies it as docs/eks.md describes, changing only the paths of the node's files.
     fn apply(cluster: &'a Cluster) -> Self {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/node-inspector");
         let manifests = cluster.run(&["kustomize", folder]);
@@ -50,7 +49,7 @@ impl<'a> Inspector<'a> {
         self.exec(&[&["nodectl", "-k"], args].concat())
     }
 
-    /// A pod that ends at once, with exit code 2.
+    /// Runs a pod that exits immediately with code 2.
     fn crash(&self) {
         let image = "-o=jsonpath={.spec.template.spec.containers[0].image}";
         let image = self
@@ -90,7 +89,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// What does not change between two looks: all but the figures.
+/// The value without the measurements, which differ between two calls.
 fn without_figures(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields
@@ -108,7 +107,7 @@ fn without_figures(value: Value) -> Value {
 fn nodectl_shows_in_a_pod_what_it_shows_on_the_node() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
-    cluster.settle();
+    cluster.wait_for_rollout();
     let inspector = Inspector::apply(&cluster);
     inspector.crash();
     let app = cluster.pods()[0]["metadata"]["name"]
@@ -116,7 +115,7 @@ fn nodectl_shows_in_a_pod_what_it_shows_on_the_node() {
         .unwrap()
         .to_owned();
 
-    // The kubelet may clear something away between two looks.
+    // The kubelet may remove a container between the two calls.
     let same = |args: &[&str]| {
         let args = [args, &["-o", "json"]].concat();
         let looks = || {
@@ -137,7 +136,7 @@ fn nodectl_shows_in_a_pod_what_it_shows_on_the_node() {
     };
     assert_eq!(of(&app)["state"], "running");
     let crashed = of("crasher");
-    // Its task is gone: this is from the record on the node's disk.
+    // Its task is gone: the exit code comes from the record on the node's disk.
     assert_eq!(
         (&crashed["state"], &crashed["exit_code"]),
         (&"exited".into(), &2.into())
@@ -150,7 +149,7 @@ fn nodectl_shows_in_a_pod_what_it_shows_on_the_node() {
 
     let log = cluster.nodectl(&["logs", &app]);
     assert!(log.contains("listening"), "{log}");
-    // More may have been written in between.
+    // More lines may have been written in between.
     assert!(inspector.nodectl(&["logs", &app]).starts_with(&log));
 
     let probe = "-o=jsonpath={.spec.template.spec.containers[0].livenessProbe.exec.command}";
@@ -164,13 +163,14 @@ fn nodectl_shows_in_a_pod_what_it_shows_on_the_node() {
     assert!(inspector.exec(&probe).contains(&app));
 }
 
-/// Memory and time change between two looks; a wrong cgroup or unit is further off than a factor.
+/// Compared within a factor, since memory and CPU time change between two calls; a wrong cgroup or unit
+/// is further off.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn nodectl_measures_in_a_pod_what_it_measures_on_the_node() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
-    cluster.settle();
+    cluster.wait_for_rollout();
     let inspector = Inspector::apply(&cluster);
     let there = json(&inspector.nodectl(&["stats", "-o", "json"]));
     let here = json(&cluster.nodectl(&["stats", "-o", "json"]));
@@ -199,10 +199,10 @@ fn nodectl_measures_in_a_pod_what_it_measures_on_the_node() {
     assert_eq!(compared, 3 + 1, "{here}");
 }
 
-/// As the kernel enforces it, not as the manifest says.
+/// As the kernel enforces it, not as the manifest states it.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn the_inspector_has_no_power_but_the_socket() {
+fn the_inspector_has_no_privilege_besides_the_socket() {
     let cluster = Cluster::connect();
     let _inspector = Inspector::apply(&cluster);
     let pods = json(&cluster.nodectl(&["pods", "-o", "json"]));
@@ -234,10 +234,10 @@ fn the_inspector_has_no_power_but_the_socket() {
         ("/run/containerd/containerd.sock".to_owned(), false),
         (root.join("var/log/pods").display().to_string(), false),
         ("/sys/fs/cgroup".to_owned(), false),
-        // The kubelet's own file, one for each container: to show that this is noticed.
+        // The kubelet's own file, one for each container: a writable mount that has to be found.
         ("/dev/termination-log".to_owned(), true),
     ] {
-        // The last one on a place hides those before.
+        // The last mount on a mount point hides the earlier ones.
         let options = mounts
             .lines()
             .map(|line| line.split(' ').collect::<Vec<_>>())
@@ -259,10 +259,10 @@ fn the_inspector_has_no_power_but_the_socket() {
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn make_node_ps_shows_a_node_and_leaves_nothing() {
+fn make_node_ps_shows_a_node_and_deletes_its_pod() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
-    cluster.settle();
+    cluster.wait_for_rollout();
     let node = cluster.run(&["get", "nodes", "-o=jsonpath={.items[0].metadata.name}"]);
     let node = format!("NODE={node}");
 
@@ -303,8 +303,8 @@ fn make_node_ps_shows_a_node_and_leaves_nothing() {
         [&node, "ARGS=inspect nosuch"],
         "error: there is no pod `nosuch` on this node",
     );
-    refused([&node, "ARGS=down"], "error: -k only looks");
-    // Nothing of it reaches a shell.
+    refused([&node, "ARGS=down"], "error: -k only reads");
+    // No shell interprets the arguments.
     refused([&node, "ARGS=inspect a;id"], "`a;id`");
     for (node, name) in [("NODE=nosuch", "nosuch"), ("NODE=", "")] {
         let error = format!("error: context rust-k8s-local has no node `{name}`");

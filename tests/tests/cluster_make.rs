@@ -1,5 +1,5 @@
 //! `make deploy`, `diff`, `smoke`, `status`, `rollout-test` and `undeploy` on a real Kubernetes, as a
-//! user types them. Needs the cluster that `dev/cluster/run` starts, or another that it is given.
+//! user types them. Needs the cluster that `dev/cluster/run` starts, or another one.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -16,7 +16,7 @@ fn contains(text: &str, expected: &[&str]) {
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn the_service_is_deployed_looked_at_and_removed_again() {
+fn the_service_is_deployed_inspected_and_removed() {
     let cluster = Cluster::connect();
     let context = cluster.kubectl.context().to_owned();
     cluster.undeploy();
@@ -42,7 +42,7 @@ fn the_service_is_deployed_looked_at_and_removed_again() {
     let (diff, printed) = cluster.make("diff", &[]).succeeded();
     assert_eq!(diff, "", "{printed}");
     contains(&printed, &["A deploy would change nothing"]);
-    // What GitOps tools would apply is what is there.
+    // GitOps tools would apply exactly what is deployed.
     let (rendered, _) = cluster.make("render", &[]).succeeded();
     let (revision, image) = (
         cluster.field(".metadata.generation"),
@@ -123,7 +123,8 @@ fn a_rollout_test_passes_with_the_drain_and_fails_without() {
     cluster.deploy(&local(), &[]).succeeded();
 }
 
-/// A cluster that lacks what the overlay needs is refused before anything is built or changed.
+/// A deploy to a cluster that lacks a requirement of the overlay is refused before anything is built or
+/// changed.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn a_deploy_that_cannot_succeed_is_refused_first() {

@@ -1,5 +1,5 @@
 //! Every combination of components against a real API server, which refuses more than the schemas
-//! do. Needs the cluster that `dev/cluster/run` brings up.
+//! do. Needs the cluster that `dev/cluster/run` starts.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,7 +9,7 @@ use e2e::cluster::Cluster;
 use e2e::manifests::{combinations, render};
 use serde_json::{Value, json};
 
-/// Those of Karpenter and of Prometheus' operator, whose rules in CEL only an API server checks.
+/// The CRDs of Karpenter and the Prometheus operator, whose CEL rules only an API server evaluates.
 const CUSTOM: [&str; 4] = [
     include_str!("../../k8s/schemas/karpenter.k8s.aws_ec2nodeclasses.yaml"),
     include_str!("../../k8s/schemas/karpenter.sh_nodepools.yaml"),
@@ -24,7 +24,7 @@ const DEFINITIONS: [&str; 5] = [
     "prometheusrules.monitoring.coreos.com",
 ];
 
-/// As EKS Auto Mode has it, without its schema, which AWS does not publish.
+/// The CRD of EKS Auto Mode, without its schema, which AWS does not publish.
 fn ingress_class_params() -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -45,7 +45,7 @@ fn ingress_class_params() -> Value {
 #[ignore = "needs a Kubernetes: make e2e"]
 fn the_api_server_accepts_every_combination() {
     let cluster = Cluster::connect();
-    // From nothing: a combination would otherwise be checked as a change of what is there.
+    // Undeploy first: a combination would otherwise be validated as an update.
     cluster.undeploy();
     let apply = |object: &Value, extra: &[&str]| cluster.kubectl.apply(&object.to_string(), extra);
     apply(&ingress_class_params(), &[]).unwrap();
@@ -68,7 +68,7 @@ fn the_api_server_accepts_every_combination() {
             refused.push(format!("{}: {error}", combination.name));
         }
     }
-    // What the API server has to refuse, or this test cannot fail.
+    // Negative control: the API server has to refuse this.
     let mut bad = render(&combinations[0].folder).only("Service").clone();
     bad["spec"]["type"] = json!("ClusterIP");
     bad["spec"]["loadBalancerClass"] = json!("service.k8s.aws/nlb");

@@ -2,7 +2,7 @@
 //! plane are simulated by [`e2e::lb_controller`] on a real Kubernetes.
 //!
 //! Needs the cluster that `dev/cluster/run` starts on this machine. `E2E_AWS_SCALE` is how many times
-//! faster than at AWS things happen, with 1 for AWS's own times.
+//! faster than at AWS time passes; 1 means AWS's own times.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ const SERVICE: &str = "rust-app-service";
 /// Requests a second.
 const RATE: u32 = 500;
 
-/// AWS's times, scaled, but for what pods wait for in their own time: they drain for 150 s.
+/// AWS's times, scaled, except the lag that pods wait for in real time: they drain for 150 s.
 fn times() -> Times {
     #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
     let scale = std::env::var("E2E_AWS_SCALE").map_or(60, |scale| scale.parse().unwrap());
@@ -69,7 +69,7 @@ fn readiness(address: SocketAddr) -> Option<u16> {
     Some(response.status().as_u16())
 }
 
-/// Deploys an overlay as a user types it: a first time, a second time, and a new version under load.
+/// Deploys an overlay as a user does: once, again without changes, and a new version under load.
 fn deploys(overlay: &str, kind: Kind, gate: &str) {
     let mut cluster = Cluster::connect_as_eks();
     cluster.undeploy();
@@ -122,7 +122,7 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
         "no draining pod served: {counters:?}"
     );
 
-    // What a test of readiness through the load balancer would have seen.
+    // A test of readiness through the load balancer would have met a draining pod.
     let unready = (0..200).any(|_| readiness(address) == Some(503));
     assert!(
         unready,
@@ -136,7 +136,7 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
     assert_eq!(bindings, "");
 }
 
-/// `ship deploy` fails, says why, and leaves the pods that were there.
+/// Asserts that `ship deploy` fails, reports why, and leaves the previous pods.
 #[track_caller]
 fn fails(cluster: &Cluster, overlay: &Path, image: &str, expected: &[&str]) {
     let pods = cluster.identities();
@@ -210,7 +210,7 @@ fn a_deploy_that_cannot_succeed_is_refused_or_explained() {
         &["no pod can be created: ", "exceeded quota", "Rolled back"],
     );
     cluster.run(&["delete", "quota", "full", "-n", NAMESPACE]);
-    // Not for good: what was in the way is gone.
+    // The deploy succeeds once the obstacle is gone.
     cluster.deploy_image(&eks, &second, &[]).succeeded();
     cluster.undeploy();
 }

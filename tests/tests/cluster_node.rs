@@ -1,6 +1,6 @@
-//! `nodectl -k` on the node of a real Kubernetes: it reads containerd and the node's files alone,
-//! and has to say what kubectl and the kubelet say. Needs the cluster that `dev/cluster/run`
-//! brings up, on this machine.
+//! `nodectl -k` on the node of a real Kubernetes: it reads only containerd and the node's files, and has
+//! to report the same as kubectl and the kubelet. Needs the cluster that `dev/cluster/run` starts on this
+//! machine.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -15,7 +15,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// What both report of a pod.
+/// The fields of a pod that both report.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed {
     namespace: String,
@@ -74,10 +74,10 @@ fn by_nodectl(pod: &Value) -> (String, Listed) {
     (text(&pod["name"]), printed)
 }
 
-/// After a container was killed, so that there is a restart to report.
+/// One container is killed first, so that there is a restart to report.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn nodectl_shows_of_pods_what_kubectl_shows() {
+fn nodectl_reports_the_same_pods_as_kubectl() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
     let pods = json(&cluster.nodectl(&["pods", "-o", "json"]));
@@ -118,8 +118,8 @@ fn nodectl_shows_of_pods_what_kubectl_shows() {
     );
 }
 
-/// Memory changes between two looks, so it is compared within a factor; a wrong cgroup or a wrong
-/// unit is further off than that.
+/// Memory changes between two calls, so it is compared within a factor; a wrong cgroup or unit is further
+/// off than that.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn nodectl_measures_what_the_kubelet_measures() {
@@ -132,7 +132,7 @@ fn nodectl_measures_what_the_kubelet_measures() {
         .iter()
         .map(|pod| text(&pod["metadata"]["name"]))
         .collect();
-    // The kubelet samples every ten seconds or so, and has nothing of a pod that is younger.
+    // The kubelet samples about every ten seconds, and has no figures of younger pods.
     let mut kubelet = BTreeMap::new();
     cluster.wait_until("the kubelet has sampled every pod", || {
         let summary = json(&cluster.run(&["get", "--raw", &path]));
@@ -164,14 +164,14 @@ fn nodectl_measures_what_the_kubelet_measures() {
     }
 }
 
-/// The kubelet rotates at 1 MiB here. What kubectl shows is only the newest file; nodectl begins
-/// with the ones before.
+/// The kubelet rotates at 1 MiB here. kubectl shows only the newest file; nodectl begins with the rotated
+/// ones.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn nodectl_shows_the_log_that_kubectl_shows_and_what_was_rotated_away() {
+fn nodectl_shows_the_log_that_kubectl_shows_and_the_rotated_files() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
-    // New pods, so that nothing of their logs has been dropped yet.
+    // New pods, so that no file of their logs has been deleted yet.
     cluster.restart();
     let pod = text(&cluster.pods()[0]["metadata"]["name"]);
     let logs = cluster.node_root().join("var/log/pods");
@@ -192,13 +192,13 @@ fn nodectl_shows_the_log_that_kubectl_shows_and_what_was_rotated_away() {
     let own = cluster.nodectl(&["logs", &pod]);
     assert!(
         own.lines().next().unwrap().contains("listening"),
-        "the log has lost its beginning"
+        "the beginning of the log is missing"
     );
     // Not compared by assert_eq!, which would print megabytes.
     let at = own
         .find(&theirs)
         .expect("kubectl shows lines that nodectl does not");
-    assert!(at > 0, "nodectl shows nothing of what was rotated away");
+    assert!(at > 0, "nodectl does not show the rotated files");
     assert!(own[..at].ends_with('\n'));
 
     let inspected = json(&cluster.nodectl(&["inspect", &pod, "-o", "json"]));

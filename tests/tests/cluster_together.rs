@@ -1,5 +1,5 @@
-//! Several deployments on one cluster, who may deploy them, and who else may apply them: behind Network
-//! Load Balancers whose controller is simulated by [`e2e::lb_controller`] on a real Kubernetes.
+//! Several deployments on one cluster, the permissions of deployers, and `GitOps`: behind Network Load
+//! Balancers whose controller is simulated by [`e2e::lb_controller`] on a real Kubernetes.
 //!
 //! Needs the cluster that `dev/cluster/run` starts on this machine.
 
@@ -23,7 +23,7 @@ use ship::{Losses, under_load};
 
 /// Requests a second, to each deployment.
 const RATE: u32 = 250;
-/// What Prometheus' operator installs.
+/// The CRDs that the Prometheus operator installs.
 const MONITORING: [(&str, &str); 2] = [
     (
         "podmonitors.monitoring.coreos.com",
@@ -34,8 +34,8 @@ const MONITORING: [(&str, &str); 2] = [
         include_str!("../../k8s/schemas/monitoring.coreos.com_prometheusrules.yaml"),
     ),
 ];
-/// The second deployment: another name and namespace, reached from inside the VPC alone, which the test
-/// is taken to be.
+/// The second deployment: another name and namespace, and an internal load balancer, which the test
+/// reaches as if it were inside the VPC.
 const SHOP: [&str; 5] = [
     "OVERLAY=eks",
     "NAME=shop",
@@ -45,7 +45,7 @@ const SHOP: [&str; 5] = [
 ];
 const FIRST: [&str; 2] = ["OVERLAY=eks", "COMPONENTS=monitoring"];
 
-/// AWS's times, 60 times faster, but for what pods wait for in their own time.
+/// AWS's times, 60 times faster, except the lag that pods wait for in real time.
 fn times() -> Times {
     Times {
         deregistration_lag: Duration::from_mins(2),
@@ -83,7 +83,7 @@ fn remove(cluster: &Cluster) {
     }
 }
 
-/// Where a deployment answers, by its URL.
+/// The address of a deployment's load balancer, by its URL.
 fn address(controller: &Controller, url: &str) -> SocketAddr {
     let host = url
         .trim()
@@ -105,7 +105,7 @@ fn pods(cluster: &Cluster, namespace: &str) -> BTreeSet<String> {
     pods.map(|pod| pod["metadata"]["uid"].to_string()).collect()
 }
 
-/// Runs something under a load on each address, and returns what was lost at each.
+/// Runs `work` under load on both addresses, and returns the losses at each.
 fn both_under_load<T>(addresses: [SocketAddr; 2], work: impl FnOnce() -> T) -> (T, [Losses; 2]) {
     let [first, second] = addresses;
     let (inner, outer) = under_load(first, RATE, |_| under_load(second, RATE, |_| work())).unwrap();
@@ -198,7 +198,7 @@ fn two_deployments_share_a_cluster_and_neither_disturbs_the_other() {
         assert_eq!(pods(&cluster, kept), left_alone, "{kept} keeps its own");
     }
 
-    // One goes, the other stays and serves.
+    // Removing one does not disturb the other.
     let left_alone = pods(&cluster, NAMESPACE);
     cluster.kill_draining("team-a");
     let (removed, losses) =
@@ -212,10 +212,10 @@ fn two_deployments_share_a_cluster_and_neither_disturbs_the_other() {
     remove_monitoring(&cluster);
 }
 
-/// `k8s/iam/deployer-role.yaml` allows what the commands do, and not what it says that it does not.
+/// `k8s/iam/deployer-role.yaml` allows what the commands need, and denies what its comments list as denied.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn a_deployer_needs_no_more_than_the_role_of_deployers() {
+fn the_deployer_role_is_sufficient_and_minimal() {
     let mut cluster = Cluster::connect_as_eks();
     remove(&cluster);
     install_monitoring(&cluster);
@@ -246,7 +246,7 @@ fn a_deployer_needs_no_more_than_the_role_of_deployers() {
             assert_eq!(printed, "");
         }
     }
-    // What each component brings, and what a deployment of another name and namespace does.
+    // The objects of each component, and of a deployment with another name and namespace.
     for more in [
         &["OVERLAY=eks", components][..],
         &[
@@ -330,11 +330,10 @@ fn may(cluster: &Cluster, verb: &str, object: &Value) -> String {
     }
 }
 
-/// In the order of docs/gitops.md, as Argo CD and Flux apply it, the first pods have their gates; in
-/// another they have not.
+/// Applied in the order of docs/gitops.md, as by Argo CD and Flux, the first pods get their readiness gates.
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn what_gitops_applies_in_two_steps_gates_the_first_pods() {
+fn gitops_in_two_steps_gates_the_first_pods() {
     let mut cluster = Cluster::connect_as_eks();
     remove(&cluster);
     let controller = cluster.start_controller(Kind::Controller, times(), BTreeMap::new());
@@ -353,7 +352,7 @@ fn what_gitops_applies_in_two_steps_gates_the_first_pods() {
     let host = || cluster.host("service", "rust-app-service");
     cluster.wait_until("the Service has an address", || !host().is_empty());
     apply(&pods);
-    cluster.settle();
+    cluster.wait_for_rollout();
     for pod in cluster.pods() {
         let gates = pod["spec"]["readinessGates"].as_array();
         assert_eq!(gates.map(Vec::len), Some(1), "{pod:#}");
@@ -362,7 +361,7 @@ fn what_gitops_applies_in_two_steps_gates_the_first_pods() {
     let (_, printed) = cluster.make("smoke", &settings).succeeded();
     contains(&printed, &["Smoke tests passed in "]);
     let (diff, _) = cluster.make("diff", &settings).succeeded();
-    assert_eq!(diff, "", "what a deploy would apply is there");
+    assert_eq!(diff, "", "a deploy would change nothing");
 
     // The settings name a component whose kinds were removed with their operator.
     cluster.kill_draining(NAMESPACE);

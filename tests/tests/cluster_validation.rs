@@ -1,4 +1,4 @@
-//! The table of accepted and refused manifests that nodectl is held to, held to a real API server.
+//! nodectl's table of accepted and refused manifests, checked against a real API server.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ mod cases;
 
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
-fn the_api_server_accepts_and_refuses_what_the_table_says() {
+fn the_api_server_agrees_with_the_table() {
     let cluster = Cluster::connect();
     let mut wrong = Vec::new();
     for (index, case) in cases::cases().into_iter().enumerate() {

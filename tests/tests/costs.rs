@@ -1,4 +1,4 @@
-//! The tables of costs in docs/eks.md: their parts add up, and they are of the nodes in the definition.
+//! The cost tables in docs/eks.md add up and match the nodes of the cluster definition.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -26,7 +26,7 @@ fn rows(text: &str, overlay: &str) -> Vec<Vec<String>> {
     lines.map(cells).collect()
 }
 
-/// Hundredths of a dollar, as they are printed.
+/// Parses dollars into cents.
 fn cents(text: &str) -> u32 {
     let (dollars, cents) = text.split_once('.').unwrap();
     assert_eq!(cents.len(), 2, "{text}");
@@ -62,7 +62,7 @@ fn the_costs_add_up() {
 }
 
 #[test]
-fn the_costs_are_of_the_nodes_that_the_definition_starts() {
+fn the_costs_match_the_nodes_of_the_definition() {
     let cluster: Value = serde_saphyr::from_str(&read("k8s/cluster.yaml")).unwrap();
     let groups = cluster["managedNodeGroups"].as_array().unwrap().iter();
     let started = groups.filter(|group| group["desiredCapacity"] != 0);
@@ -79,7 +79,7 @@ fn the_costs_are_of_the_nodes_that_the_definition_starts() {
         parts.contains(&nodes.join(", ").as_str()),
         "{nodes:?}: {parts:?}"
     );
-    // One gateway: each zone would have its own otherwise.
+    // One gateway, as in the table, instead of one for each zone.
     for definition in ["k8s/cluster.yaml", "k8s/cluster-auto.yaml"] {
         let cluster: Value = serde_saphyr::from_str(&read(definition)).unwrap();
         assert_eq!(cluster["vpc"]["nat"]["gateway"], "Single", "{definition}");

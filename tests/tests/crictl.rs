@@ -1,5 +1,5 @@
-//! `nodectl -k` beside crictl and ctr, on pods of containerd's CRI plugin: field by field they say the
-//! same. Needs root, a containerd with its shim, ctr and runc, crictl and rustc's musl target.
+//! `nodectl -k` reports the same as crictl and ctr, field by field, on pods of containerd's CRI plugin.
+//! Needs root, a containerd with its shim, ctr and runc, crictl and rustc's musl target.
 #![allow(
     clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 /// Bounds the waits; none of them takes long.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// By how much the CRI plugin's time of creation and that of containerd's record may differ: both are
-/// read from the clock in one call of the kubelet's.
+/// How far the creation times of the CRI plugin and of containerd's record may be apart: both are taken
+/// during one CRI call.
 const CREATED_APART_SECONDS: i64 = 60;
 
 fn nodectl(daemon: &Daemon, args: &[&str]) -> Value {
@@ -25,7 +25,7 @@ fn nodectl(daemon: &Daemon, args: &[&str]) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// What both programs report of a container.
+/// The fields of a container that both programs report.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
     id: String,
@@ -67,7 +67,7 @@ fn by_nodectl(container: &Value) -> Shown {
     }
 }
 
-/// The milliseconds of a time as crictl prints it; `None` for the zero of Go or of CRI.
+/// The milliseconds of a time as crictl prints it; `None` for Go's or CRI's zero time.
 fn millis(time: &Value) -> Option<i64> {
     let time: jiff::Timestamp = time.as_str().unwrap().parse().unwrap();
     Some(time.as_millisecond()).filter(|millis| *millis > 0)
@@ -138,7 +138,7 @@ fn sorted<T>(items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> Vec<
 
 #[test]
 #[ignore = "needs crictl: `make test-containerd`"]
-fn containers_are_shown_as_crictl_and_ctr_show_them() {
+fn containers_are_reported_as_by_crictl_and_ctr() {
     let daemon = Daemon::start_with_cri(PAUSE);
     let cri = Cri::new(&daemon);
     let mut ids = Vec::new();
@@ -188,8 +188,7 @@ fn containers_are_shown_as_crictl_and_ctr_show_them() {
         let task = row(&tasks, &one.id);
         match one.pid {
             Some(pid) => assert_eq!(task.unwrap()[1..], [pid.to_string(), "RUNNING".to_owned()]),
-            // The CRI plugin creates the task of a container when it is started, and deletes it at the
-            // exit.
+            // The CRI plugin creates a container's task at its start, and deletes it at its exit.
             None => assert_eq!(task, None, "{tasks}"),
         }
     }
@@ -197,7 +196,7 @@ fn containers_are_shown_as_crictl_and_ctr_show_them() {
 
 #[test]
 #[ignore = "needs crictl: `make test-containerd`"]
-fn pods_are_shown_as_crictl_shows_them() {
+fn pods_are_reported_as_by_crictl() {
     let daemon = Daemon::start_with_cri(PAUSE);
     let cri = Cri::new(&daemon);
     let running = cri.pod("shop", "web-1");

@@ -1,5 +1,5 @@
-//! Keeps the modules of every crate free of cycles: of two siblings, at most one names the other,
-//! directly or by way of others. What two of them need stands in a module of its own.
+//! Keeps the modules of every crate free of dependency cycles: of two siblings, at most one may depend on
+//! the other, directly or indirectly. What both need belongs into a module of its own.
 //!
 //! Paths that begin with `crate`, `super` or `self` are followed, re-exports included. A parent and
 //! its child may name each other.
@@ -17,7 +17,7 @@ type Segments = Vec<String>;
 #[derive(Default)]
 struct Module {
     children: BTreeMap<String, Module>,
-    /// Names that `use` brings into its scope, and what they stand for.
+    /// Names that `use` brings into scope, and the paths that they stand for.
     imports: BTreeMap<String, Segments>,
     /// Paths that its code names, from the crate's root.
     named: BTreeSet<Segments>,
@@ -79,7 +79,7 @@ impl Module {
                 self.imports.insert(name, path.clone());
                 self.named.insert(path);
             } else {
-                // Relative to this module, or another crate's, which is then not found here.
+                // Relative to this module, or in another crate and then not found here.
                 self.imports.insert(name, [at, &path].concat());
             }
         }
@@ -94,7 +94,7 @@ impl Module {
 /// The module that `path` ends up in, from the root: re-exports are followed.
 fn home(root: &Module, path: &[String]) -> Segments {
     let mut path = path.to_vec();
-    // Longer chains of re-exports would be a riddle to readers too.
+    // Longer chains of re-exports would confuse readers too.
     for _ in 0..8 {
         let depth = (0..=path.len())
             .rev()
@@ -112,7 +112,7 @@ fn home(root: &Module, path: &[String]) -> Segments {
             }
         }
     }
-    panic!("re-exports of {path:?} go round in circles");
+    panic!("re-exports of {path:?} are cyclic");
 }
 
 fn is(token: &TokenTree, text: &str) -> bool {
@@ -200,7 +200,7 @@ fn leaves(prefix: &[String], tree: &[TokenTree]) -> Vec<(Segments, String)> {
     }
 }
 
-/// A path from the crate's root; `None` where it does not say where it begins.
+/// A path from the crate's root; `None` unless it begins with `crate`, `self` or `super`.
 fn absolute(path: &[String], at: &[String]) -> Option<Segments> {
     let mut base = match path[0].as_str() {
         "crate" => Vec::new(),
@@ -220,7 +220,7 @@ fn absolute(path: &[String], at: &[String]) -> Option<Segments> {
     Some(base)
 }
 
-/// Which sibling names which, in each folder of a crate.
+/// The dependencies among siblings, by folder.
 type Siblings = BTreeMap<Segments, BTreeMap<String, BTreeSet<String>>>;
 
 fn collect(root: &Module, module: &Module, at: &[String], siblings: &mut Siblings) {
@@ -247,7 +247,7 @@ fn cycle(names: &BTreeMap<String, BTreeSet<String>>, start: &str) -> Option<Vec<
     let mut seen = BTreeSet::new();
     let mut ways = VecDeque::from([vec![start.to_owned()]]);
     while let Some(way) = ways.pop_front() {
-        let last = way.last().expect("a way has a beginning");
+        let last = way.last().expect("a path has at least one module");
         for next in names.get(last).into_iter().flatten() {
             let way = [way.as_slice(), std::slice::from_ref(next)].concat();
             if next == start {
@@ -272,7 +272,7 @@ fn cycles(file: &Path) -> BTreeMap<String, BTreeSet<String>> {
             let Some(way) = cycle(&names, start) else {
                 continue;
             };
-            // From its first name on, so that each is there once.
+            // Rotated to begin with its first name, so that each cycle is listed once.
             if way.iter().min() == Some(start) {
                 let ways = found.entry(folder.join("/")).or_default();
                 ways.insert(way.join(" → "));
@@ -283,7 +283,7 @@ fn cycles(file: &Path) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn no_modules_name_each_other_in_a_circle() {
+fn no_modules_depend_on_each_other_in_a_cycle() {
     let metadata = MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .no_deps()

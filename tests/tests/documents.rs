@@ -40,7 +40,7 @@ fn documents_name_files_that_exist() {
     }
     assert!(
         named > 60,
-        "only {named} files are named: the documents are written differently now"
+        "only {named} files are named: has the documents' markup changed?"
     );
 }
 
@@ -110,7 +110,7 @@ fn make_commands(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_documents_name_make_targets_and_settings_that_are_there() {
+fn documents_name_make_targets_and_settings_that_exist() {
     let root = root();
     let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
     let makefiles = read("Makefile") + &read("dev/eks.mk");
@@ -137,17 +137,20 @@ fn the_documents_name_make_targets_and_settings_that_are_there() {
             for word in command.split_whitespace().skip(1) {
                 let known = match word.split_once('=') {
                     Some((setting, _)) => is_setting(setting),
-                    // What is left out, and the rest of what is in quotation marks.
+                    // An ellipsis, or the end of a quoted value.
                     None if word == "…" || word.ends_with('"') => continue,
                     None => is_target(word),
                 };
-                assert!(known, "{document} says `{command}`: what is {word}?");
+                assert!(
+                    known,
+                    "{document} has `{command}`: unknown target or setting {word}"
+                );
                 named += 1;
             }
         }
     }
     assert!(
         named > 30,
-        "only {named} are named: the documents are written differently now"
+        "only {named} are named: has the documents' markup changed?"
     );
 }

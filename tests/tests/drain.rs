@@ -1,7 +1,7 @@
-//! No request is lost when the service is replaced behind a load balancer, with controls that lose some.
+//! Replacing the service behind a load balancer loses no request; negative controls do lose some.
 //!
-//! Needs only the service: real processes, three at a time, behind a load balancer with the semantics
-//! of AWS's and times scaled down by 20. The 120 s during which an NLB still sends new connections to a
+//! Needs only the service: real processes, three at a time, behind a load balancer with AWS's semantics
+//! and times scaled down by 20. The 120 s during which an NLB still sends new connections to a
 //! deregistered target become 6 s, and the drain of 150 s becomes 7.5 s. Three kinds of client send
 //! requests at a constant rate.
 
@@ -82,7 +82,7 @@ impl Clients {
             body: Some(b"Hello from Rust on Kubernetes!\n".to_vec()),
             requests: u64::MAX,
             time: 2 * TIMEOUT,
-            // A slow machine is not a request lost by the service.
+            // A timeout on a slow machine would count as a lost request.
             timeout: Duration::from_secs(20),
             ..Plan::new(lb.address())
         };
@@ -193,7 +193,7 @@ fn replace_under_load(
             "{answered} of {requests} answered in {TIMEOUT:?}"
         );
     }
-    // The last drains run under load, too.
+    // The last pods drain under load too.
     let terminations = deployment.wait_for_terminating().unwrap();
     let counters = lb.counters();
     let outcome = Outcome {

@@ -1,5 +1,5 @@
-//! Who may use a cluster: the access entries that `make cluster` creates for ADMINS= and DEPLOYERS=, with
-//! programs in place of aws, eksctl, helm and kubectl.
+//! The access entries that `make cluster` creates for ADMINS= and DEPLOYERS=, with stubs of aws, eksctl,
+//! helm and kubectl.
 
 use e2e::eks_scripts::{Ran, Script};
 use e2e::manifests::{Schema, repository};
@@ -59,7 +59,7 @@ fn administrators_and_deployers_get_access_entries() {
     );
 }
 
-/// EKS gives whoever creates a cluster an entry, and a second one for the same principal would fail.
+/// EKS creates an entry for the creator of a cluster, and a second one for the same principal would fail.
 #[test]
 fn the_creator_of_the_cluster_gets_no_second_entry() {
     let session = "arn:aws:sts::123456789012:assumed-role/deployer/me";
@@ -106,7 +106,7 @@ fn a_rerun_creates_the_entries_that_are_missing() {
     let ran = rerun(&format!("{ADMIN}\t{CI}\n")).succeeded();
     assert!(!ran.called("eksctl create accessentry"), "{:?}", ran.calls);
 
-    // Which entries there are is not guessed.
+    // Without the list of entries, nothing is created.
     let script = Script::new("cluster", &ARGS).answer("exists", "");
     let ran = script.answer("denied", "").setting("ADMINS", ADMIN).run();
     assert_ne!(ran.code, Some(0), "{}", ran.stderr);
@@ -114,7 +114,7 @@ fn a_rerun_creates_the_entries_that_are_missing() {
 }
 
 #[test]
-fn what_is_no_role_or_user_of_iam_is_refused() {
+fn principals_other_than_iam_roles_and_users_are_refused() {
     let twice = format!("{CI},{CI}");
     for (admins, deployers, message) in [
         ("ana", "", "invalid principal `ana` in ADMINS="),
@@ -152,7 +152,7 @@ fn what_is_no_role_or_user_of_iam_is_refused() {
     }
 }
 
-/// Whatever the environment has: an upgrade changes nobody's access.
+/// An upgrade ignores these settings of the environment.
 #[test]
 fn an_upgrade_adds_no_entries_and_no_tags() {
     let script = Script::new("cluster-upgrade", &ARGS).answer("exists", "");

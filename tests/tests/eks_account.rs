@@ -1,5 +1,5 @@
-//! The scripts in `dev/eks` and what an account has: what outlived its Service, and quotas, by the real AWS
-//! CLI against moto. No cluster: eksctl, helm and kubectl are replaced by programs that do nothing.
+//! The scripts in `dev/eks` and the account's quotas and leaked resources, by the real AWS CLI against
+//! moto. No cluster: eksctl, helm and kubectl are stubs.
 //!
 //! Needs `moto_server` and `aws` (on PATH or in `target/moto/bin`).
 
@@ -55,7 +55,7 @@ impl Account {
     fn aws(&self, arguments: &str) -> String {
         let mut aws = self.command(&installed("aws"));
         let output = aws.args(arguments.split_whitespace()).output();
-        let output = output.expect("the AWS CLI is needed here: dev/install test");
+        let output = output.expect("the AWS CLI can be run; `dev/install test` installs it");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "aws {arguments}: {stderr}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -97,7 +97,7 @@ impl Account {
 }
 
 #[test]
-fn what_outlived_its_service_is_found_in_aws() {
+fn resources_that_outlive_their_service_are_found_in_aws() {
     let account = Account::new();
     let vpc = account.aws("ec2 describe-vpcs --query Vpcs[0].VpcId");
     let subnet = account.aws("ec2 describe-subnets --query Subnets[0].SubnetId");
@@ -160,9 +160,9 @@ fn what_outlived_its_service_is_found_in_aws() {
     assert_eq!(code, Some(0), "{stderr}");
 }
 
-/// A region has five VPCs at first, and a cluster takes one.
+/// The default quota is five VPCs in a region, and a cluster needs one.
 #[test]
-fn a_cluster_that_the_quotas_leave_no_room_for_is_not_created() {
+fn a_cluster_that_would_exceed_a_quota_is_not_created() {
     let account = Account::new();
     fs::write(account.stubs.path().join("missing"), "").unwrap();
     let existing = account.aws("ec2 describe-vpcs --query length(Vpcs)");
@@ -170,7 +170,7 @@ fn a_cluster_that_the_quotas_leave_no_room_for_is_not_created() {
         account.aws("ec2 create-vpc --cidr-block 10.0.0.0/16");
     }
     let (_, stderr) = account.run("cluster", "eks");
-    // moto has the quotas of VPCs alone.
+    // moto has only the quotas of VPCs.
     let unknown = "Not checked: AWS does not report the quota of vCPUs (L-1216C47A)";
     assert!(stderr.contains(unknown), "{stderr}");
     assert!(account.called("eksctl create cluster"), "{stderr}");

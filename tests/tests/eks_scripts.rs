@@ -1,6 +1,5 @@
-//! The scripts behind `make cluster`, `cluster-upgrade`, `kubeconfig` and `cluster-delete`, with
-//! programs in place of aws, eksctl, helm and kubectl that record how they were called. No cloud, no
-//! cluster.
+//! The scripts behind `make cluster`, `cluster-upgrade`, `kubeconfig` and `cluster-delete`, with stubs of
+//! aws, eksctl, helm and kubectl that record their calls. No cloud, no cluster.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -50,7 +49,7 @@ fn nothing_is_called_for_a_cluster_that_is_not_named() {
 }
 
 #[test]
-fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
+fn a_cluster_is_created_from_its_definition_with_name_and_region() {
     let schema = Schema::load(&repository().join("k8s/schemas/eksctl.json"));
     let regions = ["us-gov-west-1", "cn-north-1", "eusc-de-east-1"];
     for (overlay, region) in [
@@ -77,7 +76,7 @@ fn a_cluster_is_created_from_its_definition_with_name_and_region_put_in() {
 }
 
 #[test]
-fn tags_are_those_of_everything_that_eksctl_creates() {
+fn tags_apply_to_everything_that_eksctl_creates() {
     let create = |tags: &str| {
         let script = Script::new("cluster", &["hello", "eu-west-1", "eks"]);
         script.setting("TAGS", tags).run()
@@ -149,7 +148,7 @@ fn a_rerun_creates_what_the_cluster_lacks() {
     assert!(!ran.called("eksctl create nodegroup"));
 }
 
-/// What a creation that failed half-way has not set, and what was changed by hand since.
+/// They may be missing after a creation that failed half-way, or changed by hand since.
 #[test]
 fn a_rerun_sets_logs_zonal_shift_and_the_support_policy() {
     for overlay in ["eks", "eks-auto"] {
@@ -164,7 +163,7 @@ fn a_rerun_sets_logs_zonal_shift_and_the_support_policy() {
             let policy = "--upgrade-policy supportType=STANDARD";
             let update = ran.calls.iter().any(|call| call.contains(policy));
             assert_eq!(update, updated, "{:?}", ran.calls);
-            // Whatever follows would be refused while the cluster is being updated.
+            // AWS refuses further changes while the cluster is being updated.
             assert_eq!(ran.called("aws eks wait cluster-active"), updated);
         }
     }
@@ -217,7 +216,7 @@ fn quotas_that_leave_no_room_are_reported_before_a_cluster_is_created() {
                     --quota-code L-1216C47A --desired-value 16";
     assert!(ran.stderr.contains(increase), "{}", ran.stderr);
 
-    // Whoever may not read them may still create a cluster.
+    // Without permission to read the quotas, a cluster can still be created.
     let ran = run("cluster", &["hello", "eu-west-1", "eks"]).succeeded();
     assert_eq!(
         ran.stderr.matches("Not checked").count(),
@@ -227,7 +226,7 @@ fn quotas_that_leave_no_room_are_reported_before_a_cluster_is_created() {
     );
 }
 
-/// The vCPUs of the nodes that the definition begins with; both of its types have two.
+/// The vCPUs of the definition's initial nodes; both of its instance types have two.
 #[test]
 fn the_vcpus_of_the_quotas_are_those_of_the_definition() {
     let script = fs::read_to_string(repository().join("dev/eks/quotas.sh")).unwrap();
@@ -245,7 +244,7 @@ fn the_vcpus_of_the_quotas_are_those_of_the_definition() {
 }
 
 #[test]
-fn the_current_context_stays_what_it_was() {
+fn the_current_context_is_unchanged() {
     let ran = run("cluster", &["hello", "eu-west-1", "eks"]).succeeded();
     let create = ran
         .calls
@@ -313,7 +312,7 @@ fn an_upgrade_goes_one_minor_version_at_a_time() {
 fn a_cluster_is_not_deleted_while_it_has_load_balancers() {
     let left = [
         ("balancers", "Service/rust-app-service in rust-app\n"),
-        // Its Service is gone, and only AWS knows of it.
+        // Its Service is gone, so only AWS lists it.
         (
             "tagged",
             "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/net/k8s-x\n",
@@ -339,7 +338,7 @@ fn a_cluster_is_not_deleted_while_it_has_load_balancers() {
     }
 }
 
-/// What cannot be looked for may be there.
+/// Resources that cannot be listed may exist.
 #[test]
 fn a_cluster_is_not_deleted_when_aws_does_not_answer() {
     let denied = [("denied", "")];
@@ -349,14 +348,14 @@ fn a_cluster_is_not_deleted_when_aws_does_not_answer() {
 }
 
 #[test]
-fn what_outlives_a_deleted_cluster_is_deleted_or_reported() {
+fn resources_that_outlive_their_cluster_are_deleted_or_reported() {
     let volumes = [("volumes", "arn:aws:ec2:eu-west-1:1:volume/vol-1\n")];
     let ran = existing("cluster-delete", &["hello", "eu-west-1"], &volumes);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("volume/vol-1"), "{}", ran.stderr);
     assert!(ran.called("kubectl config delete-context hello.eu-west-1"));
 
-    // Repeated after the cluster is gone, it still looks.
+    // Repeated after the cluster is gone, it still looks for resources.
     let ran = run("cluster-delete", &["hello", "eu-west-1"]).succeeded();
     assert!(!ran.called("eksctl delete"), "{:?}", ran.calls);
     assert!(ran.called("aws resourcegroupstaggingapi"));

@@ -1,5 +1,5 @@
-//! The definitions of the clusters, as `make cluster` hands them over, read by the real eksctl against
-//! moto: `create cluster --dry-run`, which reads them strictly, applies its rules, and asks AWS for zones,
+//! The cluster definitions of `make cluster`, validated by the real eksctl against moto:
+//! `create cluster --dry-run`, which parses them strictly, applies its rules, and queries AWS for zones,
 //! instance types and versions.
 //!
 //! Needs `EKSCTL`, the path of an eksctl (`make test-eksctl` builds one), and `moto_server`.
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const ADMIN: &str = "arn:aws:iam::123456789012:user/ops/ana";
 const CI: &str = "arn:aws:iam::123456789012:role/deployer";
 
-/// moto's API of EKS, with the one request that it does not know: which versions there are.
+/// A proxy to moto's EKS API that adds the one request that moto lacks: the list of versions.
 fn eks_api(moto: &Moto) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -25,7 +25,7 @@ fn eks_api(moto: &Moto) -> String {
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let (client, moto) = (client.unwrap(), moto.clone());
-            // A client that goes away early is its own business.
+            // A client that disconnects early is ignored.
             std::thread::spawn(move || answer(client, &moto));
         }
     });
@@ -60,7 +60,7 @@ fn answer(mut client: TcpStream, moto: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What `make cluster` gives eksctl, without the one field that 0.215.0 does not know yet.
+/// The definition that `make cluster` passes to eksctl, without the one field that 0.215.0 lacks.
 fn definition(overlay: &str) -> Value {
     let script = Script::new("cluster", &["hello", "eu-west-1", overlay]);
     let script = script.answer("caller", "arn:aws:iam::123456789012:user/me\n");
@@ -77,7 +77,7 @@ fn dry_run(moto: &Moto, eks: &str, definition: &Value) -> Output {
     let file = scratch.path().join("cluster.yaml");
     std::fs::write(&file, definition.to_string()).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
-    let eksctl = std::env::var("EKSCTL").expect("`make test-eksctl` names the program");
+    let eksctl = std::env::var("EKSCTL").expect("`make test-eksctl` sets EKSCTL");
     Command::new(eksctl)
         .args(["create", "cluster", "--dry-run", "-f"])
         .arg(&file)

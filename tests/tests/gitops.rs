@@ -1,5 +1,5 @@
-//! docs/gitops.md: the manifests that it has Argo CD and Flux apply, its YAML and its commands. Needs
-//! kubectl, and no cluster.
+//! docs/gitops.md: the manifests that Argo CD and Flux apply, its YAML and its commands. Needs kubectl,
+//! and no cluster.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 const IMAGE: &str = "registry.example/app@sha256:\
     0000000000000000000000000000000000000000000000000000000000000000";
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
-/// An overlay, and components of it that bring objects which wait for pods, or are waited for.
+/// Overlays, with components whose objects wait for pods or are waited for by pods.
 const VARIANTS: [(&str, &str); 3] = [
     ("eks", "gitops"),
     ("eks", "storage-ebs,gitops,monitoring,internal"),
@@ -80,7 +80,7 @@ fn documented(kind: &str) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_rendered_is_complete_and_the_same_each_time() {
+fn rendering_is_complete_and_reproducible() {
     for (overlay, components) in VARIANTS {
         let scratch = tempfile::tempdir().unwrap();
         let file = render(&scratch, overlay, components);
@@ -90,7 +90,7 @@ fn what_is_rendered_is_complete_and_the_same_each_time() {
             first
         );
         let others = fs::read_dir(file.parent().unwrap()).unwrap().count();
-        assert_eq!(others, 1, "nothing but the manifests is left there");
+        assert_eq!(others, 1, "only the manifests are left in the folder");
 
         let objects = read(&file);
         let namespaces: Vec<_> = objects
@@ -120,9 +120,9 @@ fn what_is_rendered_is_complete_and_the_same_each_time() {
     }
 }
 
-/// A file that is being committed is never half written, and one that cannot be is an error.
+/// The file is written atomically, and an error leaves it unchanged.
 #[test]
-fn a_render_that_fails_leaves_the_file_as_it_was() {
+fn a_failed_render_leaves_the_file_unchanged() {
     let scratch = tempfile::tempdir().unwrap();
     let file = render(&scratch, "eks", "gitops");
     let before = fs::read(&file).unwrap();
@@ -165,7 +165,7 @@ fn argo_cd_applies_the_load_balancer_before_the_pods() {
     for (overlay, components) in VARIANTS {
         let scratch = tempfile::tempdir().unwrap();
         for object in read(&render(&scratch, overlay, components)) {
-            // What is not healthy before there are pods would keep the first wave from completing.
+            // An object that is not healthy without pods would keep the first wave from completing.
             let waits = [
                 "Deployment",
                 "HorizontalPodAutoscaler",
@@ -183,8 +183,8 @@ fn argo_cd_applies_the_load_balancer_before_the_pods() {
     }
 }
 
-/// What kustomize, which Flux runs, makes of the patches in the document: two halves, which together are
-/// the whole.
+/// Applied by kustomize, which Flux runs, the document's patches split the manifests into two halves that
+/// together are complete.
 #[test]
 fn flux_applies_the_load_balancer_before_the_pods() {
     let file = "k8s/schemas/kustomize.toolkit.fluxcd.io_kustomizations.yaml";
@@ -264,7 +264,7 @@ fn the_commands_of_the_document_write_the_manifests() {
         });
         let words: Vec<_> = words.collect();
         let output = Command::new(&words[0])
-            // What they run is built already, and everything is installed.
+            // The programs are built and the dependencies installed already.
             .args(["--old-file=deps-deploy", "--old-file=build-ship"])
             .args(&words[1..])
             .env("PATH", path_with_kubectl())

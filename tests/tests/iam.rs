@@ -1,5 +1,5 @@
-//! The IAM policies in `k8s/iam`, held to a table of the calls that the programs make: each is allowed,
-//! and nothing is allowed that none makes. No cloud.
+//! The IAM policies in `k8s/iam`, checked against a table of the programs' calls: each call is allowed, and
+//! nothing else is. No cloud.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,10 +11,9 @@ use e2e::manifests::repository;
 use serde_json::Value;
 
 const ACCOUNT: &str = "123456789012";
-/// What imagebuilder asks of a repository that exists: the registry's requests, by the actions that
-/// Amazon ECR authorizes them with.
+/// The actions by which Amazon ECR authorizes imagebuilder's requests to an existing repository.
 const PUSH: [&str; 6] = [
-    // A blob or a manifest is looked for before it is sent.
+    // Existence checks of blobs and manifests before they are sent.
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:InitiateLayerUpload",
@@ -22,7 +21,7 @@ const PUSH: [&str; 6] = [
     "ecr:CompleteLayerUpload",
     "ecr:PutImage",
 ];
-/// And with `--create-repository`, as `ship` runs it.
+/// The additional actions of `--create-repository`, which `ship` passes.
 const CREATE: [&str; 2] = ["ecr:CreateRepository", "ecr:DescribeRepositories"];
 
 fn read(name: &str) -> Value {
@@ -58,7 +57,7 @@ fn statements(policy: &Value) -> &Vec<Value> {
     policy["Statement"].as_array().unwrap()
 }
 
-/// What IAM decides: the policies have neither `Deny` nor conditions.
+/// Whether IAM allows an action; the policies have neither `Deny` nor conditions.
 fn allows(policy: &Value, action: &str, resource: &str) -> bool {
     statements(policy).iter().any(|statement| {
         assert_eq!(statement["Effect"], "Allow");
@@ -81,7 +80,7 @@ fn ecr(repository: &str) -> String {
     format!("arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/{repository}")
 }
 
-/// A policy allows the calls, on what they are made on, and no action besides.
+/// Asserts that a policy allows the calls on their resources, and no other action.
 #[track_caller]
 fn exactly(policy: &str, calls: &[(&str, String)]) {
     let policy = read(policy);
@@ -103,7 +102,7 @@ fn a_deployer_may_do_what_a_deploy_does_and_no_more() {
             .map(|action| (*action, ecr(name)));
         calls.extend(on_it);
     }
-    // `make kubeconfig`, and `aws eks get-token` of the kubeconfig asks for nothing.
+    // `make kubeconfig`; `aws eks get-token`, which the kubeconfig runs, needs no permission.
     let ran = run("kubeconfig", &["hello", "eu-west-1"]).succeeded();
     let aws: Vec<_> = ran
         .calls
@@ -180,7 +179,7 @@ fn github_is_trusted_for_one_branch_of_one_repository() {
     assert!(!subject.contains('*'), "{subject}");
 }
 
-/// Whoever reads the documents and writes a policy by hand has the same actions.
+/// A policy written by hand from the documents has the same actions.
 #[test]
 fn the_documents_list_the_actions_of_the_policies() {
     let mentioned = |document: &str| -> BTreeSet<String> {
@@ -202,10 +201,10 @@ fn the_documents_list_the_actions_of_the_policies() {
     }
 }
 
-/// What the scripts for the cluster itself call, which is for its administrators: a call that none
-/// expects is a right that somebody lacks.
+/// The calls of the cluster scripts, which administrators run: an unlisted call would be a permission that
+/// an administrator may lack.
 #[test]
-fn the_scripts_call_what_an_administrator_knows_of() {
+fn the_scripts_make_only_the_listed_calls() {
     let args = ["hello", "eu-west-1", "eks"];
     let mut runs = vec![answered("cluster", &args, &ROOM)];
     for (script, answers) in [

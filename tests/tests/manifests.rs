@@ -44,8 +44,8 @@ fn every_combination_is_valid_in_three_versions_of_kubernetes() {
     for version in VERSIONS {
         let schema = Schema::load(&k8s().join(format!("schemas/{version}.json")));
         for (name, rendered) in combinations() {
-            // AWS's own kinds have no schema here; `make e2e` lets an API server read them. Those of
-            // Karpenter and of Prometheus' operator have a test of their own.
+            // AWS's own kinds have no schema here; `make e2e` has an API server validate them. Karpenter's
+            // and the Prometheus operator's have tests of their own.
             let foreign = [
                 "eks.amazonaws.com/v1",
                 "karpenter.k8s.aws/v1",
@@ -66,7 +66,7 @@ fn every_combination_is_valid_in_three_versions_of_kubernetes() {
 }
 
 #[test]
-fn every_combination_keeps_the_rules_that_no_schema_expresses() {
+fn every_combination_satisfies_the_rules_beyond_the_schemas() {
     for (name, rendered) in combinations() {
         for object in rendered.objects() {
             assert_eq!(violations(object), [""; 0], "{name}");
@@ -146,7 +146,7 @@ fn tls_has_a_host_name() {
     assert_eq!(seen.len(), 4);
 }
 
-/// Internal and dual-stack are both of the load balancer that there is, and of the class of Auto Mode.
+/// `internal` and `dual-stack` apply to whichever load balancer the overlay has, and to Auto Mode's class.
 #[test]
 fn the_load_balancer_is_internal_or_has_ipv6_where_that_is_chosen() {
     let mut seen = BTreeSet::new();
@@ -180,8 +180,8 @@ fn the_load_balancer_is_internal_or_has_ipv6_where_that_is_chosen() {
     assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
-/// A zonal shift of the load balancer itself, besides the cluster's: AWS accepts it for an NLB with
-/// cross-zone load balancing only where connections of unhealthy targets are not terminated.
+/// A zonal shift of the load balancer itself, besides the cluster's: with cross-zone load balancing, AWS
+/// accepts it for an NLB only if connections of unhealthy targets are not terminated.
 #[test]
 fn every_load_balancer_of_aws_takes_part_in_a_zonal_shift() {
     let mut seen = BTreeSet::new();
@@ -265,8 +265,8 @@ fn load_balancer_annotations_are_in_the_list() {
     }
 }
 
-/// SIGTERM, the drain, the requests in flight: all of it before the kubelet's SIGKILL, with time
-/// to flush and exit. And no load balancer forgets a pod that still answers.
+/// The drain and the requests in flight end before the kubelet's SIGKILL, with time to flush and exit, and
+/// no load balancer drops a target that still answers.
 #[test]
 fn the_drain_fits_into_the_grace_period() {
     for (name, rendered) in combinations() {
@@ -299,7 +299,7 @@ fn the_drain_fits_into_the_grace_period() {
                 .unwrap();
             assert!(
                 deregistration >= delay + deadline,
-                "{name}: forgotten while it answers"
+                "{name}: deregistered while it answers"
             );
         }
         if name.contains("spot") {
@@ -341,7 +341,7 @@ fn a_rollout_never_goes_below_the_desired_number_and_is_done_in_time() {
         let budget = &rendered.only("PodDisruptionBudget")["spec"]["maxUnavailable"];
         let batches = most.div_ceil(3).div_ceil(percentage_of(budget, most));
         assert!(batches * 5 < 15, "{name}: a node's drain takes too long");
-        // Where the load balancer is far away, and the number of pods the autoscaler's.
+        // On EKS, the autoscaler sets the number of pods.
         if name.starts_with("eks") {
             assert!(spec["minReadySeconds"].as_u64() >= Some(10), "{name}");
             assert!(
@@ -367,7 +367,7 @@ fn a_rollout_never_goes_below_the_desired_number_and_is_done_in_time() {
 }
 
 #[test]
-fn labels_ports_and_health_checks_meet() {
+fn labels_ports_and_health_checks_match() {
     for (name, rendered) in combinations() {
         let deployment = &rendered.only("Deployment")["spec"];
         let labels = &deployment["template"]["metadata"]["labels"];
@@ -392,7 +392,7 @@ fn labels_ports_and_health_checks_meet() {
             "{name}"
         );
 
-        // What the load balancer asks is what stays green while draining, never what fails then.
+        // The load balancer checks liveness, which stays green while draining, never readiness.
         let alive = &container["livenessProbe"]["httpGet"];
         let ready = &container["readinessProbe"]["httpGet"];
         assert_ne!(alive["path"], ready["path"]);
@@ -412,7 +412,7 @@ fn labels_ports_and_health_checks_meet() {
 
 /// <https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>
 #[test]
-fn pods_keep_to_the_restricted_profile_and_the_namespace_enforces_it() {
+fn pods_meet_the_restricted_profile_and_the_namespace_enforces_it() {
     for (name, rendered) in combinations() {
         let labels = &rendered.only("Namespace")["metadata"]["labels"];
         assert_eq!(
@@ -483,7 +483,7 @@ fn the_clusters_are_valid_for_eksctl() {
             cluster["accessConfig"]["authenticationMode"], "API",
             "{file}"
         );
-        // The newest of those that the manifests are valid in.
+        // The newest version that the manifests are tested with.
         let version = cluster["metadata"]["version"].as_str().unwrap();
         let newest = VERSIONS[VERSIONS.len() - 1];
         assert_eq!(format!("kubernetes-v{version}"), newest, "{file}");
@@ -497,8 +497,8 @@ fn the_clusters_are_valid_for_eksctl() {
     }
 }
 
-/// What `make node-ps` starts is given what the pods on every node are given, and the API server
-/// knows each field of it.
+/// The pod of `make node-ps` has the permissions of the DaemonSet's pods, and only fields that the API
+/// server knows.
 #[test]
 fn both_ways_to_inspect_a_node_have_the_same_rights() {
     let folder = k8s().join("node-inspector");
@@ -514,7 +514,7 @@ fn both_ways_to_inspect_a_node_have_the_same_rights() {
     }
     let mut one = pod["spec"].clone();
     let mut all = rendered.only("DaemonSet")["spec"]["template"]["spec"].clone();
-    // What differs between a look and a watch.
+    // The differences between one call and a permanent pod.
     for field in ["nodeName", "restartPolicy", "serviceAccountName"] {
         one[field].take();
         all[field].take();
@@ -526,9 +526,9 @@ fn both_ways_to_inspect_a_node_have_the_same_rights() {
     assert_eq!(one, all);
 }
 
-/// The node pools by Karpenter's own definition, which Auto Mode uses as well.
+/// The node pools, validated by Karpenter's CRD, which Auto Mode uses as well.
 #[test]
-fn a_node_pool_is_valid_and_brings_what_the_pods_ask_for() {
+fn a_node_pool_is_valid_and_matches_the_pods_tolerations_and_affinity() {
     let schema = Schema::of_crd(&k8s().join("schemas/karpenter.sh_nodepools.yaml"));
     for component in ["spot-auto", "spot-karpenter"] {
         let mut with_pool = combinations().iter();
@@ -561,7 +561,7 @@ fn a_node_pool_is_valid_and_brings_what_the_pods_ask_for() {
     }
 }
 
-/// The objects of others' operators, by the definitions that these publish.
+/// The objects of third-party operators, validated by their published CRDs.
 #[test]
 fn custom_resources_are_valid() {
     for (file, kind, component) in [

@@ -1,8 +1,8 @@
 //! Hostile clients of the service under the memory limit of its pod: the kernel does not kill the service,
 //! and other clients are answered meanwhile.
 //!
-//! Needs root, for a cgroup of either version. Version 1 accounts for the buffers of sockets separately: the
-//! sum of both figures is held to the limit.
+//! Needs root, for a cgroup of either version. Version 1 accounts for socket buffers separately: the sum
+//! of both figures has to stay below the limit.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -23,7 +23,7 @@ const LIMIT: u64 = 128 << 20;
 /// Far above what a busy machine needs.
 const HANG_LIMIT: Duration = Duration::from_mins(2);
 
-/// Rounds in which each client sends more of what it has to send.
+/// The rounds in which each client sends its bytes.
 const ROUNDS: usize = 8;
 
 /// One of these tests at a time: each has thousands of connections.
@@ -92,8 +92,7 @@ impl Cgroup {
         line.expect("the kernel counts them").parse().unwrap()
     }
 
-    /// The most that the sockets have taken, and the most that all the rest has; the former is part of
-    /// the latter in version 2.
+    /// The peak memory of the sockets, and of everything else; version 2 includes the former in the latter.
     fn peaks(&self) -> (u64, u64) {
         if self.is_unified {
             (0, self.number("memory.peak"))
@@ -126,7 +125,7 @@ struct Limited {
 impl Limited {
     fn start(settings: &[(&str, &str)]) -> Self {
         let cgroup = Cgroup::create();
-        // A shell moves itself and becomes the service, which then reads the limit as in a pod.
+        // A shell moves itself into the cgroup and execs the service, which then reads its limit as in a pod.
         let script = tempfile::Builder::new().suffix(".sh").tempfile().unwrap();
         let text = format!(
             "#!/bin/sh\necho $$ >{}/cgroup.procs && exec {}\n",
@@ -184,21 +183,21 @@ fn ask(address: SocketAddr, request: &str) -> String {
     }
 }
 
-/// A client that sends and reads nothing.
+/// A client that sends requests and never reads.
 struct Hostile {
     stream: TcpStream,
     sent: usize,
     is_gone: bool,
 }
 
-/// The receive buffer of a client that leaves the answers in the service's send buffer.
+/// The receive buffer of a client, so small that responses stay in the service's send buffer.
 const SMALLEST_BUFFER: usize = 1;
 
 impl Hostile {
     fn connect(address: SocketAddr, receive_buffer: Option<usize>) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         if let Some(bytes) = receive_buffer {
-            // The kernel takes its minimum for less.
+            // The kernel raises it to its minimum.
             socket.set_recv_buffer_size(bytes).unwrap();
         }
         socket.connect(&address.into()).unwrap();
@@ -223,7 +222,7 @@ impl Hostile {
     }
 }
 
-/// Has `count` clients send these bytes, a part of them at a time, without reading anything.
+/// Makes `count` clients send these bytes in parts, without reading anything.
 fn attack(service: &Limited, count: usize, receive_buffer: Option<usize>, bytes: &[u8]) {
     raise_descriptors();
     let mut clients: Vec<_> = Vec::new();
@@ -244,7 +243,7 @@ fn attack(service: &Limited, count: usize, receive_buffer: Option<usize>, bytes:
     assert_within_limit(service);
 }
 
-/// Holds the service to its limit, once it has read what the clients sent.
+/// Asserts that the service stays below its limit after it has read everything that the clients sent.
 fn assert_within_limit(service: &Limited) {
     for _ in 0..20 {
         service.assert_serves_others();
@@ -273,7 +272,7 @@ fn check(settings: &[(&str, &str)], count: usize, bytes: &[u8]) {
     attack(&service, count, None, bytes);
 }
 
-/// The same by clients whose receive buffer has no room for the answers.
+/// As [`check`], with clients whose receive buffer has no room for the responses.
 fn check_unread(settings: &[(&str, &str)], count: usize, bytes: &[u8]) {
     let _alone = alone();
     let service = Limited::start(settings);

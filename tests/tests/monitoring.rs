@@ -1,6 +1,6 @@
-//! The component `monitoring`: its alerts by the real promtool, its queries by the real Prometheus
-//! that scrapes the running service. Needs kubectl, `prometheus` and `promtool` (on PATH or in
-//! `target/prometheus`), and no cluster.
+//! The component `monitoring`: its alerts tested by promtool, its queries by a Prometheus that scrapes the
+//! running service. Needs kubectl, `prometheus` and `promtool` (on PATH or in `target/prometheus`), and no
+//! cluster.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -81,14 +81,17 @@ fn each_alert_fires_when_it_should_and_only_then() {
                     test["alertname"] == alert && of(&test["exp_alerts"]).is_empty() != fires
                 })
             };
-            // Those of other pods are in the same test as those that fire.
+            // Its test has pods that do not fire beside those that do.
             let elsewhere = alert == "RustAppRestarts";
-            assert!(outcome(true), "{alert} is never seen to fire");
-            assert!(outcome(false) || elsewhere, "{alert} always fires");
+            assert!(outcome(true), "no test expects {alert} to fire");
+            assert!(
+                outcome(false) || elsewhere,
+                "no test expects {alert} not to fire"
+            );
         }
     }
 
-    // A wrong rule is found, or this test proves nothing.
+    // Negative control: a changed rule has to fail the tests.
     for (part, other) in [("/readyz", "/nothing"), ("0|500|503|504", "500|503|504")] {
         let text = rules.to_string();
         assert!(text.contains(part), "{part}");
@@ -147,7 +150,7 @@ fn scrape(pod: &Pod) -> Value {
 #[test]
 fn prometheus_scrapes_the_service_and_every_query_has_an_answer() {
     let data = tempfile::tempdir().unwrap();
-    // So that the next one knows how a drain went.
+    // So that the next process reports the result of a drain.
     let first = start(data.path());
     first.terminate();
     let (status, log) = first.wait(Instant::now() + TIMEOUT).unwrap();
@@ -175,8 +178,8 @@ fn prometheus_scrapes_the_service_and_every_query_has_an_answer() {
         .map(|query| query.replace("$__rate_interval", "1m"))
         .collect();
     assert!(queries.len() >= 18, "{}", queries.len());
-    // Every window has something to say of a service this young; and a service that fails every
-    // second request burns its budget.
+    // Every window has data on a service this young, and a service that fails every second request burns
+    // its budget.
     for window in ["5m", "30m", "1h", "2h", "6h", "1d", "3d"] {
         queries.insert(format!("job:app_request_errors:ratio_rate{window} > 0.1"));
     }
@@ -194,7 +197,7 @@ fn prometheus_scrapes_the_service_and_every_query_has_an_answer() {
         queries.retain(|query| {
             let series = prometheus.query(query);
             let series = series.unwrap_or_else(|error| panic!("{query}: {error}"));
-            // NaN is no answer: a quotient of nothing.
+            // NaN is a quotient without data.
             !series.iter().any(|one| one["value"][1] != "NaN")
         });
         std::thread::sleep(Duration::from_millis(100));
@@ -206,8 +209,7 @@ fn prometheus_scrapes_the_service_and_every_query_has_an_answer() {
     assert_eq!(prometheus.query(idle).unwrap(), [Value::Null; 0]);
 }
 
-/// What the service exposes is what the queries name; a counter that was renamed would otherwise be
-/// an alert that never fires.
+/// Every metric in the queries exists: an alert on a renamed metric would never fire.
 #[test]
 fn queries_name_metrics_that_the_service_has() {
     let data = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `ship render` with names, a host, tags and components of the command line. Needs kubectl, and no
+//! `ship render` with names, a host, tags and components from the command line. Needs kubectl, and no
 //! cluster.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -48,7 +48,7 @@ fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     object
 }
 
-/// Kind, namespace and name of each object, those of namespaces aside.
+/// Kind, namespace and name of each object except namespaces.
 fn identities(objects: &[Value]) -> BTreeSet<String> {
     objects
         .iter()
@@ -63,7 +63,7 @@ fn identities(objects: &[Value]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Everything that says whom an object concerns.
+/// The name label in every selector.
 fn selectors(value: &Value, found: &mut Vec<Value>) {
     match value {
         Value::Object(map) => {
@@ -102,7 +102,7 @@ fn arguments<'a>(overlay: &str, components: &'a str) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_deployment_of_another_name_has_nothing_of_the_first() {
+fn a_deployment_of_another_name_shares_nothing_with_the_first() {
     for (overlay, components) in EVERYTHING {
         let args = arguments(overlay, components);
         let first = render(overlay, &args);
@@ -131,7 +131,7 @@ fn a_deployment_of_another_name_has_nothing_of_the_first() {
                 found.iter().all(|name| name == "shop"),
                 "{overlay}: {found:?}"
             );
-            // Nothing but the container is called as before, and what is in its image.
+            // Only the container, the image and names inside them keep their names.
             let text = Value::from(other.clone()).to_string();
             let text = text
                 .replace("\"name\":\"rust-app\"", "")
@@ -156,7 +156,7 @@ fn a_deployment_of_another_name_has_nothing_of_the_first() {
                 assert_eq!(violations(object), [""; 0], "{overlay}");
             }
         }
-        // Side by side in two namespaces, also what is in none of them is each one's own.
+        // In two namespaces, cluster-scoped objects differ too.
         let team = |namespace: &str| {
             render(
                 overlay,
@@ -209,7 +209,7 @@ fn what_is_rendered_is_valid() {
 }
 
 #[test]
-fn a_host_and_a_certificate_bring_tls() {
+fn a_host_and_a_certificate_enable_tls() {
     let args = ["--host", "hello.example.com", "--certificate", CERTIFICATE];
     let key = |name: &str| format!("service.beta.kubernetes.io/aws-load-balancer-{name}");
     let host = "external-dns.alpha.kubernetes.io/hostname";
@@ -235,7 +235,7 @@ fn a_host_and_a_certificate_bring_tls() {
     refused("local", &args, "offers no component `tls`");
 }
 
-/// Karpenter launches nodes into the cluster that is named, and the name alone changes nothing else.
+/// Karpenter launches nodes into the named cluster; without its component, the name changes nothing.
 #[test]
 fn the_cluster_is_named_where_karpenter_needs_it() {
     let objects = render(
@@ -272,7 +272,7 @@ fn everything_that_aws_creates_is_tagged() {
 }
 
 #[test]
-fn what_kubernetes_or_aws_would_refuse_is_a_usage_error() {
+fn values_that_kubernetes_or_aws_would_refuse_are_usage_errors() {
     for (args, message) in [
         (["--name", "Shop"], "at most 55 lowercase letters"),
         (["--namespace", "kube-system"], "Kubernetes' own"),

@@ -46,7 +46,7 @@ fn line(second: u32, stream: &str, tag: &str, text: &str) -> String {
 }
 
 #[test]
-fn pods_and_containers_are_listed_with_what_is_wrong() {
+fn pods_and_containers_are_listed_with_their_problems() {
     let daemon = Daemon::start();
     let kubelet = Kubelet::new(&daemon);
     kubelet.sandbox("shop", "web-1", "10.1.0.7");
@@ -144,7 +144,7 @@ fn pods_and_containers_are_listed_with_what_is_wrong() {
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
 }
 
-/// A cgroup of every hierarchy that a process can be moved into; it goes with the test.
+/// A cgroup in every hierarchy that a process can be moved into. Dropping it removes them.
 struct Elsewhere(Vec<PathBuf>);
 
 impl Elsewhere {
@@ -155,7 +155,7 @@ impl Elsewhere {
         let hierarchies: Vec<_> = if root.join("cgroup.procs").exists() {
             vec![root]
         } else {
-            // A cpuset takes no process before it is given CPUs.
+            // A cpuset accepts processes only once it has CPUs.
             below.filter(|path| !path.ends_with("cpuset")).collect()
         };
         let groups = hierarchies
@@ -169,7 +169,7 @@ impl Elsewhere {
         )
     }
 
-    /// nodectl in a cgroup namespace of its own, as a pod's containers are under version 2.
+    /// Runs nodectl in its own cgroup namespace, as containers of a pod are under version 2.
     fn run(&self, daemon: &Daemon, args: &[&str]) -> Value {
         let enter = "for group; do [ \"$group\" != -- ] || break; echo $$ >\"$group\"/cgroup.procs; shift; done; \
                      shift; exec unshare --cgroup \"$@\"";
@@ -292,7 +292,7 @@ fn logs_are_read_across_rotation_and_followed() {
 }
 
 #[test]
-fn what_has_stopped_shows_nothing_that_it_no_longer_has() {
+fn a_stopped_sandbox_shows_neither_address_nor_memory() {
     let daemon = Daemon::start();
     let kubelet = Kubelet::new(&daemon);
     let stopped = kubelet.earlier_sandbox("shop", "web-1", "10.1.0.7");
@@ -355,7 +355,7 @@ fn an_exit_has_the_reason_that_the_kubelet_reports() {
 }
 
 #[test]
-fn a_child_that_was_killed_for_want_of_memory_is_a_problem_of_its_pod() {
+fn an_oom_killed_child_is_a_problem_of_its_pod() {
     let daemon = Daemon::start();
     let kubelet = Kubelet::new(&daemon);
     kubelet.sandbox("shop", "web-1", "10.1.0.7");
@@ -377,7 +377,7 @@ fn a_child_that_was_killed_for_want_of_memory_is_a_problem_of_its_pod() {
         ),
     };
     fs::write(Path::new(&group).join(limit), "16777216").unwrap();
-    // `tail` keeps all of a line, and this one has no end.
+    // `tail` buffers a whole line, and this one is endless.
     let grow = format!("echo $$ >{group}/cgroup.procs; exec tail -n 1 /dev/zero");
     let killed = Command::new("sh").args(["-c", &grow]).status().unwrap();
     assert!(!killed.success());

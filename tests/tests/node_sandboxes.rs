@@ -1,5 +1,5 @@
-//! `nodectl -k` where a runtime's shim runs the sandboxes: they have no container of their own and are in
-//! containerd's sandbox store alone. Needs root, containerd, ctr, runc and rustc's musl target.
+//! `nodectl -k` with sandboxes that a runtime's shim runs: they have no container of their own and are only
+//! in containerd's sandbox store. Needs root, containerd, ctr, runc and rustc's musl target.
 #![allow(
     clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
@@ -21,8 +21,8 @@ fn find<'a>(pods: &'a [Value], name: &str) -> &'a Value {
     pods.find(|pod| pod["name"] == name).unwrap()
 }
 
-/// A node with a pod whose sandbox is a container, and one that only the sandbox store has; `None` where
-/// containerd has no such store, which 1.6 has not, and which is not an error.
+/// A node with one pod whose sandbox is a container, and one that is only in the sandbox store; `None` for
+/// containerd 1.6, which has no such store.
 fn store(daemon: &Daemon, kubelet: &Kubelet<'_>) -> Option<Sandboxes> {
     kubelet.sandbox("shop", "web-1", "10.1.0.7");
     let sandboxes = Sandboxes::new(daemon);

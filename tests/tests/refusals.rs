@@ -1,6 +1,5 @@
-//! What `make` is given for a deployment, with values that it cannot be: each is refused before anything
-//! is asked, built or changed, and the error says what is wrong, where, and what to do. Needs kubectl, and
-//! no cluster.
+//! Invalid settings of `make` for a deployment: each is refused before anything is queried, built or
+//! changed, and the error says what is wrong, where, and what to do. Needs kubectl, and no cluster.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -14,7 +13,7 @@ use tempfile::TempDir;
 
 const DIGEST: &str = "@sha256:0000000000000000000000000000000000000000000000000000000000000000";
 const ARN: &str = "arn:aws:acm:eu-west-1:123456789012:certificate/1";
-/// One context, of a cluster that nobody is to ask.
+/// One context, of a cluster that must not be queried.
 const KUBECONFIG: &str = "\
 apiVersion: v1
 kind: Config
@@ -23,7 +22,7 @@ contexts: [{name: here, context: {cluster: here, user: me}}]
 users: [{name: me, user: {}}]
 ";
 
-/// `make` with settings, whose programs are built already.
+/// Runs `make` with settings; its programs are built already.
 fn make(scratch: &Path, settings: &[&str]) -> Output {
     let kubeconfig = scratch.join("kubeconfig");
     fs::write(&kubeconfig, KUBECONFIG).unwrap();
@@ -31,7 +30,7 @@ fn make(scratch: &Path, settings: &[&str]) -> Output {
     for built in ["deps-deploy", "deps-up", "build-ship"] {
         make.arg(format!("--old-file={built}"));
     }
-    // The make that runs the tests, and what it was given, is none of its business.
+    // Independent of the make that runs the tests, and its settings.
     for variable in [
         "MAKEFLAGS",
         "MAKELEVEL",
@@ -51,7 +50,7 @@ fn make(scratch: &Path, settings: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The target and its settings, what the error names, and what it says to do.
+/// The target and its settings, the error, and the hint.
 type Case = (&'static [&'static str], &'static str, &'static str);
 
 const LABEL: &str = "lowercase letters, digits and hyphens, a letter first";
@@ -263,7 +262,7 @@ const OTHERS: [Case; 11] = [
 ];
 
 #[test]
-fn every_value_that_cannot_be_is_refused_with_what_to_do() {
+fn every_invalid_value_is_refused_with_a_hint() {
     let scratch = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
     let image = format!("IMAGE=registry.example/app{DIGEST}");
@@ -279,7 +278,7 @@ fn every_value_that_cannot_be_is_refused_with_what_to_do() {
         let output = make(scratch.path(), &command);
         let stderr = String::from_utf8_lossy(&output.stderr);
         let named = stderr.starts_with("error: ") && stderr.contains(what);
-        // make itself exits with 2 whatever the program's code is, and says which.
+        // make always exits with 2, and prints the program's code.
         let usage = stderr.contains("] Error 2\n");
         if output.status.code() != Some(2) || !usage || !named || !stderr.contains(to_do) {
             wrong.push(format!("{command:?}\n{stderr}"));
@@ -299,9 +298,9 @@ fn recorder(folder: &TempDir) -> PathBuf {
     program
 }
 
-/// Whatever a value contains, it reaches the program as one argument, and the shell runs none of it.
+/// A value reaches the program as one argument, whatever it contains: no shell interprets it.
 #[test]
-fn every_value_reaches_the_program_as_it_is() {
+fn every_value_reaches_the_program_unchanged() {
     let scratch = tempfile::tempdir().unwrap();
     recorder(&scratch);
     let bin = format!("BIN={}", scratch.path().display());
@@ -361,7 +360,7 @@ fn every_value_reaches_the_program_as_it_is() {
         );
     }
     assert!(!repository().join("x").exists());
-    // A certificate of the same form as in the table is one that is accepted.
+    // A certificate of the same form as in the table is accepted.
     let host = [
         "render",
         "HOST=a.example",

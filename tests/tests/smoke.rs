@@ -40,7 +40,7 @@ fn a_good_release_passes_while_the_old_pods_drain() {
     let mut pods = Deployment::start(&lb, program("rust-k8s-app"), settings, timing, 3).unwrap();
     pods.replace_all().unwrap();
 
-    // Until the balancer has chosen a draining pod: a run that met none proves nothing.
+    // Until the balancer has chosen a draining pod: other runs prove nothing.
     let names = pods.names();
     let expected: Vec<_> = names.iter().flat_map(|name| ["--pod", name]).collect();
     let before = lb.counters().to_deregistered;

@@ -1,4 +1,4 @@
-//! Users of the cluster that may do less than its administrator.
+//! Users of the cluster with fewer permissions than its administrator.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use serde_json::json;
 use super::Cluster;
 
 impl Cluster {
-    /// Lets `make` act as a user of a group alone, by the same context of another kubeconfig: the API
-    /// server is asked to judge each request as that user's.
+    /// Makes `make` impersonate a user who is in one group, through the same context of another
+    /// kubeconfig: the API server authorizes each request as that user's.
     ///
     /// # Panics
     /// When kubectl does not print its configuration, or the file cannot be written.
@@ -25,7 +25,7 @@ impl Cluster {
         self.kubeconfig = Some(file);
     }
 
-    /// Ends [`Cluster::act_as`].
+    /// Undoes [`Cluster::act_as`].
     pub fn act_as_administrator(&mut self) {
         self.kubeconfig = None;
     }

@@ -4,10 +4,10 @@ use super::Cluster;
 use crate::lb_controller::{Certificates, Controller, Kind, Times};
 
 impl Cluster {
-    /// Starts a controller, whose load balancers the programs find by name from then on.
+    /// Starts a controller. From then on the programs resolve the names of its load balancers.
     ///
     /// # Panics
-    /// When the cluster does not accept it.
+    /// When the controller cannot be installed in the cluster.
     pub fn start_controller(
         &mut self,
         kind: Kind,

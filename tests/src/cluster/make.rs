@@ -7,8 +7,8 @@ use super::{Cluster, Deployed};
 use crate::manifests::repository;
 
 impl Cluster {
-    /// `make TARGET` on this cluster with the overlay for one machine, and further settings. Where
-    /// images go is in the environment.
+    /// Runs `make TARGET` on this cluster with the overlay `local` and further settings. The registry is
+    /// in the environment.
     pub fn make(&self, target: &str, settings: &[&str]) -> Deployed {
         let mut make = self.command(Path::new("make"));
         make.arg(target)

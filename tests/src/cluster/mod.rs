@@ -1,5 +1,5 @@
-//! A Kubernetes cluster to test on, and the service on it. `dev/cluster/run` brings one up and
-//! says in the environment where it is.
+//! A Kubernetes cluster to test on, and the service on it. `dev/cluster/run` starts the cluster and
+//! passes its context in the environment.
 
 mod access;
 mod balancers;
@@ -29,7 +29,7 @@ const SERVICE: &str = "rust-app-service";
 /// The label that the pods carry.
 pub const SELECTOR: &str = "app.kubernetes.io/name=rust-app";
 /// Longer than any step takes on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// One cluster, one service on it: tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -40,9 +40,9 @@ static IMAGE: OnceLock<String> = OnceLock::new();
 /// The cluster, for one test at a time.
 #[derive(Debug)]
 pub struct Cluster {
-    /// kubectl on its context.
+    /// kubectl with its context.
     pub kubectl: Kubectl,
-    /// Arguments of `ship deploy` that say where the image comes from.
+    /// Arguments of `ship deploy` for the source of the image.
     source: Vec<String>,
     /// What the programs see as `/etc/hosts`, if not the machine's own.
     hosts: Option<PathBuf>,
@@ -53,15 +53,15 @@ pub struct Cluster {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the edge: what dev/cluster/run says"
+    reason = "the edge: settings from dev/cluster/run"
 )]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Arguments of imagebuilder, and of ship, that say where images go and what for.
+/// Arguments of imagebuilder and ship for the registry and the platform.
 fn registry() -> Vec<String> {
-    let repo = variable("REPO").expect("`dev/cluster/run` says where images go");
+    let repo = variable("REPO").expect("`dev/cluster/run` sets REPO");
     let platform = variable("PLATFORM").unwrap_or_else(|| "linux/amd64".to_owned());
     let mut args = vec!["--repo".to_owned(), repo, "--platform".to_owned(), platform];
     args.extend(
@@ -72,7 +72,7 @@ fn registry() -> Vec<String> {
     args
 }
 
-/// Builds and pushes the service's image, where none is named, and deploys nothing.
+/// The image named by the environment, or else the service's, built and pushed but not deployed.
 fn image() -> String {
     variable("E2E_IMAGE").unwrap_or_else(|| build_image(&[]))
 }
@@ -92,10 +92,10 @@ impl Cluster {
     /// Waits for its turn and finds the cluster.
     ///
     /// # Panics
-    /// When the environment names none, or it does not answer.
+    /// When the environment names no cluster, or the cluster does not answer.
     pub fn connect() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let context = variable("CONTEXT").expect("`dev/cluster/run` says which cluster; make e2e");
+        let context = variable("CONTEXT").expect("`dev/cluster/run` sets CONTEXT; run `make e2e`");
         let kubectl = Kubectl::on(Some(&context)).unwrap_or_else(|error| panic!("{error}"));
         // An image that is already in a registry, or one that is built and pushed.
         let source = if let Some(image) = variable("E2E_IMAGE") {
@@ -113,7 +113,7 @@ impl Cluster {
         }
     }
 
-    /// The same cluster, by way of an API server that reports a version as Amazon EKS does.
+    /// The same cluster, through an API server that reports its version as Amazon EKS does.
     ///
     /// # Panics
     /// As [`Cluster::connect`], and when that API server does not start.
@@ -163,8 +163,8 @@ impl Cluster {
         )
     }
 
-    /// Builds and pushes a version of the service: the same program, and a digest for each time of
-    /// creation, in seconds since 1970.
+    /// Builds and pushes a version of the service: the same program, with a different digest for each
+    /// creation time, in seconds since 1970.
     pub fn version(&self, created: &str) -> String {
         build_image(&["--source-date-epoch", created])
     }
@@ -177,7 +177,7 @@ impl Cluster {
         ship
     }
 
-    /// Waits until something holds.
+    /// Waits until a condition holds.
     ///
     /// # Panics
     /// When it takes too long.
@@ -185,12 +185,12 @@ impl Cluster {
     pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let began = Instant::now();
         while !holds() {
-            assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+            assert!(began.elapsed() < TIMEOUT, "timed out waiting until {what}");
             std::thread::sleep(Duration::from_millis(500));
         }
     }
 
-    /// Removes the service, where it is.
+    /// Removes the service if it is deployed.
     ///
     /// # Panics
     /// When that fails.
@@ -235,7 +235,7 @@ impl Cluster {
         outcome.map(drop).map_err(|error| error.to_string())
     }
 
-    /// The pods that are not being deleted, whole.
+    /// The pods that are not being deleted, as objects.
     ///
     /// # Panics
     /// When kubectl fails.
@@ -250,7 +250,7 @@ impl Cluster {
             .collect()
     }
 
-    /// The pods' UIDs, in order: they differ once pods were replaced.
+    /// The pods' UIDs, sorted: they differ once pods were replaced.
     pub fn identities(&self) -> Vec<String> {
         let mut ids: Vec<_> = self
             .pods()
@@ -276,7 +276,7 @@ impl Cluster {
         let ip = self.run(&["get", "service", SERVICE, "-n", NAMESPACE, path]);
         format!("{ip}:80")
             .parse()
-            .unwrap_or_else(|_| panic!("`{ip}` is no address"))
+            .unwrap_or_else(|_| panic!("`{ip}` is not an IP address"))
     }
 
     /// The load balancer's host name.
@@ -288,17 +288,17 @@ impl Cluster {
     /// Replaces all pods, and waits until the old ones are gone.
     pub fn restart(&self) {
         self.run(&["rollout", "restart", DEPLOYMENT, "-n", NAMESPACE]);
-        self.settle();
+        self.wait_for_rollout();
     }
 
-    /// Changes the number of pods, and waits until it is so.
+    /// Scales the Deployment, and waits until the rollout is complete.
     pub fn scale(&self, pods: u32) {
         let replicas = format!("--replicas={pods}");
         self.run(&["scale", DEPLOYMENT, &replicas, "-n", NAMESPACE]);
-        self.settle();
+        self.wait_for_rollout();
     }
 
-    /// Deletes a pod, and waits until another is there for it.
+    /// Deletes a pod, and waits until it is replaced.
     ///
     /// # Panics
     /// When there is none.
@@ -315,15 +315,15 @@ impl Cluster {
             NAMESPACE,
             "--wait=false",
         ]);
-        self.settle();
+        self.wait_for_rollout();
     }
 
-    /// Waits until the rollout is done and no pod is leaving any more: those serve to the end.
+    /// Waits until the rollout is complete and no pod is terminating: terminating pods still serve.
     ///
     /// # Panics
     /// When that takes too long.
-    pub fn settle(&self) {
-        let timeout = format!("--timeout={}s", PATIENCE.as_secs());
+    pub fn wait_for_rollout(&self) {
+        let timeout = format!("--timeout={}s", TIMEOUT.as_secs());
         self.run(&["rollout", "status", DEPLOYMENT, "-n", NAMESPACE, &timeout]);
         let leaving = "-o=jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}";
         let began = Instant::now();
@@ -331,13 +331,13 @@ impl Cluster {
             .run(&["get", "pods", "-n", NAMESPACE, leaving])
             .is_empty()
         {
-            assert!(began.elapsed() < PATIENCE, "pods are still leaving");
+            assert!(began.elapsed() < TIMEOUT, "pods are still terminating");
             std::thread::sleep(Duration::from_millis(500));
         }
     }
 }
 
-/// How a deploy ended.
+/// The outcome of a command that deploys.
 #[derive(Debug)]
 pub struct Deployed {
     /// The exit code.

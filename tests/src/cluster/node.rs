@@ -12,14 +12,14 @@ impl Cluster {
     /// Where the cluster of `dev/cluster` keeps its files.
     ///
     /// # Panics
-    /// When the cluster is another one, whose node is not this machine.
+    /// When it is another cluster, whose node is not this machine.
     pub fn state(&self) -> PathBuf {
         variable("CLUSTER_DIR")
             .expect("this test needs the cluster of dev/cluster/up")
             .into()
     }
 
-    /// Where its node's files are, below which they have the paths that any node has.
+    /// The root of its node's files, which have the paths of any node below it.
     ///
     /// # Panics
     /// As [`Cluster::state`].
@@ -63,7 +63,7 @@ impl Cluster {
         Deployed::of(&mut nodectl).succeeded().0
     }
 
-    /// Manifests with the images that imagebuilder builds and pushes for them.
+    /// Resolves manifests: imagebuilder builds and pushes the images that they name.
     ///
     /// # Panics
     /// When it cannot.
@@ -77,12 +77,12 @@ impl Cluster {
             .stderr(Stdio::piped())
             .spawn()
             .expect("imagebuilder starts");
-        let mut stdin = child.stdin.take().expect("asked for above");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
         stdin
             .write_all(manifests.as_bytes())
             .expect("imagebuilder reads its input");
         drop(stdin);
-        let output = child.wait_with_output().expect("imagebuilder ends");
+        let output = child.wait_with_output().expect("imagebuilder exits");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{stderr}");
         String::from_utf8(output.stdout).expect("imagebuilder prints UTF-8")

@@ -1,4 +1,4 @@
-//! What is deployed: the overlay for one machine, and it with something changed.
+//! The overlays that the tests deploy: the one for one machine, and variants of it.
 
 use std::path::{Path, PathBuf};
 
@@ -23,8 +23,8 @@ pub fn changed(scratch: &Path, name: &str, container: &str) -> PathBuf {
     patched(scratch, name, "Deployment", &patch)
 }
 
-/// The overlay `local` with the drain off. What loses no request with the drain has to lose some
-/// with this, or it proves nothing.
+/// The overlay `local` with the drain off: the negative control. A test that loses no request with the
+/// drain has to lose some with this.
 pub fn drainless(scratch: &Path) -> PathBuf {
     changed(
         scratch,

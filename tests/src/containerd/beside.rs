@@ -1,9 +1,9 @@
-//! How `nodectl` is bound to the containerd of a test.
+//! Points `nodectl` at the containerd of a test.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Has a command, and what it runs, use the containerd of this directory and keep everything beside it.
+/// Makes a command and its children use the containerd of this directory and keep their state beside it.
 pub(super) fn beside(dir: &Path, command: &mut Command) {
     command
         .env("CONTAINERD_ADDRESS", dir.join("c.sock"))

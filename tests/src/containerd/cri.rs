@@ -14,7 +14,7 @@ pub const PAUSE: &str = "registry.k8s.io/pause:3.6";
 /// The image of the containers, with the program of the other tests.
 pub const IMAGE: &str = "docker.io/library/pod:1";
 
-/// CRI's number for the node's own namespace (`NamespaceMode`): no CNI is needed.
+/// CRI's `NamespaceMode` `NODE`: the host's network namespace, for which no CNI is needed.
 const NODE: u8 = 2;
 
 /// crictl on the `PATH`, for a daemon with the CRI plugin. Dropping it removes all pods.
@@ -33,7 +33,7 @@ pub struct CriPod {
 }
 
 impl<'a> Cri<'a> {
-    /// With the images that are needed.
+    /// Imports the images that the pods need.
     ///
     /// # Panics
     /// When an image cannot be created or imported.

@@ -19,29 +19,29 @@ use super::{leftovers, traces};
 /// The containerd namespace that `nodectl` works in unless another is named.
 const NAMESPACE: &str = "nodectl";
 
-/// One at a time in a test binary: what one leaves must not pass for what another creates.
+/// One daemon at a time in a test binary, so that a leak is attributed to the test that caused it.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// The limit of open files that the daemon runs with: a number that is no program's default.
 pub const OPEN_FILES: u32 = 16_000;
 
-/// A containerd of the test's own: the one on `PATH`, with the shim, `ctr` and runc beside it.
+/// A private containerd: the one on `PATH`, with the shim, `ctr` and runc beside it.
 ///
-/// Dropping it has `nodectl down` remove what the test left running, stops it, and fails the test if
-/// anything is left then: a mount, a network namespace, a link, a process, a cgroup, a file.
+/// Dropping it runs `nodectl down`, stops the daemon, and fails the test if any resource has leaked: a
+/// mount, a network namespace, a link, a process, a cgroup, a file.
 #[derive(Debug)]
 pub struct Daemon {
     child: Option<Child>,
     dir: TempDir,
     /// The containerd namespaces that `nodectl` was started in.
     namespaces: Mutex<BTreeSet<String>>,
-    /// Containers that are not `nodectl`'s run until the end.
+    /// The test has containers of its own, which run until the daemon is dropped.
     leaves_containers: AtomicBool,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Daemon {
-    /// Starts one without the kubelet's plugin.
+    /// Starts one without the CRI plugin.
     ///
     /// # Panics
     /// Where it cannot be started: without root, or without containerd.
@@ -49,7 +49,7 @@ impl Daemon {
         Self::start_with("disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n")
     }
 
-    /// Starts one with the kubelet's plugin, whose sandboxes run `sandbox_image`.
+    /// Starts one with the CRI plugin, whose sandboxes run `sandbox_image`.
     ///
     /// # Panics
     /// As [`Daemon::start`].
@@ -61,7 +61,7 @@ impl Daemon {
         ))
     }
 
-    /// Starts one with more in its configuration, first of all what is in no table.
+    /// Starts one with `more` in its configuration, top-level keys first.
     fn start_with(more: &str) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
@@ -127,7 +127,7 @@ impl Daemon {
         panic!("containerd did not come up:\n{log}");
     }
 
-    /// Restarts the daemon as an upgrade does, leaving what runs, with `pause` in between.
+    /// Restarts the daemon as an upgrade does, with `pause` in between; its containers keep running.
     ///
     /// # Panics
     /// Where it cannot be started again.
@@ -137,7 +137,7 @@ impl Daemon {
         self.launch();
     }
 
-    /// Stops the daemon and leaves what runs; [`Daemon::launch`] starts it again.
+    /// Stops the daemon; its containers keep running. [`Daemon::launch`] starts it again.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let pid = Pid::from_child(&child);
@@ -159,12 +159,12 @@ impl Daemon {
         self.child.as_ref().map(Child::id)
     }
 
-    /// The six digits that mark what `nodectl` creates for this daemon unless it is given a namespace.
+    /// The six hex digits that mark what `nodectl` creates for this daemon in its default namespace.
     pub fn instance(&self) -> String {
         traces::instance(self.dir(), NAMESPACE)
     }
 
-    /// Those of every namespace that `nodectl` was started in.
+    /// The instances of every namespace that `nodectl` was started in.
     pub(super) fn instances(&self) -> Vec<String> {
         let namespaces = self.namespaces();
         let all = namespaces.iter().map(String::as_str).chain([NAMESPACE]);
@@ -175,7 +175,7 @@ impl Daemon {
     }
 
     fn namespaces(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // No holder of the lock leaves it half changed.
+        // No holder of the lock leaves the set inconsistent.
         self.namespaces
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -188,12 +188,12 @@ impl Daemon {
         self.namespaces().insert(namespace.to_owned());
     }
 
-    /// Says that containers of the test's own run until the daemon is dropped.
+    /// Notes that the test has containers of its own, which run until the daemon is dropped.
     pub(super) fn leaves_containers(&self) {
         self.leaves_containers.store(true, Ordering::Relaxed);
     }
 
-    /// Has `nodectl` remove what an `up` that was killed left; returns what is there afterwards.
+    /// Runs `nodectl down` to clean up after a killed `up`; returns the resources that leaked.
     fn down(&mut self) -> Vec<String> {
         if self.child.is_none() {
             self.launch();
@@ -278,7 +278,7 @@ impl Drop for Daemon {
         self.stop();
         let remains = leftovers::remove(&self.marks(), &sockets);
         let removed = fs::remove_dir_all(self.dir());
-        // A test that has failed already shows its own reason.
+        // Not to hide the reason of a test that has already failed.
         if !panicking() {
             assert!(
                 left.is_empty(),

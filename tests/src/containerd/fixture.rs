@@ -5,7 +5,7 @@ use std::process::Command;
 
 use oci::Digest;
 
-/// The program of `fixtures/NAME.rs`, compiled unless it was.
+/// The program of `fixtures/NAME.rs`, compiled if it has changed.
 ///
 /// # Panics
 /// When rustc cannot compile it.
@@ -18,7 +18,7 @@ pub(super) fn fixture(name: &str) -> PathBuf {
     if path.exists() {
         return path;
     }
-    // Two tests may compile at once: each to a file of its own, and the last one stays.
+    // Two tests may compile at once: each to a file of its own, and the last rename wins.
     let own = path.with_extension(std::process::id().to_string());
     let status = Command::new("rustc")
         .args(["--edition", "2024", "-O", "-C", "panic=abort", "-C"])

@@ -1,4 +1,4 @@
-//! Small images whose programs do what a test asks of them, and manifests that run them.
+//! Small images with the tests' programs, and manifests that run them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// One without files and settings.
+    /// An image without files and settings.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),

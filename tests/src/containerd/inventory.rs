@@ -1,4 +1,4 @@
-//! Everything that a test's containerd and nodectl have on this machine.
+//! Every resource that a test's containerd and nodectl have on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use super::traces::{below, cgroups, command_line, links, mounts_of, processes_of
 pub struct Inventory {
     /// Of each containerd namespace: containers, tasks, snapshots, leases, images, content, uploads.
     pub containerd: Vec<String>,
-    /// Links with the instance's names.
+    /// Links named after the instance.
     pub links: Vec<String>,
     /// Mounts below the test's directory.
     pub mounts: Vec<PathBuf>,
     /// cgroups of the instance.
     pub cgroups: Vec<PathBuf>,
-    /// Processes that name the test's directory, but for the daemon.
+    /// Processes that name the test's directory, except the daemon.
     pub processes: Vec<String>,
     /// nodectl's state and data directories, by path.
     pub state: Vec<PathBuf>,
@@ -24,9 +24,9 @@ pub struct Inventory {
     pub files: Vec<PathBuf>,
     /// Firewall rules that name nodectl or the instance's links.
     pub rules: Vec<String>,
-    /// What runc remembers of containers, which it keeps outside containerd's directories.
+    /// runc's state of containers, which it keeps outside containerd's directories.
     pub runc: Vec<PathBuf>,
-    /// Named network namespaces of nodectl's.
+    /// nodectl's named network namespaces.
     pub netns: Vec<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl Inventory {
             .collect();
         processes.sort();
         let below = |name: &str| below(&daemon.path(name));
-        // The store's own directories stay once created; their content counts.
+        // The content store never removes its own directories; only files count.
         let mut files = below("root/io.containerd.content.v1.content");
         files.retain(|path| !path.is_dir());
         files.extend(below(

@@ -1,5 +1,5 @@
-//! Containers as the kubelet has them, created without a kubelet: the same records, labels, logs and
-//! status files, and one shim for each pod, on a containerd of the test's own.
+//! Containers like a kubelet's, created without one: the same records, labels, logs and status files,
+//! and one shim for each pod, on a private containerd.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ pub struct Kubelet<'a> {
 }
 
 impl<'a> Kubelet<'a> {
-    /// One on that daemon.
+    /// Connects to that daemon.
     ///
     /// # Panics
     /// When the daemon does not answer.
@@ -28,7 +28,7 @@ impl<'a> Kubelet<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .expect("a runtime can be had");
+            .expect("a runtime can be created");
         let client = runtime
             .block_on(Containerd::connect(&daemon.socket(), "k8s.io"))
             .expect("containerd answers");
@@ -41,7 +41,7 @@ impl<'a> Kubelet<'a> {
         }
     }
 
-    /// A pod's sandbox, which runs; returns its ID.
+    /// A running sandbox of a pod; returns its ID.
     ///
     /// # Panics
     /// When containerd refuses it.
@@ -49,7 +49,7 @@ impl<'a> Kubelet<'a> {
         self.sandbox_of(self.sandbox_id(pod), namespace, pod, ip)
     }
 
-    /// A sandbox that the pod had before and that was stopped; returns its ID.
+    /// An earlier, stopped sandbox of the pod; returns its ID.
     ///
     /// # Panics
     /// When containerd refuses it.
@@ -135,7 +135,7 @@ impl<'a> Kubelet<'a> {
         labels.extend(
             container.map(|name| ("io.kubernetes.container.name".to_owned(), name.to_owned())),
         );
-        // One of its own: runc prepares /dev in it, and refuses one that another has prepared.
+        // One for each container: runc populates /dev in it, and fails on one that is already populated.
         let group = metadata["SandboxID"].as_str().unwrap_or(id);
         let rootfs = self.daemon.path("rootfs").join(id);
         fs::create_dir_all(&rootfs).expect("the directory can be created");
@@ -149,7 +149,7 @@ impl<'a> Kubelet<'a> {
                 {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
                  "options": ["nosuid", "mode=755", "size=65536k"]},
             ],
-            // The CRI plugin's grouping: all containers of a pod are the sandbox's shim's.
+            // As the CRI plugin groups them: the sandbox's shim runs all containers of a pod.
             "annotations": {"io.containerd.runc.v2.group": group},
             "linux": {
                 "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", self.daemon.instance()),
@@ -191,7 +191,7 @@ impl<'a> Kubelet<'a> {
         })
     }
 
-    /// Writes the status file that the kubelet's plugin keeps of a container.
+    /// Writes the status file that the CRI plugin keeps for a container.
     ///
     /// # Panics
     /// When it cannot be written.

@@ -1,4 +1,4 @@
-//! What a test leaves on this machine outside containerd's own stores, and its removal.
+//! Resources that a test leaks on this machine outside containerd's own stores, and their removal.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::shim::{is_shim, sockets_of};
 use super::traces::{below, cgroups, command_line, links, mounts_of, processes_of, runc_of};
 
-/// A limit against a hang: what is killed or unmounted goes within milliseconds.
+/// A limit against a hang: kills and unmounts take effect within milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a process that has its answer may take to exit: a shim's `delete`, a client that was killed.
+/// How long a finished process may take to exit: a shim's `delete`, a killed client.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where `nodectl` keeps its state and data by default.
 const DEFAULT_DIRS: [&str; 2] = ["/run/nodectl", "/var/lib/nodectl"];
 
-/// By what the traces of the tests on a daemon are known.
+/// Identifies the resources of the tests on a daemon.
 pub(super) struct Marks<'a> {
     /// The daemon's directory, which is in paths, command lines and environments.
     pub(super) dir: &'a Path,
@@ -29,8 +29,8 @@ pub(super) struct Marks<'a> {
     pub(super) pid: Option<u32>,
 }
 
-/// What there is of the tests on this daemon, a line each. The daemon and what is in its directory do
-/// not count, but for `nodectl`'s own files.
+/// The resources of the tests on this daemon, a line each, without the daemon itself and, except for
+/// `nodectl`'s files, without its directory.
 pub(super) fn of(marks: &Marks<'_>) -> Vec<String> {
     let mut all = outside(marks);
     let files = ["run", "data"].map(|name| below(&marks.dir.join(name)));
@@ -39,7 +39,7 @@ pub(super) fn of(marks: &Marks<'_>) -> Vec<String> {
     all
 }
 
-/// As [`of`], but for what is about to go.
+/// As [`of`], after waiting for processes that are about to exit.
 pub(super) fn after_exits(marks: &Marks<'_>) -> Vec<String> {
     let deadline = Instant::now() + EXIT_TIMEOUT;
     loop {
@@ -69,7 +69,7 @@ fn outside(marks: &Marks<'_>) -> Vec<String> {
     all
 }
 
-/// The processes that belong to the daemon's tests, but for the daemon and the test.
+/// The processes that belong to the daemon's tests, except the daemon and the test.
 fn others(marks: &Marks<'_>) -> Vec<u32> {
     let marker = marks.dir.display().to_string();
     let mut all = processes_of(&marker, &marks.instances);
@@ -99,8 +99,8 @@ pub(super) fn kill(marks: &Marks<'_>) -> Vec<PathBuf> {
     sockets
 }
 
-/// Removes everything that the tests left, and `sockets`, once the daemon has stopped; returns what is
-/// there nevertheless.
+/// Removes the leaked resources and `sockets` once the daemon has stopped; returns those that could not
+/// be removed.
 pub(super) fn remove(marks: &Marks<'_>, sockets: &[PathBuf]) -> Vec<String> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
@@ -127,7 +127,7 @@ pub(super) fn remove(marks: &Marks<'_>, sockets: &[PathBuf]) -> Vec<String> {
                 let _ = fs::remove_dir_all(directory);
             }
         }
-        // A shim that is killed does not remove its sockets, which are in a directory of all daemons'.
+        // A killed shim does not remove its sockets, which are in a directory that all daemons share.
         for socket in sockets {
             let _ = fs::remove_file(socket);
         }

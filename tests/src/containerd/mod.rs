@@ -1,4 +1,4 @@
-//! A containerd of a test's own, `nodectl` beside it, and what is left of the two.
+//! A private containerd for a test, `nodectl` on it, and the resources that the two leak.
 //!
 //! Needs root, containerd, ctr and runc; a test without them fails.
 

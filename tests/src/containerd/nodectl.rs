@@ -15,14 +15,14 @@ use super::beside::beside;
 /// A limit against a hang, far above what a busy machine needs.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Its exit code; `None` if a signal ended it.
+    /// Its exit code; `None` if a signal killed it.
     pub code: Option<i32>,
-    /// What it printed as data.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -36,7 +36,7 @@ impl From<Output> for Outcome {
     }
 }
 
-/// A running `nodectl up`. Dropping it kills it; what it leaves is removed when the daemon is dropped.
+/// A running `nodectl up`. Dropping it kills the process; dropping the daemon removes its pods.
 #[derive(Debug)]
 pub struct Nodectl {
     child: Child,
@@ -64,7 +64,7 @@ impl Nodectl {
             .expect("nodectl can be run")
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to completion.
     ///
     /// # Panics
     /// When it cannot be run.
@@ -75,7 +75,7 @@ impl Nodectl {
             .into()
     }
 
-    /// Runs a command to its end with a text on its standard input.
+    /// Runs a command to completion with a text on its standard input.
     ///
     /// # Panics
     /// When it cannot be run.
@@ -86,12 +86,12 @@ impl Nodectl {
             .stderr(Stdio::piped())
             .spawn()
             .expect("nodectl can be run");
-        let mut stdin = child.stdin.take().expect("it was asked for");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
         stdin
             .write_all(input.as_bytes())
             .expect("nodectl reads its input");
         drop(stdin);
-        child.wait_with_output().expect("nodectl ends").into()
+        child.wait_with_output().expect("nodectl exits").into()
     }
 
     /// Starts `up` with the manifest and arguments, in the background.
@@ -110,7 +110,7 @@ impl Nodectl {
         Self::start(command(daemon, &[]), daemon, name, manifest, args)
     }
 
-    /// As [`Nodectl::up`], by a shell script that executes its arguments.
+    /// As [`Nodectl::up`], started by a shell script that executes its arguments.
     ///
     /// # Panics
     /// When it cannot be run.
@@ -123,7 +123,7 @@ impl Nodectl {
         Self::start(shell, daemon, "up", manifest, args)
     }
 
-    /// Starts `up` as the foreground of a terminal of its own.
+    /// Starts `up` in the foreground of its own terminal.
     ///
     /// # Panics
     /// When it cannot be run.
@@ -212,12 +212,12 @@ impl Nodectl {
     /// Sends a signal.
     ///
     /// # Panics
-    /// When it is gone.
+    /// When it has exited.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("nodectl runs");
     }
 
-    /// Waits for its end and returns its exit code.
+    /// Waits for it to exit and returns its exit code.
     ///
     /// # Panics
     /// When it does not exit within two minutes.
@@ -229,7 +229,7 @@ impl Nodectl {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        panic!("nodectl does not end:\n{}", self.printed());
+        panic!("nodectl does not exit:\n{}", self.printed());
     }
 }
 

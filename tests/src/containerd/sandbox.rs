@@ -1,5 +1,5 @@
-//! Sandboxes in containerd's sandbox store, as its CRI plugin keeps those of a runtime whose shim runs
-//! them: without a container of their own.
+//! Sandboxes in containerd's sandbox store, as its CRI plugin records those that a runtime's shim runs
+//! without a container of their own.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ use serde_json::json;
 use super::Daemon;
 use super::fixture::fixture;
 
-/// The controller that has a runtime's shim run its sandboxes.
+/// The sandbox controller that delegates to a runtime's shim.
 const CONTROLLER: &str = "shim";
 
 /// A sandbox that its shim runs.
@@ -27,7 +27,7 @@ const CONTROLLER: &str = "shim";
 pub struct RunningSandbox {
     /// Its process.
     pub pid: u32,
-    /// When containerd recorded it, in seconds since 1970.
+    /// The creation time that containerd recorded, in seconds since 1970.
     pub created_unix: i64,
 }
 
@@ -40,7 +40,7 @@ pub struct Sandboxes {
 }
 
 impl Sandboxes {
-    /// On that daemon, with the shim of `fixtures/sandbox_shim.rs`.
+    /// Connects to that daemon, with the shim of `fixtures/sandbox_shim.rs`.
     ///
     /// # Panics
     /// When the daemon does not answer, or the shim cannot be compiled.
@@ -52,7 +52,7 @@ impl Sandboxes {
         let channel = runtime
             .block_on(containerd_client::connect(daemon.socket()))
             .expect("containerd answers");
-        // containerd derives a runtime from such a name.
+        // containerd derives the runtime's name from this one.
         let shim = daemon.path("containerd-shim-fixture-v1");
         if !fs::exists(&shim).expect("the directory can be read") {
             symlink(fixture("sandbox_shim"), &shim).expect("the directory takes a link");
@@ -64,8 +64,8 @@ impl Sandboxes {
         }
     }
 
-    /// Records a pod's sandbox. Returns when containerd recorded it, in seconds since 1970, whatever the
-    /// request says; `None` where it has no store for it, which it has from 1.7 on.
+    /// Records a pod's sandbox. Returns the creation time that containerd sets, in seconds since 1970, or
+    /// `None` if it has no sandbox store (before 1.7).
     ///
     /// # Panics
     /// When containerd refuses it for another reason.

@@ -1,4 +1,4 @@
-//! The shims of a test's containers, for stopping and killing them.
+//! Finds the shims of a test's containers, so that a test can stop or kill them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub(super) fn is_shim(pid: u32) -> bool {
     program.is_some_and(is_shim_program)
 }
 
-/// Whether a process whose first argument this is runs a shim, of whichever runtime.
+/// Whether `program`, the first word of a command line, is a shim of any runtime.
 fn is_shim_program(program: &[u8]) -> bool {
     let name = program.rsplit(|byte| *byte == b'/').next();
     name.is_some_and(|name| name.starts_with(b"containerd-shim-"))

@@ -1,12 +1,12 @@
-//! What a test's containerd and nodectl have on this machine, kind by kind.
+//! Finds the resources of a test's containerd and nodectl on this machine, by kind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use oci::Digest;
 
-/// The six digits that mark what `nodectl` creates in a containerd namespace of the daemon whose directory
-/// this is: another `nodectl` may run on the same machine.
+/// The six hex digits that mark what `nodectl` creates in a namespace of the containerd in this directory;
+/// other instances of `nodectl` may run on the same machine.
 pub(super) fn instance(daemon: &Path, namespace: &str) -> String {
     let dir = daemon.join("run").join(namespace);
     Digest::of(dir.as_os_str().as_encoded_bytes()).hex()[..6].to_owned()
@@ -29,7 +29,7 @@ pub(super) fn cgroups(instance: &str) -> Vec<PathBuf> {
     all
 }
 
-/// Links with names that the instance gives.
+/// Links named after the instance.
 pub(super) fn links(instance: &str) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir("/sys/class/net")
         .into_iter()

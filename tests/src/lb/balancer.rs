@@ -1,4 +1,4 @@
-//! The balancer's thread, and what a test can do to it.
+//! The balancer's thread, and the handle that a test controls it with.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +19,7 @@ use super::table::{Counters, Table, lock};
 use super::target::Health;
 use super::{check, flow, requests};
 
-/// Connections that may wait to be accepted; a burst of clients is not what is tested.
+/// Connections that may wait to be accepted: high, because bursts of clients are not under test.
 const BACKLOG: u32 = 4096;
 
 /// A running load balancer. Dropping it closes every connection and stops its thread.
@@ -103,7 +103,7 @@ impl LoadBalancer {
         self.order(Order::Check(id));
     }
 
-    /// Takes a target out, as AWS does it: late.
+    /// Deregisters a target: as at AWS, it takes effect late.
     ///
     /// # Panics
     /// When no such target is registered.
@@ -114,7 +114,7 @@ impl LoadBalancer {
         self.order(Order::Forget(id));
     }
 
-    /// What the checks say of the target registered at this address.
+    /// The health of the target registered at this address.
     pub fn health(&self, target: SocketAddr) -> Option<Health> {
         let table = lock(&self.table);
         let mut targets = table.targets.iter();
@@ -140,7 +140,7 @@ impl LoadBalancer {
         lock(&self.table).counters
     }
 
-    /// The thread takes orders for as long as this exists.
+    /// The thread receives orders for as long as this exists.
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
             let _ = orders.send(order);
@@ -157,7 +157,7 @@ impl Drop for LoadBalancer {
     }
 }
 
-/// Accepts connections and takes orders until the balancer is dropped; then every task is aborted.
+/// Accepts connections and handles orders until the balancer is dropped; then every task is aborted.
 async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -180,7 +180,7 @@ async fn serve(
                 }
             }
             accepted = listener.accept() => {
-                // Out of file descriptors: the client waits in the backlog, and is a failure there.
+                // Out of file descriptors: the client waits in the backlog and reports its own failure.
                 let Ok((client, _)) = accepted else { continue };
                 let table = Arc::clone(table);
                 let (layer, tls) = (lock(&table).rules.layer, tls.clone());

@@ -12,7 +12,7 @@ use super::rules::{HealthCheck, Probe, WhenUnhealthy};
 use super::table::{Table, lock};
 use super::{proxy, rules::Rules};
 
-/// Checks a target until it is forgotten, and resets its connections where the rules say so.
+/// Checks a target until it is removed, and resets its connections when the rules require it.
 pub(super) async fn keep_checking(table: &Mutex<Table>, id: u64) {
     let rules = lock(table).rules.clone();
     let check = &rules.check;
@@ -45,7 +45,7 @@ fn still_checked(table: &Mutex<Table>, id: u64) -> Option<SocketAddr> {
         .then_some(target.address)
 }
 
-/// Counts a check; what is to be done when the target fell.
+/// Counts a check; returns what to do with live connections if it made the target unhealthy.
 fn observe(table: &Mutex<Table>, id: u64, good: bool) -> Option<WhenUnhealthy> {
     let mut table = lock(table);
     let now = Instant::now();
@@ -79,7 +79,7 @@ async fn ask(target: SocketAddr, rules: &Rules) -> std::io::Result<bool> {
     stream.write_all(request.as_bytes()).await?;
     let mut status = [0; 12];
     stream.read_exact(&mut status).await?;
-    // The rest is read so that closing does not reset the target's side.
+    // The response is read to its end, so that closing does not reset the target's side.
     let mut rest = [0; 1024];
     while stream.read(&mut rest).await? > 0 {}
     let code = status.strip_prefix(b"HTTP/1.1 ");

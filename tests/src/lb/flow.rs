@@ -19,7 +19,7 @@ use super::table::{Choice, Table, lock};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a client may take for its TLS handshake: AWS's 10 s.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// What is moved at a time; the tests' requests and answers fit.
+/// The size of a copy; the tests' requests and responses fit.
 const BUFFER_BYTES: usize = 2048;
 
 /// Why a flow was closed.
@@ -54,7 +54,7 @@ impl Activity {
             .store(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn rested(&self) -> Duration {
+    fn idle_for(&self) -> Duration {
         self.began
             .elapsed()
             .saturating_sub(Duration::from_nanos(self.nanos.load(Ordering::Relaxed)))
@@ -175,17 +175,17 @@ async fn one_way(
     }
 }
 
-/// Returns when the balancer resets the flow. A target that is forgotten leaves its flows alone.
+/// Returns when the balancer resets the flow. Flows of a removed target continue.
 async fn reset_requested(choice: &mut Choice) {
     if choice.resets.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Returns when nothing has moved for `limit`.
+/// Returns when no bytes have moved for `limit`.
 async fn idle(activity: &Activity, limit: Duration) {
     loop {
-        let rested = activity.rested();
+        let rested = activity.idle_for();
         if rested >= limit {
             return;
         }
@@ -193,8 +193,8 @@ async fn idle(activity: &Activity, limit: Duration) {
     }
 }
 
-/// Makes closing this socket a reset, as RFC 9293 section 3.5 has it. It is about to be dropped,
-/// and one that is gone already cannot be reset.
+/// Makes closing this socket send a reset (RFC 9293 section 3.5.2). Errors are ignored: the peer may
+/// have closed the connection already.
 fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,6 +1,6 @@
 //! A load balancer with the semantics of an AWS Network Load Balancer, with its times scaled down.
 //!
-//! Rollouts lose requests because a balancer notices changes late; that is what it simulates:
+//! Rollouts lose requests because a balancer notices changes late, which this one simulates:
 //!
 //! - It works on connections (layer 4): a target is chosen once, for a new connection.
 //! - New connections go to healthy targets. A target is healthy after a number of passed checks in a row
@@ -9,9 +9,9 @@
 //!   `deregistration_delay` says (aws-load-balancer-controller issues 2366 and 3270); after it was
 //!   found unhealthy, for 30 to 40 s (aws/containers-roadmap issue 470). Until then it is checked.
 //! - Live connections of a target that becomes unhealthy are **reset**, unless
-//!   `target_health_state.unhealthy.connection_termination.enabled` is false. None is when no
-//!   target is healthy: then it fails open, and every registered target gets new connections
-//!   (AWS, "Health checks for Network Load Balancer target groups").
+//!   `target_health_state.unhealthy.connection_termination.enabled` is false. When no target is
+//!   healthy, the balancer fails open: it resets none, and every registered target gets new
+//!   connections (AWS, "Health checks for Network Load Balancer target groups").
 //! - Live connections of a deregistered target are left alone, or reset at the end of the
 //!   deregistration delay with `deregistration_delay.connection_termination.enabled`.
 //! - A connection that a target refuses is reset at the client, and not tried elsewhere.
@@ -22,8 +22,9 @@
 //!
 //! With [`Layer::Requests`] it is like an Application Load Balancer: requests are balanced, over
 //! kept connections to the targets. `Connection: close` from a target closes that connection and not
-//! the client's. A request gets `X-Forwarded-For` and `X-Forwarded-Proto`. A target that refuses, or closes on a request, is a 502, and is not tried again
-//! (AWS, "Troubleshoot your Application Load Balancers", 502). Requests have no body and answers a
+//! the client's. A request gets `X-Forwarded-For` and `X-Forwarded-Proto`. If a target refuses, or closes
+//! without a response, the client gets a 502, and the request is not retried (AWS, "Troubleshoot your
+//! Application Load Balancers", 502). Requests have no body and answers a
 //! `Content-Length`; nothing is ever reset.
 //!
 //! Not simulated: zones, passive health checks, preserved client addresses, UDP, and TLS at layer 7.

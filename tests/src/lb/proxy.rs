@@ -3,11 +3,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// What a header begins with.
+/// The first bytes of a header.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
-/// Version 2, and that the sender speaks for itself.
+/// Version 2, command LOCAL: a connection of the sender's own.
 const VERSION_LOCAL: u8 = 0x20;
-/// Version 2, and that the sender speaks for a client.
+/// Version 2, command PROXY: a connection on behalf of a client.
 const VERSION_PROXY: u8 = 0x21;
 
 /// The header of a health check: it names no client.

@@ -1,4 +1,4 @@
-//! Layer 7: each request goes to a target of its own choice, over connections that are kept.
+//! Layer 7: a target is chosen for each request, over connections that are kept alive.
 
 use std::io;
 use std::net::IpAddr;
@@ -19,10 +19,10 @@ use loadgen::response::{self, Parsed};
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long a target may take to accept: AWS's 10 s are not needed on one machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// What a client gets when its target closed, refused or was not there.
+/// The response when the target closed or refused the connection, or no target exists.
 const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
 
-/// Where a request comes from, as the headers to targets state.
+/// The origin of a request, for the `X-Forwarded` headers.
 #[derive(Clone, Copy)]
 struct Origin {
     address: IpAddr,
@@ -70,7 +70,7 @@ where
             break;
         }
     }
-    // With TLS, a client takes an end without this for one that was cut.
+    // With TLS, a client takes an end without close_notify for a truncation.
     let _ = client.shutdown().await;
 }
 
@@ -93,7 +93,7 @@ where
     }
 }
 
-/// Sends a request to a target and returns its answer. It is tried once, as an ALB does.
+/// Sends a request to a target and returns its response. As an ALB, it does not retry.
 async fn forward(table: &Mutex<Table>, head: &[u8], origin: Origin) -> io::Result<Vec<u8>> {
     let choice = lock(table)
         .choose(Instant::now())

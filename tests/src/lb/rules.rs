@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How many times faster than at AWS everything happens.
+/// How many times faster than at AWS time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale(pub u32);
 
@@ -14,12 +14,12 @@ impl Scale {
     }
 }
 
-/// What a health check asks a target for.
+/// The request of a health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// To accept a connection.
+    /// The target has to accept a connection.
     Tcp,
-    /// To answer a `GET` of this path with one of these status codes.
+    /// The target has to answer a `GET` of this path with one of these status codes.
     Http {
         /// The path.
         path: String,
@@ -35,7 +35,7 @@ pub struct HealthCheck {
     pub probe: Probe,
     /// The port of the checks, if it is not that of the traffic.
     pub port: Option<u16>,
-    /// From one check to the next.
+    /// The interval between checks.
     pub interval: Duration,
     /// A check that has no response after this time has failed.
     pub timeout: Duration,
@@ -46,8 +46,8 @@ pub struct HealthCheck {
 }
 
 impl HealthCheck {
-    /// The timeout that takes `seconds` at AWS, but long enough that a busy machine is not taken for
-    /// an unhealthy target.
+    /// The timeout that is `seconds` at AWS, with a minimum so that a busy machine does not make targets
+    /// unhealthy.
     pub(crate) fn timeout(scale: Scale, seconds: u32) -> Duration {
         scale.seconds(seconds).max(Duration::from_secs(2))
     }
@@ -87,7 +87,7 @@ pub struct Rules {
     pub unhealthy_lag: Duration,
     /// What happens to live connections then.
     pub when_unhealthy: WhenUnhealthy,
-    /// How long a deregistered target's live connections are certain to be left alone.
+    /// How long a deregistered target's live connections are guaranteed to stay open.
     pub deregistration_delay: Duration,
     /// They are reset after that.
     pub reset_after_deregistration: bool,

@@ -12,17 +12,17 @@ use super::target::{Health, Target};
 /// What a balancer did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Connections that were given to a target; requests, at layer 7.
+    /// Connections that were forwarded to a target; requests, at layer 7.
     pub flows: u64,
-    /// Of these, to a target that had been deregistered: the lag at work.
+    /// Of these, to a deregistered target, because of the lag.
     pub to_deregistered: u64,
-    /// Of these, to a target that had been found unhealthy.
+    /// Of these, to an unhealthy target.
     pub to_unhealthy: u64,
     /// Connections that their target refused or did not answer.
     pub refused: u64,
     /// Connections that came while no target was registered.
     pub no_target: u64,
-    /// Live connections reset because their target became unhealthy or its delay was over.
+    /// Live connections reset because their target became unhealthy or its deregistration delay expired.
     pub reset: u64,
     /// Live connections that one side reset, and the other side then saw reset.
     pub reset_through: u64,
@@ -37,11 +37,11 @@ pub struct Counters {
 pub(super) struct Choice {
     pub(super) id: u64,
     pub(super) address: SocketAddr,
-    /// Moves when the connection is to be reset.
+    /// Changes when the connection is to be reset.
     pub(super) resets: watch::Receiver<u64>,
 }
 
-/// Everything the balancer knows.
+/// The balancer's state.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) rules: Rules,
@@ -88,12 +88,12 @@ impl Table {
         self.targets.iter_mut().find(|target| target.id == id)
     }
 
-    /// Forgets a target. Its live connections stay.
+    /// Removes a target. Its live connections stay.
     pub(super) fn remove(&mut self, id: u64) {
         self.targets.retain(|target| target.id != id);
     }
 
-    /// No target is healthy: the balancer fails open.
+    /// Whether the balancer fails open, because no target is healthy.
     pub(super) fn fails_open(&self, now: Instant) -> bool {
         let registered = |target: &&Target| target.registered(now, &self.rules);
         !self
@@ -133,7 +133,7 @@ impl Table {
     }
 }
 
-/// Marsaglia's xorshift64: the flow hash of the real thing is as good as random.
+/// Marsaglia's xorshift64, in place of an NLB's flow hash.
 fn random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -141,7 +141,7 @@ fn random(state: &mut u64) -> u64 {
     *state
 }
 
-/// The table, even after a panic of another thread that held it.
+/// Locks the table, even if another thread panicked while it held the lock.
 pub(super) fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }

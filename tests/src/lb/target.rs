@@ -1,4 +1,4 @@
-//! What the balancer knows of one target. Pure: the caller passes the time.
+//! The state of one target. Pure: the caller passes the time.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -13,9 +13,9 @@ use super::rules::Rules;
 pub enum Health {
     /// Not enough checks yet.
     Initial,
-    /// It passes them.
+    /// Enough checks in a row passed.
     Healthy,
-    /// It fails them.
+    /// Enough checks in a row failed.
     Unhealthy,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Target {
     /// When it was found unhealthy after it had been healthy.
     fell: Option<Instant>,
     pub(super) deregistered: Option<Instant>,
-    /// Moves whenever its live connections are to be reset.
+    /// Changes whenever its live connections are to be reset.
     pub(super) resets: watch::Sender<u64>,
     /// Idle connections to it, at layer 7.
     pub(super) idle: Vec<Idle>,
@@ -60,7 +60,7 @@ impl Target {
         }
     }
 
-    /// Not all nodes of the balancer know yet that it was deregistered.
+    /// Whether some nodes of the balancer have not yet noticed its deregistration.
     pub(super) fn registered(&self, now: Instant, rules: &Rules) -> bool {
         self.deregistered
             .is_none_or(|since| now < since + rules.deregistration_lag)
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_healthy_target_can_fall() {
+    fn only_a_healthy_target_becomes_unhealthy() {
         let (mut target, rules, now) = target();
         assert!(!observe(&mut target, "---", now, &rules));
         assert!(!target.in_service(now, &rules), "it never was in service");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn news_of_a_fall_and_of_a_deregistration_arrive_late() {
+    fn health_changes_and_deregistrations_take_effect_late() {
         let (mut target, rules, now) = target();
         observe(&mut target, "+++", now, &rules);
         assert!(target.in_service(now, &rules));

@@ -19,7 +19,7 @@ struct Target {
     address: SocketAddr,
     health: Arc<AtomicU16>,
     accepted: Arc<AtomicU64>,
-    /// The next connection ends the listener.
+    /// The listener closes at the next connection.
     closed: Arc<AtomicBool>,
 }
 
@@ -96,13 +96,13 @@ impl Client {
         }
     }
 
-    /// How an idle connection ends.
+    /// The result of reading from an idle connection.
     fn end(&mut self) -> Result<usize, ErrorKind> {
         self.0.read(&mut [0]).map_err(|error| error.kind())
     }
 }
 
-/// As an NLB, but a slow machine is neither an idle client nor a bad target.
+/// As an NLB, with timeouts that a slow machine does not exceed.
 fn rules() -> Rules {
     let nlb = Rules::nlb("/healthz", SCALE);
     Rules {
@@ -214,9 +214,9 @@ fn a_live_connection_outlives_deregistration() {
     lb.deregister(a.address);
     let deadline = Instant::now() + TIMEOUT;
     while lb.counters().no_target == 0 {
-        // It ends without a response once there is no target left.
+        // The connection closes without a response once no target is left.
         let _ = Client::connect(&lb).ask();
-        assert!(Instant::now() < deadline, "the target never leaves");
+        assert!(Instant::now() < deadline, "the target is never removed");
     }
     assert_eq!(client.ask(), Ok('a'));
     assert_eq!(lb.counters().reset, 0);
@@ -257,7 +257,7 @@ fn live_connections_of_an_unhealthy_target_are_reset() {
     });
     assert_eq!(client.end(), Err(ErrorKind::ConnectionReset));
     assert_eq!(lb.health(b.address), Some(Health::Unhealthy));
-    // As after a deregistration, every node learns of it later.
+    // As after a deregistration, the balancer's nodes notice it late.
     assert_eq!(answering(&lb), "ab");
 }
 
@@ -269,7 +269,7 @@ fn new_connections_avoid_an_unhealthy_target_after_the_lag() {
 }
 
 #[test]
-fn without_termination_they_live_during_the_draining_interval() {
+fn without_termination_connections_survive_the_draining_interval() {
     let (lb, _a, b, mut client) = fall(Rules {
         when_unhealthy: WhenUnhealthy::Drain(NEVER),
         ..rules()
@@ -280,7 +280,7 @@ fn without_termination_they_live_during_the_draining_interval() {
 }
 
 #[test]
-fn without_termination_they_are_reset_after_the_draining_interval() {
+fn without_termination_connections_are_reset_after_the_draining_interval() {
     let interval = SCALE.seconds(100);
     let falling = Instant::now();
     let (_lb, _a, _b, mut client) = fall(Rules {
@@ -292,7 +292,7 @@ fn without_termination_they_are_reset_after_the_draining_interval() {
 }
 
 #[test]
-fn a_deregistered_target_can_still_fall() {
+fn a_deregistered_target_can_still_become_unhealthy() {
     let (lb, _a, b, mut client) = fall(rules());
     lb.deregister(b.address);
     assert_eq!(client.end(), Err(ErrorKind::ConnectionReset));
@@ -352,7 +352,7 @@ fn an_idle_connection_is_cut() {
     });
     let mut client = Client::connect(&lb);
     let connected = Instant::now();
-    // Longer in all than it may be idle, with pauses that are far shorter.
+    // Longer in total than the idle timeout, with pauses that are far shorter.
     while connected.elapsed() < idle_timeout + idle_timeout / 4 {
         client.ask().unwrap();
         std::thread::sleep(idle_timeout / 20);
@@ -404,7 +404,7 @@ fn an_alb_answers_502_for_a_target_that_refuses() {
 }
 
 #[test]
-fn an_alb_takes_a_targets_close_for_itself() {
+fn an_alb_does_not_forward_a_targets_connection_close() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap();
     let accepted = Arc::new(AtomicU64::new(0));

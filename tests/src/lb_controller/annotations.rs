@@ -1,5 +1,5 @@
-//! Annotations, as the controllers and Elastic Load Balancing read them. Numbers out of range and
-//! unknown attributes are refused; unknown annotations are ignored, as misspelled ones are at AWS.
+//! Annotations, as the controllers and Elastic Load Balancing read them: numbers out of range and
+//! unknown attributes are refused, unknown annotations are ignored.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -116,7 +116,7 @@ impl<'a> Annotations<'a> {
         })
     }
 
-    /// The health check, with `default` for what is not annotated.
+    /// The health check, with `default` for missing annotations.
     pub(super) fn check(
         &self,
         names: &CheckNames,

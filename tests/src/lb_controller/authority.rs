@@ -36,7 +36,7 @@ impl Authority {
         self.dir.path().join("ca.crt")
     }
 
-    /// A server with a certificate for a name, such as `DNS:shop.example.com`.
+    /// A server's TLS configuration with a certificate for a name, such as `DNS:shop.example.com`.
     ///
     /// # Errors
     /// When openssl fails.

@@ -33,7 +33,7 @@ pub(super) struct Balancer {
     /// The path of the Service or Ingress in the API.
     pub(super) owner: String,
     created: Instant,
-    /// Once it is provisioned.
+    /// `None` until it is provisioned.
     running: Option<LoadBalancer>,
     /// As long as it is, where it redirects.
     redirect: Option<Redirect>,
@@ -98,7 +98,7 @@ impl Balancer {
         })
     }
 
-    /// Starts serving when the time has come, and returns whether it just did.
+    /// Starts serving once the provisioning time has passed, and returns whether it just did.
     pub(super) fn provision(&mut self, times: Times, certificates: &Certificates) -> Result<bool> {
         if self.running.is_some() || self.created.elapsed() < times.provisioning() {
             return Ok(false);
@@ -116,7 +116,7 @@ impl Balancer {
         Ok(true)
     }
 
-    /// Applies changed annotations. Unlike AWS, it closes the connections that exist.
+    /// Applies changed annotations. Unlike AWS, it closes existing connections.
     pub(super) fn change(&mut self, model: Model) {
         self.address.set_port(model.port);
         self.model = model;

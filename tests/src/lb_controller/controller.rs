@@ -1,4 +1,4 @@
-//! A running controller, and what a test can ask of it.
+//! A running controller, and the handle that a test uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -23,10 +23,10 @@ use super::times::Times;
 use super::webhook::{Bindings, Webhook};
 use crate::lb::Counters;
 
-/// Between two looks at the cluster. The controllers watch it, which is faster still.
+/// The polling interval. The real controllers watch the cluster and are faster still.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A controller with the load balancers that it creates. Dropping it removes all of it.
+/// A controller with the load balancers that it creates. Dropping it removes them all.
 #[derive(Debug)]
 pub struct Controller {
     shared: Arc<Shared>,
@@ -49,7 +49,7 @@ impl Controller {
     /// Certificate Manager, by ARN; `log` gets its errors.
     ///
     /// # Errors
-    /// When the cluster does not accept it.
+    /// When it cannot be installed in the cluster.
     pub fn start(
         kubectl: &Kubectl,
         kind: Kind,
@@ -78,7 +78,7 @@ impl Controller {
         let thread = std::thread::Builder::new()
             .name("lb-controller".into())
             .spawn(move || run(reconciler, &state, &path, &log))
-            .context("no thread starts")?;
+            .context("cannot start a thread")?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -93,7 +93,7 @@ impl Controller {
         self.hosts.path()
     }
 
-    /// Keeps it from reporting the health of targets, as without the rights to read it in AWS.
+    /// Stops it from reporting the health of targets, as if its IAM role could not read it.
     pub fn freeze_gates(&self, frozen: bool) {
         self.shared.gates_frozen.store(frozen, Ordering::SeqCst);
     }

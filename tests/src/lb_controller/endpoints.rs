@@ -1,5 +1,5 @@
-//! Which pods are targets: a plain function of what the cluster reports, as the controller's
-//! `endpoint_resolver.go` has it.
+//! Selects the pods that are targets: a pure function of the cluster's state, as in the controller's
+//! `endpoint_resolver.go`.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 /// The targets of a Service's port, each with the name of its pod.
 ///
-/// A pod is one when its endpoint is ready, or when only its readiness gate is missing: it becomes
-/// ready by being registered. A terminating pod is none.
+/// A pod is a target if its endpoint is ready, or if only its readiness gate is missing, which its
+/// registration then satisfies. A terminating pod is not a target.
 pub(super) fn targets(
     (namespace, service, port_name): (&str, &str, &str),
     slices: &[Value],

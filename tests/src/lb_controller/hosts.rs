@@ -1,5 +1,5 @@
-//! The names of load balancers. A command that is to resolve them gets a mount namespace in which
-//! a file of the test's is `/etc/hosts`: the machine's own stays as it is.
+//! The names of load balancers. A command that has to resolve them runs in a mount namespace in which
+//! the test's file is mounted over `/etc/hosts`.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

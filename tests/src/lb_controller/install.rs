@@ -74,13 +74,13 @@ impl Drop for Installation {
             if !namespace.is_empty() {
                 args.extend(["-n", &namespace]);
             }
-            // What is left is removed with the cluster.
+            // Objects that cannot be deleted are removed with the cluster.
             let _ = self.kubectl.run(&args);
         }
     }
 }
 
-/// Without its schema: what the API server would refuse by it is not tested here.
+/// A definition without its schema: the API server's validation is not tested here.
 fn crd(kind: Kind, name: &str, plural: &str, scope: &str) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -97,7 +97,7 @@ fn crd(kind: Kind, name: &str, plural: &str, scope: &str) -> Value {
     })
 }
 
-/// As `make cluster` installs it: a pod without its gate is refused.
+/// As `make cluster` installs it: the API server refuses pods while the webhook does not answer.
 fn webhook_configuration(kind: Kind, url: &str, ca: &[u8]) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -120,7 +120,7 @@ fn webhook_configuration(kind: Kind, url: &str, ca: &[u8]) -> Value {
     })
 }
 
-/// The controller runs in the test; a pod that only pauses is what the cluster sees of it.
+/// The controller runs in the test; in the cluster, a pause container stands in for it.
 fn deployment() -> Value {
     let labels = json!({"app.kubernetes.io/name": "aws-load-balancer-controller"});
     json!({

@@ -1,11 +1,11 @@
-//! The two controllers: what they are named, and what they do differently.
+//! The two controllers: their names and differences.
 
 /// A load balancer controller of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The AWS Load Balancer Controller, installed in the cluster.
     Controller,
-    /// The controller of EKS Auto Mode, which runs outside it.
+    /// The controller of EKS Auto Mode, which runs outside the cluster.
     AutoMode,
 }
 
@@ -42,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// What keeps a Service from disappearing before its load balancer.
+    /// The finalizer that keeps a Service until its load balancer is deleted.
     pub(super) fn finalizer(self) -> &'static str {
         match self {
             Self::Controller => "service.k8s.aws/resources",
@@ -50,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// The label by which a namespace asks for readiness gates.
+    /// The label by which a namespace enables readiness gates.
     pub(super) fn gate_label(self) -> String {
         format!("{}/pod-readiness-gate-inject", self.group())
     }

@@ -1,8 +1,8 @@
-//! What the AWS Load Balancer Controller and Elastic Load Balancing do together, for a real
-//! Kubernetes on this machine.
+//! Simulates the AWS Load Balancer Controller and Elastic Load Balancing for a real Kubernetes on
+//! this machine.
 //!
 //! A Service of its class becomes a [`crate::lb::LoadBalancer`] on a loopback address, with the
-//! rules that the annotations ask for; what they would refuse becomes an event. The Service's status
+//! rules that the annotations request; invalid ones are reported in an event. The Service's status
 //! gets a host name, its pods are registered from `EndpointSlice`s as IP targets, and the health of
 //! each target becomes the condition that its pod's readiness gate waits for. The gates are added
 //! by a webhook when a pod is created, once its target group exists. An Ingress becomes a load

@@ -1,4 +1,4 @@
-//! What an object asks for: the load balancer, its listener and its target group.
+//! The load balancer, listener and target group that an object requests.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::lb::{Probe, Rules, WhenUnhealthy};
 const NLB: &str = "service.beta.kubernetes.io/aws-load-balancer-";
 const ALB: &str = "alb.ingress.kubernetes.io/";
 
-/// A load balancer as it should be.
+/// The desired state of a load balancer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Model {
     /// The port of its listener.
@@ -75,7 +75,7 @@ pub(super) fn nlb(service: &Value, kind: Kind, times: Times) -> Result<Model, Re
             "zonal_shift.config.enabled",
         ],
     )?;
-    // There is one zone, but what the two need of each other is checked.
+    // There is only one zone, but invalid combinations are refused.
     let cross_zone = balancer.flag("load_balancing.cross_zone.enabled", false)?;
     let zonal_shift = balancer.flag("zonal_shift.config.enabled", false)?;
     if cross_zone && zonal_shift && group.when_unhealthy()? == WhenUnhealthy::Reset {
@@ -306,7 +306,10 @@ mod tests {
         assert_eq!(rules.when_unhealthy, drain);
         assert_eq!(rules.deregistration_delay, Duration::from_secs(210));
         assert!(rules.proxy_protocol);
-        assert_eq!(model.certificate, None, "port 80 is none of its TLS ports");
+        assert_eq!(
+            model.certificate, None,
+            "port 80 is not one of its TLS ports"
+        );
         let auto = nlb(&service, Kind::AutoMode, times()).unwrap();
         assert!(
             !auto.rules.proxy_protocol,
@@ -361,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_controller_or_aws_refuses_is_refused() {
+    fn invalid_annotations_are_refused_as_by_the_controller_or_aws() {
         refused(
             &json!({"nlb-target-type": "instance"}),
             "FailedBuildModel",

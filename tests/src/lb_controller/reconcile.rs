@@ -1,5 +1,5 @@
-//! The controllers' loop: level-triggered, from lists. What the cluster has becomes load balancers,
-//! targets, and conditions of pods.
+//! The controllers' reconcile loop: level-triggered, from lists. It creates load balancers, registers
+//! targets, and writes conditions of pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -33,7 +33,7 @@ pub(super) struct Reconciler {
     pub(super) health_read: Option<Instant>,
 }
 
-/// What the cluster has.
+/// The observed state of the cluster.
 struct Cluster {
     services: Vec<Value>,
     slices: Vec<Value>,
@@ -41,8 +41,7 @@ struct Cluster {
 }
 
 impl Reconciler {
-    /// Brings everything closer to what the cluster asks for. `added` hears of load balancers that
-    /// have just been provisioned.
+    /// Reconciles once. `added` is called with each load balancer that has just been provisioned.
     pub(super) fn reconcile(
         &mut self,
         gates_frozen: bool,
@@ -135,7 +134,7 @@ impl Reconciler {
                 let metadata = &object["metadata"];
                 let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
                 let mut object = object.clone();
-                // A list does not repeat it.
+                // The items of a list do not have their kind.
                 object["kind"] = json!(kind);
                 (
                     object,
@@ -189,7 +188,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Deletes a load balancer, and lets its Service or Ingress go.
+    /// Deletes a load balancer, then the finalizer of its Service or Ingress.
     pub(super) fn remove(&mut self, uid: &str, pods: &[Value]) -> Result<()> {
         let Some(balancer) = self.balancers.remove(uid) else {
             return Ok(());
@@ -200,7 +199,7 @@ impl Reconciler {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|binding| binding.condition != balancer.condition);
-        // Nobody would write these conditions any more, and the pods would never be ready again.
+        // These conditions are not updated any more; left false, the pods would never be ready again.
         for pod in pods
             .iter()
             .filter(|pod| endpoints::has_gate(pod, &balancer.condition))

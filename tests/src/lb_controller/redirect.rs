@@ -32,7 +32,7 @@ impl Redirect {
                     if flag.load(Ordering::SeqCst) {
                         return;
                     }
-                    // A client that goes away early is its own business.
+                    // A client that disconnects early is ignored.
                     let _ = client.and_then(|client| redirect(&client, https.port()));
                 }
             })?;

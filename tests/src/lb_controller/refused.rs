@@ -1,6 +1,6 @@
-//! What a controller, or Elastic Load Balancing, does not accept. It becomes an event.
+//! A refusal by a controller or by Elastic Load Balancing, which is reported in an event.
 
-/// Why there is no load balancer as the annotations request.
+/// Why the requested load balancer is not created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     /// The event's reason.

@@ -7,10 +7,10 @@ use crate::lb::Scale;
 /// The times that no annotation sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// How many times faster than at AWS everything happens.
+    /// How many times faster than at AWS time passes.
     pub scale: Scale,
-    /// How long new connections go on to a deregistered target of an NLB. Apart from the scale,
-    /// since pods drain in their own time.
+    /// How long new connections keep going to a deregistered target of an NLB. Apart from the scale,
+    /// since pods drain in real time.
     pub deregistration_lag: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! The webhook that adds readiness gates to pods when they are created. The API server calls it for
 //! the namespaces with the label, and it adds the gate of each target group that exists by then: the
-//! first pods of a Service that has none yet go without.
+//! first pods of a new Service get none.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -73,7 +73,7 @@ impl Drop for Webhook {
     }
 }
 
-/// Answers the requests of one connection. One that fails is the API server's to report.
+/// Answers the requests of one connection. The API server reports failed ones.
 fn serve(stream: TcpStream, config: Arc<ServerConfig>, bindings: &Bindings) -> Option<()> {
     let mut stream = StreamOwned::new(ServerConnection::new(config).ok()?, stream);
     let mut received = Vec::new();

@@ -1,11 +1,11 @@
-//! The load balancer annotations of `k8s/annotations.txt`. A controller ignores a key it does not
-//! know, and says nothing, so a misspelled one has to be found here.
+//! The load balancer annotations of `k8s/annotations.txt`. Controllers silently ignore unknown keys, so
+//! misspelled ones have to be found here.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Keys that a load balancer controller reads begin so.
+/// The prefixes of keys that a load balancer controller reads.
 const PREFIXES: [&str; 2] = [
     "service.beta.kubernetes.io/aws-load-balancer-",
     "alb.ingress.kubernetes.io/",
@@ -19,7 +19,7 @@ enum Rule {
     List(BTreeMap<String, Rule>),
 }
 
-/// The annotations that may be used, and what each may say.
+/// The allowed annotations and their values.
 #[derive(Clone, Debug)]
 pub struct Annotations(BTreeMap<String, Rule>);
 
@@ -36,7 +36,7 @@ impl Annotations {
     /// Reads the list.
     ///
     /// # Panics
-    /// On a line that is none of the forms its head describes: it is part of this repository.
+    /// On an invalid line: the file is part of this repository.
     pub fn parse(text: &str) -> Self {
         let mut rules = BTreeMap::new();
         let mut list: Option<String> = None;
@@ -137,7 +137,7 @@ alb.ingress.kubernetes.io/attributes list
     }
 
     #[test]
-    fn keys_and_values_are_held_to_the_list() {
+    fn only_listed_keys_and_values_are_allowed() {
         check("scheme", "internal", true);
         check("scheme", "internet", false);
         check("schema", "internal", false);

@@ -22,12 +22,11 @@ pub struct Combination {
     pub folder: PathBuf,
 }
 
-/// Components that change nothing that another one sets. A combination has them as its number says,
-/// so that each is seen with many others, and the number of combinations stays what it is.
+/// Components that set nothing that another one sets. The bits of a combination's number select them,
+/// so that each is tested with many others without multiplying the combinations.
 const ORTHOGONAL: [&str; 4] = ["dual-stack", "gitops", "internal", "monitoring"];
 
-/// Writes the allowed combinations into `scratch`: all of those components that may concern each
-/// other.
+/// Writes the allowed combinations into `scratch`: all of those components that may affect each other.
 ///
 /// # Panics
 /// When `scratch` cannot be written.
@@ -56,7 +55,7 @@ pub fn combinations(scratch: &Path) -> Vec<Combination> {
             all.push(write(scratch, overlay, components));
             number += 1;
         }
-        // Where there are fewer combinations than choices of those: all of them.
+        // Too few combinations to select each of them: add one with all of them.
         if number < 1 << orthogonal.len() {
             all.push(write(scratch, overlay, chosen(&orthogonal, usize::MAX)));
         }
@@ -79,7 +78,7 @@ fn component(line: &str) -> Option<&str> {
     line.strip_prefix("- ../../components/")
 }
 
-/// What docs/eks.md allows together: one load balancer, PROXY protocol with an NLB, one kind of
+/// The combinations that docs/eks.md allows: one load balancer, PROXY protocol with an NLB, one kind of
 /// storage, and one kind of Spot nodes.
 fn allowed(components: &BTreeSet<String>) -> bool {
     let has = |prefix: &str| components.iter().any(|name| name.starts_with(prefix));

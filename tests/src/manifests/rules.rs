@@ -1,5 +1,5 @@
 //! Rules that the API server enforces and its schema cannot express, for the fields that are used
-//! here. `make e2e` asks a real API server as well; these find the fault without one.
+//! here. `make e2e` validates with a real API server as well; these rules need none.
 //!
 //! From `pkg/apis/*/validation` of Kubernetes 1.36.
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_can_roll_and_mounts_what_it_has() {
+    fn a_deployment_can_roll_out_and_mounts_only_its_volumes() {
         let rolling = json!({"maxSurge": "0%", "maxUnavailable": 0});
         let spec = json!({
             "strategy": {"rollingUpdate": rolling},

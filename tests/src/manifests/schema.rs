@@ -16,9 +16,9 @@ pub struct Schema {
 
 #[derive(Debug)]
 enum Kinds {
-    /// One for everything, as eksctl has it.
+    /// One schema for everything, as eksctl publishes it.
     One(Validator),
-    /// By API version and kind, as Kubernetes has it.
+    /// By API version and kind, as Kubernetes publishes them.
     Many(BTreeMap<String, Validator>),
 }
 
@@ -56,7 +56,7 @@ impl Schema {
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let compile = |schema: &Value| {
             jsonschema::draft7::new(schema)
-                .unwrap_or_else(|error| panic!("{name} is no JSON schema: {error}"))
+                .unwrap_or_else(|error| panic!("{name} is not a JSON schema: {error}"))
         };
         let kinds = match document["kinds"].as_object() {
             None => Kinds::One(compile(&document)),
@@ -74,7 +74,7 @@ impl Schema {
         Self { name, kinds }
     }
 
-    /// Reads the definition of a custom resource. Its rules in CEL are the API server's to check.
+    /// Reads a `CustomResourceDefinition`. Its CEL rules are not evaluated.
     ///
     /// # Panics
     /// When it cannot be read: it is part of this repository.
@@ -90,7 +90,7 @@ impl Schema {
             let kind = format!("{group}/{name} {}", part(&spec["names"]["kind"]));
             let mut schema = version["schema"]["openAPIV3Schema"].clone();
             close(&mut schema);
-            // The API server's own, which a definition leaves out.
+            // Defined by the API server, not by the CRD.
             schema["properties"]["metadata"] = json!({"type": "object"});
             (
                 kind,
@@ -103,7 +103,7 @@ impl Schema {
         }
     }
 
-    /// Whether it has the object's kind.
+    /// Whether the schema defines the object's kind.
     pub fn knows(&self, object: &Value) -> bool {
         match &self.kinds {
             Kinds::One(_) => true,
@@ -140,7 +140,7 @@ impl Schema {
     }
 }
 
-/// As the kinds of a schema are named.
+/// The key of an object's kind in a schema.
 fn kind_of(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     format!("{} {}", text(&object["apiVersion"]), text(&object["kind"]))
@@ -151,7 +151,7 @@ fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             fields.values_mut().for_each(close);
-            // Flags inside a pattern are Go's, and not those of JSON Schema's regular expressions.
+            // Flags inside a pattern are Go's; JSON Schema's regular expressions have none.
             fields.retain(|key, value| {
                 let pattern = value.as_str().filter(|_| key == "pattern");
                 !pattern.is_some_and(|pattern| pattern.contains("(?i)"))

@@ -1,4 +1,4 @@
-//! Accessibility: axe-core, and what it does not look for.
+//! Accessibility: axe-core, and properties that it does not check.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use super::layout::WIDTHS;
 use super::service::{LoadBalancer, Pod};
 use super::tab::{Tab, Theme};
 
-/// axe-core, as `dev/install test` left it.
+/// axe-core, installed by `dev/install test`.
 fn axe() -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/axe/axe.min.js");
     std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; run dev/install test", path.display()))
 }
 
-/// A page on which pods answer, drain and fail, paused so that it stands still.
+/// A page on which pods answer, drain and fail, paused so that it does not change.
 fn open() -> (Vec<Pod>, Tab) {
     let pods = Pod::three();
     let mut tab = Tab::open(&LoadBalancer::start(&pods).url());

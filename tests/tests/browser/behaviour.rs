@@ -92,7 +92,7 @@ fn opens_every_sample_route() {
 fn counts_failed_polls() {
     let mut pods = Pod::three();
     let balancer = LoadBalancer::start(&pods);
-    // Its address stays with the load balancer, which cannot connect any more.
+    // The load balancer keeps its address, and cannot connect any more.
     drop(pods.pop());
     let mut tab = Tab::open(&balancer.url());
     tab.until("document.getElementById('pods').textContent === '2 pods'");
@@ -123,7 +123,7 @@ fn removes_pods_that_are_gone() {
 }
 
 #[test]
-fn keeps_every_pod_while_nobody_answers() {
+fn keeps_every_pod_while_no_pod_answers() {
     let pods = Pod::three();
     let balancer = LoadBalancer::start(&pods);
     let mut tab = Tab::open(&balancer.url());
@@ -132,7 +132,7 @@ fn keeps_every_pod_while_nobody_answers() {
     tab.advance(Duration::from_secs(90));
     let rows = rows(&mut tab);
     assert_eq!(rows.len(), 3);
-    // A failing network is no sign of a pod that is gone.
+    // A failing network does not mean that a pod is gone.
     assert!(!rows.iter().any(|row| row.contains("silent")), "{rows:?}");
     assert!(number(&mut tab, "total") > 0);
 }
@@ -170,7 +170,7 @@ fn announces_at_most_once_a_second() {
     let balancer = LoadBalancer::start(&pods);
     let mut tab = Tab::open(&balancer.url());
     tab.until("document.getElementById('total').textContent.match(/^[1-9]/) !== null");
-    // Whatever can be announced changes with every poll.
+    // Everything that can be announced changes with every poll.
     tab.answer_polls_with(
         "(poll) => poll % 7 === 3 ? null
            : { pod: 'pod-' + poll, visits: poll, state: poll % 2 ? 'ready' : 'draining' }",

@@ -1,4 +1,4 @@
-//! Colours as painted: their contrast, their meaning and the theme they follow.
+//! Colours as painted: their contrast, meaning and theme.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn from_red(colour: [u8; 3]) -> f64 {
     hue.min(360.0 - hue)
 }
 
-/// The colours that cover at least this part of an element, without edges that are blended.
+/// The colours that cover at least this part of an element, without anti-aliased edges.
 fn areas(histogram: &Histogram, part: f64) -> Vec<[u8; 3]> {
     let all: u32 = histogram.iter().map(|(_, count)| count).sum();
     let least = f64::from(all) * part;

@@ -9,7 +9,7 @@ pub(crate) const WIDTHS: [u32; 3] = [1280, 390, 320];
 /// Just above and below the width at which the table turns into blocks.
 const BETWEEN: [u32; 2] = [870, 860];
 
-/// Elements that reach out of the window or of their own box. What is for screen readers alone is
+/// Elements that overflow the window or their own box, except those for screen readers, which are
 /// clipped on purpose.
 const OUTSIDE: &str = "(() => {
     const found = [], page = document.scrollingElement;
@@ -66,7 +66,7 @@ fn check(greeting: &str, pods: &[&str]) {
 }
 
 #[test]
-fn nothing_leaves_the_window() {
+fn nothing_overflows_the_window() {
     check(
         "Hello from Rust on Kubernetes!",
         &["rust-app-6d5f9c7b44-x2lqp", "rust-app-6d5f9c7b44-7vkzt"],

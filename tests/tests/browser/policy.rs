@@ -1,4 +1,4 @@
-//! The page's Content-Security-Policy, which is the browser's to enforce.
+//! The page's Content-Security-Policy, as the browser enforces it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use super::service::Pod;
 use super::tab::Tab;
 
-/// Serves a document that was changed on its way, and returns what the browser reports.
+/// Serves a document that was changed in transit, and returns the errors that the browser reports.
 fn complaints(pod: &Pod, from: &str, to: &str) -> Vec<String> {
     let mut stream = TcpStream::connect(pod.address).expect("it listens");
     stream
@@ -15,7 +15,7 @@ fn complaints(pod: &Pod, from: &str, to: &str) -> Vec<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
     assert!(answer.contains(from), "{from}");
-    // Of the same length, so that Content-Length holds.
+    // Of the same length, so that Content-Length stays valid.
     let changed = answer.replace(from, to);
     assert_eq!(changed.len(), answer.len());
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");

@@ -28,7 +28,7 @@ impl Theme {
 /// The colours of an element as painted, the most frequent first, with the number of their pixels.
 pub(crate) type Histogram = Vec<([u8; 3], u32)>;
 
-/// Polls get no deadline: [`Tab::advance`] moves the page's clock on while an answer is on its way.
+/// Disables the polls' timeouts: [`Tab::advance`] advances the page's clock while requests are in flight.
 const WITHOUT_TIMEOUTS: &str = "AbortSignal.timeout = () => new AbortController().signal;";
 
 /// An open page.
@@ -126,7 +126,7 @@ impl Tab {
         let _: Value = self.evaluate(&stub);
     }
 
-    /// Advances the page's clock by this time, however long that takes. It stands still afterwards.
+    /// Advances the page's clock by this time, however long that takes. It is stopped afterwards.
     pub(crate) fn advance(&mut self, time: Duration) {
         let budget = json!({
             "policy": "pauseIfNetworkFetchesPending",
@@ -143,8 +143,8 @@ impl Tab {
         result["data"].as_str().expect("base64").to_owned()
     }
 
-    /// Evaluates an expression that may ask for what is painted: `pixels(x, y, width, height)` is
-    /// RGBA, as in `ImageData`.
+    /// Evaluates an expression that may read painted pixels: `pixels(x, y, width, height)` returns RGBA, as
+    /// in `ImageData`.
     pub(crate) fn painted<T: for<'de> Deserialize<'de>>(&mut self, expression: &str) -> T {
         let png = self.screenshot();
         self.evaluate(&format!(

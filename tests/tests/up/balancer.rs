@@ -1,4 +1,4 @@
-//! The load balancer of `up` when clients are many.
+//! The load balancer of `up` with many clients.
 
 use std::io::Read as _;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use crate::world::World;
 const SOFT: u32 = 128;
 const HARD: u32 = 400;
 
-/// The connections that it can have with them: two files each, and half of them for everything else.
+/// The resulting connection limit: two files each, and half of the files for everything else.
 const MOST: usize = 100;
 
 #[test]
@@ -28,7 +28,7 @@ fn idle_connections_make_room_for_new_clients_with_a_message() {
         .find(|line| line.starts_with("Max open files"));
     let files: Vec<_> = files.unwrap().split_whitespace().skip(3).take(2).collect();
     assert_eq!(files, [HARD.to_string(), HARD.to_string()]);
-    // Those who come first say nothing, and stay.
+    // The first clients send nothing, and stay connected.
     let mut idle: Vec<_> = (0..MOST + 20)
         .map(|_| TcpStream::connect(world.address()).unwrap())
         .collect();
@@ -40,6 +40,6 @@ fn idle_connections_make_room_for_new_clients_with_a_message() {
         "{}",
         up.printed()
     );
-    // The longest idle was closed in order.
+    // The connection that was idle for longest was closed cleanly.
     assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
 }

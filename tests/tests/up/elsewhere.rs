@@ -44,7 +44,7 @@ fn mounts_that_containerd_does_not_see_are_refused_with_a_hint() {
         assert!(log.contains(text), "`{text}` is not in:\n{log}");
     }
     assert_eq!(Inventory::take(&world.daemon), before);
-    // Where mounts are propagated, another namespace does no harm.
+    // With mount propagation, another namespace is accepted.
     let dir = world.daemon.path("run");
     std::fs::create_dir_all(&dir).unwrap();
     let script = "mount --bind \"$NODECTL_STATE_DIR\" \"$NODECTL_STATE_DIR\"

@@ -27,7 +27,7 @@ fn images_are_imported_listed_and_removed() {
         checked.contains("complete") && checked.contains("true"),
         "{checked}"
     );
-    // An image that was imported by hand outlives `up`.
+    // `up` does not remove an image that was imported by hand.
     let publish = world.publish();
     let mut up = Nodectl::up(&world.daemon, &manifest(1, &[]), &["--publish", &publish]);
     up.wait_for("all ready: 1 pod", 1);

@@ -1,4 +1,4 @@
-//! What ends by itself, by a signal or by another program, and what is left and made good then.
+//! Processes that exit, are killed or are stopped by other programs, and the recovery from it.
 
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,12 @@ fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
         let ready = up.printed().matches("all ready").count();
         let killed_at = answered.elapsed();
         kill(pid);
-        // Until then the kernel accepts connections in the name of the killed process.
+        // Until then the kernel accepts connections for the killed process.
         wait_until_closed(pid);
         let closed_at = began.elapsed();
         let replaced = up.wait_for("all ready", ready + 1);
         let report = load.finish().unwrap();
-        // What failed was in flight when the process died: sent before that, and failed after it.
+        // Only requests in flight when the process died failed: sent before, failed after.
         for failure in &report.failures {
             let sent_at = failure.at.saturating_sub(failure.after);
             let in_flight = sent_at <= closed_at && failure.at >= killed_at;
@@ -48,12 +48,12 @@ fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
         println!("replaced in {replaced:.1?}; {report}");
     }
     assert_eq!(world.running().len(), 3);
-    // No restart was the second of its pod, which waits.
+    // No pod was restarted twice, which would wait.
     assert!(!up.printed().contains("restarting in"), "{}", up.printed());
 }
 
-/// Waits until a killed process has closed its sockets, as a zombie has that has no other thread: each
-/// of them keeps the files open.
+/// Waits until a killed process has closed its sockets: until it is a zombie without other threads, each of
+/// which keeps its files open.
 fn wait_until_closed(pid: u64) {
     let state = || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -77,7 +77,11 @@ fn a_killed_nodectl_is_followed_by_one_that_adopts_its_pods() {
     let running = world.running();
     up.signal(Signal::KILL);
     up.wait();
-    assert_eq!(world.running(), running, "the pods go on without nodectl");
+    assert_eq!(
+        world.running(),
+        running,
+        "the pods keep running without nodectl"
+    );
     let mut up = world.up(&manifest(3, &[]));
     up.wait_for("all ready: 3 pods", 1);
     assert_eq!(world.running(), running);
@@ -126,7 +130,7 @@ fn a_stubborn_pod_is_killed_after_its_grace_and_at_once_by_a_second_ctrl_c() {
     let short = "terminationGracePeriodSeconds: 5\n";
     let stubborn = manifest(1, &[("STUBBORN", "1")]);
     assert!(stubborn.contains(short), "{stubborn}");
-    // Longer than anything is waited for here.
+    // Longer than any wait of this test.
     let stubborn = stubborn.replace(short, "terminationGracePeriodSeconds: 3600\n");
     let mut up = world.up(&stubborn);
     up.wait_for("all ready: 1 pod", 1);
@@ -153,7 +157,7 @@ fn a_crash_is_followed_by_a_restart_at_once_and_the_next_one_by_a_delay() {
     let ps = Nodectl::run(&world.daemon, &["ps"]);
     assert!(ps.stdout.contains("exited (3)"), "{}", ps.stdout);
     let pod = world.ps()["pods"][0]["name"].as_str().unwrap().to_owned();
-    // The shim copies what was written; the end of it may come after the exit.
+    // The log writer may write the last lines after the exit.
     let deadline = Instant::now() + Duration::from_mins(1);
     let logs = loop {
         let logs = Nodectl::run(&world.daemon, &["logs", &pod]).stdout;
@@ -284,7 +288,7 @@ fn a_killed_shims_socket_is_removed() {
     let shims: Vec<_> = shims.map(|shim| (shim, sockets_of(shim))).collect();
     let sockets = || shims.iter().flat_map(|(_, sockets)| sockets);
     assert!(sockets().count() >= 2 && sockets().all(|socket| socket.exists()));
-    // One whose container is replaced, and one that only `down` finds.
+    // One shim whose container is replaced, and one that only `down` finds.
     kill_process(shims[0].0, Signal::KILL).unwrap();
     up.wait_for("all ready: 2 pods", 2);
     up.signal(Signal::KILL);
@@ -371,7 +375,7 @@ fn a_second_up_is_refused() {
         "{}",
         outcome.stderr
     );
-    // `down` ends the one that runs.
+    // `down` stops the running one.
     world.down();
     assert_eq!(up.wait(), Some(130));
 }

@@ -1,4 +1,4 @@
-//! The harness itself: a test that leaves something on the machine fails, and still cleans up.
+//! The harness itself: a test that leaks a resource fails, and the resource is still removed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use e2e::containerd::Daemon;
 
-/// Has a test leave something, and expects that it fails for that and that `gone` is true afterwards.
+/// Leaks a resource in a test, and asserts that the test fails for it and that `is_gone` afterwards.
 #[track_caller]
 fn check(kind: &str, leave: impl FnOnce(&Daemon) -> String, is_gone: impl FnOnce(&str) -> bool) {
     let mut left = String::new();
@@ -88,7 +88,7 @@ fn a_test_that_leaves_a_process_fails() {
             .unwrap();
         let id = process.id();
         child = Some(process);
-        // The kernel lets the parent go on before the child's new arguments and environment are there.
+        // The parent may resume before the child's new arguments and environment are visible.
         let command_line = format!("/proc/{id}/cmdline");
         while std::fs::read(&command_line).unwrap().is_empty() {
             std::thread::yield_now();

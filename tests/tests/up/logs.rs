@@ -1,4 +1,4 @@
-//! The logs of pods: bounded, complete as long as the disk takes them, and never in the pods' way.
+//! The logs of pods: bounded, complete as long as the disk accepts writes, and never blocking the pods.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::world::{World, answer, get, kill};
 
-/// The only pod: its name, and where it answers without a load balancer.
+/// The name and address of the only pod, bypassing the load balancer.
 fn only_pod(world: &World) -> (String, SocketAddr) {
     let pod = world.ps()["pods"][0].clone();
     let address = format!("{}:5000", pod["ip"].as_str().unwrap());
@@ -71,7 +71,7 @@ fn files(world: &World) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_pod_that_writes_much_keeps_its_last_files_and_never_waits() {
+fn a_pod_that_writes_much_keeps_its_last_files_and_never_blocks() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
     let mut up = world.up(&manifest(1, &[]));
@@ -107,7 +107,7 @@ fn a_pod_that_writes_much_keeps_its_last_files_and_never_waits() {
 }
 
 #[test]
-fn a_full_disk_costs_lines_and_says_so_but_never_blocks_the_pod() {
+fn a_full_disk_drops_lines_with_a_message_and_never_blocks_the_pod() {
     let world = World::new();
     let data = world.daemon.path("data");
     fs::create_dir(&data).unwrap();
@@ -145,7 +145,7 @@ fn a_full_disk_costs_lines_and_says_so_but_never_blocks_the_pod() {
     up.signal(Signal::INT);
     assert_eq!(up.wait(), Some(130));
     let mut after = Inventory::take(&world.daemon);
-    // The mount point is not nodectl's.
+    // nodectl does not own the mount point.
     after.state.retain(|path| *path != data);
     assert_eq!(after, before);
     let unmounted = Command::new("umount").arg(&data).status();
@@ -153,25 +153,25 @@ fn a_full_disk_costs_lines_and_says_so_but_never_blocks_the_pod() {
 }
 
 #[test]
-fn a_disk_that_hangs_costs_lines_but_never_blocks_the_pod() {
+fn a_disk_that_hangs_drops_lines_and_never_blocks_the_pod() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[]));
     up.wait_for("all ready: 1 pod", 1);
     let (pod, address) = only_pod(&world);
-    // The next container's log is a pipe, which takes as much as its reader does, and nothing yet.
+    // The next container's log is a pipe, which blocks until it is read.
     let first = files(&world).pop().unwrap();
     let disk = first.with_file_name("1.log");
     let made = Command::new("mkfifo").arg(&disk).status();
     assert!(made.unwrap().success());
     get(address, "/exit/0");
     up.wait_for("all ready: 1 pod", 2);
-    // More than the pipes and the writer hold; the answer comes once all of it is written.
+    // More than the pipes and the writer buffer; the response comes once all of it is written.
     let printed = answer(address, "/print/500/10000");
     assert!(printed.starts_with("HTTP/1.1 200 "), "{printed}");
     let waits = format!("pod {pod}: log of container web: dropped so far:");
     up.wait_for(&waits, 1);
     up.wait_for("the disk takes nothing more", 1);
-    // Once the disk takes something again, the log goes on, and says what is missing.
+    // Once the disk accepts writes again, the log continues and reports the dropped lines.
     let disk = fs::File::open(&disk).unwrap();
     let mut lines = BufReader::new(disk).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
@@ -197,7 +197,7 @@ fn a_disk_that_hangs_costs_lines_but_never_blocks_the_pod() {
 }
 
 #[test]
-fn a_disk_that_is_slower_than_the_pod_costs_nothing() {
+fn a_disk_that_is_slower_than_the_pod_drops_nothing() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[]));
     up.wait_for("all ready: 1 pod", 1);
@@ -213,7 +213,7 @@ fn a_disk_that_is_slower_than_the_pod_costs_nothing() {
             assert!(line.unwrap().unwrap().contains(&expected), "{expected}");
             std::thread::sleep(Duration::from_millis(1));
         }
-        // What follows is no concern of this test, but the writer must not wait.
+        // The rest is only read so that the writer does not block.
         lines.for_each(drop);
     });
     get(address, "/exit/0");
@@ -239,12 +239,12 @@ fn a_killed_writer_is_replaced_and_the_container_does_not_notice() {
             panic!("there is one writer");
         };
         kill(writer);
-        // More than its pipe holds.
+        // More than its pipe buffers.
         world.get("/print/20/10000");
         up.wait_for(&printed, round);
         wait_for_last_line(&world, &pod, &format!("20 of 20 {}", "x".repeat(10_000)));
     }
-    // Without nodectl what is written in between is lost, and the next nodectl goes on.
+    // Without nodectl, lines are lost until the next nodectl replaces the writer.
     up.signal(Signal::KILL);
     up.wait();
     kill(writers(&world)[0]);
@@ -280,7 +280,7 @@ fn a_log_is_written_without_nodectl_and_across_a_restart_of_containerd() {
 }
 
 #[test]
-fn a_followed_log_goes_on_across_rotations_until_the_pod_is_gone() {
+fn following_a_log_continues_across_rotations_until_the_pod_is_gone() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[]));
     up.wait_for("all ready: 1 pod", 1);
@@ -300,7 +300,7 @@ fn a_followed_log_goes_on_across_rotations_until_the_pod_is_gone() {
     assert_eq!(up.wait(), Some(130));
     assert_eq!(lines.last().unwrap().unwrap(), "terminated");
     assert_eq!(follow.wait().unwrap().code(), Some(0));
-    // Ctrl-C ends one too.
+    // Ctrl-C stops following too.
     let mut up = world.up(&manifest(1, &[]));
     up.wait_for("all ready: 1 pod", 1);
     let (pod, _) = only_pod(&world);

@@ -1,4 +1,4 @@
-//! A containerd that did what it was asked, and whose answer never came.
+//! A containerd that executes a request but whose response is lost.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,11 +12,11 @@ use rustix::process::Signal;
 
 use crate::world::World;
 
-/// What marks the pod's process, in its environment.
+/// The environment variable that marks the pod's process.
 const MARK: &str = "LOST_ANSWER";
 
-/// Stands between nodectl and containerd. Once a process with the mark runs, it closes the connection
-/// in place of the next answer; all later connections are passed on as they are.
+/// A proxy between nodectl and containerd. Once a process with the mark runs, it closes the connection
+/// instead of forwarding the next response; it forwards all later connections unchanged.
 fn proxy(path: &Path, containerd: PathBuf, mark: String) -> Arc<AtomicBool> {
     let listener = UnixListener::bind(path).unwrap();
     let cut = Arc::new(AtomicBool::new(false));
@@ -37,7 +37,7 @@ fn proxy(path: &Path, containerd: PathBuf, mark: String) -> Arc<AtomicBool> {
                 if done.load(Ordering::SeqCst) {
                     return true;
                 }
-                // Time for the process to appear before the answer that says so.
+                // The process has to exist before its response is dropped.
                 std::thread::sleep(Duration::from_millis(100));
                 marked(&mark) == 0 || done.swap(true, Ordering::SeqCst)
             });
@@ -46,7 +46,7 @@ fn proxy(path: &Path, containerd: PathBuf, mark: String) -> Arc<AtomicBool> {
     cut
 }
 
-/// Copies one direction for as long as `may_pass` says so; then both ends are closed.
+/// Copies one direction while `may_pass` returns true; then closes both ends.
 fn pass(
     mut from: UnixStream,
     mut to: UnixStream,
@@ -77,7 +77,7 @@ fn marked(mark: &str) -> usize {
 }
 
 #[test]
-fn a_process_whose_start_was_not_answered_gives_way_to_the_next_attempt() {
+fn a_process_whose_start_was_not_answered_is_replaced_by_the_next_attempt() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
     let token = world.daemon.dir().display().to_string();

@@ -1,4 +1,4 @@
-//! Services of one name in two namespaces.
+//! Services with the same name in two namespaces.
 
 use std::net::SocketAddr;
 
@@ -50,7 +50,7 @@ fn a_service_sends_to_the_pods_of_its_own_namespace() {
 }
 
 #[test]
-fn ports_that_two_services_have_are_refused_until_one_is_named() {
+fn a_port_of_two_services_is_refused_until_one_is_named() {
     let world = World::new();
     let up = |args: &[&str]| {
         let args = [&["up", "-f", "-", "--images", &world.layout], args].concat();

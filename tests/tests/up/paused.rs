@@ -1,4 +1,4 @@
-//! Containers that somebody pauses beside nodectl.
+//! Containers that are paused by another program.
 
 use e2e::containerd::{Inventory, manifest};
 use rustix::process::Signal;
@@ -9,7 +9,7 @@ use crate::world::World;
 fn a_paused_container_is_shown_so_adopted_and_stopped() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
-    // It would be started again for not answering.
+    // A failing liveness probe would restart the container.
     let liveness = "livenessProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 1}";
     let manifest = manifest(1, &[]).replace(liveness, "");
     let mut up = world.up(&manifest);
@@ -23,7 +23,7 @@ fn a_paused_container_is_shown_so_adopted_and_stopped() {
         .ctr(&["--namespace", "nodectl", "tasks", "pause", &id]);
     assert_eq!(state(), "paused");
     up.wait_for(": not ready", 1);
-    // It has not exited, so the next nodectl does not start it again.
+    // It has not exited, so the next nodectl does not restart it.
     up.signal(Signal::KILL);
     up.wait();
     let mut up = world.up(&manifest);

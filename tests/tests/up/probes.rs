@@ -1,4 +1,4 @@
-//! Probes of pods whose servers speak what is probed.
+//! Probes over HTTPS and gRPC, of servers that speak them.
 
 use std::net::SocketAddr;
 
@@ -51,7 +51,7 @@ fn a_pod_is_ready_by_https_and_alive_by_grpc() {
     );
     up.wait_for("all ready: 1 pod", 1);
     stop(up);
-    // The other way round.
+    // The same with the protocols swapped.
     let mut up = with_health(
         &world,
         &with_probes(
@@ -64,7 +64,7 @@ fn a_pod_is_ready_by_https_and_alive_by_grpc() {
 }
 
 #[test]
-fn a_server_that_says_no_over_https_or_grpc_is_started_again() {
+fn a_container_that_fails_an_https_or_grpc_probe_is_restarted() {
     let world = World::new();
     for (liveness, reason) in [
         (
@@ -82,7 +82,7 @@ fn a_server_that_says_no_over_https_or_grpc_is_started_again() {
         ("grpc: {port: 5051, service: nosuch}", "grpc "),
         ("grpc: {port: 8443}", "grpc "),
     ] {
-        // Not before the last of its ports is there.
+        // Not before it listens on its last port.
         let ready = "{tcpSocket: {port: 5051}, periodSeconds: 1}\n          \
                      startupProbe: {tcpSocket: {port: 5051}, failureThreshold: 99, periodSeconds: 1}";
         let failing = format!("{{{liveness}, periodSeconds: 1, failureThreshold: 1}}");
@@ -100,7 +100,7 @@ fn a_server_that_says_no_over_https_or_grpc_is_started_again() {
 }
 
 #[test]
-fn a_pod_that_redirects_is_as_ready_as_what_it_redirects_to() {
+fn a_readiness_probe_follows_redirects() {
     let world = World::new();
     let redirected = READINESS.replace("/readyz", "/redirect/readyz");
     let mut up = world.up(&manifest(1, &[]).replace(READINESS, &redirected));
@@ -111,12 +111,12 @@ fn a_pod_that_redirects_is_as_ready_as_what_it_redirects_to() {
 }
 
 #[test]
-fn a_pod_is_ready_again_after_as_many_successes_as_its_probe_asks_for() {
+fn a_pod_is_ready_again_after_success_threshold_successes() {
     let world = World::new();
     let patient = READINESS.replace("periodSeconds: 1", "periodSeconds: 1, successThreshold: 3");
     let mut up = world.up(&manifest(1, &[]).replace(READINESS, &patient));
     up.wait_for("all ready: 1 pod", 1);
-    // Past the load balancer, which has no pod while this one is not ready.
+    // Bypassing the load balancer, which has no endpoint while this pod is not ready.
     let ip = world.ps()["pods"][0]["ip"].as_str().unwrap().to_owned();
     let pod: SocketAddr = format!("{ip}:5000").parse().unwrap();
     get(pod, "/unready");

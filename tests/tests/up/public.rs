@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::world::{World, free_port, get};
 
-/// A manifest of nodectl's own tests, which check what is reported of each.
+/// A manifest of nodectl's own tests, which check the messages about each.
 fn public(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../nodectl/tests/manifests/public")
@@ -43,7 +43,7 @@ fn local(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-/// Asks until so many pods have answered; fails where they do not.
+/// The names of the pods that answer; fails unless exactly `pods` do.
 fn names(port: u16, pods: usize) -> BTreeSet<String> {
     let names: BTreeSet<_> = (0..10 * pods).map(|_| get(local(port), "/")).collect();
     assert_eq!(names.len(), pods, "{names:?}");
@@ -71,7 +71,7 @@ fn the_guestbook_runs_all_its_pods_and_answers_by_its_frontend() {
     let port = free_port();
     let publish = [format!("{port}:80")];
     let mut up = up(&world, &images, &public("guestbook.yaml"), &publish);
-    // Its pods find each other by the names of Services, which is said before they start.
+    // Its pods rely on DNS names of Services; `up` warns before they start.
     up.wait_for("there are no Service names", 1);
     up.wait_for("all ready: 6 pods", 1);
     // The leader's selector matches the followers' labels too.
@@ -175,7 +175,7 @@ fn services_of_bookinfo_have_one_port_and_are_published_by_name() {
     }
     assert_eq!(get(local(ports[1]), "/write/opt/output/x"), "written");
     stop(up);
-    // By its port alone none is meant.
+    // The port alone is ambiguous.
     let args = [
         "up",
         "-f",

@@ -1,4 +1,4 @@
-//! Invalid input is reported, and leaves nothing.
+//! Invalid input is reported, and leaks no resource.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -146,7 +146,7 @@ fn bad_input_is_reported_and_leaves_nothing() {
 fn a_socket_without_permission_is_reported() {
     const NOBODY: u32 = 65534;
     let daemon = Daemon::start();
-    // Where everybody may run it; the folder of the build may be closed to others.
+    // A copy that every user can execute; the build folder may not be accessible.
     let nodectl = tempfile::NamedTempFile::new().unwrap().into_temp_path();
     std::fs::copy(e2e::program("nodectl"), &nodectl).unwrap();
     let mut command = Command::new(&nodectl);

@@ -15,15 +15,15 @@ use crate::world::World;
 /// More rows than are written here.
 const SCROLLBACK: usize = 1000;
 
-/// A pseudoterminal, and what it shows.
+/// A pseudoterminal and its screen.
 struct Terminal {
-    /// Closing it hangs the terminal up.
+    /// Closing it hangs up the terminal.
     master: File,
     shown: Arc<Mutex<vt100::Parser>>,
 }
 
 impl Terminal {
-    /// One of a size, and the end that a program writes to.
+    /// Opens a terminal of a size, and returns the end that a program writes to.
     fn open(rows: u16, columns: u16) -> (Self, OwnedFd) {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
@@ -51,7 +51,7 @@ impl Terminal {
         (terminal, slave.into())
     }
 
-    /// Takes what was written until `is_enough` says so of all rows, from the scrollback on.
+    /// Reads until `is_enough` returns true for all rows, scrollback first.
     fn read_until(&mut self, mut is_enough: impl FnMut(&[String]) -> bool) -> Vec<String> {
         let deadline = Instant::now() + Duration::from_mins(2);
         let mut bytes = [0; 4096];
@@ -68,7 +68,7 @@ impl Terminal {
     }
 }
 
-/// All rows that a terminal has, from its scrollback on.
+/// All rows of a terminal, scrollback first.
 fn rows(shown: &mut vt100::Parser) -> Vec<String> {
     let screen = shown.screen_mut();
     let columns = u16::from(screen.size().1);

@@ -1,4 +1,4 @@
-//! Pods that do what their manifest says, and answer throughout.
+//! Pods that run as their manifest specifies, and answer throughout.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -43,7 +43,7 @@ fn three_pods_answer_behind_one_port_and_ctrl_c_leaves_nothing() {
 #[test]
 fn a_template_that_changed_rolls_out_without_a_lost_request() {
     let world = World::new();
-    // The pods that go need a drain: one that exits on SIGTERM cuts off what it is answering.
+    // The old pods need a drain: one that exits on SIGTERM cuts off requests in flight.
     let mut up = world.up(&manifest(3, &[("VERSION", "1"), ("DRAIN_MS", "300")]));
     up.wait_for("all ready: 3 pods", 1);
     assert_eq!(world.get("/env/VERSION"), "1");
@@ -68,11 +68,11 @@ fn a_template_that_changed_rolls_out_without_a_lost_request() {
 }
 
 #[test]
-fn probes_decide_who_gets_requests_and_who_is_started_again() {
+fn probes_decide_which_pods_get_requests_and_which_are_restarted() {
     let world = World::new();
     let mut up = world.up(&manifest(2, &[]));
     up.wait_for("all ready: 2 pods", 1);
-    // Not ready: it gets no more connections, and is not started again.
+    // Not ready: it gets no new connections, and is not restarted.
     let pods = world.ps();
     let ip = |at: usize| -> SocketAddr {
         format!("{}:5000", pods["pods"][at]["ip"].as_str().unwrap())
@@ -88,7 +88,7 @@ fn probes_decide_who_gets_requests_and_who_is_started_again() {
     });
     get(ip(0), "/ready");
     up.wait_for(&format!("pod {}: ready", name(0)), 2);
-    // Not alive: it is started again, in its pod.
+    // Not live: the container is restarted in its pod.
     get(ip(1), "/sick");
     up.wait_for(
         &format!(
@@ -127,7 +127,7 @@ fn a_command_in_the_container_decides_as_a_probe() {
 }
 
 #[test]
-fn a_pod_has_what_its_manifest_says() {
+fn a_pod_runs_as_its_manifest_specifies() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[("GREETING", "hello $(NAME)")]));
     up.wait_for("all ready: 1 pod", 1);
@@ -154,7 +154,7 @@ fn a_pod_has_what_its_manifest_says() {
     ] {
         assert!(status.contains(line), "{line} is not in\n{status}");
     }
-    // As the kubelet's containers, it has containerd's own limit.
+    // Like a kubelet's containers, it inherits containerd's limit.
     let limits = world.get("/read/proc/self/limits");
     let files = limits
         .lines()
@@ -176,18 +176,18 @@ fn a_pod_has_what_its_manifest_says() {
 }
 
 #[test]
-fn connections_end_in_order_and_either_side_may_end_first() {
+fn connections_close_cleanly_from_either_side() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[]));
     up.wait_for("all ready: 1 pod", 1);
-    // The client has nothing more to send, and still gets its answer.
+    // A client that has closed its sending side still gets its response.
     let mut stream = TcpStream::connect(world.address()).unwrap();
     stream.write_all(b"GET /slow/200 HTTP/1.1\r\n\r\n").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    // A request under way when Ctrl-C comes is still answered, and no new client is accepted.
+    // A request in flight at Ctrl-C is still answered, and no new client is accepted.
     let address = world.address();
     let slow = std::thread::spawn(move || get(address, "/slow/700"));
     std::thread::sleep(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! What the containers of a pod share, and what is shown of containers that cannot run.
+//! The namespaces that a pod's containers share, and the reasons shown for containers that cannot run.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -47,7 +47,7 @@ fn containers_of_a_pod_share_ipc_and_dev_shm_across_restarts() {
     let shared = ipc(process(&world, "web"));
     assert_eq!(ipc(process(&world, "side")), shared);
     assert_ne!(ipc(std::process::id().into()), shared);
-    // The container that was started first is no more to them than another one.
+    // Neither depends on the container that was started first.
     for name in ["side", "web"] {
         let old = process(&world, name);
         kill(old);
@@ -68,7 +68,7 @@ fn containers_of_a_pod_share_ipc_and_dev_shm_across_restarts() {
 }
 
 #[test]
-fn a_container_that_was_killed_for_its_memory_is_shown_so() {
+fn an_oom_killed_container_is_shown_as_such() {
     let world = World::new();
     let mut up = world.up(&manifest(1, &[]));
     for round in 1..=2 {
@@ -104,7 +104,7 @@ fn a_pod_whose_container_cannot_start_is_shown_with_the_reason() {
     let ps = Nodectl::run(&world.daemon, &["ps"]);
     assert!(ps.stdout.contains("StartError"), "{}", ps.stdout);
     assert!(ps.stdout.contains("/missing"), "{}", ps.stdout);
-    // Only the `up` that runs knows that.
+    // Only the running `up` knows the reason.
     up.signal(Signal::KILL);
     up.wait();
     assert_eq!(world.ps()["pods"], serde_json::json!([]));

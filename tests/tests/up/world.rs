@@ -99,14 +99,14 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
-/// The body of an answer; empty if there is none.
+/// The body of a response; empty if there is none.
 pub(crate) fn get(address: SocketAddr, path: &str) -> String {
     let answer = answer(address, path);
     let parts = answer.split_once("\r\n\r\n");
     parts.map(|(_, body)| body.to_owned()).unwrap_or_default()
 }
 
-/// A whole answer, with its head; empty if there is none.
+/// A whole response, with its head; empty if there is none.
 pub(crate) fn answer(address: SocketAddr, path: &str) -> String {
     let ask = || {
         let mut stream = TcpStream::connect(address)?;
