@@ -24,7 +24,7 @@ pub struct Cli {
     /// Settings of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -32,7 +32,7 @@ pub struct Cli {
 /// Settings of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// Show the kubelet's containers on this node instead of nodectl's own (read only)
+    /// Show the kubelet's containers on this node instead of nodectl's own (read-only)
     #[arg(short, long, global = true)]
     pub kubernetes: bool,
     /// containerd's socket; /run/containerd/containerd.sock by default
@@ -47,7 +47,7 @@ pub struct Global {
         value_parser = namespace
     )]
     pub namespace: Option<String>,
-    /// Where network namespaces and the lock are kept while pods run
+    /// Directory of the lock and the network namespaces while pods run
     #[arg(
         long,
         global = true,
@@ -57,7 +57,7 @@ pub struct Global {
         value_parser = absolute
     )]
     pub state_dir: PathBuf,
-    /// Where the pods' logs and volumes are kept, on a disk: a container's logs take up to 50 MiB
+    /// Directory of the pods' logs and volumes, on a disk: a container's logs take up to 50 MiB
     #[arg(
         long,
         global = true,
@@ -67,7 +67,7 @@ pub struct Global {
         value_parser = absolute
     )]
     pub data_dir: PathBuf,
-    /// Where the node's root directory is, such as /host in a pod that debugs the node
+    /// The node's root directory, such as /host in a pod that debugs the node
     #[arg(
         long,
         global = true,
@@ -89,19 +89,19 @@ pub struct Global {
 }
 
 impl Global {
-    /// The node whose files are looked at.
+    /// The node whose files are read.
     pub fn host(&self) -> Host {
         Host::new(&self.host_root)
     }
 
-    /// containerd's socket: the one that was named, else the node's default one.
+    /// containerd's socket: the one of `--address`, else the node's default.
     pub fn address(&self) -> PathBuf {
         self.address
             .clone()
             .unwrap_or_else(|| self.host().path(DEFAULT_ADDRESS))
     }
 
-    /// The instance that these settings name.
+    /// The instance of these settings.
     pub fn instance(&self) -> Instance {
         Instance::new(&self.state_dir, &self.data_dir, self.namespace())
     }
@@ -117,12 +117,12 @@ impl Global {
     }
 }
 
-/// containerd gets paths below it, and has another working directory.
+/// Absolute, because containerd gets paths below it and has another working directory.
 fn absolute(text: &str) -> Result<PathBuf, std::io::Error> {
     std::path::absolute(text)
 }
 
-/// A name that can be a directory, a header and a containerd namespace
+/// A name that is valid as a directory, a header and a containerd namespace
 /// (containerd's `identifiers`: letters and digits, single separators in between).
 fn namespace(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric();
@@ -149,13 +149,13 @@ pub enum Output {
     Json,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the Deployments and Services of manifests until Ctrl-C
     ///
-    /// Manifests are validated as the API server validates them. A field that cannot be obeyed is
-    /// refused, or, where it cannot matter here, ignored with a warning that names its path. Images are
+    /// Manifests are validated as the API server validates them. An unsupported field is refused, or, where
+    /// it has no effect on one machine, ignored with a warning that names its path. Images are
     /// never pulled. Pods reach each other and this machine by address: they have no route to other
     /// networks, and Services have no DNS names.
     Up(UpArgs),
@@ -173,9 +173,9 @@ pub enum Command {
     Pods(OutputArgs),
     /// Show everything about a pod (with -k)
     Inspect(InspectArgs),
-    /// Show what containers use of CPU, memory and network (with -k)
+    /// Show the CPU, memory and network usage of containers (with -k)
     Stats(StatsArgs),
-    /// Show what a pod's container has written
+    /// Show the log of a pod's container
     Logs(LogsArgs),
     /// Work with the images in containerd
     #[command(subcommand)]
@@ -207,7 +207,7 @@ pub struct UpArgs {
     /// The pods' subnet; the first free /24 of 10.88.0.0/16 by default
     #[arg(long, env = "NODECTL_POD_CIDR", value_name = "CIDR")]
     pub pod_cidr: Option<Subnet>,
-    /// Seconds that pods have to stop after Ctrl-C, where their own grace period is not shorter
+    /// Seconds that pods have to stop after Ctrl-C, unless their own grace period is shorter
     #[arg(
         long,
         env = "NODECTL_GRACE_PERIOD",
@@ -266,22 +266,22 @@ pub struct StatsArgs {
 pub struct LogsArgs {
     /// The pod's name; with -k also NAMESPACE/NAME, or an ID
     pub pod: String,
-    /// The container, where the pod has several
+    /// The container, if the pod has several
     #[arg(short, long)]
     pub container: Option<String>,
-    /// Go on with what is written from now on, until the container is started again or removed
+    /// Follow the log until the container is restarted or removed
     #[arg(short, long)]
     pub follow: bool,
-    /// The last lines only
+    /// Show only the last lines
     #[arg(long, value_name = "LINES")]
     pub tail: Option<usize>,
-    /// Lines from then on only: a time (RFC 3339), or how long ago (90s, 10m, 2h)
+    /// Show only lines since a time (RFC 3339), or since a duration ago (90s, 10m, 2h)
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
-    /// Of the start before the latest
+    /// Show the log of the container's previous start
     #[arg(short, long)]
     pub previous: bool,
-    /// Put its time before each line
+    /// Prefix each line with its time
     #[arg(long)]
     pub timestamps: bool,
     /// How to print it; JSON is one object a line
@@ -289,7 +289,7 @@ pub struct LogsArgs {
     pub output: Output,
 }
 
-/// A moment: a time, or how long ago.
+/// A point in time, absolute or relative to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
     /// A time.
@@ -299,7 +299,7 @@ pub enum Since {
 }
 
 impl Since {
-    /// The moment, seen from `now_ms` (milliseconds since 1970).
+    /// The absolute time, given `now_ms` (milliseconds since 1970).
     pub fn at(self, now_ms: i64) -> jiff::Timestamp {
         match self {
             Self::Time(time) => time,
@@ -355,7 +355,7 @@ pub struct ImportArgs {
     /// The layout
     #[arg(value_name = "oci:DIR")]
     pub layout: LayoutArg,
-    /// Which of its images, where it has several; the image's name in containerd where it has one
+    /// Which of the layout's images, if it has several; the name in containerd, if it has one
     #[arg(long = "ref", value_name = "NAME")]
     pub reference: Option<oci::Reference>,
 }

@@ -1,4 +1,4 @@
-//! Where Services are made reachable.
+//! The `--publish` option, and binding the ports that it publishes.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,17 +11,17 @@ use crate::manifest::{DnsLabel, NameError};
 /// `[ADDRESS:]PORT:[[NAMESPACE/]SERVICE:]SERVICEPORT`: a port of this machine for a port of a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
-    /// Where to listen.
+    /// The address to listen on.
     pub address: SocketAddr,
-    /// The Service's namespace, where it is named.
+    /// The Service's namespace, if it is named.
     pub namespace: Option<DnsLabel>,
-    /// The Service, where it is named; else the only one that has the port.
+    /// The Service, if it is named; otherwise the only one with the port.
     pub service: Option<DnsLabel>,
     /// The Service's port.
     pub service_port: u16,
 }
 
-/// What a port is published as.
+/// The form of the option's value.
 const FORM: &str = "expected [ADDRESS:]PORT:[[NAMESPACE/]SERVICE:]SERVICEPORT, such as 8080:80, 8080:web:80 \
                     or [::1]:8080:shop/web:80";
 
@@ -82,7 +82,7 @@ impl FromStr for Publish {
 }
 
 fn port(text: &str) -> Option<u16> {
-    // `u16` takes a sign.
+    // `u16` accepts a sign.
     text.parse()
         .ok()
         .filter(|_| text.bytes().all(|c| c.is_ascii_digit()))
@@ -96,26 +96,26 @@ fn name(text: &str) -> Result<DnsLabel, String> {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
 pub(crate) struct BindError {
-    /// Where.
+    /// The address.
     pub address: SocketAddr,
-    /// Why not.
+    /// The system's error.
     #[source]
     pub source: io::Error,
 }
 
-/// Connections that may wait to be accepted; the kernel's own limit (`net.core.somaxconn`) is 4096. With
-/// fewer, a burst of clients is answered by a retransmission, a second later.
+/// Connections that may wait to be accepted; the kernel's limit (`net.core.somaxconn`) is 4096. With fewer, a
+/// burst of clients has to retransmit after a second.
 const BACKLOG: i32 = 4096;
 
-/// Binds a port, so that no other process can from here on.
+/// Binds a port, so that no other process can bind it.
 ///
 /// # Errors
-/// As the system's: it is in use, or may not be used.
+/// As the system's: it is in use, or not permitted.
 pub(crate) fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener, BindError> {
     let error = |source| BindError { address, source };
     let listen = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // A port whose last connections are in TIME_WAIT is free.
+        // Allow a port whose last connections are in TIME_WAIT.
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_invalid_is_refused_with_what_is_expected() {
+    fn invalid_values_are_refused_with_the_expected_form() {
         for (text, expected) in [
             ("", "expected [ADDRESS:]PORT:"),
             ("80", "expected [ADDRESS:]PORT:"),

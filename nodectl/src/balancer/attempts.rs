@@ -1,4 +1,4 @@
-//! Which pods were tried for a client, across connections to pods that came to nothing.
+//! The pods that were tried for a client, across failed connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::pool::{Place, Pool};
 
-/// How long a client waits for a pod when none takes its connection: long enough for a restart.
+/// How long a client waits while no pod accepts its connection: long enough for a restart.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The attempts to find a pod for one client.
 pub(super) struct Attempts {
     pool: Arc<Pool>,
     tried: Vec<SocketAddr>,
-    /// When the client is refused, once there was no pod to try.
+    /// When the client is refused; set once no pod was left to try.
     expires: Option<Instant>,
 }
 
@@ -31,12 +31,12 @@ impl Attempts {
         self.pool.pick(&self.tried)
     }
 
-    /// The pod at this address did not take the connection.
+    /// Notes that the pod at this address did not accept the connection.
     pub(super) fn failed(&mut self, address: SocketAddr) {
         self.tried.push(address);
     }
 
-    /// All pods were tried: they are tried again later, until the client has waited for too long.
+    /// Notes that all pods were tried: they are retried until the client has waited for too long.
     pub(super) fn exhausted(&mut self, now: Instant) {
         self.tried.clear();
         self.expires.get_or_insert(now + READY_TIMEOUT);
@@ -46,7 +46,7 @@ impl Attempts {
         self.expires.is_some_and(|at| now >= at)
     }
 
-    /// The pod at this address still gets connections.
+    /// Whether the pod at this address still gets connections.
     pub(super) fn may_use(&self, address: SocketAddr) -> bool {
         self.pool.contains(address)
     }

@@ -1,4 +1,4 @@
-//! The limit of connections, and which of them make room when it is reached.
+//! The connection limit, and the eviction of idle connections when it is reached.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,9 +12,8 @@ use super::socket::close_both;
 use super::stats::Stats;
 use super::wake::Waker;
 
-/// A connection over which nothing has passed for this long may be closed to make room. Shorter, and an
-/// exchange that waits for its answer would be cut off; longer, and clients that only connect could keep
-/// the others out.
+/// A connection without traffic for this long may be closed to make room. A shorter time would cut off
+/// requests that wait for a response; a longer one would let clients that only connect exclude others.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Counts the connections of all threads, and knows the longest idle.
@@ -28,8 +27,8 @@ pub(super) struct Limit {
 struct State {
     open: usize,
     next_id: u64,
-    /// By the moment of their last traffic as it was known when they were put here, and by ID. The
-    /// moment is a lower bound, which is corrected when a connection comes first.
+    /// By the time of their last traffic, as known when they were inserted, and by ID. The time is a lower
+    /// bound, which is corrected when a connection reaches the front.
     by_traffic: BTreeMap<(u64, u64), Arc<Pair>>,
     /// Threads that wait for room.
     waiting: Vec<Arc<Waker>>,
@@ -43,7 +42,7 @@ pub(super) struct Pair {
     id: u64,
     /// Its key in [`State::by_traffic`]; changed under the lock only.
     known: AtomicU64,
-    /// When something last passed, in milliseconds since the start.
+    /// The time of the last traffic, in milliseconds since the start.
     traffic: AtomicU64,
 }
 
@@ -56,8 +55,8 @@ impl Limit {
         }
     }
 
-    /// Room for one more connection. When there is none, the longest idle connection is closed, and the
-    /// thread is woken as soon as there is room again; where none is idle, it looks again by itself.
+    /// Reserves room for one more connection. If there is none, the longest idle connection is closed, and
+    /// the thread is woken once there is room; if none is idle, the thread has to retry by itself.
     pub(super) fn take(
         self: &Arc<Self>,
         waker: &Arc<Waker>,
@@ -114,7 +113,7 @@ impl Limit {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No holder of the lock leaves it half changed.
+        // No holder of the lock leaves it inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,18 +123,18 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Pair {
-    /// Closes both connections in order; the thread that relays them notices.
+    /// Shuts down both connections; the thread that relays them notices.
     fn close(&self) {
         close_both(&self.client);
         close_both(&self.pod);
     }
 }
 
-/// Room for one connection, given back when it is dropped.
+/// Room for one connection, released when dropped.
 pub(super) struct Place(Arc<Limit>);
 
 impl Place {
-    /// Registers a connection that has reached its pod: from here on it may make room for others.
+    /// Registers a connection that has reached its pod: from now on it may be evicted.
     pub(super) fn register(self, client: TcpStream, pod: TcpStream, now: Instant) -> Registered {
         let now = self.0.millis_at(now);
         let mut state = self.0.lock();
@@ -173,19 +172,19 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// Gives back what [`Place::register`] was given, without the pod's connection.
+    /// Reverses [`Place::register`], without the pod's connection.
     ///
     /// # Errors
     /// When this process has no file descriptor left.
     pub(super) fn unregister(self) -> io::Result<(TcpStream, Place)> {
         let client = self.pair.client.try_clone()?;
         let limit = Arc::clone(&self.place.0);
-        // `self` gives one back as it is dropped.
+        // Dropping `self` releases one.
         limit.lock().open += 1;
         Ok((client, Place(limit)))
     }
 
-    /// Notes that something has passed.
+    /// Notes traffic.
     pub(super) fn touch(&self, now: Instant) {
         let now = self.place.0.millis_at(now);
         self.pair.traffic.store(now, Ordering::Relaxed);

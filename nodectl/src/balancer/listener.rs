@@ -1,4 +1,4 @@
-//! A thread's hold on a port.
+//! A listening socket, as one thread uses it.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -11,15 +11,15 @@ use rustix::net::accept_with;
 use super::pool::Pool;
 use super::socket::FLAGS;
 
-/// A listener as one thread has it, and the pods that its connections go to.
+/// A thread's listener, and the pods that its connections go to.
 pub(super) struct Listener {
     socket: TcpListener,
     pub(super) pool: Arc<Pool>,
     /// There may be a client to accept.
     pub(super) ready: bool,
-    /// A client that was accepted and for which there is no room yet.
+    /// An accepted client for which there is no room yet.
     held: Option<TcpStream>,
-    /// Before this moment nothing is accepted.
+    /// Nothing is accepted before this time.
     pub(super) rests_until: Option<Instant>,
 }
 
@@ -38,7 +38,7 @@ impl Listener {
         &self.socket
     }
 
-    /// It holds a client for which there is no room.
+    /// Whether it holds a client for which there is no room.
     pub(super) fn is_holding(&self) -> bool {
         self.held.is_some()
     }
@@ -51,7 +51,7 @@ impl Listener {
     /// The next client; `None` if there is none.
     ///
     /// # Errors
-    /// As `accept(2)`'s, other than of a client that is gone.
+    /// As `accept(2)`'s, except those of a client that has disconnected.
     pub(super) fn next(&mut self) -> io::Result<Option<TcpStream>> {
         if let Some(client) = self.held.take() {
             return Ok(Some(client));

@@ -1,9 +1,9 @@
-//! A load balancer for TCP in this process: each connection goes to a ready pod. One that a pod refuses,
-//! or gives up before a byte has passed, goes to the next, unseen by the client.
+//! A TCP load balancer in this process: each connection goes to a ready pod. If the pod refuses it, or
+//! closes it before any byte has passed, it goes to the next pod, unnoticed by the client.
 //!
-//! It inspects no byte of what it relays, so it cannot repeat a request that a pod has accepted and
-//! lost. It has threads of its own, one for each core: a connection stays on the thread that accepted
-//! it, and no lock or wake-up of another thread is on its path.
+//! It does not inspect the bytes that it relays, so it cannot repeat a request that a pod has accepted
+//! and lost. It has its own threads, one for each core: a connection stays on the thread that accepted
+//! it, without locks or wake-ups of other threads.
 
 mod attempts;
 mod limit;

@@ -1,4 +1,4 @@
-//! What the operator should know of the load balancer, at a bounded rate.
+//! The load balancer's notices to the operator, rate-limited.
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,12 @@ pub enum Notice {
     Full {
         /// The limit.
         limit: usize,
-        /// How many idle connections were closed so far to make room.
+        /// Idle connections closed so far to make room.
         evicted: u64,
     },
     /// This process is out of file descriptors, or of ports for connections to pods.
     Exhausted {
-        /// What the system reported.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Notice {
                  clients ({evicted} so far)"
             ),
             Self::Exhausted { source } => {
-                write!(f, "load balancer: cannot take a connection: {source}")
+                write!(f, "load balancer: cannot accept a connection: {source}")
             }
         }
     }
@@ -79,7 +79,7 @@ struct Throttle(Mutex<Option<Instant>>);
 impl Throttle {
     /// Whether [`INTERVAL`] has passed since this last returned true.
     fn is_due(&self, now: Instant) -> bool {
-        // No holder of the lock leaves it half changed.
+        // No holder of the lock leaves it inconsistent.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.is_none_or(|last| now.duration_since(last) >= INTERVAL);
         if due {

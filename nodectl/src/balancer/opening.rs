@@ -1,5 +1,5 @@
-//! A client's connection until a pod has taken it: each ready pod is tried, and if all refuse or there
-//! are none, the next change is waited for.
+//! A client's connection until a pod has accepted it: each ready pod is tried, and if all refuse or there
+//! are none, the next change of the pool is awaited.
 
 use std::io;
 use std::net::TcpStream;
@@ -13,14 +13,14 @@ use super::relay::{Direction, Relay, Unused};
 use super::socket::{is_exhausted, receive, reset_on_drop, start_connect, transmit};
 use super::stats::Stats;
 
-/// A pod on this machine answers a SYN in microseconds; one that does not in a second is stuck.
+/// A pod on this machine answers a SYN in microseconds; one that does not within a second is stuck.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How an attempt to reach a pod ended.
+/// The outcome of an attempt to reach a pod.
 pub(super) enum Outcome {
-    /// A pod was asked; its answer is an event.
+    /// Connecting to a pod; its answer will be an event.
     Asked,
-    /// A pod has taken the connection.
+    /// A pod has accepted the connection.
     Taken,
     /// No pod is left to try.
     NoPod,
@@ -28,17 +28,17 @@ pub(super) enum Outcome {
     Exhausted(io::Error),
 }
 
-/// A connection that no pod has taken yet.
+/// A connection that no pod has accepted yet.
 pub(super) struct Opening {
     client: TcpStream,
     place: limit::Place,
-    /// What the client has sent so far.
+    /// The bytes that the client has sent so far.
     early: Direction,
     attempts: Attempts,
     attempt: Option<Attempt>,
 }
 
-/// A connection to a pod under way.
+/// A pending connection to a pod.
 struct Attempt {
     pod: TcpStream,
     target: pool::Place,
@@ -46,10 +46,10 @@ struct Attempt {
 }
 
 impl Opening {
-    /// Reads what the client has sent already: most send a request at once.
+    /// Reads what the client has already sent: most send a request immediately.
     ///
     /// # Errors
-    /// When the client is gone.
+    /// When the client has disconnected.
     pub(super) fn new(
         client: TcpStream,
         place: limit::Place,
@@ -58,7 +58,7 @@ impl Opening {
     ) -> io::Result<Self> {
         let early = match receive(&client, buffer)? {
             None => Direction::default(),
-            // Whatever is left, the end included, is the first event once it is watched.
+            // Anything more, including the end, is the first event once the socket is watched.
             Some(bytes) => Direction::with_rest(&buffer[..bytes]),
         };
         Ok(Self {
@@ -70,7 +70,7 @@ impl Opening {
         })
     }
 
-    /// A connection whose pod gave it up before anything had passed.
+    /// Reopens a connection whose pod closed it before any byte had passed.
     ///
     /// # Errors
     /// When this process has no file descriptor left.
@@ -97,18 +97,18 @@ impl Opening {
         &self.client
     }
 
-    /// The connection to the pod that was asked.
+    /// The pending connection to a pod.
     pub(super) fn pod(&self) -> Option<&TcpStream> {
         self.attempt.as_ref().map(|attempt| &attempt.pod)
     }
 
-    /// It still waits for the answer of the pod that was asked then.
+    /// Whether it still waits for the pod that it connected to at that time.
     pub(super) fn has_waited_since(&self, asked: Instant) -> bool {
         let attempt = self.attempt.as_ref();
         attempt.is_some_and(|attempt| attempt.since == asked)
     }
 
-    /// Asks the next pod.
+    /// Connects to the next pod.
     pub(super) fn try_next(&mut self, stats: &Stats, now: Instant) -> Outcome {
         if let Some(failed) = self.attempt.take() {
             Stats::count(&stats.retried);
@@ -118,7 +118,7 @@ impl Opening {
             let address = target.target().address;
             match start_connect(address) {
                 Ok(pod) => {
-                    // On one machine the handshake is over by now, or was refused.
+                    // On one machine, the handshake has already succeeded or failed.
                     let rest = self.early.rest();
                     let sent = if rest.is_empty() {
                         Ok(0)
@@ -149,19 +149,19 @@ impl Opening {
         Outcome::NoPod
     }
 
-    /// It has waited for a pod for as long as a client is held.
+    /// Whether it has waited for a pod for as long as a client is held.
     pub(super) fn has_expired(&self, now: Instant) -> bool {
         self.attempt.is_none() && self.attempts.have_expired(now)
     }
 
-    /// What an event of the client says; it is read when a pod has taken the connection.
+    /// Notes an event of the client, whose bytes are read once a pod has accepted the connection.
     pub(super) fn on_client(&mut self, ready: Ready) {
         if ready.end {
             self.early.set_ending();
         }
     }
 
-    /// What the pod's answer is: whether it has taken the connection; `None` if it has not answered.
+    /// Whether the pod has accepted the connection; `None` if it has not answered.
     pub(super) fn on_pod(&self, ready: Ready) -> Option<bool> {
         self.attempt.as_ref()?;
         if ready.failed {
@@ -170,15 +170,14 @@ impl Opening {
         (ready.write || ready.read).then_some(true)
     }
 
-    /// The connection with the pod that has taken it.
+    /// Turns it into a relay to the pod that has accepted it.
     pub(super) fn taken(self, now: Instant) -> Option<Relay> {
         let Attempt { pod, target, .. } = self.attempt?;
         let registered = self.place.register(self.client, pod, now);
         Some(Relay::new(registered, target, self.attempts, self.early))
     }
 
-    /// Refuses the client: a reset says that nobody was there, where an orderly end would look like an
-    /// answer.
+    /// Refuses the client with a reset, since an orderly close would look like a response.
     pub(super) fn refuse(self) {
         reset_on_drop(&self.client);
     }

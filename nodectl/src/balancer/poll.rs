@@ -1,4 +1,4 @@
-//! What a thread waits for: its sockets, edge-triggered, each registered once.
+//! The epoll instance of a thread: its sockets are edge-triggered, and each is registered once.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::slots::Key;
 
-/// Events that are taken from the kernel at once.
+/// The most events that are taken from the kernel at once.
 const BATCH: usize = 256;
 
 /// One of the two sides of a connection.
@@ -32,10 +32,10 @@ impl Side {
     }
 }
 
-/// What an event is about.
+/// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// Another thread has news.
+    /// Another thread woke this one.
     Waker,
     /// A listener, by its number.
     Listener(u32),
@@ -43,8 +43,8 @@ pub(super) enum Source {
     Connection(Key, Side),
 }
 
-/// Marks in the lower half of an event's data; a connection has its index there, shifted by one, which
-/// is lower by far.
+/// Markers in the lower half of an event's data, where a connection has its far lower index, shifted by
+/// one.
 const WAKER: u32 = u32::MAX;
 const LISTENER: u32 = u32::MAX - 1;
 
@@ -87,7 +87,7 @@ impl Source {
     }
 }
 
-/// What has happened to a socket.
+/// The state of a socket that an event reports.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -96,16 +96,16 @@ impl Source {
 pub(super) struct Ready {
     /// There may be something to read.
     pub(super) read: bool,
-    /// It takes more.
+    /// It may be writable.
     pub(super) write: bool,
-    /// Its peer sends nothing any more, so what is read next may be the end.
+    /// Its peer has closed its sending side, so the next read may be the end.
     pub(super) end: bool,
-    /// The connection has failed, or was not accepted.
+    /// The connection has failed, or was refused.
     pub(super) failed: bool,
 }
 
 impl Ready {
-    /// There may be more to read than was read.
+    /// There may be more to read.
     pub(super) const READ: Self = Self {
         read: true,
         write: false,
@@ -130,7 +130,7 @@ impl Ready {
 #[derive(Debug)]
 pub(super) struct Poll(OwnedFd);
 
-/// Events that were there at once. They stay on the thread that waits for them.
+/// A batch of events. It stays on the thread that waits for them.
 pub(super) struct Events(Vec<Event>);
 
 impl Events {
@@ -160,7 +160,7 @@ impl Poll {
         Ok(())
     }
 
-    /// Waits for events, for so long, or without a limit.
+    /// Waits for events, until the timeout if there is one.
     pub(super) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         let timeout =
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_event_is_about_survives_the_kernel() {
+    fn the_source_of_an_event_round_trips_through_the_kernel() {
         let key = |index, generation| Key { index, generation };
         for source in [
             Source::Waker,

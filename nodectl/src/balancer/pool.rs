@@ -1,4 +1,4 @@
-//! The pods behind one port, and the choice among them.
+//! The pods behind one port, and the selection among them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +11,13 @@ use super::wake::Waker;
 pub struct Target {
     /// The pod.
     pub pod: String,
-    /// Where it listens.
+    /// The address where it listens.
     pub address: SocketAddr,
-    /// Connections under way.
+    /// Open connections.
     active: AtomicUsize,
 }
 
-/// A connection's place at a target, given back when it is dropped.
+/// A connection's place at a target, released when dropped.
 #[derive(Debug)]
 pub(super) struct Place(Arc<Target>);
 
@@ -44,11 +44,11 @@ pub struct Pool {
 
 impl Pool {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Target>>> {
-        // No holder of the lock leaves it half changed.
+        // No holder of the lock leaves it inconsistent.
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the targets. Those that stay keep their count of connections.
+    /// Replaces the targets. Those that remain keep their connection counts.
     pub fn set(&self, wanted: &[(String, SocketAddr)]) {
         let mut targets = self.lock();
         let next: Vec<_> = wanted
@@ -75,7 +75,7 @@ impl Pool {
         }
     }
 
-    /// The targets now.
+    /// The current targets.
     pub fn targets(&self) -> Vec<Arc<Target>> {
         self.lock().clone()
     }
@@ -85,7 +85,7 @@ impl Pool {
         self.lock().iter().any(|target| target.address == address)
     }
 
-    /// The target with the fewest connections that was not tried yet; equal ones take turns.
+    /// The target with the fewest connections that was not tried yet; ties are broken in turn.
     pub(super) fn pick(&self, tried: &[SocketAddr]) -> Option<Place> {
         let targets = self.lock();
         if targets.is_empty() {
@@ -100,7 +100,7 @@ impl Pool {
         Some(Place(Arc::clone(target)))
     }
 
-    /// Wakes a thread at each change from here on.
+    /// Wakes a thread at each change from now on.
     pub(super) fn wake_on_change(&self, thread: &Arc<Waker>) {
         let threads = self.threads.lock();
         let mut threads = threads.unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_busy_goes_first_and_equals_take_turns() {
+    fn the_least_busy_target_is_picked_and_equals_take_turns() {
         let pool = Pool::default();
         assert!(pool.pick(&[]).is_none());
         pool.set(&[

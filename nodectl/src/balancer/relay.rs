@@ -10,20 +10,20 @@ use super::poll::{Ready, Side};
 use super::pool;
 use super::socket::{finish, receive, reset_on_drop, transmit};
 
-/// What is read at once. All connections of a thread share one buffer, so an idle one holds none.
+/// The size of a read. All connections of a thread share one buffer, so an idle one holds none.
 pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Reads in a row before other connections have their turn.
+/// The reads in a row before other connections get their turn.
 const READS: usize = 16;
 
-/// How far a connection has come.
+/// The progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// It waits for an event.
     Waiting,
-    /// It may have more to read, once others have had their turn.
+    /// It may have more to read, after the others' turn.
     More,
-    /// The pod has given up the connection before anything has passed: another one may take it.
+    /// The pod has closed the connection before any byte has passed: it may go to another pod.
     Unused,
     /// Both sides have closed, or one has failed.
     Done,
@@ -34,23 +34,23 @@ pub(super) struct Relay {
     connection: Registered,
     /// Its place at the pod.
     target: pool::Place,
-    /// For the case that the pod gives the connection up at once.
+    /// Needed if the pod closes the connection before any byte has passed.
     attempts: Attempts,
     to_pod: Direction,
     to_client: Direction,
 }
 
-/// What is left of a connection whose pod has given it up before anything has passed.
+/// The client's side of a connection whose pod has closed it before any byte has passed.
 pub(super) struct Unused {
     pub(super) connection: Registered,
     pub(super) target: pool::Place,
     pub(super) attempts: Attempts,
-    /// What the client has sent so far.
+    /// The bytes that the client has sent so far.
     pub(super) early: Direction,
 }
 
 impl Relay {
-    /// Of a connection whose client has sent `early` so far.
+    /// Relays a connection whose client has sent `early` so far.
     pub(super) fn new(
         connection: Registered,
         target: pool::Place,
@@ -66,7 +66,7 @@ impl Relay {
         }
     }
 
-    /// What is left of it after [`Progress::Unused`].
+    /// Recovers the client's side after [`Progress::Unused`].
     pub(super) fn into_unused(self) -> Unused {
         Unused {
             connection: self.connection,
@@ -93,7 +93,7 @@ impl Relay {
     ) -> Progress {
         match self.copy(side, ready, buffer, now) {
             Ok(progress) => progress,
-            // Also of a pod that is ready: it refuses the connection as one that refuses to accept it.
+            // Also from a ready pod: a reset is a refusal, as if it had not accepted the connection.
             Err(Side::Pod) if self.is_unused() => Progress::Unused,
             Err(_) => {
                 for stream in [&self.connection.pair.client, &self.connection.pair.pod] {
@@ -104,7 +104,7 @@ impl Relay {
         }
     }
 
-    /// Nothing has passed in either direction, so to the client one pod is as good as another.
+    /// Whether no byte has passed in either direction, so that another pod can serve the client.
     fn is_unused(&self) -> bool {
         let unused = |direction: &Direction| !direction.moved && !direction.closed;
         unused(&self.to_pod) && unused(&self.to_client)
@@ -148,8 +148,8 @@ impl Relay {
             match copied {
                 Copied::All => {}
                 Copied::TurnIsOver => progress = Progress::More,
-                // A pod that is ready may close connections that say nothing; one that gets no more
-                // connections, as when it is being stopped, got this one too late.
+                // A ready pod may close silent connections; one that gets no more connections, as when
+                // it is being stopped, got this one too late.
                 Copied::End
                     if from == Side::Pod
                         && unused
@@ -157,7 +157,7 @@ impl Relay {
                 {
                     return Ok(Progress::Unused);
                 }
-                // Closing the sockets, which is next if the other side has closed too, says it.
+                // If the other side has closed too, the sockets are closed next.
                 Copied::End if closed => {}
                 Copied::End => finish(writer).map_err(|_| from.other())?,
             }
@@ -168,7 +168,7 @@ impl Relay {
         Ok(progress)
     }
 
-    /// What this side sends has ended, and that was passed on.
+    /// Whether this side has closed, and the other side was notified.
     fn closed(&self, from: Side) -> bool {
         match from {
             Side::Client => self.to_pod.closed,
@@ -177,7 +177,7 @@ impl Relay {
     }
 }
 
-/// How a copy came to a stop.
+/// Why a copy stopped.
 enum Copied {
     /// There is nothing to read, or no room to write.
     All,
@@ -193,22 +193,22 @@ enum Failed {
     Writer,
 }
 
-/// One of the two directions of a connection.
+/// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Direction {
-    /// What was read and could not be written yet, from `written` on.
+    /// Bytes that were read; those from `written` on could not be written yet.
     rest: Vec<u8>,
     written: usize,
-    /// Something was passed on.
+    /// Whether any byte was passed on.
     moved: bool,
-    /// The sender has announced its end, which no further event reports.
+    /// The sender has closed its side, which no further event reports.
     ending: bool,
     /// The end was read.
     closed: bool,
 }
 
 impl Direction {
-    /// One of which `rest` was read and is still to be written.
+    /// A direction of which `rest` was read and is still to be written.
     pub(super) fn with_rest(rest: &[u8]) -> Self {
         Self {
             rest: rest.to_vec(),
@@ -216,18 +216,18 @@ impl Direction {
         }
     }
 
-    /// What is still to be written.
+    /// The bytes that are still to be written.
     pub(super) fn rest(&self) -> &[u8] {
         &self.rest[self.written..]
     }
 
-    /// So much of the rest was written.
+    /// Notes that this many of these bytes were written.
     pub(super) fn advance(&mut self, written: usize) {
         self.written += written;
         self.moved |= written > 0;
     }
 
-    /// The sender has announced its end.
+    /// Notes that the sender has closed its side.
     pub(super) fn set_ending(&mut self) {
         self.ending = true;
     }
@@ -258,10 +258,10 @@ impl Direction {
                     let sent = transmit(to, &buffer[..bytes]);
                     let passed = *sent.as_ref().unwrap_or(&0);
                     self.moved |= passed > 0;
-                    // Kept where it failed, too: another pod may take it.
+                    // Kept even after a failure: another pod may get it.
                     self.rest.extend_from_slice(&buffer[passed..bytes]);
                     sent.map_err(|_| Failed::Writer)?;
-                    // The socket is empty: whatever comes next is another event.
+                    // The socket is empty: more data is another event.
                     if bytes < buffer.len() && !self.ending && !self.is_blocked() {
                         return Ok(Copied::All);
                     }
@@ -271,7 +271,7 @@ impl Direction {
         Ok(Copied::TurnIsOver)
     }
 
-    /// Says whether all is written.
+    /// Returns whether everything is written.
     fn write_rest(&mut self, to: &TcpStream) -> io::Result<bool> {
         while self.written < self.rest.len() {
             match transmit(to, &self.rest[self.written..])? {

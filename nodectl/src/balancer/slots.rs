@@ -1,6 +1,6 @@
-//! The connections of a thread, by keys that are not used twice.
+//! The connections of a thread, by keys that are never reused.
 
-/// Names a value; stale once the value was removed, even if another has its place.
+/// Identifies a value; stale once the value was removed, even if its slot is reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) index: u32,
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_of_a_removed_value_names_nothing() {
+    fn a_key_of_a_removed_value_is_stale() {
         let mut slots = Slots::new();
         let first = slots.insert("first");
         let other = slots.insert("other");

@@ -28,7 +28,7 @@ pub(super) fn start_connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
-/// Reads what there is; `None` if there is nothing, 0 at the end.
+/// Reads what is available; `None` if nothing is, 0 at the end.
 pub(super) fn receive(from: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     loop {
         match recv(from, &mut *buffer, RecvFlags::empty()) {
@@ -40,7 +40,7 @@ pub(super) fn receive(from: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<
     }
 }
 
-/// Writes what the socket takes at once; nothing if it is not connected yet.
+/// Writes as much as the socket accepts without blocking; nothing if it is not connected yet.
 pub(super) fn transmit(to: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match send(to, bytes, SendFlags::NOSIGNAL) {
@@ -52,7 +52,7 @@ pub(super) fn transmit(to: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Announces the end of what is written. A peer that has closed by itself needs no such thing.
+/// Shuts down the sending side. It is not an error if the peer has already closed the connection.
 pub(super) fn finish(to: &TcpStream) -> io::Result<()> {
     match shutdown(to, Shutdown::Write) {
         Ok(()) | Err(Errno::NOTCONN) => Ok(()),
@@ -60,19 +60,19 @@ pub(super) fn finish(to: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Ends a connection in both directions, whoever reads it.
+/// Shuts down a connection in both directions, for every thread that uses it.
 pub(super) fn close_both(stream: &TcpStream) {
-    // One that is closed by now is fine.
+    // It may be closed already.
     let _ = shutdown(stream, Shutdown::Both);
 }
 
-/// Has the stream reset its connection when it is dropped.
+/// Makes dropping the stream reset its connection.
 pub(super) fn reset_on_drop(stream: &TcpStream) {
-    // One that is closed by now is fine.
+    // It may be closed already.
     let _ = sockopt::set_socket_linger(stream, Some(std::time::Duration::ZERO));
 }
 
-/// The fault is here, not at the peer: no file descriptor or no port is left.
+/// Whether this process, not the peer, is at fault: no file descriptor or no port is left.
 pub(super) fn is_exhausted(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),

@@ -1,4 +1,4 @@
-//! The threads of the load balancer, from start to end.
+//! Starts and stops the threads of the load balancer.
 
 use std::io;
 use std::net::{Shutdown, TcpListener};
@@ -16,28 +16,28 @@ use super::wake::Waker;
 use super::worker::{Shared, Worker};
 use super::{Pool, Stats};
 
-/// A client may be idle for as long as it likes, but one that is gone, as after a change of networks, is
-/// found out within two minutes.
+/// A client may be idle for any time, but a vanished one, as after a change of networks, is detected
+/// within two minutes.
 const CLIENT_KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_mins(1))
     .with_interval(Duration::from_secs(15))
     .with_retries(4);
 
-/// More connections than one machine's pods serve, and few enough for its memory: the kernel keeps some
-/// 10 KiB for the two sockets of an idle one.
+/// More connections than one machine's pods serve, and few enough for its memory: the kernel uses about
+/// 10 KiB for the two sockets of an idle connection.
 const MAX_CONNECTIONS: usize = 16_384;
 
 /// File descriptors for everything else in this process: containerd, probes, logs, files.
 const RESERVED_FILES: usize = 1000;
 
-/// The connections that a limit of open files allows, two files each.
+/// The connections that a limit on open files allows, two files each.
 pub fn connections_for(open_files: u64) -> usize {
     let files = usize::try_from(open_files).unwrap_or(usize::MAX);
     let rest = files.saturating_sub(RESERVED_FILES).max(files / 2);
     (rest / 2).clamp(1, MAX_CONNECTIONS)
 }
 
-/// The open files that [`connections_for`] turns into the most connections.
+/// The limit on open files for which [`connections_for`] returns the most connections.
 pub const OPEN_FILES: u64 = (2 * MAX_CONNECTIONS + RESERVED_FILES) as u64;
 
 /// A listener, and the pods that its connections go to.
@@ -53,10 +53,10 @@ pub struct Port {
 pub struct Settings {
     /// Threads, at least one.
     pub threads: usize,
-    /// The most connections at once, over all ports. When they are reached, the longest idle make room
-    /// for new ones.
+    /// The most connections at once, over all ports. At this limit, the longest idle ones are closed for
+    /// new ones.
     pub max_connections: usize,
-    /// Is called with what the operator should know.
+    /// Called with notices to the operator.
     pub on_notice: Box<dyn Fn(Notice) + Send + Sync>,
 }
 
@@ -103,8 +103,8 @@ impl Balancer {
     fn thread(&self, ports: &[Port]) -> io::Result<(Arc<Waker>, JoinHandle<()>)> {
         let mut listeners = Vec::new();
         for Port { listener, pool } in ports {
-            // The same socket for every thread: whichever is free accepts. A port of their own each, with
-            // SO_REUSEPORT, would let another process take a share of the clients.
+            // All threads share a socket, and whichever is free accepts. A socket for each, with SO_REUSEPORT,
+            // would let another process take a share of the clients.
             let socket = listener.try_clone()?;
             listeners.push(Listener::new(socket, Arc::clone(pool)));
         }
@@ -116,16 +116,16 @@ impl Balancer {
         Ok((waker, thread))
     }
 
-    /// What it has done so far.
+    /// Its counters.
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.shared.stats)
     }
 
-    /// Refuses new connections from here on; those under way continue.
+    /// Refuses new connections from now on; open ones continue.
     pub fn stop_listening(&self) {
         self.shared.closing.store(true, Ordering::Relaxed);
         for listener in &self.listeners {
-            // For every thread's descriptor of it, and at once.
+            // Takes effect immediately, for every thread's descriptor.
             let _ = SockRef::from(listener).shutdown(Shutdown::Both);
         }
     }
@@ -137,7 +137,7 @@ impl Drop for Balancer {
         self.shared.aborted.store(true, Ordering::Relaxed);
         for (waker, thread) in self.threads.drain(..) {
             waker.wake();
-            // One that has panicked has reported it.
+            // A thread that panicked has reported it.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! One thread of the load balancer: waits for events and does what they allow.
+//! One thread of the load balancer: waits for events and handles them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,27 +21,26 @@ use super::socket::is_exhausted;
 use super::stats::Stats;
 use super::wake::Waker;
 
-/// Without a file descriptor, `accept` fails at once: a pause keeps that from becoming a busy loop.
+/// Without a free file descriptor, `accept` fails immediately: a pause prevents a busy loop.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How often a client that waits for room, or for a pod, is looked at again. A pod that has just died is
-/// still in the pool; it is tried again after this time.
+/// How often a client that waits for room or for a pod is retried. A pod that has just died may still be
+/// in the pool; it is retried after this time.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Clients accepted in a row: few, so that the threads share a burst.
 const ACCEPTS: usize = 4;
 
-/// A pod whose network is gone sends nothing any more, not even a reset; probed, it is found out
-/// within 4 s.
+/// A pod whose network is gone sends nothing, not even a reset; keepalive probes detect that within 4 s.
 const POD_KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(1))
     .with_interval(Duration::from_secs(1))
     .with_retries(3);
 
-/// Most connections are shorter and need no probes, which four system calls set up.
+/// Most connections are shorter and do not need keepalive, which takes four system calls to set up.
 const POD_KEEPALIVE_AFTER: Duration = Duration::from_secs(1);
 
-/// What all threads share.
+/// The state that all threads share.
 pub(super) struct Shared {
     pub(super) stats: Arc<Stats>,
     pub(super) limit: Arc<Limit>,
@@ -58,7 +57,7 @@ enum Connection {
     Relaying(Relay),
 }
 
-/// What a thread has.
+/// The state of a thread.
 pub(super) struct Worker {
     poll: Poll,
     waker: Arc<Waker>,
@@ -66,17 +65,17 @@ pub(super) struct Worker {
     listeners: Vec<Listener>,
     connections: Slots<Connection>,
     buffer: Vec<u8>,
-    /// When the events that are being handled were there.
+    /// The time of the events that are being handled.
     now: Instant,
-    /// Those with more to read than they had turns for.
+    /// Connections with more to read after their turn.
     unfinished: Vec<Key>,
-    /// Those for which no pod was found.
+    /// Connections for which no pod was found.
     without_pod: Vec<Key>,
-    /// When those without a pod are looked at again.
+    /// When those without a pod are retried.
     retry_at: Instant,
-    /// When a pod was asked, in order.
+    /// When each attempt to connect to a pod began, in order.
     asked: VecDeque<(Instant, Key)>,
-    /// When a pod has taken a connection, in order.
+    /// When pods accepted connections, in order.
     taken: VecDeque<(Instant, Key)>,
 }
 
@@ -153,7 +152,7 @@ impl Worker {
                         None => {}
                         Some(true) => {
                             self.pod_took(key);
-                            // First the pod, which may have given the connection up already.
+                            // First the pod, which may have closed the connection already.
                             self.relay(key, Side::Pod, ready);
                             self.relay(key, Side::Client, Ready::READ);
                         }
@@ -181,7 +180,7 @@ impl Worker {
         }
     }
 
-    /// Asks another pod, in place of one that has given a connection up before anything had passed.
+    /// Connects to another pod in place of one that closed the connection before any byte had passed.
     fn ask_again(&mut self, key: Key) {
         let mut failed = None;
         let stats = &self.shared.stats;
@@ -198,7 +197,7 @@ impl Worker {
         }
     }
 
-    /// Accepts clients, as far as there is room for them.
+    /// Accepts clients as long as there is room for them.
     fn accept(&mut self) {
         for number in 0..self.listeners.len() {
             for _ in 0..ACCEPTS {
@@ -239,7 +238,7 @@ impl Worker {
             return;
         };
         let attempts = Attempts::new(Arc::clone(&listener.pool));
-        // A client that is gone already needs no pod.
+        // A client that has disconnected needs no pod.
         if let Ok(opening) = Opening::new(client, place, attempts, &mut self.buffer) {
             let key = self.connections.insert(Connection::Opening(opening));
             self.ask_next(key);
@@ -247,7 +246,7 @@ impl Worker {
         }
     }
 
-    /// Asks the next pod to take a connection.
+    /// Connects to the next pod.
     fn ask_next(&mut self, key: Key) {
         let Some(Connection::Opening(opening)) = self.connections.get_mut(key) else {
             return;
@@ -272,7 +271,7 @@ impl Worker {
         }
     }
 
-    /// Watches a side of a connection from here on; what there is already is an event too.
+    /// Watches a side of a connection from now on; pending data is an event too.
     fn watch(&mut self, key: Key, side: Side) {
         let stream = match (self.connections.get_mut(key), side) {
             (None, _) => return,
@@ -286,7 +285,7 @@ impl Worker {
         }
     }
 
-    /// Relays from here on.
+    /// Relays from now on.
     fn pod_took(&mut self, key: Key) {
         let now = self.now;
         self.connections.change(key, |connection| match connection {
@@ -307,7 +306,7 @@ impl Worker {
         }
     }
 
-    /// Does what is due.
+    /// Handles expired timers.
     fn on_time(&mut self) {
         if self.now >= self.retry_at {
             for key in std::mem::take(&mut self.without_pod) {
@@ -331,12 +330,12 @@ impl Worker {
         matches!(connection, Some(Connection::Opening(opening)) if opening.has_waited_since(asked))
     }
 
-    /// For how long to wait for events: until the next thing is due.
+    /// How long to wait for events: until the next timer expires.
     fn timeout(&mut self) -> Option<Duration> {
         if !self.unfinished.is_empty() {
             return Some(Duration::ZERO);
         }
-        // What is settled is due no more.
+        // Timers of connections that have progressed are obsolete.
         while let Some(&(asked, key)) = self.asked.front()
             && !self.is_asking(asked, key)
         {
@@ -363,7 +362,7 @@ impl Worker {
     }
 }
 
-/// The first of a queue, once `delay` has passed since.
+/// Pops the first of a queue once `delay` has passed since its time.
 fn due(
     queue: &mut VecDeque<(Instant, Key)>,
     delay: Duration,

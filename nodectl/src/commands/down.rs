@@ -42,7 +42,7 @@ async fn take(printer: Printer, instance: &Instance, wait: Duration) -> Result<L
     loop {
         match instance.lock() {
             Err(InstanceError::Locked { .. }) if Instant::now() < deadline => {
-                // Who holds the lock is alive, so the ID in the file is that process's.
+                // The lock's holder is alive, so the ID in the file is its own.
                 if let Some(pid) = instance.locked_by().filter(|_| !signalled) {
                     printer.status(&format!("Stopping `nodectl up`, process {pid}"));
                     kill(Pid::from_raw(pid), Signal::SIGTERM)

@@ -1,4 +1,4 @@
-//! The clock, chance, limits and signals of this process.
+//! The clock, random numbers, limits and signals of this process.
 
 use std::io::Read as _;
 
@@ -11,7 +11,7 @@ use crate::play::Stop;
 /// Milliseconds since 1970.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the edge: here the clock is read and handed in"
+    reason = "the edge: the clock is read here and passed in"
 )]
 pub(super) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -20,20 +20,20 @@ pub(super) fn now_ms() -> i64 {
     })
 }
 
-/// 32 hex digits that nobody can guess.
+/// 32 random hex digits.
 pub(super) fn random_hex() -> String {
     let mut bytes = [0_u8; 16];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
     if read.is_err() {
-        // Without /dev there is nothing better; names need to differ, not to be secret.
+        // Without /dev this is constant; names only have to differ, not to be secret.
         let seed = u128::from(std::process::id()) << 64 | u128::try_from(now_ms()).unwrap_or(0);
         bytes = seed.to_be_bytes();
     }
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
-/// Raises the soft limit of open files to `wanted`, or to the hard limit if that is lower, and returns the
-/// limit as it is then. Pods are not affected: they have containerd's.
+/// Raises the soft limit on open files to `wanted`, or to the hard limit if that is lower, and returns the
+/// new limit. Pods are not affected: they inherit containerd's.
 pub(super) fn raise_open_files(wanted: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let (current, maximum) = (limit.current.unwrap_or(u64::MAX), limit.maximum);
@@ -48,8 +48,8 @@ pub(super) fn raise_open_files(wanted: u64) -> u64 {
     setrlimit(Resource::Nofile, limit).map_or(current, |()| raised)
 }
 
-/// Turns SIGINT, SIGTERM and SIGHUP, which a closed terminal sends, into an order to stop: the first one
-/// within `grace`, a second at once.
+/// Turns SIGINT, SIGTERM and SIGHUP, which a closed terminal sends, into requests to stop: the first
+/// within `grace`, a second immediately.
 pub(super) fn stop_on_signals(
     grace: std::time::Duration,
 ) -> std::io::Result<watch::Receiver<Stop>> {
@@ -66,7 +66,7 @@ pub(super) fn stop_on_signals(
             }
             sender.send_replace(stop);
         }
-        // The receivers live on the sender.
+        // Keep the sender until the receivers are dropped.
         sender.closed().await;
     });
     Ok(receiver)

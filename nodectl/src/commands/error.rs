@@ -1,4 +1,4 @@
-//! What a command was doing when it failed.
+//! Errors of commands.
 
 use std::io;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ impl UsageError {
 pub(crate) enum CommandError {
     #[error(transparent)]
     Usage(#[from] UsageError),
-    /// A signal came before there was anything to stop.
+    /// A signal arrived before anything was started.
     #[error("interrupted")]
     Interrupted,
     #[error(transparent)]

@@ -73,7 +73,7 @@ async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> Res
     Ok(Exit::Ok)
 }
 
-/// How an import that is begun now is held: for an hour at most, far beyond any import.
+/// Holds an import that begins now for at most an hour, far longer than any import takes.
 pub(super) fn holding(unique: String, labels: Labels) -> Holding {
     let end = jiff::Timestamp::from_millisecond(now_ms() + 3_600_000).unwrap_or_default();
     Holding {

@@ -16,14 +16,14 @@ use crate::play::Stop;
 /// How often a followed log is read.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Prints the log at `path`, and with `--follow` what is written to it until the container is started
-/// again or its pod is removed.
+/// Prints the log at `path`, and with `--follow` what is written to it until the container is restarted
+/// or its pod is removed.
 pub(super) async fn print_log(printer: Printer, path: &Path, args: &LogsArgs) -> Result<Exit> {
     let failed = |source| CommandError::Log {
         path: path.to_owned(),
         source,
     };
-    // What is written after this moment is the follower's, so nothing is missed or printed twice.
+    // The follower reads everything written from now on, so no line is missed or printed twice.
     let mut follower = args
         .follow
         .then(|| Follower::at_end(path))
@@ -40,7 +40,7 @@ pub(super) async fn print_log(printer: Printer, path: &Path, args: &LogsArgs) ->
     };
     let mut stop = stop_on_signals(Duration::ZERO).map_err(CommandError::Signals)?;
     loop {
-        // Asked first: what was written before is still printed.
+        // Checked before reading, so that the last lines are still printed.
         let over = is_over(path);
         for line in follower.poll().map_err(failed)? {
             print(printer, args, &line)?;
@@ -55,13 +55,13 @@ pub(super) async fn print_log(printer: Printer, path: &Path, args: &LogsArgs) ->
     }
 }
 
-/// Nothing is written to a log after the container's next start has one, or after the pod is gone.
+/// Whether the log is complete: the container's next start has its own, or the pod is gone.
 fn is_over(path: &Path) -> bool {
     let next = next_start(path).is_some_and(|next| next.exists());
     next || !path.parent().is_some_and(Path::exists)
 }
 
-/// The log of the start after that of `N.log`.
+/// The log of the start after the one that wrote `N.log`.
 fn next_start(path: &Path) -> Option<PathBuf> {
     let attempt: u32 = path.file_stem()?.to_str()?.parse().ok()?;
     Some(path.with_file_name(format!("{}.log", attempt.checked_add(1)?)))

@@ -1,5 +1,5 @@
-//! The process that containerd's shim starts to write a container's log. It is not a command of the user's:
-//! it is recognized before the command line is parsed, because it has to be small and there at once.
+//! The process that containerd's shim starts to write a container's log. It is not a user command: it is
+//! recognized before the command line is parsed, because it has to be small and start fast.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ pub fn log_writer() -> Option<ExitCode> {
     let input = Input::parse(std::env::args_os().skip(1), of_shim)?;
     Some(match run(&input, jiff::Timestamp::now) {
         Ok(()) => ExitCode::SUCCESS,
-        // Nobody reads its streams: the exit code is all that it can say.
+        // Nobody reads its streams, so it reports only an exit code.
         Err(_) => ExitCode::FAILURE,
     })
 }

@@ -1,4 +1,4 @@
-//! One file for each command; this is the edge, where clock, environment and streams are.
+//! One file for each command; the edge, where the clock, the environment and the streams are accessed.
 
 mod down;
 mod edge;

@@ -22,7 +22,8 @@ pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command
         command,
         Command::Up(_) | Command::Down(_) | Command::Images(_)
     ) {
-        let message = "-k only looks at the kubelet's containers, and this command changes things";
+        let message =
+            "-k only reads the kubelet's containers, and this command changes containerd's state";
         return Err(UsageError::new(message, None).into());
     }
     let host = global.host();
@@ -107,7 +108,7 @@ fn show_pods(
     args: OutputArgs,
 ) -> Result<Exit> {
     let memory = |pod: &NodePod| -> u64 {
-        // By container: a stopped pod may have a successor of the same name.
+        // Matched by container: a stopped pod may have a successor with the same name.
         let mine = used_by(pod, used);
         mine.map(|one| one.memory.working_set_bytes).sum()
     };
@@ -167,8 +168,8 @@ fn used_by<'a>(pod: &'a NodePod, used: &'a [MemoryUse]) -> impl Iterator<Item = 
     used.iter().filter(move |one| ids().any(|id| *id == one.id))
 }
 
-/// What is wrong with a pod, including a child that was killed for lack of memory, of which only the
-/// cgroup knows while its container runs on.
+/// The problem of a pod, including an OOM-killed child process, which only the cgroup counts while its
+/// container keeps running.
 fn problem(pod: &NodePod, used: &[MemoryUse]) -> Option<String> {
     pod.problem().or_else(|| {
         let killed = used_by(pod, used).find(|one| one.memory.oom_kills > 0)?;
@@ -189,7 +190,7 @@ fn last_lines(host: &Host, container: &NodeContainer) -> Vec<String> {
         tail: Some(LAST_LINES),
         ..LogQuery::default()
     };
-    // A log that is gone has no lines.
+    // A missing log has no lines.
     let _ = read(&host.path(&container.log_path), query, |line| {
         lines.push(String::from_utf8_lossy(&line.text).into_owned());
         Ok(())
@@ -354,7 +355,7 @@ fn state(container: &NodeContainer) -> String {
 fn image(container: &NodeContainer) -> String {
     let name = image_name(&container.image);
     let digest = container.image_digest.trim_start_matches("sha256:");
-    // A name by digest has it already.
+    // The name may contain the digest already.
     if container.image.contains(digest) {
         return name;
     }

@@ -35,7 +35,7 @@ pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> R
     Ok(Exit::Ok)
 }
 
-/// A pod with the containers that containerd has, and what the `up` that runs reports of it.
+/// A pod with its containers in containerd, and the status that a running `up` reports.
 struct Pod {
     seen: Observed,
     reported: Option<PodStatus>,
@@ -100,7 +100,7 @@ impl Pod {
     }
 }
 
-/// What is shown.
+/// The pods to print.
 struct View {
     pods: Vec<Pod>,
     instance: Instance,
@@ -193,7 +193,7 @@ impl View {
         }
     }
 
-    /// Its cgroup is there until the container is deleted.
+    /// Whether it was OOM-killed, by its cgroup, which exists until the container is deleted.
     fn oom_killed(&self, pod: &Observed, container: &ObservedContainer) -> bool {
         let exit = container.process.and_then(|process| process.exit);
         let path = pod.record.container_cgroup(&self.instance, &container.id);
@@ -254,7 +254,7 @@ fn yes_or_no(ready: Option<bool>) -> &'static str {
     }
 }
 
-/// Whether all pods are in one namespace, so that its column would say nothing.
+/// Whether all pods are in one namespace, so that its column is omitted.
 fn has_one_namespace(pods: &[Pod]) -> bool {
     let mut namespaces = pods.iter().map(|pod| &pod.seen.record.namespace);
     let first = namespaces.next();

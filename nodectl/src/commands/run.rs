@@ -11,13 +11,13 @@ use crate::args::{Cli, Command};
 /// Runs a command and returns its exit code.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the edge: TERM is read here and handed in"
+    reason = "the edge: TERM is read here and passed in"
 )]
 pub fn main(cli: Cli) -> ExitCode {
     let dumb = std::env::var("TERM").map_or(true, |term| term == "dumb");
     let printer = Printer::new(cli.global.progress, dumb);
-    // Pods start and are probed side by side; everything else waits for containerd, and starts faster
-    // without threads.
+    // Pods are started and probed in parallel; every other command only waits for containerd, and starts
+    // faster without threads.
     let mut runtime = match cli.command {
         Command::Up(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
@@ -26,7 +26,7 @@ pub fn main(cli: Cli) -> ExitCode {
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(dispatch(printer, cli));
-            // Nothing that matters is left; a blocked read of standard input is not waited for.
+            // No task is left that matters; do not wait for a blocked read of standard input.
             runtime.shutdown_background();
             outcome
         }

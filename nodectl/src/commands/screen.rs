@@ -1,4 +1,4 @@
-//! What `up` shows while it runs: a table that changes on a terminal, lines elsewhere.
+//! The display of `up` while it runs: a live table on a terminal, lines elsewhere.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use crate::play::{Event, PodRow};
 /// The display of `up`, on stderr.
 pub(super) struct Screen {
     printer: Printer,
-    /// The widths of the lines that are on the terminal now, in characters.
+    /// The widths of the lines that are now on the terminal, in characters.
     drawn: Vec<usize>,
     rows: Vec<PodRow>,
     url: Option<String>,
@@ -42,7 +42,7 @@ impl Screen {
         }
     }
 
-    /// Where the Services can be reached; printed once more under the table.
+    /// Sets the URLs of the Services, which are printed again below the table.
     pub(super) fn set_url(&mut self, url: String) {
         self.url = Some(url);
     }
@@ -55,7 +55,7 @@ impl Screen {
         }
     }
 
-    /// Takes the table away, so that what follows is printed under the events.
+    /// Removes the table, so that later output follows the events.
     pub(super) fn finish(&mut self) {
         self.rows.clear();
         if self.live() {
@@ -67,7 +67,7 @@ impl Screen {
         self.printer.progress() == Progress::Tty
     }
 
-    /// Replaces the table by a line, if there is one, and the table as it is now.
+    /// Replaces the drawn table by `above`, if given, and the current table.
     fn draw(&mut self, above: Option<&str>) {
         let size = terminal_size();
         let mut lines = Vec::new();
@@ -86,7 +86,7 @@ impl Screen {
     }
 
     fn write(text: &str) {
-        // Nobody sees an error of a terminal that is gone.
+        // The terminal may be gone, and the error with it.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }
@@ -109,10 +109,10 @@ fn row(row: &PodRow) -> Vec<String> {
     ]
 }
 
-/// What turns the table that is `drawn`, whose lines have these widths, into a line above and a table.
+/// The output that replaces the `drawn` table, whose lines have these widths, by a line above and a table.
 ///
-/// Lines are written over each other, and only what is left below is erased: a terminal may keep what is
-/// erased from its first row on in its scrollback, as tmux does, each time.
+/// Lines are overwritten, and only leftover rows below are erased: terminals such as tmux copy what is
+/// erased from the first row on into their scrollback, each time.
 fn replace(drawn: &[usize], above: Option<&str>, lines: &[String], width: usize) -> String {
     let mut text = String::new();
     let old = rows_of(drawn, width);
@@ -124,8 +124,8 @@ fn replace(drawn: &[usize], above: Option<&str>, lines: &[String], width: usize)
     let mut written = 0;
     for line in new {
         let length = line.chars().count();
-        // Erased to the end of the row (EL): before it, and after it where it does not end a row, since
-        // the cursor then stands on its last character.
+        // Erase to the end of the row (EL) before the line, and after it unless it fills the row, since
+        // the cursor is then on its last character.
         text.extend(["\x1b[K", line]);
         if length % width != 0 {
             text.push_str("\x1b[K");
@@ -141,14 +141,14 @@ fn replace(drawn: &[usize], above: Option<&str>, lines: &[String], width: usize)
     text
 }
 
-/// The terminal's columns and rows; 80 by 24 where it does not say.
+/// The terminal's columns and rows; 80 by 24 if unknown.
 fn terminal_size() -> (usize, usize) {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
     let known = size.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
     known.map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
 }
 
-/// The lines that fit on a terminal, cut to its width: what has scrolled off cannot be erased again.
+/// The lines that fit on a terminal, cut to its width: rows that have scrolled off cannot be erased.
 /// The blank line, the header and the last line stay.
 fn fit(mut lines: Vec<String>, (width, height): (usize, usize)) -> Vec<String> {
     // The cursor is on a line of its own below.
@@ -169,8 +169,8 @@ fn fit(mut lines: Vec<String>, (width, height): (usize, usize)) -> Vec<String> {
     lines
 }
 
-/// The rows that lines take up on a terminal of `width` columns: it may have shrunk since they were
-/// written, and then they wrap.
+/// The rows that lines take up on a terminal of `width` columns, which may have shrunk since they were
+/// written, so that they wrap.
 fn rows_of(lines: &[usize], width: usize) -> usize {
     lines.iter().map(|line| line.div_ceil(width).max(1)).sum()
 }
@@ -207,8 +207,8 @@ mod tests {
         );
     }
 
-    /// As much of a terminal as the table uses. What scrolls off the top, or is erased from the first row
-    /// on, goes to the scrollback.
+    /// The part of a terminal that the table uses. Rows that scroll off the top, or are erased from the
+    /// first row on, go to the scrollback.
     struct Terminal {
         width: usize,
         height: usize,

@@ -1,6 +1,6 @@
-//! Columns for people.
+//! Tables for people.
 
-/// Lays rows out in columns, two spaces apart; the last column is as wide as it is.
+/// Lays out rows in columns, two spaces apart; the last column is not padded.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<_>>()];
     all.extend(rows.iter().cloned());
@@ -23,10 +23,10 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
-/// Characters of a digest that tell it from others on one machine, as Docker shows it.
+/// The characters of a digest that are shown, as many as by Docker.
 pub(super) const DIGEST_CHARS: usize = 12;
 
-/// A name of an image with its digest, if it has one, short enough for a table.
+/// An image's name, with its digest, if any, shortened for a table.
 pub(super) fn image_name(name: &str) -> String {
     match name.split_once("@sha256:") {
         Some((name, digest)) => {
@@ -37,7 +37,7 @@ pub(super) fn image_name(name: &str) -> String {
     }
 }
 
-/// A span of time in the two largest units that it has.
+/// A duration in its two largest units.
 pub(super) fn age(seconds: i64) -> String {
     let seconds = seconds.max(0);
     match seconds {

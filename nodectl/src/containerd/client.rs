@@ -15,11 +15,11 @@ use super::Error;
 /// Where containerd listens by default.
 pub const DEFAULT_ADDRESS: &str = "/run/containerd/containerd.sock";
 
-/// Most calls answer in milliseconds; 10 s is far beyond a loaded disk, and short enough that
+/// Most calls return within milliseconds; 10 s suffices on a loaded disk, and is short enough that
 /// a stuck shim is reported rather than waited for.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Containers and their specs on one node come to 15 MB and more; tonic's default is 4 MiB.
+/// The containers of one node and their specs can exceed 15 MB; tonic's default is 4 MiB.
 pub(super) const MAX_MESSAGE_BYTES: usize = 128 << 20;
 
 /// A client of one containerd, in one of its namespaces.
@@ -37,8 +37,8 @@ impl Containerd {
     /// Connects to the socket at `address`.
     ///
     /// # Errors
-    /// [`Error::Socket`] if nothing listens there or the caller may not, [`Error::Namespace`] if
-    /// the namespace cannot be sent.
+    /// [`Error::Socket`] if nothing listens there or permission is denied, [`Error::Namespace`] if the
+    /// namespace cannot be sent.
     pub async fn connect(address: &Path, namespace: &str) -> Result<Self, Error> {
         let namespace_header = namespace
             .parse()
@@ -51,8 +51,8 @@ impl Containerd {
             path: address.to_owned(),
             source,
         };
-        // A plain connect first: its error says whether the socket is missing, forbidden or dead,
-        // where the channel's only says that there is no transport.
+        // A plain connect first: its error distinguishes a missing, forbidden or dead socket; the channel's
+        // is only a transport error.
         drop(UnixStream::connect(address).await.map_err(socket)?);
         let channel = timeout(DEADLINE, containerd_client::connect(address))
             .await
@@ -68,7 +68,7 @@ impl Containerd {
         })
     }
 
-    /// The daemon's process ID, as the kernel knows it of the socket.
+    /// The daemon's process ID, from the socket's peer credentials.
     pub async fn daemon_pid(&self) -> Option<i32> {
         UnixStream::connect(&self.address)
             .await
@@ -83,12 +83,12 @@ impl Containerd {
         &self.address
     }
 
-    /// The namespace that calls act in.
+    /// The namespace of the calls.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The same client, whose calls hold what they create under a lease.
+    /// The same client, with a lease that holds what its calls create.
     pub(super) fn leased(&self, lease: &str) -> Self {
         Self {
             lease_header: lease.parse().ok(),
@@ -125,7 +125,7 @@ impl Containerd {
         self.call_within(self.deadline, call, object, answer).await
     }
 
-    /// Awaits one call that has a deadline of its own, as unpacking a layer does.
+    /// Awaits one call with its own deadline, as for unpacking a layer.
     pub(super) async fn call_within<T>(
         &self,
         deadline: Duration,

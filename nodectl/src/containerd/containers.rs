@@ -1,4 +1,4 @@
-//! Container records: metadata only; what runs is a task.
+//! Container records: metadata only; the running part is a task.
 
 use containerd_client::services::v1 as proto;
 use containerd_client::services::v1::containers_client::ContainersClient;
@@ -20,13 +20,13 @@ const SPEC_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 pub struct NewContainer {
     /// Its name, unique in the namespace; the key of its snapshot too.
     pub id: String,
-    /// The image it was made from.
+    /// The image it was created from.
     pub image: String,
     /// Its labels.
     pub labels: Labels,
     /// The runtime spec, JSON.
     pub spec_json: Vec<u8>,
-    /// Further data by name, as made by [`any_json`].
+    /// Further data by name, as created by [`any_json`].
     pub extensions: Vec<(String, Any)>,
 }
 
@@ -35,13 +35,13 @@ pub struct NewContainer {
 pub struct Container {
     /// Its name.
     pub id: String,
-    /// The image it was made from.
+    /// The image it was created from.
     pub image: String,
     /// Its labels.
     pub labels: Labels,
     /// The key of its snapshot.
     pub snapshot_key: String,
-    /// When the record was made, in seconds since 1970.
+    /// When the record was created, in seconds since 1970.
     pub created_at: Option<i64>,
     /// The runtime spec, JSON.
     pub spec_json: Vec<u8>,
@@ -130,7 +130,7 @@ impl Containerd {
         Ok(answer.containers.into_iter().map(Into::into).collect())
     }
 
-    /// Deletes a container record; one that is gone is fine.
+    /// Deletes a container record; a missing one is not an error.
     ///
     /// # Errors
     /// As the call's.

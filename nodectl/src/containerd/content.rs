@@ -1,4 +1,4 @@
-//! The content store: blobs by digest, and labels that tell the collector what refers to what.
+//! The content store: blobs by digest, and labels from which the garbage collector learns references.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -15,13 +15,13 @@ use tokio::sync::mpsc;
 use super::client::MAX_MESSAGE_BYTES;
 use super::{Containerd, Error, Labels};
 
-/// What one message of a write carries; well under gRPC's 4 MiB limit on the server.
+/// The size of one message of a write; well below the server's gRPC limit of 4 MiB.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// A layer takes seconds on a slow disk; ten minutes means that nothing moves any more.
+/// A layer takes seconds on a slow disk; after ten minutes the write is stuck.
 const WRITE_DEADLINE: Duration = Duration::from_mins(10);
 
-/// Chunks under way between the blob's reader and containerd: bounds memory at 4 MiB.
+/// Chunks in flight between the blob's reader and containerd: bounds memory at 4 MiB.
 const CHUNKS_IN_FLIGHT: usize = 4;
 
 /// A blob in the content store.
@@ -50,7 +50,7 @@ impl Containerd {
         ContentClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    /// Tells about a blob, or `None` if the namespace does not have it.
+    /// A blob's size and labels, or `None` if the namespace does not have it.
     ///
     /// # Errors
     /// As the call's.
@@ -127,12 +127,12 @@ impl Containerd {
         Ok(data)
     }
 
-    /// Writes a blob that is read from `source` on a thread of its own. One that is there already
-    /// is fine. On any failure nothing stays: the upload, named after `upload`, is aborted.
+    /// Writes a blob, read from `source` on a separate thread, unless it exists. On any failure the upload,
+    /// whose name starts with `upload`, is aborted.
     ///
     /// # Errors
-    /// The outer error is containerd's; the inner one is the reader's, which verifies what it
-    /// reads, so that nothing damaged is ever committed.
+    /// The outer error is containerd's; the inner one is the reader's, which verifies what it reads, so that
+    /// no damaged blob is ever committed.
     pub async fn write_blob<R: Read + Send + 'static>(
         &self,
         upload: &str,
@@ -184,7 +184,7 @@ impl Containerd {
             .unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
         match (read, written) {
             (Ok(()), Ok(())) => Ok(Ok(())),
-            // The daemon says so before the last chunk went out, and the reader finds nobody there.
+            // The daemon may fail before the last chunk was sent, and then the reader's channel is closed.
             (_, Err(error)) if error.is_already_exists() => Ok(Ok(())),
             (Err(error), _) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 self.abort_write(&reference).await?;
@@ -197,7 +197,7 @@ impl Containerd {
         }
     }
 
-    /// Drops an upload that was begun; one that is gone is fine.
+    /// Aborts an upload; a missing one is not an error.
     async fn abort_write(&self, reference: &str) -> Result<(), Error> {
         let request = self.request(AbortRequest {
             r#ref: reference.to_owned(),
@@ -211,7 +211,7 @@ impl Containerd {
         }
     }
 
-    /// Drops the uploads whose names start with `prefix`, as a killed import leaves them.
+    /// Aborts the uploads whose names start with `prefix`, which a killed import leaks.
     ///
     /// # Errors
     /// As the calls'.
@@ -236,7 +236,7 @@ impl Containerd {
         Ok(())
     }
 
-    /// Sets labels on a blob; those not named stay.
+    /// Sets labels on a blob; others are kept.
     ///
     /// # Errors
     /// As the call's.
@@ -261,8 +261,8 @@ impl Containerd {
     }
 }
 
-/// Reads the blob to its end and only then sends the commit: a reader that finds the digest wrong
-/// at the end fails before it.
+/// Reads the blob to its end and only then sends the commit: a reader that finds a wrong digest at the
+/// end fails before it.
 fn send_chunks(
     mut source: impl Read,
     first: &WriteContentRequest,

@@ -1,4 +1,4 @@
-//! What a call to containerd can end in.
+//! Errors of calls to containerd.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use containerd_client::tonic::{Code, Status};
 
-/// A call to containerd that did not succeed.
+/// A failed call to containerd.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing could be reached behind the socket.
+    /// containerd cannot be reached at its socket.
     #[error("cannot reach containerd at {}", path.display())]
     Socket {
         /// The socket's path.
@@ -18,8 +18,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A name cannot be sent as a header.
-    #[error("`{name}` is no name for a containerd namespace")]
+    /// The namespace cannot be sent as a header.
+    #[error("invalid containerd namespace `{name}`")]
     Namespace {
         /// The refused name.
         name: String,
@@ -33,7 +33,7 @@ pub enum Error {
         object: String,
         /// gRPC's code.
         code: Code,
-        /// containerd's words.
+        /// containerd's message.
         message: String,
     },
     /// containerd did not answer in time.
@@ -43,11 +43,11 @@ pub enum Error {
         call: &'static str,
         /// What it was called on.
         object: String,
-        /// How long was waited.
+        /// The deadline.
         after: Duration,
     },
-    /// The answer lacks a part that the service promises.
-    #[error("{call} {object}: the answer lacks {part}")]
+    /// The response lacks a part that the service always sends.
+    #[error("{call} {object}: the response lacks {part}")]
     Incomplete {
         /// Service and method.
         call: &'static str,
@@ -59,7 +59,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What a status means that a call to the daemon at `address` ended with.
+    /// The error for a status that a call to the daemon at `address` returned.
     pub(super) fn status(
         call: &'static str,
         object: &str,
@@ -87,22 +87,22 @@ impl Error {
         }
     }
 
-    /// The object is not there.
+    /// Whether the object does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(Code::NotFound)
     }
 
-    /// The object is there already.
+    /// Whether the object already exists.
     pub fn is_already_exists(&self) -> bool {
         self.code() == Some(Code::AlreadyExists)
     }
 
-    /// The object is not in the state that the call needs.
+    /// Whether the object is not in the state that the call requires.
     pub fn is_failed_precondition(&self) -> bool {
         self.code() == Some(Code::FailedPrecondition)
     }
 
-    /// The daemon is away or restarting, or did not answer in time: nothing is known of the object.
+    /// Whether the daemon is down, restarting or did not answer in time: the object's state is unknown.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Socket { .. } | Self::Deadline { .. } => true,
@@ -114,12 +114,12 @@ impl Error {
         }
     }
 
-    /// The shim that the daemon asked has exited, and the daemon is still cleaning up after it.
+    /// Whether the object's shim has exited, and the daemon is still cleaning up after it.
     pub fn is_closed_shim(&self) -> bool {
         matches!(self, Self::Status { message, .. } if message.contains("ttrpc: closed"))
     }
 
-    /// The daemon is there, but the shim that it asked is not, or did not answer in time.
+    /// Whether the daemon answers, but the object's shim is gone or does not answer in time.
     pub fn is_stuck_shim(&self) -> bool {
         match self {
             Self::Deadline { .. } => true,
@@ -131,10 +131,10 @@ impl Error {
     }
 }
 
-/// Why a status is not the daemon's but tonic's own, of a connection that could not be opened or broke
-/// under the call. Its code says nothing: that of a missing socket may be `NotFound`.
+/// The cause of a status that tonic, not the daemon, created because the connection could not be opened
+/// or broke during the call. Its code is meaningless: for a missing socket it may be `NotFound`.
 fn broken_connection(status: &Status) -> Option<io::Error> {
-    // The one such status that tonic's generated clients build without a source.
+    // The only such status that tonic's generated clients create without a source.
     if status.message().starts_with("Service was not ready") {
         return Some(io::Error::other(status.message().to_owned()));
     }

@@ -1,4 +1,4 @@
-//! Further processes in a running task.
+//! Additional processes in a running task.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::{Containerd, Error, ExitInfo};
 /// The type URL under which containerd expects a process of a runtime spec as JSON.
 const PROCESS_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Process";
 
-/// How long a call waits for a process to exit before it is repeated by whoever still waits.
+/// How long a call waits for a process to exit; callers repeat it if they still wait.
 const WAIT_DEADLINE: Duration = Duration::from_hours(1);
 
 impl Containerd {
-    /// Starts a process beside a task's first one. Its output is discarded.
+    /// Starts an additional process in a task. Its output is discarded.
     ///
     /// # Errors
     /// As the calls'.
@@ -66,7 +66,7 @@ impl Containerd {
         Ok(ExitInfo::new(answer.exit_status, answer.exited_at))
     }
 
-    /// Kills such a process by SIGKILL.
+    /// Kills such a process with SIGKILL.
     ///
     /// # Errors
     /// As the call's.
@@ -83,7 +83,7 @@ impl Containerd {
         Ok(())
     }
 
-    /// Deletes such a process that has exited.
+    /// Deletes such a process after its exit.
     ///
     /// # Errors
     /// As the call's.

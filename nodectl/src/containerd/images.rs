@@ -12,7 +12,7 @@ use super::{Containerd, Error, Labels};
 /// An image record.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// The reference it is known by.
+    /// Its reference.
     pub name: String,
     /// What it points at.
     pub target: Descriptor,
@@ -46,7 +46,7 @@ impl Containerd {
         ImagesClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    /// The image of that name, if there is one.
+    /// The image with this name, if it exists.
     ///
     /// # Errors
     /// As the call's.
@@ -111,8 +111,8 @@ impl Containerd {
             .map(drop)
     }
 
-    /// Removes an image record; with `sync`, returns after the collector took what only it held.
-    /// One that is gone is fine.
+    /// Removes an image record, and returns whether it existed; with `sync`, returns after the garbage
+    /// collector has removed what only it held.
     ///
     /// # Errors
     /// As the call's.

@@ -1,4 +1,4 @@
-//! What containerd tells of itself.
+//! containerd's introspection service.
 
 use std::path::PathBuf;
 

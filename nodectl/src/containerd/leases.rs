@@ -1,4 +1,4 @@
-//! Leases keep what is being created from the garbage collector until something refers to it.
+//! Leases protect resources that are being created from the garbage collector until they are referenced.
 
 use containerd_client::services::v1::leases_client::LeasesClient;
 use containerd_client::services::v1::{CreateRequest, DeleteRequest, ListRequest};
@@ -15,8 +15,8 @@ pub struct Lease {
 }
 
 impl Containerd {
-    /// Creates a lease that the collector drops at `expire` (RFC 3339), and returns a client whose
-    /// calls are held by it.
+    /// Creates a lease that expires at `expire` (RFC 3339), and returns a client that uses it for its
+    /// calls.
     ///
     /// # Errors
     /// As the call's.
@@ -33,7 +33,7 @@ impl Containerd {
         Ok(self.leased(id))
     }
 
-    /// Deletes a lease; `sync` collects at once what only it held. One that is gone is fine.
+    /// Deletes a lease; with `sync`, what only it held is collected at once. A missing one is not an error.
     ///
     /// # Errors
     /// As the call's.

@@ -1,7 +1,7 @@
-//! containerd's gRPC services, made fallible: namespace, lease and deadline on every call, and a
-//! status turned into an [`Error`] that names the call and its object.
+//! A client of containerd's gRPC services: it sets the namespace, lease and deadline of every call, and
+//! turns a status into an [`Error`] that names the call and its object.
 //!
-//! Nothing outside this module knows of tonic. It keeps no state of its own and retries nothing.
+//! Nothing outside this module calls containerd through tonic. It has no state and retries nothing.
 //! The services are those of <https://github.com/containerd/containerd/tree/main/api/services>.
 
 mod client;
@@ -28,5 +28,5 @@ pub use sandboxes::Sandbox;
 pub use snapshots::{SNAPSHOTTER, Snapshot};
 pub use tasks::{ExitInfo, Process, TaskState};
 
-/// Labels on resources, sorted so that what is shown is stable.
+/// Labels on resources, sorted so that output is stable.
 pub type Labels = std::collections::BTreeMap<String, String>;

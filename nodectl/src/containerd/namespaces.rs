@@ -8,7 +8,7 @@ use containerd_client::services::v1::{
 use super::{Containerd, Error, Labels};
 
 impl Containerd {
-    /// Creates the client's namespace; one that exists keeps its labels. Says whether it is new.
+    /// Creates the client's namespace, and returns whether it is new; an existing one keeps its labels.
     ///
     /// # Errors
     /// As the call's.
@@ -36,7 +36,7 @@ impl Containerd {
         }
     }
 
-    /// The labels of the client's namespace, or `None` if there is no such namespace.
+    /// The labels of the client's namespace, or `None` if it does not exist.
     ///
     /// # Errors
     /// As the call's.
@@ -55,7 +55,7 @@ impl Containerd {
             .map(|namespace| namespace.labels.into_iter().collect()))
     }
 
-    /// Deletes the client's namespace, which must be empty. One that is gone is fine.
+    /// Deletes the client's namespace, which must be empty. A missing one is not an error.
     ///
     /// # Errors
     /// As the call's.

@@ -26,7 +26,7 @@ pub struct Sandbox {
 }
 
 impl Containerd {
-    /// The records of the sandbox store; none where containerd has no such store.
+    /// The records of the sandbox store; none if containerd has no such store.
     ///
     /// # Errors
     /// As the call's.
@@ -44,7 +44,7 @@ impl Containerd {
         }
     }
 
-    /// What a sandbox's controller knows of its process: as [`Containerd::task`] of a task.
+    /// A sandbox's process, as its controller reports it; compare [`Containerd::task`].
     ///
     /// # Errors
     /// As the call's.
@@ -60,7 +60,7 @@ impl Containerd {
             .call_within(STATE_DEADLINE, "Sandbox.Status", &sandbox.id, status)
             .await
         {
-            // The controller `shim` of a sandbox that has no shim.
+            // The controller `shim`, for a sandbox without a shim.
             Ok(answer) if answer.state.is_empty() && answer.pid == 0 => Ok(None),
             Ok(answer) => Ok(Some(Process {
                 pid: answer.pid,
@@ -68,7 +68,7 @@ impl Containerd {
                 exit: None,
             })),
             Err(error) if error.is_not_found() => Ok(None),
-            // Whatever a shim answers is of its sandbox alone.
+            // An error of a shim concerns only its own sandbox.
             Err(Error::Status { .. } | Error::Deadline { .. }) => Ok(Some(Process::UNKNOWN)),
             Err(error) => Err(error),
         }
@@ -86,8 +86,8 @@ impl From<containerd_client::types::Sandbox> for Sandbox {
     }
 }
 
-/// A controller's word for a sandbox's state: CRI's, or a task's. To the CRI plugin every other word
-/// means not ready.
+/// A controller's name for a sandbox's state: CRI's, or a task's. The CRI plugin takes every other name
+/// for not ready.
 fn state(word: &str) -> TaskState {
     match word {
         "SANDBOX_READY" | "RUNNING" => TaskState::Running,

@@ -28,7 +28,7 @@ pub struct Snapshot {
     pub name: String,
     /// Its labels.
     pub labels: Labels,
-    /// It is writable (not committed).
+    /// Whether it is writable (not committed).
     pub active: bool,
 }
 
@@ -104,7 +104,7 @@ impl Containerd {
         .await
     }
 
-    /// Whether a snapshot is there.
+    /// Whether a snapshot exists.
     ///
     /// # Errors
     /// As the call's.
@@ -124,7 +124,7 @@ impl Containerd {
         }
     }
 
-    /// Removes a snapshot; one that is gone is fine.
+    /// Removes a snapshot; a missing one is not an error.
     ///
     /// # Errors
     /// As the call's.
@@ -177,8 +177,8 @@ impl Containerd {
         Ok(snapshots)
     }
 
-    /// Unpacks the layer blob `diff` into `mounts` and returns the digest of what was unpacked,
-    /// which must be the layer's diff ID.
+    /// Unpacks the layer blob `diff` into `mounts` and returns the digest of the unpacked tar, which must be
+    /// the layer's diff ID.
     ///
     /// # Errors
     /// As the call's.
@@ -199,7 +199,7 @@ impl Containerd {
                 client.apply(self.request(request)),
             )
             .await?;
-        let part = "the digest of what was applied";
+        let part = "the digest of the applied layer";
         let applied = answer.applied.ok_or(Error::Incomplete {
             call: CALL,
             object: digest,

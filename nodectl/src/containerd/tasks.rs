@@ -13,24 +13,24 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::client::MAX_MESSAGE_BYTES;
 use super::{Containerd, Error};
 
-/// Creating a task starts a shim and runs runc: some 60 ms alone, seconds when forty start at once.
+/// Creating a task starts a shim and runs runc: about 60 ms, or seconds when forty start at once.
 const CREATE_DEADLINE: Duration = Duration::from_mins(1);
 
-/// containerd gives up on a shim after 2 s (`io.containerd.timeout.task.state`, 1.6 to 2.4); a little
-/// longer lets its own answer arrive.
+/// containerd times out on a shim after 2 s (`io.containerd.timeout.task.state`, 1.6 to 2.4); a little
+/// longer lets that error arrive.
 pub(super) const STATE_DEADLINE: Duration = Duration::from_secs(3);
 
-/// Tasks asked for at once: more than one machine has stuck, few enough for one connection.
+/// Concurrent queries of tasks: more than a machine has stuck shims, few enough for one connection.
 const TASKS_AT_ONCE: usize = 128;
 
-/// Where a task is in its life.
+/// The state of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
-    /// Made but not started.
+    /// Created but not started.
     Created,
     /// Its first process runs.
     Running,
-    /// Its first process ended.
+    /// Its first process has exited.
     Stopped,
     /// Frozen, or being frozen.
     Paused,
@@ -51,10 +51,10 @@ impl TaskState {
     }
 }
 
-/// How and when a task's first process ended.
+/// How and when a task's first process exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExitInfo {
-    /// Its exit status; 128 + N if signal N ended it.
+    /// Its exit code; 128 + N if signal N killed it.
     pub code: u32,
     /// When, in milliseconds since 1970; `None` if containerd does not know.
     pub at_unix_ms: Option<i64>,
@@ -74,9 +74,9 @@ impl ExitInfo {
 pub struct Process {
     /// The first process's ID on the host.
     pub pid: u32,
-    /// Where it is in its life.
+    /// Its state.
     pub state: TaskState,
-    /// How it ended, if it is stopped.
+    /// How it exited, if it is stopped.
     pub exit: Option<ExitInfo>,
 }
 
@@ -126,7 +126,7 @@ impl Containerd {
     /// `binary://`), and returns its first process's ID.
     ///
     /// # Errors
-    /// As the call's; what was half created is the caller's to delete.
+    /// As the call's; the caller has to delete a task that was partly created.
     pub async fn create_task(&self, id: &str, rootfs: Vec<Mount>, log: &str) -> Result<u32, Error> {
         let request = proto::CreateTaskRequest {
             container_id: id.to_owned(),
@@ -184,20 +184,20 @@ impl Containerd {
         {
             Ok(answer) => Ok(answer.process.as_ref().map(Into::into)),
             Err(error) if error.is_not_found() => Ok(None),
-            // containerd 2.3 and later pass the failure on; earlier ones answer "unknown".
+            // containerd 2.3 and later return the shim's failure; earlier versions report "unknown".
             Err(error) if error.is_stuck_shim() => Ok(Some(Process::UNKNOWN)),
             Err(error) => Err(error),
         }
     }
 
-    /// The tasks of several containers, by container; one without a task is not among them.
+    /// The tasks of several containers, by container; those without a task are omitted.
     ///
-    /// Each is asked for by itself, side by side, with a deadline of its own: `Tasks.List` asks the
-    /// shims one after the other, 2 s each for a stuck one, and from containerd 2.3 on leaves such
-    /// a task out as if it had none.
+    /// Each is queried separately, in parallel, with its own deadline: `Tasks.List` queries the shims one
+    /// after the other, 2 s for each stuck one, and from containerd 2.3 on omits such a task as if it did
+    /// not exist.
     ///
     /// # Errors
-    /// The first that says nothing about a task, as when containerd itself is gone.
+    /// The first error that leaves a task's state unknown, as when containerd itself is gone.
     pub async fn tasks<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a str>,
@@ -211,10 +211,10 @@ impl Containerd {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Waits for a task to end, without a deadline: it may run for years.
+    /// Waits for a task to exit, without a deadline: it may run for years.
     ///
     /// # Errors
-    /// As the call's. An error that [`Error::is_unavailable`] says nothing about the task.
+    /// As the call's. After an error that [`Error::is_unavailable`], the task may still run.
     pub async fn wait_task(&self, id: &str) -> Result<ExitInfo, Error> {
         let request = proto::WaitRequest {
             container_id: id.to_owned(),
@@ -230,8 +230,8 @@ impl Containerd {
         }
     }
 
-    /// Sends a signal to a task's first process, or to all of its processes. One that has ended or
-    /// is gone is fine.
+    /// Sends a signal to a task's first process, or to all of its processes. It is not an error if the task
+    /// has exited or does not exist.
     ///
     /// # Errors
     /// As the call's.
@@ -252,7 +252,7 @@ impl Containerd {
         }
     }
 
-    /// Deletes a stopped task; one that is gone is fine.
+    /// Deletes a stopped task; a missing one is not an error.
     ///
     /// # Errors
     /// As the call's; [`Error::is_failed_precondition`] if it still runs.
@@ -270,7 +270,7 @@ impl Containerd {
         }
     }
 
-    /// Raw metrics of one task; its type says which cgroup version they are of.
+    /// Raw metrics of one task; their type depends on the cgroup version.
     ///
     /// # Errors
     /// As the call's.

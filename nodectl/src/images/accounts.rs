@@ -1,7 +1,7 @@
 //! The users and groups of an image: its `/etc/passwd` and `/etc/group`.
 //!
-//! They are read from the unpacked layers, from the top, and no symbolic link is followed: a link of
-//! an image could lead anywhere on the host.
+//! They are read from the unpacked layers, topmost first, and no symbolic link is followed: a link in
+//! an image could point anywhere on the host.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -41,12 +41,12 @@ pub(crate) struct Group {
     pub name: String,
     /// Its ID.
     pub gid: u32,
-    /// The names of its members, beside those whose primary group it is.
+    /// The names of its members, except those whose primary group it is.
     pub members: Vec<String>,
 }
 
 impl Accounts {
-    /// Parses the two files. A line that is not of their format is skipped, as by containerd.
+    /// Parses the two files. Invalid lines are skipped, as by containerd.
     pub fn parse(passwd: &str, group: &str) -> Self {
         let user = |line: &str| {
             let mut fields = line.split(':');
@@ -82,12 +82,12 @@ impl Accounts {
         ))
     }
 
-    /// The user of that name.
+    /// The user with this name.
     pub fn user_named(&self, name: &str) -> Option<&User> {
         self.users.iter().find(|user| user.name == name)
     }
 
-    /// The first user of that ID.
+    /// The first user with this ID.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.iter().find(|user| user.uid == uid)
     }
@@ -99,7 +99,7 @@ impl Accounts {
     }
 }
 
-/// The directories of a snapshot's layers, from the top.
+/// The directories of a snapshot's layers, topmost first.
 fn layers(mounts: &[Mount]) -> Vec<PathBuf> {
     let Some(mount) = mounts.first() else {
         return Vec::new();
@@ -120,7 +120,7 @@ fn layers(mounts: &[Mount]) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The text of a file of `/etc` as the layers have it, empty if none has it.
+/// The text of a file in the layers' `/etc`, empty if no layer has it.
 fn text(layers: &[PathBuf], name: &str) -> io::Result<String> {
     let path = Path::new("etc").join(name);
     for layer in layers {
@@ -128,7 +128,7 @@ fn text(layers: &[PathBuf], name: &str) -> io::Result<String> {
             Ok(file) => {
                 let kind = file.metadata()?.file_type();
                 if !kind.is_file() {
-                    // A whiteout (a character device) or something else that hides what is below.
+                    // A whiteout (a character device) or another file that hides the layers below.
                     return Ok(String::new());
                 }
                 let mut bytes = Vec::new();
@@ -136,7 +136,7 @@ fn text(layers: &[PathBuf], name: &str) -> io::Result<String> {
                 return Ok(String::from_utf8_lossy(&bytes).into_owned());
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            // A link, or a whiteout in place of the directory.
+            // A link, or a whiteout instead of the directory.
             Err(_) => return Ok(String::new()),
         }
         if hides_below(layer) {
@@ -146,7 +146,7 @@ fn text(layers: &[PathBuf], name: &str) -> io::Result<String> {
     Ok(String::new())
 }
 
-/// Opens without waiting for what is not a regular file.
+/// Opens a file without blocking on one that is not regular.
 fn open(layer: &Path, path: &Path) -> io::Result<File> {
     let directory = openat2(
         CWD,
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_topmost_layer_that_has_a_file_counts() {
+    fn the_topmost_layer_with_a_file_wins() {
         let root = tempfile::tempdir().unwrap();
         let layer = |name: &str, files: &[(&str, &str)]| {
             let layer = root.path().join(name);

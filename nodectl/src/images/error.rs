@@ -1,4 +1,4 @@
-//! What can go wrong with an import.
+//! Errors of imports.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,16 @@ use oci::layout::LayoutError;
 
 use crate::containerd;
 
-/// Why an image could not be imported. Nothing of it stays in containerd.
+/// Why an image could not be imported. No part of it is left in containerd.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportError {
-    /// containerd refused a step or is gone.
+    /// A call to containerd failed.
     #[error(transparent)]
     Containerd(#[from] containerd::Error),
     /// The layout does not have the image, or is damaged.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// A blob could not be read, or is not what its digest says.
+    /// A blob cannot be read, or does not match its digest.
     #[error("blob {digest} of `{}` cannot be imported", layout.display())]
     Blob {
         /// The layout it is in.
@@ -28,7 +28,7 @@ pub(crate) enum ImportError {
         #[source]
         source: std::io::Error,
     },
-    /// The config does not list one diff ID for each layer, or lists none that are digests.
+    /// The config does not list one valid diff ID for each layer.
     #[error("config {config} of `{}` does not list a diff ID for each of its {layers} layers", layout.display())]
     DiffIds {
         /// The layout it is in.
@@ -38,16 +38,16 @@ pub(crate) enum ImportError {
         /// How many layers the manifest has.
         layers: usize,
     },
-    /// The image is for other machines.
+    /// The image is for another platform.
     #[error("cannot use an image of `{}`", layout.display())]
     Platform {
         /// The layout it is in.
         layout: PathBuf,
-        /// What it is for.
+        /// Its platform.
         #[source]
         source: Box<NoPlatform>,
     },
-    /// A layer unpacks to something else than the config says.
+    /// A layer's unpacked content does not match its diff ID in the config.
     #[error("layer {layer} unpacks to {applied}, its config says {expected}")]
     DiffId {
         /// The layer's digest.

@@ -1,7 +1,7 @@
-//! Imports an image from an OCI layout: blobs, unpacked layers and the record, all or nothing.
+//! Imports an image from an OCI layout: blobs, unpacked layers and the record, atomically.
 //!
-//! Everything is held by a lease until the image record refers to it, so a killed import leaves
-//! nothing that outlives the lease.
+//! A lease holds everything until the image record refers to it, so a killed import leaks nothing beyond
+//! the lease's expiry.
 
 use oci::image::NoPlatform;
 use oci::layout::Layout;
@@ -11,22 +11,22 @@ use super::error::ImportError;
 use super::unpack::{snapshot_label, unpack};
 use crate::containerd::{self, Containerd, Image, Labels};
 
-/// What an import did.
+/// The result of an import.
 #[derive(Clone, Debug)]
 pub(crate) struct Imported {
     /// The image's name.
     pub name: String,
-    /// What the name points at.
+    /// The descriptor's digest that the name points at.
     pub digest: Digest,
     /// Blobs that were written.
     pub written: usize,
-    /// Blobs that were there already.
+    /// Blobs that existed already.
     pub present: usize,
     /// Bytes written.
     pub bytes: u64,
 }
 
-/// What the names of an import's lease and uploads start with, before [`Holding::unique`].
+/// The prefix of the names of an import's lease and uploads, before [`Holding::unique`].
 pub(crate) const UPLOAD_PREFIX: &str = "nodectl-import-";
 
 /// How an import's content is held until the image record refers to it.
@@ -34,7 +34,7 @@ pub(crate) const UPLOAD_PREFIX: &str = "nodectl-import-";
 pub(crate) struct Holding {
     /// Names the lease.
     pub unique: String,
-    /// When containerd drops the lease should this process be killed (RFC 3339).
+    /// When the lease expires, if this process is killed (RFC 3339).
     pub expire: String,
     /// Labels of the lease.
     pub labels: Labels,
@@ -45,7 +45,7 @@ pub(crate) struct Holding {
 /// `labels` go on the image record; `held` says how the content is held until then.
 ///
 /// # Errors
-/// As [`ImportError`]; what was written by then is collected before this returns.
+/// As [`ImportError`]; content written so far is collected before this returns.
 pub(crate) async fn import(
     client: &Containerd,
     layout: &Layout,
@@ -59,8 +59,8 @@ pub(crate) async fn import(
         .lease(&lease, held.labels.clone(), &held.expire)
         .await?;
     let imported = import_leased(&leased, layout, image, name, labels, held).await;
-    // Also on success: the record holds everything now. A failure is collected at once, so that
-    // nothing of it is found afterwards.
+    // Also on success: the record holds everything now. After a failure, everything is collected before
+    // this returns.
     let released = client.release(&lease, imported.is_err()).await;
     let imported = imported?;
     released?;
@@ -82,7 +82,7 @@ async fn import_leased(
     let selected = layout.select(image, &Platform::host())?;
     let manifest = layout.manifest(&selected)?;
     let config = layout.config(&manifest.config)?;
-    // A manifest that stands alone says only in its config what it is for.
+    // A manifest without an index states its platform only in its config.
     let (actual, wanted) = (config.platform(), Platform::host());
     if !actual.runs_on(&wanted) {
         return Err(ImportError::Platform {
@@ -156,7 +156,7 @@ async fn import_leased(
     Ok(tally)
 }
 
-/// Where blobs come from, and what their uploads are called.
+/// The source of the blobs, and the prefix of their uploads' names.
 struct Source<'a> {
     layout: &'a Layout,
     upload: String,

@@ -1,4 +1,4 @@
-//! Reads an image back from containerd: what a container needs of it.
+//! Reads from containerd what a container needs of its image.
 
 use oci::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest, NoPlatform};
 use oci::{Digest, Kind, MediaType, Platform, Reference, ReferenceError};
@@ -11,7 +11,7 @@ use crate::containerd::{self, Containerd, Labels};
 pub struct RunImage {
     /// The name of its record.
     pub name: String,
-    /// What the name points at.
+    /// The digest that the name points at.
     pub digest: String,
     /// Its config.
     pub config: Config,
@@ -38,12 +38,12 @@ pub(crate) enum LookupError {
         #[source]
         source: DocumentError,
     },
-    /// It is for other machines.
+    /// It is for another platform.
     #[error("image `{name}`")]
     Platform {
         /// The image.
         name: String,
-        /// What it is for.
+        /// Its platform.
         #[source]
         source: Box<NoPlatform>,
     },
@@ -69,8 +69,7 @@ pub(crate) enum LookupError {
     },
 }
 
-/// The name under which containerd has the image that a manifest calls `written`, or `None` if it has
-/// none.
+/// containerd's name of the image that a manifest calls `written`, or `None` if it does not have it.
 ///
 /// # Errors
 /// As [`LookupError`].
@@ -87,7 +86,7 @@ pub(crate) async fn find_name(
     Ok(None)
 }
 
-/// The image that a manifest calls `written`, or `None` if containerd has none. `marks` are the
+/// The image that a manifest calls `written`, or `None` if containerd does not have it. `marks` are the
 /// labels of a snapshot that exists while the image's users are read.
 ///
 /// # Errors
@@ -127,7 +126,7 @@ pub(crate) async fn lookup(
     let config_digest = manifest.config.digest.to_string();
     let bytes = read(client, &config_digest).await?;
     let config = Config::parse(&bytes).map_err(|source| document(&config_digest, source))?;
-    // An image that is not an index says only here what it is for.
+    // An image that is not an index states its platform only here.
     let (actual, wanted) = (config.platform(), Platform::host());
     if !actual.runs_on(&wanted) {
         return Err(LookupError::Platform {
@@ -172,7 +171,7 @@ async fn accounts(
         return Ok(Accounts::default());
     }
     let key = format!("nodectl-accounts-{} {chain_id}", std::process::id());
-    // One that a lookup at the same time, or one that was cut short, has left.
+    // Left by a concurrent or interrupted lookup.
     client.remove_snapshot(&key).await?;
     let mounts = client
         .prepare_snapshot(&key, chain_id, marks.clone())

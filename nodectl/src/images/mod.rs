@@ -1,4 +1,4 @@
-//! Images in containerd: imported from a layout on disk, unpacked, and read back to be run.
+//! Images in containerd: import from a layout on disk, unpacking, and lookup.
 
 mod accounts;
 mod chain;

@@ -1,7 +1,7 @@
 //! The names under which containerd may have the image that a manifest names.
 //!
-//! containerd's clients for Kubernetes and Docker store an image under its familiar name written out:
-//! `nginx` as `docker.io/library/nginx:latest`.
+//! containerd's clients for Kubernetes and Docker store an image under its normalized name: `nginx` as
+//! `docker.io/library/nginx:latest`.
 
 use oci::Reference;
 
@@ -13,7 +13,7 @@ pub(crate) fn candidates(reference: &Reference) -> Vec<String> {
     let name = reference.full_name();
     let full = match (reference.tag(), reference.digest()) {
         (Some(tag), Some(digest)) => {
-            // A client keeps the digest and drops the tag.
+            // Some clients keep the digest and drop the tag.
             return distinct([
                 written,
                 format!("{name}:{tag}@{digest}"),
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_familiar_name_is_written_out() {
+    fn a_familiar_name_is_normalized() {
         let digest = format!("sha256:{}", "0".repeat(64));
         let check = |text: &str, expected: &[&str]| {
             assert_eq!(candidates(&text.parse().unwrap()), expected, "{text}");

@@ -1,4 +1,4 @@
-//! Unpacks an image's layers into snapshots, each checked against its diff ID.
+//! Unpacks an image's layers into snapshots, and checks each against its diff ID.
 
 use oci::{Descriptor, Digest};
 
@@ -7,7 +7,7 @@ use crate::containerd::{self, Containerd, Labels, SNAPSHOTTER};
 
 /// Unpacks `layers` from the bottom and returns the topmost chain ID, `None` for no layers.
 ///
-/// `client` must hold a lease; `unique` keeps two imports at once from sharing a working snapshot.
+/// `client` must hold a lease; `unique` keeps concurrent imports from sharing a working snapshot.
 pub(super) async fn unpack(
     client: &Containerd,
     layers: &[Descriptor],
@@ -22,7 +22,7 @@ pub(super) async fn unpack(
             let key = format!("nodectl-extract-{unique} {chain_id}");
             let unpacked = one(client, layer, *diff_id, &key, &parent, &name).await;
             if unpacked.is_err() {
-                // The lease would drop it too, but not before it ends.
+                // The lease would release it too, but only when it is deleted.
                 client.remove_snapshot(&key).await?;
             }
             unpacked?;
@@ -60,7 +60,7 @@ async fn one(
         });
     }
     match client.commit_snapshot(name, key).await {
-        // Another import was faster with the same layer: its snapshot is as good as ours.
+        // A concurrent import has committed the same layer: use its snapshot.
         Err(error) if error.is_already_exists() => Ok(client.remove_snapshot(key).await?),
         result => Ok(result?),
     }

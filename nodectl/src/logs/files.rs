@@ -1,4 +1,4 @@
-//! Which files a container's log is in, the oldest first.
+//! The files of a container's log, oldest first.
 //!
 //! The kubelet renames `0.log` to `0.log.20060102-150405` and compresses all but the newest of those
 //! to `.gz` (`pkg/kubelet/logs/container_log_manager.go`).
@@ -15,9 +15,9 @@ use flate2::bufread::MultiGzDecoder;
 pub(crate) struct LogFile {
     /// Where it is.
     pub path: PathBuf,
-    /// It is compressed.
+    /// Whether it is compressed.
     pub gzip: bool,
-    /// It is read up to there only.
+    /// It is only read up to this offset.
     pub end: Option<u64>,
 }
 
@@ -36,11 +36,11 @@ impl LogFile {
     }
 }
 
-/// The files of the log at `path`: rotated ones by their time, then the one being written. One that
-/// is being compressed (`.tmp`) is left out, since the original is still there.
+/// The files of the log at `path`: rotated ones by their time, then the current one. A file that is being
+/// compressed (`.tmp`) is omitted, since the original still exists.
 ///
 /// # Errors
-/// As the file system's; that the current file is missing is no error, as between a rotation and the
+/// As the file system's. A missing current file is not an error: it is absent between a rotation and the
 /// next line.
 pub(crate) fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
     let name = path
@@ -72,7 +72,7 @@ pub(crate) fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
             }
         }
     }
-    // Compressed or not yet deleted original: the same time twice is the same text.
+    // The compressed file and the original, not yet deleted, have the same time and text.
     rotated.sort_by(|(one, first), (other, second)| (one, first.gzip).cmp(&(other, second.gzip)));
     rotated.dedup_by(|(later, _), (earlier, _)| later == earlier);
     let mut files: Vec<_> = rotated.into_iter().map(|(_, file)| file).collect();
@@ -86,7 +86,7 @@ pub(crate) fn log_files(path: &Path) -> io::Result<Vec<LogFile>> {
     Ok(files)
 }
 
-/// Where a follower begins: a file, by its inode, and a place in it.
+/// Where a follower begins: a file, by its inode, and an offset in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(super) inode: u64,
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_comes_first_and_nothing_twice() {
+    fn files_are_listed_oldest_first_and_once() {
         let dir = tempfile::tempdir().unwrap();
         let names = [
             "0.log",

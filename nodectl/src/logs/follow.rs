@@ -1,4 +1,4 @@
-//! Follows a log: reads what is written to it from some moment on, across rotations.
+//! Follows a log from some point on, across rotations.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
@@ -66,7 +66,7 @@ impl Follower {
         let mut lines = Vec::new();
         self.drain(&mut lines)?;
         for next in self.later_files()? {
-            // Nothing is written to a file after its successor exists, but something may have been
+            // Nothing is written to a file after its successor exists, but lines may have been written
             // between the last read and the rotation.
             self.drain(&mut lines)?;
             match open(&next.path)? {
@@ -80,8 +80,7 @@ impl Follower {
         Ok(lines)
     }
 
-    /// The files that the log was continued in after the open one, which may be several since the last
-    /// call.
+    /// The files after the open one, of which there may be several since the last call.
     fn later_files(&self) -> io::Result<Vec<Listed>> {
         let Some(current) = Listed::at(&self.path) else {
             return Ok(Vec::new());
@@ -99,7 +98,7 @@ impl Follower {
             .collect();
         match files.iter().position(|file| file.inode == *open) {
             Some(at) => Ok(files.split_off(at + 1)),
-            // It was compressed or deleted since: only the current file is known to be later.
+            // The open one was compressed or deleted: only the current file is known to be later.
             None => Ok(vec![current]),
         }
     }
@@ -112,7 +111,7 @@ impl Follower {
             if take_line(file, &mut self.half)? == 0 {
                 return Ok(());
             }
-            // A line that is being written is completed by a later call.
+            // A later call completes a partial line.
             if self.half.last() != Some(&b'\n') && (self.half.len() as u64) < MAX_PART_BYTES {
                 return Ok(());
             }
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_before_ends_where_the_follower_begins() {
+    fn the_reader_ends_where_the_follower_begins() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("0.log");
         append(&path, &line(1, "one"));

@@ -1,5 +1,5 @@
-//! One line of a log: `TIME STREAM P|F TEXT`. A long line is split into parts, which are joined again
-//! when it is read.
+//! One line of a log: `TIME STREAM P|F TEXT`. A long line is split into parts, which are joined when it
+//! is read.
 
 use std::io::Write as _;
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_parsed_again() {
+    fn encoded_lines_parse_back() {
         let line = LogLine {
             time: "2026-11-22T15:39:58.000000001Z".parse().unwrap(),
             stream: Stream::Stderr,

@@ -1,5 +1,5 @@
-//! Logs in the format of the CRI: one line a part, in files that are rotated. The kubelet's are read, and
-//! those of `up`'s own pods written too.
+//! Logs in the CRI's format, in rotated files: reads those of the kubelet's pods, and reads and writes
+//! those of `up`'s own.
 //!
 //! <https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md>
 

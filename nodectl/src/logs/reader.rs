@@ -1,4 +1,4 @@
-//! Reads a log across its files: all of it, or its end.
+//! Reads a log across its files, whole or only its end.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -9,17 +9,17 @@ use jiff::Timestamp;
 use super::files::cut;
 use super::{End, Joiner, LogFile, LogLine, Stream, log_files};
 
-/// A part has 16 KiB and a header; a longer line of a file is not a line of a log.
+/// A part has at most 16 KiB and a header; a longer line is not in the format.
 pub(super) const MAX_PART_BYTES: u64 = 64 * 1024;
 
-/// Which lines to read.
+/// Selects the lines to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogQuery {
     /// Only this many, from the end.
     pub tail: Option<usize>,
     /// Only those written since then.
     pub since: Option<Timestamp>,
-    /// Only those before the place where a follower starts.
+    /// Only those before the point where a follower begins.
     pub end: Option<End>,
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn read(
             .filter_map(|line| wanted(line, query))
             .try_for_each(sink);
     };
-    // From the newest file back, until there is enough. The first line of each stream may have its
-    // beginning in an older file, so it counts only once that file was read too.
+    // From the newest file back, until there are enough lines. The first line of each stream may begin in
+    // an older file, so it counts only once that file was read too.
     let mut held = VecDeque::new();
     for start in (0..files.len()).rev() {
         let mut joiner = Joiner::default();
@@ -84,11 +84,11 @@ pub(crate) fn read(
 struct Tail {
     query: LogQuery,
     most: usize,
-    /// Each with whether it is known to be whole.
+    /// Each with whether it is known to be complete.
     held: VecDeque<(LogLine, bool)>,
-    /// Which streams have had a line.
+    /// The streams that have had a line.
     seen: [bool; 2],
-    /// A line came that is too old, so older files have nothing that is wanted.
+    /// There are enough lines, or one was too old: older files need not be read.
     enough: bool,
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// A capability, without the `CAP_` in front, or `ALL`.
 ///
-/// With the prefix containerd's CRI plugin looks for `CAP_CAP_…`, which runc ignores: such a name
-/// is refused, because a capability that is not dropped guards nothing.
+/// A name with the prefix is refused: containerd's CRI plugin turns it into `CAP_CAP_…`, which runc
+/// ignores, so that the capability would not be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum CapabilityName {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_read_in_any_case_and_without_its_prefix() {
+    fn a_name_is_parsed_in_any_case_and_without_its_prefix() {
         let parse = |text: &str| CapabilityName::try_from(text.to_owned());
         let chown = Ok(CapabilityName::One(Capability::Chown));
         assert_eq!(parse("CHOWN"), chown);

@@ -1,4 +1,4 @@
-//! A container of a pod, as manifests write it.
+//! A container of a pod, as in manifests.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ pub struct ContainerSpec {
     pub name: DnsLabel,
     /// The image, as the manifest names it.
     pub image: String,
-    /// Instead of the image's entrypoint.
+    /// Replaces the image's entrypoint.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Instead of the image's arguments.
+    /// Replaces the image's arguments.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Instead of the image's working directory.
+    /// Replaces the image's working directory.
     #[serde(default)]
     pub working_dir: Option<String>,
     /// When to pull. Nothing is ever pulled here.
@@ -33,22 +33,22 @@ pub struct ContainerSpec {
     /// Environment variables, in order.
     #[serde(default)]
     pub env: Vec<EnvVar>,
-    /// What it may use and what it is given.
+    /// Its resource limits and requests.
     #[serde(default)]
     pub resources: Resources,
-    /// Volumes of the pod that it sees.
+    /// Volumes of the pod that it mounts.
     #[serde(default)]
     pub volume_mounts: Vec<VolumeMount>,
-    /// Has it started?
+    /// Whether it has started.
     #[serde(default)]
     pub startup_probe: Option<Probe>,
-    /// Is it to get requests?
+    /// Whether it gets requests.
     #[serde(default)]
     pub readiness_probe: Option<Probe>,
-    /// Is it to be restarted?
+    /// Whether it has to be restarted.
     #[serde(default)]
     pub liveness_probe: Option<Probe>,
-    /// What it may do.
+    /// Its privileges.
     #[serde(default)]
     pub security_context: ContainerSecurity,
 }
@@ -100,12 +100,12 @@ pub struct EnvVar {
     /// Its value, in which `$(NAME)` stands for an earlier variable.
     #[serde(default)]
     pub value: Option<String>,
-    /// Where its value comes from instead.
+    /// The source of its value, instead of `value`.
     #[serde(default)]
     pub value_from: Option<EnvSource>,
 }
 
-/// Where a variable's value comes from.
+/// The source of a variable's value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvSource {
@@ -134,12 +134,12 @@ pub struct ResourceFieldRef {
     /// Another container of the pod; refused here.
     #[serde(default)]
     pub container_name: Option<DnsLabel>,
-    /// The unit to count in.
+    /// The unit of the value.
     #[serde(default)]
     pub divisor: Option<Quantity>,
 }
 
-/// What a container may use (`limits`) and what it is given at least (`requests`).
+/// The resources that a container may use (`limits`) and is guaranteed (`requests`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
@@ -151,20 +151,20 @@ pub struct Resources {
     pub requests: BTreeMap<String, Quantity>,
 }
 
-/// A volume that a container sees.
+/// A volume that a container mounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeMount {
     /// The volume's name in the pod.
     pub name: DnsLabel,
-    /// Where it is in the container.
+    /// Its path in the container.
     pub mount_path: String,
-    /// It cannot be written.
+    /// Whether it is read-only.
     #[serde(default)]
     pub read_only: bool,
 }
 
-/// What a container may do.
+/// The privileges of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerSecurity {
@@ -174,10 +174,10 @@ pub struct ContainerSecurity {
     /// The group it runs as.
     #[serde(default)]
     pub run_as_group: Option<u32>,
-    /// It must not run as user 0.
+    /// Whether it must not run as user 0.
     #[serde(default)]
     pub run_as_non_root: Option<bool>,
-    /// Its root file system cannot be written.
+    /// Whether its root file system is read-only.
     #[serde(default)]
     pub read_only_root_filesystem: Option<bool>,
     /// Whether a process may gain more privileges than its parent.
@@ -186,26 +186,26 @@ pub struct ContainerSecurity {
     /// All privileges of the host; refused here.
     #[serde(default)]
     pub privileged: Option<bool>,
-    /// Capabilities to take away and to give.
+    /// Capabilities to drop and to add.
     #[serde(default)]
     pub capabilities: Capabilities,
-    /// The system calls it may make.
+    /// The system calls that it may make.
     #[serde(default)]
     pub seccomp_profile: Option<SeccompProfile>,
 }
 
-/// Capabilities to take away and to give, without the `CAP_` in front.
+/// Capabilities to drop and to add, without the prefix `CAP_`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// To give.
+    /// To add.
     #[serde(default)]
     pub add: Vec<CapabilityName>,
-    /// To take away.
+    /// To drop.
     #[serde(default)]
     pub drop: Vec<CapabilityName>,
 }
 
-/// The system calls a container may make.
+/// The system calls that a container may make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompProfile {
@@ -224,7 +224,7 @@ pub enum SeccompType {
     RuntimeDefault,
     /// None.
     Unconfined,
-    /// A file of the node; refused here.
+    /// A file on the node; refused here.
     Localhost,
 }
 

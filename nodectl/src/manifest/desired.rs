@@ -1,20 +1,20 @@
-//! What is to run: manifests that were checked as a whole.
+//! The desired state: manifests that were checked as a whole.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{IntOrString, PodTemplate};
 
-/// What is to run.
+/// The desired state.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
-    /// Groups of pods.
+    /// The Deployments.
     pub deployments: Vec<DesiredDeployment>,
-    /// What is in front of them.
+    /// The Services in front of them.
     pub services: Vec<DesiredService>,
 }
 
-/// A group of equal pods.
+/// A Deployment.
 #[derive(Clone, Debug)]
 pub struct DesiredDeployment {
     /// Its namespace in the manifests.
@@ -27,24 +27,24 @@ pub struct DesiredDeployment {
     pub max_surge: u32,
     /// Pods below `replicas` during an update.
     pub max_unavailable: u32,
-    /// Old pods are all deleted before the first new one is created.
+    /// Whether all old pods are deleted before the first new one is created.
     pub recreate: bool,
     /// How long a pod must be ready to count as available.
     pub min_ready: Duration,
-    /// What its pods are created from.
+    /// The template of its pods.
     pub template: PodTemplate,
     /// Identifies the template: 10 hex digits.
     pub hash: String,
 }
 
-/// Something in front of pods.
+/// A Service.
 #[derive(Clone, Debug)]
 pub struct DesiredService {
     /// Its namespace in the manifests.
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// It is to be reached from outside (`type: LoadBalancer`).
+    /// Whether it is reachable from outside (`type: LoadBalancer`).
     pub external: bool,
     /// Labels of the pods behind it.
     pub selector: BTreeMap<String, String>,

@@ -2,7 +2,7 @@
 //!
 //! <https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>
 
-/// Replaces `$(NAME)` by what `lookup` knows; unknown names stay as they are, and `$$` is one `$`.
+/// Replaces `$(NAME)` by the result of `lookup`; unknown names are left unchanged, and `$$` is one `$`.
 pub fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;

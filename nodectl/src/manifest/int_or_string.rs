@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A number, or a text that means one.
+/// A number, or a text that stands for one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum IntOrString {
@@ -15,8 +15,8 @@ pub enum IntOrString {
 }
 
 impl IntOrString {
-    /// The count that a number is, or that a percentage of `total` comes to, rounded up or down as
-    /// the Deployment controller does; `None` if it is neither or negative.
+    /// The number, or the percentage of `total`, rounded up or down as by the Deployment controller; `None`
+    /// if it is neither, or negative.
     pub fn of(&self, total: u32, round_up: bool) -> Option<u32> {
         match self {
             Self::Int(count) => u32::try_from(*count).ok(),

@@ -1,7 +1,7 @@
-//! Kubernetes manifests: read from YAML, checked as a whole, and turned into what is to run.
+//! Kubernetes manifests: parsed from YAML, checked as a whole, and turned into the desired state.
 //!
-//! Its types have the fields that are obeyed on one machine. Every other field is refused, or
-//! ignored with a warning that names its path.
+//! Its types have the fields that are supported on one machine. Every other field is refused, or ignored
+//! with a warning that names its path.
 
 mod capability;
 mod check;

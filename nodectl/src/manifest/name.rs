@@ -1,7 +1,7 @@
-//! Names in manifests, each checked by the rule that the API server has for it.
+//! Names in manifests, each checked by the API server's rule for it.
 //!
-//! A name becomes part of a path, a host name or an ID in containerd, so it is a type of its own
-//! from the moment that it is read.
+//! A name becomes part of a path, a host name or an ID in containerd, so it is a separate type from
+//! parsing on.
 //!
 //! <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>
 
@@ -172,7 +172,7 @@ fn is_dns_label(text: &str) -> bool {
 }
 
 fn is_dns_subdomain(text: &str) -> bool {
-    // A part alone has no limit but that of the whole.
+    // A part is limited only by the length of the whole.
     let is_part = |part: &str| {
         let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
         !part.is_empty()
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn label_keys_and_values_are_those_of_kubernetes() {
+    fn label_keys_and_values_follow_kubernetes_rules() {
         check::<LabelKey>(
             &["app", "app.kubernetes.io/name", "A_b.c-d", "0"],
             &[

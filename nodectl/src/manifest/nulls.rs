@@ -1,5 +1,5 @@
-//! `null` in manifests: templates write it for a value that is not set, and the API server decodes
-//! it as the zero value.
+//! `null` in manifests: templates emit it for unset values, and the API server decodes it as the zero
+//! value.
 
 use serde_json::{Map, Value};
 
@@ -34,7 +34,7 @@ pub(super) fn strip(value: &mut Value) {
     }
 }
 
-/// A Deployment's `selector` is an object of its own, a Service's is a map of labels.
+/// A Deployment's `selector` is a `LabelSelector`; a Service's is a map of labels.
 fn is_label_selector(map: &Map<String, Value>) -> bool {
     map.contains_key("matchLabels") || map.contains_key("matchExpressions")
 }

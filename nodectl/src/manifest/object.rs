@@ -1,4 +1,4 @@
-//! From YAML to typed objects. A field that is not obeyed is refused or warned about by its path.
+//! Parses YAML into typed objects. An unsupported field is refused or warned about by its path.
 
 use cli::input::Input;
 use serde::Serialize;
@@ -23,17 +23,17 @@ pub enum ReadError {
         /// The parser's message, with line and column.
         message: String,
     },
-    /// A document is YAML, but not an object of Kubernetes.
+    /// A document is YAML, but not a Kubernetes object.
     #[error("{origin}, document {number}: {problem}")]
     NotAnObject {
         /// The file.
         origin: String,
         /// Which document of it, from 1.
         number: usize,
-        /// What it lacks.
+        /// Its problem.
         problem: &'static str,
     },
-    /// An object runs pods and is not a Deployment.
+    /// An object runs pods but is not a Deployment.
     #[error(
         "{origin}: {kind} `{name}` is not supported: of the kinds that run pods, only Deployments are"
     )]
@@ -45,7 +45,7 @@ pub enum ReadError {
         /// Its name.
         name: String,
     },
-    /// Fields of an object cannot be obeyed, and matter.
+    /// Fields of an object are not supported and cannot be ignored.
     #[error("{origin}: {kind} `{name}`: {}", reasons(.fields))]
     Unsupported {
         /// The file.
@@ -57,7 +57,7 @@ pub enum ReadError {
         /// The fields' paths, each with the reason.
         fields: Vec<(String, &'static str)>,
     },
-    /// An object does not have the shape that its kind has.
+    /// An object does not match the schema of its kind.
     #[error("{origin}: {kind} `{name}`: {message}")]
     Shape {
         /// The file.
@@ -66,10 +66,10 @@ pub enum ReadError {
         kind: String,
         /// Its name.
         name: String,
-        /// What is wrong, with the path of the field.
+        /// The problem, with the path of the field.
         message: String,
     },
-    /// An object is of another API version than the supported one.
+    /// An object has an unsupported API version.
     #[error(
         "{origin}: {kind} `{name}`: apiVersion `{api_version}` is not supported: expected `{wanted}`"
     )]
@@ -108,15 +108,15 @@ pub struct Located<T> {
 /// The objects of some manifests.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
-    /// Deployments, each with its template as it was written, whose hash identifies it.
+    /// Deployments, each with its original template, whose hash identifies it.
     pub deployments: Vec<Located<(Deployment, Value)>>,
     /// Services.
     pub services: Vec<Located<Service>>,
     /// Objects of other kinds, which are ignored.
     pub others: Vec<String>,
-    /// Policies of what may connect to and from pods, which are not enforced here.
+    /// Network policies, which are not enforced here.
     pub network_policies: Vec<String>,
-    /// What has no effect here.
+    /// Warnings about objects and fields without effect here.
     pub warnings: Vec<Warning>,
 }
 
@@ -209,9 +209,9 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
             let origin = origin.to_owned();
             return Err(ReadError::Workload { origin, kind, name });
         }
-        // They only arrange files and names.
+        // They only organize files and names.
         "Kustomization" | "Namespace" => {}
-        // Also those of network plugins, such as CiliumNetworkPolicy.
+        // Including those of network plugins, such as CiliumNetworkPolicy.
         _ if kind.ends_with("NetworkPolicy") => {
             objects.network_policies.push(format!("{kind} `{name}`"));
         }
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_supported_object_is_refused() {
+    fn unsupported_objects_are_refused() {
         check(
             "hello",
             "a.yaml, document 1: expected an object with `apiVersion` and `kind`",
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_key_is_reported_in_the_words_of_yaml() {
+    fn a_duplicate_key_is_reported_in_yamls_terms() {
         let message = read("apiVersion: v1\nkind: Service\nkind: Service\n")
             .unwrap_err()
             .to_string();

@@ -1,4 +1,4 @@
-//! A pod template, as manifests write it.
+//! A pod template, as in manifests.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::name::{AnnotationKey, DnsLabel, DnsSubdomain, Labels};
 use super::{ContainerSpec, IntOrString, SeccompProfile};
 
-/// What every pod of a Deployment is created from.
+/// The template of a Deployment's pods.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodTemplate {
     /// The pods' labels and annotations.
     #[serde(default)]
     pub metadata: PodMetadata,
-    /// What runs in them.
+    /// The spec of the pods.
     pub spec: PodSpec,
 }
 
@@ -30,7 +30,7 @@ impl PodTemplate {
 /// The labels and annotations of a pod template.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodMetadata {
-    /// What selectors match.
+    /// The labels, which selectors match.
     #[serde(default)]
     pub labels: Labels,
     /// Arbitrary metadata.
@@ -38,20 +38,20 @@ pub struct PodMetadata {
     pub annotations: BTreeMap<AnnotationKey, String>,
 }
 
-/// What runs in a pod.
+/// The spec of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodSpec {
     /// The containers, which share a network.
     #[serde(default)]
     pub containers: Vec<ContainerSpec>,
-    /// What the containers may mount.
+    /// The volumes that the containers may mount.
     #[serde(default)]
     pub volumes: Vec<Volume>,
     /// Seconds from the stop signal to SIGKILL.
     #[serde(default = "thirty")]
     pub termination_grace_period_seconds: u32,
-    /// What all containers may do, unless one says otherwise.
+    /// The privileges of all containers, unless a container overrides them.
     #[serde(default)]
     pub security_context: PodSecurity,
     /// The name of its service account, for the downward API.
@@ -66,7 +66,7 @@ fn thirty() -> u32 {
     30
 }
 
-/// What all containers of a pod may do.
+/// The privileges of all containers of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodSecurity {
@@ -76,7 +76,7 @@ pub struct PodSecurity {
     /// The group they run as.
     #[serde(default)]
     pub run_as_group: Option<u32>,
-    /// They must not run as user 0.
+    /// Whether they must not run as user 0.
     #[serde(default)]
     pub run_as_non_root: Option<bool>,
     /// Supplementary groups.
@@ -88,7 +88,7 @@ pub struct PodSecurity {
     /// The group that owns the volumes.
     #[serde(default)]
     pub fs_group: Option<u32>,
-    /// The system calls they may make.
+    /// The system calls that they may make.
     #[serde(default)]
     pub seccomp_profile: Option<SeccompProfile>,
 }
@@ -96,10 +96,10 @@ pub struct PodSecurity {
 /// Whether a container's user is in the groups that the image's `/etc/group` lists for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GroupsPolicy {
-    /// It is.
+    /// It is in them.
     #[default]
     Merge,
-    /// It is in the groups of the pod's security context alone.
+    /// It is only in the groups of the pod's security context.
     Strict,
 }
 

@@ -1,4 +1,4 @@
-//! Probes as manifests write them, with Kubernetes' defaults.
+//! Probes, as in manifests, with Kubernetes' defaults.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::IntOrString;
 use super::name::HeaderName;
 
-/// A startup, readiness or liveness probe. A number that is missing or 0 has Kubernetes' default.
+/// A startup, readiness or liveness probe. A number that is missing or 0 means Kubernetes' default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
@@ -26,20 +26,20 @@ pub struct Probe {
     /// Seconds from the container's start to the first probe.
     #[serde(default)]
     pub initial_delay_seconds: u32,
-    /// Seconds from one probe to the next.
+    /// Seconds between two probes.
     #[serde(default)]
     pub period_seconds: u32,
-    /// Seconds after which a probe has failed.
+    /// The timeout of a probe, in seconds.
     #[serde(default)]
     pub timeout_seconds: u32,
-    /// Successes in a row that count as one.
+    /// Consecutive successes after which the probe has succeeded.
     #[serde(default)]
     pub success_threshold: u32,
-    /// Failures in a row that count as one.
+    /// Consecutive failures after which the probe has failed.
     #[serde(default)]
     pub failure_threshold: u32,
-    /// Seconds from the stop signal to SIGKILL when this probe has the container restarted, instead
-    /// of the pod's.
+    /// Seconds from the stop signal to SIGKILL when this probe's failure restarts the container, instead of
+    /// the pod's grace period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination_grace_period_seconds: Option<u32>,
 }
@@ -58,22 +58,22 @@ impl Probe {
         Duration::from_secs(self.initial_delay_seconds.into())
     }
 
-    /// From one probe to the next, 10 s by default.
+    /// The time between two probes, 10 s by default.
     pub fn period(&self) -> Duration {
         seconds(self.period_seconds, 10)
     }
 
-    /// After this long a probe has failed, 1 s by default.
+    /// The timeout of a probe, 1 s by default.
     pub fn timeout(&self) -> Duration {
         seconds(self.timeout_seconds, 1)
     }
 
-    /// Successes in a row that count as one, 1 by default.
+    /// Consecutive successes after which the probe has succeeded, 1 by default.
     pub fn successes(&self) -> u32 {
         or_default(self.success_threshold, 1)
     }
 
-    /// Failures in a row that count as one, 3 by default.
+    /// Consecutive failures after which the probe has failed, 3 by default.
     pub fn failures(&self) -> u32 {
         or_default(self.failure_threshold, 3)
     }
@@ -103,10 +103,10 @@ pub struct HttpGet {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Scheme {
-    /// It is not.
+    /// It is not encrypted.
     #[default]
     Http,
-    /// It is; the certificate is not verified, as the kubelet does not.
+    /// It is encrypted; the certificate is not verified, as by the kubelet.
     Https,
 }
 

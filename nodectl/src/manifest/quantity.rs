@@ -20,7 +20,7 @@ pub struct QuantityError {
     text: String,
 }
 
-/// Suffixes and the thousandths that one of them is.
+/// Suffixes with their values in thousandths.
 const SUFFIXES: [(&str, i128); 14] = [
     ("Ki", 1000 << 10),
     ("Mi", 1000 << 20),
@@ -93,7 +93,7 @@ impl FromStr for Quantity {
         let digits: i128 = format!("{whole}{fraction}").parse().map_err(|_| error())?;
         let unit = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
         let thousandths = digits.checked_mul(scale).ok_or_else(error)?;
-        // Rounded up, as Kubernetes rounds what is finer than it keeps.
+        // Rounded up, as Kubernetes rounds beyond its precision.
         Ok(Self {
             thousandths: (thousandths + unit - 1) / unit,
         })
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_what_kubernetes_writes() {
+    fn parses_kubernetes_quantities() {
         let check = |text: &str, milli: u64| {
             assert_eq!(text.parse::<Quantity>().unwrap().milli(), milli, "{text}");
         };

@@ -1,4 +1,4 @@
-//! Deployments and Services, as manifests write them.
+//! Deployments and Services, as in manifests.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct Metadata<N> {
     /// Its namespace.
     #[serde(default)]
     pub namespace: Option<DnsLabel>,
-    /// What selectors match.
+    /// Its labels, which selectors match.
     #[serde(default)]
     pub labels: Labels,
     /// Arbitrary metadata.
@@ -44,17 +44,17 @@ pub struct DeploymentSpec {
     /// How many pods.
     #[serde(default = "one")]
     pub replicas: u32,
-    /// Which pods are its own.
+    /// Selects its pods.
     pub selector: Selector,
-    /// What its pods are created from.
+    /// The template of its pods.
     pub template: PodTemplate,
-    /// How pods are replaced by those of a newer template.
+    /// How pods are replaced when the template changes.
     #[serde(default)]
     pub strategy: Strategy,
     /// Seconds that a pod must be ready to count as available.
     #[serde(default)]
     pub min_ready_seconds: u32,
-    /// How many old `ReplicaSet`s are kept; there are none here.
+    /// How many old `ReplicaSet`s are kept; none exist here.
     #[serde(default)]
     pub revision_history_limit: Option<u32>,
     /// Seconds after which a rollout without progress has failed; not reported here.
@@ -66,11 +66,11 @@ fn one() -> u32 {
     1
 }
 
-/// Which pods belong to something.
+/// Selects pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Selector {
-    /// Labels that they have.
+    /// Labels that they must have.
     #[serde(default)]
     pub match_labels: Labels,
     /// Further conditions.
@@ -85,7 +85,7 @@ pub struct MatchExpression {
     pub key: LabelKey,
     /// How the label is compared.
     pub operator: Operator,
-    /// What it is compared with.
+    /// The values to compare with.
     #[serde(default)]
     pub values: Vec<LabelValue>,
 }

@@ -1,4 +1,4 @@
-//! IPv4 subnets, and the choice of a pod's address.
+//! IPv4 subnets, and the allocation of pods' addresses.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -52,8 +52,8 @@ impl Subnet {
         self.overlaps(Self::of(address, 32))
     }
 
-    /// The lowest address above `after` (then from the start) that is not in `used`: an address that
-    /// was just released is used again last. `None` if all are in use.
+    /// The lowest address above `after` (then from the start) that is not in `used`, so that a released
+    /// address is reused last. `None` if all are in use.
     pub fn allocate(self, used: &BTreeSet<Ipv4Addr>, after: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
         let first = self.base + 2;
         let last = (self.base | !mask(self.prefix)) - 1;
@@ -74,8 +74,8 @@ const fn mask(prefix: u8) -> u32 {
     }
 }
 
-/// A MAC address derived from the IPv4 address, as the CNI bridge plugin does: a neighbour entry of
-/// a pod that is gone then fits the next pod with its address.
+/// A MAC address derived from the IPv4 address, as by the CNI bridge plugin, so that a neighbour entry of
+/// a deleted pod is valid for the next pod with its address.
 pub(super) fn mac_of(address: Ipv4Addr) -> [u8; 6] {
     let [a, b, c, d] = address.octets();
     [0x0a, 0x58, a, b, c, d]
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_go_round_before_they_come_back() {
+    fn a_released_address_is_reused_last() {
         let net = subnet("10.88.0.0/29");
         let address = |last| Ipv4Addr::new(10, 88, 0, last);
         let mut used = BTreeSet::new();

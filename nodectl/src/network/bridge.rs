@@ -1,4 +1,4 @@
-//! The bridge that joins the pods, and the choice of its subnet.
+//! The bridge that connects the pods, and the choice of its subnet.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -10,7 +10,7 @@ use super::link::Netlink;
 use super::turn::Turn;
 use super::{Error, Subnet};
 
-/// Which subnet the pods are to have.
+/// How to choose the pods' subnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubnetChoice {
     /// This one, or an error.
@@ -19,16 +19,16 @@ pub enum SubnetChoice {
     Free,
 }
 
-/// Where a free subnet is looked for. Podman's own network is the first of 10.88.0.0/16 or all of it,
-/// VPNs often route all of 10.0.0.0/8, and homes and offices use the start of 192.168.0.0/16.
+/// The /16 networks in which a free subnet is searched. Podman uses the start of 10.88.0.0/16 or all of
+/// it, VPNs often route all of 10.0.0.0/8, and homes and offices use the start of 192.168.0.0/16.
 const CANDIDATES: [Ipv4Addr; 3] = [
     Ipv4Addr::new(10, 88, 0, 0),
     Ipv4Addr::new(172, 30, 0, 0),
     Ipv4Addr::new(192, 168, 0, 0),
 ];
 
-/// Routes with a shorter prefix are default routes in all but name, such as the two halves 0.0.0.0/1
-/// and 128.0.0.0/1 that VPNs put before the default route; a bridge's own route is preferred to them.
+/// Routes with a shorter prefix are default routes in effect, such as the halves 0.0.0.0/1 and 128.0.0.0/1
+/// that VPNs add; a bridge's own route is preferred to them.
 const SHORTEST_ROUTE: u8 = 8;
 
 /// A bridge with an IPv4 subnet.
@@ -41,13 +41,13 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// The bridge `name`, which is created if it is missing. One that is there keeps its subnet.
+    /// The bridge `name`, which is created if it is missing. An existing one keeps its subnet.
     ///
-    /// One process at a time chooses: two that start at once would find the same subnet free.
+    /// One process at a time chooses: two that start concurrently would choose the same free subnet.
     ///
     /// # Errors
-    /// [`Error::Overlap`] or [`Error::NoFreeSubnet`] if no subnet can be had, [`Error::OtherSubnet`]
-    /// if the bridge has another one than the one asked for, and the kernel's.
+    /// [`Error::Overlap`] or [`Error::NoFreeSubnet`] if no subnet is available, [`Error::OtherSubnet`] if the
+    /// bridge has another one than requested, and the kernel's.
     pub async fn ensure(name: &str, choice: SubnetChoice) -> Result<Self, Error> {
         let _turn = Turn::take().await?;
         let netlink = Netlink::open()?;
@@ -55,7 +55,7 @@ impl Bridge {
             if let Some(subnet) = netlink.subnet(name, index).await? {
                 return Self::existing(name, subnet, choice);
             }
-            // A bridge without an address is one that was being created when nodectl was killed.
+            // A bridge without an address was being created when nodectl was killed.
             if !is_bridge(name) {
                 return Err(Error::NotABridge(name.to_owned()));
             }
@@ -64,7 +64,7 @@ impl Bridge {
         let subnet = choose(choice, &netlink.networks().await?)?;
         let created = create(&netlink, name, subnet).await;
         if created.is_err() {
-            // Best effort: the first error is the one to report.
+            // Best effort: only the first error is reported.
             let _ = netlink.remove(name).await;
         }
         created?;
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_free_subnet_avoids_what_is_routed() {
+    fn a_free_subnet_avoids_routed_networks() {
         let routes = ["10.88.0.0/24", "10.88.1.0/25", "192.168.0.0/16"]
             .map(|text| Subnet::of(text.split_once('/').unwrap().0.parse().unwrap(), 24));
         assert_eq!(

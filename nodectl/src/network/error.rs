@@ -1,4 +1,4 @@
-//! What can go wrong with links, addresses and namespaces.
+//! Errors of links, addresses and namespaces.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -12,18 +12,18 @@ pub enum Error {
     /// The kernel refused a netlink request.
     #[error("cannot {action} `{link}`")]
     Netlink {
-        /// What was tried.
+        /// The failed action.
         action: &'static str,
-        /// The link it was tried on.
+        /// The link.
         link: String,
-        /// The kernel's answer.
+        /// The kernel's error.
         #[source]
         source: io::Error,
     },
-    /// No netlink socket, thread or runtime could be had.
+    /// A netlink socket, thread or runtime could not be created.
     #[error("cannot {action}")]
     Setup {
-        /// What was tried.
+        /// The failed action.
         action: &'static str,
         /// Why it failed.
         #[source]
@@ -32,7 +32,7 @@ pub enum Error {
     /// A network namespace's file or mount failed.
     #[error("cannot {action} network namespace `{}`", path.display())]
     Namespace {
-        /// What was tried.
+        /// The failed action.
         action: &'static str,
         /// The namespace's file.
         path: PathBuf,
@@ -51,28 +51,28 @@ pub enum Error {
     Overlap {
         /// The subnet for the pods.
         subnet: Subnet,
-        /// The route or address in the way.
+        /// The conflicting route or address.
         other: Subnet,
     },
-    /// None of the subnets to choose from is free.
+    /// None of the candidate subnets is free.
     #[error(
         "every /24 of 10.88.0.0/16, 172.30.0.0/16 and 192.168.0.0/16 overlaps a route of this machine"
     )]
     NoFreeSubnet,
-    /// The bridge is there with another subnet.
+    /// The bridge exists with another subnet.
     #[error("bridge `{bridge}` already has {actual}, not {wanted}")]
     OtherSubnet {
         /// The bridge.
         bridge: String,
-        /// What was asked for.
+        /// The requested subnet.
         wanted: Subnet,
-        /// What it has.
+        /// Its subnet.
         actual: Subnet,
     },
-    /// A link of that name is there and is not ours.
-    #[error("`{0}` is there already and is no bridge with an IPv4 subnet")]
+    /// A link with this name exists and is not nodectl's bridge.
+    #[error("`{0}` already exists and is not a bridge with an IPv4 subnet")]
     NotABridge(String),
-    /// All addresses are taken.
+    /// All addresses are in use.
     #[error("no address is left in {subnet} for another pod")]
     Full {
         /// The pods' subnet.
@@ -89,7 +89,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The kernel says that the caller may not.
+    /// Whether the caller lacks permission.
     pub fn is_permission(&self) -> bool {
         matches!(
             self,
@@ -107,7 +107,7 @@ pub(super) fn kernel_error(error: rtnetlink::Error) -> io::Error {
     }
 }
 
-/// Names what was tried on which link.
+/// Adds the action and the link to a netlink error.
 pub(super) fn on_link(
     action: &'static str,
     link: &str,

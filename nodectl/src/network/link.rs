@@ -1,4 +1,4 @@
-//! A netlink connection, and the few requests on links that are needed.
+//! A netlink connection with the requests on links, addresses and routes that nodectl needs.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -34,14 +34,14 @@ impl Netlink {
         })
     }
 
-    /// The index of the link of that name, if there is one.
+    /// The index of the link with this name, if it exists.
     pub(super) async fn index(&self, name: &str) -> Result<Option<u32>, Error> {
         let mut links = self.handle.link().get().match_name(name).execute();
         match links.try_next().await {
             Ok(link) => Ok(link.map(|link| link.header.index)),
             Err(error) => {
                 let source = kernel_error(error);
-                // ENODEV: there is no link of that name.
+                // ENODEV: no link has this name.
                 if source.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) {
                     return Ok(None);
                 }
@@ -74,7 +74,7 @@ impl Netlink {
             .collect())
     }
 
-    /// Removes a link; one that is gone is fine.
+    /// Removes a link; a missing one is not an error.
     pub(super) async fn remove(&self, name: &str) -> Result<(), Error> {
         let Some(index) = self.index(name).await? else {
             return Ok(());
@@ -132,8 +132,8 @@ impl Netlink {
         Ok(addresses.iter().find_map(network_of))
     }
 
-    /// Every IPv4 network that this machine routes, but for default routes, or has an address in: a link
-    /// that is down has no routes yet.
+    /// Every IPv4 network that this machine routes, except default routes, or has an address in: a link that
+    /// is down has no routes yet.
     pub(super) async fn networks(&self) -> Result<Vec<Subnet>, Error> {
         let request = self.handle.address().get();
         let addresses: Vec<_> = request
@@ -174,7 +174,7 @@ impl Netlink {
             .collect())
     }
 
-    /// Adds the default route by `gateway`.
+    /// Adds the default route via `gateway`.
     pub(super) async fn add_default_route(
         &self,
         name: &str,

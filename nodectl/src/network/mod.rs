@@ -1,8 +1,8 @@
-//! Pod networks: one bridge, and for each pod a network namespace joined to it by a veth pair, all
-//! by netlink in this process.
+//! Pod networks: one bridge, and for each pod a network namespace connected to it by a veth pair, created
+//! by netlink from this process.
 //!
-//! The host reaches the pods, and they reach each other and the host. There is no NAT, no DNS and
-//! no firewall rule, so nothing of the kind can be left behind.
+//! The host reaches the pods, and they reach each other and the host. There is no NAT, no DNS and no
+//! firewall rule, so none of these can leak.
 
 mod address;
 mod bridge;

@@ -1,4 +1,4 @@
-//! Network namespaces kept alive by a bind mount, created by a thread of this process.
+//! Network namespaces that bind mounts keep alive, created by threads of this process.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,11 +9,11 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::Error;
 
-/// Where a thread finds its own network namespace.
+/// A thread's own network namespace.
 const OWN: &str = "/proc/thread-self/ns/net";
 
-/// Moves the calling thread to a new network namespace and keeps it at `path`. The thread must exit
-/// afterwards, or everything it does later happens in there.
+/// Moves the calling thread to a new network namespace, which a mount at `path` keeps alive. The thread
+/// must exit afterwards, since it stays in that namespace.
 pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
     let error = |action| {
         let path = path.to_owned();
@@ -39,7 +39,7 @@ pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
     entered
 }
 
-/// Releases the namespace at `path`; one that is gone is fine.
+/// Releases the namespace at `path`; a missing one is not an error.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
     let error = |action| {
         let path = path.to_owned();
@@ -60,15 +60,15 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Checks that a process sees what this one mounts in `dir`: runc, which containerd starts, opens the
-/// pods' namespaces by path, and fails with "can't get final child's PID" where it finds an empty file.
+/// Checks that a process sees this one's mounts in `dir`: runc, which containerd starts, opens the pods'
+/// namespaces by path, and fails with "can't get final child's PID" if it finds an empty file.
 ///
 /// # Errors
 /// [`Error::Unseen`], and the kernel's.
 pub(crate) fn check_seen_by(daemon: i32, dir: &Path) -> Result<(), Error> {
     let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
     let (own, other) = (namespace("self"), namespace(&daemon.to_string()));
-    // Without the right to look, nothing can be said.
+    // Without permission, the namespaces cannot be compared.
     if own == other || other.is_none() {
         return Ok(());
     }

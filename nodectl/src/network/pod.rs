@@ -1,4 +1,4 @@
-//! A pod's end of the network: namespace, loopback, veth pair, address, default route.
+//! The network of one pod: namespace, loopback, veth pair, address, default route.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,13 +13,13 @@ use super::error::on_link;
 use super::link::Netlink;
 use super::{Bridge, Error, netns};
 
-/// The name of the pod's link inside its namespace, as everywhere in Kubernetes.
+/// The name of the pod's link inside its namespace, as usual in Kubernetes.
 const POD_LINK: &str = "eth0";
 
-/// What a pod's network consists of.
+/// The parts of a pod's network.
 #[derive(Clone, Debug)]
 pub(crate) struct PodNetwork {
-    /// The file that keeps the network namespace.
+    /// The file that keeps the network namespace alive.
     pub netns: PathBuf,
     /// The host's end of the veth pair, at most 15 bytes.
     pub host_link: String,
@@ -27,7 +27,7 @@ pub(crate) struct PodNetwork {
     pub address: Ipv4Addr,
 }
 
-/// Makes a pod's network and joins it to the bridge. On failure nothing of it stays.
+/// Creates a pod's network and connects it to the bridge. On failure no part of it is left.
 ///
 /// # Errors
 /// The kernel's.
@@ -41,7 +41,7 @@ pub(crate) async fn attach(bridge: &Bridge, pod: PodNetwork) -> Result<(), Error
     let (done, outcome) = tokio::sync::oneshot::channel();
     let bridge = bridge.clone();
     let namespace = pod.clone();
-    // A thread of its own, because it ends up in the pod's namespace: no worker may go there.
+    // A separate thread, because it stays in the pod's namespace: no worker thread may enter it.
     std::thread::Builder::new()
         .name("netns".to_owned())
         .spawn(move || {
@@ -51,7 +51,7 @@ pub(crate) async fn attach(bridge: &Bridge, pod: PodNetwork) -> Result<(), Error
             let action = "start a runtime for netlink";
             let made = runtime
                 .map_err(|source| Error::Setup { action, source })
-                .and_then(|runtime| runtime.block_on(make(&bridge, &namespace)));
+                .and_then(|runtime| runtime.block_on(create(&bridge, &namespace)));
             let _ = done.send(made);
         })
         .map_err(|source| Error::Setup {
@@ -61,19 +61,19 @@ pub(crate) async fn attach(bridge: &Bridge, pod: PodNetwork) -> Result<(), Error
     let made = outcome.await.unwrap_or_else(|_| {
         let source = io::Error::other("the thread panicked");
         Err(Error::Setup {
-            action: "make a network namespace",
+            action: "create a network namespace",
             source,
         })
     });
     if made.is_err() {
-        // Best effort: the first error is the one to tell.
+        // Best effort: only the first error is reported.
         let _ = detach(&pod).await;
     }
     made
 }
 
-async fn make(bridge: &Bridge, pod: &PodNetwork) -> Result<(), Error> {
-    // A netlink socket stays in the namespace it was opened in: this one is the host's.
+async fn create(bridge: &Bridge, pod: &PodNetwork) -> Result<(), Error> {
+    // A netlink socket stays in the namespace in which it was opened: this one is the host's.
     let host = Netlink::open()?;
     let missing = || Error::NotABridge(bridge.name.clone());
     let bridge_index = host.index(&bridge.name).await?.ok_or_else(missing)?;
@@ -95,7 +95,7 @@ async fn make(bridge: &Bridge, pod: &PodNetwork) -> Result<(), Error> {
         .add(pair)
         .execute()
         .await
-        .map_err(on_link("make veth", &pod.host_link))?;
+        .map_err(on_link("create veth", &pod.host_link))?;
 
     let gone = |name: &str| Error::Netlink {
         action: "look up",
@@ -117,18 +117,18 @@ async fn make(bridge: &Bridge, pod: &PodNetwork) -> Result<(), Error> {
         .await
 }
 
-/// Takes a pod's network down; what is gone already is fine.
+/// Removes a pod's network; missing parts are not an error.
 ///
 /// # Errors
 /// The kernel's.
 pub(crate) async fn detach(pod: &PodNetwork) -> Result<(), Error> {
-    // The link first: the kernel frees a namespace some time after its last user left, and the
-    // link with it.
+    // The link first: the kernel frees a namespace, and the link in it, only some time after its last
+    // user has exited.
     remove_link(&pod.host_link).await?;
     netns::remove(&pod.netns)
 }
 
-/// Lets go of the network namespace at `path`, of whichever pod it was; one that is gone is fine.
+/// Releases the network namespace at `path`, of whichever pod; a missing one is not an error.
 ///
 /// # Errors
 /// The kernel's.
@@ -136,7 +136,7 @@ pub(crate) fn release(path: &Path) -> Result<(), Error> {
     netns::remove(path)
 }
 
-/// Whether a pod's network is there as it was made.
+/// Whether a pod's network still exists.
 ///
 /// # Errors
 /// The kernel's.
@@ -155,7 +155,7 @@ pub(crate) async fn links_with_prefix(prefix: &str) -> Result<Vec<String>, Error
     Ok(names)
 }
 
-/// Removes a link of the host; one that is gone is fine.
+/// Removes a link of the host; a missing one is not an error.
 ///
 /// # Errors
 /// The kernel's.

@@ -1,4 +1,4 @@
-//! One process at a time in a network namespace.
+//! A lock among the processes in a network namespace.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -13,17 +13,17 @@ use super::Error;
 /// no file, and the kernel frees it when its owner exits, however that happens.
 const NAME: &[u8] = b"nodectl.dev/network";
 
-/// Whoever has the turn creates one bridge, which takes milliseconds.
+/// The holder of the turn creates one bridge, which takes milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The turn, given back when it is dropped.
+/// The turn, released when dropped.
 pub(super) struct Turn(#[expect(dead_code, reason = "held for its name")] UnixListener);
 
 impl Turn {
     /// Waits for the turn.
     ///
     /// # Errors
-    /// [`Error::Setup`] if another process keeps it, or there are no sockets.
+    /// [`Error::Setup`] if another process does not release it, or no socket can be created.
     pub(super) async fn take() -> Result<Self, Error> {
         let action = "wait for another nodectl to set up its network";
         let setup = |source| Error::Setup { action, source };

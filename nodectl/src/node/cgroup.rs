@@ -1,4 +1,4 @@
-//! What a container uses, from its cgroup: version 1 or 2.
+//! A container's resource usage, from its cgroup: version 1 or 2.
 //!
 //! <https://docs.kernel.org/admin-guide/cgroup-v2.html>,
 //! <https://docs.kernel.org/admin-guide/cgroup-v1/index.html>
@@ -9,34 +9,34 @@ use serde::Serialize;
 
 use super::Host;
 
-/// What has been used so far.
+/// The usage so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Usage {
     /// CPU time, in nanoseconds.
     pub cpu_nanos: u64,
-    /// Time that the CPU limit held its threads back, in nanoseconds, of all its threads together.
+    /// Time for which the CPU limit throttled its threads, in nanoseconds, summed over the threads.
     pub throttled_nanos: u64,
     /// Enforcement periods of the CPU limit so far; 0 without a limit.
     pub periods: u64,
-    /// Periods in which the limit held it back.
+    /// Periods in which the limit throttled it.
     pub throttled_periods: u64,
 }
 
-/// A cgroup's memory at one moment.
+/// A cgroup's memory at one point in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Memory {
-    /// Memory that cannot be had back at once, in bytes: usage less inactive file pages, what the
-    /// kubelet calls the working set.
+    /// Memory that cannot be reclaimed immediately, in bytes: usage less inactive file pages, the kubelet's
+    /// working set.
     #[serde(rename = "memory_working_set_bytes")]
     pub working_set_bytes: u64,
-    /// Processes that were killed for want of memory.
+    /// OOM-killed processes.
     pub oom_kills: u64,
 }
 
-/// A cgroup's figures at one moment.
+/// A cgroup's figures at one point in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct CgroupStats {
-    /// What has been used so far.
+    /// The usage so far.
     pub usage: Usage,
     /// Its memory.
     #[serde(flatten)]
@@ -48,7 +48,7 @@ pub(crate) struct CgroupStats {
 }
 
 /// Levels of directories between a hierarchy's root and a container's cgroup, at most: four under
-/// systemd, and a few more where the node is a container itself.
+/// systemd, and a few more if the node is itself a container.
 const MAX_DEPTH: usize = 8;
 
 /// Where cgroups are mounted.
@@ -60,26 +60,26 @@ pub(super) struct Cgroups<'a> {
     host: &'a Host,
     /// The container.
     id: &'a str,
-    /// What /proc has of its process.
+    /// `/proc/PID/cgroup` of its process.
     text: String,
 }
 
 impl<'a> Cgroups<'a> {
-    /// Those that process `pid` of the container `id` is in, or `None` if it is gone.
+    /// The cgroups of process `pid` of the container `id`, or `None` if it has exited.
     pub(super) fn of(host: &'a Host, pid: u32, id: &'a str) -> Option<Self> {
         let text = host.text(format!("/proc/{pid}/cgroup"))?;
         Some(Self { host, id, text })
     }
 
-    /// Says whether they carry the container's name, as the CRI plugin's do. Those of another process that
-    /// has the ID of one that is gone do not, and neither do all others'.
+    /// Whether they are named after the container, as by the CRI plugin. Those of a process that has reused
+    /// the ID of an exited one are not, nor are those of other runtimes.
     pub(super) fn are_named(&self) -> bool {
         self.text
             .lines()
             .any(|line| is_named(line.rsplit('/').next().unwrap_or_default(), self.id))
     }
 
-    /// Says whether its processes are frozen, as those of a paused container are.
+    /// Whether its processes are frozen, as those of a paused container.
     pub(super) fn are_frozen(&self) -> bool {
         let state = |path: PathBuf, file| self.host.text(path.join(file)).unwrap_or_default();
         match self.controller("freezer") {
@@ -90,7 +90,7 @@ impl<'a> Cgroups<'a> {
         }
     }
 
-    /// Its memory alone.
+    /// Only its memory.
     pub(super) fn memory(&self) -> Option<Memory> {
         match self.controller("memory") {
             Some(path) => Some(memory_1(self.host, &path)),
@@ -126,17 +126,17 @@ impl<'a> Cgroups<'a> {
     }
 }
 
-/// A cgroup's name is a container's: its ID, or under systemd `cri-containerd-ID.scope`.
+/// Whether a cgroup is named after a container: its ID, or under systemd `cri-containerd-ID.scope`.
 fn is_named(name: &str, id: &str) -> bool {
     name.strip_suffix(".scope").unwrap_or(name).ends_with(id)
 }
 
-/// Where in a hierarchy a cgroup is that /proc calls `path`.
+/// The directory in a hierarchy of the cgroup that /proc calls `path`.
 ///
-/// To a process in a cgroup namespace of its own, as a pod's containers are under version 2, /proc shows
-/// paths relative to that namespace's root (`cgroup_namespaces(7)`): `/` for its own cgroup, and
-/// `/../../…` for others. Where the root is cannot be known there, so the container's cgroup is looked
-/// for by the name that the runtime gives it.
+/// To a process in its own cgroup namespace, as in a pod's containers under version 2, /proc shows paths
+/// relative to that namespace's root (`cgroup_namespaces(7)`): `/` for its own cgroup, and `/../../…` for
+/// others. The root is unknown there, so the container's cgroup is searched by the name that the runtime
+/// gives it.
 fn directory(host: &Host, hierarchy: &Path, path: &str, id: &str) -> Option<PathBuf> {
     let relative = path == "/" || path.starts_with("/..");
     if !relative {
@@ -173,7 +173,7 @@ fn version_1(host: &Host, memory: &Path, of: impl Fn(&str) -> Option<PathBuf>) -
             throttled_periods: field(&cpu, "nr_throttled"),
         },
         memory: memory_1(host, memory),
-        // No limit is written as the largest number of pages.
+        // The kernel represents no limit as the largest number of pages.
         memory_limit_bytes: limit.filter(|limit| *limit < 1 << 62),
         pids: value(of("pids"), "pids.current").unwrap_or(0),
     }
@@ -199,7 +199,7 @@ fn version_2(host: &Host, path: &Path) -> CgroupStats {
             throttled_periods: field(&cpu, "nr_throttled"),
         },
         memory: memory_2(host, path),
-        // No limit is written as `max`.
+        // The kernel represents no limit as `max`.
         memory_limit_bytes: number(host, path, "memory.max"),
         pids: number(host, path, "pids.current").unwrap_or(0),
     }
@@ -220,7 +220,7 @@ fn number(host: &Host, path: &Path, file: &str) -> Option<u64> {
     host.text(path.join(file))?.trim().parse().ok()
 }
 
-/// A line `NAME NUMBER`; 0 if it is not there.
+/// The number in a line `NAME NUMBER`; 0 if it is missing.
 fn field(text: &str, name: &str) -> u64 {
     text.lines()
         .find_map(|line| {
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(read(&host, 7, "a"), Some(expected));
     }
 
-    /// Who asks from a cgroup namespace is told another way to each cgroup, and `/` for its own.
+    /// In a cgroup namespace, /proc shows relative paths, and `/` for the reader's own cgroup.
     #[test]
     fn a_cgroup_path_relative_to_another_one_is_resolved_by_the_containers_id() {
         let (_dir, host) = node(&[
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_container_and_another_process_are_told_apart_from_a_running_one() {
+    fn paused_containers_and_reused_process_ids_are_recognized() {
         let v2 = |pid: u32, name: &str| {
             (
                 format!("proc/{pid}/cgroup"),

@@ -1,4 +1,4 @@
-//! Puts the pods together from containerd's records, tasks and images.
+//! Assembles the pods from containerd's records, tasks and images.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,25 +15,25 @@ use super::stats::{MemoryUse, memory};
 use super::{Host, NodeContainer, NodePod, State, image};
 use crate::containerd::{Container, Containerd, Error, Image, Process, Sandbox, TaskState};
 
-/// The containerd namespace that the kubelet's containers are in.
+/// The containerd namespace of the kubelet's containers.
 pub(crate) const NAMESPACE: &str = "k8s.io";
 
-/// Where containerd's CRI plugin keeps its state, below containerd's root.
+/// The state directory of containerd's CRI plugin, below containerd's root.
 const CRI_STATE: &str = "io.containerd.grpc.v1.cri/containers";
 
-/// The turns of the runtime that it takes to write out calls that are awaited together: one for those
-/// that await them, one for the connection.
+/// The scheduling rounds after which calls that are awaited together have been sent: one for their
+/// futures, one for the connection.
 const TURNS: usize = 2;
 
 /// The pods of the node, by namespace and name.
 ///
 /// # Errors
-/// As containerd's. A task whose shim does not answer is no error: it shows as stuck.
+/// As containerd's. A task whose shim does not answer is not an error: it is reported as stuck.
 pub(crate) async fn collect(client: &Containerd, host: &Host) -> Result<Vec<NodePod>, Error> {
     Ok(Box::pin(gather(client, host, false)).await?.0)
 }
 
-/// The pods of the node, as [`collect`], and the memory of their running containers.
+/// The pods of the node, as from [`collect`], and the memory of their running containers.
 ///
 /// # Errors
 /// As [`collect`].
@@ -46,7 +46,7 @@ pub(crate) async fn collect_with_memory(
     Ok((pods, used))
 }
 
-/// The pods, and of some containers the memory, if it is wanted.
+/// The pods, and if requested the memory of some containers.
 async fn gather(
     client: &Containerd,
     host: &Host,
@@ -66,7 +66,7 @@ async fn gather(
         memory: wants_memory.then(BTreeMap::new),
     };
     collector.read_statuses(&containers, root.as_deref());
-    // Most sandboxes are containers as well; a controller of another kind keeps them by itself.
+    // Most sandboxes are containers too; those of other sandbox controllers are only in the store.
     let others = sandboxes.iter().filter(|sandbox| {
         let same = |container: &Container| container.id == sandbox.id;
         !containers.iter().any(same)
@@ -80,15 +80,15 @@ async fn gather(
 struct Collector<'a> {
     host: &'a Host,
     images: Vec<Image>,
-    /// By container, where the CRI plugin has written one.
+    /// By container, if the CRI plugin has written one.
     statuses: BTreeMap<String, StatusFile>,
-    /// By container or sandbox; of what has not finished.
+    /// By container or sandbox; only those that have not finished.
     tasks: BTreeMap<String, Process>,
-    /// By container, as far as it was read with something else; `None` if nobody wants it.
+    /// By container, as far as it was read along with other files; `None` if not requested.
     memory: Option<BTreeMap<String, Memory>>,
 }
 
-/// What the node's files say of a container that runs by its record.
+/// The state, from the node's files, of a container that is running according to its record.
 struct Looked<'c> {
     container: &'c Container,
     pid: u32,
@@ -97,9 +97,9 @@ struct Looked<'c> {
 }
 
 impl Collector<'_> {
-    /// Asks for the tasks, as few as needed: each is work of containerd and of a shim. What has exited
-    /// stays as it is. Of a pod whose shim answers for its sandbox, the CRI plugin's records are as good,
-    /// where the process that they name is there.
+    /// Queries as few tasks as possible, since each costs work in containerd and a shim. Exited containers
+    /// do not change. If a pod's shim answers for its sandbox, the CRI plugin's records of its containers
+    /// are trusted as long as the recorded processes exist.
     async fn ask(
         &mut self,
         client: &Containerd,
@@ -117,7 +117,7 @@ impl Collector<'_> {
             }
         }
         let processes = others.iter().map(|sandbox| client.sandbox_process(sandbox));
-        // The files are read while containerd and the shims are at work.
+        // The files are read while containerd and the shims are working.
         let (tasks, processes, recorded) = tokio::try_join!(
             client.tasks(asked),
             try_join_all(processes),
@@ -161,8 +161,8 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Says of containers whether their processes are there and run, once the calls that are awaited
-    /// beside this are under way.
+    /// Checks whether the processes of containers exist and run, once the calls that are awaited together
+    /// with this have been sent.
     async fn look_for<'c>(
         &self,
         recorded: Vec<(&'c Container, u32)>,
@@ -171,7 +171,7 @@ impl Collector<'_> {
             tokio::task::yield_now().await;
         }
         let looked = recorded.into_iter().map(|(container, pid)| {
-            // A paused one, and one whose ID is another's by now, are for the shim to report.
+            // The shim has to report a paused process, or one whose ID was reused.
             let cgroups = Cgroups::of(self.host, pid, &container.id);
             let cgroups = cgroups.filter(|found| found.are_named() && !found.are_frozen());
             let wanted = cgroups.as_ref().filter(|_| self.memory.is_some());
@@ -215,7 +215,7 @@ impl Collector<'_> {
             let container = self.container(container, &metadata);
             match pod {
                 Some(pod) => pod.containers.push(container),
-                // Its sandbox is gone: shown all the same.
+                // Its sandbox is gone; it is shown nevertheless.
                 None => pods.push(NodePod {
                     containers: vec![container],
                     ..without_sandbox(of(POD_NAME), of(POD_NAMESPACE), uid)
@@ -254,7 +254,7 @@ impl Collector<'_> {
     ) -> NodePod {
         let metadata = extension::<SandboxMetadata>(extensions, SANDBOX_EXTENSION);
         let (state, pid) = self.state(id);
-        // A sandbox is started as it is created, so one without a task has stopped.
+        // A sandbox is started when it is created, so one without a task has stopped.
         let state = if state == State::Created && pid.is_none() {
             State::Exited
         } else {
@@ -273,7 +273,7 @@ impl Collector<'_> {
             ..without_sandbox(named.name, named.namespace, named.uid)
         };
         if state == State::Exited {
-            // Its address is free again, and may be another pod's by now.
+            // Its address was released, and may be another pod's now.
             return pod;
         }
         NodePod {
@@ -288,7 +288,7 @@ impl Collector<'_> {
         let (mut state, pid) = self.state(&container.id);
         let status = self.status(&container.id);
         let finished = status.finished_at > 0;
-        // A task of which only the end is left may be there or not; the record knows.
+        // The task of an exited container may be deleted already; the record has its exit.
         if state == State::Created && finished {
             state = State::Exited;
         }
@@ -355,7 +355,7 @@ impl Collector<'_> {
         }
     }
 
-    /// What the CRI plugin wrote down of a container, or zeros.
+    /// The CRI plugin's status file of a container, or zeros.
     fn status(&self, id: &str) -> StatusFile {
         self.statuses.get(id).cloned().unwrap_or_default()
     }
@@ -370,8 +370,8 @@ fn extension<T: serde::de::DeserializeOwned + Default>(
         .unwrap_or_default()
 }
 
-/// Why a container exited, as the kubelet has it from the CRI plugin, which fills in what its status
-/// file leaves out (`toCRIContainerStatus`); nothing where the exit is not known.
+/// Why a container exited, as the CRI plugin reports it to the kubelet: it fills in what its status file
+/// omits (`toCRIContainerStatus`). Empty if the exit is unknown.
 fn reason(recorded: String, exit_code: Option<u32>) -> String {
     match exit_code {
         _ if !recorded.is_empty() => recorded,

@@ -1,6 +1,6 @@
 //! The records that containerd's CRI plugin keeps: extensions of containers, and status files.
 //!
-//! Go writes a nil map as null and leaves zeros out, so everything has a default.
+//! Go encodes a nil map as null and omits zeros, so every field has a default.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 pub(super) const SANDBOX_EXTENSION: &str = "io.cri-containerd.sandbox.metadata";
 /// The extension of a container.
 pub(super) const CONTAINER_EXTENSION: &str = "io.cri-containerd.container.metadata";
-/// The label that says which of the two it is.
+/// The label that distinguishes the two.
 pub(super) const KIND_LABEL: &str = "io.cri-containerd.kind";
 
 /// Labels that the kubelet sets.
@@ -27,14 +27,14 @@ struct Versioned<T> {
     metadata: T,
 }
 
-/// Reads an extension; `None` if it is not what containerd 1.5 to 2.x writes.
+/// Parses an extension; `None` if it is not in the format of containerd 1.5 to 2.x.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     serde_json::from_slice::<Versioned<T>>(bytes)
         .ok()
         .map(|versioned| versioned.metadata)
 }
 
-/// A sandbox: what a pod's containers share.
+/// A sandbox: the environment that a pod's containers share.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct SandboxMetadata {
@@ -47,7 +47,7 @@ pub(super) struct SandboxMetadata {
     pub(super) config: SandboxConfig,
 }
 
-/// What the kubelet asked a sandbox to be.
+/// The kubelet's configuration of a sandbox.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SandboxConfig {
@@ -73,7 +73,7 @@ pub(super) struct ContainerMetadata {
     pub(super) log_path: String,
 }
 
-/// What the kubelet asked a container to be.
+/// The kubelet's configuration of a container.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ContainerConfig {
@@ -83,7 +83,7 @@ pub(super) struct ContainerConfig {
     pub(super) image: Image,
 }
 
-/// A name and which try it is.
+/// A name with its attempt.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Named {
@@ -99,7 +99,7 @@ pub(super) struct Named {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Image {
-    /// What the pod's manifest says; containerd 1.7 and later.
+    /// The name in the pod's manifest; containerd 1.7 and later.
     pub(super) user_specified_image: String,
 }
 
@@ -119,7 +119,7 @@ pub(super) struct StatusFile {
 }
 
 impl StatusFile {
-    /// It was started, and the CRI plugin has heard of no exit.
+    /// Whether it was started, and the CRI plugin has recorded no exit.
     pub(super) fn is_running(&self) -> bool {
         self.pid > 0 && self.started_at > 0 && self.finished_at == 0
     }

@@ -1,4 +1,4 @@
-//! Where the node's files are: at the root, or below a directory where a debugging pod has them.
+//! The node's files: at the root, or below the directory where a debugging pod mounts them.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The most that is read of a file of /proc, of a cgroup or of containerd's state.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What most of these files fit into, so that they are read at once.
+/// A size that most of these files fit into, so that one read suffices.
 const USUAL_BYTES: usize = 4096;
 
 /// The node's file system.

@@ -3,12 +3,12 @@
 use super::cri::ContainerMetadata;
 use crate::containerd::{Container, Image};
 
-/// The best name that the node has of a container's image, and the digest of its manifest or index.
+/// The most specific name that the node has for a container's image, and the digest of its manifest or
+/// index.
 ///
-/// An image has several names for one target: the one in the manifest says most, then a tag, then a
-/// digest; `sha256:…` is the last resort. The record may be gone while the container runs on, as
-/// after `crictl rmi` or the kubelet's garbage collection; then what the container's own record
-/// says is all there is.
+/// An image has several names for one target: preferably the one in the pod's manifest, then a tag, then
+/// a digest, and last `sha256:…`. The image's record may be deleted while the container runs, by
+/// `crictl rmi` or the kubelet's garbage collection; then only the container's own record is used.
 pub(super) fn of(
     images: &[Image],
     container: &Container,

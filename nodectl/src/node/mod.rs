@@ -1,8 +1,8 @@
-//! The kubelet's containers on this node, from containerd and the node's files alone.
+//! The kubelet's containers on this node, only from containerd and the node's files.
 //!
-//! Read only, and without the API server: it works where `kubectl` does not, and shows what the node
-//! knows, not what the cluster believes. It does not speak CRI; the records that containerd's CRI
-//! plugin keeps on containers are read instead, in the form they have had since containerd 1.5.
+//! Read-only, and without the API server: it works when `kubectl` does not, and shows the node's actual
+//! state, not the cluster's view of it. It does not use the CRI, but reads the records of containerd's CRI
+//! plugin, whose format has not changed since containerd 1.5.
 
 mod cgroup;
 mod collect;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A pod as the node has it.
+/// A pod on the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct NodePod {
     /// Its name.
@@ -15,7 +15,7 @@ pub(crate) struct NodePod {
     pub uid: String,
     /// Its sandbox's ID in containerd.
     pub sandbox_id: String,
-    /// Its sandbox.
+    /// Its sandbox's state.
     pub sandbox_state: State,
     /// Its sandbox's process.
     pub sandbox_pid: Option<u32>,
@@ -29,7 +29,7 @@ pub(crate) struct NodePod {
     pub labels: BTreeMap<String, String>,
     /// The directory of its logs.
     pub log_directory: String,
-    /// When its sandbox was made, in seconds since 1970.
+    /// When its sandbox was created, in seconds since 1970.
     pub created_unix: Option<i64>,
     /// Its containers by name, the latest start of each, then earlier ones.
     pub containers: Vec<NodeContainer>,
@@ -41,12 +41,12 @@ impl NodePod {
         self.containers.iter().filter(|container| container.current)
     }
 
-    /// How often its containers were started again.
+    /// How often its containers were restarted.
     pub(crate) fn restarts(&self) -> u32 {
         self.current().map(|container| container.restarts).sum()
     }
 
-    /// What is wrong with it, as far as the node knows.
+    /// Its problem, as far as the node knows.
     pub(crate) fn problem(&self) -> Option<String> {
         if self.sandbox_state == State::Stuck {
             return Some("its sandbox's shim does not answer".to_owned());
@@ -66,36 +66,36 @@ pub(crate) struct NodeContainer {
     pub name: String,
     /// Its ID in containerd.
     pub id: String,
-    /// It is the latest start of that container.
+    /// Whether it is the latest start of the container.
     pub current: bool,
-    /// What it does.
+    /// Its state.
     pub state: State,
     /// Its first process's ID on the host, if it runs.
     pub pid: Option<u32>,
-    /// How often it had been started again by then.
+    /// How often it had been restarted by then.
     pub restarts: u32,
-    /// The image, by the best name that the node has of it.
+    /// The image, by the most specific name that the node has for it.
     pub image: String,
     /// The digest of the image's manifest or index; empty if the image is gone.
     pub image_digest: String,
-    /// When its record was made, in seconds since 1970.
+    /// When its record was created, in seconds since 1970.
     pub created_unix: Option<i64>,
-    /// When it began, in milliseconds since 1970.
+    /// When it started, in milliseconds since 1970.
     pub started_unix_ms: Option<i64>,
-    /// When it ended, in milliseconds since 1970.
+    /// When it exited, in milliseconds since 1970.
     pub finished_unix_ms: Option<i64>,
-    /// Its exit status, if it ended; 128 + N if signal N ended it.
+    /// Its exit code, if it has exited; 128 + N if signal N killed it.
     pub exit_code: Option<u32>,
-    /// Why it ended, in containerd's words: `OOMKilled`, `Error`, `Completed`.
+    /// Why it exited, as containerd reports it: `OOMKilled`, `Error`, `Completed`.
     pub reason: String,
-    /// More words, as the runtime's when it could not be started.
+    /// Details, such as the runtime's error if it could not be started.
     pub message: String,
     /// The file that its output goes to.
     pub log_path: String,
 }
 
 impl NodeContainer {
-    /// What is wrong with it, if anything is.
+    /// Its problem, if it has one.
     pub(crate) fn problem(&self) -> Option<String> {
         match self.state {
             State::Stuck => Some(format!("{}: its shim does not answer", self.name)),
@@ -106,7 +106,7 @@ impl NodeContainer {
         }
     }
 
-    /// How it ended, unless well.
+    /// How it exited, unless successfully.
     fn exit_text(&self) -> Option<String> {
         let code = self.exit_code?;
         let mut text = match code {
@@ -126,17 +126,17 @@ impl NodeContainer {
     }
 }
 
-/// What a container or sandbox does.
+/// The state of a container or sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// Made, and not started.
+    /// Created, but not started.
     Created,
     /// It runs.
     Running,
     /// It is frozen.
     Paused,
-    /// It ended.
+    /// It has exited.
     Exited,
     /// Its shim does not answer.
     Stuck,

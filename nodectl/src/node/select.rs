@@ -1,26 +1,26 @@
-//! Which pod or container a word on the command line means.
+//! Selects the pod that an argument on the command line refers to.
 
 use super::NodePod;
 
-/// A word that means no pod, or several.
+/// An argument that refers to no pod, or to several.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SelectError {
     /// There is none.
     #[error("there is no pod `{0}` on this node")]
     None(String),
     /// There are several.
-    #[error("`{word}` may be {}", choices.join(", "))]
+    #[error("`{word}` matches several pods: {}", choices.join(", "))]
     Several {
-        /// The word.
+        /// The argument.
         word: String,
-        /// What it may mean.
+        /// The pods that match it.
         choices: Vec<String>,
     },
 }
 
-/// The pod that `word` means: `NAME`, `NAMESPACE/NAME`, a unique ID, or the ID (or its start) of its
-/// sandbox or of one of its containers. With one name twice, as after a sandbox was made anew, the
-/// latest is meant.
+/// The pod that `word` refers to: `NAME`, `NAMESPACE/NAME`, a unique ID, or the ID (or its prefix) of its
+/// sandbox or of one of its containers. If a pod exists twice, as after its sandbox was recreated, the
+/// latest is selected.
 ///
 /// # Errors
 /// As [`SelectError`].

@@ -1,4 +1,4 @@
-//! What pods use: two samples, and the rates between them.
+//! The resource usage of pods: two samples, and the rates between them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::cgroup::{CgroupStats, Cgroups, Memory, Usage};
 use super::{Host, NodePod};
 
-/// Bytes through a pod's network links, loopback aside.
+/// Bytes through a pod's network links, except loopback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Network {
     /// Received.
@@ -17,7 +17,7 @@ pub(crate) struct Network {
     pub tx_bytes: u64,
 }
 
-/// What a container uses.
+/// The resource usage of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ContainerStats {
     /// The pod's namespace.
@@ -30,8 +30,8 @@ pub(crate) struct ContainerStats {
     pub id: String,
     /// Thousandths of a CPU; `None` in a first sample.
     pub cpu_millicores: Option<u64>,
-    /// The share of the CPU limit's periods in which it was held back, in thousandths; `None` without
-    /// a limit, and in a first sample.
+    /// The share of the CPU limit's periods in which it was throttled, in thousandths; `None` without a
+    /// limit, and in a first sample.
     pub throttled_permille: Option<u64>,
     /// The cgroup's figures.
     #[serde(flatten)]
@@ -40,7 +40,7 @@ pub(crate) struct ContainerStats {
     pub network: Option<Network>,
 }
 
-/// What every running container uses now.
+/// The current usage of every running container.
 pub(crate) fn sample(host: &Host, pods: &[NodePod]) -> Vec<ContainerStats> {
     let running = pods
         .iter()
@@ -71,7 +71,7 @@ pub(crate) struct MemoryUse {
     pub container: String,
     /// The container's ID.
     pub id: String,
-    /// What it uses.
+    /// Its memory.
     pub memory: Memory,
 }
 
@@ -85,7 +85,7 @@ impl From<&ContainerStats> for MemoryUse {
     }
 }
 
-/// The memory of every running container; that of some is known.
+/// The memory of every running container; `known` has that of some.
 pub(super) fn memory(
     host: &Host,
     pods: &[NodePod],
@@ -106,8 +106,8 @@ pub(super) fn memory(
         .collect()
 }
 
-/// The second sample, with the rates since the first, `apart` before it. A container that is new has
-/// none.
+/// The second sample, with the rates since the first, which was taken `apart` earlier. New containers have
+/// no rates.
 pub(crate) fn rates(
     first: &[ContainerStats],
     second: Vec<ContainerStats>,
@@ -131,8 +131,8 @@ pub(crate) fn rates(
         .collect()
 }
 
-/// The share of periods between two moments in which a CPU limit took effect. A limit has no periods
-/// while nothing runs.
+/// The share of periods between two samples in which a CPU limit took effect. A limit has no periods while
+/// nothing runs.
 fn throttled(before: Usage, after: Usage) -> Option<u64> {
     let periods = after.periods.saturating_sub(before.periods);
     let held_back = after

@@ -1,7 +1,7 @@
-//! How long a container that exited waits before it is restarted.
+//! The delay before an exited container is restarted.
 //!
-//! As the kubelet does: at once the first time, then after 10 s, doubled up to five minutes, and from the
-//! start again after it has run for ten minutes
+//! As by the kubelet: none the first time, then 10 s, doubled up to five minutes, and reset after the
+//! container has run for ten minutes
 //! (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
 
 use std::time::Duration;
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_at_once_and_a_long_run_starts_over() {
+    fn the_first_restart_is_immediate_and_a_long_run_resets_the_delay() {
         let mut backoff = Backoff::default();
         let short = Duration::from_secs(1);
         let delays: Vec<_> = (0..8).map(|_| backoff.after(short).as_secs()).collect();

@@ -1,4 +1,5 @@
-//! Cgroups of pods: the parents of the containers' own, which runc creates and leaves behind, and OOM kills.
+//! Cgroups of pods: the parents of the containers' cgroups, which runc creates but does not remove, and OOM
+//! kills.
 
 use std::fs;
 use std::io;
@@ -19,7 +20,7 @@ fn hierarchies() -> Vec<PathBuf> {
     all
 }
 
-/// Whether the kernel has killed a process of the cgroup `path` for its memory
+/// Whether the kernel has OOM-killed a process of the cgroup `path`
 /// (`memory.oom_control` of cgroup v1, `memory.events` of v2).
 pub fn oom_killed(path: &str) -> bool {
     let relative = path.trim_start_matches('/');
@@ -40,8 +41,8 @@ pub fn oom_killed(path: &str) -> bool {
         .any(|count: u64| count > 0)
 }
 
-/// Removes the cgroup `path` and those below it in every hierarchy, and its parents as far as they
-/// are empty. One that still has a process stays; one that is gone is fine.
+/// Removes the cgroup `path` and those below it in every hierarchy, and its parents if they are empty.
+/// Cgroups that still have a process are kept; missing ones are not an error.
 pub(super) fn remove(path: &str) {
     let relative = path.trim_start_matches('/');
     for root in hierarchies() {

@@ -14,7 +14,7 @@ use crate::logs::writer::Input;
 use crate::manifest::ContainerSpec;
 use crate::spec::{self, PodFields, SpecError, SpecInput, UserError};
 
-/// Why a container cannot be started. It may run nevertheless, where only containerd's answer was lost:
+/// Why a container cannot be started. It may run nevertheless if only containerd's response was lost:
 /// [`remove_attempt`] removes it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
@@ -34,14 +34,14 @@ pub(super) enum StartError {
     Json(#[from] serde_json::Error),
 }
 
-/// A container that runs.
+/// A started container.
 #[derive(Clone, Debug)]
 pub(super) struct Started {
     pub(super) id: String,
     pub(super) pid: u32,
 }
 
-/// Starts a container after so many restarts, and so many failed attempts at this one.
+/// Starts a container after `restarts` restarts and `retries` failed attempts at this start.
 pub(super) async fn start(
     ctx: &Context,
     record: &PodRecord,
@@ -51,7 +51,7 @@ pub(super) async fn start(
 ) -> Result<Started, StartError> {
     let id = record.container_id(&container.name, restarts, retries);
     let new = new_container(ctx, record, container, restarts, &id).await?;
-    // What is left of an attempt that was cut short has the same ID.
+    // Leftovers of an interrupted attempt have the same ID.
     remove(&ctx.client, &id).await?;
     let lease = format!("nodectl-{}-{id}", ctx.instance.id);
     let mark = Labels::from([(labels::INSTANCE.to_owned(), ctx.instance.id.clone())]);
@@ -62,7 +62,7 @@ pub(super) async fn start(
         .await?;
     let started = start_leased(ctx, &leased, record, container, restarts, new, mark).await;
     if started.is_err() {
-        // Best effort: the first error is the one to report, and `down` finds the rest.
+        // Best effort: only the first error is reported, and `down` finds the rest.
         let _ = remove(&ctx.client, &id).await;
     }
     let released = ctx.client.release(&lease, false).await;
@@ -170,30 +170,30 @@ async fn new_container(
 /// How long a killed process may take to exit.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Removes a container with its task and snapshot. One that runs is killed; one that is gone is fine.
+/// Removes a container with its task and snapshot. A running one is killed; a missing one is not an error.
 pub(super) async fn remove(client: &Containerd, id: &str) -> Result<(), containerd::Error> {
     match client.task(id).await?.map(|process| process.state) {
         None | Some(TaskState::Stopped) => {}
         Some(TaskState::Unknown) => shim::kill_stuck(client, id).await?,
         Some(TaskState::Created | TaskState::Running | TaskState::Paused) => {
             match client.kill_task(id, nix::libc::SIGKILL, true).await {
-                // Its shim was killed just now, and containerd kills its processes.
+                // Its shim was just killed, and containerd kills its processes.
                 Err(error) if error.is_closed_shim() => {}
                 result => result?,
             }
-            // The deletion reports what is wrong.
+            // The deletion reports the error.
             let _ = tokio::time::timeout(KILL_TIMEOUT, client.wait_task(id)).await;
         }
     }
-    // Also where there seems to be no task: where a restart of containerd cut its creation short, the shim
-    // has no process to report, but the task's ID stays taken.
+    // Even if there seems to be no task: if a restart of containerd interrupted its creation, the shim has no
+    // process to report, but the task's ID stays in use.
     shim::delete_task(client, id).await?;
     client.delete_container(id).await?;
     shim::remove_socket(client, id).await;
     client.remove_snapshot(id).await
 }
 
-/// Removes what a failed [`start`] left, including a shim that containerd does not know: a containerd that is
+/// Cleans up after a failed [`start`], including a shim that containerd does not know: a containerd that is
 /// restarted during `Tasks.Create` forgets it.
 pub(super) async fn remove_attempt(client: &Containerd, id: &str) -> Result<(), containerd::Error> {
     remove(client, id).await?;

@@ -1,4 +1,4 @@
-//! What the workers of all pods share.
+//! The state that the workers of all pods share.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::containerd::{Containerd, Labels};
 use crate::images::{LookupError, RunImage, lookup};
 use crate::network::Bridge;
 
-/// What all workers share.
+/// The state that all workers share.
 #[derive(Debug)]
 pub struct Context {
     /// containerd, in the instance's namespace.
@@ -27,13 +27,13 @@ pub struct Context {
     pub clock: fn() -> i64,
     /// Creates random hex digits, 32 at least.
     pub random: fn() -> String,
-    /// Where events go.
+    /// The receiver of events.
     pub events: mpsc::UnboundedSender<Event>,
     /// Images by name, read once each.
     pub images: Mutex<BTreeMap<String, RunImage>>,
 }
 
-/// How long a lease holds what is being created, at most.
+/// The longest time for which a lease holds resources that are being created.
 const LEASE_MS: i64 = 15 * 60 * 1000;
 
 impl Context {
@@ -57,12 +57,12 @@ impl Context {
     }
 
     pub(super) fn emit(&self, event: Event) {
-        // Nobody receives events while the program exits.
+        // The receiver is gone while the program exits.
         let _ = self.events.send(event);
     }
 }
 
-/// A time as containerd reads it in labels.
+/// A time in the format of containerd's labels.
 fn rfc3339(unix_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(unix_ms)
         .unwrap_or_default()

@@ -1,11 +1,11 @@
-//! What happens while Deployments run, as events for the terminal.
+//! Events while Deployments run, for the terminal.
 
 use std::net::SocketAddr;
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A pod that an earlier nodectl left is adopted.
+    /// A pod of an earlier nodectl is adopted.
     Adopted {
         /// The pod.
         pod: String,
@@ -14,7 +14,7 @@ pub enum Event {
         /// How many it has.
         containers: usize,
     },
-    /// A pod that an earlier nodectl left has a shim that does not answer; it is left alone.
+    /// A pod of an earlier nodectl has a shim that does not answer, and is not adopted.
     Stuck {
         /// The pod.
         pod: String,
@@ -57,9 +57,9 @@ pub enum Event {
         container: String,
         /// Its exit code.
         code: u32,
-        /// The kernel killed it for its memory.
+        /// Whether the kernel OOM-killed it.
         oom: bool,
-        /// Seconds until it is started again, `None` if it is not.
+        /// Seconds until it is restarted, `None` if it is not.
         restart_in_secs: Option<u64>,
     },
     /// A probe failed, and its container is restarted.
@@ -68,7 +68,7 @@ pub enum Event {
         pod: String,
         /// The container.
         container: String,
-        /// Which probe and why.
+        /// The probe, and the reason.
         reason: String,
     },
     /// A pod is being stopped.
@@ -81,7 +81,7 @@ pub enum Event {
         /// The pod.
         pod: String,
     },
-    /// A pod that was to stop is left as it is because containerd does not answer.
+    /// A pod could not be stopped because containerd does not answer.
     Left {
         /// The pod.
         pod: String,
@@ -90,7 +90,7 @@ pub enum Event {
     Failed {
         /// The pod.
         pod: String,
-        /// What failed and why.
+        /// The operation, and its error.
         reason: String,
     },
     /// A part of a container's log could not be written.
@@ -105,7 +105,7 @@ pub enum Event {
         bytes: u64,
         /// Why they could not be written.
         reason: String,
-        /// The log is being written again.
+        /// Whether the log is being written again.
         over: bool,
     },
     /// The process that writes a container's log was killed, and is replaced.
@@ -119,7 +119,7 @@ pub enum Event {
     Listening {
         /// The Service.
         service: String,
-        /// Where it listens.
+        /// The address where it listens.
         address: SocketAddr,
     },
     /// Every Deployment has all its pods ready, created from its current template.
@@ -198,7 +198,7 @@ impl std::fmt::Display for Event {
             Self::Stopped { pod } => write!(f, "pod {pod}: stopped"),
             Self::Left { pod } => write!(
                 f,
-                "pod {pod}: left as it is, containerd does not answer; `nodectl down` removes it later"
+                "pod {pod}: not stopped, containerd does not answer; `nodectl down` removes it later"
             ),
             Self::Failed { pod, reason } => write!(f, "pod {pod}: {reason}"),
             Self::LogDropped {

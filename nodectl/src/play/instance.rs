@@ -1,4 +1,4 @@
-//! An instance: the names of what it creates, its directories and the lock on them.
+//! An instance: the names of its resources, its directories and its lock.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -11,12 +11,12 @@ use oci::Digest;
 
 use crate::logs::writer::Pipes;
 
-/// One place where pods run: a containerd namespace with a state directory.
+/// An instance of nodectl: a containerd namespace with a state directory.
 #[derive(Clone, Debug)]
 pub struct Instance {
     /// Six hex digits that distinguish it from others on this machine.
     pub id: String,
-    /// The directory of what does not survive a reboot: the lock, network namespaces, sockets.
+    /// The directory of files that do not survive a reboot: the lock, network namespaces, sockets.
     pub dir: PathBuf,
     /// The directory of its pods' logs and volumes, which may be large.
     pub data: PathBuf,
@@ -27,10 +27,10 @@ pub struct Instance {
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    /// A file of it failed.
+    /// An operation on one of its files failed.
     #[error("cannot {action} `{}`", path.display())]
     File {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -38,12 +38,12 @@ pub enum InstanceError {
         #[source]
         source: io::Error,
     },
-    /// Its pods have their data elsewhere.
+    /// Its pods have their data in another directory.
     #[error("the pods' logs and volumes are in `{}`, not in `{}`", found.display(), asked.display())]
     Data {
-        /// Where they are.
+        /// The directory of the data.
         found: PathBuf,
-        /// Where they were asked for.
+        /// The requested directory.
         asked: PathBuf,
     },
     /// Another nodectl runs pods here.
@@ -74,42 +74,42 @@ impl Instance {
         }
     }
 
-    /// What the names of its veth links start with. Links have at most 15 bytes.
+    /// The prefix of the names of its veth links, which have at most 15 bytes.
     pub fn link_prefix(&self) -> String {
         format!("nc{}-", self.id)
     }
 
-    /// What the names of its imports start with.
+    /// The prefix of the names of its imports.
     pub fn import_prefix(&self) -> String {
         format!("up-{}-", self.id)
     }
 
-    /// The cgroup that all its containers are below.
+    /// The parent cgroup of all its containers.
     pub fn cgroup(&self) -> String {
         format!("/nodectl/{}", self.id)
     }
 
-    /// Where the network namespaces are kept.
+    /// The directory of the network namespaces.
     pub fn netns_dir(&self) -> PathBuf {
         self.dir.join("netns")
     }
 
-    /// Where the IPC namespaces are kept.
+    /// The directory of the IPC namespaces.
     pub fn ipc_dir(&self) -> PathBuf {
         self.dir.join("ipc")
     }
 
-    /// Where the pods' files and volumes are, by a symbolic link into the data directory.
+    /// The directory of the pods' files and volumes, a symbolic link into the data directory.
     pub fn pods_dir(&self) -> PathBuf {
         self.dir.join("pods")
     }
 
-    /// Where the containers' logs are, by a symbolic link into the data directory.
+    /// The directory of the containers' logs, a symbolic link into the data directory.
     pub fn logs_dir(&self) -> PathBuf {
         self.dir.join("logs")
     }
 
-    /// Takes the instance's lock, and creates its directories.
+    /// Locks the instance, and creates its directories.
     ///
     /// # Errors
     /// [`InstanceError::Locked`] if another process has it.
@@ -132,7 +132,7 @@ impl Instance {
                 .truncate(false)
                 .open(&path);
             let file = match open {
-                // Another nodectl removed the directory just now.
+                // Another nodectl has just removed the directory.
                 Err(source) if source.kind() == io::ErrorKind::NotFound => continue,
                 result => result.map_err(error("open"))?,
             };
@@ -196,7 +196,7 @@ impl Instance {
         Ok(())
     }
 
-    /// The process that wrote itself into the lock file; it may be gone.
+    /// The process whose ID is in the lock file; it may have exited.
     pub fn locked_by(&self) -> Option<i32> {
         let mut text = String::new();
         File::open(self.dir.join("lock"))
@@ -218,7 +218,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Removes the instance's directories, and their parents as far as they are empty.
+    /// Removes the instance's directories, and their parents if they are empty.
     ///
     /// # Errors
     /// As the file system's.
@@ -242,11 +242,11 @@ impl Lock {
         }
         for dir in data {
             gone_is_fine(fs::remove_dir_all(&dir))?;
-            // It stays where other instances have theirs in it.
+            // It is kept if other instances use it.
             let _ = dir.parent().map(fs::remove_dir);
         }
         gone_is_fine(fs::remove_file(&lock))?;
-        // From here on another nodectl may have locked the instance, and then it stays.
+        // From here on another nodectl may lock the instance, and then its directory is kept.
         let _ = fs::remove_dir(&self.dir);
         let _ = fs::remove_dir(state_dir);
         Ok(())

@@ -1,9 +1,9 @@
-//! Facts about this machine, read once.
+//! Properties of this machine, read once.
 
 use std::fs;
 use std::path::Path;
 
-/// Facts about this machine.
+/// Properties of this machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Its name.
@@ -12,13 +12,13 @@ pub struct Machine {
     pub memory_total: u64,
     /// The lowest `oom_score_adj` that a container can be given.
     pub oom_floor: i32,
-    /// cgroup v2 is its only hierarchy.
+    /// Whether cgroup v2 is its only hierarchy.
     pub cgroup2: bool,
 }
 
 impl Machine {
-    /// Reads /proc and /sys; what cannot be read gets a harmless default. `runtime` is the process ID of
-    /// containerd, whose shims inherit its `oom_score_adj`.
+    /// Reads /proc and /sys; values that cannot be read get a harmless default. `runtime` is the process ID
+    /// of containerd, whose shims inherit its `oom_score_adj`.
     pub fn read(runtime: Option<i32>) -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let score = |path: &str| text(path).trim().parse().unwrap_or(0);

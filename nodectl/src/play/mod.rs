@@ -1,8 +1,8 @@
-//! Runs Deployments and Services on one machine: the part of a cluster's controllers and kubelet that one
-//! machine needs.
+//! Runs Deployments and Services on one machine: the parts of a cluster's controllers and kubelet that it
+//! needs.
 //!
-//! It is level-triggered: each round compares what is desired with what is observed, and the pods that a
-//! killed nodectl left running are adopted. It schedules nothing, and there is no API server.
+//! It is level-triggered: each round compares the desired with the observed state, and the pods that a
+//! killed nodectl left running are adopted. There is no scheduler and no API server.
 
 mod backoff;
 mod cgroup;

@@ -8,14 +8,14 @@ use crate::containerd::{Containerd, Error, Process, TaskState};
 /// An observed pod.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// What was recorded when it was created.
+    /// The record from its creation.
     pub record: PodRecord,
-    /// Its containers, each start of each.
+    /// All starts of its containers.
     pub containers: Vec<ObservedContainer>,
 }
 
 impl Observed {
-    /// A shim of it does not answer, so nothing is known of what it runs.
+    /// Whether one of its shims does not answer, so that its state is unknown.
     pub fn stuck(&self) -> bool {
         self.containers
             .iter()
@@ -34,7 +34,7 @@ impl ObservedContainer {
         self.process.map(|process| process.state)
     }
 
-    /// Its first process's ID on the host, as long as it runs. That of a paused one does.
+    /// The ID of its first process on the host, while it runs or is paused.
     pub fn pid(&self) -> Option<u32> {
         self.process
             .filter(|process| matches!(process.state, TaskState::Running | TaskState::Paused))
@@ -57,8 +57,8 @@ pub struct ObservedContainer {
     pub process: Option<Process>,
 }
 
-/// Lists the pods of an instance by name, and the IDs of containers that carry its label but
-/// belong to no pod.
+/// Lists the pods of an instance by name, and the IDs of containers that have its label but belong to no
+/// pod.
 ///
 /// # Errors
 /// As containerd's.

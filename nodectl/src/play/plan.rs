@@ -1,9 +1,9 @@
-//! Which pods to create and which to delete: the Deployment controller as a plain function.
+//! Decides which pods to create and delete: the Deployment controller as a pure function.
 //!
 //! The arithmetic is that of Kubernetes' rolling update
 //! (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment>):
 //! never more than `replicas + max_surge` pods, never fewer than `replicas - max_unavailable`
-//! available ones because of what the controller does. Pods that are terminating count as gone.
+//! available ones because of the controller's actions. Terminating pods count as deleted.
 
 /// The desired state of a Deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +14,11 @@ pub struct DesiredState {
     pub hash: String,
     /// How many pods it has.
     pub replicas: u32,
-    /// How many pods there may be above `replicas` during an update.
+    /// How many pods may exist above `replicas` during an update.
     pub max_surge: u32,
     /// How many pods may be missing from `replicas` during an update.
     pub max_unavailable: u32,
-    /// All old pods are gone before the first new one is created.
+    /// Whether all old pods are deleted before the first new one is created.
     pub recreate: bool,
 }
 
@@ -33,15 +33,15 @@ pub struct PodView {
     pub hash: String,
     /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
-    /// Its containers are ready.
+    /// Whether its containers are ready.
     pub ready: bool,
-    /// It has been ready for as long as its Deployment asks.
+    /// Whether it has been ready for its Deployment's `minReadySeconds`.
     pub available: bool,
-    /// It is terminating.
+    /// Whether it is terminating.
     pub terminating: bool,
 }
 
-/// A step towards what is desired.
+/// A step towards the desired state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Create a pod from this Deployment's template.
@@ -56,7 +56,7 @@ pub enum Action {
     },
 }
 
-/// The next actions; none if everything is as desired.
+/// The next actions; none if the observed state is the desired one.
 pub fn plan(all: &[DesiredState], pods: &[PodView]) -> Vec<Action> {
     let mut actions = Vec::new();
     for pod in pods {
@@ -106,8 +106,8 @@ fn plan_deployment(desired: &DesiredState, pods: &[PodView], actions: &mut Vec<A
     let min_available = replicas.saturating_sub(desired.max_unavailable as usize);
     let new_unavailable = new.iter().filter(|pod| !pod.available).count();
     let available = new.iter().chain(&old).filter(|pod| pod.available).count();
-    // Old pods that are not available go first, but never so many that the rest could not reach the
-    // minimum; then as many available ones as the minimum allows.
+    // Unavailable old pods are deleted first, but never so many that the rest could not reach the minimum;
+    // then as many available ones as the minimum allows.
     old.sort_by_key(|pod| (pod.available, pod.ready, pod.created_ms));
     let (broken, serving): (Vec<_>, Vec<_>) = old.into_iter().partition(|pod| !pod.available);
     let spare =

@@ -1,4 +1,4 @@
-//! The record of a pod that each of its containers carries, so that a later nodectl finds the pod.
+//! The record of a pod, stored on each of its containers, so that a later nodectl finds the pod.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Instance;
 use crate::manifest::PodTemplate;
 
-/// The labels and the extension of a container that nodectl created.
+/// The labels and the extension of nodectl's containers.
 pub mod labels {
     /// The instance (containerd namespace and state directory) that created it.
     pub const INSTANCE: &str = "nodectl.dev/instance";
@@ -17,7 +17,7 @@ pub mod labels {
     pub const POD: &str = "nodectl.dev/pod";
     /// The pod's unique ID.
     pub const POD_UID: &str = "nodectl.dev/pod-uid";
-    /// The pod's namespace in the manifests' sense.
+    /// The pod's namespace in the manifests.
     pub const NAMESPACE: &str = "nodectl.dev/namespace";
     /// The Deployment's name.
     pub const DEPLOYMENT: &str = "nodectl.dev/deployment";
@@ -37,14 +37,14 @@ pub mod labels {
     pub const EXTENSION: &str = "nodectl.dev/pod";
 }
 
-/// A pod as it was created.
+/// A pod, as it was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodRecord {
     /// Its name.
     pub name: String,
     /// Its unique ID.
     pub uid: String,
-    /// Its namespace in the manifests' sense.
+    /// Its namespace in the manifests.
     pub namespace: String,
     /// Its Deployment's name.
     pub deployment: String,
@@ -64,7 +64,7 @@ impl PodRecord {
         format!("{}/{}", self.namespace, self.deployment)
     }
 
-    /// The labels that its pod has in the manifests' sense.
+    /// The labels that its pod has in the manifests.
     pub fn pod_labels(&self) -> BTreeMap<String, String> {
         let mut labels: BTreeMap<_, _> = self
             .template
@@ -77,7 +77,7 @@ impl PodRecord {
         labels
     }
 
-    /// The annotations that its pod has in the manifests' sense.
+    /// The annotations that its pod has in the manifests.
     pub fn pod_annotations(&self) -> BTreeMap<String, String> {
         let annotations = self.template.metadata.annotations.iter();
         annotations
@@ -104,10 +104,10 @@ impl PodRecord {
             .join(format!("{}_{}_{}", self.namespace, self.name, self.uid))
     }
 
-    /// The ID of a container's `attempt`th start after `retries` failed creations, since a creation that was
-    /// cut short may keep its ID taken in containerd. containerd takes at most 76 characters, no two
-    /// separators in a row; a container whose name does not fit goes by its index, after a `_`, which
-    /// no name has.
+    /// The ID of a container's `attempt`th start after `retries` failed creations, since an interrupted
+    /// creation may keep its ID in use in containerd. containerd accepts at most 76 characters and no two
+    /// separators in a row; a container whose name does not fit is identified by its index, after a `_`,
+    /// which no name has.
     pub fn container_id(&self, container: &str, attempt: u32, retries: u32) -> String {
         let pod = &self.name;
         let start = match retries {
@@ -125,7 +125,7 @@ impl PodRecord {
             .iter()
             .position(|spec| *spec.name == *container)
             .unwrap_or(0);
-        // A pod's name ends in a random part, so that it stays one of its own.
+        // A pod's name ends in a random part, so that it stays unique.
         let mut pod = pod.clone();
         while pod.contains("--") {
             pod = pod.replace("--", "-");
@@ -134,7 +134,7 @@ impl PodRecord {
     }
 }
 
-/// The name of a new pod, as a Deployment names its pods, short enough for IDs and links.
+/// The name of a new pod, in the form of a Deployment's pods, short enough for IDs and links.
 pub(super) fn pod_name(deployment: &str, hash: &str, random: &str) -> String {
     let short: String = deployment.chars().take(40).collect();
     format!("{}-{hash}-{random}", short.trim_end_matches(['-', '.']))

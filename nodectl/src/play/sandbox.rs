@@ -1,4 +1,4 @@
-//! What a pod has besides its containers: its network, files and volumes.
+//! A pod's sandbox: its network, files and volumes.
 
 use std::fs;
 use std::io;
@@ -23,7 +23,7 @@ pub(super) fn pod_network(instance: &Instance, record: &PodRecord) -> PodNetwork
     }
 }
 
-/// Creates the network, files and volumes of a pod; what exists is kept.
+/// Creates the network, files and volumes of a pod; existing ones are kept.
 pub(super) async fn ensure(
     instance: &Instance,
     bridge: &Bridge,
@@ -31,7 +31,7 @@ pub(super) async fn ensure(
 ) -> Result<(), SandboxError> {
     let pod = pod_network(instance, record);
     if !network::attached(&pod).await? {
-        // A part of it may exist.
+        // It may exist partly.
         network::detach(&pod).await?;
         network::attach(bridge, pod).await?;
     }
@@ -95,7 +95,7 @@ pub(super) fn binds(
     binds
 }
 
-/// Removes the network, files and volumes of a pod; what is gone is fine.
+/// Removes the network, files and volumes of a pod; missing ones are not an error.
 pub(super) async fn remove(instance: &Instance, record: &PodRecord) -> Result<(), SandboxError> {
     network::detach(&pod_network(instance, record)).await?;
     Shared::of(instance, record).remove()?;

@@ -8,13 +8,13 @@ use crate::network;
 /// Why a pod's network or files cannot be created or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The network failed.
+    /// An operation on the network failed.
     #[error(transparent)]
     Network(#[from] network::Error),
-    /// The IPC namespace or /dev/shm failed.
+    /// An operation on the IPC namespace or /dev/shm failed.
     #[error("cannot {action} `{}`", path.display())]
     Shared {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -22,7 +22,7 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
-    /// A file failed.
+    /// A file could not be written.
     #[error("cannot write `{}`", path.display())]
     File {
         /// The file or directory.

@@ -18,18 +18,18 @@ use super::sandbox_error::SandboxError;
 /// The size and mode of /dev/shm, as containerd's CRI plugin has them.
 const SHM_OPTIONS: &str = "mode=1777,size=65536k";
 
-/// Where a thread finds its own IPC namespace.
+/// A thread's own IPC namespace.
 const OWN: &str = "/proc/thread-self/ns/ipc";
 
 /// The magic number of the file system of namespaces (`NSFS_MAGIC`).
 const NSFS: FsType = FsType(0x6e73_6673);
 
-/// Where a pod's IPC namespace and its /dev/shm are.
+/// The paths of a pod's IPC namespace and its /dev/shm.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
-    /// The file that keeps the IPC namespace.
+    /// The file that keeps the IPC namespace alive.
     pub(super) ipc: PathBuf,
-    /// The directory that is /dev/shm.
+    /// The directory that is mounted as /dev/shm.
     pub(super) shm: PathBuf,
 }
 
@@ -41,7 +41,7 @@ impl Shared {
         }
     }
 
-    /// Creates both; what exists is kept.
+    /// Creates both; existing ones are kept.
     pub(super) fn ensure(&self) -> Result<(), SandboxError> {
         if !statfs(&self.ipc).is_ok_and(|stat| stat.filesystem_type() == NSFS) {
             release(&self.ipc)?;
@@ -74,7 +74,7 @@ impl Shared {
             mount(Some(OWN), &path, none, MsFlags::MS_BIND, none)?;
             Ok(())
         };
-        // On a thread of its own, which stays in the namespace.
+        // On a separate thread, which stays in the namespace.
         let thread = std::thread::Builder::new().name("ipc".to_owned());
         let created = thread.spawn(create).and_then(|thread| {
             thread
@@ -84,7 +84,7 @@ impl Shared {
         created.map_err(failed("create the IPC namespace", &self.ipc))
     }
 
-    /// Removes both; what is gone is fine.
+    /// Removes both; missing ones are not an error.
     pub(super) fn remove(&self) -> Result<(), SandboxError> {
         unmount(&self.shm)?;
         release(&self.ipc)
@@ -101,7 +101,7 @@ pub(super) fn release_shm(pod: &Path) -> Result<(), SandboxError> {
     unmount(&shm_of(pod))
 }
 
-/// Releases the IPC namespace at `path`; one that is gone is fine.
+/// Releases the IPC namespace at `path`; a missing one is not an error.
 pub(super) fn release(path: &Path) -> Result<(), SandboxError> {
     unmount(path)?;
     match fs::remove_file(path) {

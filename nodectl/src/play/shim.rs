@@ -1,7 +1,7 @@
 //! Shims that containerd no longer knows, or that do not answer.
 //!
-//! Measured with containerd 1.6.20: a client that is killed while `Tasks.Create` is under way makes
-//! containerd forget the shim that it was starting; the process stays for good.
+//! Measured with containerd 1.6.20: when a client is killed during `Tasks.Create`, containerd forgets the
+//! shim that it was starting, and the process leaks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -60,11 +60,11 @@ async fn kill_of(client: &Containerd, id: &str) {
 /// How long containerd may take to clean up after a shim that was killed.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two looks at whether it has.
+/// How often that is checked.
 const CLEANUP_POLL: Duration = Duration::from_millis(20);
 
-/// Kills the shim of a container that does not answer, and waits until containerd, which sees it
-/// exit, has had runc delete the container; then deletes the task.
+/// Kills the unresponsive shim of a container, waits until containerd has noticed its exit and had runc
+/// delete the container, then deletes the task.
 ///
 /// # Errors
 /// As containerd's.
@@ -78,8 +78,8 @@ pub(super) async fn kill_stuck(client: &Containerd, id: &str) -> Result<(), Erro
     delete_task_until(deadline, client, id, |_| true).await
 }
 
-/// Deletes a stopped task. Of one whose shim was killed, containerd reports a closed connection until it
-/// has cleaned up.
+/// Deletes a stopped task. If its shim was killed, containerd reports a closed connection until it has
+/// cleaned up.
 ///
 /// # Errors
 /// As containerd's.
@@ -114,19 +114,19 @@ fn runc_state(namespace: &str, id: &str) -> PathBuf {
     Path::new(RUNC_ROOT).join(namespace).join(id)
 }
 
-/// How long the runc that a killed shim left, and containerd's cleanup, may take.
+/// How long a runc that a killed shim started, and containerd's cleanup, may take.
 const RUNC_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Has runc delete a container that containerd no longer knows, once nothing else works on it: the runc that
-/// a killed shim had started goes on creating the container, and containerd cleans up after a killed shim
-/// while it serves other requests.
+/// Has runc delete a container that containerd no longer knows, once no other process works on it: a runc
+/// that a killed shim started continues to create the container, and containerd cleans up after a killed
+/// shim while it serves other requests.
 pub(super) async fn forget(namespace: &str, id: &str) {
     let deadline = Instant::now() + RUNC_TIMEOUT;
     while root_of(namespace, id).is_some() && Instant::now() < deadline {
         sleep(CLEANUP_POLL).await;
     }
     if let Some(root) = root_of(namespace, id) {
-        // Nothing else unmounts it: containerd has forgotten the shim that mounted it, or does not run.
+        // Nothing else unmounts it: containerd has forgotten the shim that mounted it, or is not running.
         let _ = umount2(&root, MntFlags::MNT_DETACH);
     }
     let deadline = Instant::now() + RUNC_TIMEOUT;
@@ -145,13 +145,13 @@ pub(super) async fn forget(namespace: &str, id: &str) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    // runc does not know a container whose creation was cut short, and leaves its directory.
+    // runc does not know a container whose creation was interrupted, and does not remove its directory.
     let _ = timeout(RUNC_TIMEOUT, delete).await;
     let _ = fs::remove_dir_all(&state);
 }
 
-/// Where the root file system of a container is mounted: in its bundle, wherever containerd keeps those. It
-/// is the last visible thing that the cleanup after a shim removes.
+/// The mount point of a container's root file system: in its bundle, wherever containerd keeps bundles. The
+/// cleanup after a shim removes it last.
 fn root_of(namespace: &str, id: &str) -> Option<PathBuf> {
     let bundle = format!("/{namespace}/{id}/rootfs");
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
@@ -176,19 +176,19 @@ struct Shim {
 }
 
 impl Shim {
-    /// Kills it and removes its sockets. One that has exited is fine.
+    /// Kills it and removes its sockets. It may have exited already.
     async fn kill(&self, client: &Containerd) {
         let _ = kill(self.pid, Signal::SIGKILL);
         remove_socket(client, &self.id).await;
     }
 }
 
-/// Where shims listen, for all daemons of the machine (`socketRoot` of containerd's package shim, 1.4 to
-/// 2.x).
+/// The directory of the shims' sockets, for all daemons of the machine (`socketRoot` of containerd's package
+/// shim, 1.4 to 2.x).
 const SOCKETS: &str = "/run/containerd/s";
 
 /// The sockets of a container's shim, which containerd names by a hash (`SocketAddress` of the same
-/// package); the second one exists where containerd logs the debug output of shims.
+/// package); the second one exists if containerd logs the debug output of shims.
 fn sockets(address: &Path, namespace: &str, id: &str) -> [PathBuf; 2] {
     ["", "/debug"].map(|suffix| {
         let name = format!("{}/{namespace}/{id}{suffix}", address.display());
@@ -199,10 +199,10 @@ fn sockets(address: &Path, namespace: &str, id: &str) -> [PathBuf; 2] {
 /// How long a killed shim may take to exit.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Removes the sockets of a container's shim that was killed; one that exits in order removes them itself.
+/// Removes the sockets of a container's killed shim; a shim that exits normally removes them itself.
 pub(super) async fn remove_socket(client: &Containerd, id: &str) {
     let deadline = Instant::now() + EXIT_TIMEOUT;
-    // containerd may have been given the path behind a symbolic link.
+    // containerd may have been started with the path behind a symbolic link.
     let behind_links = fs::canonicalize(client.address()).ok();
     let addresses = [client.address()]
         .into_iter()
@@ -211,7 +211,7 @@ pub(super) async fn remove_socket(client: &Containerd, id: &str) {
         loop {
             match UnixStream::connect(&path) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    // One that is gone by now is fine.
+                    // It may be gone by now.
                     let _ = fs::remove_file(&path);
                     break;
                 }
@@ -223,7 +223,7 @@ pub(super) async fn remove_socket(client: &Containerd, id: &str) {
     }
 }
 
-/// The shims of a containerd's namespace.
+/// The shims in a namespace of a containerd.
 fn shims(address: &Path, namespace: &str) -> Vec<Shim> {
     let socket = fs::canonicalize(address).unwrap_or_else(|_| address.to_owned());
     processes()

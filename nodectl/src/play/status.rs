@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The state of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ContainerState {
-    /// It waits to be started, or restarted, for this reason.
+    /// It waits to be started or restarted, for this reason.
     Waiting(String),
     /// It runs.
     Running {
@@ -18,7 +18,7 @@ pub enum ContainerState {
     Exited {
         /// Its exit code; 128 + N if signal N terminated it.
         code: u32,
-        /// The kernel killed it for its memory.
+        /// Whether the kernel OOM-killed it.
         oom: bool,
     },
 }
@@ -32,7 +32,7 @@ pub struct ContainerStatus {
     pub state: ContainerState,
     /// How often it was restarted.
     pub restarts: u32,
-    /// It runs, its startup probe has succeeded, and its readiness probe succeeds.
+    /// Whether it runs, its startup probe has succeeded, and its readiness probe succeeds.
     pub ready: bool,
     /// Why it is not ready, or does not run.
     pub reason: Option<String>,
@@ -45,14 +45,14 @@ pub struct PodStatus {
     pub containers: Vec<ContainerStatus>,
     /// Its address, once it has one.
     pub address: Option<Ipv4Addr>,
-    /// It is terminating.
+    /// Whether it is terminating.
     pub terminating: bool,
-    /// Nothing of it is left.
+    /// Whether it was removed completely.
     pub gone: bool,
 }
 
 impl PodStatus {
-    /// All its containers are ready, and it is not terminating.
+    /// Whether all its containers are ready, and it is not terminating.
     pub fn ready(&self) -> bool {
         !self.terminating && !self.gone && self.containers.iter().all(|container| container.ready)
     }

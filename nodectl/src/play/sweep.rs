@@ -1,5 +1,5 @@
-//! Removes everything that an instance has created, which it finds by labels and names: after `up`, and
-//! after a crash at any point. Repeating it does no harm.
+//! Removes all resources of an instance, found by labels and names: after `up`, and after a crash at any
+//! point. It is idempotent.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::containerd::{self, Containerd};
 use crate::images::UPLOAD_PREFIX;
 use crate::network;
 
-/// What was removed.
+/// The number of removed resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Pods.
@@ -32,12 +32,11 @@ pub struct Removed {
     pub images: usize,
 }
 
-/// Removes everything of an instance from containerd and from the network, and the containerd namespace if
-/// nothing else is in it. The state directory is removed by
-/// [`super::Lock::remove_dir`].
+/// Removes all resources of an instance from containerd and the network, and the containerd namespace if it
+/// is empty then. [`super::Lock::remove_dir`] removes the state directory.
 ///
 /// # Errors
-/// The first that occurs; another call removes the rest.
+/// The first that occurs; a repeated call removes the rest.
 pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Removed, SweepError> {
     let mut removed = Removed::default();
     let (pods, strays) = observe(client, &instance.id).await?;
@@ -69,7 +68,7 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
             removed.images += 1;
         }
     }
-    // containerd refuses to remove a namespace that is not empty.
+    // containerd refuses to delete a namespace that is not empty.
     match client.delete_namespace().await {
         Err(error) if !error.is_failed_precondition() => Err(error.into()),
         _ => Ok(removed),
@@ -80,7 +79,8 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
 const LOOKS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Removes what belongs to no pod of `keep`, such as what was being created when a nodectl was killed.
+/// Removes resources that belong to no pod of `keep`, such as those that were being created when a nodectl
+/// was killed.
 ///
 /// # Errors
 /// The first that occurs.
@@ -112,8 +112,8 @@ pub(super) async fn orphans(
         }
     }
     shim::remove_orphans(client).await?;
-    // containerd may still be handling a request of a client that was killed just now: an upload or a shim
-    // may appear yet.
+    // containerd may still be handling a request of a just killed client: an upload or a shim may yet
+    // appear.
     for _ in 0..if cut_short { LOOKS } else { 0 } {
         sleep(PAUSE).await;
         client.abort_uploads(&uploads).await?;
@@ -154,23 +154,23 @@ pub(super) async fn orphans(
         if !keep.contains(&*name) {
             shared::release_shm(&entry.path())?;
             super::cgroup::remove(&format!("{}/{name}", instance.cgroup()));
-            // What cannot be removed now is removed with the data directory.
+            // It is removed with the data directory otherwise.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
     Ok(())
 }
 
-/// Why something could not be removed.
+/// Why resources could not be removed.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
-    /// containerd failed.
+    /// A call to containerd failed.
     #[error(transparent)]
     Containerd(#[from] containerd::Error),
-    /// The network failed.
+    /// An operation on the network failed.
     #[error(transparent)]
     Network(#[from] network::Error),
-    /// A pod's network or files failed.
+    /// A pod's network or files could not be removed.
     #[error("cannot remove the network or files of a pod")]
     Sandbox(#[from] SandboxError),
 }

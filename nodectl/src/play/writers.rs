@@ -1,4 +1,4 @@
-//! The processes that write the containers' logs: receives their reports, and replaces one that is killed.
+//! The processes that write the containers' logs: receives their reports, and replaces killed ones.
 
 use std::fs;
 use std::io;
@@ -36,7 +36,7 @@ impl Drop for Task {
 /// The longest report: a path and a reason.
 const MAX_REPORT_BYTES: usize = 16 * 1024;
 
-/// Turns what the writers of an instance's logs report into events, until the task is dropped.
+/// Turns the reports of an instance's log writers into events, until the task is dropped.
 ///
 /// # Errors
 /// If the socket cannot be created.
@@ -47,9 +47,9 @@ pub fn listen(instance: &Instance, events: UnboundedSender<Event>) -> Result<Tas
         path: path.clone(),
         source,
     };
-    // An earlier nodectl may have left one.
+    // An earlier nodectl may not have removed it.
     let _ = fs::remove_file(&path);
-    // The path of a socket has at most 107 bytes, that of a directory more.
+    // The path of a socket has at most 107 bytes; a directory's may be longer.
     let dir = fs::File::open(&instance.dir).map_err(failed)?;
     let short = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), Report::SOCKET);
     let socket = UnixDatagram::bind(short).map_err(failed)?;
@@ -59,7 +59,7 @@ pub fn listen(instance: &Instance, events: UnboundedSender<Event>) -> Result<Tas
         while let Ok(length) = socket.recv(&mut buffer).await {
             let report = serde_json::from_slice::<Report>(&buffer[..length]).ok();
             if let Some(event) = report.and_then(|report| dropped(&logs, report)) {
-                // Nobody receives events while the program exits.
+                // The receiver is gone while the program exits.
                 let _ = events.send(event);
             }
         }
@@ -68,7 +68,7 @@ pub fn listen(instance: &Instance, events: UnboundedSender<Event>) -> Result<Tas
 
 fn dropped(logs: &Path, report: Report) -> Option<Event> {
     let mut names = report.log.strip_prefix(logs).ok()?.iter();
-    // NAMESPACE_POD_UID, of which none has an underscore.
+    // NAMESPACE_POD_UID, none of which has an underscore.
     let pod = names.next()?.to_str()?.split('_').nth(1)?.to_owned();
     let container = names.next()?.to_str()?.to_owned();
     Some(Event::LogDropped {
@@ -81,11 +81,11 @@ fn dropped(logs: &Path, report: Report) -> Option<Event> {
     })
 }
 
-/// Between two writers of a container whose writers exit at once.
+/// The time between two writers of a container whose writers exit immediately.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Replaces the writer of a running container's log when it is killed, until the task is dropped. Meanwhile
-/// the container's pipes are held open, so that its writes wait instead of failing.
+/// Replaces the log writer of a running container when it is killed, until the task is dropped. Meanwhile
+/// the container's pipes are held open, so that its writes block instead of failing.
 pub(super) fn keep(
     ctx: &Arc<Context>,
     record: &PodRecord,
@@ -98,7 +98,7 @@ pub(super) fn keep(
     let (ctx, id) = (Arc::clone(ctx), id.to_owned());
     Task(tokio::spawn(async move {
         let pipes = Pipes::load(&Pipes::path(&ctx.instance.dir, &id));
-        // Without a record of the pipes, or a process that has them open, no other writer can read them.
+        // Without a record of the pipes, or a process that has them open, no new writer can read them.
         let Some(mut held) = pipes.and_then(|pipes| pipes.hold()) else {
             return;
         };
@@ -167,11 +167,11 @@ pub(super) async fn remove(instance: &Instance, keep: impl Fn(&str) -> bool) {
             if timeout(EXIT_TIMEOUT, exited(writer)).await.is_err()
                 && let Ok(writer) = kill
             {
-                // One that has exited by now is fine.
+                // It may have exited by now.
                 let _ = pidfd_send_signal(writer, Signal::KILL);
             }
         }
-        // What cannot be removed is removed with the instance's directory.
+        // It is removed with the instance's directory otherwise.
         let _ = fs::remove_file(&path);
     }
 }

@@ -1,4 +1,4 @@
-//! Puts the parts together.
+//! Builds the spec from its parts.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use super::environment::{PodFields, command_line, environment};
 use super::{BindMount, RunUser, capabilities, mounts, resources, seccomp};
 use crate::manifest::{ContainerSpec, PodSecurity, SeccompType};
 
-/// What a spec is built from.
+/// The input for a spec.
 #[derive(Clone, Debug)]
 pub(crate) struct SpecInput<'a> {
-    /// The container, as the manifest has it.
+    /// The container, as in the manifest.
     pub container: &'a ContainerSpec,
     /// The pod's security context.
     pub security: &'a PodSecurity,
@@ -24,13 +24,13 @@ pub(crate) struct SpecInput<'a> {
     pub image: &'a Config,
     /// The user to run as.
     pub user: &'a RunUser,
-    /// What the downward API exposes.
+    /// The fields that the downward API exposes.
     pub pod: &'a PodFields,
     /// The file of the pod's network namespace.
     pub netns: &'a Path,
     /// The file of the pod's IPC namespace.
     pub ipc: &'a Path,
-    /// The directory that is /dev/shm of the pod.
+    /// The directory that the pod mounts as /dev/shm.
     pub shm: &'a Path,
     /// The cgroup, from the root of the hierarchy.
     pub cgroup: String,
@@ -38,9 +38,9 @@ pub(crate) struct SpecInput<'a> {
     pub binds: Vec<BindMount>,
     /// The machine's memory, in bytes.
     pub memory_total: u64,
-    /// The least score for the out-of-memory killer that the runtime may set.
+    /// The lowest `oom_score_adj` that the runtime may set.
     pub oom_floor: i32,
-    /// The hierarchy is cgroup v2, where a container gets a cgroup namespace of its own.
+    /// Whether the hierarchy is cgroup v2, under which a container gets its own cgroup namespace.
     pub cgroup2: bool,
 }
 
@@ -146,8 +146,8 @@ pub(crate) fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .env(variables.lines())
         .cwd(cwd)
         .capabilities(capabilities::sets(&capabilities)?)
-        // None of its own: the runtime's limits apply, as to the kubelet's containers, and not the 1024
-        // open files that the library fills in.
+        // No rlimits: the runtime's apply, as for the kubelet's containers, not the 1024 open files that
+        // the library sets by default.
         .rlimits(Vec::new())
         .no_new_privileges(security.allow_privilege_escalation == Some(false))
         .oom_score_adj(resources::oom_score_adj(

@@ -1,4 +1,4 @@
-//! Which capabilities a container has: the runtimes' common default, less and more as asked.
+//! The capabilities of a container: containerd's default, with those of the manifest dropped and added.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxCapabilitiesBuilder}
 
 use crate::manifest::{Capabilities, CapabilityName};
 
-/// What containerd gives a container by default (its oci package, `defaultUnixCaps`).
+/// containerd's default capabilities of a container (its oci package, `defaultUnixCaps`).
 const DEFAULT: [Capability; 14] = [
     Capability::Chown,
     Capability::DacOverride,
@@ -25,8 +25,8 @@ const DEFAULT: [Capability; 14] = [
     Capability::AuditWrite,
 ];
 
-/// The capabilities after dropping and adding, in containerd's order: `ALL` is dropped before any is
-/// added, and a single one is dropped last.
+/// The capabilities after dropping and adding, in containerd's order: `ALL` is dropped before any is added,
+/// and single ones are dropped last.
 pub(super) fn resolve(asked: &Capabilities) -> HashSet<Capability> {
     let mut set: HashSet<Capability> = if asked.drop.contains(&CapabilityName::All) {
         HashSet::new()
@@ -45,7 +45,7 @@ pub(super) fn resolve(asked: &Capabilities) -> HashSet<Capability> {
     set
 }
 
-/// The sets of a process: nothing is passed on by inheritance.
+/// The capability sets of a process: none are inheritable.
 pub(super) fn sets(set: &HashSet<Capability>) -> Result<LinuxCapabilities, OciSpecError> {
     LinuxCapabilitiesBuilder::default()
         .bounding(set.clone())
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_and_dropped_is_dropped() {
+    fn a_capability_that_is_added_and_dropped_is_dropped() {
         check(r#"{"add": ["NET_ADMIN"], "drop": ["net_admin"]}"#, DEFAULT);
     }
 }

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use crate::manifest::{ContainerSpec, EnvSource, expand};
 
-/// What the downward API exposes of a pod.
+/// The fields of a pod that the downward API exposes.
 #[derive(Clone, Debug)]
 pub(crate) struct PodFields {
     /// Its name.
@@ -38,7 +38,7 @@ impl PodFields {
                 .strip_prefix(prefix)?
                 .strip_prefix("['")?
                 .strip_suffix("']")?;
-            // A missing label is an empty text.
+            // A missing label has an empty value.
             Some(map.get(key).cloned().unwrap_or_default())
         };
         Some(match path {
@@ -62,8 +62,8 @@ impl PodFields {
 pub(super) struct Environment {
     /// Every variable: the image's, then the container's own.
     all: Variables,
-    /// The container's own ones, which alone `$(NAME)` can refer to: the kubelet does not know the
-    /// image's.
+    /// The container's own variables, the only ones that `$(NAME)` can refer to: the kubelet does not know
+    /// the image's.
     own: Variables,
 }
 
@@ -152,8 +152,7 @@ fn from_source(
     })
 }
 
-/// The command line: the container's command and arguments in place of the image's, as Kubernetes
-/// combines them.
+/// The command line: the container's command and arguments override the image's by Kubernetes' rules.
 pub(super) fn command_line(
     entrypoint: &[String],
     cmd: &[String],
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_leaves_the_source_in_force() {
+    fn an_empty_value_does_not_override_the_source() {
         let spec = container(
             r#"{"env": [{
                 "name": "NODE", "value": "", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}

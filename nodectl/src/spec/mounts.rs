@@ -1,4 +1,4 @@
-//! What is mounted in every container, and the pod's own files and volumes.
+//! The mounts of every container, and of the pod's files and volumes.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,11 @@ use oci_spec::runtime::{Mount, MountBuilder};
 /// A file or directory of the host inside a container.
 #[derive(Clone, Debug)]
 pub(crate) struct BindMount {
-    /// Where it is on the host.
+    /// The path on the host.
     pub source: PathBuf,
-    /// Where it is in the container.
+    /// The path in the container.
     pub destination: PathBuf,
-    /// It cannot be written.
+    /// Whether it is read-only.
     pub read_only: bool,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn common(pod_shm: &Path) -> Vec<Mount> {
     ]
 }
 
-/// A bind mount; its propagation is private, so nothing mounted inside is seen outside.
+/// A bind mount with private propagation, so that mounts inside are not visible outside.
 pub(super) fn bind(bind: &BindMount) -> Mount {
     let write = if bind.read_only { "ro" } else { "rw" };
     let mut mount = mount(

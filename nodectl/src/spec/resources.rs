@@ -1,4 +1,4 @@
-//! Limits and requests as cgroup settings, and the score for the kernel's out-of-memory killer.
+//! Limits and requests as cgroup settings, and the score for the kernel's OOM killer.
 
 use oci_spec::runtime::{
     LinuxCpuBuilder, LinuxMemoryBuilder, LinuxResources, LinuxResourcesBuilder,
@@ -6,16 +6,16 @@ use oci_spec::runtime::{
 
 use crate::manifest::{Quantity, Resources};
 
-/// The period that CPU quotas are counted over, in µs: the kernel's and the kubelet's default.
+/// The period of CPU quotas, in µs: the kernel's and the kubelet's default.
 const CPU_PERIOD_US: u64 = 100_000;
 
-/// The least quota the kernel takes, in µs.
+/// The lowest quota that the kernel accepts, in µs.
 const MIN_QUOTA_US: i64 = 1000;
 
 /// cgroup settings; the runtime translates them for cgroup v2.
 pub(super) fn cgroup(resources: &Resources) -> LinuxResources {
     let limit = |name: &str| resources.limits.get(name).copied();
-    // A limit without a request is a request too.
+    // A limit without a request is also the request.
     let request = |name: &str| {
         resources
             .requests
@@ -23,7 +23,7 @@ pub(super) fn cgroup(resources: &Resources) -> LinuxResources {
             .copied()
             .or_else(|| limit(name))
     };
-    // 1024 shares are one CPU; 2 is the kernel's least, and what the kubelet gives without a request.
+    // 1024 shares are one CPU; 2 is the kernel's minimum, and the kubelet's value without a request.
     let shares = request("cpu").map_or(2, |cpu| (cpu.milli() * 1024 / 1000).max(2));
     let mut cpu = LinuxCpuBuilder::default().shares(shares);
     if let Some(limit) = limit("cpu") {
@@ -39,8 +39,8 @@ pub(super) fn cgroup(resources: &Resources) -> LinuxResources {
     all.build().expect("all fields default")
 }
 
-/// The score by Kubernetes' quality-of-service classes, but never below `floor`: lowering it under
-/// the runtime's own needs `CAP_SYS_RESOURCE`.
+/// The score by Kubernetes' quality-of-service classes, but never below `floor`: lowering it below the
+/// runtime's own needs `CAP_SYS_RESOURCE`.
 ///
 /// <https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#node-out-of-memory-behavior>
 pub(super) fn oom_score_adj(resources: &Resources, memory_total: u64, floor: i32) -> i32 {

@@ -1,11 +1,11 @@
-//! The signal that asks a container to stop.
+//! The signal that stops a container.
 
 use nix::libc;
 use nix::sys::signal::Signal;
 use oci::image::Config;
 
-/// The number of the image's `STOPSIGNAL`, a name (with or without `SIG`) or a number; SIGTERM where
-/// it has none or one that is unknown.
+/// The number of the image's `STOPSIGNAL`, a name (with or without `SIG`) or a number; SIGTERM if it is
+/// missing or unknown.
 pub(crate) fn stop_signal(image: &Config) -> i32 {
     let of_image = image.spec.config().as_ref();
     of_image

@@ -1,4 +1,4 @@
-//! The user a container runs as, by the rules of the kubelet and of containerd.
+//! The user that a container runs as, by the rules of the kubelet and containerd.
 
 use crate::images::Accounts;
 use crate::manifest::{ContainerSecurity, GroupsPolicy, PodSecurity};
@@ -10,7 +10,7 @@ pub(crate) struct RunUser {
     pub uid: u32,
     /// Its group.
     pub gid: u32,
-    /// Further groups.
+    /// Supplementary groups.
     pub groups: Vec<u32>,
 }
 
@@ -20,17 +20,17 @@ pub(crate) enum UserError {
     /// The image's user is a name, and it must be known not to be root.
     #[error("runAsNonRoot is set, and the image's user `{0}` is a name: set runAsUser")]
     Name(String),
-    /// The image has no user of that name.
+    /// The image has no user with this name.
     #[error("the image's user is `{0}`, and its /etc/passwd has no such user")]
     Unknown(String),
-    /// It would be root where that is forbidden.
+    /// It would be root, which is forbidden.
     #[error("runAsNonRoot is set, and the container would run as root")]
     Root,
 }
 
 /// Resolves the user: the container's own setting, the pod's, then the image's (a name or a number).
-/// The groups that the manifest does not set are those of the image's `/etc/passwd` and `/etc/group`;
-/// a group in the image's `USER` counts for nothing, since the kubelet does not pass it on.
+/// Groups that the manifest does not set come from the image's `/etc/passwd` and `/etc/group`; a group in
+/// the image's `USER` is ignored, since the kubelet does not pass it on.
 ///
 /// # Errors
 /// As [`UserError`].
@@ -53,7 +53,7 @@ pub(crate) fn resolve_user(
             Err(_) if non_root => return Err(UserError::Name(image_user.to_owned())),
             Err(_) => match accounts.user_named(of_image) {
                 Some(user) => user.uid,
-                // An image without the file still has its root.
+                // Even an image without the file has root.
                 None if of_image == "root" => 0,
                 None => return Err(UserError::Unknown(of_image.to_owned())),
             },
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_container_goes_before_the_pod_before_the_image() {
+    fn the_containers_setting_overrides_the_pods_and_the_images() {
         let (ten, twenty) = (r#"{"runAsUser": 10}"#, r#"{"runAsUser": 20}"#);
         check("5", ten, twenty, Ok((20, 0, &[0])));
         check("5", ten, "{}", Ok((10, 0, &[0])));
@@ -140,13 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_the_image_is_not_passed_on_as_by_the_kubelet() {
+    fn the_group_of_the_images_user_is_ignored_as_by_the_kubelet() {
         check("7:8", "{}", "{}", Ok((7, 0, &[0])));
         check("app:logs", "{}", "{}", Ok((5, 6, &[6, 40])));
     }
 
     #[test]
-    fn a_user_that_must_not_be_root_is_a_number() {
+    fn with_run_as_non_root_the_user_must_be_a_number() {
         let strict = r#"{"runAsNonRoot": true}"#;
         check("", strict, "{}", Err(UserError::Root));
         check("0:5", strict, "{}", Err(UserError::Root));

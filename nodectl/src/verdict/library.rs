@@ -1,4 +1,4 @@
-//! The errors of the library's parts.
+//! The errors of the library.
 
 use std::io;
 
@@ -17,7 +17,7 @@ use crate::spec::UserError;
 
 const DAMAGED: &str = "the layout is damaged: build the image again";
 
-#[expect(clippy::unnecessary_wraps, reason = "what every caller returns")]
+#[expect(clippy::unnecessary_wraps, reason = "every caller returns an Option")]
 fn some(hint: &str) -> Option<String> {
     Some(hint.to_owned())
 }
@@ -39,10 +39,10 @@ impl ExitError for containerd::Error {
                     "is containerd installed and running? --address names another socket"
                 }
                 io::ErrorKind::PermissionDenied => "the socket is root's: run this with sudo",
-                _ => "containerd does not run any more: start it again",
+                _ => "containerd is no longer running: start it",
             }),
             Self::Status { .. } if self.is_unavailable() => {
-                some("containerd stopped or restarts: start it, and repeat the command")
+                some("containerd has stopped or is restarting: start it, and repeat the command")
             }
             Self::Status { .. }
             | Self::Deadline { .. }
@@ -52,7 +52,7 @@ impl ExitError for containerd::Error {
     }
 }
 
-/// The exit code of an error of a layout.
+/// The exit code of a layout's error.
 pub(super) fn layout_exit(error: &LayoutError) -> Exit {
     match error.kind() {
         LayoutErrorKind::Argument => Exit::Usage,
@@ -61,7 +61,7 @@ pub(super) fn layout_exit(error: &LayoutError) -> Exit {
     }
 }
 
-/// The hint of an error of a layout.
+/// The hint of a layout's error.
 pub(super) fn layout_hint(error: &LayoutError) -> Option<String> {
     match error.kind() {
         LayoutErrorKind::Mismatch | LayoutErrorKind::Incomplete => some(DAMAGED),

@@ -1,7 +1,7 @@
 //! The exit code and hint of every error.
 //!
 //! Each match names every variant, so that a new one does not compile before its exit code is
-//! decided. The errors of [`oci`] do not know this program's exit codes; `layout` decides for them.
+//! chosen. The errors of [`oci`] do not know this program's exit codes; `library` maps them.
 
 mod command;
 mod library;

@@ -50,7 +50,7 @@ fn status(code: Code) -> containerd::Error {
     }
 }
 
-/// containerd as it is when it was lost under a call.
+/// The error of a call during which containerd was lost.
 fn lost() -> containerd::Error {
     status(Code::Unavailable)
 }
@@ -315,9 +315,9 @@ fn commands() {
     }
 }
 
-/// The causes are in the chain, so that they are printed.
+/// The cause is in the error's chain, so that it is printed.
 #[test]
-fn a_lost_containerd_is_named_below_what_could_not_be_done() {
+fn a_lost_containerd_is_reported_as_the_cause_of_a_failed_command() {
     let error = CommandError::Remove(lost().into());
     let chain: Vec<_> = cli::chain(&error).collect();
     assert_eq!(chain, ["cannot remove everything", "tasks.Get x: x"]);

@@ -217,7 +217,7 @@ fn without_containerd_ctrl_c_leaves_the_pods_and_says_so() {
     let running = world.running();
     world.daemon.stop();
     up.signal(Signal::INT);
-    up.wait_for("left as it is, containerd does not answer", 2);
+    up.wait_for("not stopped, containerd does not answer", 2);
     let log = up.printed();
     assert!(!log.contains(": stopped"), "{log}");
     let log = up.log().to_owned();

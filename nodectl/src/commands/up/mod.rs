@@ -34,7 +34,7 @@ pub(super) async fn up(printer: Printer, global: &Global, args: &UpArgs) -> Resu
     finish(&session, global, lock, outcome).await
 }
 
-/// What one run of `up` works with.
+/// The state of one run of `up`.
 struct Session {
     printer: Printer,
     client: Containerd,
@@ -42,7 +42,7 @@ struct Session {
     stop: watch::Receiver<Stop>,
 }
 
-/// Removes everything, unless an `up` that failed found pods that were there before it.
+/// Removes everything, unless a failed `up` found pods of an earlier one.
 async fn finish(
     session: &Session,
     global: &Global,
@@ -62,7 +62,7 @@ async fn finish(
         let removed = remove_all(client, instance).await;
         match (&outcome, removed) {
             (Ok(_), Err(error)) => return Err(CommandError::Remove(error)),
-            // The first error is the one to report.
+            // Only the first error is reported.
             (Err(_), Err(_)) => return outcome,
             _ => {}
         }

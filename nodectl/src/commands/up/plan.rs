@@ -1,4 +1,4 @@
-//! What `up` is to do: everything that can be known before anything is touched.
+//! The plan of `up`: everything that can be determined before anything is changed.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::images::{candidates, find_name};
 use crate::manifest::{self, ContainerSpec, Desired, DesiredDeployment};
 use crate::network::SubnetChoice;
 
-/// What is to run, where it is reached, and where its images come from.
+/// The desired state, the published ports, and the source of the images.
 pub(super) struct UpPlan {
     pub(super) desired: Desired,
     pub(super) published: Vec<Published>,
@@ -22,7 +22,7 @@ pub(super) struct UpPlan {
     pub(super) subnet: SubnetChoice,
 }
 
-/// What a network policy would restrict.
+/// What the pods can reach, which a network policy would restrict.
 const REACH: &str = "pods reach each other, this machine, and nothing else";
 
 impl UpPlan {
@@ -62,7 +62,7 @@ impl UpPlan {
         })
     }
 
-    /// The images that containerd does not have; each is in the layout, for this machine.
+    /// The images that containerd lacks; each is in the layout, for this machine's platform.
     pub(super) async fn missing_images(&self, client: &Containerd) -> Result<BTreeSet<String>> {
         let mut missing = BTreeSet::new();
         for (deployment, container) in self.containers() {
@@ -92,7 +92,7 @@ impl UpPlan {
     }
 }
 
-/// The image of a layout, by its name as written or written out.
+/// The image of a layout, by its name as written or in its normalized form.
 pub(super) fn find_in(
     layout: &Layout,
     reference: &Reference,

@@ -1,4 +1,4 @@
-//! Which port of this machine is for which Service.
+//! Maps ports of this machine to ports of Services.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -6,7 +6,7 @@ use crate::commands::error::UsageError;
 use crate::manifest::{Desired, DesiredService};
 use crate::publish::Publish;
 
-/// A port of this machine for a port of a Service.
+/// A port of this machine that is published for a port of a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Published {
     pub(super) address: SocketAddr,
@@ -15,7 +15,7 @@ pub(super) struct Published {
     pub(super) port: u16,
 }
 
-/// What `--publish` asks for, or without it each port of each `LoadBalancer` Service on the loopback
+/// The ports of `--publish`, or without it each port of each `LoadBalancer` Service on the loopback
 /// address.
 pub(super) fn published(
     desired: &Desired,
@@ -28,7 +28,7 @@ pub(super) fn published(
         found.collect::<Result<_, _>>()?
     };
     for (index, one) in all.iter().enumerate() {
-        // The system chooses a free port for 0.
+        // The kernel chooses a free port for 0.
         let same = |other: &&Published| other.address == one.address && one.address.port() != 0;
         if let Some(other) = all[..index].iter().find(same) {
             return Err(clash(desired, other, one, asked.is_empty()));
@@ -141,7 +141,7 @@ fn list(desired: &Desired, services: &[&DesiredService], only: Option<u16>) -> S
     all.collect::<Vec<_>>().join(", ")
 }
 
-/// A Service's name, with its namespace where another one has the same name.
+/// A Service's name, with its namespace if another one has the same name.
 fn name_of(desired: &Desired, service: &DesiredService) -> String {
     let namesakes = desired.services.iter().filter(|of| of.name == service.name);
     if namesakes.count() > 1 {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_goes_to_the_service_that_is_meant() {
+    fn a_port_is_published_for_the_named_service() {
         let shops = desired(&[("a", "web", 80), ("b", "web", 80), ("a", "admin", 81)]);
         let ok = |asked: &str, expected: &str| {
             assert_eq!(ask(&shops, &[asked]).unwrap(), [expected], "{asked}");

@@ -1,4 +1,4 @@
-//! Runs what a plan says, in the foreground.
+//! Runs a plan in the foreground.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,11 @@ use crate::play::{self, Context, Controller, Event, Machine, Stop, labels, repor
 use crate::publish;
 use crate::spec;
 
-/// What a cluster's network has and the pods' does not.
+/// What the pods' network lacks compared with a cluster's.
 const REACH: &str = "Pods reach each other and this machine by address: there are no Service names, and \
                      no route to other networks";
 
-/// A port of this machine that is bound, and the Service's port that it is for.
+/// A bound port of this machine, and the Service's port that it is for.
 struct Listening {
     listener: TcpListener,
     published: Published,
@@ -51,7 +51,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
     }
     let missing = plan.missing_images(client).await?;
 
-    // Everything that can be known beforehand is known; from here on things are created.
+    // All checks have passed; from here on resources are created.
     instance.create_data()?;
     client.create_namespace(Labels::new()).await?;
     if let Some(layout) = &plan.layout {
@@ -162,7 +162,7 @@ async fn serve(
     let mut playing = tokio::spawn(controller.run(stop.clone()));
     let mut stopping = false;
     let mut shown = Vec::new();
-    // In place of that of an `up` that was killed.
+    // Replaces the file of a killed `up`.
     let _ = reported::save(&ctx.instance, &shown);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
@@ -170,7 +170,7 @@ async fn serve(
             event = events.recv() => if let Some(event) = event {
                 screen.event(&event);
                 if matches!(event, Event::RolloutComplete { .. }) {
-                    // Once: later it is in the table.
+                    // Only once: the table shows it later.
                     urls.drain(..).for_each(|url| screen.line(&url));
                 }
             },
@@ -180,7 +180,7 @@ async fn serve(
             changed = rows.changed() => if changed.is_ok() {
                 let now = rows.borrow_and_update().clone();
                 if now != shown {
-                    // Without it `ps` lacks what containerd does not know.
+                    // Without this file, `ps` shows only what containerd has.
                     let _ = reported::save(&ctx.instance, &now);
                     shown.clone_from(&now);
                 }
@@ -190,9 +190,9 @@ async fn serve(
             },
             _ = stop.wait_for(|stop| *stop != Stop::No), if !stopping => {
                 stopping = true;
-                // New connections are refused from here on; those under way go on.
+                // New connections are refused from now on; open ones continue.
                 balancer.stop_listening();
-                screen.line("Stopping; once more to stop at once");
+                screen.line("Stopping; press Ctrl-C again to kill the pods");
             }
             _ = tick.tick() => {
                 let now = rows.borrow().clone();
@@ -209,14 +209,14 @@ async fn serve(
     Ok(())
 }
 
-/// Starts the load balancer with as many connections as this process may have files for.
+/// Starts the load balancer with as many connections as this process may open files for.
 fn start_balancer(ports: Vec<Port>, notify: mpsc::UnboundedSender<Notice>) -> Result<Balancer> {
     let open_files = raise_open_files(balancer::OPEN_FILES);
     let settings = balancer::Settings {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         max_connections: balancer::connections_for(open_files),
         on_notice: Box::new(move |notice| {
-            // Nobody reads any more while everything stops.
+            // The receiver may be gone while everything stops.
             let _ = notify.send(notice);
         }),
     };

@@ -1,4 +1,4 @@
-//! Lines of a log that are written at once.
+//! Lines of a log that are written together.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use super::losses::Dropped;
 use crate::logs::Stream;
 use crate::logs::line::encode;
 
-/// Lines that are written at once.
+/// Lines that are written together.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
@@ -24,12 +24,12 @@ impl Batch {
         self.output += text.len() as u64 + u64::from(tag == 'F');
     }
 
-    /// The lines as the log has them.
+    /// The lines, encoded for the log.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// How long they are in the log.
+    /// Their length in the log.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -39,7 +39,7 @@ impl Batch {
         self.lines == 0
     }
 
-    /// What is missing from the log where these lines were dropped.
+    /// The loss if these lines are dropped.
     pub(super) fn dropped(&self, reason: String) -> Dropped {
         Dropped {
             lines: self.lines,
@@ -49,12 +49,12 @@ impl Batch {
         }
     }
 
-    /// What is missing from the log before these lines.
+    /// The loss before these lines.
     pub(super) fn lost_before(&self) -> Option<&Dropped> {
         self.lost_before.as_ref()
     }
 
-    /// Notes what is missing from the log before these lines.
+    /// Notes the loss before these lines.
     pub(super) fn set_lost_before(&mut self, lost: Option<Dropped>) {
         self.lost_before = lost;
     }

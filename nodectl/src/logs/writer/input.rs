@@ -1,18 +1,18 @@
-//! What a writer works on, as its command line and environment say.
+//! The input of a writer, from its command line and environment.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::Pipes;
 
-/// The descriptors that the shim passes: the container's two streams, and the pipe that says that the
-/// writer is ready.
+/// The descriptors that the shim passes: the container's two streams, and the pipe for the readiness of
+/// the writer.
 const OF_SHIM: [u32; 3] = [3, 4, 5];
 
-/// The descriptors of a writer that nodectl starts in place of one that was killed.
+/// The descriptors of a writer that nodectl starts to replace a killed one.
 const OF_NODECTL: [u32; 2] = [0, 1];
 
-/// What a writer works on.
+/// The input of a writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
     /// The log: `DIR/logs/POD/CONTAINER/N.log`, in an instance's directory.
@@ -26,13 +26,13 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// What follows the program's name on a writer's command line.
+    /// The first argument of a writer's command line.
     pub(crate) const COMMAND: &'static str = "log-writer";
 
-    /// The URI by which containerd's shim starts a writer for the log at `log`, with the program that
-    /// process `pid` runs: by its process it is found even after it was replaced on disk.
+    /// The URI by which containerd's shim starts a writer for the log at `log`. It names the program through
+    /// process `pid`, so that it is found even after it was replaced on disk.
     pub(crate) fn uri(pid: u32, log: &Path) -> String {
-        // The shim turns the query into arguments, in any order: one pair keeps its own.
+        // The shim turns the query into arguments in any order, so there is only one pair.
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair(Self::COMMAND, &log.to_string_lossy())
             .finish();
@@ -66,7 +66,7 @@ impl Input {
         self.log.ancestors().nth(4)
     }
 
-    /// The file that says who reads the container's pipes.
+    /// The file that records the reader of the container's pipes.
     pub(super) fn record(&self) -> Option<PathBuf> {
         Some(Pipes::path(self.instance_dir()?, &self.container))
     }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_line_is_a_writers_or_another() {
+    fn only_a_writers_command_line_is_recognized() {
         let parse = |args: &[&str], id: Option<&str>| {
             Input::parse(args.iter().map(OsString::from), id.map(str::to_owned))
         };

@@ -3,14 +3,14 @@
 /// The longest part (`maxContainerLogLineSize` of containerd's CRI plugin).
 const MAX_PART_BYTES: usize = 16 * 1024;
 
-/// Collects a stream until there is a line.
+/// Buffers a stream until a line is complete.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pending: Vec<u8>,
 }
 
 impl Lines {
-    /// Adds what was read, and passes each part that is complete to `sink`, with its tag.
+    /// Adds bytes, and passes each complete part to `sink`, with its tag.
     pub(super) fn push(&mut self, mut bytes: &[u8], mut sink: impl FnMut(char, &[u8])) {
         while let Some(at) = bytes.iter().position(|byte| *byte == b'\n') {
             let (line, rest) = bytes.split_at(at);
@@ -22,7 +22,7 @@ impl Lines {
         self.extend(bytes, &mut sink);
     }
 
-    /// Passes on what has no newline, at the end of the stream.
+    /// Passes on the last line at the end of the stream, if it has no newline.
     pub(super) fn finish(&mut self, mut sink: impl FnMut(char, &[u8])) {
         if !self.pending.is_empty() {
             sink('F', &self.pending);
@@ -78,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_lost_however_it_is_read(
+        fn no_byte_is_lost_however_it_is_read(
             lengths in proptest::collection::vec(0..40_000_usize, 0..5),
             cuts in proptest::collection::vec(0..100_000_usize, 0..5),
             newline in any::<bool>(),

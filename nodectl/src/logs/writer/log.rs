@@ -1,4 +1,4 @@
-//! A log that goes on when its disk is full: what cannot be written is dropped and counted.
+//! A log that continues when its disk is full: lines that cannot be written are dropped and counted.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::rotate::Rotated;
 use crate::logs::Stream;
 use crate::logs::line::encode;
 
-/// A log and what is missing from it.
+/// A log and its losses.
 pub(super) struct Log {
     files: Rotated,
     losses: Losses,
@@ -64,7 +64,7 @@ mod tests {
     use crate::logs::writer::losses::Dropped;
 
     #[test]
-    fn what_cannot_be_written_is_dropped_counted_and_reported() {
+    fn lines_that_cannot_be_written_are_dropped_counted_and_reported() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gone").join("0.log");
         let reports = Arc::new(Mutex::new(Vec::new()));

@@ -1,14 +1,14 @@
-//! What is missing from a log, counted and reported at a bounded rate.
+//! The losses of a log, counted and reported at a bounded rate.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How often a log that goes on losing lines is reported.
+/// How often a log that keeps losing lines is reported.
 const REPORT_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
-/// What was dropped since the log could last be written.
+/// The lines dropped since the log was last writable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Dropped {
     /// Parts of lines.
@@ -17,11 +17,11 @@ pub(crate) struct Dropped {
     pub bytes: u64,
     /// Why it could not be written.
     pub reason: String,
-    /// The log is written again.
+    /// Whether the log is writable again.
     pub over: bool,
 }
 
-/// Receives what was dropped so far.
+/// Receives the loss so far.
 pub(super) type OnLoss = Arc<dyn Fn(&Dropped) + Send + Sync>;
 
 /// Counts what is dropped.
@@ -32,8 +32,8 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// None so far; `report` is called at the first loss, every ten seconds while it lasts, and at the end
-    /// of it.
+    /// Starts without a loss; `report` is called at the first one, every ten seconds while it lasts, and at
+    /// its end.
     pub(super) fn new(report: OnLoss) -> Self {
         Self {
             dropped: None,
@@ -42,7 +42,7 @@ impl Losses {
         }
     }
 
-    /// Counts what was dropped, and reports it.
+    /// Counts dropped lines, and reports them.
     pub(super) fn add(&mut self, lost: &Dropped, now: Timestamp) {
         self.merge(lost);
         if let Some(dropped) = &self.dropped
@@ -53,7 +53,7 @@ impl Losses {
         }
     }
 
-    /// Counts what was dropped, and reported, elsewhere.
+    /// Counts lines that were dropped and reported elsewhere.
     pub(super) fn merge(&mut self, lost: &Dropped) {
         let dropped = self.dropped.get_or_insert_default();
         dropped.lines += lost.lines;
@@ -61,18 +61,18 @@ impl Losses {
         dropped.reason.clone_from(&lost.reason);
     }
 
-    /// What is missing so far.
+    /// The loss so far.
     pub(super) fn get(&self) -> Option<&Dropped> {
         self.dropped.as_ref()
     }
 
-    /// What is missing so far, for somebody else to note.
+    /// Takes the loss so far, for the caller to note in the log.
     pub(super) fn take(&mut self) -> Option<Dropped> {
         self.reported = Timestamp::MIN;
         self.dropped.take()
     }
 
-    /// The log is written again, and notes what is missing.
+    /// Ends the loss: the log is writable again, and notes what is missing.
     pub(super) fn end(&mut self) {
         if let Some(mut dropped) = self.take() {
             dropped.over = true;

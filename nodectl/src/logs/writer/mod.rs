@@ -1,10 +1,10 @@
-//! Writes a container's log: the process that reads the two pipes of a container and keeps the files of
-//! its log small.
+//! Writes a container's log: a process that reads the container's two pipes and rotates the files of its
+//! log.
 //!
 //! containerd's shim starts it for each container (`binary://` of
 //! <https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md#logging>), so it
-//! outlives nodectl and containerd. It never stops reading for long: what cannot be written is dropped,
-//! counted and reported, because a pipe that nobody reads blocks the container.
+//! outlives nodectl and containerd. It never stops reading for long, because a full pipe blocks the
+//! container: lines that cannot be written are dropped, counted and reported.
 
 mod batch;
 mod input;
@@ -22,7 +22,7 @@ pub(crate) use pipes::{Held, Pipes};
 pub(crate) use process::run;
 pub(crate) use report::Report;
 
-/// How large a file of a log gets, and how many files a log has: the kubelet's `containerLogMaxSize`
-/// and `containerLogMaxFiles`.
+/// The maximum size and number of a log's files: the kubelet's `containerLogMaxSize` and
+/// `containerLogMaxFiles`.
 const MAX_FILE_BYTES: u64 = 10 << 20;
 const MAX_FILES: usize = 5;

@@ -1,5 +1,5 @@
-//! Which pipes a container writes to and who reads them, so that another process can go on when the
-//! writer was killed.
+//! Records the pipes of a container and their reader, so that another process can take over from a killed
+//! writer.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -21,11 +21,11 @@ pub(crate) struct Pipes {
     pub(super) stderr: u64,
 }
 
-/// Read ends of a container's pipes: as long as they are open the container can write, up to what the
-/// pipes hold, though no writer reads.
+/// Read ends of a container's pipes: as long as they are open, the container can write, up to the pipes'
+/// capacity, although no writer reads.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// The writer, which is readable when it has exited; `None` if it has already.
+    /// The writer's pidfd, which is readable after its exit; `None` if it has exited.
     pub(crate) writer: Option<OwnedFd>,
     pub(crate) stdout: File,
     pub(crate) stderr: File,
@@ -55,17 +55,17 @@ impl Pipes {
         fs::rename(new, path)
     }
 
-    /// Opens read ends of both pipes; `None` if nobody has them open any more.
+    /// Opens read ends of both pipes; `None` if no process has them open any more.
     pub(crate) fn hold(&self) -> Option<Held> {
         let writer = pidfd(self.writer);
         let reading = writer.and_then(|writer| self.open(self.writer, Some(writer)));
         reading.or_else(|| self.open(self.shim, None))
     }
 
-    /// The writer, which is readable when it has exited; `None` if it has already.
+    /// The writer's pidfd, which is readable after its exit; `None` if it has exited.
     pub(crate) fn writer(&self) -> Option<OwnedFd> {
         let writer = pidfd(self.writer)?;
-        // Another process may have its ID by now.
+        // Another process may have reused its ID.
         end_of(self.writer, self.stdout).and(Some(writer))
     }
 
@@ -83,7 +83,7 @@ fn pidfd(process: u32) -> Option<OwnedFd> {
     pidfd_open(process, PidfdFlags::empty()).ok()
 }
 
-/// Where a process has a pipe open.
+/// The path of a process's descriptor of a pipe.
 fn end_of(process: u32, inode: u64) -> Option<PathBuf> {
     let name = PathBuf::from(format!("pipe:[{inode}]"));
     let entries = fs::read_dir(format!("/proc/{process}/fd")).ok()?.flatten();
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_is_read_on_through_whoever_has_it_open() {
+    fn a_pipe_can_be_read_through_any_process_that_has_it_open() {
         let own = std::process::id();
         let (reader, mut writer) = io::pipe().unwrap();
         let inode = fs::metadata(format!("/proc/self/fd/{}", {

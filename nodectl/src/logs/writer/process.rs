@@ -22,14 +22,14 @@ use super::queue::{Pusher, Queue};
 use super::{Input, MAX_FILE_BYTES, MAX_FILES, Pipes, Report};
 use crate::logs::Stream;
 
-/// What is read at once: a quarter of what a pipe holds.
+/// The size of a read: a quarter of a pipe's capacity.
 const READ_BYTES: usize = 16 * 1024;
 
-/// How long the last lines may take to be written: less than the 12 s after which the shim kills a writer
+/// How long writing the last lines may take: less than the 12 s after which the shim kills a writer
 /// (`binaryIOProcTermTimeout` of containerd), since the container's deletion waits for it.
 const LAST_WRITES: Duration = Duration::from_secs(4);
 
-/// Why a writer cannot work.
+/// Why a writer failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriterError {
     #[error("cannot open the container's output")]
@@ -59,7 +59,7 @@ impl Source {
         })
     }
 
-    /// Reads once, and adds what is complete to the batch; `false` if there is nothing now.
+    /// Reads once, and adds complete parts to the batch; `false` if nothing is available.
     fn read(&mut self, buffer: &mut [u8], batch: &mut Batch, now: Timestamp) -> bool {
         let stream = self.stream;
         match self.pipe.read(buffer) {
@@ -77,7 +77,7 @@ impl Source {
             {
                 return false;
             }
-            // As good as closed: it cannot be read.
+            // It cannot be read: treat it as closed.
             Err(_) => {}
         }
         self.open = false;
@@ -92,8 +92,8 @@ impl Source {
     }
 }
 
-/// Writes what the container writes until it has closed both streams. SIGTERM, which the shim sends
-/// after the container was deleted, stops it as soon as nothing is left to read.
+/// Copies the container's output until it has closed both streams. After SIGTERM, which the shim sends
+/// when the container was deleted, stops as soon as nothing is left to read.
 ///
 /// # Errors
 /// [`WriterError`]. A log that cannot be written is not an error.
@@ -104,7 +104,7 @@ pub(crate) fn run(input: &Input, clock: fn() -> Timestamp) -> Result<(), WriterE
         .thread_block()
         .and_then(|()| SignalFd::new(&signals))
         .map_err(WriterError::Poll)?;
-    // A terminal's signals are for nodectl, and not for what outlives it.
+    // A terminal's signals are for nodectl, not for this process, which outlives it.
     let mut ignored = SigSet::empty();
     ignored.add(Signal::SIGINT);
     ignored.add(Signal::SIGHUP);
@@ -114,13 +114,13 @@ pub(crate) fn run(input: &Input, clock: fn() -> Timestamp) -> Result<(), WriterE
         Source::new(input.streams[0], Stream::Stdout)?,
         Source::new(input.streams[1], Stream::Stderr)?,
     ];
-    // Without this file nodectl cannot go on where a killed writer stopped; the log is written anyway.
+    // Without this file, nodectl cannot replace a killed writer; the log is written anyway.
     let _ = record(input, &sources);
     if let Some(ready) = input.ready {
         let ready = OpenOptions::new()
             .write(true)
             .open(format!("/proc/self/fd/{ready}"));
-        // If the shim does not wait any more, the pipes are closed too.
+        // If the shim no longer waits, the pipes are closed too.
         let _ = ready.and_then(|mut ready| ready.write_all(b"1"));
     }
     let report = on_loss(input);
@@ -140,7 +140,7 @@ pub(crate) fn run(input: &Input, clock: fn() -> Timestamp) -> Result<(), WriterE
     read
 }
 
-/// Reports losses to the nodectl that looks after the pods.
+/// Reports losses to the running `nodectl up`.
 fn on_loss(input: &Input) -> OnLoss {
     let (log, dir) = (input.log.clone(), input.instance_dir().map(Path::to_owned));
     Arc::new(move |dropped: &Dropped| {
@@ -148,12 +148,12 @@ fn on_loss(input: &Input) -> OnLoss {
             log: log.clone(),
             dropped: dropped.clone(),
         };
-        // Without a nodectl that listens there is the note in the log.
+        // Without a running nodectl, only the note in the log remains.
         let _ = dir.as_ref().map(|dir| report.send(dir));
     })
 }
 
-/// Reads until both streams are closed, or SIGTERM has come and nothing is left.
+/// Reads until both streams are closed, or SIGTERM was received and nothing is left.
 fn read_all(
     sources: &mut [Source; 2],
     terminated: &SignalFd,
@@ -184,7 +184,7 @@ fn read_all(
     Ok(())
 }
 
-/// Waits until there is something to read; `true` if SIGTERM came.
+/// Waits until there is something to read; `true` if SIGTERM was received.
 fn wait(sources: &[Source], terminated: &SignalFd) -> Result<bool, WriterError> {
     let open = sources.iter().filter(|source| source.open);
     let mut all: Vec<_> = open

@@ -1,7 +1,7 @@
-//! Between the thread that reads a container's output and the one that writes its log.
+//! The queue between the thread that reads a container's output and the one that writes its log.
 //!
-//! A disk that is slower than the container holds it up, as it does everywhere; a disk that hangs holds
-//! it up once, and then costs lines.
+//! A slow disk blocks the container, as any log would; a disk that hangs blocks it once, and then lines
+//! are dropped.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use super::batch::Batch;
 use super::losses::{Losses, OnLoss};
 
-/// What may wait for the disk.
+/// The most bytes that may wait for the disk.
 const MAX_BYTES: usize = 1 << 20;
 
-/// How long the container is held up by a disk that takes nothing: shorter than probes wait.
+/// How long a disk that hangs may block the container: shorter than probes' timeouts.
 const STALL: Duration = Duration::from_secs(2);
 
 /// Batches on their way to the disk.
@@ -71,7 +71,7 @@ impl Queue {
         batch
     }
 
-    /// Nothing is pushed from here on. Waits until everything is written, but not for a disk that hangs.
+    /// Closes the queue: nothing is pushed from now on. Waits until everything is written, at most for `limit`.
     pub(super) fn close(&self, limit: Duration) {
         let mut state = self.lock();
         state.closed = true;
@@ -83,16 +83,16 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No holder of the lock leaves it half changed.
+        // No holder of the lock leaves it inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The end of a queue that the reader has.
+/// The reader's end of a queue.
 pub(super) struct Pusher {
     queue: Arc<Queue>,
     losses: Losses,
-    /// The disk has taken nothing for too long, so there is no waiting for it.
+    /// The disk has hung for too long, so it is not waited for.
     stalled: bool,
 }
 
@@ -105,7 +105,7 @@ impl Pusher {
         }
     }
 
-    /// Passes a batch on to the disk and leaves an empty one; drops it where the disk hangs.
+    /// Passes a batch on to the disk and leaves an empty one; drops it if the disk hangs.
     pub(super) fn push(&mut self, batch: &mut Batch, now: Timestamp) {
         if batch.is_empty() {
             return;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_hangs_costs_what_the_queue_does_not_hold() {
+    fn a_disk_that_hangs_drops_what_the_queue_cannot_hold() {
         let length = batch("1").len();
         let (queue, mut pusher, reports) = queue(2 * length, Duration::ZERO);
         for text in ["1", "2", "3", "4"] {
@@ -167,7 +167,7 @@ mod tests {
         }
         assert_eq!(queue.pop().unwrap().lost_before(), None);
         pusher.push(&mut batch("5"), NOW);
-        // It returns though nothing is written.
+        // It returns although nothing is written.
         queue.close(Duration::ZERO);
         assert_eq!(queue.pop().unwrap().lost_before(), None);
         let written = queue.pop().unwrap();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_is_slow_costs_nothing() {
+    fn a_slow_disk_drops_nothing() {
         let (queue, mut pusher, reports) = queue(1, Duration::from_mins(1));
         let disk = Arc::clone(&queue);
         let slow = std::thread::spawn(move || std::iter::from_fn(|| disk.pop()).count());
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_the_queue_passes_through_it_alone() {
+    fn a_batch_larger_than_the_queue_passes_through_it_alone() {
         let (queue, mut pusher, _) = queue(1, Duration::ZERO);
         pusher.push(&mut batch("large"), NOW);
         pusher.push(&mut Batch::default(), NOW);

@@ -1,4 +1,4 @@
-//! What a writer reports to the nodectl that looks after the pods.
+//! Reports of a writer to the running `nodectl up`.
 
 use std::fs::File;
 use std::io;
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use super::losses::Dropped;
 
-/// What a writer reports to the nodectl that looks after the pods.
+/// A report of a writer to the running `nodectl up`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// The log.
     pub(crate) log: PathBuf,
-    /// What is missing from it.
+    /// Its loss.
     pub(crate) dropped: Dropped,
 }
 
 impl Report {
-    /// The name of the socket that takes reports, in the instance's directory.
+    /// The name of the socket for reports, in the instance's directory.
     pub(crate) const SOCKET: &'static str = "reports";
 
-    /// Sends it, if somebody listens.
+    /// Sends it, if an `up` listens.
     pub(super) fn send(&self, instance_dir: &Path) -> io::Result<()> {
-        // The path of a socket has at most 107 bytes, that of a directory more.
+        // The path of a socket has at most 107 bytes; a directory's may be longer.
         let dir = File::open(instance_dir)?;
         let path = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), Self::SOCKET);
         let socket = UnixDatagram::unbound()?;

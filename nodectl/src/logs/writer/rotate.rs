@@ -1,4 +1,4 @@
-//! A file that is rotated before it gets too large, named as the kubelet names them.
+//! A file that is rotated before it gets too large; rotated files are named as the kubelet's.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,13 +12,13 @@ use crate::logs::log_files;
 
 /// The files of a log.
 ///
-/// Unlike the kubelet, it compresses none: the process would not read the container's output meanwhile.
+/// Unlike the kubelet, it compresses none, which would delay reading the container's output.
 #[derive(Debug)]
 pub(super) struct Rotated {
     path: PathBuf,
     max_bytes: u64,
     max_files: usize,
-    /// The current file with its size; opened at the first write, and again after a failure.
+    /// The current file with its size; opened at the first write, and reopened after a failure.
     open: Option<(File, u64)>,
 }
 
@@ -51,8 +51,8 @@ impl Rotated {
                 Ok(())
             }
             Err(error) => {
-                // A full disk takes a part of it: cut it off again. Where that fails too, readers skip
-                // the broken line, once a newline follows.
+                // A full disk accepts a part of it: truncate it. If that fails too, readers skip the broken
+                // line, once a newline follows.
                 if file.set_len(*size).is_err() {
                     self.open = None;
                 }
@@ -76,7 +76,7 @@ impl Rotated {
     fn rotate(&mut self, now: Timestamp) -> io::Result<()> {
         let mut files = log_files(&self.path)?;
         files.pop();
-        // The name has whole seconds, and there may be several rotations within one.
+        // The name has whole seconds, and there may be several rotations in one.
         let next = files
             .last()
             .and_then(|file| Some(rotated_at(&file.path)? + 1));
@@ -85,7 +85,7 @@ impl Rotated {
         let time = time.to_zoned(TimeZone::UTC).strftime(SUFFIX).to_string();
         let mut name = self.path.clone().into_os_string();
         name.push(format!(".{time}"));
-        // The file that is rotated now and the one that is written next count too.
+        // The file that is being rotated and the next one count too.
         let surplus = (files.len() + 2).saturating_sub(self.max_files);
         for file in &files[..surplus.min(files.len())] {
             fs::remove_file(&file.path)?;
@@ -131,17 +131,17 @@ mod tests {
             .map(|file| fs::read_to_string(&file.path).unwrap())
             .collect();
         assert_eq!(texts, ["014\n015\n", "016\n017\n", "018\n019\n"]);
-        // What is larger than a file has one of its own.
+        // A batch larger than a file gets its own.
         log.append(&[b'x'; 25], now).unwrap();
         assert_eq!(sizes(&path), [8, 8, 25]);
-        // Another process goes on with the file that is there.
+        // Another process continues the existing file.
         let mut log = Rotated::new(&path, 40, 3);
         log.append(b"more\n", now).unwrap();
         assert_eq!(sizes(&path), [8, 8, 30]);
     }
 
     #[test]
-    fn a_second_process_does_not_overwrite_what_the_first_has_rotated() {
+    fn a_second_process_does_not_overwrite_rotated_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("0.log");
         for text in ["one\n", "two\n", "three\n"] {

@@ -67,7 +67,7 @@ fn ports(path: &str, spec: &ContainerSpec, problems: &mut Problems) {
     );
 }
 
-/// Fields of a pod that a variable may have (`validEnvDownwardAPIFieldPathExpressions`).
+/// Fields of a pod that a variable may refer to (`validEnvDownwardAPIFieldPathExpressions`).
 const POD_FIELDS: [&str; 9] = [
     "metadata.name",
     "metadata.namespace",
@@ -80,7 +80,7 @@ const POD_FIELDS: [&str; 9] = [
     "status.podIPs",
 ];
 
-/// Resources that a variable may have (`validContainerResourceFieldPathExpressions`).
+/// Resources that a variable may refer to (`validContainerResourceFieldPathExpressions`).
 const RESOURCE_FIELDS: [&str; 6] = [
     "limits.cpu",
     "limits.ephemeral-storage",

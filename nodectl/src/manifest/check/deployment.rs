@@ -126,7 +126,7 @@ fn bounds(strategy: &Strategy, replicas: u32, problems: &mut Problems) -> (u32, 
         );
     }
     match counts {
-        // Both percentages were rounded to nothing: the controller then lets one pod go.
+        // Both percentages were rounded to 0: the controller then allows one unavailable pod.
         (0, 0) => (0, 1),
         counts => counts,
     }

@@ -1,8 +1,8 @@
-//! Checks manifests as a whole, before anything is created: by the API server's rules for objects,
-//! and for what one machine cannot do.
+//! Checks manifests as a whole, before anything is created: by the API server's rules for objects, and
+//! by the limits of one machine.
 //!
 //! The rules follow `pkg/apis/{core,apps}/validation` of Kubernetes 1.36. Names, enumerations and
-//! types are checked earlier, when a manifest is read.
+//! types are checked earlier, when a manifest is parsed.
 
 mod container;
 mod deployment;
@@ -21,13 +21,13 @@ use super::{Desired, Located, Objects, Warning};
 /// Manifests that cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// There is nothing to run.
+    /// There is no Deployment to run.
     #[error("the manifests have no Deployment{}", only(.found))]
     NoDeployment {
-        /// The objects that there are.
+        /// The objects that were found.
         found: Vec<String>,
     },
-    /// Two objects have one name.
+    /// Two objects have the same name.
     #[error("{origin}: {kind} `{namespace}/{name}` is {}", also_in(.first, .origin))]
     Duplicate {
         /// The file of the second one.
@@ -41,17 +41,17 @@ pub enum CheckError {
         /// Their name.
         name: String,
     },
-    /// Fields of an object have values that they cannot have.
+    /// Fields of an object have invalid values.
     #[error("{origin}: {object}: {}", .problems.join("; "))]
     Invalid {
         /// The file.
         origin: String,
         /// The object.
         object: String,
-        /// The fields' paths, each with what is wrong.
+        /// The fields' paths, each with its problem.
         problems: Vec<String>,
     },
-    /// An image is named by the package it is to be built from.
+    /// An image is named by the package that it is built from.
     #[error(
         "{origin}: Deployment `{deployment}`: container `{container}`: image `{image}` is not resolved"
     )]
@@ -143,7 +143,7 @@ fn also_in(first: &str, origin: &str) -> String {
     format!("in {first} too")
 }
 
-/// More than this are not listed.
+/// The most objects that are listed.
 const MAX_LISTED: usize = 5;
 
 fn only(found: &[String]) -> String {
@@ -160,7 +160,7 @@ fn only(found: &[String]) -> String {
     format!(", only {} and {last}", others.join(", "))
 }
 
-/// The namespace of an object that names none.
+/// The namespace of an object without one.
 const DEFAULT_NAMESPACE: &str = "default";
 
 fn namespace(named: Option<&super::DnsLabel>) -> String {

@@ -6,7 +6,7 @@ use crate::manifest::PodTemplate;
 
 const SPEC: &str = "spec.template.spec";
 
-/// What the name of an annotation starts with that chooses a container's AppArmor profile
+/// The prefix of the annotations that select a container's AppArmor profile
 /// (<https://kubernetes.io/docs/tutorials/security/apparmor/>).
 const APPARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 

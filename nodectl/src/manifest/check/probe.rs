@@ -76,7 +76,7 @@ fn headers(path: &str, http: &HttpGet, problems: &mut Problems) {
     }
 }
 
-/// The kubelet looks a name up when it probes; one that is not there would fail for ever.
+/// The kubelet looks up a name when it probes; a missing one would always fail.
 fn port(path: &str, container: &ContainerSpec, port: &IntOrString, problems: &mut Problems) {
     port_number_or_name(path, port, problems);
     if let IntOrString::Text(name) = port

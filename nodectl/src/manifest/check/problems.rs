@@ -1,4 +1,4 @@
-//! What is wrong with one object, collected so that all of it is reported at once.
+//! Collects the problems of one object, so that all are reported at once.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -31,20 +31,20 @@ impl Problems {
         &self.origin
     }
 
-    /// The value of the field at `path` is wrong.
+    /// Adds a problem with the value of the field at `path`.
     pub(super) fn add(&mut self, path: &str, problem: impl Display) {
         self.found.push(format!("{path}: {problem}"));
     }
 
-    /// The value of the field at `path` is legitimate and does not do what it says.
+    /// Adds a warning: the value of the field at `path` is valid, but has no or another effect here.
     pub(super) fn warn(&mut self, path: &str, text: impl Display) {
         let object = &self.object;
         self.warnings
             .push(Warning(format!("{object}: {path}: {text}")));
     }
 
-    /// Adds a problem for each of `values` that was there before. A value has the path that
-    /// `path_of` gives for its index.
+    /// Adds a problem for each duplicate of `values`. `path_of` returns the path of the value with an
+    /// index.
     pub(super) fn unique<T: Ord + Display>(
         &mut self,
         values: impl IntoIterator<Item = (usize, T)>,
@@ -60,7 +60,7 @@ impl Problems {
         }
     }
 
-    /// The warnings, if nothing is wrong.
+    /// The warnings, if there is no problem.
     pub(super) fn finish(self) -> Result<Vec<Warning>, CheckError> {
         if self.found.is_empty() {
             return Ok(self.warnings);

@@ -1,9 +1,9 @@
-//! Checks what the security contexts of pods and containers have in common.
+//! Checks the fields that the security contexts of pods and containers have in common.
 
 use super::Problems;
 use crate::manifest::container::{SeccompProfile, SeccompType};
 
-/// The highest user and group ID that Kubernetes takes.
+/// The highest user and group ID that Kubernetes accepts.
 const MAX_ID: u32 = i32::MAX.cast_unsigned();
 
 pub(super) fn user_id(path: &str, id: Option<u32>, problems: &mut Problems) {

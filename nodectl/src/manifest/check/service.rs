@@ -9,7 +9,7 @@ use crate::manifest::{DesiredDeployment, DesiredService, IntOrString, Service, S
 /// The annotation that filters clients by address, beside `spec.loadBalancerSourceRanges`.
 const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
-/// A Service that sends nothing anywhere has no ports in the result.
+/// A Service that forwards nothing has no ports in the result.
 pub(super) fn check(
     raw: &Service,
     deployments: &[DesiredDeployment],

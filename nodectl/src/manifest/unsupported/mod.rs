@@ -1,8 +1,8 @@
-//! The fields of Deployments and Services that have no effect here: one rule for all of them.
+//! The fields of Deployments and Services that are not supported here, each with a rule.
 //!
-//! A field is obeyed, refused, or, where it cannot matter on one machine without an API server,
-//! ignored with a warning that names its path. What guards something is never ignored. A field that
-//! Kubernetes does not know is refused, as `kubectl apply` refuses it.
+//! A field is supported, refused, or, if it has no effect on one machine without an API server, ignored
+//! with a warning that names its path. A field that restricts or protects is never ignored. Fields that
+//! Kubernetes does not know are refused, as by `kubectl apply`.
 
 mod tables;
 #[cfg(test)]
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use self::Rule::{Ignored, Refused, Silent};
 use self::tables::{CONTAINER, DEPLOYMENT, Entry, METADATA, POD, POD_LISTS, SERVICE};
 
-/// What happens to a field that is not obeyed.
+/// The rule for an unsupported field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// It says nothing that matters to anyone.
+    /// It is ignored without a warning.
     Silent,
     /// It is ignored with a warning.
     Ignored,
@@ -24,7 +24,7 @@ pub(super) enum Rule {
     Refused(&'static str),
 }
 
-/// The metadata of a pod template, which names nothing.
+/// Metadata that has no effect in a pod template.
 const POD_METADATA: [&str; 2] = ["name", "namespace"];
 
 const TEMPLATE: &str = "spec.template.";
@@ -60,7 +60,7 @@ fn rule(kind: &str, path: &str) -> Option<Rule> {
     }
 }
 
-/// Values that say what happens anyway, beside the empty ones.
+/// Whether a value requests what happens anyway; compare [`is_empty`].
 fn is_default(path: &str, value: &Value) -> bool {
     let field = path.rsplit('.').next().unwrap_or(path);
     match field {
@@ -74,7 +74,7 @@ fn is_default(path: &str, value: &Value) -> bool {
         "apiVersion" => *value == json!("v1"),
         "appArmorProfile" => *value == json!({"type": "Unconfined"}),
         "os" => *value == json!({"name": "linux"}),
-        // A source that is set, even without a setting, replaces the default one.
+        // A source that is present, even if empty, replaces the default one.
         _ if value.is_object() && (path.contains("volumes[].") || field.ends_with("KeyRef")) => {
             false
         }
@@ -82,7 +82,7 @@ fn is_default(path: &str, value: &Value) -> bool {
     }
 }
 
-/// Values that the API server treats like a field that is not set.
+/// Whether the API server treats a value like an unset field.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -94,7 +94,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The fields that are not obeyed.
+/// The unsupported fields of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unsupported {
     /// Paths that are warned about.
@@ -103,7 +103,7 @@ pub(super) struct Unsupported {
     pub(super) refused: Vec<(String, &'static str)>,
 }
 
-/// Judges the fields of `object` that its type does not have. `steps` are the steps of their paths.
+/// Applies the rules to the fields of `object` that its type does not have. `unread` has their paths.
 pub(super) fn judge(kind: &str, object: &Value, unread: &[Vec<String>]) -> Unsupported {
     let mut found = Unsupported::default();
     for steps in unread {

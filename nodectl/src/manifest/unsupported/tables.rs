@@ -1,4 +1,4 @@
-//! The fields that are not obeyed, each with its rule.
+//! The unsupported fields, each with its rule.
 
 use super::Rule;
 use Rule::{Ignored, Refused, Silent};
@@ -19,7 +19,7 @@ pub(super) const METADATA: [Entry; 12] = [
     ("metadata.finalizers", Ignored),
     (
         "metadata.generateName",
-        Refused("an object needs a name of its own here"),
+        Refused("generated names are not supported here"),
     ),
     ("metadata.generation", Silent),
     ("metadata.managedFields", Silent),
@@ -129,7 +129,7 @@ pub(super) const POD: [Entry; 41] = [
     ("resourceClaims", Refused("devices are not supported here")),
     (
         "resources",
-        Refused("limits are supported for each container alone here"),
+        Refused("only limits of containers are supported here"),
     ),
     ("runtimeClassName", Refused("only runc is supported here")),
     ("schedulerName", Ignored),
@@ -160,7 +160,7 @@ pub(super) const POD: [Entry; 41] = [
     ("tolerations", Ignored),
 ];
 
-/// Fields of a pod template, beside [`POD`], that are lists.
+/// More fields of a pod template, in lists; the others are in [`POD`].
 pub(super) const POD_LISTS: [Entry; 33] = [
     ("topologySpreadConstraints", Ignored),
     ("volumes[].awsElasticBlockStore", DISK),

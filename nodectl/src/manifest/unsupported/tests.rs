@@ -5,9 +5,9 @@ use cli::input::Input;
 
 use crate::manifest::parse;
 
-/// Every field that is obeyed, once.
-const OBEYED: &str = include_str!("../../../tests/manifests/every-field.yaml");
-/// Fields that are read so that the check of the whole can refuse them.
+/// Every supported field, once.
+const SUPPORTED: &str = include_str!("../../../tests/manifests/every-field.yaml");
+/// Fields that are parsed so that the later check can refuse them.
 const READ_AND_REFUSED: &str = "seccompProfile.localhostProfile";
 const SCHEMA: &str = include_str!("../../../../k8s/schemas/kubernetes-v1.36.json");
 
@@ -37,7 +37,7 @@ fn one_probe(path: &str) -> String {
         .replace("readinessProbe", "livenessProbe")
 }
 
-/// Calls `visit` for each field of a definition until it says that a field needs no deeper look.
+/// Calls `visit` for each field of a definition, and descends into a field while it returns true.
 fn walk(schema: &Value, name: &str, prefix: &str, visit: &mut dyn FnMut(&str) -> bool) {
     let Some(fields) = schema["definitions"][name]["properties"].as_object() else {
         return;
@@ -60,16 +60,16 @@ fn walk(schema: &Value, name: &str, prefix: &str, visit: &mut dyn FnMut(&str) ->
 }
 
 #[test]
-fn every_field_of_kubernetes_is_obeyed_or_has_a_rule() {
+fn every_field_of_kubernetes_is_supported_or_has_a_rule() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let objects: Vec<Value> = serde_saphyr::from_multiple(OBEYED).unwrap();
-    let mut obeyed = BTreeSet::new();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(SUPPORTED).unwrap();
+    let mut supported = BTreeSet::new();
     for object in &objects {
         let kind = object["kind"].as_str().unwrap();
         let mut own = BTreeSet::new();
         paths("", object, &mut own);
         let own = own.iter().map(|path| format!("{kind} {}", one_probe(path)));
-        obeyed.extend(own);
+        supported.extend(own);
     }
     let mut seen = 0;
     let mut missing = Vec::new();
@@ -82,7 +82,7 @@ fn every_field_of_kubernetes_is_obeyed_or_has_a_rule() {
             if rule(kind, path).is_some() {
                 return false;
             }
-            let known = obeyed.contains(&format!("{kind} {}", one_probe(path)))
+            let known = supported.contains(&format!("{kind} {}", one_probe(path)))
                 || path.ends_with(READ_AND_REFUSED);
             if !known {
                 missing.push(format!("{kind} {path}"));
@@ -95,10 +95,10 @@ fn every_field_of_kubernetes_is_obeyed_or_has_a_rule() {
 }
 
 #[test]
-fn a_field_that_is_obeyed_is_not_warned_about() {
+fn a_supported_field_has_no_warning() {
     let document = Input {
         origin: "every-field.yaml".to_owned(),
-        text: OBEYED.to_owned(),
+        text: SUPPORTED.to_owned(),
     };
     let objects = parse(&[document]).unwrap();
     assert_eq!(objects.warnings, []);
@@ -117,7 +117,7 @@ fn object(kind: &str, steps: &[&str], value: Value) -> Unsupported {
 }
 
 #[test]
-fn what_guards_something_is_refused_and_what_cannot_matter_is_ignored() {
+fn protecting_fields_are_refused_and_ineffective_ones_ignored() {
     let pod = |field: &[&str], value: Value| {
         object(
             "Deployment",

@@ -1,4 +1,4 @@
-//! What the controller knows of a pod.
+//! The controller's state of a pod.
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -10,10 +10,10 @@ use crate::play::worker::Order;
 /// A pod and its worker.
 pub(super) struct Entry {
     pub(super) record: PodRecord,
-    /// What its worker reported last.
+    /// The last status that its worker reported.
     pub(super) status: Option<PodStatus>,
     pub(super) ready_since: Option<Instant>,
-    /// Its worker was ordered to stop it.
+    /// Whether its worker was ordered to stop it.
     pub(super) stopping: bool,
     pub(super) order: watch::Sender<Order>,
 }
@@ -28,7 +28,7 @@ impl Entry {
         !self.terminating() && self.status.as_ref().is_some_and(PodStatus::ready)
     }
 
-    /// Takes over what its worker reports.
+    /// Updates the status from its worker's report.
     pub(super) fn set_status(&mut self, status: PodStatus) {
         self.status = Some(status);
         let ready = self.ready();

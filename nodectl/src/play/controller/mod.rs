@@ -1,4 +1,4 @@
-//! The loop that compares what the workers report with what is desired.
+//! The reconcile loop: compares the state that the workers report with the desired state.
 
 mod entry;
 mod publish;
@@ -26,27 +26,27 @@ use super::{container, sweep};
 use crate::balancer::Pool;
 use crate::manifest::{Desired, DesiredService, ServicePort};
 
-/// Whether the pods are to run.
+/// Whether the pods run, stop or are killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// They are.
+    /// They run.
     No,
-    /// They are to stop, each within this long at most.
+    /// They stop, each within this time.
     Within(Duration),
-    /// They are to be killed.
+    /// They are killed.
     Now,
 }
 
-/// A pod as it is shown.
+/// A pod in the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodRow {
-    /// What was recorded when it was created.
+    /// The record from its creation.
     pub record: PodRecord,
-    /// What its worker reported last.
+    /// The last status that its worker reported.
     pub status: PodStatus,
 }
 
-/// Runs Deployments: creates their pods, replaces them, and keeps the endpoints of their Services.
+/// Runs Deployments: creates and replaces their pods, and updates the endpoints of their Services.
 pub struct Controller {
     ctx: Arc<Context>,
     desired: Desired,
@@ -59,13 +59,13 @@ pub struct Controller {
     ),
     rows: watch::Sender<Vec<PodRow>>,
     last_address: Option<Ipv4Addr>,
-    /// Addresses of pods that were left alone.
+    /// Addresses of stuck pods, which were not adopted.
     reserved: BTreeSet<Ipv4Addr>,
     rollout_complete: bool,
 }
 
 impl Controller {
-    /// A controller that has created nothing yet.
+    /// A controller without pods.
     pub fn new(ctx: Arc<Context>, desired: Desired) -> Self {
         let pools = desired
             .services
@@ -102,9 +102,9 @@ impl Controller {
         self.rows.subscribe()
     }
 
-    /// Adopts the pods that an earlier nodectl left running, and removes what belongs to no pod.
+    /// Adopts the pods that an earlier nodectl left running, and removes resources that belong to no pod.
     ///
-    /// A pod whose shim does not answer is reported and left alone: it may be serving. `down` removes it.
+    /// A pod whose shim does not answer is reported and kept, since it may be serving. `down` removes it.
     ///
     /// # Errors
     /// As containerd's and the network's.
@@ -143,7 +143,7 @@ impl Controller {
         Ok(())
     }
 
-    /// Runs until `stop` changes, then stops all pods and returns when none is left.
+    /// Runs until `stop` changes, then stops all pods and returns when all are gone.
     pub async fn run(mut self, mut stop: watch::Receiver<Stop>) {
         self.reconcile();
         loop {
@@ -198,7 +198,7 @@ impl Controller {
         }
     }
 
-    /// Starts the worker of a pod, with the containers that it has already.
+    /// Starts the worker of a pod, with its existing containers.
     fn spawn(&mut self, record: PodRecord, found: Vec<ObservedContainer>) {
         let (order, orders) = watch::channel(Order::Run);
         let entry = Entry {

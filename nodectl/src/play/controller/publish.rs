@@ -1,11 +1,11 @@
-//! Shows the rest of the program the pods as they are: the load balancer's endpoints and the table's rows.
+//! Publishes the state of the pods: the load balancer's endpoints and the table's rows.
 
 use std::net::SocketAddr;
 
 use super::{Controller, PodRow};
 
 impl Controller {
-    /// Brings endpoints and rows up to date.
+    /// Updates endpoints and rows.
     pub(super) fn publish(&self) {
         for (service, port, pool) in &self.pools {
             let selected = self.pods.values().filter(|entry| {

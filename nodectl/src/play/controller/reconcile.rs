@@ -1,4 +1,4 @@
-//! One round: what is observed is compared with what is desired, and pods are created and stopped.
+//! One round of reconciliation: compares the observed with the desired state, and creates and stops pods.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::play::record::{PodRecord, pod_name};
 use crate::play::worker::Order;
 
 impl Controller {
-    /// Creates and stops pods as [`plan`] says, and brings endpoints and table up to date.
+    /// Creates and stops pods according to [`plan`], and updates endpoints and table.
     pub(super) fn reconcile(&mut self) {
         let desired: Vec<_> = self.desired.deployments.iter().map(desired_state).collect();
         for action in plan(&desired, &self.views()) {
@@ -30,7 +30,7 @@ impl Controller {
         self.check_rollout(&desired);
     }
 
-    /// When a pod next becomes available because time passes.
+    /// When the next pod becomes available, after its minimum time of readiness.
     pub(super) fn next_wake(&self) -> Instant {
         let now = Instant::now();
         let availability = self.pods.values().filter_map(|entry| {
@@ -42,7 +42,7 @@ impl Controller {
             .unwrap_or_else(|| now + Duration::from_hours(1))
     }
 
-    /// Stops a pod within `limit`: it leaves the endpoints, and then is sent its stop signal.
+    /// Stops a pod within `limit`: removes it from the endpoints, then sends its stop signal.
     pub(super) fn stop_pod(&mut self, name: &str, limit: Duration) {
         let grace = self.grace(name).min(limit);
         let Some(entry) = self.pods.get_mut(name) else {
@@ -97,7 +97,7 @@ impl Controller {
         self.pods.values().map(view).collect()
     }
 
-    /// Reports the moment at which every Deployment has all its pods ready and no old ones left.
+    /// Reports when every Deployment has all its pods ready and no old ones left.
     fn check_rollout(&mut self, desired: &[DesiredState]) {
         let views = self.views();
         let complete = desired.iter().all(|desired| {

@@ -1,4 +1,4 @@
-//! A probe by a command in the container, with the container's own user, environment and limits.
+//! A probe that runs a command in the container, with the container's user, environment and limits.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) async fn ask(exec: &Exec, target: &Target<'_>, limit: Duration) -> Re
             Ok(Ok(exit)) => Err(format!("`{command}` exited with {}", exit.code)),
             Ok(Err(error)) => Err(failed(error)),
             Err(_) => {
-                // The probe has failed, whatever becomes of the process.
+                // The probe has failed, even if the process cannot be killed.
                 let _ = client.kill_exec(id, &exec_id).await;
                 let _ = timeout(KILL_TIMEOUT, client.wait_exec(id, &exec_id)).await;
                 Err(format!(
@@ -36,7 +36,7 @@ pub(super) async fn ask(exec: &Exec, target: &Target<'_>, limit: Duration) -> Re
             }
         },
     };
-    // One that never started does not exist, and one that remains is deleted with the container.
+    // A process that never started does not exist; a remaining one is deleted with the container.
     let _ = client.delete_exec(id, &exec_id).await;
     outcome
 }

@@ -70,8 +70,8 @@ async fn get(http: &HttpGet, url: &Url) -> io::Result<Vec<u8>> {
     ))
 }
 
-/// The request, with the manifest's headers in place of the probe's own of the same name. A header
-/// that the manifest sets to nothing is not sent.
+/// The request, with the manifest's headers replacing the probe's own of the same name. A header that the
+/// manifest sets to an empty value is not sent.
 fn request(http: &HttpGet, url: &Url) -> String {
     let authority = match (url.host_str(), url.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -119,7 +119,7 @@ async fn exchange(
         match stream.read_buf(&mut head).await {
             Ok(0) => break,
             Ok(_) => {}
-            // What was sent before the connection was reset counts.
+            // Bytes that were sent before the connection was reset count.
             Err(_) if head.contains(&b'\n') => break,
             Err(error) => return Err(error),
         }
@@ -127,7 +127,7 @@ async fn exchange(
     Ok(head)
 }
 
-/// What matters of a response.
+/// The relevant parts of a response.
 #[derive(Debug, PartialEq, Eq)]
 struct Response {
     status: u16,
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_head_and_nothing_else() {
+    fn parses_only_the_head() {
         let parse = |text: &str| Response::parse(text.as_bytes());
         let response = |status, location: Option<&str>| {
             let location = location.map(str::to_owned);
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(parse(""), None);
     }
 
-    /// Answers each request with the head that `answer` gives for its path.
+    /// Answers each request with the head that `answer` returns for its path.
     async fn serve(answer: fn(&str) -> String) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn redirects_are_followed_on_the_same_host_alone() {
+    async fn redirects_are_followed_only_on_the_same_host() {
         let port = serve(status).await;
         let probe = async |path: &str| {
             let http = http(&format!(r#"{{"path": "{path}"}}"#));

@@ -28,7 +28,7 @@ pub struct ProbeState {
 }
 
 impl ProbeState {
-    /// Of a container that was not probed yet.
+    /// The state of a container that was not probed yet.
     pub fn new(probe: &Probe) -> Self {
         Self {
             success_threshold: probe.successes(),
@@ -39,7 +39,7 @@ impl ProbeState {
         }
     }
 
-    /// Counts one result; returns the probe's result if that changes.
+    /// Counts one result; returns the probe's result if it changes.
     pub fn count(&mut self, success: bool) -> Option<bool> {
         self.run = if self.last == Some(success) {
             self.run.saturating_add(1)
@@ -59,7 +59,7 @@ impl ProbeState {
         Some(success)
     }
 
-    /// It has not succeeded yet.
+    /// Whether it has not succeeded yet.
     pub fn is_fresh(&self) -> bool {
         self.result != Some(true)
     }
@@ -76,12 +76,12 @@ pub(super) struct Target<'a> {
     pub(super) address: Ipv4Addr,
 }
 
-/// Between two probes until the first success. Kubernetes probes once a period; here a container that
-/// starts fast need not wait for the next one. Failures in between do not count, successes do.
+/// The time between two probes until the first success. Kubernetes probes once per period; here a container
+/// that starts fast does not have to wait for the next one. Additional failures do not count, successes do.
 const EAGER_FIRST: Duration = Duration::from_millis(20);
 const EAGER_LONGEST: Duration = Duration::from_secs(1);
 
-/// One probe, as it counts.
+/// The outcome of a probe that counts.
 pub(super) struct Probed {
     /// The probe's result, if that has changed.
     pub(super) changed: Option<bool>,
@@ -89,7 +89,7 @@ pub(super) struct Probed {
     pub(super) failure: Option<String>,
 }
 
-/// Probes until `on_probed` returns `false`; it gets each probe that counts.
+/// Probes until `on_probed` returns `false`; it receives each probe that counts.
 ///
 /// `eager` probes more often than once a period until the first success.
 pub(super) async fn watch(
@@ -100,7 +100,7 @@ pub(super) async fn watch(
     mut on_probed: impl FnMut(Probed) -> bool,
 ) {
     tokio::time::sleep(probe.initial_delay().saturating_sub(since_start)).await;
-    // A command costs a process in the container, and may count how often it runs.
+    // A command costs a process in the container, and may depend on how often it runs.
     let eager = eager && probe.exec.is_none();
     let mut state = ProbeState::new(probe);
     let mut next_counted = tokio::time::Instant::now();
@@ -135,7 +135,7 @@ pub(super) async fn watch(
 async fn ask(probe: &Probe, target: &Target<'_>) -> Result<(), String> {
     let limit = probe.timeout();
     if let Some(exec) = &probe.exec {
-        // It must kill its process itself at the timeout.
+        // It has to kill its process at the timeout.
         return exec::ask(exec, target, limit).await;
     }
     over_network(probe, target.spec, target.address).await
@@ -180,12 +180,12 @@ mod tests {
 
     #[cfg(feature = "https-probes")]
     #[tokio::test]
-    async fn https_takes_any_certificate_and_judges_the_response() {
+    async fn https_accepts_any_certificate_and_checks_the_response() {
         let answering = |response| servers::tls(response);
         let https = r#"{"httpGet": {"port": PORT, "scheme": "HTTPS", "path": "/ready"}}"#;
         let ok = answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
         assert_eq!(probe(https, ok).await, Ok(()));
-        // The name goes into SNI; that it is another one than the certificate's does not matter.
+        // The name is sent as SNI; it need not match the certificate's.
         let named = https.replace("\"path\"", "\"host\": \"localhost\", \"path\"");
         assert_eq!(probe(&named, ok).await, Ok(()));
         let failing = answering("HTTP/1.1 503 Unavailable\r\n\r\n").await;
@@ -199,12 +199,12 @@ mod tests {
 
     #[cfg(feature = "https-probes")]
     #[tokio::test]
-    async fn https_fails_where_no_tls_is_spoken() {
+    async fn https_fails_without_tls() {
         let https = r#"{"httpGet": {"port": PORT, "scheme": "HTTPS"}}"#;
         let plain = servers::plain("HTTP/1.1 200 OK\r\n\r\n").await;
         let error = probe(https, plain).await.unwrap_err();
         assert!(error.contains("https://"), "{error}");
-        // And the other way round.
+        // And HTTP fails against TLS.
         let tls = servers::tls("HTTP/1.1 200 OK\r\n\r\n").await;
         let http = r#"{"httpGet": {"port": PORT}}"#;
         assert!(probe(http, tls).await.is_err());
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn grpc_fails_where_something_else_is_spoken() {
+    async fn grpc_fails_against_another_protocol() {
         let plain = servers::plain("HTTP/1.1 400 Bad Request\r\n\r\n").await;
         let error = probe(r#"{"grpc": {"port": PORT}}"#, plain).await;
         assert!(error.unwrap_err().starts_with("grpc 127.0.0.1:"));

@@ -1,4 +1,4 @@
-//! Servers that the tests of the probes ask. Each listens on a port of its own.
+//! Servers for the tests of the probes. Each listens on its own port.
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,14 +20,14 @@ async fn listen<F: Future<Output = ()> + Send>(
 }
 
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &'static str) {
-    // A client that goes away early is one of the cases.
+    // Clients that disconnect early are part of the tests.
     if stream.read(&mut [0; 4096]).await.is_ok() {
         let _ = stream.write_all(response.as_bytes()).await;
         let _ = stream.shutdown().await;
     }
 }
 
-/// Answers whatever it is sent.
+/// Sends the response to every request.
 pub(super) async fn plain(response: &'static str) -> u16 {
     listen(move |stream| answer(stream, response)).await
 }
@@ -43,7 +43,7 @@ pub(super) async fn silent() -> u16 {
     .await
 }
 
-/// A certificate with everything that a verification would refuse: of X.509 version 1, self-signed, of
+/// A certificate that verification would refuse in every respect: X.509 version 1, self-signed, for
 /// another host, and valid for one day of 2026.
 #[cfg(feature = "https-probes")]
 const CERTIFICATE: &str = include_str!("../../../tests/tls/certificate.pem");
@@ -52,7 +52,7 @@ const CERTIFICATE: &str = include_str!("../../../tests/tls/certificate.pem");
 #[cfg(feature = "https-probes")]
 const KEY: &str = include_str!("../../../tests/tls/key.pem");
 
-/// Answers whatever it is sent, over TLS.
+/// Sends the response to every request, over TLS.
 #[cfg(feature = "https-probes")]
 pub(super) async fn tls(response: &'static str) -> u16 {
     use rustls::pki_types::pem::PemObject as _;
@@ -67,7 +67,7 @@ pub(super) async fn tls(response: &'static str) -> u16 {
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        // Not `with_single_cert`, which verifies what it is given.
+        // Not `with_single_cert`, which rejects this certificate.
         .with_cert_resolver(std::sync::Arc::new(rustls::sign::SingleCertAndKey::from(
             certified,
         )));
@@ -83,7 +83,7 @@ pub(super) async fn tls(response: &'static str) -> u16 {
     .await
 }
 
-/// A gRPC health service, with the status that `status` gives for a service's name, or a gRPC code.
+/// A gRPC health service, with the status that `status` returns for a service's name, or a gRPC code.
 pub(super) async fn health(
     status: impl Fn(&str) -> Result<u8, u8> + Clone + Send + Sync + 'static,
 ) -> u16 {
@@ -95,7 +95,7 @@ pub(super) async fn health(
                 assert_eq!(request.uri().path(), "/grpc.health.v1.Health/Check");
                 let mut body = request.into_body();
                 let mut message = Vec::new();
-                // The connection is what moves the body along.
+                // Polling the connection drives the request's body.
                 tokio::select! {
                     () = async {
                         while let Some(Ok(data)) = body.data().await {

@@ -1,6 +1,6 @@
-//! TLS without verification, as the kubelet's: a probe asks whether the server answers, and sends
-//! nothing that is secret. Signatures are not verified either, since that would refuse certificates
-//! which the kubelet accepts, such as those of X.509 version 1.
+//! TLS without verification, like the kubelet's: a probe only checks whether the server answers, and sends
+//! no secrets. Signatures are not verified either, since that would refuse certificates that the kubelet
+//! accepts, such as those of X.509 version 1.
 
 use std::io;
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! Keeps a container running: restarts it when it exits, and backs off when it does so too often.
+//! Keeps a container running: restarts it when it exits, with a backoff.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use crate::play::cgroup;
 use crate::play::container::Started;
 use crate::play::writers;
 
-/// The exit code of a process that SIGKILL terminated, as the out-of-memory killer does.
+/// The exit code of a process that SIGKILL killed, as from the OOM killer.
 const SIGKILLED: u32 = 137;
 
-/// A container that runs.
+/// A running container.
 struct Running {
     started: Started,
-    /// How long it had been running when this nodectl started to watch it.
+    /// How long it had been running when this nodectl began to watch it.
     age: Duration,
 }
 
-/// What an earlier nodectl left of a container.
+/// The starts of a container that an earlier nodectl created.
 struct Remains {
-    /// Its last start, if that runs.
+    /// Its last start, if it runs.
     running: Option<Running>,
     /// How often it was restarted.
     restarts: u32,
-    /// The IDs of its other starts, which are to be removed.
+    /// The IDs of its other starts, which have to be removed.
     surplus: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Remains {
                     age: Duration::from_secs(u64::try_from(secs).unwrap_or(0)),
                 });
             } else {
-                // It exited while no nodectl watched it, which counts as a restart.
+                // It exited while no nodectl was watching, which counts as a restart.
                 remains.restarts += u32::from(last.process.is_some());
                 found.push(last);
             }
@@ -62,8 +62,8 @@ impl Remains {
 }
 
 impl Pod {
-    /// Keeps one container running until the pod is ordered to stop; `false` if one of its starts could
-    /// not be removed.
+    /// Keeps one container running until the pod is ordered to stop; `false` if one of its starts could not
+    /// be removed.
     pub(super) async fn keep(
         &self,
         index: usize,
@@ -100,7 +100,7 @@ impl Pod {
             let id = &started.id;
             let writer = writers::keep(&self.ctx, &self.record, &spec.name, restarts, id);
             let end = self.watch(index, spec, &started, age, &mut orders).await;
-            // The writer exits by itself when the container is deleted, which closes its pipes.
+            // The writer exits when the container is deleted, which closes its pipes.
             drop(writer);
             let exit = match end {
                 End::Ordered => return self.remove(id, &orders).await && removed,
@@ -113,7 +113,8 @@ impl Pod {
             if stop {
                 return self.remove(id, &orders).await && removed;
             }
-            // The next start comes first: a nodectl that is killed in between still finds the pod.
+            // The next start is created first: if nodectl is killed in between, its successor still finds the
+            // pod.
             let next = self.start(index, restarts, &mut orders).await;
             removed &= self.remove(id, &orders).await;
             match next {
@@ -128,7 +129,7 @@ impl Pod {
         }
     }
 
-    /// Reports that a container exited, and will be started again after a delay.
+    /// Reports that a container exited and will be restarted after a delay.
     fn exited(&self, index: usize, id: &str, exit: ExitInfo, delay: Duration) {
         let name = &self.record.template.spec.containers[index].name;
         let code = exit.code;

@@ -1,7 +1,7 @@
-//! Runs one pod from its creation to its removal: the kubelet's part.
+//! Runs one pod from its creation to its removal, like a kubelet.
 //!
-//! A worker owns its pod: nothing else touches its containers. It reports the pod's status through a
-//! channel and takes one order, to stop.
+//! A worker owns its pod: nothing else changes its containers. It reports the pod's status through a
+//! channel and obeys one order, to stop.
 
 mod keep;
 mod order;
@@ -31,24 +31,24 @@ use crate::manifest::ContainerSpec;
 /// A worker's report: a pod's name and its status.
 pub(super) type Report = (String, PodStatus);
 
-/// How long a pod's network outlives its last process: what the kernel still has to send for the process,
-/// such as a FIN or RST, may wait in a queue that is deleted with the link.
+/// How long a pod's network outlives its last process: the process's last packets, such as a FIN or RST, may
+/// still be in a queue that is deleted with the link.
 const LAST_PACKETS: Duration = Duration::from_millis(100);
 
-/// Between two attempts of an operation that failed.
+/// The time between two attempts of a failed operation.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Between two attempts to reach a containerd that is restarting.
+/// The time between two attempts to reach a restarting containerd.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// How long an operation that must succeed is retried before the pod is left as it is.
+/// How long an operation that must succeed is retried before the worker gives up on the pod.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a pod that is to stop waits for a containerd that is gone; a restart takes about 1 s.
+/// How long a pod that has to stop waits for an unreachable containerd; a restart takes about 1 s.
 const LOST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs a pod until it is ordered to stop. Returns when nothing of the pod is left, or when it cannot be
-/// removed because containerd does not answer.
+/// Runs a pod until it is ordered to stop. Returns when the pod was removed, or when it cannot be removed
+/// because containerd does not answer.
 pub(super) async fn run(
     ctx: Arc<Context>,
     record: PodRecord,
@@ -84,7 +84,7 @@ pub(super) async fn run(
             .await
     };
     if !removed {
-        // Its processes may still use its network and its files, so these stay too.
+        // Its processes may still use its network and files, so these are kept too.
         pod.emit(Event::Left {
             pod: pod.record.name.clone(),
         });
@@ -118,7 +118,7 @@ impl Pod {
             let pod = self.record.name.clone();
             self.emit(Event::Ready { pod, ready: !ready });
         }
-        // The controller may be gone already.
+        // The controller may have been dropped.
         let _ = self
             .reports
             .send((self.record.name.clone(), status.clone()));
@@ -139,7 +139,7 @@ impl Pod {
         });
     }
 
-    /// Creates the pod's network and files, and retries until that succeeds; `false` if the pod is to stop
+    /// Creates the pod's network and files, and retries until that succeeds; `false` if the pod has to stop
     /// before.
     async fn prepare(&self, mut orders: Orders) -> bool {
         loop {
@@ -183,8 +183,8 @@ impl Pod {
             .await
     }
 
-    /// Retries until an operation succeeds. Gives up, with an event, when that takes too long, and sooner
-    /// if the pod is to stop and containerd does not answer.
+    /// Retries an operation until it succeeds. Gives up, with an event, after a timeout, which is shorter if
+    /// the pod has to stop and containerd does not answer.
     async fn retry<T, F>(
         &self,
         action: &str,

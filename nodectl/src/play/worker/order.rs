@@ -1,16 +1,16 @@
-//! The one order that a worker takes.
+//! The order that a worker obeys.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// Whether a pod is to run.
+/// Whether a pod runs or has to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::play) enum Order {
-    /// It is.
+    /// It runs.
     Run,
-    /// It is to stop: SIGTERM, and SIGKILL after this long.
+    /// It has to stop: SIGTERM, then SIGKILL after this time.
     Stop(Duration),
 }
 
@@ -23,7 +23,7 @@ pub(super) async fn stop_within(orders: &mut Orders, limit: Duration) -> Option<
         let order = orders.wait_for(|order| *order != Order::Run).await;
         match order.map(|order| *order) {
             Ok(Order::Stop(grace)) => grace,
-            // The controller is gone, as after a panic: the pods are left to the next nodectl.
+            // The controller is gone, as after a panic: the next nodectl adopts the pods.
             _ => std::future::pending().await,
         }
     };

@@ -1,4 +1,4 @@
-//! The probes of a container, in the order in which the kubelet has them.
+//! The probes of a container, in the kubelet's order.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::manifest::{ContainerSpec, Probe};
 use crate::play::event::Event;
 use crate::play::probe::{self, Probed, Target};
 
-/// A probe failed, and the container is to be restarted.
+/// A failed probe, after which the container has to be restarted.
 pub(super) struct Unhealthy {
     pub(super) reason: String,
     /// The probe's own grace period, in seconds, if it has one.
@@ -31,7 +31,7 @@ fn reason_of(kind: &str, failure: &str) -> String {
 }
 
 impl Pod {
-    /// Probes a container, and keeps its readiness up to date, until it is to be restarted.
+    /// Probes a container, and updates its readiness, until it has to be restarted.
     pub(super) async fn probe(
         &self,
         index: usize,

@@ -4,17 +4,17 @@ use super::order::{Order, Orders, stop_within};
 use super::{ContainerState, Event, Pod, RETRY, RETRY_TIMEOUT};
 use crate::play::container::{self, Started};
 
-/// A start that was given up because the pod is to stop.
+/// A start that was abandoned because the pod has to stop.
 pub(super) struct Abandoned {
-    /// Nothing of a failed attempt is left.
+    /// Whether every failed attempt was removed.
     pub(super) clean: bool,
 }
 
 impl Pod {
     /// Starts a container, and retries until that succeeds or the pod is ordered to stop.
     ///
-    /// What a failed attempt left is removed before the next one: where only containerd's answer was
-    /// lost, its process runs and holds the pod's ports.
+    /// Each failed attempt is removed before the next one: if only containerd's response was lost, its
+    /// process runs and holds the pod's ports.
     pub(super) async fn start(
         &self,
         index: usize,

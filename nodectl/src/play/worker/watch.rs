@@ -1,4 +1,4 @@
-//! Watches a container that runs, until it exits, fails a probe, or is to stop.
+//! Watches a running container until it exits, fails a probe, or has to stop.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::play::container::Started;
 pub(super) enum End {
     /// It exited, by itself or because a probe failed.
     Exit(ExitInfo),
-    /// The pod is to stop.
+    /// The pod has to stop.
     Ordered,
 }
 
 impl Pod {
-    /// Watches a running container. When the pod is to stop, or a probe fails, the container is sent its
-    /// stop signal, and SIGKILL after the grace period.
+    /// Watches a running container. When the pod has to stop, or a probe fails, sends the container its stop
+    /// signal, and SIGKILL after the grace period.
     pub(super) async fn watch(
         &self,
         index: usize,
@@ -51,7 +51,7 @@ impl Pod {
                 tokio::select! {
                     exit = &mut exit => exited = Some(exit),
                     () = sleep(grace) => {}
-                    // A second order cuts the grace period short.
+                    // A second order may shorten the grace period.
                     () = shorter_stop(orders, grace) => {}
                 }
             }
@@ -89,11 +89,11 @@ impl Pod {
         Duration::from_secs(grace_secs.unwrap_or(of_pod).into())
     }
 
-    /// The signal that the image asks to be stopped with.
+    /// The image's stop signal.
     async fn stop_signal(&self, spec: &ContainerSpec) -> i32 {
         match self.ctx.image(&spec.image).await {
             Ok(Some(image)) => crate::spec::stop_signal(&image.config),
-            // The image was removed since, or containerd does not answer.
+            // The image was removed, or containerd does not answer.
             Ok(None) | Err(_) => nix::libc::SIGTERM,
         }
     }
@@ -109,7 +109,7 @@ impl Pod {
             match client.wait_task(id).await {
                 Ok(exit) => return exit,
                 Err(error) if error.is_not_found() => return unknown,
-                // An error says nothing of the task, so containerd is asked for its state.
+                // After an error, the task may still run: query its state.
                 Err(_) => match client.task(id).await {
                     Ok(None) => return unknown,
                     Ok(Some(process)) => match process.exit {

@@ -1,6 +1,6 @@
-//! The seccomp profile that `RuntimeDefault` stands for: containerd's default one.
+//! The seccomp profile of `RuntimeDefault`: containerd's default profile.
 //!
-//! It lists what is allowed. Everything else fails with EPERM.
+//! It lists the allowed system calls. All others fail with EPERM.
 
 mod syscalls;
 
@@ -12,7 +12,7 @@ use oci_spec::runtime::{
     LinuxSeccompBuilder, LinuxSeccompOperator, LinuxSyscall, LinuxSyscallBuilder,
 };
 
-/// ENOSYS has a C library fall back from clone3, whose flags a filter cannot see, to clone.
+/// ENOSYS makes a C library fall back from clone3, whose flags a filter cannot see, to clone.
 const ENOSYS: u32 = 38;
 
 /// The flags of clone(2) that create a namespace, except `CLONE_NEWTIME`, whose bit is part of the
@@ -33,7 +33,7 @@ const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 const AF_ALG: u64 = 38;
 
 /// The allowed address families above [`AF_ALG`]. `AF_VSOCK` (40), which reaches virtual machines of
-/// any network namespace, is not one.
+/// any network namespace, is not among them.
 const HIGH_FAMILIES: [u64; 6] = [39, 41, 42, 43, 44, 45];
 
 /// The profile for a container with these capabilities; `None` on an architecture for which
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_forbidden_unless_it_is_listed() {
+    fn unlisted_calls_are_forbidden() {
         let all = allowed(&[]);
         for name in ["read", "execve", "ptrace", "rseq", "close_range"] {
             assert!(all.contains(name), "{name}");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capability_brings_the_calls_that_need_it() {
+    fn a_capability_allows_the_calls_that_need_it() {
         let check = |capability, name: &str| {
             assert!(!allowed(&[]).contains(name), "{name}");
             assert!(allowed(&[capability]).contains(name), "{name}");

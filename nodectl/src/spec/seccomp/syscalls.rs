@@ -4,7 +4,7 @@
 
 use oci_spec::runtime::Capability;
 
-/// Allowed to everyone, whatever the arguments.
+/// Always allowed, with any arguments.
 pub(super) const EVERYONE: &str = "\
     accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir chmod chown \
     chown32 clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime \
@@ -50,17 +50,17 @@ pub(super) const EVERYONE: &str = "\
     unlink unlinkat uretprobe utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid \
     waitpid write writev";
 
-/// Allowed to everyone since they respect the namespaces' limits (Linux 4.8).
+/// Always allowed, since they respect the namespaces' limits (Linux 4.8).
 pub(super) const TRACING: &str = "process_vm_readv process_vm_writev ptrace";
 
-/// Allowed to everyone on x86-64.
+/// Always allowed on x86-64.
 pub(super) const X86_64: &str = "arch_prctl modify_ldt";
 
-/// Allowed to everyone on aarch64.
+/// Always allowed on aarch64.
 pub(super) const AARCH64: &str =
     "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2";
 
-/// Allowed to who has a capability.
+/// Allowed with a capability.
 pub(super) const PRIVILEGED: [(Capability, &str); 14] = [
     (Capability::Bpf, "bpf"),
     (Capability::DacReadSearch, "open_by_handle_at"),
