@@ -9,7 +9,7 @@ use crate::customize::Changes;
 use crate::image_name::{Image, Prefix};
 use crate::kubectl::{Kubectl, KubectlError};
 
-/// Deploys the service to a Kubernetes cluster, tests it there and removes it again.
+/// Deploys the service to a Kubernetes cluster, tests it there and removes it.
 #[derive(Debug, Parser)]
 #[command(name = "ship", version, arg_required_else_help = true)]
 pub(super) struct Cli {
@@ -23,7 +23,7 @@ pub(super) enum Command {
     Preflight(Preflight),
     /// Build, push, apply by digest, wait, and test; print the URL.
     Deploy(Deploy),
-    /// Print the complete manifests, by digest, for Argo CD, Flux or `kubectl apply`.
+    /// Print the complete manifests, with images by digest, for Argo CD, Flux or `kubectl apply`.
     Render(Render),
     /// Print what a deploy would change.
     Diff(Diff),
@@ -37,27 +37,27 @@ pub(super) enum Command {
     Url(Cluster),
     /// Run `nodectl -k` in a pod on a node.
     Node(Node),
-    /// Delete all of it, the load balancer first.
+    /// Delete the deployment, its load balancer first.
     Undeploy(Undeploy),
 }
 
-/// Which cluster.
+/// The cluster.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Context {
-    /// The context of the kubeconfig. There is no default: the current one may be another cluster
-    /// than you think.
+    /// The context of the kubeconfig. There is no default: the current context may be an unexpected
+    /// cluster.
     #[arg(long, env = "CONTEXT", value_name = "NAME")]
     context: Option<String>,
 }
 
 impl Context {
-    /// kubectl on it.
+    /// kubectl with this context.
     pub(super) fn kubectl(&self) -> Result<Kubectl, KubectlError> {
         Kubectl::on(self.context.as_deref())
     }
 }
 
-/// Which cluster, and what of it.
+/// The cluster, and the deployment on it.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Cluster {
     #[command(flatten)]
@@ -66,7 +66,7 @@ pub(super) struct Cluster {
     pub(super) overlay: Overlay,
 }
 
-/// The manifests, and what differs from them.
+/// The manifests, and the changes to them.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Overlay {
     /// The folder with the kustomization.
@@ -99,20 +99,20 @@ pub(super) struct Deploy {
     pub(super) cluster: Cluster,
     #[command(flatten)]
     pub(super) source: Source,
-    /// The longest time that the rollout may take without progress. Kubernetes' own
-    /// progressDeadlineSeconds ends it as well.
+    /// The longest time that the rollout may take without progress. It also fails after the Deployment's
+    /// progressDeadlineSeconds.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     pub(super) timeout: Duration,
     /// How long the load balancer may take to get its address and to answer.
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub(super) balancer_timeout: Duration,
-    /// Certificates of the CA that the service's own certificate is signed by, in PEM format.
+    /// Certificates of the CA that signed the service's certificate, in PEM format.
     #[arg(long, value_name = "FILE")]
     pub(super) service_ca: Option<PathBuf>,
     /// Where the test sends its requests from: by default a pod if the load balancer is internal.
     #[arg(long, value_name = "PLACE")]
     pub(super) test_from: Option<TestFrom>,
-    /// Leave a rollout that did not complete as it is.
+    /// Do not roll back a rollout that did not complete.
     #[arg(long)]
     pub(super) no_rollback: bool,
 }
@@ -132,8 +132,7 @@ pub(super) struct Render {
     pub(super) overlay: Overlay,
     #[command(flatten)]
     pub(super) source: Source,
-    /// Write them into this file, whole or not at all, instead of printing them. Its folder is created
-    /// where it is missing.
+    /// Write them atomically to this file instead of printing them. Missing parent folders are created.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -146,10 +145,10 @@ pub(super) struct Diff {
     pub(super) source: Source,
 }
 
-/// Where the image comes from.
+/// The source of the image.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// Registry and prefix that images are pushed to, such as registry.example/team.
+    /// Registry and prefix to push images to, such as registry.example/team.
     #[arg(long, value_name = "PREFIX", conflicts_with = "image")]
     pub(super) repo: Option<Prefix>,
     /// Push to ECR in this region, in the account of the AWS credentials in use. `--repo` takes
@@ -166,7 +165,7 @@ pub(super) struct Source {
         default_value = "linux/amd64,linux/arm64"
     )]
     pub(super) platform: String,
-    /// Certificates of the CA that the registry's certificate is signed by, in PEM format.
+    /// Certificates of the CA that signed the registry's certificate, in PEM format.
     #[arg(long, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
     /// The imagebuilder to run.
@@ -181,14 +180,14 @@ pub(super) struct Smoke {
     pub(super) url: Option<String>,
     #[command(flatten)]
     pub(super) cluster: Cluster,
-    /// How many different pods have to answer at URL; 1 by default. Without URL, every pod of the
-    /// newest revision has to.
+    /// How many different pods have to answer at URL; 1 by default. Without URL, every pod of the newest
+    /// revision has to answer.
     #[arg(long, value_name = "N", requires = "url", conflicts_with = "pod")]
     pub(super) pods: Option<usize>,
     /// A pod that has to answer at URL; answers of other pods do not count. Can be repeated.
     #[arg(long, value_name = "NAME", requires = "url")]
     pub(super) pod: Vec<String>,
-    /// Certificates of the CA that the service's own certificate is signed by, in PEM format.
+    /// Certificates of the CA that signed the service's certificate, in PEM format.
     #[arg(long, value_name = "FILE")]
     pub(super) service_ca: Option<PathBuf>,
     /// Where the test sends its requests from: by default a pod if the load balancer is internal.
@@ -238,7 +237,7 @@ pub(super) struct Node {
         default_value = "k8s/node-inspector/pod.yaml"
     )]
     pub(super) manifest: PathBuf,
-    /// Where the node's files are, if not at its root.
+    /// The directory with the node's files, if not its root.
     #[arg(
         long = "node-root",
         env = "NODE_ROOT",
@@ -252,7 +251,7 @@ pub(super) struct Node {
 pub(super) struct Undeploy {
     #[command(flatten)]
     pub(super) cluster: Cluster,
-    /// Delete the `PersistentVolumeClaims` as well, and the data with them.
+    /// Delete the `PersistentVolumeClaims` too, with their data.
     #[arg(long)]
     pub(super) delete_data: bool,
 }

@@ -1,5 +1,5 @@
-//! The little that `ship` asks AWS: the account of the credentials in use, for the name of its
-//! registry. Everything else about AWS is imagebuilder's and the load balancer controller's.
+//! The only query of `ship` to AWS: the account of the credentials in use, for the name of its registry.
+//! imagebuilder and the load balancer controller do everything else with AWS.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use cli::{Exit, ExitError};
 use thiserror::Error;
 
 /// The domain of each partition's registries, by the prefix of its regions' names; every other
-/// region is of the partition `aws` or `aws-us-gov`, which share one. From botocore's
+/// region is in the partition `aws` or `aws-us-gov`, which share a domain. From botocore's
 /// `partitions.json`.
 const DOMAINS: [(&str, &str); 6] = [
     ("cn-", "amazonaws.com.cn"),
@@ -22,7 +22,7 @@ const DOMAIN: &str = "amazonaws.com";
 /// Why the registry's name is not known.
 #[derive(Debug, Error)]
 pub(crate) enum AwsError {
-    /// It does not have the form of a region's name.
+    /// It is not in the form of a region's name.
     #[error("invalid region `{0}`: expected one such as eu-west-1")]
     Region(String),
     /// The aws command could not be started.

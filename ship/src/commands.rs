@@ -1,4 +1,4 @@
-//! One function a command; those with a subject of their own have their own modules.
+//! One function for each command; larger ones have their own modules.
 
 use std::io::Write as _;
 
@@ -43,7 +43,7 @@ fn preflight(printer: Printer, args: &Preflight) -> Result<(), ShipError> {
     Ok(())
 }
 
-/// The manifests as they would be applied, for a tool that applies them: no cluster is needed.
+/// Renders the manifests for a tool that applies them; no cluster is needed.
 fn render(printer: Printer, args: &Render) -> Result<(), ShipError> {
     image::check(&args.source)?;
     let manifests = Manifests::render(&args.overlay)?;
@@ -52,7 +52,7 @@ fn render(printer: Printer, args: &Render) -> Result<(), ShipError> {
     let Some(file) = &args.output else {
         return printer.data_raw(yaml).map_err(ShipError::Stdout);
     };
-    // As any other file of a repository, and not for its owner alone.
+    // With the permissions of any file in a repository, not only for its owner.
     let written = cli::replace_file(file, 0o644, |new| new.write_all(yaml));
     written.map_err(|source| ShipError::Output {
         file: file.clone(),
@@ -75,7 +75,7 @@ fn diff(printer: Printer, args: &crate::args::Diff) -> Result<(), ShipError> {
     printer.data_raw(diff.as_bytes()).map_err(ShipError::Stdout)
 }
 
-/// The objects and their recent warnings. stdout carries kubectl's tables.
+/// Prints the objects and their recent warnings, as kubectl's tables.
 fn status(printer: Printer, args: &Cluster) -> Result<(), ShipError> {
     let target = Manifests::render(&args.overlay)?.target;
     let kubectl = args.context.kubectl()?;

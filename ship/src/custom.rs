@@ -1,4 +1,4 @@
-//! Custom resources among the manifests, and which of them a cluster serves.
+//! Custom resources in the manifests, and which of them a cluster serves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::kubectl::{Kubectl, KubectlError};
 
-/// The API groups below `k8s.io` that every API server has itself. Others there, such as the Gateway
-/// API's, are custom resources like anybody's.
+/// The built-in API groups below `k8s.io`. Others there, such as the Gateway API's, are custom resources.
 /// <https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#api-groups>
 const BUILT_IN: [&str; 16] = [
     "admissionregistration.k8s.io",
@@ -31,8 +30,8 @@ const BUILT_IN: [&str; 16] = [
 /// A kind of object: its `apiVersion` and its `kind`.
 pub(crate) type Kind = (String, String);
 
-/// Whether a version of an API group is of custom resources. Kubernetes' own groups have no dot in
-/// their names, or are below `k8s.io`.
+/// Whether a version of an API group is of custom resources. Built-in groups have no dot in their names,
+/// or are below `k8s.io`.
 fn is_custom(version: &str) -> bool {
     let (group, _) = version.split_once('/').unwrap_or_default();
     group.contains('.') && !BUILT_IN.contains(&group)
@@ -69,8 +68,7 @@ pub(crate) fn served(
     Ok(kinds)
 }
 
-/// Those objects that can exist in a cluster, and the kinds of those that cannot, since it does not
-/// serve them.
+/// The objects whose kinds a cluster serves, and the kinds of the others.
 pub(crate) fn existing(
     kubectl: &Kubectl,
     objects: &[Value],
@@ -110,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kubernetes_does_not_have_itself_is_custom() {
+    fn kinds_that_are_not_built_in_are_custom() {
         let object = |version, kind| json!({"apiVersion": version, "kind": kind});
         let objects = [
             object("v1", "Service"),

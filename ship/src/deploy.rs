@@ -1,4 +1,4 @@
-//! From an overlay to a URL that answers, or to the reason why not and back.
+//! Deploys an overlay and tests it, or reports why that failed and rolls back.
 
 use cli::{Exit, Printer};
 
@@ -51,8 +51,8 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
     }
 }
 
-/// Checks everything with the API server before any of it is changed, where that is possible: in a
-/// namespace that does not exist yet, a dry run fails.
+/// Validates everything by a server-side dry run first, if the namespace exists: in a missing namespace, a
+/// dry run fails.
 ///
 /// The load balancer comes before the pods: a readiness gate is added to a pod when it is created,
 /// and only if its target group exists by then.
@@ -97,7 +97,7 @@ fn summary(before: Option<u64>, after: &Snapshot) -> String {
     }
 }
 
-/// A service with a host name was tested at its load balancer's address; its users need a record.
+/// Warns if the host name has no record yet: the test used the load balancer's address.
 fn report_missing_record(printer: Printer, endpoint: &Endpoint) {
     use std::net::ToSocketAddrs as _;
 
@@ -120,7 +120,7 @@ fn report_missing_record(printer: Printer, endpoint: &Endpoint) {
     }
 }
 
-/// A crash explains itself in its log.
+/// Prints the end of a crashed container's log.
 fn print_last_log_lines(printer: Printer, kubectl: &Kubectl, target: &Target, error: &ShipError) {
     let ShipError::Rollout(failed) = error else {
         return;

@@ -1,26 +1,26 @@
-//! Where a deployed service answers.
+//! The endpoint of a deployed service.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// What `ExternalDNS` reads the record's name from; `ship` reads the deployment's host name from it.
+/// The annotation from which `ExternalDNS` reads the record's name, and `ship` the host name.
 /// <https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/>
 pub(crate) const HOST_ANNOTATION: &str = "external-dns.alpha.kubernetes.io/hostname";
-/// Set where an ALB terminates TLS.
+/// Set if an ALB terminates TLS.
 const ALB_CERTIFICATE: &str = "alb.ingress.kubernetes.io/certificate-arn";
 
-/// Of the AWS Load Balancer Controller, and of EKS Auto Mode.
+/// The classes of the AWS Load Balancer Controller and EKS Auto Mode.
 const NLB_CLASSES: [&str; 2] = ["service.k8s.aws/nlb", "eks.amazonaws.com/nlb"];
 
-/// A URL, and the address to connect to where that is not the URL's host.
+/// A URL, and the address to connect to if it is not the URL's host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     /// Ends with `/`.
     pub(crate) url: String,
     /// The load balancer's own name or IP address: a record for the host name may not exist yet.
     pub(crate) connect_to: Option<String>,
-    /// Only the VPC, and what is connected to it, can reach the load balancer.
+    /// Whether only the VPC, and networks connected to it, can reach the load balancer.
     pub(crate) is_internal: bool,
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn is_https(balancer: &Value) -> bool {
     scheme_and_port(balancer).0 == "https"
 }
 
-/// Whether the load balancer has no public addresses, which is the default of AWS's.
+/// Whether the load balancer has no public addresses, AWS's default.
 pub(crate) fn is_internal(balancer: &Value) -> bool {
     let annotation = |key: &str| balancer["metadata"]["annotations"][key].as_str();
     if balancer["kind"] == "Ingress" {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_balancer_of_aws_is_internal_unless_it_says_otherwise() {
+    fn a_load_balancer_of_aws_is_internal_by_default() {
         let service = |class: &str, scheme: &Value| {
             let key = "service.beta.kubernetes.io/aws-load-balancer-scheme";
             json!({"kind": "Service", "spec": {"loadBalancerClass": class, "ports": [{"port": 80}]},

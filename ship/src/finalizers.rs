@@ -1,4 +1,4 @@
-//! What keeps an object that is deleted from going away, and whether it is there to finish its work.
+//! The finalizers of a deleted object, and whether the controllers that remove them are running.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use serde_json::Value;
 
 use crate::kubectl::{Kubectl, KubectlError};
 
-/// Finalizers that end so are of the AWS Load Balancer Controller.
+/// The suffix of the AWS Load Balancer Controller's finalizers.
 /// <https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/k8s/finalizer.go>
 const CONTROLLER: &str = "k8s.aws/resources";
-/// And those of EKS Auto Mode, whose controller runs in the control plane.
+/// The suffix of the finalizers of EKS Auto Mode, whose controller runs in the control plane.
 const AUTO_MODE: &str = "eks.amazonaws.com/resources";
 
-/// A finalizer, and who removes it.
+/// A finalizer, and the controller that removes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) finalizer: String,
-    /// Who removes it, where that is known.
+    /// The controller that removes it, if known.
     remover: Option<&'static str>,
-    /// Whether that one runs.
+    /// Whether that controller is running.
     running: bool,
 }
 
 impl Holder {
-    /// Whether nobody is there to remove it.
+    /// Whether no controller is running that removes it.
     pub(crate) fn is_gone(&self) -> bool {
         !self.running
     }
@@ -34,7 +34,7 @@ impl fmt::Display for Holder {
         write!(f, "the finalizer {}", self.finalizer)?;
         match (self.remover, self.running) {
             (Some(remover), true) => write!(f, ", until {remover} has deleted the load balancer"),
-            (Some(remover), false) => write!(f, ", and {remover} does not run"),
+            (Some(remover), false) => write!(f, ", and {remover} is not running"),
             (None, _) => Ok(()),
         }
     }
@@ -69,7 +69,7 @@ pub(crate) fn holders(kubectl: &Kubectl, object: &Value) -> Result<Vec<Holder>, 
         .collect()
 }
 
-/// Whether a pod of the controller is available. Where the user may not read it, it is assumed.
+/// Whether a pod of the controller is available; assumed if the user may not read it.
 fn controller_runs(kubectl: &Kubectl) -> Result<bool, KubectlError> {
     let label = "app.kubernetes.io/name=aws-load-balancer-controller";
     let listed = kubectl.json(&["get", "deployments.apps", "--all-namespaces", "-l", label]);
@@ -90,8 +90,8 @@ fn serves_auto_mode(kubectl: &Kubectl) -> Result<bool, KubectlError> {
     Ok(groups.any(|group| group["name"] == "eks.amazonaws.com"))
 }
 
-/// Why a namespace that is being deleted is still there, by its conditions: an API that does not
-/// answer, objects that are left, and their finalizers.
+/// Why a terminating namespace still exists, by its conditions: an API that does not answer, remaining
+/// objects, and their finalizers.
 pub(crate) fn namespace_reasons(namespace: &Value) -> Vec<String> {
     let conditions = namespace["status"]["conditions"].as_array();
     let met = conditions
@@ -110,7 +110,7 @@ mod tests {
 
     /// As the namespace controller of Kubernetes 1.36 reports it.
     #[test]
-    fn a_namespace_says_what_it_waits_for() {
+    fn a_namespaces_conditions_state_what_it_waits_for() {
         let namespace = json!({"status": {"conditions": [
             {"type": "NamespaceDeletionDiscoveryFailure", "status": "True",
                 "message": "Discovery failed for some groups, 1 failing: metrics.k8s.io/v1beta1"},

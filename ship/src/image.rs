@@ -1,4 +1,4 @@
-//! The image of a deploy: one that imagebuilder builds and pushes, or one that is named by digest.
+//! The image of a deploy: built and pushed by imagebuilder, or given by digest.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ const UNRESOLVED: &str = "cargo://app";
 /// Why there is no image to deploy.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
-    /// Neither an image nor a registry is named.
-    #[error("no registry is named, and no image")]
+    /// Neither an image nor a registry is given.
+    #[error("neither a registry nor an image is given")]
     NoDestination,
     /// The registry of the AWS account is not known.
     #[error(transparent)]
@@ -28,13 +28,13 @@ pub(crate) enum ImageError {
     Start {
         /// Its path.
         program: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// imagebuilder failed, and has printed why.
+    /// imagebuilder failed, and has printed its error.
     #[error("imagebuilder did not build and push the image ({0})")]
     Build(ExitStatus),
-    /// imagebuilder's output is not what it was given.
+    /// imagebuilder's output is invalid.
     #[error(transparent)]
     Manifests(#[from] ManifestError),
 }
@@ -57,7 +57,7 @@ impl ExitError for ImageError {
         match self {
             Self::NoDestination => Some(
                 "--region (REGION=) for ECR in your account, --repo (REPO=) for another registry, \
-                 or --image (IMAGE=) for an image that is in one"
+                 or --image (IMAGE=) for an existing image"
                     .to_owned(),
             ),
             Self::Start { .. } => Some("`make build` compiles it".to_owned()),
@@ -68,7 +68,7 @@ impl ExitError for ImageError {
     }
 }
 
-/// The manifests with `cargo://app` replaced by an image with its digest.
+/// Replaces `cargo://app` in the manifests by an image with its digest.
 pub(crate) fn resolve(
     printer: Printer,
     manifests: &Manifests,
@@ -85,8 +85,7 @@ pub(crate) fn resolve(
     Ok(Manifests::parse("the resolved manifests", yaml)?)
 }
 
-/// Refuses a command line that says neither which image to use nor where to push one, before a cluster
-/// is asked.
+/// Refuses a command line with neither an image nor a registry before the cluster is queried.
 pub(crate) fn check(source: &Source) -> Result<(), ImageError> {
     let named = source.image.is_some() || source.repo.is_some() || source.region.is_some();
     named.then_some(()).ok_or(ImageError::NoDestination)
@@ -107,7 +106,7 @@ pub(crate) fn build(
     Ok(reference.trim().to_owned())
 }
 
-/// Where images are pushed to.
+/// The registry that images are pushed to.
 fn repository(source: &Source) -> Result<String, ImageError> {
     match (&source.repo, &source.region) {
         (Some(repo), _) => Ok(repo.to_string()),
@@ -132,7 +131,7 @@ fn imagebuilder(
     if let Some(file) = &source.ca_file {
         command.arg("--ca-file").arg(file);
     }
-    // The repository of a registry other than ECR exists as soon as something is pushed to it.
+    // Registries other than ECR create a repository at the first push.
     if aws::is_ecr(repo) {
         command.arg("--create-repository");
     }
@@ -142,7 +141,7 @@ fn imagebuilder(
         .spawn()
         .map_err(start)?;
     let mut stdin = child.stdin.take().expect("stdin is a pipe, as set above");
-    // It reads all of its input first. Where it exits early, its own message says why.
+    // It reads all of its input first. If it exits early, it prints its own error.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().map_err(start)?;

@@ -1,5 +1,4 @@
-//! The names of images and registries that a command line may have, checked before anything is asked
-//! or built.
+//! The names of images and registries on the command line, checked before anything is queried or built.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +6,12 @@ use std::str::FromStr;
 use oci::{Digest, Reference};
 use thiserror::Error;
 
-/// A name that no registry could have.
+/// An invalid name of an image or registry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum NameError {
-    /// A tag may be moved; a digest may not.
+    /// A tag can move; a digest cannot.
     #[error(
-        "it has no digest, and a tag can name another image tomorrow: expected \
+        "it has no digest, and a tag can move to another image: expected \
          registry.example/app@sha256:…"
     )]
     NoDigest,
@@ -22,10 +21,10 @@ pub(crate) enum NameError {
     /// A URL instead of a name.
     #[error("expected a name without a scheme, such as registry.example/team, and not a URL")]
     Url,
-    /// A tag or a digest where imagebuilder chooses it.
+    /// A tag or a digest, which imagebuilder chooses.
     #[error("expected a registry and a prefix, without a tag or digest: each image gets its own")]
     NotPrefix,
-    /// A character or an empty part.
+    /// An invalid character or an empty part.
     #[error(
         "invalid name: expected a registry and parts of lowercase letters, digits and `.`, `_`, \
          `-`, with one `/` between them, such as registry.example/team"
@@ -50,7 +49,7 @@ impl FromStr for Image {
     }
 }
 
-/// A registry, and what the names of images in it begin with.
+/// A registry, and the prefix of the names of images in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prefix(String);
 
@@ -66,7 +65,7 @@ impl FromStr for Prefix {
         if text.contains('@') || path.contains(':') {
             return Err(NameError::NotPrefix);
         }
-        // It has to be a reference with anything behind it.
+        // It has to be a valid reference with a name appended.
         check(&format!("{text}/x"))?;
         Ok(Self(text.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! Runs kubectl on one context, and never on another.
+//! Runs kubectl, always with an explicit context.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -7,7 +7,7 @@ use cli::{Exit, ExitError};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-/// Who owns the fields that are applied, as `metadata.managedFields` names it.
+/// The owner of the applied fields in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "ship";
 
 /// kubectl, bound to a context.
@@ -16,7 +16,7 @@ pub struct Kubectl {
     context: String,
 }
 
-/// Why a kubectl command had no result.
+/// Why a kubectl command failed.
 #[derive(Debug, Error)]
 pub enum KubectlError {
     /// It could not be started.
@@ -35,7 +35,7 @@ pub enum KubectlError {
     Json {
         /// Its arguments.
         command: String,
-        /// Where reading it failed.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// No context was named.
@@ -54,7 +54,7 @@ pub enum KubectlError {
     },
 }
 
-/// What kubectl's message on stderr stands for. It exits with 1 whatever the reason is.
+/// The reason for a failure, from kubectl's message on stderr: its exit code is always 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     Unreachable,
@@ -154,10 +154,10 @@ impl ExitError for KubectlError {
 }
 
 impl Kubectl {
-    /// kubectl on a context of the kubeconfig.
+    /// kubectl with a context of the kubeconfig.
     ///
     /// # Errors
-    /// When no context is given, or the kubeconfig has none of that name.
+    /// When no context is given, or the kubeconfig does not have it.
     pub fn on(context: Option<&str>) -> Result<Self, KubectlError> {
         let known = output(Command::new("kubectl").args(["config", "get-contexts", "-o", "name"]))?;
         let known: Vec<_> = known.lines().map(str::to_owned).collect();
@@ -184,7 +184,7 @@ impl Kubectl {
         command
     }
 
-    /// What a command prints.
+    /// Runs a command and returns its output.
     ///
     /// # Errors
     /// When it cannot be started, or fails.
@@ -192,10 +192,10 @@ impl Kubectl {
         output(&mut self.command(args))
     }
 
-    /// What a command prints as JSON.
+    /// Runs a command and returns its output as JSON.
     ///
     /// # Errors
-    /// As [`Kubectl::run`], and when it prints no JSON.
+    /// As [`Kubectl::run`], and when its output is not JSON.
     pub fn json(&self, args: &[&str]) -> Result<Value, KubectlError> {
         let text = self.run(&[args, &["-o", "json"]].concat())?;
         serde_json::from_str(&text).map_err(|source| KubectlError::Json {
@@ -204,7 +204,7 @@ impl Kubectl {
         })
     }
 
-    /// What a command prints as JSON, or `Null` where the object or its kind does not exist.
+    /// Runs a command and returns its output as JSON, or `Null` if the object or its kind does not exist.
     ///
     /// # Errors
     /// As [`Kubectl::json`].
@@ -226,26 +226,26 @@ impl Kubectl {
         finish(args, &output.map_err(KubectlError::Start)?).map(|_| ())
     }
 
-    /// What the API server answers at a path, such as `/apis`; `null` where it is no JSON.
+    /// The API server's response at a path, such as `/apis`; `Null` if it is not JSON.
     pub(crate) fn raw(&self, path: &str) -> Result<Value, KubectlError> {
         let answer = self.run(&["get", "--raw", path])?;
         Ok(serde_json::from_str(&answer).unwrap_or_default())
     }
 
-    /// Applies manifests, owning every field that they state.
+    /// Applies manifests, and takes ownership of every field in them.
     ///
     /// # Errors
     /// As [`Kubectl::run`].
     pub fn apply(&self, manifests: &str, extra: &[&str]) -> Result<String, KubectlError> {
-        // Server-side, so that what others own, such as the autoscaler's replicas, stays theirs.
-        // Forced, since a rollback or a `kubectl scale` by hand takes fields over.
+        // Server-side, so that others keep their fields, such as the autoscaler's replicas. Forced, since
+        // a rollback or a manual `kubectl scale` takes over fields.
         let manager = format!("--field-manager={FIELD_MANAGER}");
         let base = ["apply", "--server-side", "--force-conflicts", &manager];
         let args = [&base[..], &["-f", "-"], extra].concat();
         finish(&args, &self.feed(&args, manifests)?)
     }
 
-    /// Applies objects, as [`Kubectl::apply`] does.
+    /// Applies objects, as [`Kubectl::apply`].
     pub(crate) fn apply_objects(
         &self,
         objects: &[Value],
@@ -254,19 +254,19 @@ impl Kubectl {
         self.apply(&list(objects), extra)
     }
 
-    /// Deletes objects, those that exist, and waits until they are gone.
+    /// Deletes objects, ignoring missing ones, and waits until they are gone.
     pub(crate) fn delete_objects(&self, objects: &[Value]) -> Result<String, KubectlError> {
         let args = ["delete", "--ignore-not-found", "--timeout=10m", "-f", "-"];
         finish(&args, &self.feed(&args, &list(objects))?)
     }
 
-    /// How the cluster's objects would change; empty where they would not.
+    /// How the cluster's objects would change; empty if they would not.
     pub(crate) fn diff(&self, objects: &[Value]) -> Result<String, KubectlError> {
         let manager = format!("--field-manager={FIELD_MANAGER}");
         let args = ["diff", "--server-side", "--force-conflicts", &manager];
         let args = [&args[..], &["-f", "-"]].concat();
         let output = self.feed(&args, &list(objects))?;
-        // 1 stands for differences, and more than 1 for an error.
+        // 1 means differences, and more than 1 an error.
         if output.status.code() == Some(1) && output.stderr.is_empty() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -280,8 +280,8 @@ impl Kubectl {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(KubectlError::Start)?;
-        // kubectl reads all of its input before it writes more than a pipe holds. Where it exits
-        // early, its own message says why.
+        // kubectl reads all of its input before it writes more than a pipe holds. If it exits early, it
+        // prints its own error.
         let _ = child
             .stdin
             .take()

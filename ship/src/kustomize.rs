@@ -1,5 +1,5 @@
-//! Runs `kubectl kustomize`: on an overlay, on an overlay with further components, and on objects that
-//! were changed since, to print them.
+//! Runs `kubectl kustomize`: on an overlay, on an overlay with more components, and on changed objects, to
+//! print them.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -11,12 +11,12 @@ use thiserror::Error;
 
 use crate::kubectl::KubectlError;
 
-/// How an overlay names a component, whether commented out or not.
+/// The prefix of a component in an overlay's list, whether commented out or not.
 const COMPONENTS: &str = "../../components/";
-/// A component of these takes the place of another of them.
+/// Components that replace each other.
 const LOAD_BALANCERS: [&str; 2] = ["nlb", "alb-ingress"];
 
-/// Components whose names begin alike do the same thing in different ways.
+/// Prefixes of components that are alternatives.
 const ALTERNATIVES: [&str; 2] = ["spot", "storage"];
 
 /// Why an overlay was not rendered.
@@ -26,27 +26,27 @@ pub(crate) enum KustomizeError {
     #[error("there is no kustomization in {folder}")]
     NoOverlay {
         folder: String,
-        /// The overlays beside it.
+        /// The existing overlays.
         known: Vec<String>,
     },
-    /// A component that would not work there.
+    /// The overlay does not offer the component.
     #[error("{folder} offers no component `{component}`")]
     NoComponent {
         folder: String,
         component: String,
-        /// What it offers.
+        /// The components that it offers.
         offered: Vec<String>,
     },
     /// Another load balancer than the overlay has.
     #[error("the component `{component}` replaces the load balancer of {folder}")]
     Replaces { folder: String, component: String },
-    /// Two components of which a deployment has one.
+    /// Two components that are alternatives.
     #[error("the components `{one}` and `{other}` exclude each other")]
     Excludes { one: String, other: String },
     /// kubectl could not be started.
     #[error(transparent)]
     Kubectl(#[from] KubectlError),
-    /// The folder for a kustomization of our own.
+    /// The temporary folder for a kustomization cannot be written.
     #[error("cannot write a temporary folder")]
     Scratch(#[source] std::io::Error),
     /// kustomize failed.
@@ -89,11 +89,11 @@ impl ExitError for KustomizeError {
     }
 }
 
-/// An overlay, and which components it can have.
+/// An overlay, and the components that it offers.
 #[derive(Clone, Debug)]
 pub(crate) struct Overlay {
     folder: PathBuf,
-    /// With whether it is in use, which is not commented out.
+    /// Each with whether it is in use, not commented out.
     components: Vec<(String, bool)>,
 }
 
@@ -121,7 +121,7 @@ impl Overlay {
         self.folder.display().to_string()
     }
 
-    /// Renders it with further components, those aside that it has anyway.
+    /// Renders it with more components; those already in use are ignored.
     pub(crate) fn render(&self, components: &[String]) -> Result<String, KustomizeError> {
         let mut added = BTreeSet::new();
         for component in components {
@@ -153,7 +153,7 @@ impl Overlay {
         // kustomize refuses absolute paths.
         let overlay =
             relative_path(scratch.path(), &self.folder).map_err(KustomizeError::Scratch)?;
-        // In the order of the overlay, where a component comes after those that it builds on.
+        // In the overlay's order, in which a component follows those that it builds on.
         let listed = self.components.iter().map(|(name, _)| name);
         let paths: Vec<_> = listed
             .filter(|name| added.contains(name))
@@ -173,7 +173,7 @@ impl Overlay {
         run(scratch.path(), &self.name())
     }
 
-    /// Refuses two components of a kind, whether the overlay or the command line has them.
+    /// Refuses two alternatives, whether from the overlay or the command line.
     fn check_alternatives(&self, added: &BTreeSet<&String>) -> Result<(), KustomizeError> {
         let in_use = self.components.iter();
         let in_use = in_use.filter(|(name, used)| *used || added.contains(name));
@@ -233,8 +233,7 @@ fn run(folder: &Path, name: &str) -> Result<String, KustomizeError> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The path from one folder to another, as a kustomization has to name it: kustomize takes no absolute
-/// ones.
+/// The relative path from one folder to another, for a kustomization: kustomize refuses absolute paths.
 ///
 /// # Errors
 /// When one of them does not exist.
@@ -249,8 +248,7 @@ pub fn relative_path(from: &Path, to: &Path) -> std::io::Result<PathBuf> {
     Ok(up.chain(to.components().skip(shared)).collect())
 }
 
-/// The overlays in the folder where one is missing, which is the folder of all of them where none is
-/// named.
+/// The overlays beside a missing one; those in the folder itself if no overlay is named.
 fn beside(folder: &Path) -> Vec<String> {
     let names_none = folder.as_os_str().as_encoded_bytes().ends_with(b"/");
     let beside = if names_none {
@@ -300,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn components_that_do_the_same_exclude_each_other() {
+    fn alternative_components_exclude_each_other() {
         let text = "  - ../../components/storage-ebs\n  # - ../../components/storage-efs\n  \
                     # - ../../components/spot\n  # - ../../components/spot-karpenter\n";
         let (_dir, overlay) = overlay(text);
@@ -312,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_overlay_is_reported_with_those_beside_it() {
+    fn a_missing_overlay_is_reported_with_the_existing_ones() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["local", "eks"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();

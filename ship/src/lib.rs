@@ -1,9 +1,9 @@
-//! `ship`: what `make deploy`, `diff`, `render`, `smoke`, `rollout-test`, `status`, `node-ps` and
-//! `undeploy` run. It applies the rendered manifests to a cluster, waits until they are rolled out,
-//! and reports why when a rollout does not complete.
+//! `ship`, the program behind `make deploy`, `diff`, `render`, `smoke`, `rollout-test`, `status`, `node-ps`
+//! and `undeploy`. It applies the rendered manifests to a cluster, waits for the rollout, and reports why
+//! it does not complete.
 //!
-//! It runs kubectl and imagebuilder, as a person would by hand, and knows neither Kubernetes' API
-//! nor a registry. Every command names the context it acts on.
+//! It runs kubectl and imagebuilder, as a user would, and has neither a Kubernetes nor a registry client.
+//! Every command requires an explicit context.
 
 mod args;
 mod aws;

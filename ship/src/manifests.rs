@@ -1,4 +1,4 @@
-//! The overlay, rendered, and what the other commands have to know of it.
+//! The rendered overlay, and the names in it that the commands need.
 
 use cli::{Exit, ExitError};
 use serde_json::Value;
@@ -9,32 +9,32 @@ use crate::customize::PLACEHOLDER;
 use crate::endpoint::{self, HOST_ANNOTATION};
 use crate::kustomize::{self, KustomizeError};
 
-/// The component by which a load balancer terminates TLS.
+/// The component with which a load balancer terminates TLS.
 const TLS_COMPONENT: &str = "tls";
-/// How the label ends by which a namespace asks for readiness gates. The AWS Load Balancer
-/// Controller and EKS Auto Mode have different prefixes for it.
+/// The suffix of the label by which a namespace enables readiness gates. The AWS Load Balancer Controller
+/// and EKS Auto Mode have different prefixes.
 const GATE_LABEL: &str = "/pod-readiness-gate-inject";
 
-/// Manifests that cannot be deployed as they are.
+/// Why manifests cannot be deployed.
 #[derive(Debug, Error)]
 pub(crate) enum ManifestError {
-    /// It was not rendered.
+    /// The overlay was not rendered.
     #[error(transparent)]
     Kustomize(#[from] KustomizeError),
-    /// A placeholder is left.
+    /// A placeholder was not replaced.
     #[error("{folder} still says {PLACEHOLDER}: `{line}`")]
     Placeholder {
         /// The overlay.
         folder: String,
-        /// The line that does.
+        /// The line with it.
         line: String,
     },
-    /// There is no object of a kind that is needed.
+    /// A required object is missing.
     #[error("{folder} has no {kind}")]
     Missing {
         /// The overlay.
         folder: String,
-        /// What is missing.
+        /// Its kind.
         kind: &'static str,
     },
     /// TLS without a host name: no certificate covers the load balancer's own name.
@@ -48,7 +48,7 @@ pub(crate) enum ManifestError {
     Yaml {
         /// The overlay.
         folder: String,
-        /// Where reading it failed.
+        /// The parser's error.
         source: serde_saphyr::Error,
     },
 }
@@ -76,7 +76,7 @@ impl ExitError for ManifestError {
     }
 }
 
-/// Which setting of `make` replaces a placeholder.
+/// The setting of `make` that replaces a placeholder.
 fn placeholder_hint(line: &str) -> &'static str {
     let has = |text: &str| line.contains(text);
     if has(HOST_ANNOTATION) {
@@ -90,29 +90,29 @@ fn placeholder_hint(line: &str) -> &'static str {
     }
 }
 
-/// The names of what is deployed.
+/// The names of the deployed objects.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) namespace: String,
     pub(crate) deployment: String,
-    /// `Service`, or `Ingress` where there is one.
+    /// `Ingress` if there is one, otherwise `Service`.
     pub(crate) balancer_kind: &'static str,
     pub(crate) balancer: String,
-    /// The namespace asks for readiness gates: a pod is ready once the load balancer's health check
-    /// of it passes.
+    /// Whether the namespace enables readiness gates: a pod is then ready once it passes the load
+    /// balancer's health check.
     pub(crate) gated: bool,
-    /// Only the VPC can reach the load balancer.
+    /// Whether only the VPC can reach the load balancer.
     pub(crate) internal: bool,
-    /// The load balancer terminates TLS.
+    /// Whether the load balancer terminates TLS.
     pub(crate) https: bool,
-    /// What the Deployment and the Service select pods by, as kubectl takes it.
+    /// The selector of the Deployment and the Service, in kubectl's format.
     pub(crate) selector: String,
 }
 
 /// An overlay, rendered.
 #[derive(Clone, Debug)]
 pub(crate) struct Manifests {
-    /// As kustomize printed it.
+    /// kustomize's output.
     pub(crate) yaml: String,
     pub(crate) objects: Vec<Value>,
     pub(crate) target: Target,
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ingress_is_the_load_balancer_where_there_is_one() {
+    fn an_ingress_takes_precedence_over_the_service() {
         let service = "kind: Service\nmetadata: {name: s}\n";
         let target = parse(service).unwrap().target;
         assert_eq!(target.balancer_name(), "service/s");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_asks_for_gates_by_either_label() {
+    fn a_namespace_enables_gates_by_either_label() {
         let service = "kind: Service\nmetadata: {name: s}\n---\n";
         for (labels, gated) in [
             ("elbv2.k8s.aws/pod-readiness-gate-inject: enabled", true),

@@ -1,8 +1,8 @@
-//! `ship node`: what runs on a node as its containerd has it. Runs `nodectl -k ARGS` in a pod on
-//! that node, and deletes the pod.
+//! `ship node` inspects the containers on a node: runs `nodectl -k ARGS` in a pod on that node, and deletes
+//! the pod.
 //!
-//! The pod is created here instead of by `kubectl debug node/…`, whose pods stay behind, share the
-//! node's network, and have its whole file system mounted writable.
+//! The pod is created here instead of by `kubectl debug node/…`, whose pods are not deleted, share the
+//! node's network, and mount its whole file system writable.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub(crate) fn run(printer: Printer, args: &Node) -> Result<Exit, ShipError> {
     }
     let template = read(&args.manifest)?;
     let image = image::build(printer, "nodectl", &args.source)?;
-    // Unique among everybody's looks at a node: the hasher's keys are random.
+    // Unique among concurrent calls: the hasher's keys are random.
     let name = format!(
         "nodectl-{:016x}",
         RandomState::new().build_hasher().finish()
@@ -95,8 +95,8 @@ fn filled_in(mut pod: Value, name: &str, image: &str, args: &Node) -> Value {
             path.insert_str(0, &args.root);
         }
     };
-    // The socket is mounted where nodectl looks for it; records and logs at the paths that
-    // containerd has for them on that node.
+    // The socket is mounted at nodectl's default path; records and logs at the paths that containerd
+    // uses on that node.
     for mount in container["volumeMounts"]
         .as_array_mut()
         .into_iter()
@@ -149,7 +149,7 @@ impl NodePod<'_> {
         }
     }
 
-    /// nodectl's exit code. Its log ends a moment before the kubelet reports it.
+    /// nodectl's exit code, which the kubelet reports a moment after the log has ended.
     fn exit(&self) -> Result<Exit, ShipError> {
         let began = Instant::now();
         while began.elapsed() < EXIT_TIMEOUT {
@@ -180,7 +180,7 @@ impl Drop for NodePod<'_> {
     }
 }
 
-/// Waiting reasons that do not pass by themselves.
+/// Whether a waiting reason is permanent.
 fn cannot_start(reason: &str) -> bool {
     reason.ends_with("BackOff")
         || reason.starts_with("Invalid")

@@ -1,11 +1,11 @@
-//! The part of a live object that an earlier deploy applied: the fields that `ship` owns by
+//! The part of a live object that an earlier deploy applied: the fields that `ship` owns according to
 //! `metadata.managedFields`, in the format `FieldsV1`.
 //! <https://kubernetes.io/docs/reference/using-api/server-side-apply/>
 
 use serde_json::{Map, Value};
 
-/// Applying the result again owns and states the same fields as the deploy that applied them did.
-/// `None` where `ship` has applied nothing.
+/// Applying the result again sets and owns the same fields as the deploy that applied them. `None` if
+/// `ship` has applied nothing.
 pub(crate) fn fields(object: &Value) -> Option<Value> {
     let mut managers = object["metadata"]["managedFields"].as_array()?.iter();
     let owned = managers.find(|one| one["manager"] == "ship" && one["operation"] == "Apply")?;
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// As the API server of Kubernetes 1.36 shows a Service that `ship` applied.
+    /// A Service that `ship` applied, as the API server of Kubernetes 1.36 returns it.
     #[test]
     fn the_fields_that_ship_applied_are_selected() {
         let service = json!({

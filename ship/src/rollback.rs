@@ -1,4 +1,4 @@
-//! What a deploy changes, as it was before, and putting it back.
+//! Records the state before a deploy, and restores it.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Before {
         self.revision
     }
 
-    /// Puts everything back. A failure here is reported and hides no other.
+    /// Restores everything. A failure is only printed, so that it does not hide the deploy's error.
     pub(crate) fn restore(
         &self,
         printer: Printer,
@@ -50,19 +50,19 @@ impl Before {
         timeout: Duration,
     ) {
         let Some(revision) = self.revision else {
-            printer.warn("there is no earlier revision to roll back to; everything is left as is");
+            printer.warn("there is no earlier revision to roll back to; nothing is rolled back");
             return;
         };
         match self.try_restore(printer, kubectl, target, revision, timeout) {
             Ok(true) => {
-                printer.status("Rolled back; the pods from before were never terminated");
+                printer.status("Rolled back; the previous pods were never terminated");
             }
-            Ok(false) => printer.status("The pods are as before; nothing to roll back"),
+            Ok(false) => printer.status("The pods are unchanged; nothing to roll back"),
             Err(error) => printer.warn(&format!("the rollback failed: {error}")),
         }
     }
 
-    /// Whether there was something to roll back.
+    /// Returns whether there was something to roll back.
     fn try_restore(
         &self,
         printer: Printer,
@@ -91,8 +91,8 @@ impl Before {
     }
 }
 
-/// The Deployment has its own history, and its pods must not be replaced by a rollback; claims and
-/// their classes hold data and do not change.
+/// The Deployment has its own history, and a rollback must not replace its pods; claims and their classes
+/// hold data and do not change.
 fn is_restored(object: &Value) -> bool {
     let kept = [
         "Deployment",

@@ -1,4 +1,4 @@
-//! Restarts, scales and kills pods while a constant load runs, and counts the requests that fail.
+//! Restarts, scales and deletes pods under a constant load, and counts the failed requests.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::snapshot::Snapshot;
 use crate::wait;
 use loadgen::{Client, Load, Pace, Plan, Report};
 
-/// The longest that a load runs, whatever the steps do.
+/// The longest time that a load runs, regardless of the steps.
 const LONGEST: Duration = Duration::from_hours(2);
-/// A request without its answer after so long has failed.
+/// A request without a response after this time has failed.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The load goes on for so long after the last step, for failures that come late.
+/// How long the load continues after the last step, to count late failures.
 const AFTERMATH: Duration = Duration::from_secs(5);
 
-/// What happens to the pods.
+/// A step of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// All are replaced, as by a new version.
+    /// All pods are replaced, as by a new version.
     Restart,
-    /// Their number changes.
+    /// The number of pods changes.
     Scale(u32),
-    /// One is deleted.
+    /// One pod is deleted.
     DeletePod,
 }
 
-/// What the clients saw: those that keep connections, and those that open one for each request.
+/// The results of the clients that keep connections, and of those that open one for each request.
 #[derive(Clone, Debug)]
 pub struct Losses {
     /// Clients that keep their connections.
@@ -48,14 +48,14 @@ impl Losses {
         self.kept.sent() + self.one_shot.sent()
     }
 
-    /// Requests that got no complete answer.
+    /// Requests without a complete response.
     pub fn failed(&self) -> u64 {
         self.kept.failed() + self.one_shot.failed()
     }
 }
 
-/// Runs a load against `address` while `work` runs, and a little longer. `work` can ask how many
-/// requests have been sent.
+/// Runs a load against `address` while `work` runs, and a little longer. `work` can query the number of
+/// sent requests.
 ///
 /// # Errors
 /// When the load cannot run.
@@ -89,7 +89,7 @@ pub fn under_load<T>(
     Ok((outcome, losses))
 }
 
-/// The command: the steps of a day in a cluster, and 0 lost requests or a failure.
+/// The command: runs the steps under load, and fails if a request is lost.
 pub(super) fn run(printer: Printer, args: &RolloutTest) -> Result<(), ShipError> {
     let Running {
         kubectl,
@@ -157,7 +157,7 @@ fn step(
     gone(kubectl, target, timeout)
 }
 
-/// Waits until no pod is terminating: those serve to the end, and that is what is tested.
+/// Waits until no pod is terminating: terminating pods still serve, which is part of the test.
 fn gone(kubectl: &Kubectl, target: &Target, timeout: Duration) -> Result<(), ShipError> {
     let selector = "-o=jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}";
     let began = std::time::Instant::now();
@@ -174,7 +174,7 @@ fn gone(kubectl: &Kubectl, target: &Target, timeout: Duration) -> Result<(), Shi
     Ok(())
 }
 
-/// Where the load goes: to one address of the load balancer.
+/// The target of the load: one address of the load balancer.
 fn address(endpoint: &Endpoint) -> Result<SocketAddr, RolloutTestError> {
     let Some(authority) = endpoint.url.strip_prefix("http://") else {
         return Err(RolloutTestError::Https(endpoint.url.clone()));

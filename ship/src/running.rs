@@ -1,4 +1,4 @@
-//! What is deployed already, for the commands that look at it.
+//! A deployed service, for the commands that test it.
 
 use crate::args::Cluster;
 use crate::endpoint::Endpoint;

@@ -1,4 +1,4 @@
-//! What a cluster reports of one Deployment at one moment.
+//! The state of one Deployment in a cluster at one point in time.
 
 use serde_json::Value;
 
@@ -9,15 +9,15 @@ use crate::manifests::Target;
 /// The Deployment, its Service or Ingress, the pods of its newest revision and all events.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The Deployment; `Null` where there is none.
+    /// The Deployment; `Null` if it does not exist.
     pub deployment: Value,
-    /// The Service or Ingress with the load balancer's address; `Null` where there is none.
+    /// The Service or Ingress with the load balancer's address; `Null` if it does not exist.
     pub balancer: Value,
-    /// The `ReplicaSet` of the newest revision; `Null` while there is none.
+    /// The `ReplicaSet` of the newest revision; `Null` until it exists.
     pub newest: Value,
     /// The pods of that `ReplicaSet` that are not being deleted.
     pub pods: Vec<Value>,
-    /// The namespace's events, the oldest first.
+    /// The namespace's events, oldest first.
     pub events: Vec<Value>,
 }
 
@@ -87,7 +87,7 @@ impl Snapshot {
         }
     }
 
-    /// The warnings about an object, the newest first.
+    /// The warnings about an object, newest first.
     pub(super) fn warnings<'a>(&'a self, object: &'a Value) -> impl Iterator<Item = &'a Value> {
         self.events.iter().rev().filter(move |event| {
             event["type"] == "Warning"
@@ -107,20 +107,20 @@ impl Snapshot {
         names.flatten().map(str::to_owned).collect()
     }
 
-    /// Where the service answers, once the load balancer has an address.
+    /// The service's endpoint, once the load balancer has an address.
     pub(super) fn endpoint(&self) -> Option<Endpoint> {
         Endpoint::of_balancer(&self.balancer)
     }
 }
 
-/// When an event was last seen. Newer clients set `eventTime` alone.
+/// When an event was last seen. Newer clients only set `eventTime`.
 fn time(event: &Value) -> Option<&str> {
     let last = event["lastTimestamp"].as_str();
     let time = last.or_else(|| event["eventTime"].as_str());
     time.or_else(|| event["metadata"]["creationTimestamp"].as_str())
 }
 
-/// The revision that the Deployment controller numbers replica sets by.
+/// The revision number that the Deployment controller gave to an object.
 fn revision(object: &Value) -> Option<u64> {
     object["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
         .as_str()?

@@ -1,5 +1,5 @@
-//! Deletes a deployment: its load balancer first, then its pods without their drain, then the rest.
-//! The namespace goes with the last deployment in it.
+//! Deletes a deployment: its load balancer first, then its pods without their drain, then the rest. The
+//! namespace is deleted with the last deployment in it.
 
 use std::time::{Duration, Instant};
 
@@ -13,19 +13,19 @@ use crate::finalizers::{self, Holder};
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::{Manifests, Target};
 
-/// How long a pod may take to stop once nothing sends to it any more.
+/// The grace period of pods once nothing sends to them any more.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long something may take to go away.
+/// How long the deletion of an object may take.
 const TIMEOUT: Duration = Duration::from_mins(10);
-/// After so long it is reported what holds it.
+/// The time after which the pending finalizers are reported.
 const REPORT_AFTER: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_millis(500);
-/// What keeps a namespace: anything that runs in it, is reached in it, or holds data in it.
+/// The kinds of objects for which a namespace is kept: workloads, Services and data.
 const OCCUPANTS: &str = "deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,\
      jobs.batch,cronjobs.batch,pods,services,ingresses.networking.k8s.io,persistentvolumeclaims";
 
-/// Deletes the Service first, and with it the load balancer in AWS, which only the controller in
-/// the cluster can delete: if the namespace went with it, the load balancer would stay, and cost.
+/// Deletes the Service first, and with it the load balancer in AWS, which only the controller in the
+/// cluster deletes: otherwise the load balancer would leak, and cost.
 pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
     let manifests = Manifests::render(&args.cluster.overlay)?;
     let target = &manifests.target;
@@ -66,7 +66,7 @@ pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
     Ok(())
 }
 
-/// Deletes the Service or Ingress, unless what has to delete its load balancer is not there.
+/// Deletes the Service or Ingress, unless the controller that has to delete its load balancer is missing.
 fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Result<(), ShipError> {
     let name = target.balancer_name();
     let get = ["get", &name, "-n", &target.namespace];
@@ -83,7 +83,7 @@ fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Resu
             after,
         })
     };
-    // Before anything is deleted: what is Terminating already serves nobody.
+    // Before anything is deleted: a terminating object no longer serves.
     let holders = finalizers::holders(kubectl, &balancer)?;
     if holders.iter().any(Holder::is_gone) {
         return Err(held(&balancer, holders, Duration::ZERO)?.into());
@@ -145,9 +145,9 @@ fn last_warning(kubectl: &Kubectl, object: &Value) -> Result<Option<String>, Kub
     Ok(events.last().map(|event| text(&event["message"])))
 }
 
-/// Stops the pods, which would otherwise drain for minutes for a load balancer that is gone. A pod
-/// that is already terminating keeps the grace period it began with, so this precedes everything
-/// that deletes pods; and what would create them anew is deleted without them.
+/// Stops the pods, which would otherwise drain for minutes although the load balancer is gone. A
+/// terminating pod keeps its original grace period, so this precedes everything that deletes pods; the
+/// controllers that would recreate them are deleted first, without them.
 fn stop_pods(kubectl: &Kubectl, target: &Target) -> Result<(), KubectlError> {
     let selected = ["-n", &target.namespace, "-l", &target.selector];
     for kind in ["deployments", "replicasets"] {
@@ -160,14 +160,14 @@ fn stop_pods(kubectl: &Kubectl, target: &Target) -> Result<(), KubectlError> {
     Ok(())
 }
 
-/// Deletes the namespace, unless something else is in it.
+/// Deletes the namespace, unless it has other objects.
 fn delete_namespace(printer: Printer, kubectl: &Kubectl, target: &Target) -> Result<(), ShipError> {
     let namespace = target.namespace.as_str();
     let list = kubectl.json(&["get", OCCUPANTS, "-n", namespace])?;
     let left = occupants(&list, target);
     if !left.is_empty() {
         printer.status(&format!(
-            "Namespace {namespace} stays: it has {}",
+            "Keeping namespace {namespace}: it has {}",
             left.join(", ")
         ));
         return Ok(());
@@ -207,7 +207,7 @@ fn delete_namespace(printer: Printer, kubectl: &Kubectl, target: &Target) -> Res
     }
 }
 
-/// What is in the namespace and not of this deployment. Its own pods may still be stopping.
+/// The objects in the namespace that are not of this deployment, whose own pods may still be stopping.
 fn occupants(list: &Value, target: &Target) -> Vec<String> {
     let items = list["items"]
         .as_array()

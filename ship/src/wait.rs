@@ -1,4 +1,4 @@
-//! How far a rollout is, and waiting until it is complete.
+//! The progress of a rollout, and waiting until it is complete.
 
 use std::time::{Duration, Instant};
 
@@ -12,17 +12,17 @@ use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Target;
 use crate::snapshot::Snapshot;
 
-/// Between two requests to the cluster.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long a finding has to last before waiting is given up: an image pull may fail once.
+/// How long a final finding has to last before the rollout fails: an image pull may fail once.
 const FINAL_AFTER: Duration = Duration::from_secs(15);
 
-/// How far a Deployment is, as `kubectl rollout status` counts.
+/// The progress of a Deployment, as `kubectl rollout status` computes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// Every pod is of the newest revision and available.
     Complete,
-    /// What is missing, for a person.
+    /// What is missing, for people.
     Waiting(String),
     /// Kubernetes gave up: progressDeadlineSeconds has passed.
     DeadlineExceeded,
@@ -64,8 +64,8 @@ pub(super) fn progress(deployment: &Value) -> Progress {
     }
 }
 
-/// A time limit that starts anew with each step forward: how long a whole rollout takes depends on
-/// the number of pods and on how long the load balancer takes for each.
+/// A time limit that restarts with each step of progress: the duration of a rollout depends on the number
+/// of pods and on how long the load balancer takes for each.
 #[derive(Debug)]
 struct NoProgress {
     limit: Duration,
@@ -82,7 +82,7 @@ impl NoProgress {
         }
     }
 
-    /// Notes the state of now, and returns whether it is a new one.
+    /// Notes the current state, and returns whether it has changed.
     fn observe(&mut self, state: &str, now: Instant) -> bool {
         if self.state == state {
             return false;
@@ -121,7 +121,7 @@ pub(super) fn for_rollout(
         }
         let gave_up = match progress {
             Progress::Complete if final_since.is_none() => return Ok(()),
-            // Pods without their gate are available too early.
+            // Pods without their gate count as available too early.
             Progress::Complete => false,
             Progress::DeadlineExceeded => true,
             Progress::Waiting(what) => {
@@ -174,7 +174,7 @@ pub(super) fn for_address(
     }
 }
 
-/// The end of the log of a pod that crashes: of its previous container, where there was one.
+/// The end of a crashing pod's log: of its previous container, if there was one.
 pub(super) fn last_log_lines(
     kubectl: &Kubectl,
     target: &Target,
@@ -234,7 +234,7 @@ mod tests {
 
     /// Twelve pods that take four minutes each are fine with a limit of five.
     #[test]
-    fn the_time_limit_starts_anew_with_each_step_forward() {
+    fn the_time_limit_restarts_with_each_step_of_progress() {
         let began = Instant::now();
         let minutes = |count: u64| began + Duration::from_mins(count);
         let mut limit = NoProgress::new(Duration::from_mins(5), began);

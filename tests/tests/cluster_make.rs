@@ -149,7 +149,7 @@ fn a_deploy_that_cannot_succeed_is_refused_first() {
         &tag.stderr,
         &[
             "'registry.example/app:v1'",
-            "it has no digest, and a tag can name another image tomorrow",
+            "it has no digest, and a tag can move to another image",
         ],
     );
     let namespaces = cluster.run(&["get", "namespaces", "-o=name"]);

@@ -146,7 +146,7 @@ fn two_deployments_share_a_cluster_and_neither_disturbs_the_other() {
             &refused.stderr,
             &[
                 "the cluster has no PodMonitor and no PrometheusRule of monitoring.coreos.com/v1",
-                "hint: install Prometheus' operator",
+                "hint: install the Prometheus operator",
             ],
         );
         assert!(!refused.stderr.contains("Building"), "{}", refused.stderr);
@@ -236,7 +236,7 @@ fn the_deployer_role_is_sufficient_and_minimal() {
     );
     contains(
         &refused.stderr,
-        &["the user may not change Deployments there"],
+        &["the user may not change Deployments in the namespace"],
     );
 
     cluster.kubectl.apply(&role, &[]).unwrap();

@@ -275,7 +275,7 @@ fn everything_that_aws_creates_is_tagged() {
 fn values_that_kubernetes_or_aws_would_refuse_are_usage_errors() {
     for (args, message) in [
         (["--name", "Shop"], "at most 55 lowercase letters"),
-        (["--namespace", "kube-system"], "Kubernetes' own"),
+        (["--namespace", "kube-system"], "reserved or shared"),
         (["--host", "localhost"], "expected a host name"),
         (["--certificate", "mine"], "expected a certificate's ARN"),
         (["--tags", "aws:x=1"], "reserve"),

@@ -208,7 +208,11 @@ const RENDER: [Case; 34] = [
     ),
 ];
 const OTHERS: [Case; 11] = [
-    (&["render"], "no registry is named, and no image", "REGION="),
+    (
+        &["render"],
+        "neither a registry nor an image is given",
+        "REGION=",
+    ),
     (
         &["render", "REGION=Ireland"],
         "invalid region `Ireland`",
@@ -216,12 +220,12 @@ const OTHERS: [Case; 11] = [
     ),
     (
         &["deploy", "CONTEXT=here"],
-        "no registry is named, and no image",
+        "neither a registry nor an image is given",
         "IMAGE=",
     ),
     (
         &["diff", "CONTEXT=here"],
-        "no registry is named, and no image",
+        "neither a registry nor an image is given",
         "IMAGE=",
     ),
     (

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::values::{Certificate, Host};
 use crate::endpoint::{self, HOST_ANNOTATION};
 
-/// Where an NLB's and an ALB's certificate is named.
+/// The annotations for an NLB's and an ALB's certificate.
 const NLB_CERTIFICATE: &str = "service.beta.kubernetes.io/aws-load-balancer-ssl-cert";
 const ALB_CERTIFICATE: &str = "alb.ingress.kubernetes.io/certificate-arn";
 
@@ -19,19 +19,19 @@ pub(super) fn balancer(objects: &mut [Value]) -> Option<&mut Value> {
     found.map(|index| &mut objects[index])
 }
 
-/// Whether a certificate has something to be put on.
+/// Whether the load balancer can have a certificate.
 pub(super) fn terminates_tls(objects: &mut [Value]) -> bool {
     balancer(objects).is_some_and(|balancer| endpoint::is_https(balancer))
 }
 
-/// Names the host: in the annotation that `ExternalDNS` creates a record for.
+/// Sets the host name, in the annotation for which `ExternalDNS` creates a record.
 pub(super) fn set_host(objects: &mut [Value], host: &Host) {
     if let Some(balancer) = balancer(objects) {
         annotate(balancer, HOST_ANNOTATION, host.as_ref());
     }
 }
 
-/// Names the certificate of a load balancer that terminates TLS.
+/// Sets the certificate of a load balancer that terminates TLS.
 pub(super) fn set_certificate(objects: &mut [Value], certificate: &Certificate) {
     if let Some(balancer) = balancer(objects) {
         let key = if balancer["kind"] == "Ingress" {

@@ -7,11 +7,11 @@ use super::rename::{Identity, rename};
 use super::values::{Certificate, ClusterName, Host, Name, Namespace, Tags};
 use super::{balancer, cluster, tags};
 
-/// What differs from the overlay.
+/// The changes to the overlay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Changes {
-    /// The name of the deployment, which the names of its objects begin with. Several deployments
-    /// share a cluster, or a namespace, under names of their own.
+    /// The name of the deployment, the prefix of its objects' names. Several deployments can share a
+    /// cluster or a namespace under different names.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<Name>,
     /// Its namespace, instead of the overlay's.
@@ -32,7 +32,7 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Whether a certificate is named, and nothing in the manifests could use it.
+    /// Whether a certificate is given that nothing in the manifests can use.
     pub(crate) fn needs_tls(&self, objects: &mut [Value]) -> bool {
         self.certificate.is_some() && !balancer::terminates_tls(objects)
     }

@@ -1,13 +1,13 @@
-//! The name of the cluster, where Karpenter's node class needs it.
+//! The name of the cluster, for Karpenter's node class.
 
 use serde_json::Value;
 
 use super::values::ClusterName;
 
-/// What stands in the manifests where users have to put something of their own.
+/// The placeholder in the manifests for values that users have to set.
 pub(crate) const PLACEHOLDER: &str = "REPLACE-ME";
 
-/// Names the cluster in node classes of Karpenter, and returns whether one was there to be named.
+/// Sets the cluster in Karpenter's node classes, and returns whether there was a placeholder.
 pub(super) fn set(objects: &mut [Value], name: &ClusterName) -> bool {
     let classes = objects.iter_mut();
     let classes = classes.filter(|object| object["kind"] == "EC2NodeClass");
@@ -15,7 +15,7 @@ pub(super) fn set(objects: &mut [Value], name: &ClusterName) -> bool {
     replaced > 0
 }
 
-/// Replaces the placeholder in all strings, and returns in how many.
+/// Replaces the placeholder in all strings, and returns the number of changed strings.
 fn replace(value: &mut Value, name: &str) -> usize {
     match value {
         Value::String(text) if text.contains(PLACEHOLDER) => {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_class_is_of_the_cluster() {
+    fn a_node_class_gets_the_cluster() {
         let mut objects = [
             json!({"kind": "EC2NodeClass", "spec": {"role": "KarpenterNodeRole-REPLACE-ME",
                 "subnetSelectorTerms": [{"tags": {"alpha.eksctl.io/cluster-name": "REPLACE-ME"}}]}}),

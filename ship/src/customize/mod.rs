@@ -1,5 +1,5 @@
-//! What a deployment has of its own, on top of an overlay that several share: its name and namespace,
-//! its host name and certificate, the tags of what AWS creates for it, and the cluster that it is in.
+//! The properties of one deployment, on top of an overlay that several share: its name and namespace, its
+//! host name and certificate, the tags of its AWS resources, and its cluster.
 
 mod balancer;
 mod changes;

@@ -1,13 +1,13 @@
-//! Gives the objects of an overlay another name and namespace, so that several deployments of it
-//! share a cluster: nothing that one selects, owns or deletes is another's.
+//! Gives the objects of an overlay another name and namespace, so that several deployments of it can share
+//! a cluster: none selects, owns or deletes objects of another.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What the Service, the Deployment and everything else selects pods by.
+/// The label by which the Service, the Deployment and other objects select pods.
 const NAME_LABEL: &str = "app.kubernetes.io/name";
-/// The API server gives each namespace this label.
+/// The label that the API server sets on each namespace.
 const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
 /// Fields that name an object of a kind.
 const REFERENCES: [(&str, &str); 5] = [
@@ -35,8 +35,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// What the names of objects without a namespace begin with. Names and namespaces have no dots,
-    /// so no two deployments share one.
+    /// The prefix of the names of cluster-scoped objects. Names and namespaces have no dots, so no two
+    /// deployments share it.
     fn cluster_wide(&self) -> String {
         if self.name == self.namespace {
             self.name.clone()
@@ -53,8 +53,8 @@ struct Renamed<'a> {
     names: BTreeMap<(String, String), String>,
 }
 
-/// Renames all objects. Those whose name does not begin with the deployment's, as a user may have
-/// added them, keep it, and move to the namespace.
+/// Renames all objects. Objects without the deployment's prefix, which a user may have added, keep their
+/// names and move to the namespace.
 pub(crate) fn rename(objects: &mut [Value], from: &Identity, to: &Identity) {
     if from == to {
         return;
@@ -94,7 +94,7 @@ fn prefixed(old: &str, from: &str, to: &str) -> Option<String> {
     (rest.is_empty() || rest.starts_with('-')).then(|| format!("{to}{rest}"))
 }
 
-/// Whether an object has queries of Prometheus in its strings.
+/// Whether an object has Prometheus queries in its strings.
 fn is_query(object: &Value) -> bool {
     object["kind"] == "PrometheusRule"
         || !object["metadata"]["labels"]["grafana_dashboard"].is_null()
@@ -117,7 +117,7 @@ impl Renamed<'_> {
             }
             _ => return,
         };
-        // A reference such as that of an autoscaler to its Deployment.
+        // A reference, such as an autoscaler's to its Deployment.
         if let (Some(Value::String(kind)), Some(name)) = (map.get("kind"), map.get("name"))
             && let Some(new) = self.of(kind, name)
         {
@@ -144,13 +144,13 @@ impl Renamed<'_> {
         }
     }
 
-    /// Rewrites what the queries of the component `monitoring` select series by, and the dashboard's
-    /// title, which has to be unique in Grafana, as its file's name has to be for the sidecar.
+    /// Rewrites the selectors in the queries of the component `monitoring`, and the dashboard's title,
+    /// which has to be unique in Grafana, like its file's name for the sidecar.
     fn rewrite_queries(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
                 let (from, to) = (self.from, self.to);
-                // In a dashboard, which is JSON in a string, quotes are escaped.
+                // A dashboard is JSON in a string, in which quotes are escaped.
                 for quote in ["\"", "\\\""] {
                     let whole =
                         |one: &Identity| format!("{quote}{}/{}{quote}", one.namespace, one.name);
@@ -173,7 +173,7 @@ impl Renamed<'_> {
 
     fn rename_file(&self, dashboard: &mut Value) {
         let file = |one: &Identity| format!("{}.json", one.cluster_wide());
-        // Not by an index, which would add the field to what has none.
+        // Not by index, which would add the field to objects without it.
         if let Some(Value::Object(data)) = dashboard.get_mut("data")
             && let Some(text) = data.remove(&file(self.from))
         {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_and_what_refers_to_them_are_renamed_together() {
+    fn objects_and_references_to_them_are_renamed_together() {
         let mut objects = [
             json!({"kind": "Namespace", "metadata": {"name": "rust-app"}}),
             json!({"kind": "StorageClass", "metadata": {"name": "rust-app-ebs"}}),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_namespace_are_of_one_deployment() {
+    fn cluster_scoped_names_are_unique_to_a_deployment() {
         assert_eq!(identity("a", "a").cluster_wide(), "a");
         assert_ne!(
             identity("b-c", "a").cluster_wide(),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dashboard_has_a_file_and_a_title_of_its_own() {
+    fn a_dashboard_gets_a_unique_file_and_title() {
         let mut objects = [json!({"kind": "ConfigMap",
             "metadata": {"name": "rust-app-dashboard", "namespace": "rust-app",
                 "labels": {"grafana_dashboard": "1"}},

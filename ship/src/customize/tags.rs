@@ -1,5 +1,5 @@
-//! The tags of everything that AWS creates for a deployment: load balancers, their target groups and
-//! security groups, EBS volumes, nodes.
+//! The tags of a deployment's AWS resources: load balancers, their target groups and security groups, EBS
+//! volumes, nodes.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ const ALB_TAGS: &str = "alb.ingress.kubernetes.io/tags";
 /// <https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/tagging.md>
 const VOLUME_TAG: &str = "tagSpecification_";
 
-/// Adds the tags to every object that AWS creates something for.
+/// Adds the tags to every object for which AWS resources are created.
 pub(super) fn add(objects: &mut [Value], tags: &Tags) {
     for object in objects {
         let kind = object["kind"].as_str().unwrap_or_default();
@@ -21,7 +21,7 @@ pub(super) fn add(objects: &mut [Value], tags: &Tags) {
                 annotate(object, NLB_TAGS, &tags.to_string());
             }
             "Ingress" => annotate(object, ALB_TAGS, &tags.to_string()),
-            // The driver of EFS takes tags of access points on its own command line alone.
+            // The EFS driver accepts tags of access points only on its command line.
             "StorageClass" if is_ebs(object) => {
                 let parameters = &mut object["parameters"];
                 for (number, (key, value)) in tags.iter().enumerate() {
@@ -29,7 +29,7 @@ pub(super) fn add(objects: &mut [Value], tags: &Tags) {
                         format!("{key}={value}").into();
                 }
             }
-            // Of Karpenter, and of EKS Auto Mode.
+            // Karpenter's, and EKS Auto Mode's.
             "EC2NodeClass" | "NodeClass" => {
                 let spec = &mut object["spec"]["tags"];
                 if spec.is_null() {
@@ -39,7 +39,7 @@ pub(super) fn add(objects: &mut [Value], tags: &Tags) {
                     spec[key] = value.into();
                 }
             }
-            // An Ingress of EKS Auto Mode has its tags from its class.
+            // In EKS Auto Mode, an Ingress gets its tags from its class.
             "IngressClassParams" => {
                 let list = tags.iter();
                 let list = list.map(|(key, value)| json!({"key": key, "value": value}));
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_aws_creates_something_for_gets_the_tags() {
+    fn objects_with_aws_resources_get_the_tags() {
         let mut objects = [
             json!({"kind": "Service", "spec": {"type": "LoadBalancer"}}),
             json!({"kind": "Service", "spec": {"type": "ClusterIP"}}),

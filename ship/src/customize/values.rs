@@ -1,22 +1,22 @@
-//! What a command line may say of a deployment, checked by the rules of Kubernetes and of AWS.
+//! The values of a deployment on the command line, checked by the rules of Kubernetes and AWS.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// As long as a label of DNS: RFC 1035, section 2.3.4.
+/// The longest DNS label: RFC 1035, section 2.3.4.
 const DNS_LABEL: usize = 63;
 /// The longest name that leaves room for `-service`, since the name of a Service is a DNS label.
 const NAME: usize = DNS_LABEL - "-service".len();
-/// A host name: RFC 1035, section 2.3.4, without the length bytes of its ends.
+/// The longest host name: RFC 1035, section 2.3.4, without the first and the last length byte.
 const DNS_NAME: usize = 253;
 /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html>
 const TAG_KEY: usize = 128;
 const TAG_VALUE: usize = 256;
-/// AWS allows 50 on a resource, and the controllers add tags of their own.
+/// AWS allows 50 on a resource, and the controllers add their own.
 const TAGS: usize = 40;
-/// Tags by which AWS, its controllers and Kubernetes find what they created.
+/// The prefixes of tags by which AWS, its controllers and Kubernetes find their resources.
 const RESERVED_TAGS: [&str; 7] = [
     "aws:",
     "eks:",
@@ -33,14 +33,14 @@ const CLUSTER: usize = 100;
 /// A value that Kubernetes or AWS would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum ValueError {
-    /// Not a label of DNS.
+    /// Not a DNS label.
     #[error(
         "expected at most {longest} lowercase letters, digits and hyphens, a letter first and no \
          hyphen last"
     )]
     Label { longest: usize },
-    /// Its pods would have to be of the Pod Security profile "restricted" from then on.
-    #[error("the namespace is Kubernetes' own or everybody's: choose one for the service")]
+    /// The deployment would impose the Pod Security profile "restricted" on it.
+    #[error("the namespace is reserved or shared: choose one for the service")]
     ReservedNamespace,
     /// Not the name of an EKS cluster.
     #[error("expected at most {CLUSTER} letters, digits and hyphens, a letter first")]
@@ -69,10 +69,10 @@ pub(crate) enum ValueError {
          characters of `_ . : / = + - @`"
     )]
     TagValue(String),
-    /// A prefix that is not the user's.
+    /// A reserved prefix.
     #[error("the tag `{0}` has a prefix that AWS or Kubernetes reserve")]
     ReservedTag(String),
-    /// The same key twice.
+    /// A duplicate key.
     #[error("the tag `{0}` is given twice")]
     Duplicate(String),
     /// More than a resource can have.
@@ -80,12 +80,12 @@ pub(crate) enum ValueError {
     TooMany(usize),
 }
 
-/// Whether a label of DNS may have a byte.
+/// Whether a DNS label may contain a byte.
 fn is_label_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
-/// Whether a text is a label as RFC 1035 has it, which the names of Services are.
+/// Whether a text is a label by RFC 1035, as the names of Services have to be.
 fn is_label(text: &str, longest: usize) -> bool {
     text.len() <= longest
         && text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -93,7 +93,7 @@ fn is_label(text: &str, longest: usize) -> bool {
         && text.bytes().all(is_label_byte)
 }
 
-/// The name of a deployment, which the names of its objects begin with.
+/// The name of a deployment, the prefix of its objects' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(String);
 
@@ -157,7 +157,7 @@ impl FromStr for Host {
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         };
-        // An address is no name that a certificate or a record could have.
+        // An address cannot be the name of a certificate or a record.
         let top = text.rsplit('.').next().unwrap_or_default();
         let valid = text.len() <= DNS_NAME
             && text.contains('.')
@@ -201,7 +201,7 @@ impl FromStr for Certificate {
     }
 }
 
-/// Tags of what AWS creates, in the order in which they were given.
+/// Tags of AWS resources, in the order of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tags(Vec<(String, String)>);
 
@@ -217,7 +217,7 @@ impl FromStr for Tags {
             let allowed = |more: &'static str| {
                 move |one: char| one.is_alphanumeric() || one == ' ' || more.contains(one)
             };
-            // Spaces at the ends do not survive in an annotation.
+            // Leading and trailing spaces would be lost in an annotation.
             let trimmed = key.trim() == key && value.trim() == value;
             let length = key.chars().count();
             if !trimmed || !(1..=TAG_KEY).contains(&length) || !key.chars().all(allowed("_.:/+-@"))
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_labels_of_dns_and_leave_room_for_what_follows() {
+    fn names_are_dns_labels_with_room_for_suffixes() {
         let (longest, longer) = ("a".repeat(55), "a".repeat(56));
         check::<Name>(
             &["a", "hello", "shop-2", &longest],
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_keep_to_the_rules_of_aws() {
+    fn tags_follow_the_rules_of_aws() {
         let (key, value) = ("k".repeat(128), "v".repeat(256));
         let (longest, long_key) = (format!("{key}={value}"), format!("{key}k=v"));
         let long_value = format!("{key}={value}v");

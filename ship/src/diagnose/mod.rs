@@ -1,4 +1,4 @@
-//! Why a rollout does not complete: a plain function of what the cluster reports.
+//! Why a rollout does not complete: a pure function of the cluster's state.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use serde_json::Value;
 use crate::endpoint;
 use crate::snapshot::Snapshot;
 
-/// A crash loop counts from so many restarts: the first crash may be a dependency's fault.
+/// The restarts that make a crash loop: the first crash may be a dependency's fault.
 const CRASHES: u64 = 2;
 
-/// One thing that keeps a rollout from completing.
+/// One reason why a rollout does not complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The pod, or the object where there is no pod yet.
+    /// The pod, or another object if there is no pod yet.
     pub object: String,
-    /// What is wrong with it.
+    /// The cause.
     pub cause: Cause,
 }
 
-/// What can be wrong.
+/// The cause of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The image cannot be pulled.
@@ -27,12 +27,12 @@ pub enum Cause {
         /// The message of containerd or the registry.
         message: String,
     },
-    /// The container cannot be created, for one because a `ConfigMap` it names is missing.
+    /// The container cannot be created, for example because a `ConfigMap` is missing.
     Container {
         /// The kubelet's message.
         message: String,
     },
-    /// The container crashes again and again.
+    /// The container crashes repeatedly.
     CrashLoop {
         /// How often it was restarted.
         restarts: u64,
@@ -46,16 +46,16 @@ pub enum Cause {
     },
     /// A probe fails.
     Probe {
-        /// Which, and how.
+        /// The probe, and its failure.
         message: String,
     },
     /// The pod runs and is ready, but a readiness gate is not: the load balancer's health check.
     Gate {
-        /// The condition that is waited for.
+        /// The missing condition.
         condition: String,
     },
-    /// The namespace asks for readiness gates, and the pod has none: it would count as ready before
-    /// the load balancer sends to it.
+    /// The namespace enables readiness gates, and the pod has none: it would count as ready before the
+    /// load balancer sends to it.
     NoGate,
     /// The pod cannot be created: quota, Pod Security, a webhook.
     NotCreated {
@@ -64,14 +64,14 @@ pub enum Cause {
     },
     /// The load balancer has no address.
     NoLoadBalancer {
-        /// The controller's last event, where there is one.
+        /// The controller's last event, if there is one.
         event: Option<String>,
     },
 }
 
 impl Cause {
-    /// Whether waiting longer cannot help. A pod that fits nowhere may fit once the autoscaler has
-    /// brought a node, and a probe may pass at last: those are for the deadline.
+    /// Whether waiting longer cannot help. An unschedulable pod may fit once the autoscaler has added a
+    /// node, and a probe may still pass: these wait for the deadline.
     pub fn is_final(&self) -> bool {
         match self {
             Self::ImagePull { .. }
@@ -110,9 +110,9 @@ impl fmt::Display for Finding {
                     "its containers are ready, but its target is not healthy ({condition})"
                 )
             }
-            Cause::NoGate => {
-                f.write_str("no readiness gate was added to it, though its namespace asks for one")
-            }
+            Cause::NoGate => f.write_str(
+                "no readiness gate was added to it, although its namespace enables them",
+            ),
             Cause::NotCreated { message } => write!(f, "no pod can be created: {message}"),
             Cause::NoLoadBalancer { event: Some(event) } => {
                 write!(f, "the load balancer has no address: {event}")
@@ -124,8 +124,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Everything that keeps the newest revision from being served. `gated` is whether its pods should
-/// have readiness gates.
+/// Everything that keeps the newest revision from being served. `gated` is whether its pods should have
+/// readiness gates.
 pub fn diagnose(snapshot: &Snapshot, gated: bool) -> Vec<Finding> {
     let mut findings: Vec<_> = snapshot
         .pods
@@ -150,7 +150,7 @@ pub fn diagnose(snapshot: &Snapshot, gated: bool) -> Vec<Finding> {
     findings
 }
 
-/// Gates are added when a pod is created, and to none that exists.
+/// Gates are added when a pod is created, never to an existing pod.
 fn missing_gate(pod: &Value, gated: bool) -> Option<Cause> {
     let present = pod["spec"]["readinessGates"].as_array();
     (gated && present.is_none_or(Vec::is_empty)).then_some(Cause::NoGate)
@@ -173,7 +173,7 @@ fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     }
     let container = &pod["status"]["containerStatuses"][0];
     let waiting = &container["state"]["waiting"];
-    // The message of a back-off does not say why; the event before it does.
+    // A back-off's message does not state the reason; the earlier event does.
     let pull = || {
         let mut messages = snapshot.warnings(pod).map(message);
         messages.find(|message| message.starts_with("Failed to pull image"))
@@ -230,7 +230,7 @@ fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     unhealthy.map(|message| Cause::Probe { message })
 }
 
-/// What keeps the `ReplicaSet` from creating the pods that it lacks.
+/// Why the `ReplicaSet` cannot create its missing pods.
 fn not_created(snapshot: &Snapshot) -> Option<Finding> {
     let wanted = snapshot.newest["spec"]["replicas"].as_u64()?;
     let there = snapshot.newest["status"]["replicas"]

@@ -1,4 +1,4 @@
-//! Each state as the API server of a real cluster reports it, cut to what is read.
+//! Each state as a real API server reports it, reduced to the fields that are read.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn a_pod_that_is_ready_or_just_starting_has_no_finding() {
 }
 
 #[test]
-fn an_image_pull_has_the_registrys_message_and_not_that_of_the_back_off() {
+fn an_image_pull_has_the_registrys_message_instead_of_the_back_offs() {
     let status = waiting("ImagePullBackOff", "Back-off pulling image \"r/x\"");
     let events = [
         warning("p", "Failed", "Error: ErrImagePull"),
@@ -86,7 +86,7 @@ fn a_crash_loop_counts_from_the_second_crash() {
 }
 
 #[test]
-fn a_probe_is_for_the_deadline_even_when_it_kills_the_container() {
+fn a_failing_probe_waits_for_the_deadline_even_if_it_kills_the_container() {
     let running = |restarts: u64| {
         json!({"conditions": [{"type": "Ready", "status": "False"}],
             "containerStatuses": [{"restartCount": restarts, "state": {"running": {}}}]})
@@ -167,7 +167,7 @@ fn a_load_balancer_without_an_address_has_its_controllers_event() {
 }
 
 #[test]
-fn a_pod_without_the_gate_that_its_namespace_asks_for_is_final() {
+fn a_pod_without_the_gate_that_its_namespace_enables_is_final() {
     let mut ungated = snapshot(
         &json!({"conditions": [{"type": "Ready", "status": "True"}]}),
         &[],

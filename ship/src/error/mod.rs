@@ -1,4 +1,4 @@
-//! Everything a command can fail with.
+//! The errors of commands.
 
 mod node;
 mod rollout;
@@ -22,7 +22,7 @@ pub use rollout_test::RolloutTestError;
 pub(crate) use smoke::SmokeError;
 pub(crate) use undeploy::UndeployError;
 
-/// An error of a command. Each kind decides its exit code and hint itself.
+/// An error of a command. Each variant's type defines its exit code and hint.
 #[derive(Debug, Error)]
 pub(crate) enum ShipError {
     #[error(transparent)]
@@ -43,7 +43,7 @@ pub(crate) enum ShipError {
     Node(#[from] NodeError),
     #[error(transparent)]
     Undeploy(#[from] UndeployError),
-    /// A command that looks at a running service found none.
+    /// A command that needs a running service found none.
     #[error("nothing is deployed on {context}, or it has no address yet")]
     NotDeployed { context: String },
     #[error("cannot write to stdout")]
@@ -82,7 +82,7 @@ impl ExitError for ShipError {
             Self::Smoke(error) => error.hint(),
             Self::RolloutTest(error) => error.hint(),
             Self::Node(error) => error.hint(),
-            Self::NotDeployed { .. } => Some("`make status` shows what is there".to_owned()),
+            Self::NotDeployed { .. } => Some("`make status` shows what is deployed".to_owned()),
             Self::Undeploy(error) => error.hint(),
             Self::Output { .. } => Some("OUT= (--output) is the path of a file".to_owned()),
             Self::Stdout(_) => None,

@@ -1,4 +1,4 @@
-//! Why a node could not be looked at.
+//! Why a node could not be inspected.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use cli::{Exit, ExitError};
 use thiserror::Error;
 
-/// Why a node could not be looked at.
+/// Why a node could not be inspected.
 #[derive(Debug, Error)]
 pub(crate) enum NodeError {
-    /// No node of that name.
+    /// No node has this name.
     #[error("context {context} has no node `{node}`")]
     Unknown {
         context: String,

@@ -13,9 +13,9 @@ use crate::diagnose::{Cause, Finding};
 pub(crate) struct RolloutError {
     /// The Deployment or the load balancer.
     pub(crate) what: String,
-    /// How long it was waited for.
+    /// The time spent waiting.
     pub(crate) after: Duration,
-    /// Why, where that is known.
+    /// The known reasons.
     pub(crate) findings: Vec<Finding>,
 }
 

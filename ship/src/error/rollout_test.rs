@@ -14,10 +14,10 @@ pub enum RolloutTestError {
     /// The load stopped early.
     #[error("the load failed")]
     Load(#[source] std::io::Error),
-    /// The load generator speaks plain HTTP.
-    #[error("the load generator speaks plain HTTP, and the service is at {0}")]
+    /// The load generator supports only plain HTTP.
+    #[error("the load generator supports only plain HTTP, and the service is at {0}")]
     Https(String),
-    /// The load balancer's name is not known.
+    /// The load balancer's name cannot be resolved.
     #[error("cannot resolve {host}")]
     Resolve {
         /// The name, with a port.
@@ -34,12 +34,12 @@ pub enum RolloutTestError {
     /// Pods that do not terminate.
     #[error("pods are still terminating after {}s", .0.as_secs())]
     Terminating(Duration),
-    /// Requests that got no complete answer.
+    /// Requests without a complete response.
     #[error("{failed} of {sent} requests failed")]
     Lost {
-        /// How many.
+        /// The failed requests.
         failed: u64,
-        /// Of how many.
+        /// All requests.
         sent: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! What a test of the service can find.
+//! Failures of a smoke test.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use cli::{Exit, ExitError};
 use thiserror::Error;
 
-/// Something that the service does not do, or not in time.
+/// Why a smoke test failed.
 #[derive(Debug, Error)]
 pub(crate) enum SmokeError {
     /// Not a URL that can be tested.
@@ -18,16 +18,16 @@ pub(crate) enum SmokeError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// No connection, no complete answer, or no valid certificate.
+    /// No connection, no complete response, or no valid certificate.
     #[error("no answer from {url}")]
     NoAnswer { url: String, source: ureq::Error },
-    /// An answer that is not what was expected.
+    /// An unexpected response.
     #[error("{url}: {problem}")]
     Answer { url: String, problem: String },
-    /// No answer to a request from a pod.
+    /// No response to a request from a pod.
     #[error("no answer from {url} to a pod in the cluster: {problem}")]
     Inside { url: String, problem: String },
-    /// The service's image speaks no TLS to others.
+    /// The service's image has no TLS client.
     #[error("a test from a pod cannot check a certificate, and the load balancer terminates TLS")]
     InsideTls,
     /// Pods that did not answer.

@@ -1,5 +1,5 @@
-//! The exit code of every variant that can reach `main`. The matches have no wildcard, so a new
-//! variant does not compile without a decision; this table shows the decisions in one place.
+//! The exit code of every variant that can reach `main`. The matches have no wildcard, so a new variant
+//! does not compile without an exit code; this table lists them in one place.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -45,7 +45,7 @@ fn check<E: Into<ShipError>>(exit: Exit, errors: impl IntoIterator<Item = E>) {
 }
 
 #[test]
-fn kubectl_errors_have_the_exit_code_of_what_kubectl_reports() {
+fn kubectl_errors_have_the_exit_code_for_kubectls_message() {
     let json = || serde_json::from_str::<bool>("{").unwrap_err();
     check(
         Exit::Usage,
@@ -217,7 +217,7 @@ fn preflight_has_the_exit_code_of_its_first_problem() {
 }
 
 #[test]
-fn a_deploy_that_does_not_work_fails() {
+fn failed_rollouts_and_tests_exit_with_1() {
     check(
         Exit::Failed,
         [RolloutError {
@@ -328,7 +328,7 @@ fn a_node_that_does_not_exist_is_a_usage_error() {
 }
 
 #[test]
-fn what_is_not_deleted_is_a_failure() {
+fn an_incomplete_undeploy_is_a_failure() {
     check(
         Exit::Failed,
         [

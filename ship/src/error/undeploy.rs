@@ -7,13 +7,13 @@ use thiserror::Error;
 
 use crate::finalizers::Holder;
 
-/// What keeps a deployment from being deleted.
+/// Why a deployment cannot be deleted.
 #[derive(Debug, Error)]
 pub(crate) enum UndeployError {
     /// Volumes would be deleted with their data.
     #[error("{namespace} holds data in {claims}")]
     HoldsData { namespace: String, claims: String },
-    /// The Service or Ingress does not go away.
+    /// The Service or Ingress is not deleted.
     #[error("{object} in {namespace} is held{}{}", waited(*after), list(holders, event.as_deref()))]
     Held {
         /// `service/NAME` or `ingress/NAME`.
@@ -22,14 +22,14 @@ pub(crate) enum UndeployError {
         holders: Vec<Holder>,
         /// The controller's last warning.
         event: Option<String>,
-        /// How long it was waited for; zero where nothing was deleted.
+        /// The time spent waiting; zero if nothing was deleted.
         after: Duration,
     },
-    /// The namespace does not go away.
-    #[error("namespace {namespace} is not gone{}", lines(reasons.iter()))]
+    /// The namespace is not deleted.
+    #[error("namespace {namespace} was not deleted{}", lines(reasons.iter()))]
     Namespace {
         namespace: String,
-        /// What the API server reports.
+        /// The API server's reasons.
         reasons: Vec<String>,
     },
 }
@@ -52,8 +52,8 @@ impl ExitError for UndeployError {
                  {object} -n {namespace} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
             ),
             Self::Namespace { namespace, .. } => format!(
-                "`kubectl get namespace {namespace} -o yaml` shows what it waits for; an API that \
-                 does not answer is in `kubectl get apiservices`"
+                "`kubectl get namespace {namespace} -o yaml` shows what it waits for; \
+                `kubectl get apiservices` lists APIs that do not answer"
             ),
         })
     }

@@ -1,4 +1,4 @@
-//! What a cluster reports of itself.
+//! The state of a cluster that the preflight checks need.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::custom::{self, Kind};
 use crate::kubectl::{Kubectl, KubectlError};
 
-/// What [`super::problems`] judges by. `None` is what the user may not read.
+/// The input of [`super::problems`]. `None` means that the user may not read it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     /// Such as `v1.36.2-eks-1234567`.
     pub(crate) server_version: String,
-    /// The API groups that are served.
+    /// The served API groups.
     pub(crate) groups: BTreeSet<String>,
-    /// The kinds that are served of those custom resources that the manifests have.
+    /// The served kinds among the manifests' custom resources.
     pub(crate) kinds: BTreeSet<Kind>,
     /// The mutating webhooks.
     pub(crate) webhooks: Option<Vec<Webhook>>,
@@ -24,7 +24,7 @@ pub(crate) struct Facts {
     pub(crate) ingress_classes: Option<Vec<String>>,
     /// The names of the storage classes.
     pub(crate) storage_classes: Option<Vec<String>>,
-    /// The phase of the namespace, where there is one.
+    /// The phase of the namespace, if it exists.
     pub(crate) namespace_phase: Option<String>,
     /// Whether the user may change Deployments in the namespace.
     pub(crate) may_deploy: Option<bool>,
@@ -34,12 +34,12 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug)]
 pub(crate) struct Webhook {
     pub(crate) name: String,
-    /// Its `failurePolicy` is `Ignore`: objects are created without it when it does not answer.
+    /// Whether its `failurePolicy` is `Ignore`: objects are created without it when it does not answer.
     pub(crate) ignores_failures: bool,
 }
 
 impl Facts {
-    /// Asks the API server. `custom` are the versions of custom resources that the manifests have.
+    /// Queries the API server. `custom` are the versions of the manifests' custom resources.
     pub(super) fn gather(
         kubectl: &Kubectl,
         namespace: &str,
@@ -87,7 +87,7 @@ impl Facts {
                 .and_then(|namespace| namespace["status"]["phase"].as_str().map(str::to_owned)),
             may_deploy: match may_deploy {
                 Ok(_) => Some(true),
-                // `no`, and exit code 1 with nothing on stderr.
+                // kubectl prints `no` and exits with 1, with nothing on stderr.
                 Err(KubectlError::Failed { message, .. }) if message.is_empty() => Some(false),
                 Err(_) => None,
             },
@@ -95,7 +95,7 @@ impl Facts {
     }
 }
 
-/// `None` for what the user may not read: a deployer needs less than this looks at.
+/// `None` if the user may not read it: a deployer does not need all of these permissions.
 fn readable(result: Result<Value, KubectlError>) -> Result<Option<Value>, KubectlError> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -1,7 +1,7 @@
-//! What a deploy needs of the cluster, checked in seconds before anything is built: waiting for a
-//! load balancer that no controller creates takes minutes to fail.
+//! Checks within seconds, before anything is built, whether a cluster meets a deploy's requirements: waiting
+//! for a load balancer that no controller creates takes minutes to fail.
 //!
-//! [`problems`] is a plain function of the manifests and of what the cluster reports.
+//! [`problems`] is a pure function of the manifests and the cluster's state.
 
 mod facts;
 mod problem;
@@ -23,7 +23,7 @@ pub(crate) use facts::Facts;
 use facts::Webhook;
 pub(crate) use problem::Problem;
 
-/// Who creates the load balancers of each class, and the API group of its custom resources.
+/// The load balancer classes, with the API group of the controller's custom resources and its name.
 const CONTROLLERS: [(&str, &str, &str); 2] = [
     (
         "service.k8s.aws/nlb",
@@ -37,17 +37,17 @@ const CONTROLLERS: [(&str, &str, &str); 2] = [
     ),
 ];
 /// The webhook of the AWS Load Balancer Controller that adds readiness gates to pods. Auto Mode's
-/// runs in the control plane, where it cannot be seen.
+/// runs in the control plane, where it is not visible.
 const GATE_WEBHOOK: &str = "mpod.elbv2.k8s.aws";
 const GATE_LABEL: &str = "elbv2.k8s.aws/pod-readiness-gate-inject";
 
-/// A deploy that could not succeed.
+/// Why a deploy could not succeed.
 #[derive(Debug, Error)]
 pub(crate) enum PreflightError {
-    /// The cluster could not be asked.
+    /// The cluster could not be queried.
     #[error(transparent)]
     Kubectl(#[from] KubectlError),
-    /// What is in the way.
+    /// The cluster does not meet the requirements.
     #[error("{overlay} cannot be deployed on {context}:{}", list(problems))]
     Problems {
         overlay: String,
@@ -80,7 +80,7 @@ impl ExitError for PreflightError {
     }
 }
 
-/// Checks a cluster for an overlay, and changes nothing.
+/// Checks a cluster for an overlay, without changing anything.
 pub(crate) fn check(
     printer: Printer,
     kubectl: &Kubectl,
@@ -105,12 +105,12 @@ pub(crate) fn check(
     })
 }
 
-/// What keeps the manifests from working on a cluster.
+/// Why the manifests would not work on a cluster.
 pub(crate) fn problems(overlay: &str, objects: &[Value], facts: &Facts) -> Vec<Problem> {
     let mut problems = Vec::new();
     problems.extend(wrong_cluster(overlay, facts));
     if !problems.is_empty() {
-        // Everything else would follow from this one.
+        // Every other problem would follow from this one.
         return problems;
     }
     if facts.namespace_phase.as_deref() == Some("Terminating") {
@@ -121,7 +121,7 @@ pub(crate) fn problems(overlay: &str, objects: &[Value], facts: &Facts) -> Vec<P
     }
     let controller = missing_controller(objects, facts);
     if controller.is_none() {
-        // A controller that does not run has not brought its kinds either.
+        // A controller that is not installed has not installed its kinds either.
         problems.extend(missing_kinds(objects, facts));
     }
     problems.extend(controller);
@@ -141,7 +141,7 @@ pub(crate) fn problems(overlay: &str, objects: &[Value], facts: &Facts) -> Vec<P
     problems
 }
 
-/// The name of a context says little; what the API server reports of itself cannot be mistaken.
+/// The API server's version identifies the cluster better than the context's name.
 fn wrong_cluster(overlay: &str, facts: &Facts) -> Option<Problem> {
     let is_eks = facts.server_version.contains("-eks-");
     let wanted = match overlay {
@@ -191,7 +191,7 @@ fn missing_kinds(objects: &[Value], facts: &Facts) -> Vec<Problem> {
 fn missing_gates(objects: &[Value], facts: &Facts) -> Option<Problem> {
     let wanted = of_kind(objects, "Namespace")
         .any(|namespace| namespace["metadata"]["labels"][GATE_LABEL] == "enabled");
-    // Unknown where the user may not read webhooks.
+    // Unknown if the user may not read webhooks.
     let webhooks = facts.webhooks.as_ref()?;
     if !wanted {
         return None;
@@ -204,7 +204,7 @@ fn missing_gates(objects: &[Value], facts: &Facts) -> Option<Problem> {
     }
 }
 
-/// A class that an object names and neither the cluster nor the manifests have.
+/// A class that an object refers to and that neither the cluster nor the manifests have.
 fn missing_class(
     objects: &[Value],
     (kind, field): (&str, &str),

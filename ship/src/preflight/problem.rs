@@ -1,4 +1,4 @@
-//! What can be in the way of a deploy.
+//! The problems that prevent a deploy.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use cli::Exit;
 pub(crate) enum Problem {
     /// The overlay is for another kind of cluster.
     WrongCluster { wanted: &'static str, found: String },
-    /// The namespace is being deleted, and takes nothing new.
+    /// The namespace is being deleted, and accepts no new objects.
     NamespaceTerminating,
-    /// RBAC refuses.
+    /// RBAC does not permit it.
     NotAllowed,
     /// No controller creates load balancers of the Service's class.
     NoController {
@@ -20,11 +20,11 @@ pub(crate) enum Problem {
     },
     /// The definitions of custom resources are not installed.
     NoKinds { version: String, kinds: Vec<String> },
-    /// Nothing adds the readiness gates that the namespace asks for.
+    /// No webhook adds the readiness gates that the namespace enables.
     NoGateWebhook,
     /// Pods get no readiness gates while the controller is unavailable.
     GatesMayBeSkipped,
-    /// An Ingress or a claim names a class that does not exist.
+    /// An Ingress or a claim refers to a missing class.
     NoClass { kind: &'static str, name: String },
 }
 
@@ -67,7 +67,7 @@ impl Problem {
             }
             Self::NotAllowed => "docs/eks.md has the access entry that a deploy needs".to_owned(),
             Self::NoController { .. } | Self::NoGateWebhook => {
-                "`make cluster CLUSTER= REGION=` installs it where it is missing; for a cluster \
+                "`make cluster CLUSTER= REGION=` installs it if it is missing; for a cluster \
                  with EKS Auto Mode, OVERLAY=eks-auto"
                     .to_owned()
             }
@@ -82,18 +82,18 @@ impl Problem {
     }
 }
 
-/// What brings the custom resources of an API group.
+/// How to install the custom resources of an API group.
 fn installs(version: &str) -> &'static str {
     match version.split('/').next() {
         Some("monitoring.coreos.com") => {
-            "install Prometheus' operator, as the Helm chart kube-prometheus-stack does \
+            "install the Prometheus operator, for example with the Helm chart kube-prometheus-stack \
              (docs/eks.md), or leave the component monitoring out"
         }
         Some("karpenter.sh" | "karpenter.k8s.aws") => {
-            "install Karpenter (https://karpenter.sh/docs/getting-started); EKS Auto Mode, where \
-             it is part of the cluster, has OVERLAY=eks-auto and the component spot-auto"
+            "install Karpenter (https://karpenter.sh/docs/getting-started); on EKS Auto Mode, which \
+            includes it, use OVERLAY=eks-auto and the component spot-auto"
         }
-        _ => "install what defines it; `kubectl api-resources` lists what there is",
+        _ => "install its CRD; `kubectl api-resources` lists the kinds that exist",
     }
 }
 
@@ -104,11 +104,11 @@ impl fmt::Display for Problem {
                 write!(f, "the overlay is for {wanted}, and the cluster is {found}")
             }
             Self::NamespaceTerminating => f.write_str("the namespace is being deleted"),
-            Self::NotAllowed => f.write_str("the user may not change Deployments there"),
+            Self::NotAllowed => f.write_str("the user may not change Deployments in the namespace"),
             Self::NoController { class, controller } => write!(
                 f,
-                "no controller creates load balancers of the class {class}: {controller} does \
-                 not run"
+                "no controller creates load balancers of the class {class}: {controller} is \
+                not running"
             ),
             Self::NoKinds { version, kinds } => {
                 write!(

@@ -61,7 +61,7 @@ fn an_overlay_for_another_cluster_is_the_only_problem() {
 #[test]
 fn a_controller_that_does_not_run_is_reported() {
     let expected = "no controller creates load balancers of the class service.k8s.aws/nlb: the \
-                    AWS Load Balancer Controller does not run";
+                    AWS Load Balancer Controller is not running";
     let unavailable = Facts {
         controller_available: Some(false),
         ..eks()
@@ -77,10 +77,10 @@ fn a_controller_that_does_not_run_is_reported() {
     check("eks", &auto_mode, &[expected, gates]);
 }
 
-/// The component `monitoring` on a cluster with an operator of half its kinds, and Karpenter's on one
+/// The component `monitoring` on a cluster with only half of the operator's kinds, and Karpenter's on one
 /// without Karpenter.
 #[test]
-fn custom_resources_without_a_definition_are_reported_with_what_brings_them() {
+fn custom_resources_without_a_definition_are_reported_with_how_to_install_them() {
     let of = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind});
     let monitoring = "monitoring.coreos.com/v1";
     let objects = [
@@ -110,7 +110,7 @@ fn custom_resources_without_a_definition_are_reported_with_what_brings_them() {
 
     facts.kinds.insert(kind(monitoring, "PrometheusRule"));
     facts.kinds.insert(kind("karpenter.sh/v1", "NodePool"));
-    // Of another version, as an old Karpenter has it.
+    // Another version, as of an old Karpenter.
     facts
         .kinds
         .insert(kind("karpenter.k8s.aws/v1beta1", "EC2NodeClass"));
@@ -135,7 +135,7 @@ fn a_webhook_that_may_be_skipped_is_a_warning() {
 }
 
 #[test]
-fn classes_a_namespace_that_goes_and_missing_rights_are_reported() {
+fn missing_classes_permissions_and_a_terminating_namespace_are_reported() {
     let facts = Facts {
         ingress_classes: Some(Vec::new()),
         namespace_phase: Some("Terminating".to_owned()),
@@ -144,14 +144,14 @@ fn classes_a_namespace_that_goes_and_missing_rights_are_reported() {
     };
     let expected = [
         "the namespace is being deleted",
-        "the user may not change Deployments there",
+        "the user may not change Deployments in the namespace",
         "there is no IngressClass alb",
     ];
     check("eks", &facts, &expected);
 }
 
 #[test]
-fn what_the_user_may_not_read_is_not_held_against_the_cluster() {
+fn unreadable_facts_are_not_reported_as_problems() {
     let facts = Facts {
         webhooks: None,
         controller_available: None,

@@ -1,4 +1,4 @@
-//! What is checked of one pod, on one connection.
+//! The checks of one pod, on one connection.
 
 use serde_json::Value;
 
@@ -8,16 +8,16 @@ use crate::error::SmokeError;
 
 /// The outcome of one connection.
 pub(super) enum Visit {
-    /// A pod whose answers count, and are all right.
+    /// An expected pod answered, and passed all checks.
     Passed(String),
     /// Another pod answered.
     Unexpected,
 }
 
-/// Asks which pod answers, and if it is an expected one, checks everything else.
+/// Queries which pod answers, and if it is an expected one, checks everything else.
 ///
-/// Behind an NLB all answers of a connection come from one pod. Behind an ALB each request may go
-/// to another, and one that drains may stop meanwhile: the caller tries again.
+/// Behind an NLB, one pod answers all requests of a connection. Behind an ALB, each request may go to
+/// another pod, and a draining one may stop meanwhile: the caller retries.
 pub(super) fn visit(client: &Client, expected: &Expected) -> Result<Visit, SmokeError> {
     let connection = client.connect();
     let pod = pod(&connection)?;
@@ -73,12 +73,12 @@ fn page(connection: &Connection) -> Result<(), SmokeError> {
     })
 }
 
-/// What the load balancer's health check asks for.
+/// The path of the load balancer's health check.
 fn liveness(connection: &Connection) -> Result<(), SmokeError> {
     connection.get("/healthz", "*/*")?.expect(200, "text/plain")
 }
 
-/// Errors have the form of RFC 9457, and what changes behaviour is not public.
+/// Errors are in the format of RFC 9457, and admin routes are not public.
 fn errors(connection: &Connection) -> Result<(), SmokeError> {
     for path in ["/no-such-thing", "/metrics"] {
         let answer = connection.get(path, "*/*")?;

@@ -1,4 +1,4 @@
-//! HTTP to the service, on connections that the test chooses.
+//! An HTTP client with explicit connections.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
@@ -15,12 +15,12 @@ use ureq::{Agent, Body};
 use crate::endpoint::Endpoint;
 use crate::error::SmokeError;
 
-/// A single answer may take so long.
+/// The timeout of a single request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest body that is read.
 const LONGEST_BODY: u64 = 1 << 20;
 
-/// Where requests go.
+/// The target of requests.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     base: String,
@@ -34,7 +34,7 @@ pub(super) struct Connection {
     base: String,
 }
 
-/// One answer.
+/// One response.
 pub(super) struct Answer {
     url: String,
     status: u16,
@@ -77,7 +77,7 @@ impl Client {
         &self.base
     }
 
-    /// A new connection, which is opened by its first request.
+    /// A new connection, which its first request opens.
     pub(super) fn connect(&self) -> Connection {
         let config = self.config.clone();
         let connector = DefaultConnector::default();
@@ -126,7 +126,7 @@ impl Resolver for ConnectTo {
             Err(_) => (self.0.as_str(), port).to_socket_addrs()?.collect(),
         };
         let mut resolved = self.empty();
-        // An `ArrayVec` of 16.
+        // `resolved` has room for 16.
         for address in addresses.into_iter().take(16) {
             resolved.push(address);
         }
@@ -166,7 +166,7 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// Fails with `problem` unless something holds.
+    /// Fails with `problem` unless a condition holds.
     pub(super) fn require(
         &self,
         holds: bool,
@@ -181,7 +181,7 @@ impl Answer {
         })
     }
 
-    /// Fails unless the answer has this status and type.
+    /// Fails unless the response has this status and media type.
     pub(super) fn expect(&self, status: u16, media_type: &str) -> Result<(), SmokeError> {
         self.require(self.status == status, || {
             format!("status {}, expected {status}", self.status)

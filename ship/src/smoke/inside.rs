@@ -1,5 +1,5 @@
-//! Tests a load balancer that only the VPC can reach: from a pod beside the service's, with the
-//! service's own image, which can send a request.
+//! Tests an internal load balancer from a pod in the service's namespace, with the service's own image,
+//! which can send a request.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,12 +26,12 @@ impl Drop for Probe<'_> {
     fn drop(&mut self) {
         let args = ["delete", "pod", &self.name, "-n", self.namespace];
         let at_once = ["--ignore-not-found", "--grace-period=1", "--wait=false"];
-        // One that stays has finished, and goes with the namespace.
+        // If that fails, the pod has finished, and is deleted with the namespace.
         let _ = self.kubectl.run(&[&args[..], &at_once].concat());
     }
 }
 
-/// Whether an endpoint can be tested so.
+/// Checks whether an endpoint can be tested from a pod.
 pub(crate) fn check(is_https: bool, ca: Option<&Path>) -> Result<(), SmokeError> {
     if is_https || ca.is_some() {
         return Err(SmokeError::InsideTls);
@@ -39,8 +39,8 @@ pub(crate) fn check(is_https: bool, ca: Option<&Path>) -> Result<(), SmokeError>
     Ok(())
 }
 
-/// Waits until a request from a pod is answered. Which pod answers is not seen; that each of them is
-/// healthy for the load balancer is what their readiness gates say.
+/// Waits until a request from a pod is answered. The answering pod is not known; the readiness gates show
+/// that the load balancer finds each pod healthy.
 pub(super) fn test(
     printer: Printer,
     (kubectl, target): (&Kubectl, &Target),
@@ -55,7 +55,7 @@ pub(super) fn test(
         namespace: &target.namespace,
         name: format!("{}-smoke", target.deployment),
     };
-    // One that a killed test left.
+    // Left by a killed test.
     let args = ["delete", "pod", &probe.name, "-n", probe.namespace];
     kubectl.run(&[&args[..], &["--ignore-not-found", "--grace-period=1"]].concat())?;
     kubectl.apply_objects(&[pod(&probe, &container["image"], &url)], &[])?;
@@ -86,7 +86,7 @@ pub(super) fn test(
     }
 }
 
-/// Restarted by the kubelet until the request succeeds. It has none of the service's labels, so that
+/// The kubelet restarts it until the request succeeds. It has none of the service's labels, so that
 /// nothing selects it.
 fn pod(probe: &Probe<'_>, image: &Value, url: &str) -> Value {
     json!({
@@ -121,7 +121,7 @@ fn pod(probe: &Probe<'_>, image: &Value, url: &str) -> Value {
     })
 }
 
-/// What the pod printed, or why it does not run.
+/// The pod's output, or why it does not run.
 fn problem(pod: &Value, log: &str) -> String {
     let state = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
     let scheduled = &pod["status"]["conditions"][0]["message"];

@@ -1,9 +1,9 @@
-//! Tests a running service: what its users, its load balancer and a browser rely on. It works
-//! against any URL, and changes nothing.
+//! Tests the behaviour of a running service that users, the load balancer and browsers rely on. It works
+//! with any URL, and changes nothing.
 //!
-//! Readiness is never asked for: for minutes after a rollout a load balancer may still send to pods
-//! that drain, and those answer `/readyz` with 503 while they serve everything else. An answer
-//! counts only when a pod of the new revision gave it, and the test passes once all of them have.
+//! It does not test readiness: for minutes after a rollout, a load balancer may still send to draining pods,
+//! which answer `/readyz` with 503 while they serve everything else. Only responses of the new revision's
+//! pods count, and the test passes once all of them have answered.
 
 mod checks;
 mod client;
@@ -26,24 +26,24 @@ use crate::snapshot::Snapshot;
 use client::Client;
 pub(super) use inside::check as check_inside;
 
-/// Between two connections after one that brought no new pod.
+/// The pause after a connection that reached no new pod.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the expected pods are read again.
 const REFRESH: Duration = Duration::from_secs(5);
-/// With nothing but failures of the expected pods for so long, the service is broken. A single
-/// failure may be a connection to a pod that has just stopped.
+/// After this time with only failures of the expected pods, the test fails. A single failure may be a
+/// connection to a pod that has just stopped.
 const ONLY_FAILURES: Duration = Duration::from_secs(20);
 
-/// Whose answers count.
+/// The pods whose responses count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// Each of these pods has to answer.
     Pods(BTreeSet<String>),
-    /// So many different pods have to answer, whichever they are.
+    /// This many different pods have to answer.
     Any(usize),
 }
 
-/// The command: tests the service at the URL that is given, or at the overlay's load balancer.
+/// The command: tests the service at the given URL, or at the overlay's load balancer.
 pub(super) fn run(printer: Printer, args: &Smoke) -> Result<(), ShipError> {
     let given = args.url.as_deref().filter(|url| !url.is_empty());
     let ca = args.service_ca.as_deref();
@@ -68,7 +68,7 @@ pub(super) fn run(printer: Printer, args: &Smoke) -> Result<(), ShipError> {
     Ok(())
 }
 
-/// Whether to test from a pod: by default where this machine may not reach the load balancer.
+/// Whether to test from a pod: by default if this machine may not reach the load balancer.
 pub(super) fn is_inside(from: Option<TestFrom>, is_internal: bool) -> bool {
     match from {
         Some(TestFrom::Cluster) => true,
@@ -95,7 +95,7 @@ pub(super) fn deployed(
         Ok(snapshot.pod_names().into_iter().collect())
     };
     let expected = Expected::Pods(pods()?);
-    // Read again while waiting: the autoscaler may remove a pod that is waited for.
+    // Reread while waiting: the autoscaler may remove an expected pod.
     test(printer, &client, expected, timeout, || pods().ok())?;
     Ok(())
 }
@@ -114,7 +114,7 @@ fn test(
     let mut only_failures_since: Option<Instant> = None;
     let mut waiting_reported = false;
     while !expected.is_met(&passed) {
-        // A connection of its own each time, since an NLB balances connections.
+        // A new connection each time, since an NLB balances connections.
         match checks::visit(client, &expected) {
             Ok(checks::Visit::Passed(pod)) => {
                 only_failures_since = None;
@@ -122,7 +122,7 @@ fn test(
                     continue;
                 }
             }
-            // A pod of an earlier revision, which drains.
+            // A draining pod of an earlier revision.
             Ok(checks::Visit::Unexpected) => {}
             Err(error) => {
                 if matches!(error, SmokeError::Answer { .. }) {
@@ -160,7 +160,7 @@ fn test(
 }
 
 impl Expected {
-    /// Whether an answer of this pod counts.
+    /// Whether a response of this pod counts.
     fn includes(&self, pod: &str) -> bool {
         match self {
             Self::Pods(pods) => pods.contains(pod),

@@ -1,4 +1,4 @@
-//! HTTPS with a host name that no DNS server knows, as before its record exists.
+//! HTTPS with a host name that has no DNS record yet.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -32,7 +32,7 @@ fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
         .args(["-out".as_ref(), certificate.as_os_str()])
         .args(["-keyout".as_ref(), key.as_os_str()])
         .output()
-        .expect("openssl is needed here: dev/install test");
+        .expect("openssl can be run; `dev/install test` installs it");
     assert!(output.status.success(), "{output:?}");
     (certificate, key)
 }
