@@ -1,7 +1,7 @@
 # Included by the Makefile, which sets BIN and has the target `build`.
 #
-# Amazon EKS, or any other Kubernetes. Each target names what it needs and reports what it does, acts
-# on the context that it is given and no other, and can be repeated. docs/eks.md explains them.
+# Amazon EKS, or any other Kubernetes. Each target reports missing requirements and its progress, uses only
+# the given context, and is idempotent. docs/eks.md explains them.
 
 # The cluster's name and region: `make cluster` creates it and `make kubeconfig` adds it.
 CLUSTER ?=
@@ -11,41 +11,41 @@ OVERLAY ?= eks
 # The context of the kubeconfig; `make kubeconfig` names it CLUSTER.REGION.
 named := $(if $(and $(CLUSTER),$(REGION)),$(CLUSTER).$(REGION))
 CONTEXT ?= $(named)
-# As after `source target/cluster/env`: which of the two is meant is not guessed.
+# As after `source target/cluster/env`: ambiguous, so refused.
 ifeq ($(origin CONTEXT),environment)
 ifneq ($(and $(named),$(filter-out $(named),$(CONTEXT))),)
 $(error CONTEXT is $(CONTEXT) in the environment, and CLUSTER and REGION mean $(named): unset CONTEXT, or leave them out)
 endif
 endif
-# Where images are pushed: a registry and a prefix. By default ECR in REGION, in the account of the
-# AWS credentials in use.
+# The registry and prefix to push images to. By default ECR in REGION, in the account of the AWS
+# credentials in use.
 REPO ?=
 # A known image, NAME@sha256:…, to deploy instead of building one.
 IMAGE ?=
-# What a deployment has of its own, so that several of an overlay share a cluster. On the command line
-# alone: shells and WSL export variables of these names.
+# The properties of one deployment, so that several of an overlay can share a cluster. Only from the command
+# line: shells and WSL export variables with these names.
 #   NAME, NAMESPACE   instead of the overlay's
 #   HOST, CERTIFICATE its host name, and the ARN of the certificate for it
 #   COMPONENTS        of those that the overlay lists, such as monitoring,internal
-#   TAGS              KEY=VALUE,… of everything that AWS creates for it
+#   TAGS              KEY=VALUE,… of its AWS resources
 own := NAME NAMESPACE HOST CERTIFICATE COMPONENTS TAGS
 given = $(if $(filter environment undefined default,$(origin $1)),,$($1))
-# By the command line alone too, for `make cluster`: the ARNs of the IAM roles and users that may do
-# everything in the cluster (ADMINS), or what `make deploy` and its relatives do (DEPLOYERS).
+# Also only from the command line, for `make cluster`: the ARNs of the IAM roles and users that administer
+# the cluster (ADMINS), or may run `make deploy` and the related targets (DEPLOYERS).
 # The platforms of the nodes.
 PLATFORM ?= linux/amd64,linux/arm64
 URL ?=
-# By name alone, on the command line or in the environment: CA_FILE, the CA of the registry's
-# certificate where it is not a public one; SERVICE_CA, the CA of the service's own; TEST_FROM, here or
+# Without a default, on the command line or in the environment: CA_FILE, the CA of the registry's
+# certificate if it is not public; SERVICE_CA, the CA of the service's certificate; TEST_FROM, here or
 # cluster; TIMEOUT (without progress) and BALANCER_TIMEOUT of a deploy, such as 20m.
 # The arguments of `nodectl -k`, and the node.
 ARGS ?= ps
 NODE ?=
 
 ship = $(BIN)/ship
-# As one word of the shell, whatever it contains.
+# A value as one word of the shell, whatever it contains.
 quoted = '$(subst ','\'',$1)'
-# --OPTION=VALUE, where there is a value; it may begin with a hyphen.
+# --OPTION=VALUE, if there is a value; it may begin with a hyphen.
 option = $(if $2,--$1=$(call quoted,$2))
 ship_own = $(foreach one,$(own),$(call option,$(option.$(one)),$(call given,$(one))))
 option.NAME := name
@@ -57,10 +57,10 @@ option.TAGS := tags
 ship_overlay = --overlay=$(call quoted,k8s/overlays/$(OVERLAY)) $(ship_own) $(call option,cluster,$(CLUSTER))
 ship_context = --context=$(call quoted,$(CONTEXT))
 ship_flags = $(ship_context) $(ship_overlay)
-# What a command needs that takes an image.
+# The options of commands that need an image.
 ship_source = $(or $(call option,image,$(IMAGE)),$(call option,repo,$(REPO)),$(call option,region,$(REGION))) \
 	--platform=$(call quoted,$(PLATFORM)) --imagebuilder $(BIN)/imagebuilder $(call option,ca-file,$(CA_FILE))
-# How the service is tested.
+# The options of commands that test the service.
 ship_test = $(call option,service-ca,$(SERVICE_CA)) $(call option,test-from,$(TEST_FROM))
 
 eks_cluster = $(call quoted,$(CLUSTER)) $(call quoted,$(REGION))
@@ -71,7 +71,7 @@ build-ship: deps-up
 
 ##@ On Amazon EKS, or any Kubernetes
 .PHONY: cluster
-cluster: ## Create an EKS cluster, or what it lacks: CLUSTER= REGION= [OVERLAY=eks|eks-auto ADMINS= DEPLOYERS=]
+cluster: ## Create an EKS cluster, or its missing parts: CLUSTER= REGION= [OVERLAY=eks|eks-auto ADMINS= DEPLOYERS=]
 	@TAGS=$(call quoted,$(call given,TAGS)) ADMINS=$(call quoted,$(call given,ADMINS)) \
 		DEPLOYERS=$(call quoted,$(call given,DEPLOYERS)) dev/eks/cluster.sh $(eks_cluster) $(call quoted,$(OVERLAY))
 
@@ -84,7 +84,7 @@ kubeconfig: ## Add it to the kubeconfig: CLUSTER= REGION=
 	@dev/eks/kubeconfig.sh $(eks_cluster)
 
 .PHONY: preflight
-preflight: build-ship ## Check in seconds what a deploy needs: CLUSTER= REGION=, or CONTEXT= OVERLAY=
+preflight: build-ship ## Check in seconds whether a deploy can succeed: CLUSTER= REGION=, or CONTEXT= OVERLAY=
 	@$(ship) preflight $(ship_flags) $(if $(REPO)$(IMAGE),,$(call option,region,$(REGION)))
 
 .PHONY: deploy

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# How every script here reports: stdout carries data alone, progress and errors go to stderr.
+# The messages of the scripts: stdout carries only data, progress and errors go to stderr.
 
 say() { printf '==> %s\n' "$*" >&2; }
 

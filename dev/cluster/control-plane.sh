@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# The control plane: etcd, API server, controllers, and what stands in for the cloud.
+# The control plane: etcd, API server, controllers, and a substitute for the cloud's load balancers.
 
 kube() { kubectl --kubeconfig "$dir/kubeconfig" "$@"; }
 
@@ -46,9 +46,9 @@ start_controllers() {
         --bind-address 127.0.0.1 --leader-elect=false --profiling=false --v 1
 }
 
-# Assigns each LoadBalancer Service an address, as the cloud's controller does. kube-proxy serves it
-# on the node once it is in the status. A Service with a class belongs to another controller and gets
-# none, as on a cluster where that controller is missing.
+# Assigns each LoadBalancer Service an address, as the cloud's controller does. kube-proxy serves it on
+# the node once it is in the status. A Service with a class belongs to another controller and gets no
+# address, as on a cluster without that controller.
 start_balancer() {
     start balancer "$here/balancer" "$dir/kubeconfig" "${service_cidr%.0.0/16}" "${balancer_cidr%.0.0/16}"
 }

@@ -34,7 +34,7 @@ make_credentials() {
 # certificate NAME SUBJECT [SUBJECT_ALT_NAMES]
 certificate() {
     local path=$dir/pki/$1 usage=clientAuth
-    # etcd and the API server are each other's client as well as a server.
+    # etcd's and the API server's certificates are also used as client certificates.
     [[ -z ${3:-} ]] || usage=serverAuth,clientAuth
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "$2" \
         -keyout "$path.key" -out "$path.csr" 2>/dev/null
@@ -46,7 +46,7 @@ certificate() {
     rm "$path.csr"
 }
 
-# kubeconfig NAME FILE: for the client NAME, with its key inside, since users copy this file.
+# kubeconfig NAME FILE: for the client NAME, with its key embedded, since users copy this file.
 kubeconfig() {
     local pki=$dir/pki
     (
@@ -72,15 +72,15 @@ YAML
     )
 }
 
-# The password that moto's ECR returns, so that the registry accepts tokens from there. It is not
-# secret: the registry listens on the node's own address, which only this machine can reach.
+# The password that moto's ECR returns, so that the registry accepts its tokens. It is not secret: the
+# registry listens on the node's address, which only this machine can reach.
 make_registry_password() {
     (
         umask 077
         printf '%s' "${registry%%.*}-auth-token" >"$dir/pki/registry.password"
         htpasswd -Bbn -C 5 "$registry_user" "$(<"$dir/pki/registry.password")" >"$dir/pki/htpasswd"
         mkdir -p "$dir/docker"
-        # What `docker login` would leave, for the address and for the ECR-like name.
+        # As `docker login` would write it, for the address and for the ECR-like name.
         local auth
         auth=$(printf '%s:%s' "$registry_user" "$(<"$dir/pki/registry.password")" | base64 -w0)
         printf '{"auths":{"%s":{"auth":"%s"},"%s":{"auth":"%s"}}}\n' \

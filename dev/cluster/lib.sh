@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2100  # the names are for the scripts that source this
-# What `up` and `down` share: where everything is, and how a process is started and stopped.
+# Shared by `up` and `down`: paths and names, and functions that start and stop processes.
 #
-# Every process started here leaves a file with its PID and start time; no other process is ever
-# signalled, since the kernel may reuse a PID.
+# The PID and start time of every process are recorded in a file, so that no other process is ever
+# signalled: the kernel may reuse a PID.
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -10,33 +10,34 @@ here=$root/dev/cluster
 
 dir=${CLUSTER_DIR:-$root/target/cluster}
 socket=$dir/containerd.sock
-# Below here files have the paths that they have on a node that is a machine of its own.
+# Below this directory, files have their paths on an ordinary node.
 node_root=$dir/node
 context=rust-k8s-local
-# Of the API server that `eks-api` starts.
+# The context and port of the API server that `eks-api` starts.
 eks_context=rust-k8s-eks
 eks_port=6444
 node=node-1
 zone=local-1a
 
-# A bridge without ports stands in for the node's network card, so that the cluster needs no
-# address of the machine's own.
+# A bridge without ports substitutes for the node's network card, so that the cluster does not use the
+# machine's addresses.
 node_link=kube-node0
 node_ip=10.123.0.1
 pod_link=kube-pods0
-# As CNI names it in the files that it keeps in /var/lib/cni/results.
+# The network's name in CNI's files in /var/lib/cni/results.
 pod_network=rust-k8s-pods
 pod_cidr=10.244.0.0/16
 service_cidr=10.96.0.0/16
-# A load balancer's address is its Service's cluster address in this range: unique without
-# keeping a list.
+# A load balancer's address is its Service's cluster address mapped into this range: unique without a
+# list.
 balancer_cidr=10.97.0.0/16
 
-# As ECR names its registries; it is served on the node's address with the cluster's own CA.
+# A host name of ECR's form; the registry listens on the node's address, with a certificate of the
+# cluster's CA.
 registry=123456789012.dkr.ecr.eu-west-1.amazonaws.com
 registry_user=AWS
 
-# Kernel settings that the kubelet, kube-proxy and `up` change, put back by `down`.
+# Kernel settings that the kubelet, kube-proxy and `up` change, and `down` restores.
 sysctls=(
     net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables
     vm.overcommit_memory kernel.panic kernel.panic_on_oops
@@ -45,8 +46,8 @@ sysctls=(
 
 source "$here/../messages.sh"
 
-# When the process began, in clock ticks after boot (proc(5), field 22 of stat). The name in
-# parentheses may hold spaces, so the count starts after it.
+# The start time of a process, in clock ticks after boot (proc(5), field 22 of stat). The name in
+# parentheses may contain spaces, so the fields are counted after it.
 started_at() {
     local stat
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -55,11 +56,11 @@ started_at() {
     [[ $1 != Z ]] && printf '%s\n' "${20}"
 }
 
-# start NAME COMMAND...: in a session of its own, with its output in logs/NAME.log.
+# start NAME COMMAND...: starts it in its own session, with its output in logs/NAME.log.
 start() {
     local name=$1 pid
     shift
-    # Files inherited from here, such as a lock's, would outlive this script in it.
+    # It must not inherit open files such as locks, which would then outlive this script.
     setsid "$@" </dev/null >"$dir/logs/$name.log" 2>&1 9>&- &
     pid=$!
     printf '%s %s\n' "$pid" "$(started_at "$pid")" >"$dir/run/$name"
@@ -87,7 +88,7 @@ stop() {
 }
 gone() { ! running "$1"; }
 
-# wait_for SECONDS COMMAND...: until it succeeds; false after the timeout.
+# wait_for SECONDS COMMAND...: waits until it succeeds; fails after the timeout.
 wait_for() {
     local deadline=$((SECONDS + $1))
     shift
@@ -97,7 +98,7 @@ wait_for() {
     done
 }
 
-# wait_for_process NAME SECONDS COMMAND...: as wait_for, but fails at once when NAME has exited, and
+# wait_for_process NAME SECONDS COMMAND...: as wait_for, but fails immediately when NAME has exited, and
 # prints the end of its log.
 wait_for_process() {
     local name=$1 deadline=$((SECONDS + $2))

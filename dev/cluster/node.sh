@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# What a node has: its network, containerd with the sandbox image, the kubelet and kube-proxy; and
-# the registry beside it.
+# The components of the node: network, containerd with the sandbox image, kubelet and kube-proxy; and the
+# registry.
 
 find_cni() {
     local place
@@ -17,8 +17,8 @@ save_kernel_settings() {
         printf '%s = %s\n' "$key" "$value"
     done >"$dir/sysctls"
     sysctl -q -w net.ipv4.ip_forward=1
-    # Without it a pod that reaches another on the same bridge through a Service never gets an
-    # answer: the bridge would carry the reply past the address translation.
+    # Without it, a pod never gets a reply from another pod on the same bridge through a Service: the
+    # reply would bypass the address translation.
     sysctl -q -w net.bridge.bridge-nf-call-iptables=1 2>/dev/null || :
 }
 
@@ -26,7 +26,7 @@ make_network() {
     ip link add "$node_link" type bridge
     ip addr add "$node_ip/24" dev "$node_link"
     ip link set "$node_link" up
-    # Any route will do: kube-proxy's rules replace the destination before a packet leaves.
+    # Any route works: kube-proxy's rules replace the destination before a packet leaves.
     ip route add "$balancer_cidr" dev "$node_link"
     cat >"$dir/cni/10-bridge.conflist" <<JSON
 {
@@ -70,13 +70,13 @@ registry_answers() { (exec 3<>"/dev/tcp/$node_ip/443"); }
 
 start_containerd() {
     local host
-    # As on an EKS node, where only the name is known; here it leads to the registry above.
+    # The same name as on an EKS node; here it leads to this registry.
     for host in "$registry" "$node_ip"; do
         mkdir -p "$dir/certs.d/$host"
         cat >"$dir/certs.d/$host/hosts.toml" <<TOML
 server = "https://$node_ip"
 ca = "$dir/pki/ca.crt"
-# containerd 1.6 takes no file without a host. What the host does not have is asked of the server.
+# containerd 1.6 requires a host in the file. It falls back to the server for what the host lacks.
 [host."https://$node_ip"]
   capabilities = ["pull", "resolve"]
   ca = "$dir/pki/ca.crt"
@@ -95,11 +95,11 @@ path = "$dir/containerd/opt"
 
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "registry.k8s.io/pause:3.6"
-# A container in a container may not have the right to lower its OOM score, and runc then dies
-# with "can't get final child's PID from pipe".
+# A nested container may not be permitted to lower its OOM score, and runc then fails with
+# "can't get final child's PID from pipe".
 restrict_oom_score_adj = true
 enable_unprivileged_ports = true
-# Load balancers, exec streams and port-forwards come over this.
+# For exec streams and port-forwards.
 stream_server_address = "127.0.0.1"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
@@ -114,7 +114,7 @@ config_path = "$dir/certs.d"
 TOML
     start containerd containerd --config "$dir/containerd.toml"
     wait_for_process containerd 30 ctr --address "$socket" version
-    # A socket's path may have 107 bytes, and in a long folder the node's would have more.
+    # A socket's path may have 107 bytes; the node's path could be longer.
     mkdir -p "$node_root/run/containerd"
     ln -s "$socket" "$node_root/run/containerd/containerd.sock"
     import_pause_image
@@ -124,7 +124,7 @@ import_pause_image() {
     local image=$dir/pause.tar
     "$root/dev/pause-image" "$image"
     ctr --address "$socket" -n k8s.io images import "$image" >/dev/null
-    # The kubelet's garbage collection must never take it: there is nowhere to pull it from.
+    # The kubelet's garbage collection must never remove it: it cannot be pulled.
     ctr --address "$socket" -n k8s.io images label registry.k8s.io/pause:3.6 \
         io.cri-containerd.pinned=pinned >/dev/null
     rm "$image"
@@ -144,12 +144,12 @@ authorization: {mode: Webhook}
 tlsCertFile: $dir/pki/kubelet-server.crt
 tlsPrivateKeyFile: $dir/pki/kubelet-server.key
 containerRuntimeEndpoint: unix://$socket
-# Either version of cgroups will do, and no systemd is needed.
+# Works with either cgroup version, without systemd.
 cgroupDriver: cgroupfs
 failCgroupV1: false
 failSwapOn: false
 enforceNodeAllocatable: []
-# Lowering it takes a capability that a container may not have.
+# Lowering it requires a capability that a container may not have.
 oomScoreAdj: 0
 clusterDNS: [${service_cidr%.0/16}.10]
 clusterDomain: cluster.local
@@ -158,7 +158,7 @@ serializeImagePulls: false
 # Small, so that tests see logs rotate.
 containerLogMaxSize: 1Mi
 containerLogMaxFiles: 3
-# The machine's disk is shared with everything else on it: its level says nothing of this node.
+# The machine's disk is shared with everything else on it: its usage is not this node's.
 evictionHard: {memory.available: 100Mi, nodefs.available: 0%, imagefs.available: 0%, nodefs.inodesFree: 0%, imagefs.inodesFree: 0%}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
@@ -175,7 +175,7 @@ YAML
     wait_for_process kubelet 60 kube get node "$node"
 }
 
-# EKS nodes log in to ECR this way as well: the kubelet asks a program for the image's credentials.
+# EKS nodes log in to ECR the same way: the kubelet runs a program that returns the image's credentials.
 # https://kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider/
 write_credential_provider() {
     mkdir -p "$dir/credential-provider"
@@ -210,7 +210,7 @@ clientConnection: {kubeconfig: $dir/pki/proxy.kubeconfig}
 oomScoreAdj: 0
 nodePortAddresses: [primary]
 iptables: {localhostNodePorts: false, minSyncPeriod: 100ms}
-# Zero leaves the kernel's own settings alone.
+# Zero keeps the kernel's settings.
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 YAML
     start proxy kube-proxy --config "$dir/proxy.yaml" --v 1

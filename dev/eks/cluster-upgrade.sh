@@ -9,7 +9,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/definition.sh"
 cluster=$1 region=$2 overlay=$3
-# Of `make cluster` alone, whatever the environment has.
+# Only for `make cluster`; ignored here even if set in the environment.
 # shellcheck disable=SC2034  # for definition.sh
 TAGS='' ADMINS='' DEPLOYERS=''
 
@@ -31,7 +31,7 @@ say "Cluster $cluster in $region, account $account, has Kubernetes $version; the
 ((${version#*.} <= ${target#*.})) \
     || fail 2 "the cluster is newer than the definition" "EKS does not downgrade; update version: in $definition"
 
-# What EKS itself found in the cluster: removed APIs in use, node versions that are too old.
+# EKS's upgrade insights: removed APIs in use, node versions that are too old.
 errors=$(aws eks list-insights --cluster-name "$cluster" --region "$region" \
     --filter categories=UPGRADE_READINESS,statuses=ERROR --query 'insights[].name' --output text)
 [[ -z $errors ]] || fail 1 "EKS reports that the cluster is not ready for an upgrade: $errors" \

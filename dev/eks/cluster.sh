@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Creates an EKS cluster from k8s/cluster.yaml, or from cluster-auto.yaml for the overlay eks-auto,
-# and installs the load balancer controller. Repeated, it creates what is missing: after a creation
-# that failed half-way, or after something was added to the definition.
+# and installs the load balancer controller. Repeated, it creates missing parts: after a creation that
+# failed half-way, or after additions to the definition.
 #
 #   [TAGS=KEY=VALUE,… ADMINS=ARN,… DEPLOYERS=ARN,…] dev/eks/cluster.sh CLUSTER REGION OVERLAY
 # shellcheck disable=SC1091
@@ -21,7 +21,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 write_definition "$definition" "$work/cluster.yaml"
 
-# create_missing: eksctl itself skips what exists and is as the definition has it.
+# create_missing: eksctl skips parts that exist as defined.
 create_missing() {
     local associations support
     if [[ $overlay == eks ]]; then
@@ -31,7 +31,7 @@ create_missing() {
     ! grep -q '^  accessEntries:' "$work/cluster.yaml" || eksctl create accessentry -f "$work/cluster.yaml"
     eksctl utils update-cluster-logging -f "$work/cluster.yaml" --approve
     eksctl utils update-zonal-shift-config -f "$work/cluster.yaml"
-    # eksctl has no command for this one.
+    # eksctl has no command for this setting.
     support=$(aws eks describe-cluster --name "$cluster" --region "$region" \
         --query cluster.upgradePolicy.supportType --output text)
     if [[ $support != STANDARD ]]; then
@@ -48,12 +48,12 @@ create_missing() {
 }
 
 if cluster_exists; then
-    say "Cluster $cluster exists in $region, account $account; creating what it lacks"
+    say "Cluster $cluster exists in $region, account $account; creating missing parts"
     create_missing
 else
     check_quotas
     say "Creating cluster $cluster in $region, account $account, from $definition"
-    say "This takes about 20 minutes, and costs money from then on: docs/eks.md"
+    say "This takes about 20 minutes; the cluster costs money until it is deleted: docs/eks.md"
     # The kubeconfig is written below, without making the cluster the current context.
     eksctl create cluster -f "$work/cluster.yaml" --write-kubeconfig=false
 fi

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154  # cluster and region are the sourcing script's
-# The definition of a cluster as eksctl gets it: with its name and region, tags, and access entries.
+# The cluster definition for eksctl: with name and region, tags, and access entries.
 
-# tag_lines: the pairs of TAGS=KEY=VALUE,… as lines of YAML. The characters are those that AWS allows
-# in a tag, so that none needs quoting.
+# tag_lines: the pairs of TAGS=KEY=VALUE,… as lines of YAML. None of the characters that AWS allows in a tag
+# needs quoting.
 tag_lines() {
     local pair pairs allowed='[[:alnum:] _.:/+@-]'
     IFS=, read -ra pairs <<<"${TAGS:-}"
@@ -13,15 +13,15 @@ tag_lines() {
     done
 }
 
-# principals SETTING...: the ARNs that they list, one a line. Only IAM's own: EKS knows the role behind a
-# session, and not the session.
+# principals SETTING...: the ARNs in these settings, one per line. Only roles and users of IAM: an access
+# entry is for a role, not for a session of it.
 principals() {
     local setting arn arns pattern='^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[[:alnum:]_+=.@/-]+$'
     for setting in "$@"; do
         IFS=, read -ra arns <<<"${!setting:-}"
         for arn in "${arns[@]}"; do
             [[ ! $arn =~ ^arn:aws[a-z-]*:sts::.*:assumed-role/ ]] \
-                || fail 2 "\`$arn\` in $setting= is a session, and an access entry is of a role" \
+                || fail 2 "\`$arn\` in $setting= is a session, and an access entry needs a role" \
                     "aws iam get-role --role-name $(cut -d/ -f2 <<<"$arn") --query Role.Arn"
             [[ $arn =~ $pattern ]] || fail 2 "invalid principal \`$arn\` in $setting=" \
                 "$setting=arn:aws:iam::123456789012:role/NAME,arn:aws:iam::123456789012:user/NAME"
@@ -30,8 +30,8 @@ principals() {
     done
 }
 
-# with_access: the principals that may use the cluster already, with blanks around each. Whoever creates
-# a cluster has an entry from the beginning.
+# with_access: the principals with access to the cluster, with blanks around each. The creator of a cluster
+# gets an entry from EKS.
 with_access() {
     local entries='' caller role name arn
     if cluster_exists; then
@@ -41,7 +41,7 @@ with_access() {
         caller=$(aws sts get-caller-identity --query Arn --output text) || exit
         if [[ $caller =~ ^(arn:[^:]+):sts::([0-9]+):assumed-role/([^/]+)/ ]]; then
             role=${BASH_REMATCH[1]}:iam::${BASH_REMATCH[2]}:role/ name=${BASH_REMATCH[3]}
-            # A session does not say what path its role has.
+            # A session's ARN lacks the path of its role.
             for arn in $(principals ADMINS DEPLOYERS); do
                 [[ $arn != "$role"* || ${arn##*/} != "$name" ]] || entries+=" $arn"
             done
@@ -64,7 +64,7 @@ access_lines() {
             [[ $seen != *" $arn "* ]] || fail 2 "\`$arn\` is given twice" "either in ADMINS= or in DEPLOYERS="
             seen+="$arn "
             if [[ $known == *" $arn "* ]]; then
-                say "$arn has an access entry already; its rights stay what they are"
+                say "$arn has an access entry already; its permissions are not changed"
                 continue
             fi
             lines+="    - principalARN: \"$arn\"
@@ -75,7 +75,7 @@ access_lines() {
           accessScope: {type: cluster}
 "
             else
-                # k8s/iam/deployer-role.yaml says what the group may do.
+                # k8s/iam/deployer-role.yaml has the group's permissions.
                 lines+="      kubernetesGroups: [deployers]
 "
             fi
@@ -84,7 +84,7 @@ access_lines() {
     [[ -z $lines ]] || printf '  accessEntries:\n%s' "$lines"
 }
 
-# write_definition DEFINITION FILE: with the cluster's name and region, each of which occurs once,
+# write_definition DEFINITION FILE: writes it with the cluster's name and region, each of which occurs once
 # under `metadata:`, the tags of TAGS=, and the access entries of ADMINS= and DEPLOYERS=.
 write_definition() {
     local tags access

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Adds the cluster to the kubeconfig, as context CLUSTER.REGION, and leaves the current context
-# alone: the commands here name theirs.
+# Adds the cluster to the kubeconfig, as context CLUSTER.REGION, and keeps the current context, which these
+# commands do not use.
 #
 #   dev/eks/kubeconfig.sh CLUSTER REGION
 # shellcheck disable=SC1091

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC1091,SC2154  # cluster, region and context are the sourcing script's
-# What the scripts in this folder share. They call aws, eksctl and helm; everything that concerns
-# the service itself is in `ship`.
+# Shared by the scripts in this folder. They call aws, eksctl and helm; everything about the service itself
+# is in `ship`.
 source "$(dirname "${BASH_SOURCE[0]}")/../messages.sh"
 
-# The chart of the AWS Load Balancer Controller, of the same version as the controller. eksctl's
-# policy awsLoadBalancerController covers what this version calls.
+# The chart of the AWS Load Balancer Controller, of the same version as the controller. eksctl's policy
+# awsLoadBalancerController covers the calls of this version.
 controller_version=3.5.0
 
 need() {
@@ -20,7 +20,7 @@ need() {
     done
 }
 
-# need_cluster TARGET: there is no default cluster, which could be somebody else's.
+# need_cluster TARGET: there is no default, to avoid using the wrong cluster.
 need_cluster() {
     [[ -n $cluster && -n $region ]] || fail 2 "no cluster is named" "make $1 CLUSTER=hello REGION=eu-west-1"
     [[ $cluster =~ ^[a-zA-Z][a-zA-Z0-9-]{0,99}$ ]] \
@@ -46,8 +46,8 @@ definition_for() {
 
 cluster_exists() { eksctl get cluster --name "$cluster" --region "$region" >/dev/null 2>&1; }
 
-# Installs the controller, or upgrades it. Its CRDs are applied separately, since helm installs
-# those of a chart once and never upgrades them.
+# Installs or upgrades the controller. Its CRDs are applied separately, since helm never upgrades a chart's
+# CRDs.
 install_controller() {
     local vpc chart=(aws-load-balancer-controller --repo https://aws.github.io/eks-charts --version "$controller_version")
     say "Installing the AWS Load Balancer Controller $controller_version"
@@ -55,9 +55,9 @@ install_controller() {
         --query cluster.resourcesVpcConfig.vpcId --output text)
     helm show crds "${chart[@]}" \
         | kubectl --context "$cluster.$region" apply --server-side --force-conflicts -f - >&2
-    # The VPC and the region are stated, since pods cannot use the instance metadata service.
-    # failurePolicy: a pod without its readiness gate is refused, and created again once the
-    # controller answers. It concerns only namespaces with the label for gates.
+    # The VPC and the region are explicit, since pods cannot use the instance metadata service.
+    # failurePolicy=Fail: pods are refused, and retried by their ReplicaSet, while the controller does not
+    # answer. It applies only to namespaces with the label for gates.
     helm upgrade --install aws-load-balancer-controller "${chart[@]}" \
         --kube-context "$cluster.$region" --namespace kube-system --wait --timeout 10m \
         --set "clusterName=$cluster" --set "region=$region" --set "vpcId=$vpc" \

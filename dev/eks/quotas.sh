@@ -1,13 +1,13 @@
 # shellcheck shell=bash disable=SC2154  # cluster and region are the sourcing script's
-# What a new cluster takes of the account's quotas in its region, which CloudFormation would find out after
-# minutes of creating, and take back.
+# Checks the account's quotas in the region before a cluster is created: CloudFormation would fail only
+# after minutes, and roll back.
 
-# The clusters, VPCs and Elastic IP addresses that one cluster takes are one each; and the nodes that it
-# begins with, in either definition, or gets with the service's three pods, have this many vCPUs.
+# A cluster needs one each of clusters, VPCs and Elastic IP addresses; its initial nodes, in either
+# definition, or the nodes for the service's three pods, have this many vCPUs.
 node_vcpus=6
 
-# The quotas by service, code and what they count. The codes are those that
-# `aws service-quotas list-service-quotas --service-code SERVICE` lists.
+# The quotas by service, code and unit. `aws service-quotas list-service-quotas --service-code SERVICE`
+# lists the codes.
 quotas=(
     "eks L-1194D53C clusters"
     "vpc L-F678F1CE VPCs"
@@ -15,13 +15,13 @@ quotas=(
     "ec2 L-1216C47A vCPUs"
 )
 
-# in_use WHAT: how many of it the account has in the region.
+# in_use UNIT: the account's usage in the region.
 in_use() {
     case $1 in
         clusters) aws eks list-clusters --region "$region" --query 'length(clusters)' --output json ;;
         VPCs) aws ec2 describe-vpcs --region "$region" --query 'length(Vpcs)' --output json ;;
         Elastic_IP_addresses) aws ec2 describe-addresses --region "$region" --query 'length(Addresses)' --output json ;;
-        # On demand, of the families A, C, D, H, I, M, R, T and Z, which have this quota together.
+        # On-demand instances of the families A, C, D, H, I, M, R, T and Z, which share this quota.
         vCPUs)
             aws ec2 describe-instances --region "$region" \
                 --filters Name=instance-state-name,Values=pending,running --output text \
@@ -31,7 +31,7 @@ in_use() {
     esac
 }
 
-# quota SERVICE CODE: how many the account may have: what it was granted, or else what everybody has.
+# quota SERVICE CODE: the account's applied quota, or else AWS's default.
 quota() {
     local value command
     for command in get-service-quota get-aws-default-service-quota; do
@@ -42,8 +42,8 @@ quota() {
     return 1
 }
 
-# check_quotas: fails with every quota that leaves no room for the cluster. What the credentials may not
-# read is reported, and left to AWS.
+# check_quotas: fails, listing every quota that the cluster would exceed. Quotas that the credentials may not
+# read are reported as not checked.
 check_quotas() {
     local entry service code what used limit takes problems=() increases=()
     for entry in "${quotas[@]}"; do

@@ -1,6 +1,5 @@
 # shellcheck shell=bash disable=SC2034  # the names are for the scripts that source this
-# What the scripts of a new machine share: where it is, what it takes from this machine, and how
-# everything is removed.
+# Shared by the scripts of a new machine: its paths, what it uses of this machine, and its removal.
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -8,7 +7,7 @@ fresh=$top/target/fresh
 release=bookworm
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/rust-k8s-app
 debs=$cache/debs-$release
-# In every hierarchy of cgroups. One run at a time has it.
+# The cgroup, in every hierarchy. One run at a time uses it.
 cgroup=rust-k8s-app-fresh-$(cksum <<<"$top" | cut -d' ' -f1)
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -29,7 +28,7 @@ hierarchies() {
     }' /proc/self/mountinfo
 }
 
-# The package sources of this machine for the release, or none: mmdebstrap then has its own.
+# This machine's package sources for the release; if none, mmdebstrap uses its defaults.
 sources() {
     command -v apt-get >/dev/null || return 0
     # shellcheck disable=SC2016  # expanded by apt-get
@@ -37,13 +36,13 @@ sources() {
         'Identifier: Packages' 'Origin: Debian' | sed -n "s/^${release}[a-z-]* //p" | sort -u
 }
 
-# How this machine reaches the package registries: proxies, mirrors, certificates. Nothing secret.
+# This machine's settings for the package registries: proxies, mirrors, certificates. No secrets.
 registry_environment() {
     env | grep -iE '^((https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|RUSTUP_(DIST_SERVER|UPDATE_ROOT)|CARGO_(HTTP|NET|REGISTR|SOURCE)[A-Z_]*|PIP_[A-Z_]*)=' \
         | grep -vE '^(PIP_FIND_LINKS|[A-Z_]*(TOKEN|PASSWORD|CREDENTIAL)[A-Z_]*)=' || :
 }
 
-# configure ROOT: what a machine's owner has set up before anything of ours comes to it.
+# configure ROOT: the setup of a machine by its owner, before the checkout is cloned there.
 configure() {
     local root=$1 file
     for file in /etc/pip.conf "$HOME/.config/pip/pip.conf" "$HOME/.pip/pip.conf" \
@@ -65,7 +64,7 @@ share_crates() {
     ! [ -d "$registry/cache" ] || cp -a "$registry/cache" "$registry/index" "$1/root/.cargo/registry/"
 }
 
-# keep_build ROOT: moves what cargo compiled there to this checkout.
+# keep_build ROOT: moves cargo's build there to this checkout.
 keep_build() {
     local built
     [ ! -e "$top/target/debug" ] || return 0
@@ -74,7 +73,7 @@ keep_build() {
     done
 }
 
-# Removes the files and the cgroups. The processes are dead or dying.
+# Removes the files and the cgroups, retrying while the killed processes exit.
 clean() {
     local point paths=()
     while read -r point _; do
