@@ -497,7 +497,7 @@ fn the_clusters_are_valid_for_eksctl() {
     }
 }
 
-/// The pod of `make node-ps` has the permissions of the DaemonSet's pods, and only fields that the API
+/// The pod of `make node-ps` has the permissions of the `DaemonSet`'s pods, and only fields that the API
 /// server knows.
 #[test]
 fn both_ways_to_inspect_a_node_have_the_same_rights() {

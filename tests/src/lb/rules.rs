@@ -98,7 +98,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// An NLB as it is by default, checking `path` over HTTP, without the minutes that a
+    /// An NLB with default settings, checking `path` over HTTP, without the minutes that a
     /// registration takes.
     ///
     /// Interval 10 s, thresholds 3, deregistration delay 300 s and idle timeout 350 s are AWS's
@@ -128,7 +128,7 @@ impl Rules {
         }
     }
 
-    /// An ALB as it is by default, checking `path`.
+    /// An ALB with default settings, checking `path`.
     ///
     /// Interval 30 s, 5 good and 2 bad checks, deregistration delay 300 s and idle timeout 60 s
     /// are AWS's defaults. Requests still come to a deregistered target for less than 70 s, and at

@@ -35,7 +35,7 @@ pub(super) struct Balancer {
     created: Instant,
     /// `None` until it is provisioned.
     running: Option<LoadBalancer>,
-    /// As long as it is, where it redirects.
+    /// While it is provisioned, its listener that redirects.
     redirect: Option<Redirect>,
     /// The targets, and the names of their pods.
     pub(super) targets: BTreeMap<SocketAddr, String>,

@@ -32,7 +32,7 @@ pub struct Controller {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     hosts: Hosts,
-    /// Before the webhook: as long as it is configured, the API server calls it.
+    /// Dropped before the webhook: the API server calls it as long as it is configured.
     _installation: Installation,
     _webhook: Webhook,
 }
