@@ -13,32 +13,31 @@ use crate::setting_values::{AbsolutePath, EnvName, ImageName, Signal, User};
 
 #[derive(Debug, Args)]
 pub(crate) struct Assemble {
-    /// The image's name, without registry, tag and digest; that of the program where none is given.
+    /// The image's name, without registry, tag and digest [default: the program's name]
     #[arg(value_name = "NAME", value_parser = image_name)]
     pub(crate) name: Option<ImageName>,
-    /// A file, a directory or a pattern such as `dist/*.css`, where it goes in the image, and the
-    /// permissions of files. May be repeated. DEST with `/` at the end is a directory. `{os}`, `{arch}`
-    /// (`amd64`, `arm64`) and `{machine}` (`x86_64`, `aarch64`) in SRC stand for those of the platform.
+    /// A file, a directory or a pattern such as `dist/*.css`, its path in the image, and the permissions
+    /// of files. May be repeated. DEST with a trailing `/` is a directory. `{os}`, `{arch}` (`amd64`,
+    /// `arm64`) and `{machine}` (`x86_64`, `aarch64`) in SRC are replaced with the platform's.
     #[arg(long = "file", value_name = "SRC:DEST[:MODE]", required = true)]
     pub(crate) files: Vec<FileArgument>,
-    /// Pack each --file into a layer of its own, in their order.
+    /// Pack each --file into its own layer, in the given order.
     #[arg(long)]
     pub(crate) layer_per_file: bool,
-    /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
-    /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. Its digest is kept in
-    /// imagebuilder.lock of the current directory.
+    /// The base image: `scratch`, the default; the full name of an image in a registry, such as
+    /// gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. Its digest is recorded in
+    /// imagebuilder.lock in the current directory.
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseName>,
-    /// Use what the name of the base stands for now, and write that to imagebuilder.lock.
+    /// Resolve the base's name again, and update imagebuilder.lock.
     #[arg(long)]
     pub(crate) update_base: bool,
-    /// What the image runs on; several, divided by commas, make an index. This machine's where not
-    /// given.
+    /// The target platforms, separated by commas; several create an index [default: this machine's]
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
     #[command(flatten)]
     pub(crate) packing: Packing,
-    // What is below a heading comes last: clap puts whatever follows below it too.
+    // Options with a heading come last: clap puts all that follow under the same heading.
     #[command(flatten)]
     pub(crate) destinations: Destinations,
     #[command(flatten)]
@@ -49,26 +48,26 @@ pub(crate) struct Assemble {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct Run {
-    /// The program; repeated, its first arguments. The first --file where that can be executed, else
-    /// that of the base.
+    /// The program; repeated, its first arguments [default: the first --file if it is executable, else
+    /// the base's]
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     pub(crate) entrypoint: Vec<String>,
-    /// An argument, unless the pod gives others. May be repeated.
+    /// A default argument, which a pod's `args` replace. May be repeated.
     #[arg(long = "arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub(crate) args: Vec<String>,
-    /// A variable of its environment. May be repeated.
+    /// An environment variable. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) env: Vec<(EnvName, String)>,
-    /// The user, in numbers; that of the base, else 65532:65532, where not given.
+    /// The numeric user [default: the base's, else 65532:65532]
     #[arg(long, value_name = "UID[:GID]", value_parser = user)]
     pub(crate) user: Option<User>,
-    /// The directory that it starts in; that of the base, else `/`, where not given.
+    /// The working directory [default: the base's, else `/`]
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub(crate) workdir: Option<AbsolutePath>,
     /// A TCP port that it listens on. May be repeated.
     #[arg(long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<NonZeroU16>,
-    /// A directory for which a container gets a volume. May be repeated.
+    /// A directory that is a volume in each container. May be repeated.
     #[arg(long = "volume", value_name = "PATH", value_parser = path)]
     pub(crate) volumes: Vec<AbsolutePath>,
     /// A label. May be repeated.
@@ -77,7 +76,7 @@ pub(crate) struct Run {
     /// An annotation of the manifest and the index. May be repeated.
     #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) annotations: Vec<(String, String)>,
-    /// The signal that asks it to stop; that of the base, else SIGTERM, where not given.
+    /// The signal that stops it [default: the base's, else SIGTERM]
     #[arg(long, value_name = "SIGNAL", value_parser = signal)]
     pub(crate) stop_signal: Option<Signal>,
 }

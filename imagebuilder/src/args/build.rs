@@ -1,4 +1,4 @@
-//! The command lines of what builds images: `build`, `resolve` and `init`.
+//! The command lines of the commands that build images: `build`, `resolve` and `init`.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::base_name::BaseName;
 use crate::sbom;
 use crate::target::CLibrary;
 
-/// Where the settings of images are: every key, by its name.
+/// Every key of an image's settings, and where they are described.
 const SETTINGS: &str = "Settings of the image are in [package.metadata.image] of the package's Cargo.toml, with \
     defaults for all packages in [workspace.metadata.image]: name, bin, base, libc, allocator, \
     platforms, user, workdir, entrypoint, args, env, ports, volumes, stop-signal, labels, annotations, \
@@ -20,24 +20,24 @@ const SETTINGS: &str = "Settings of the image are in [package.metadata.image] of
 #[derive(Debug, Args)]
 #[command(after_long_help = SETTINGS)]
 pub(crate) struct Build {
-    /// The packages of the workspace to build, as `cargo build --package` names them; that of the
-    /// current directory where none is given.
+    /// The workspace's packages to build, as `cargo build --package` names them [default: the package
+    /// of the current directory]
     #[arg(value_name = "PACKAGE")]
     pub(crate) packages: Vec<String>,
-    /// The binary to pack, where the package has several. May be repeated: each gets a layer of its own, and
+    /// The binary to pack, if the package has several. May be repeated: each gets its own layer, and
     /// the image runs the first.
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Vec<String>,
-    /// Cargo features to enable, beside those in the package's [package.metadata.image].
+    /// Cargo features to enable, in addition to those in the package's [package.metadata.image].
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     pub(crate) features: Vec<String>,
     /// Do not enable the default features.
     #[arg(long)]
     pub(crate) no_default_features: bool,
-    /// Further arguments for `cargo build`, such as `-- --config net.git-fetch-with-cli=true`.
+    /// Additional arguments for `cargo build`, such as `-- --config net.git-fetch-with-cli=true`.
     #[arg(last = true, value_name = "CARGO ARGS")]
     pub(crate) cargo_arguments: Vec<String>,
-    /// What standard output carries.
+    /// The format of standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     #[command(flatten)]
@@ -53,76 +53,75 @@ pub(crate) struct Resolve {
     pub(crate) image: Image,
 }
 
-/// What concerns every image that a command builds.
+/// The options for every image that a command builds.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("bills").multiple(true))]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line of its own"
+    reason = "each is a flag of the command line"
 )]
 pub(crate) struct Image {
-    /// What the image is built on: `scratch`, the default; an image of a registry by its full name,
-    /// such as gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. In place of `base` in
-    /// [package.metadata.image]. Its digest is kept in imagebuilder.lock.
+    /// The base image: `scratch`, the default; the full name of an image in a registry, such as
+    /// gcr.io/distroless/cc-debian12; oci:DIR[:NAME] or tar:FILE[:NAME]. Overrides `base` in
+    /// [package.metadata.image]. Its digest is recorded in imagebuilder.lock.
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseName>,
-    /// Use what the names of bases stand for now, and write that to imagebuilder.lock.
+    /// Resolve the names of bases again, and update imagebuilder.lock.
     #[arg(long, conflicts_with_all = ["locked", "frozen"])]
     pub(crate) update_base: bool,
-    /// The C library that the binary is linked with, in place of `libc` in [package.metadata.image].
+    /// The C library to link with. Overrides `libc` in [package.metadata.image].
     #[arg(long, value_enum)]
     pub(crate) libc: Option<CLibrary>,
-    /// What the image runs on; several, divided by commas, make an index. Where not
-    /// given: `platforms` of [package.metadata.image], else this machine's.
+    /// The target platforms, separated by commas; several create an index [default: `platforms` in
+    /// [package.metadata.image], else this machine's]
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
-    /// The Cargo.toml of the workspace; the current directory's where not given.
+    /// The workspace's Cargo.toml [default: the current directory's]
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
-    /// Fail if a binary contains a path of this machine, such as `env!("CARGO_MANIFEST_DIR")` leaves;
-    /// without this it is a warning. The digest depends on such a path.
+    /// Fail, instead of warning, if a binary contains a path of this machine, for example from
+    /// `env!("CARGO_MANIFEST_DIR")`: the digest depends on it.
     #[arg(long)]
     pub(crate) deny_paths: bool,
-    /// The source's revision, such as `git describe --always --dirty` prints. The image carries it
-    /// as an annotation, and the compiler gets it as `SOURCE_REVISION`; without it neither depends on
-    /// git.
+    /// The source's revision, such as the output of `git describe --always --dirty`. It becomes an
+    /// annotation of the image, and `SOURCE_REVISION` in the compiler's environment; without it neither
+    /// depends on git.
     #[arg(long, value_name = "REVISION", value_parser = revision)]
     pub(crate) revision: Option<String>,
-    /// Attach a bill of materials to each platform's image: the crates that are linked into the binary.
-    /// A registry lists it as a referrer; it is there before the tag is.
+    /// Attach an SBOM to each platform's image: the crates that are linked into the binary. A registry
+    /// lists it as a referrer; it is pushed before the tag.
     #[arg(long, group = "bills")]
     pub(crate) sbom: bool,
-    /// Write the bill of materials of each binary to DIR/BINARY-OS-ARCH.spdx.json too, or, without
-    /// --sbom, only there.
+    /// Write each binary's SBOM to DIR/BINARY-OS-ARCH.spdx.json too or, without --sbom, only there.
     #[arg(long, value_name = "DIR", group = "bills")]
     pub(crate) sbom_dir: Option<PathBuf>,
-    /// The format of bills of materials.
+    /// The format of SBOMs.
     #[arg(long, value_enum, default_value_t, requires = "bills")]
     pub(crate) sbom_format: sbom::Format,
-    /// Leave the list of crates out of the binary, which scanners such as `cargo audit bin`, trivy and
-    /// syft read.
+    /// Do not embed the list of crates, which scanners such as `cargo audit bin`, trivy and syft read,
+    /// in the binary.
     #[arg(long)]
     pub(crate) no_auditable: bool,
     #[command(flatten)]
     pub(crate) attestation: Attestation,
     #[command(flatten)]
     pub(crate) packing: Packing,
-    // What is below a heading comes last: clap puts whatever follows below it too.
+    // Options with a heading come last: clap puts all that follow under the same heading.
     #[command(flatten)]
     pub(crate) destinations: Destinations,
     #[command(flatten)]
     pub(crate) cargo: Cargo,
 }
 
-/// What is attached to an image, besides bills of materials.
+/// What is attached to an image besides SBOMs.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Attestation")]
 pub(crate) struct Attestation {
     /// Attach SLSA provenance: the git commit, the arguments and the dependencies that the image was
-    /// built from. Refused where the working tree differs from the commit.
+    /// built from. Refused if the working tree differs from the commit.
     #[arg(long)]
     pub(crate) provenance: bool,
-    /// Who runs the build, in the provenance.
+    /// The builder that the provenance names.
     #[arg(
         long,
         value_name = "URI",
@@ -130,11 +129,11 @@ pub(crate) struct Attestation {
         default_value = concat!("pkg:cargo/imagebuilder@", env!("CARGO_PKG_VERSION"))
     )]
     pub(crate) builder_id: String,
-    /// Sign the image, its platforms' manifests, and what is attached to them, with an ECDSA key on P-256 as
-    /// cosign or OpenSSL write it. `$COSIGN_PASSWORD` is the password of an encrypted one.
+    /// Sign the image, its platforms' manifests and their attachments with an ECDSA P-256 key in the
+    /// format of cosign or OpenSSL. `$COSIGN_PASSWORD` is the password of an encrypted key.
     #[arg(long, value_name = "FILE")]
     pub(crate) sign_key: Option<PathBuf>,
-    /// Push the signatures under tags `sha256-….sig` too, where cosign before version 3 looks for them.
+    /// Also push the signatures under tags `sha256-….sig`, where cosign before version 3 looks for them.
     #[arg(long, requires = "sign_key", requires = "repo")]
     pub(crate) sign_tag: bool,
 }
@@ -159,13 +158,13 @@ pub(crate) struct Cargo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// The package; that of the current directory where none is given.
+    /// The package [default: that of the current directory]
     #[arg(value_name = "PACKAGE")]
     pub(crate) package: Option<String>,
-    /// Print the table, and change nothing.
+    /// Print the table instead of writing it.
     #[arg(long)]
     pub(crate) print: bool,
-    /// The Cargo.toml of the workspace; the current directory's where not given.
+    /// The workspace's Cargo.toml [default: the current directory's]
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
 }

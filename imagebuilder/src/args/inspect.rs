@@ -1,4 +1,4 @@
-//! The command lines of what reads images: `inspect`, `diff` and `verify`.
+//! The command lines of the commands that read images: `inspect`, `diff` and `verify`.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use crate::place::Place;
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or what `docker save` writes; one of
-    /// their images, with `:NAME` behind; `docker:NAME`, of the local engine; or a reference such as
+    /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or the output of `docker save`; either
+    /// with `:NAME` appended for one image; `docker:NAME`, in the local engine; or a reference such as
     /// registry.example.com/team/app:v1.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Place,
     /// List the files of each layer.
     #[arg(long)]
     pub(crate) files: bool,
-    /// List the crates of each image: those of its bills of materials, and those that its programs say
-    /// they are linked from. With --format json, the documents themselves.
+    /// List the crates of each image: those in its SBOMs, and those listed in its binaries. With
+    /// --format json, print the documents themselves.
     #[arg(long)]
     pub(crate) sbom: bool,
-    /// What standard output carries: a table, or one JSON object.
+    /// The format of standard output: a table, or one JSON object.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     #[command(flatten)]
@@ -34,10 +34,10 @@ pub(crate) struct Diff {
     /// registry.example.com/team/app:v1.
     #[arg(value_name = "A")]
     pub(crate) a: Place,
-    /// Another, in one of the same forms.
+    /// The image to compare it with, in the same forms.
     #[arg(value_name = "B")]
     pub(crate) b: Place,
-    /// What standard output carries: a line for each difference, or one JSON object.
+    /// The format of standard output: a line for each difference, or one JSON object.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     #[command(flatten)]
@@ -46,20 +46,20 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or what `docker save` writes; one of
-    /// their images, with `:NAME` behind; `docker:NAME`, of the local engine; or a reference such as
+    /// The images: `oci:DIR`, a layout; `tar:FILE`, an OCI archive or the output of `docker save`; either
+    /// with `:NAME` appended for one image; `docker:NAME`, in the local engine; or a reference such as
     /// registry.example.com/team/app:v1.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Place,
-    /// Also check that each image is signed by the key to this public key, an ECDSA key on P-256 in PEM.
+    /// Also check each image's signature against this public key, ECDSA P-256 in PEM.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Also build each image again, from the source that its provenance names, and compare; print how they
-    /// differ, and exit with 5. This runs the build scripts of that source. With --key, only provenance
-    /// that the key signed counts.
+    /// Also rebuild each image from the source that its provenance names; if the two differ, print how,
+    /// and exit with 5. This runs that source's build scripts. With --key, only provenance signed by the
+    /// key counts.
     #[arg(long)]
     pub(crate) rebuild: bool,
-    /// A git repository with the commit, in place of the one that the provenance names.
+    /// A git repository with the commit, instead of the one that the provenance names.
     #[arg(long, value_name = "REPOSITORY", requires = "rebuild")]
     pub(crate) source_repository: Option<PathBuf>,
     #[command(flatten)]

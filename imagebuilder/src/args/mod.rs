@@ -2,7 +2,7 @@
 
 #![allow(
     rustdoc::broken_intra_doc_links,
-    reason = "the text of --help has brackets around what is optional"
+    reason = "the text of --help has brackets that are no links"
 )]
 
 mod assemble;
@@ -26,7 +26,7 @@ pub(crate) use transfer::{Copy, Login, Logout, Push, Remote};
 #[derive(Debug, Parser)]
 #[command(name = "imagebuilder", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// How progress is shown on stderr.
+    /// How to show progress on stderr.
     #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
     #[command(subcommand)]
@@ -37,30 +37,32 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Build a package's image and print `name@sha256:…`.
     Build(Build),
-    /// Pack files that exist already into an image, and print `name@sha256:…`.
+    /// Pack existing files into an image, and print `name@sha256:…`.
     Assemble(Assemble),
-    /// Build the images that manifests name `cargo://PACKAGE`, and print the manifests with their
+    /// Build the images that manifests refer to as `cargo://PACKAGE`, and print the manifests with their
     /// digests.
     Resolve(Resolve),
-    /// Write a commented [package.metadata.image] into a package's Cargo.toml, with what it finds.
+    /// Write a commented [package.metadata.image], with the settings that it detects, to a package's
+    /// Cargo.toml.
     Init(Init),
-    /// Show what images hold.
+    /// Show the contents of images.
     Inspect(Inspect),
-    /// Show why two images differ, down to the field, mode and byte. Exits with 5 where they do.
+    /// Show how two images differ, down to the field, mode and byte. Exits with 5 if they do.
     Diff(Diff),
-    /// Check every digest and size of images, down to the files, and with --key their signatures; print `sha256:… NAME` for each.
+    /// Check all digests and sizes of images, down to the files, and with --key their signatures; print
+    /// `sha256:… NAME` for each.
     Verify(Verify),
     /// Push images to a registry, and print `name@sha256:…` for each.
     Push(Push),
     /// Copy an image from one place to another, byte for byte, and print its name by digest.
     Copy(Copy),
-    /// Print the tags of a repository, one a line.
+    /// Print the tags of a repository, one per line.
     Tags(Remote),
     /// Print the digest of an image in a registry.
     Digest(Remote),
     /// Print the manifest or index of an image in a registry, byte for byte.
     Manifest(Remote),
-    /// Delete a tag, or an image by its digest, where the registry allows it.
+    /// Delete a tag, or an image by its digest, if the registry allows it.
     Delete(Remote),
     /// Check a name and password with a registry, and store them where docker and podman find them.
     Login(Login),
@@ -68,10 +70,10 @@ pub(crate) enum Command {
     Logout(Logout),
 }
 
-/// What standard output carries.
+/// The format of standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A line an image, `name@sha256:…`, or a table.
+    /// A line `name@sha256:…` per image, or a table.
     Text,
     /// JSON.
     Json,

@@ -1,4 +1,4 @@
-//! The options that everything has which creates images: how they are packed, and where they go.
+//! The options of all commands that create images: how to pack them, and their destinations.
 
 use clap::Args;
 
@@ -8,14 +8,14 @@ use crate::layer::LayerCompression;
 use crate::place::Output;
 use crate::registry::Prefix;
 
-/// How files become layers.
+/// How to pack files into layers.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Packing {
-    /// How layers are compressed: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
-    /// 1 to 19, which Docker reads from version 23. Layers of a base stay as they are.
+    /// The compression of layers: gzip[:LEVEL], 1 to 9, which every engine reads, or zstd[:LEVEL],
+    /// 1 to 19, which Docker reads from version 23. A base's layers are unchanged.
     #[arg(long, value_name = "FORMAT", default_value_t)]
     pub(crate) compression: LayerCompression,
-    /// The time of everything in the image, in seconds since 1970.
+    /// The timestamp of all files and of the image, in seconds since 1970.
     #[arg(
         long,
         env = "SOURCE_DATE_EPOCH",
@@ -26,12 +26,12 @@ pub(crate) struct Packing {
     pub(crate) source_date_epoch: u64,
 }
 
-/// Where images go.
+/// The destinations of images.
 #[derive(Debug, Args)]
 pub(crate) struct Destinations {
-    /// Where the image goes. May be repeated. Without this and --repo,
-    /// what Cargo builds goes to the OCI layout `images` in its target
-    /// directory.
+    /// The image's destination. May be repeated. Without this and
+    /// --repo, images that Cargo builds are written to the OCI layout
+    /// `images` in its target directory.
     ///
     ///   oci:DIR   an OCI image layout, created if it does not exist
     ///   tar:FILE  a tar that Docker, podman, skopeo and ctr load
@@ -44,7 +44,7 @@ pub(crate) struct Destinations {
     /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) repo: Option<Prefix>,
-    /// The tag in the image's name.
+    /// The image's tag.
     #[arg(long, value_parser = tag)]
     pub(crate) tag: Option<String>,
     #[command(flatten)]

@@ -1,34 +1,34 @@
-//! The options by which a registry is reached.
+//! The options for connections to a registry.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// How a registry is reached.
+/// How to connect to a registry.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(crate) struct Registry {
-    /// Certificate authorities to trust besides the machine's, as PEM. `$SSL_CERT_FILE` and
-    /// `$SSL_CERT_DIR` replace the machine's; Mozilla's count where it has none.
+    /// Certificate authorities to trust in addition to the machine's, as PEM. `$SSL_CERT_FILE` and
+    /// `$SSL_CERT_DIR` replace the machine's; Mozilla's are used if it has none.
     #[arg(long, value_name = "PATH")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Plain HTTP, without TLS. A registry on this machine (127.0.0.1, localhost) is reached so
-    /// anyway, unless one of the TLS options is given.
+    /// Use plain HTTP, without TLS. This is the default for a registry on this machine (127.0.0.1,
+    /// localhost), unless one of the TLS options is given.
     #[arg(long, conflicts_with_all = ["ca_file", "insecure_skip_tls_verify"])]
     pub(crate) plain_http: bool,
-    /// TLS without verification: whoever is on the way can read and change everything.
+    /// Use TLS without verification: anyone on the network path can read and change everything.
     #[arg(long)]
     pub(crate) insecure_skip_tls_verify: bool,
-    /// Refused, since it means plain HTTP to some programs and no verification to others.
+    /// Refused, since some programs take it for plain HTTP and others for TLS without verification.
     #[arg(long, hide = true, value_parser = ambiguous, num_args = 0, default_missing_value = "")]
     insecure: Option<String>,
-    /// Connect to ADDRESS where HOST:PORT is meant. May be repeated.
+    /// Connect to ADDRESS instead of HOST:PORT. May be repeated.
     #[arg(long, value_name = "HOST:PORT:ADDRESS")]
     pub(crate) resolve: Vec<oci::registry::Resolve>,
-    /// Create the repository where it does not exist. For Amazon ECR.
+    /// Create the repository if it does not exist. For Amazon ECR.
     #[arg(long)]
     pub(crate) create_repository: bool,
-    /// The directory with the config.json of `docker login`, in place of all other credentials:
+    /// The directory with the config.json of `docker login`, instead of all other credentials:
     /// `$REGISTRY_AUTH_FILE`, ~/.docker, and podman's auth.json.
     #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
     pub(crate) docker_config: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! The command lines of what concerns registries: `push`, `copy`, `login` and the like.
+//! The command lines of the commands for registries, such as `push`, `copy` and `login`.
 
 use std::path::PathBuf;
 
@@ -13,28 +13,28 @@ use crate::registry::Prefix;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("destination").required(true))]
 pub(crate) struct Push {
-    /// The images to push: `oci:DIR`, `tar:FILE`, one of their images, with `:NAME` behind, or
+    /// The images to push: `oci:DIR` or `tar:FILE`, either with `:NAME` appended for one image, or
     /// `docker:NAME`.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Local,
-    /// Push the one image there, such as registry.example.com/team/app:v1. May be repeated.
+    /// The name to push a single image to, such as registry.example.com/team/app:v1. May be repeated.
     #[arg(value_name = "REFERENCE", group = "destination")]
     pub(crate) references: Vec<Reference>,
     /// Push each image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team, by the
     /// image's name in the layout.
     #[arg(long, value_name = "PREFIX", group = "destination")]
     pub(crate) repo: Option<Prefix>,
-    /// The tag, with --repo; the one in the image's name where not given.
+    /// The tag, with --repo [default: the tag in the image's name]
     #[arg(long, value_parser = tag, conflicts_with = "references")]
     pub(crate) tag: Option<String>,
-    /// The image for one platform of an index; all of them where not given.
+    /// The platform of an index to transfer [default: all]
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,
-    /// Report what would be sent, and send nothing.
+    /// Report what would be pushed, and push nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Look for each blob even if the registry has the image, and send what is missing: a garbage
-    /// collection of the registry may have deleted it.
+    /// Check for each blob even if the registry has the image, and push those that are missing: the
+    /// registry's garbage collection may have deleted them.
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]
@@ -46,20 +46,19 @@ pub(crate) struct Copy {
     /// The image: `oci:DIR[:NAME]`, `tar:FILE[:NAME]`, `docker:NAME`, or a reference such as
     /// registry.example.com/team/app:v1.
     pub(crate) source: Place,
-    /// Where it goes, in one of the same forms, or `docker`, where it keeps its name.
+    /// The destination, in the same forms, or `docker` to keep the image's name.
     #[arg(value_parser = Place::destination)]
     pub(crate) destination: Place,
-    /// The image for one platform of an index; all of them where not given.
+    /// The platform of an index to transfer [default: all]
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,
-    /// Copy what refers to the image too: signatures, attestations, bills of materials. A container
-    /// engine keeps none.
+    /// Also copy the image's referrers: signatures, attestations, SBOMs. Container engines keep none.
     #[arg(long)]
     pub(crate) referrers: bool,
     /// Report what would be copied, and copy nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Look for each blob even if the destination has the image, and copy what is missing.
+    /// Check for each blob even if the destination has the image, and copy those that are missing.
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]
@@ -79,13 +78,13 @@ pub(crate) struct Login {
     /// The registry, such as registry.example.com or docker.io.
     #[arg(value_name = "REGISTRY", value_parser = registry_host)]
     pub(crate) host: String,
-    /// The name.
+    /// The user name.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) username: String,
     /// Read the password from standard input.
     #[arg(long, required_unless_present = "password")]
     pub(crate) password_stdin: bool,
-    /// Refused, since every process of the machine can read it, and the shell remembers it.
+    /// Refused: every process of the machine can read it, and the shell records it in its history.
     #[arg(short, long, hide = true)]
     pub(crate) password: Option<String>,
     #[command(flatten)]
@@ -97,13 +96,13 @@ pub(crate) struct Logout {
     /// The registry, such as registry.example.com or docker.io.
     #[arg(value_name = "REGISTRY", value_parser = registry_host)]
     pub(crate) host: String,
-    /// The directory with the config.json of `docker login`, in place of all other files with
+    /// The directory with the config.json of `docker login`, instead of all other files with
     /// credentials.
     #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
     pub(crate) docker_config: Option<PathBuf>,
 }
 
-/// `HOST[:PORT]`, also in the form of docker's file, `https://index.docker.io/v1/`.
+/// `HOST[:PORT]`, also in the form of Docker's config.json, `https://index.docker.io/v1/`.
 fn registry_host(text: &str) -> Result<String, String> {
     let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = bare.split('/').next().unwrap_or_default();
