@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub struct Setting {
     /// The environment variable.
     pub name: &'static str,
-    /// The value where the variable is absent or empty, as it would be written.
+    /// The default, for a variable that is unset or empty, as a user would write it.
     pub default: &'static str,
     /// The unit or form of the value.
     pub unit: &'static str,
@@ -42,9 +42,9 @@ settings! {
     DRAIN_PROFILE = "APP_DRAIN_PROFILE", "nlb", "nlb|short|off",
         "drain delay and deadline: nlb is 150s + 30s, short (ALB, Spot) is 70s + 30s, off is 0s + 0s";
     DRAIN_DELAY = "APP_DRAIN_DELAY", "", "duration",
-        "how long new connections are served after SIGTERM; the profile has a default";
+        "how long to serve new connections after SIGTERM; overrides the profile";
     DRAIN_DEADLINE = "APP_DRAIN_DEADLINE", "", "duration",
-        "how long requests in flight may take after the delay; the profile has a default";
+        "how long requests in flight may take after the delay; overrides the profile";
 
     FIRST_HEAD_TIMEOUT = "APP_FIRST_HEAD_TIMEOUT", "5s", "duration",
         "from accepting a connection to its first complete request head";
@@ -68,7 +68,7 @@ settings! {
     MAX_BODY_BYTES = "APP_MAX_BODY_BYTES", "1MiB", "bytes",
         "largest request body; a larger one is answered 413";
     MEMORY_BUDGET = "APP_MEMORY_BUDGET", "0", "bytes",
-        "memory for all clients; beyond it those that hold most are answered 503; 0 is half the cgroup's limit";
+        "memory for all clients; above it those that use most are answered 503; 0 is half the cgroup's limit";
 
     PROXY_PROTOCOL = "APP_PROXY_PROTOCOL", "off", "off|optional|required",
         "PROXY protocol version 2 on the public listener";
@@ -110,7 +110,7 @@ settings! {
     OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "", "URL",
         "collector that traces are sent to (OTLP, HTTP with protobuf); needs the feature otlp";
     TRACE_PERCENT = "APP_TRACE_PERCENT", "100", "percent",
-        "share of requests to trace where the caller has not decided";
+        "share of requests to trace if the caller has not decided";
     OTLP_SERVICE_NAME = "OTEL_SERVICE_NAME", "rust-k8s-app", "text",
         "the service's name in traces";
 }

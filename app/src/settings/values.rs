@@ -52,7 +52,7 @@ pub struct Settings {
     pub faults: bool,
     /// The collector that traces are sent to.
     pub otlp_endpoint: Option<String>,
-    /// The percentage of requests to trace where the caller has not decided.
+    /// The percentage of requests to trace if the caller has not decided.
     pub trace_percent: u8,
     /// The service's name in traces.
     pub otlp_service_name: String,
