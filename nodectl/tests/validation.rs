@@ -107,7 +107,7 @@ fn a_chart_with_null_and_empty_values_runs() {
     public("chart.yaml", Ok((1, &["spec.template.spec.affinity"])));
 }
 
-/// Why the files of a directory are refused.
+/// The error that refuses the files.
 #[track_caller]
 fn refused(files: &[(&str, &str)]) -> String {
     let inputs = files.iter().map(|(name, text)| Input {
@@ -123,7 +123,7 @@ fn refused(files: &[(&str, &str)]) -> String {
     }
 }
 
-/// A Deployment with more in its spec.
+/// A Deployment with additional fields in its spec.
 fn deployment(more: &str) -> String {
     format!(
         "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{{more}selector: \
@@ -158,7 +158,7 @@ fn an_error_names_the_file_that_it_is_in() {
 }
 
 #[test]
-fn manifests_without_a_deployment_are_refused_by_what_they_have() {
+fn manifests_without_a_deployment_are_refused_with_the_objects_found() {
     assert_eq!(
         refused(&[("a.yaml", "")]),
         "the manifests have no Deployment"
@@ -173,7 +173,7 @@ fn manifests_without_a_deployment_are_refused_by_what_they_have() {
 }
 
 #[test]
-fn a_value_of_a_wrong_type_is_refused_in_the_words_of_manifests() {
+fn a_value_of_a_wrong_type_is_refused_in_the_terms_of_yaml() {
     let cases = [
         (
             "replicas: -1, ",

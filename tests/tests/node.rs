@@ -400,8 +400,8 @@ fn a_stuck_shim_makes_its_own_pod_stuck_and_no_other() {
     let mut shims = vec![shim_of(&sandbox)];
     for name in ["web", "proxy"] {
         let pid = kubelet.run(&kubelet.container("shop", "web-1", name, 0));
-        // One for all, but on a machine that is very slow: where a pod's shim cannot be connected to
-        // within 100 ms, containerd's start of another container gives that a shim of its own.
+        // The containers share a shim, except on a very slow machine: if containerd cannot connect to the
+        // pod's shim within 100 ms, it starts another for the new container.
         let shim = shim_above(pid);
         if !shims.contains(&shim) {
             shims.push(shim);

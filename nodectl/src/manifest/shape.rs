@@ -1,8 +1,8 @@
-//! Whether a value has the type that its field has, in the words of manifests where serde uses those of Rust.
+//! Checks the types of values, and reports them in the terms of YAML instead of Rust's.
 
 use serde_json::Value;
 
-/// The message for an error of serde about a value of a manifest.
+/// The message for serde's error about a value in a manifest.
 pub(super) fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let of_type = ["invalid type: ", "invalid value: "];
@@ -39,7 +39,7 @@ fn expected_words(expected: &str) -> String {
     words.to_owned()
 }
 
-/// serde names a value by its type and, where it is short, itself: ``integer `-1` ``, `string "3"`.
+/// serde describes a value by its type and, if it is short, the value: ``integer `-1` ``, `string "3"`.
 fn found_words(found: &str) -> String {
     if let Some(text) = found.strip_prefix("string ") {
         return format!("`{text}`");
@@ -54,8 +54,8 @@ fn found_words(found: &str) -> String {
     }
 }
 
-/// The path of a list that was read as an object, if there is one: serde takes a list for the fields of
-/// a struct, in their order.
+/// The path of a list that was read as an object, if any: serde accepts a list as a struct's fields in
+/// order.
 pub(super) fn list_as_object(written: &Value, read: &Value) -> Option<String> {
     match (written, read) {
         (Value::Array(_), Value::Object(_)) => Some(String::new()),
@@ -74,7 +74,7 @@ pub(super) fn list_as_object(written: &Value, read: &Value) -> Option<String> {
     }
 }
 
-/// What stands before the rest of a path.
+/// The separator before the rest of a path.
 fn dot(rest: &str) -> &'static str {
     if rest.is_empty() || rest.starts_with('[') {
         ""

@@ -40,7 +40,7 @@ pub enum Event {
         /// Whether it is ready.
         ready: bool,
     },
-    /// A container's readiness probe has failed as often as it may.
+    /// A container's readiness probe has failed `failureThreshold` times.
     NotReady {
         /// The pod.
         pod: String,

@@ -31,7 +31,7 @@ fn with_health(world: &World, manifest: &str) -> Nodectl {
     world.up(&manifest.replace("image: pod:1", "image: health:1"))
 }
 
-/// The only container of the only pod, as `ps` shows it.
+/// The only container of the only pod, from `ps`.
 fn container(world: &World) -> Value {
     world.ps()["pods"][0]["containers"][0].clone()
 }
@@ -129,11 +129,11 @@ fn a_pod_is_ready_again_after_success_threshold_successes() {
 }
 
 #[test]
-fn a_pod_that_is_not_ready_is_shown_with_what_its_probe_answered() {
+fn ps_shows_why_a_pod_is_not_ready() {
     let world = World::new();
     let silent = "{httpGet: {path: /readyz, port: 1}, periodSeconds: 1, failureThreshold: 1000}";
     let up = world.up(&manifest(1, &[]).replace(READINESS, &format!("readinessProbe: {silent}")));
-    // Long before the probe has failed as often as it may.
+    // Long before the probe reaches its failureThreshold.
     let never = eventually("ps has the reason", || {
         let one = container(&world);
         let reason = one["reason"].as_str()?;
@@ -166,7 +166,7 @@ fn a_pod_that_is_not_ready_is_shown_with_what_its_probe_answered() {
     let reason = unready["reason"].as_str().unwrap();
     assert!(reason.ends_with("/readyz: status 503"), "{reason}");
     assert_eq!(unready["state"], "running");
-    // Nobody probes it any more.
+    // Without `up`, nothing probes it.
     up.signal(Signal::KILL);
     up.wait();
     assert_eq!(container(&world)["ready"], Value::Null);

@@ -82,7 +82,7 @@ fn probes_decide_which_pods_get_requests_and_which_are_restarted() {
     let name = |at: usize| pods["pods"][at]["name"].as_str().unwrap().to_owned();
     get(ip(0), "/unready");
     up.wait_for(&format!("pod {}: not ready", name(0)), 1);
-    // The load balancer follows a moment later; with both pods it would alternate.
+    // The load balancer is updated a moment later; with both pods it would alternate.
     eventually("only the other pod is asked", || {
         (0..10).all(|_| world.get("/") == name(1)).then_some(())
     });

@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-/// Calls `look` until it returns something.
+/// Calls `look` until it returns a value.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_mins(1);
