@@ -76,17 +76,18 @@ impl ExitError for InputError {
 }
 
 /// Reads each path: a file, the `*.yaml`, `*.yml` and `*.json` of a directory in the order of their
-/// names, or standard input for `-`.
+/// names, or standard input for `-`. `recursive` reads the directories in a directory too; links to
+/// directories are not followed.
 ///
 /// # Errors
 /// [`InputError`], for the first path that cannot be read.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Input>, InputError> {
+pub fn read(paths: &[PathBuf], recursive: bool) -> Result<Vec<Input>, InputError> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
             inputs.push(bounded("standard input".to_owned(), io::stdin().lock())?);
         } else if path.is_dir() {
-            for file in files_of(path)? {
+            for file in files_of(path, recursive)? {
                 inputs.push(open(&file)?);
             }
         } else {
@@ -96,18 +97,23 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Input>, InputError> {
     Ok(inputs)
 }
 
-fn files_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let entries = directory
-        .read_dir()
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-    let mut files: Vec<PathBuf> = entries.map_err(|source| InputError::List {
-        directory: directory.to_owned(),
-        source,
-    })?;
-    files.retain(|file| {
-        let extension = file.extension().and_then(|extension| extension.to_str());
-        extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) && file.is_file()
-    });
+fn files_of(directory: &Path, recursive: bool) -> Result<Vec<PathBuf>, InputError> {
+    let mut files = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(folder) = open.pop() {
+        for path in entries(&folder)? {
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if path.is_dir() {
+                if recursive && !path.is_symlink() {
+                    open.push(path);
+                }
+            } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+                && path.is_file()
+            {
+                files.push(path);
+            }
+        }
+    }
     files.sort();
     if files.is_empty() {
         return Err(InputError::Empty {
@@ -115,6 +121,16 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
         });
     }
     Ok(files)
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
+    let entries = directory
+        .read_dir()
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    entries.map_err(|source| InputError::List {
+        directory: directory.to_owned(),
+        source,
+    })
 }
 
 fn open(path: &Path) -> Result<Input, InputError> {
@@ -142,21 +158,25 @@ mod tests {
     fn a_directory_is_read_as_kubectl_reads_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        let read = || read(&[path.to_owned()]).map_err(|error| error.to_string());
+        let read =
+            |recursive| read(&[path.to_owned()], recursive).map_err(|error| error.to_string());
         assert_eq!(
-            read().unwrap_err(),
+            read(false).unwrap_err(),
             format!("`{}` has no *.yaml, *.yml or *.json", path.display())
         );
         for name in ["b.yaml", "a.json", "c.yml", "d.txt", "yaml"] {
             std::fs::write(path.join(name), name).unwrap();
         }
-        std::fs::create_dir(path.join("e.yaml")).unwrap();
-        let texts: Vec<_> = read()
-            .unwrap()
-            .into_iter()
-            .map(|input| input.text)
-            .collect();
-        assert_eq!(texts, ["a.json", "b.yaml", "c.yml"]);
+        std::fs::create_dir_all(path.join("b/e.yaml")).unwrap();
+        std::fs::write(path.join("b/e.yaml/f.yaml"), "f.yaml").unwrap();
+        std::os::unix::fs::symlink(path, path.join("b/loop")).unwrap();
+        let check = |recursive, expected: &[&str]| {
+            let inputs = read(recursive).unwrap();
+            let texts: Vec<_> = inputs.iter().map(|input| input.text.as_str()).collect();
+            assert_eq!(texts, expected);
+        };
+        check(false, &["a.json", "b.yaml", "c.yml"]);
+        check(true, &["a.json", "f.yaml", "b.yaml", "c.yml"]);
     }
 
     #[test]

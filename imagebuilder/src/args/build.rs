@@ -1,5 +1,6 @@
-//! The command lines of the commands that build images: `build`, `resolve` and `init`.
+//! The command lines of the commands that build images: `build`, `resolve`, `apply` and `init`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -49,8 +50,21 @@ pub(crate) struct Resolve {
     /// A manifest, a directory of *.yaml and *.yml, or `-` for standard input. May be repeated.
     #[arg(short, long = "filename", value_name = "PATH", required = true)]
     pub(crate) filenames: Vec<PathBuf>,
+    /// Read the directories in a directory too.
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) image: Image,
+}
+
+#[derive(Debug, Args)]
+#[command(mut_arg("repo", |repo| repo.required(true)))]
+pub(crate) struct Apply {
+    /// Further arguments for `kubectl apply`, such as `-- --namespace shop --server-side`.
+    #[arg(last = true, value_name = "KUBECTL ARGS")]
+    pub(crate) kubectl_arguments: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) resolve: Resolve,
 }
 
 /// The options for every image that a command builds.

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use cli::Progress;
 
 pub(crate) use assemble::{Assemble, FileArgument};
-pub(crate) use build::{Build, Image, Init, Resolve};
+pub(crate) use build::{Apply, Build, Image, Init, Resolve};
 pub(crate) use inspect::{Diff, Inspect, Verify};
 pub(crate) use output::{Destinations, Packing};
 pub(crate) use registry::Registry;
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     /// Build the images that manifests refer to as `cargo://PACKAGE`, and print the manifests with their
     /// digests.
     Resolve(Resolve),
+    /// Resolve manifests as `resolve` does, and pass them to `kubectl apply`.
+    Apply(Apply),
     /// Write a commented [package.metadata.image], with the settings that it detects, to a package's
     /// Cargo.toml.
     Init(Init),

@@ -44,9 +44,9 @@ pub(crate) struct Destinations {
     /// Push the image to PREFIX/NAME, such as ACCOUNT.dkr.ecr.REGION.amazonaws.com/team.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) repo: Option<Prefix>,
-    /// The image's tag.
-    #[arg(long, value_parser = tag)]
-    pub(crate) tag: Option<String>,
+    /// The image's tag. May be repeated.
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
+    pub(crate) tags: Vec<String>,
     #[command(flatten)]
     pub(crate) registry: Registry,
 }

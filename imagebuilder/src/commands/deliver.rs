@@ -100,15 +100,15 @@ impl<'a> Delivery<'a> {
         };
         let mut is_named = false;
         for local in self.locals() {
-            let name = self.name_at(local, parcel.name);
+            let names = self.names_at(local, parcel.name);
             match &local.store {
                 Store::Layout(path) if path == layout.path() => {
                     content.complete()?;
-                    put(layout, built, &name)?;
+                    put(layout, built, &names)?;
                     is_named = true;
                 }
-                Store::Layout(path) => copy_to(content, path, built, &name)?,
-                Store::Engine => self.load(content, &built.root, name)?,
+                Store::Layout(path) => copy_to(content, path, built, &names)?,
+                Store::Engine => self.load(content, &built.root, names)?,
                 Store::Archive(_) => {}
             }
         }
@@ -118,18 +118,18 @@ impl<'a> Delivery<'a> {
         let passes_through = !self.arguments.output.is_empty() || self.publisher.is_some();
         if !is_named && (parcel.base.is_none() || !passes_through) {
             content.complete()?;
-            put(layout, built, &with_tag(&lead, self.tag()))?;
+            put(layout, built, &with_tags(&lead, &self.tags()))?;
         }
         let Some((prefix, publisher)) = &self.publisher else {
             return Ok(lead.with_digest(built.root.digest));
         };
-        let destination = destination(prefix, &lead, self.tag())?;
+        let untagged = destination(prefix, &lead, None)?;
+        let destinations = with_tags(&untagged, &self.tags());
         let Some(key) = tag_key else {
-            return publish(self.context, publisher, content, &destination, built);
+            return self.publish_all(publisher, content, &destinations, built);
         };
-        // The image's own tag is written last.
-        let untagged = destination.clone().without_tag();
-        publish(self.context, publisher, content, &untagged, built)?;
+        // The image's own tags are written last.
+        self.publish_all(publisher, content, std::slice::from_ref(&untagged), built)?;
         let repository = publisher.repository(&untagged, Access::Push);
         for image in &built.images {
             let signed = sign_tag(&repository, &untagged.name(), image, key);
@@ -138,11 +138,25 @@ impl<'a> Delivery<'a> {
                 source,
             })?;
         }
-        let attached = Built {
-            referrers: Vec::new(),
-            ..built.clone()
-        };
-        publish(self.context, publisher, content, &destination, &attached)
+        self.publish_all(publisher, content, &destinations, &without_referrers(built))
+    }
+
+    /// Pushes an image under each of its names, of which there is at least one, and what refers to it before
+    /// the first. Returns its name by digest.
+    fn publish_all(
+        &self,
+        publisher: &Publisher,
+        content: Content<'_>,
+        destinations: &[Reference],
+        built: &Built,
+    ) -> Result<Reference, ImageError> {
+        let (first, more) = destinations.split_first().expect("an image has a name");
+        let reference = publish(self.context, publisher, content, first, built)?;
+        let built = without_referrers(built);
+        for destination in more {
+            publish(self.context, publisher, content, destination, &built)?;
+        }
+        Ok(reference)
     }
 
     /// Writes the tars, each with all images.
@@ -157,9 +171,10 @@ impl<'a> Delivery<'a> {
             let Store::Archive(path) = &local.store else {
                 continue;
             };
-            let named = parcels.iter().map(|parcel| {
-                let name = self.name_at(local, parcel.name);
-                (name, parcel.built.root.clone())
+            let named = parcels.iter().flat_map(|parcel| {
+                let names = self.names_at(local, parcel.name);
+                let root = &parcel.built.root;
+                names.into_iter().map(|name| (name, root.clone()))
             });
             let images: Vec<_> = named.collect();
             let failed = |source| ImageError::Archive {
@@ -182,10 +197,11 @@ impl<'a> Delivery<'a> {
         &self,
         content: Content<'_>,
         root: &Descriptor,
-        name: Reference,
+        names: Vec<Reference>,
     ) -> Result<(), ImageError> {
         let (engine, platform) = self.engine.as_ref().expect("it is one of the destinations");
-        let images = [(name, root.clone())];
+        let named = names.into_iter().map(|name| (name, root.clone()));
+        let images: Vec<_> = named.collect();
         let archive = Archive::new(&content, &images, &[], Some(platform));
         let archive = archive.map_err(|source| ImageError::Archive {
             path: "docker".into(),
@@ -207,20 +223,27 @@ impl<'a> Delivery<'a> {
             })
     }
 
-    /// The tag of `--tag`, else that of the first destination that names one.
-    fn tag(&self) -> Option<&'a str> {
+    /// The tags of `--tag`, else that of the first destination that names one.
+    fn tags(&self) -> Vec<&'a str> {
+        if !self.arguments.tags.is_empty() {
+            return self.given_tags();
+        }
         let mut named = self
             .locals()
             .filter_map(|local| local.image.as_ref()?.tag());
-        self.arguments.tag.as_deref().or_else(|| named.next())
+        named.next().into_iter().collect()
     }
 
-    /// The name at a destination of the image that is else called `name`.
-    fn name_at(&self, local: &'a Local, name: &Reference) -> Reference {
-        let Some(image) = &local.image else {
-            return with_tag(name, self.tag());
-        };
-        with_tag(image, self.arguments.tag.as_deref())
+    fn given_tags(&self) -> Vec<&'a str> {
+        self.arguments.tags.iter().map(String::as_str).collect()
+    }
+
+    /// The names at a destination of the image that is else called `name`.
+    fn names_at(&self, local: &'a Local, name: &Reference) -> Vec<Reference> {
+        match &local.image {
+            Some(image) => with_tags(image, &self.given_tags()),
+            None => with_tags(name, &self.tags()),
+        }
     }
 }
 
@@ -231,22 +254,34 @@ fn layout(local: &Local) -> Option<&Path> {
     }
 }
 
-fn with_tag(name: &Reference, tag: Option<&str>) -> Reference {
-    match tag {
-        Some(tag) => name
-            .clone()
-            .with_tag(tag)
-            .expect("the command line checked the tag"),
-        None => name.clone(),
+/// An image whose referrers are in the registry already.
+fn without_referrers(built: &Built) -> Built {
+    Built {
+        referrers: Vec::new(),
+        ..built.clone()
     }
 }
 
+/// The name with each of the tags, or as it is where there are none.
+fn with_tags(name: &Reference, tags: &[&str]) -> Vec<Reference> {
+    if tags.is_empty() {
+        return vec![name.clone()];
+    }
+    let tagged = tags.iter().map(|tag| name.clone().with_tag(tag));
+    tagged
+        .map(|name| name.expect("the command line checked the tag"))
+        .collect()
+}
+
 /// Lists an image that is in the layout, after what refers to it.
-fn put(layout: &Layout, built: &Built, name: &Reference) -> Result<(), ImageError> {
+fn put(layout: &Layout, built: &Built, names: &[Reference]) -> Result<(), ImageError> {
     for referrer in &built.referrers {
         layout.put_index_entry(referrer)?;
     }
-    Ok(layout.put_index_entry(&named(&built.root, name))?)
+    for name in names {
+        layout.put_index_entry(&named(&built.root, name))?;
+    }
+    Ok(())
 }
 
 /// Copies an image to another layout.
@@ -254,7 +289,7 @@ fn copy_to(
     content: Content<'_>,
     path: &Path,
     built: &Built,
-    name: &Reference,
+    names: &[Reference],
 ) -> Result<(), ImageError> {
     let other = Layout::create(path)?;
     let referrers = Referrers::These(&built.referrers);
@@ -263,7 +298,10 @@ fn copy_to(
         path: path.to_owned(),
         source,
     })?;
-    Ok(other.put_index_entry(&named(&built.root, name))?)
+    for name in names {
+        other.put_index_entry(&named(&built.root, name))?;
+    }
+    Ok(())
 }
 
 /// The entry of a layout's index.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use cli::input::InputError;
 use oci::copy::CopyError;
@@ -167,6 +168,10 @@ pub(crate) enum CommandError {
     Engine(#[from] EngineError),
     #[error("cannot keep the image of the container engine")]
     Keep(#[source] io::Error),
+    #[error("cannot run `kubectl apply`")]
+    Kubectl(#[source] io::Error),
+    #[error("`kubectl apply` failed ({status})")]
+    KubectlFailed { status: ExitStatus },
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
 }

@@ -1,5 +1,6 @@
 //! The commands, and the way from the command line to one of them.
 
+mod apply;
 mod assemble;
 mod bases;
 mod build;

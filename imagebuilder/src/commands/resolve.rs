@@ -11,7 +11,14 @@ use crate::args::Resolve;
 use crate::resolve::{Found, scan, splice};
 
 pub(super) fn run(context: &Context, args: &Resolve) -> Result<(), CommandError> {
-    let inputs = input::read(&args.filenames)?;
+    let resolved = resolved(context, args)?;
+    let written = context.printer.data_raw(resolved.as_bytes());
+    written.map_err(CommandError::Stdout)
+}
+
+/// Builds the images that the manifests name, and returns the manifests with their digests.
+pub(super) fn resolved(context: &Context, args: &Resolve) -> Result<String, CommandError> {
+    let inputs = input::read(&args.filenames, args.recursive)?;
     let mut scanned: Vec<(&Input, Vec<Found>)> = Vec::new();
     for input in &inputs {
         let found = scan(&input.text).map_err(|source| CommandError::Scan {
@@ -38,8 +45,7 @@ pub(super) fn run(context: &Context, args: &Resolve) -> Result<(), CommandError>
             &splice(&input.text, found, |package| &images[package]),
         );
     }
-    let written = context.printer.data_raw(out.as_bytes());
-    written.map_err(CommandError::Stdout)
+    Ok(out)
 }
 
 /// Builds the packages, and returns the name by digest of each.

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use cli::{Exit, Printer};
 
 use super::context::Context;
-use super::{assemble, build, copy, diff, init, inspect, login, push, remote, resolve, verify};
+use super::{
+    apply, assemble, build, copy, diff, init, inspect, login, push, remote, resolve, verify,
+};
 use crate::args::{Cli, Command};
 use crate::environment::Environment;
 
@@ -21,6 +23,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Build(args) => build::run(&context, &args),
         Command::Resolve(args) => resolve::run(&context, &args),
+        Command::Apply(args) => apply::run(&context, &args),
         Command::Assemble(args) => assemble::run(&context, &args),
         Command::Init(args) => init::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),

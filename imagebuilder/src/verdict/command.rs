@@ -49,6 +49,8 @@ impl ExitError for CommandError {
             | Self::Credentials(_)
             | Self::Keep(_)
             | Self::Manifest { .. }
+            | Self::Kubectl(_)
+            | Self::KubectlFailed { .. }
             | Self::Stdout(_) => Exit::Failed,
         }
     }
@@ -95,6 +97,10 @@ impl ExitError for CommandError {
             Self::NoRegistry { reference } => Some(format!(
                 "write the registry in front, such as docker.io/{reference}"
             )),
+            Self::Kubectl(_) => Some(
+                "apply needs kubectl on PATH; `imagebuilder resolve` prints the manifests"
+                    .to_owned(),
+            ),
             Self::HasTable { .. } => Some("--print shows a new one".to_owned()),
             Self::PasswordArgument => Some(
                 "every process of the machine can read it, and the shell remembers it: pipe it to \
@@ -113,6 +119,7 @@ impl ExitError for CommandError {
             | Self::Platform { .. }
             | Self::Keep(_)
             | Self::Manifest { .. }
+            | Self::KubectlFailed { .. }
             | Self::Stdout(_) => None,
         }
     }

@@ -9,6 +9,7 @@
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
 
+mod apply;
 mod differences;
 mod images;
 mod output;

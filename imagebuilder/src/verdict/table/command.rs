@@ -126,6 +126,9 @@ fn errors_of_commands() {
         CommandError::HasTable { .. } => CommandError::HasTable { path: path() }, Usage, HINT;
         CommandError::Manifest { .. } => CommandError::Manifest { path: path(), source: io_error() }, Failed, NONE;
         CommandError::Keep(_) => CommandError::Keep(io_error()), Failed, NONE;
+        CommandError::Kubectl(_) => CommandError::Kubectl(io_error()), Failed, HINT;
+        CommandError::KubectlFailed { .. } => CommandError::KubectlFailed {
+            status: std::process::ExitStatus::default() }, Failed, NONE;
         CommandError::Stdout(_) => CommandError::Stdout(io_error()), Failed, NONE;
     );
 }

@@ -28,7 +28,7 @@ const REACH: &str = "pods reach each other, this machine, and nothing else";
 impl UpPlan {
     /// Reads and checks the manifests and the settings.
     pub(super) fn read(printer: Printer, args: &UpArgs) -> Result<Self> {
-        let inputs = cli::input::read(&args.files)?;
+        let inputs = cli::input::read(&args.files, false)?;
         let objects = manifest::parse(&inputs)?;
         let (desired, warnings) = manifest::check(&objects)?;
         let policies = &objects.network_policies;
