@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use oci::copy::Destination as _;
 use oci::image::{EMPTY_JSON, Index, Manifest};
 use oci::layout::Layout;
-use oci::{Descriptor, Reference};
+use oci::{Descriptor, Digest, Reference};
 use test_registry::{Behaviour, TestRegistry};
 
 use crate::sandbox::{QUIET, Run, Sandbox, tool};
@@ -40,6 +40,10 @@ struct Fixture {
 impl Fixture {
     fn new(referrers: bool) -> Self {
         let sandbox = Sandbox::new();
+        sandbox.write(
+            "root.json",
+            "{\"mediaType\": \"application/vnd.dev.sigstore.trustedroot+json;version=0.1\"}",
+        );
         sandbox.write(".gitignore", "/target\n*.key\n*.pub\n");
         let script = "git init -q .
             git remote add origin https://example.com/team/hello.git
@@ -75,10 +79,14 @@ impl Fixture {
 
     /// Runs a command of cosign about an image without a transparency log.
     fn check(&self, command: &str, key: &str, form: Form, image: &str, more: &[&str]) -> Run {
-        let bundle = matches!(form, Form::Bundle);
-        let bundle = format!("--new-bundle-format={bundle}");
-        let args = [command, "--key", key, "--insecure-ignore-tlog", &bundle];
-        self.cosign(&[&args, more, &[image]].concat())
+        // cosign 2 downloads Sigstore's own root where it is given none, although a key needs none.
+        let form = match form {
+            Form::Bundle => "--new-bundle-format=true",
+            Form::Tag => "--new-bundle-format=false",
+        };
+        let args = [command, "--key", key, "--insecure-ignore-tlog", form];
+        let root = ["--trusted-root", "root.json"];
+        self.cosign(&[&args, &root, more, &[image]].concat())
     }
 
     fn imagebuilder(&self, args: &[&str]) -> Run {
@@ -98,6 +106,16 @@ impl Fixture {
     fn name(&self, reference: &str) -> String {
         format!("{}/team/hello{reference}", self.registry.host())
     }
+
+    /// Copies images of `team/hello` without what refers to them, and returns the repository.
+    fn copy(&self, tags: &[String]) -> String {
+        let copy = format!("{}/team/copy", self.registry.host());
+        for tag in tags {
+            let (from, to) = (self.name(&format!(":{tag}")), format!("{copy}:{tag}"));
+            self.imagebuilder(&["copy", &from, &to]).succeeds();
+        }
+        copy
+    }
 }
 
 /// Every flag that signs or attests.
@@ -109,6 +127,11 @@ const SIGNED: [&str; 6] = [
     "--sbom",
     "--platform=linux/amd64,linux/arm64",
 ];
+
+/// The tag of the signatures of an image.
+fn tag_of(digest: &Digest) -> String {
+    format!("sha256-{}.sig", digest.hex())
+}
 
 #[track_caller]
 fn refused(run: &Run, expected: &[&str]) {
@@ -133,15 +156,19 @@ fn cosign_accepts_signatures_of_its_own_keys_and_refuses_other_keys() {
         let platforms = Index::parse(&index).unwrap().manifests;
         assert_eq!(platforms.len(), 2);
         let images = [digest, platforms[0].digest, platforms[1].digest];
-        for form in [Form::Bundle, Form::Tag] {
+        // cosign takes a bundle wherever there is one.
+        let mut tags: Vec<_> = images.iter().map(tag_of).collect();
+        tags.push("v1".to_owned());
+        let copy = fixture.copy(&tags);
+        for (form, repository) in [(Form::Bundle, fixture.name("")), (Form::Tag, copy)] {
             for digest in images {
-                let name = fixture.name(&format!("@{digest}"));
+                let name = format!("{repository}@{digest}");
                 let accepted = fixture.check("verify", "one.pub", form, &name, &[]);
                 accepted.succeeds();
                 let claim = format!("\"docker-manifest-digest\":\"{digest}\"");
                 assert!(accepted.stdout.contains(&claim), "{}", accepted.stdout);
             }
-            let name = fixture.name(":v1");
+            let name = format!("{repository}:v1");
             fixture
                 .check("verify", "one.pub", form, &name, &[])
                 .succeeds();
@@ -234,12 +261,14 @@ fn cosign_refuses_an_image_that_is_not_the_signed_one() {
     let name = fixture.name(":v1");
     for form in [Form::Bundle, Form::Tag] {
         let unsigned = fixture.check("verify", "one.pub", form, &name, &[]);
-        refused(&unsigned, &["no signatures found", "no bundles found"]);
+        refused(
+            &unsigned,
+            &["no signatures found", "no valid bundles exist"],
+        );
     }
 
     // The signatures of the first image, moved to the other.
-    let tag =
-        |image: &Reference| fixture.name(&format!(":sha256-{}.sig", image.digest().unwrap().hex()));
+    let tag = |image: &Reference| fixture.name(&format!(":{}", tag_of(&image.digest().unwrap())));
     let copied = fixture.imagebuilder(&["copy", &tag(&signed), &tag(&changed)]);
     copied.succeeds();
     let moved = fixture.check("verify", "one.pub", Form::Tag, &name, &[]);

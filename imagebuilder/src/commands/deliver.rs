@@ -200,8 +200,7 @@ impl<'a> Delivery<'a> {
         names: Vec<Reference>,
     ) -> Result<(), ImageError> {
         let (engine, platform) = self.engine.as_ref().expect("it is one of the destinations");
-        let named = names.into_iter().map(|name| (name, root.clone()));
-        let images: Vec<_> = named.collect();
+        let images: Vec<_> = names.into_iter().map(|name| (name, root.clone())).collect();
         let archive = Archive::new(&content, &images, &[], Some(platform));
         let archive = archive.map_err(|source| ImageError::Archive {
             path: "docker".into(),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oci::layout::Layout;
 
@@ -204,28 +204,52 @@ fn manifests_are_resolved_and_nothing_else_is_changed() {
     );
 }
 
-/// Whatever the moment of its death, what it leaves is a valid layout, or nothing.
+/// Killed at any moment, a build leaves the images that were there, and nothing that misleads the next.
 #[test]
-fn a_killed_build_leaves_a_valid_layout() {
+fn a_killed_build_leaves_a_layout_that_verifies() {
+    const ROUNDS: u32 = 100;
     let sandbox = Sandbox::new();
-    let args = ["build", "hello", "--output", "oci:img", QUIET];
-    let reference = sandbox.run(&args).reference();
-    for round in 0..25 {
-        let mut child = sandbox
-            .command(&args)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(round * 12));
-        let _ = child.kill();
-        child.wait().unwrap();
-        let layout = Layout::open(sandbox.path().join("img")).unwrap();
-        let image = layout.find(&reference).unwrap();
-        let manifest = layout.manifest(&image).unwrap();
-        for layer in &manifest.layers {
-            std::io::copy(&mut layout.blob(layer).unwrap(), &mut std::io::sink()).unwrap();
-        }
+    let manifest = sandbox.read("hello/Cargo.toml");
+    let header = "[package.metadata.image]\n";
+    let assets = format!("{header}assets = [{{ src = \"noise\", dest = \"/noise\" }}]\n");
+    sandbox.write("hello/Cargo.toml", &manifest.replace(header, &assets));
+    // Each round has an image of its own.
+    let noise = |seed: u32| {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let bytes: Vec<u8> = (0..1_000_000).map(|_| next()).collect();
+        fs::write(sandbox.path().join("hello/noise"), bytes).unwrap();
+    };
+    let args = ["build", "hello", "--sbom", "--output", "oci:img", QUIET];
+    let spawn = || {
+        let mut command = sandbox.command(&args);
+        command.stdout(Stdio::null()).spawn().unwrap()
+    };
+    noise(0);
+    sandbox.run(&args).reference();
+    noise(ROUNDS + 1);
+    let started = Instant::now();
+    assert!(spawn().wait().unwrap().success());
+    let whole = started.elapsed();
+    let mut killed = 0;
+    for round in 1..=ROUNDS {
+        noise(round);
+        let mut child = spawn();
+        // Multiples of an odd number, in no order; a slow machine only kills earlier.
+        std::thread::sleep(whole * ((round * 37) % ROUNDS) / ROUNDS);
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        let verified = sandbox.run(&["verify", "oci:img", QUIET]);
+        assert_eq!(verified.code, Some(0), "round {round}: {}", verified.stderr);
     }
+    assert!(
+        killed > ROUNDS / 4,
+        "only {killed} builds were killed before their end"
+    );
+    let reference = sandbox.run(&args).reference();
     assert_eq!(sandbox.run(&args).reference(), reference);
     assert_eq!(
         fs::read_dir(sandbox.path().join("img/.ingest"))
