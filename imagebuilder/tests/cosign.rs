@@ -86,7 +86,7 @@ impl Fixture {
         };
         let args = [command, "--key", key, "--insecure-ignore-tlog", form];
         let root = ["--trusted-root", "root.json"];
-        self.cosign(&[&args, &root, more, &[image]].concat())
+        self.cosign(&[&args[..], &root, more, &[image]].concat())
     }
 
     fn imagebuilder(&self, args: &[&str]) -> Run {
