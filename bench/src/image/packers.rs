@@ -19,7 +19,7 @@ pub(super) struct Packer {
 /// Every packer there is, this program's first.
 pub(super) fn packers(inputs: &Inputs) -> Vec<Packer> {
     let path = |path: &PathBuf| path.display().to_string();
-    let ours = ["gzip", "gzip:1", "zstd", "zstd:1"].map(|compression| Packer {
+    let ours = ["gzip", "gzip:6", "zstd", "zstd:1"].map(|compression| Packer {
         name: format!("imagebuilder, {compression}"),
         commands: vec![words(&format!(
             "{} assemble --progress quiet elf --file elf:/elf:0755 --compression {compression} --output oci:out",

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use oci::{Compression, MediaType};
 
-/// Measured with zlib-rs on a release binary: level 1 packs three times as fast as 6 for a layer that
-/// is a quarter larger, and 9 takes twice as long as 6 for 1 % less. An image is pulled more often than
-/// it is packed.
-const GZIP_LEVEL: u32 = 6;
+/// The level of ko and crane. Measured with zlib-rs on stripped release binaries of Rust and Go: level 6
+/// takes three times the CPU time of level 1 for a layer that is 15 to 22 % smaller, level 2 1.8 times for
+/// 12 to 17 %, and level 9 eight times for 17 to 26 %.
+const GZIP_LEVEL: u32 = 1;
 
 /// zstd's own default.
 const ZSTD_LEVEL: u32 = 3;
@@ -78,8 +78,8 @@ mod tests {
             let shown = parsed.map(|compression| compression.to_string());
             assert_eq!(shown.as_deref(), expected, "{text}");
         };
-        check("gzip", Some("gzip:6"));
-        check("gzip:1", Some("gzip:1"));
+        check("gzip", Some("gzip:1"));
+        check("gzip:6", Some("gzip:6"));
         check("zstd", Some("zstd:3"));
         check("zstd:19", Some("zstd:19"));
         for no in [
