@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use cargo_metadata::{Message, PackageId};
 
 use crate::c::{self, CError, CToolchain};
-use crate::cargo_config::{CargoConfig, CargoConfigError};
+use crate::cargo_config::{CargoConfigError, CargoConfigFiles};
 use crate::compile;
 use crate::environment::{Environment, PASSWORD_VARIABLE};
 use crate::options::Options;
@@ -95,13 +95,15 @@ pub(crate) fn compile(
         &paths,
         &workspace.target_dir().join("imagebuilder-c"),
     )?;
-    let config = CargoConfig::read(
-        workspace.root(),
-        environment.cargo_home.as_deref(),
-        target.triple,
-        &toolchain.cfgs(target.triple)?,
-    )?
-    .with_linker(environment.sets(&target.linker_variable()));
+    let files = CargoConfigFiles::read(workspace.root(), environment.cargo_home.as_deref())?;
+    // Another start of rustc.
+    let cfgs = if files.select_by_cfg() {
+        toolchain.cfgs(target.triple)?
+    } else {
+        Vec::new()
+    };
+    let config = files.choose(target.triple, &cfgs);
+    let config = config.with_linker(environment.sets(&target.linker_variable()));
     let cross_linker = c::cross_linker(target, &environment.search_path);
     let profile = &options.cargo.profile;
     let linker = cross_linker.as_deref();

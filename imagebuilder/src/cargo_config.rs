@@ -33,6 +33,50 @@ pub(crate) enum CargoConfigError {
     },
 }
 
+/// The configuration files, lowest precedence first.
+#[derive(Debug)]
+pub(crate) struct CargoConfigFiles(Vec<Table>);
+
+impl CargoConfigFiles {
+    /// Reads the files that Cargo reads when it runs in `directory`.
+    pub(crate) fn read(
+        directory: &Path,
+        cargo_home: Option<&Path>,
+    ) -> Result<Self, CargoConfigError> {
+        let read = |path: PathBuf| {
+            let text = fs::read_to_string(&path).map_err(|source| CargoConfigError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            text.parse().map_err(|source| CargoConfigError::Parse {
+                path,
+                source: Box::new(source),
+            })
+        };
+        let files = files(directory, cargo_home).into_iter().map(read);
+        files.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether an entry selects targets by a `cfg`.
+    pub(crate) fn select_by_cfg(&self) -> bool {
+        let targets = self
+            .0
+            .iter()
+            .filter_map(|file| file.get("target")?.as_table());
+        let mut keys = targets.flat_map(Table::keys);
+        keys.any(|key| matches!(key.parse(), Ok(Platform::Cfg(_))))
+    }
+
+    /// What they choose for the target `triple`, for which `cfgs` are set.
+    pub(crate) fn choose(&self, triple: &str, cfgs: &[Cfg]) -> CargoConfig {
+        let mut config = CargoConfig::default();
+        for file in &self.0 {
+            config.add(file, triple, cfgs);
+        }
+        config
+    }
+}
+
 /// What the configuration files choose for one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CargoConfig {
@@ -45,29 +89,6 @@ pub(crate) struct CargoConfig {
 }
 
 impl CargoConfig {
-    /// Reads the files that Cargo reads when it runs in `directory`, for a target with `triple`
-    /// and `cfgs`.
-    pub(crate) fn read(
-        directory: &Path,
-        cargo_home: Option<&Path>,
-        triple: &str,
-        cfgs: &[Cfg],
-    ) -> Result<Self, CargoConfigError> {
-        let mut config = Self::default();
-        for path in files(directory, cargo_home) {
-            let text = fs::read_to_string(&path).map_err(|source| CargoConfigError::Read {
-                path: path.clone(),
-                source,
-            })?;
-            let table = text.parse().map_err(|source| CargoConfigError::Parse {
-                path,
-                source: Box::new(source),
-            })?;
-            config.add(&table, triple, cfgs);
-        }
-        Ok(config)
-    }
-
     /// Adds a file of higher precedence than those before it.
     fn add(&mut self, file: &Table, triple: &str, cfgs: &[Cfg]) {
         if let Some(value) = file.get("build").and_then(|build| build.get("rustflags")) {
@@ -175,11 +196,23 @@ mod tests {
         let cfgs: Vec<Cfg> = ["unix", "target_env=\"musl\"", "target_os=\"linux\""]
             .map(|cfg| cfg.parse().unwrap())
             .into();
-        let mut config = CargoConfig::default();
-        for file in files {
-            config.add(&file.parse().unwrap(), TRIPLE, &cfgs);
+        parsed(files).choose(TRIPLE, &cfgs)
+    }
+
+    fn parsed(files: &[&str]) -> CargoConfigFiles {
+        CargoConfigFiles(files.iter().map(|file| file.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn cfgs_are_needed_where_a_target_is_selected_by_one() {
+        for (file, needed) in [
+            ("[build]\nrustflags = \"-Ca=1\"", false),
+            ("[target.x86_64-unknown-linux-musl]\nlinker = \"a\"", false),
+            ("[target.'cfg(unix)']\nlinker = \"a\"", true),
+            ("[target.'cfg(']\nlinker = \"a\"", false),
+        ] {
+            assert_eq!(parsed(&["", file]).select_by_cfg(), needed, "{file}");
         }
-        config
     }
 
     #[test]

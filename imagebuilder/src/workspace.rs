@@ -1,9 +1,7 @@
 //! The Cargo workspace: which packages it has, and which of their binaries goes into an image.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cargo_metadata::{
     DependencyKind, Metadata as CargoMetadata, MetadataCommand, Package, TargetKind,
@@ -17,8 +15,10 @@ use crate::spec;
 /// Why a package cannot be built into an image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkspaceError {
-    #[error("cannot run `cargo locate-project`")]
-    Locate(#[source] std::io::Error),
+    #[error("cannot resolve the current directory")]
+    CurrentDirectory(#[source] io::Error),
+    #[error("there is no Cargo.toml in `{}` or a directory above it", directory.display())]
+    NoManifest { directory: PathBuf },
     #[error("cannot read the Cargo workspace")]
     Metadata(#[source] Box<cargo_metadata::Error>),
     #[error("the workspace `{}` has no package `{wanted}`, only {available}", root.display())]
@@ -100,20 +100,17 @@ impl Service {
 }
 
 impl Workspace {
-    /// Asks Cargo for the workspace of `manifest_path`, or of the current directory.
+    /// Asks Cargo for the workspace of `manifest`, which [`manifest`] found.
     pub(crate) fn read(
         environment: &Environment,
-        manifest_path: Option<&Path>,
+        manifest: PathBuf,
     ) -> Result<Self, WorkspaceError> {
         let mut command = MetadataCommand::new();
         command.cargo_path(&environment.cargo).no_deps();
-        if let Some(path) = manifest_path {
-            command.manifest_path(path);
-        }
         let metadata = command
+            .manifest_path(&manifest)
             .exec()
             .map_err(|error| WorkspaceError::Metadata(Box::new(error)))?;
-        let manifest = locate(environment, manifest_path).map_err(WorkspaceError::Locate)?;
         Ok(Self { metadata, manifest })
     }
 
@@ -123,7 +120,7 @@ impl Workspace {
         let packages = self.metadata.workspace_packages();
         if let Some(package) = packages
             .iter()
-            .find(|package| package.manifest_path.as_std_path() == self.manifest)
+            .find(|package| is_same_file(package.manifest_path.as_std_path(), &self.manifest))
         {
             return Ok(package.name.as_str());
         }
@@ -294,21 +291,27 @@ impl Workspace {
     }
 }
 
-/// The path of the manifest that Cargo finds from the current directory, or of the one that was
-/// named.
-fn locate(environment: &Environment, manifest_path: Option<&Path>) -> std::io::Result<PathBuf> {
-    let mut command = Command::new(&environment.cargo);
-    command.args(["locate-project", "--message-format", "plain"]);
-    if let Some(path) = manifest_path {
-        command.arg("--manifest-path").arg(path);
+/// The Cargo.toml that is meant: the one that was named, or, as Cargo finds it, that of the current
+/// directory or of the nearest directory above.
+pub(crate) fn manifest(named: Option<&Path>) -> Result<PathBuf, WorkspaceError> {
+    let directory = std::env::current_dir().map_err(WorkspaceError::CurrentDirectory)?;
+    if let Some(path) = named {
+        return Ok(directory.join(path));
     }
-    let output = command.output()?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(std::io::Error::other(text));
-    }
-    let path = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
-    Ok(OsStr::from_bytes(path).into())
+    let mut paths = directory
+        .ancestors()
+        .map(|directory| directory.join("Cargo.toml"));
+    paths
+        .find(|path| path.is_file())
+        .ok_or(WorkspaceError::NoManifest {
+            directory: directory.clone(),
+        })
+}
+
+/// Whether two paths are of one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().ok();
+    one == other || resolved(one).is_some_and(|one| Some(one) == resolved(other))
 }
 
 /// The package whose name, or whose binary's, is closest to `name`, if it is close at all.

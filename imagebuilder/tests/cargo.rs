@@ -138,6 +138,14 @@ fn without_a_package_the_one_of_the_current_directory_is_built() {
     let manifest = ["--manifest-path", "hello/Cargo.toml"];
     assert_eq!(run("", &manifest).reference(), reference);
 
+    let absent = Sandbox::empty().run(&["build", QUIET]);
+    assert_eq!(absent.code, Some(2));
+    assert_eq!(
+        absent.stderr,
+        "error: there is no Cargo.toml in `[WS]` or a directory above it\n\
+         hint: run it in the workspace, or name its Cargo.toml with --manifest-path\n"
+    );
+
     let several = run("", &[]);
     assert_eq!(several.code, Some(2));
     assert_eq!(

@@ -37,21 +37,21 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// A builder for the packages of `workspace`.
+    /// A builder for the packages of `workspace`, whose root's `toolchain` compiles them.
     pub(crate) fn new(
         environment: Environment,
         workspace: Workspace,
+        toolchain: Toolchain,
         options: Options,
-    ) -> Result<Self, BuildError> {
-        let toolchain = Toolchain::read(workspace.root())?;
+    ) -> Self {
         let folder = workspace.target_dir().join("imagebuilder-cache");
-        Ok(Self {
+        Self {
             environment,
             workspace,
             toolchain,
             options,
             cache: Cache::new(folder),
-        })
+        }
     }
 
     /// The layout for images that are only pushed: among what Cargo builds, and as easily removed.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use cli::Progress;
 use oci::Reference;
@@ -13,12 +14,14 @@ use super::context::Context;
 use super::deliver::{Delivery, Parcel};
 use crate::args::Image;
 use crate::base::Base;
-use crate::builder::{Builder, Built, Event, image_name};
+use crate::builder::{BuildError, Builder, Built, Event, image_name};
 use crate::checkout::Checkout;
+use crate::environment::Environment;
 use crate::key::PrivateKey;
 use crate::options::{Attest, CargoOptions, Options, ProvenanceOptions};
 use crate::sbom::Sbom;
-use crate::workspace::{Service, Workspace};
+use crate::target::Toolchain;
+use crate::workspace::{self, Service, Workspace};
 
 /// Builds images and, where that is asked for, pushes them.
 pub(super) struct Images<'a> {
@@ -63,7 +66,7 @@ impl<'a> Images<'a> {
                 "not used, since the image would depend on it: {names}"
             ));
         }
-        let workspace = Workspace::read(environment, arguments.manifest_path.as_deref())?;
+        let (workspace, toolchain) = sources(environment, arguments.manifest_path.as_deref())?;
         let attest = attest(context, arguments, workspace.root())?;
         let tag_key = attest
             .key
@@ -73,6 +76,7 @@ impl<'a> Images<'a> {
         let builder = Builder::new(
             environment.clone(),
             workspace,
+            toolchain,
             Options {
                 platforms: arguments.platform.clone(),
                 created: arguments.packing.source_date_epoch,
@@ -96,7 +100,7 @@ impl<'a> Images<'a> {
                 quiet,
                 diagnostics_are_events: context.printer.progress() == Progress::Json,
             },
-        )?;
+        );
         Ok(Self {
             context,
             builder,
@@ -214,6 +218,31 @@ impl<'a> Images<'a> {
         });
         self.delivery.finish(layout, &parcels.collect::<Vec<_>>())
     }
+}
+
+/// The workspace of the manifest that is named, or else of the current directory, and its toolchain.
+///
+/// Cargo and rustc take tens of milliseconds each to answer, so they are asked at once: rustc in the
+/// manifest's directory, which mostly is the workspace's root, and otherwise again there.
+fn sources(
+    environment: &Environment,
+    named: Option<&Path>,
+) -> Result<(Workspace, Toolchain), ImageError> {
+    let manifest = workspace::manifest(named)?;
+    let directory = manifest.parent().unwrap_or(&manifest).to_owned();
+    let (workspace, toolchain) = thread::scope(|scope| {
+        let toolchain = scope.spawn(|| Toolchain::read(&directory));
+        let workspace = Workspace::read(environment, manifest);
+        let toolchain = toolchain.join();
+        (workspace, toolchain.expect("asking rustc does not panic"))
+    });
+    let workspace = workspace?;
+    let toolchain = if workspace.root() == directory {
+        toolchain
+    } else {
+        Toolchain::read(workspace.root())
+    };
+    Ok((workspace, toolchain.map_err(BuildError::from)?))
 }
 
 /// What is attached to the images, which is refused before anything is compiled.

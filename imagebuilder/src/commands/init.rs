@@ -7,12 +7,12 @@ use super::context::Context;
 use crate::args::Init;
 use crate::files;
 use crate::init::{find, text};
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<(), CommandError> {
     let failed = |source| CommandError::Images(super::ImageError::from(source));
-    let workspace = Workspace::read(&context.environment, args.manifest_path.as_deref());
-    let workspace = workspace.map_err(failed)?;
+    let manifest = workspace::manifest(args.manifest_path.as_deref()).map_err(failed)?;
+    let workspace = Workspace::read(&context.environment, manifest).map_err(failed)?;
     let package = match &args.package {
         Some(package) => package,
         None => workspace.default_package().map_err(failed)?,

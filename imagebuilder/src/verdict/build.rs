@@ -136,8 +136,9 @@ impl ExitError for SbomError {
 impl ExitError for WorkspaceError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Locate(_) | Self::NoGraph => Exit::Failed,
-            Self::Metadata(_)
+            Self::CurrentDirectory(_) | Self::NoGraph => Exit::Failed,
+            Self::NoManifest { .. }
+            | Self::Metadata(_)
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchPackage { .. }
             | Self::Ambiguous { .. }
@@ -162,10 +163,10 @@ impl ExitError for WorkspaceError {
                 "choose with --bin, or `bin = \"…\"` in [package.metadata.image]; several go into one image"
             }
             Self::Ambiguous { .. } => "name it with its version, NAME@VERSION, or by its path",
-            Self::Metadata(_) => {
+            Self::Metadata(_) | Self::NoManifest { .. } => {
                 "run it in the workspace, or name its Cargo.toml with --manifest-path"
             }
-            Self::Locate(_)
+            Self::CurrentDirectory(_)
             | Self::NoGraph
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchBinary { .. }

@@ -8,7 +8,8 @@ fn errors_of_building() {
         WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
             cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, HINT;
         WorkspaceError::NoGraph => WorkspaceError::NoGraph, Failed, NONE;
-        WorkspaceError::Locate(_) => WorkspaceError::Locate(io_error()), Failed, NONE;
+        WorkspaceError::CurrentDirectory(_) => WorkspaceError::CurrentDirectory(io_error()), Failed, NONE;
+        WorkspaceError::NoManifest { .. } => WorkspaceError::NoManifest { directory: path() }, Usage, HINT;
         WorkspaceError::NoDefaultPackage { .. } => WorkspaceError::NoDefaultPackage {
             manifest: path(), available: text() }, Usage, NONE;
         WorkspaceError::NoSuchPackage { similar: Some(_), .. } => WorkspaceError::NoSuchPackage {
