@@ -84,8 +84,9 @@ test-containerds: ## Run the tests of nodectl against containerd 2.2 and 2.4, bu
 
 .PHONY: test-registry
 test-registry: deps-test ## Run the tests of pushing against the registry's next major version, built from source
-	@program=$$(dev/go-program docker-registry) && PATH="$$(dirname "$$program"):$$PATH" \
-		$(cargo_test) --no-fail-fast --test registries
+	@registry=$$(dev/go-program docker-registry) && crane=$$(dev/go-program crane) \
+		&& PATH="$$(dirname "$$registry"):$$(dirname "$$crane"):$$PATH" \
+		$(cargo_test) --no-fail-fast --test registries -- --include-ignored
 
 .PHONY: test-cosign
 test-cosign: deps-test build ## Run the tests of signing against both major versions of cosign, built from source

@@ -1,6 +1,7 @@
 //! What Debian's registry does with mounts, referrers, and blobs that are gone.
 
 use std::fs;
+use std::process::Command;
 
 use oci::image::{EMPTY_JSON, Index, Manifest};
 use oci::layout::Layout;
@@ -70,6 +71,41 @@ fn a_copy_within_the_registry_mounts_every_blob() {
         .lines()
         .filter(|line| line.starts_with("Sent sha256:"));
     assert_eq!(sent.count(), 5, "{}", both.stderr);
+}
+
+#[test]
+#[ignore = "needs crane, which Go builds: make test-registry"]
+fn crane_reads_back_what_was_pushed() {
+    let (registry, (sandbox, built)) = (Registry::start(), built());
+    let name = format!("localhost:{}/app:v1", registry.port);
+    let digest = built.digest().unwrap().to_string();
+    run(&sandbox, &registry, &["push", "oci:img", &name]).reference();
+    let crane = |args: &[&str]| {
+        let output = Command::new("crane")
+            .args(args)
+            .current_dir(sandbox.path())
+            .env("SSL_CERT_FILE", registry.path("ca.pem"))
+            .env("DOCKER_CONFIG", registry.path("login"))
+            .output()
+            .expect("crane is on PATH: make test-registry");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "crane {args:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(crane(&["digest", &name]).trim(), digest);
+    // It reads every blob, and compares digests, sizes and diff IDs.
+    crane(&["validate", "--remote", &name]);
+    let manifest = crane(&["manifest", &name]);
+    assert_eq!(
+        Digest::of(manifest.trim_end_matches('\n').as_bytes()).to_string(),
+        digest
+    );
+
+    // And the other way round: what crane pushes is here what it is there.
+    let copy = format!("localhost:{}/copy:v1", registry.port);
+    crane(&["copy", &name, &copy]);
+    let read = run(&sandbox, &registry, &["digest", &copy]);
+    assert_eq!(read.stdout.trim(), digest);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn content_is_pushed() {
             after,
             times: 1,
             action,
-        })
+        });
     };
     cut("PUT", 0, Action::CutRequest(1 << 20));
     cut("PATCH", 1, Action::CutRequest(1 << 20));
