@@ -138,8 +138,10 @@ mod tests {
     /// As the files are in pods, on machines with systemd, and on the older hierarchies.
     #[test]
     fn the_limit_is_found_in_both_versions_of_cgroups() {
+        /// A process's file, the files of its cgroups, and the limit.
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<u64>);
         const POD: &str = "/kubepods.slice/kubepods-pod1.slice/cri-containerd-2.scope";
-        let limits: &[(&str, &[(&str, &str)], Option<u64>)] = &[
+        let limits: &[Case<'_>] = &[
             // Version 2 in a cgroup namespace of its own, as containerd gives it.
             (
                 "0::/\n",
