@@ -364,15 +364,7 @@ fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
 fn a_killed_run_leaves_a_layout_that_verifies() {
     const ROUNDS: u32 = 100;
     let sandbox = files();
-    let noise = |seed: u32| {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        };
-        let bytes: Vec<u8> = (0..2_000_000).map(|_| next()).collect();
-        fs::write(sandbox.path().join("noise"), bytes).unwrap();
-    };
+    let noise = |seed: u32| sandbox.noise("noise", seed, 2_000_000);
     let args = [
         "assemble",
         QUIET,

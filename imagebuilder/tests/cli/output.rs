@@ -214,15 +214,7 @@ fn a_killed_build_leaves_a_layout_that_verifies() {
     let assets = format!("{header}assets = [{{ src = \"noise\", dest = \"/noise\" }}]\n");
     sandbox.write("hello/Cargo.toml", &manifest.replace(header, &assets));
     // Each round has an image of its own.
-    let noise = |seed: u32| {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        };
-        let bytes: Vec<u8> = (0..1_000_000).map(|_| next()).collect();
-        fs::write(sandbox.path().join("hello/noise"), bytes).unwrap();
-    };
+    let noise = |seed: u32| sandbox.noise("hello/noise", seed, 1_000_000);
     let args = ["build", "hello", "--sbom", "--output", "oci:img", QUIET];
     let spawn = || {
         let mut command = sandbox.command(&args);

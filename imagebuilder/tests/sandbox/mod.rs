@@ -76,6 +76,17 @@ impl Sandbox {
         fs::write(path, text).unwrap();
     }
 
+    /// Writes bytes that do not compress and that no other seed gives.
+    pub(crate) fn noise(&self, path: &str, seed: u32, size: usize) {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let bytes: Vec<u8> = (0..size).map(|_| next()).collect();
+        fs::write(self.path().join(path), bytes).unwrap();
+    }
+
     pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path().join(path)).unwrap()
     }
