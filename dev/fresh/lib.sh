@@ -28,6 +28,13 @@ hierarchies() {
     }' /proc/self/mountinfo
 }
 
+# delegate CGROUP: makes the controllers of a cgroup v2 available in the cgroups below it.
+delegate() {
+    local controllers
+    read -r -a controllers <"$1/cgroup.controllers" || return 0
+    echo "${controllers[@]/#/+}" >"$1/cgroup.subtree_control"
+}
+
 # This machine's package sources for the release; if none, mmdebstrap uses its defaults.
 sources() {
     command -v apt-get >/dev/null || return 0
