@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::kubectl::{Kubectl, KubectlError};
+use crate::kubectl::{Kubectl, KubectlError, items};
 
 /// The built-in API groups below `k8s.io`. Others there, such as the Gateway API's, are custom resources.
 /// <https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#api-groups>
@@ -30,6 +30,9 @@ const BUILT_IN: [&str; 16] = [
 /// A kind of object: its `apiVersion` and its `kind`.
 pub(crate) type Kind = (String, String);
 
+/// The kinds of each version of an API group.
+pub(crate) type Kinds<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
 /// Whether a version of an API group is of custom resources. Built-in groups have no dot in their names,
 /// or are below `k8s.io`.
 fn is_custom(version: &str) -> bool {
@@ -38,8 +41,8 @@ fn is_custom(version: &str) -> bool {
 }
 
 /// The kinds of each version among the objects.
-pub(crate) fn kinds(objects: &[Value]) -> BTreeMap<&str, BTreeSet<&str>> {
-    let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+pub(crate) fn kinds(objects: &[Value]) -> Kinds<'_> {
+    let mut kinds = Kinds::new();
     for object in objects {
         let (version, kind) = kind(object);
         if is_custom(version) {
@@ -68,37 +71,40 @@ pub(crate) fn served(
     Ok(kinds)
 }
 
+/// The kinds among the objects that are not served.
+pub(crate) fn missing<'a>(objects: &'a [Value], served: &BTreeSet<Kind>) -> Kinds<'a> {
+    let mut missing = kinds(objects);
+    missing.retain(|version, kinds| {
+        kinds.retain(|kind| !served.contains(&((*version).to_owned(), (*kind).to_owned())));
+        !kinds.is_empty()
+    });
+    missing
+}
+
 /// The objects whose kinds a cluster serves, and the kinds of the others.
-pub(crate) fn existing(
+pub(crate) fn existing<'a>(
     kubectl: &Kubectl,
-    objects: &[Value],
-) -> Result<(Vec<Value>, BTreeSet<Kind>), KubectlError> {
+    objects: &'a [Value],
+) -> Result<(Vec<Value>, Kinds<'a>), KubectlError> {
     let versions: BTreeSet<_> = kinds(objects).into_keys().collect();
     if versions.is_empty() {
-        return Ok((objects.to_vec(), BTreeSet::new()));
+        return Ok((objects.to_vec(), Kinds::new()));
     }
     let served = served(kubectl, &kubectl.raw("/apis")?, &versions)?;
-    let mut unknown = BTreeSet::new();
+    let missing = missing(objects, &served);
     let exists = |object: &&Value| {
         let (version, kind) = kind(object);
-        let kind = (version.to_owned(), kind.to_owned());
-        let exists = !is_custom(version) || served.contains(&kind);
-        if !exists {
-            unknown.insert(kind);
-        }
-        exists
+        !missing
+            .get(version)
+            .is_some_and(|kinds| kinds.contains(kind))
     };
     let existing = objects.iter().filter(exists).cloned().collect();
-    Ok((existing, unknown))
+    Ok((existing, missing))
 }
 
 fn kind(object: &Value) -> (&str, &str) {
     let text = |key: &str| object[key].as_str().unwrap_or_default();
     (text("apiVersion"), text("kind"))
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
 }
 
 #[cfg(test)]

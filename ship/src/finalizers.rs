@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::kubectl::{Kubectl, KubectlError};
+use crate::kubectl::{Kubectl, KubectlError, items};
 
 /// The suffix of the AWS Load Balancer Controller's finalizers.
 /// <https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/k8s/finalizer.go>
@@ -86,8 +86,7 @@ fn controller_runs(kubectl: &Kubectl) -> Result<bool, KubectlError> {
 /// Whether the cluster has Auto Mode's resources.
 fn serves_auto_mode(kubectl: &Kubectl) -> Result<bool, KubectlError> {
     let apis = kubectl.raw("/apis")?;
-    let mut groups = apis["groups"].as_array().into_iter().flatten();
-    Ok(groups.any(|group| group["name"] == "eks.amazonaws.com"))
+    Ok(items(&apis["groups"]).any(|group| group["name"] == "eks.amazonaws.com"))
 }
 
 /// Why a terminating namespace still exists, by its conditions: an API that does not answer, remaining

@@ -291,6 +291,11 @@ impl Kubectl {
     }
 }
 
+/// The items of a list of the API server; none where it is no list.
+pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> + Clone {
+    list.as_array().into_iter().flatten()
+}
+
 fn list(objects: &[Value]) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
 }

@@ -52,13 +52,15 @@ pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
         .iter()
         .cloned()
         .partition(|object| object["kind"] == "Namespace");
-    let (objects, unknown) = custom::existing(&kubectl, &objects)?;
-    for (version, kind) in unknown {
-        printer.status(&format!(
-            "Nothing to delete: the cluster has no {kind} of {version}"
-        ));
+    let (existing, missing) = custom::existing(&kubectl, &objects)?;
+    for (version, kinds) in missing {
+        for kind in kinds {
+            printer.status(&format!(
+                "Nothing to delete: the cluster has no {kind} of {version}"
+            ));
+        }
     }
-    kubectl.delete_objects(&objects)?;
+    kubectl.delete_objects(&existing)?;
     if !namespaces.is_empty() {
         delete_namespace(printer, &kubectl, target)?;
     }

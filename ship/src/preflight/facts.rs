@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::custom::{self, Kind};
-use crate::kubectl::{Kubectl, KubectlError};
+use crate::kubectl::{Kubectl, KubectlError, items};
 
 /// The input of [`super::problems`]. `None` means that the user may not read it.
 #[derive(Clone, Debug, Default)]
@@ -112,10 +112,6 @@ fn webhooks_of(list: &Value) -> Vec<Webhook> {
             ignores_failures: webhook["failurePolicy"] == "Ignore",
         })
         .collect()
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> + Clone {
-    list.as_array().into_iter().flatten()
 }
 
 fn name(object: &Value) -> String {

@@ -171,16 +171,8 @@ fn missing_controller(objects: &[Value], facts: &Facts) -> Option<Problem> {
 
 /// Custom resources whose definitions are not installed.
 fn missing_kinds(objects: &[Value], facts: &Facts) -> Vec<Problem> {
-    let served =
-        |version: &str, kind: &str| facts.kinds.contains(&(version.to_owned(), kind.to_owned()));
-    let missing = custom::kinds(objects)
+    custom::missing(objects, &facts.kinds)
         .into_iter()
-        .map(|(version, mut kinds)| {
-            kinds.retain(|kind| !served(version, kind));
-            (version, kinds)
-        });
-    missing
-        .filter(|(_, kinds)| !kinds.is_empty())
         .map(|(version, kinds)| Problem::NoKinds {
             version: version.to_owned(),
             kinds: kinds.into_iter().map(str::to_owned).collect(),
