@@ -15,7 +15,7 @@ use super::context::Context;
 use super::platform::select;
 use super::progress::show;
 use super::publishing::destination;
-use super::repository::publisher;
+use super::repository::{expect_digest_of, publisher};
 use super::source::{only, open, roots};
 use crate::args::Push;
 use crate::registry::{Prefix, PublishError, PublishEvent, Publisher, TransferOptions};
@@ -135,11 +135,7 @@ fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, 
     }
     let image = select(only(layout, &images)?)?;
     let references = args.references.iter().map(|reference| {
-        let digest = image.digest;
-        if reference.digest().is_some_and(|other| other != digest) {
-            let reference = Box::new(reference.clone());
-            return Err(CommandError::OtherImage { reference, digest });
-        }
+        expect_digest_of(reference, &image)?;
         Ok((image.clone(), reference.clone().without_digest()))
     });
     references.collect()

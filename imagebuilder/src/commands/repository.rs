@@ -1,7 +1,7 @@
 //! The repository that a reference on the command line names.
 
-use oci::Reference;
 use oci::registry::{Access, Repository};
+use oci::{Descriptor, Reference};
 
 use super::CommandError;
 use super::context::Context;
@@ -31,6 +31,20 @@ pub(super) fn repository(
     access: Access,
 ) -> Result<Repository, CommandError> {
     Ok(publisher(context, reference, arguments)?.repository(reference, access))
+}
+
+/// Refuses a reference with the digest of another image than `image`.
+pub(super) fn expect_digest_of(
+    reference: &Reference,
+    image: &Descriptor,
+) -> Result<(), CommandError> {
+    match reference.digest() {
+        Some(digest) if digest != image.digest => Err(CommandError::OtherImage {
+            reference: Box::new(reference.clone()),
+            digest: image.digest,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// What a request names: the digest, else the tag.

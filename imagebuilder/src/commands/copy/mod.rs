@@ -14,7 +14,7 @@ use oci::{Descriptor, Reference};
 use super::context::Context;
 use super::platform::select;
 use super::progress::show;
-use super::repository::{publisher, tag_or_digest};
+use super::repository::{expect_digest_of, publisher, tag_or_digest};
 use super::source::{only, open, roots};
 use super::{CommandError, CopyFailure};
 use crate::args::Copy;
@@ -95,13 +95,7 @@ where
             print(context, args, &root.digest.to_string())
         }
         Place::Registry(reference) => {
-            if reference
-                .digest()
-                .is_some_and(|digest| digest != root.digest)
-            {
-                let (reference, digest) = (Box::new(reference.clone()), root.digest);
-                return Err(CommandError::OtherImage { reference, digest });
-            }
+            expect_digest_of(reference, root)?;
             let same = origin.filter(|origin| origin.reference.registry() == reference.registry());
             let repository = if let Some(origin) = same {
                 // The blobs stay in the registry.
@@ -138,14 +132,10 @@ where
         let started = elapsed();
         let summary = transfer(source, destination, root, &names, options(args), events)?;
         let summary = summary.in_time(elapsed().saturating_sub(started));
-        events(PublishEvent::Copied(from.clone(), to.clone(), summary));
+        events(PublishEvent::Copied(from, to, summary));
         Ok(())
     });
-    copied.map_err(|error| CommandError::Copy {
-        source: CopyFailure::from(error),
-        from,
-        to,
-    })
+    copied.map_err(|error: CopyError<_, _>| failed(args, error))
 }
 
 /// Reports what [`to`] would do.
@@ -161,21 +151,27 @@ where
     CopyFailure: From<CopyError<S::Error, H::Error>>,
 {
     let names: Vec<&str> = name.into_iter().collect();
-    let (from, to) = (args.source.to_string(), args.destination.to_string());
     let dry_run = DryRun::new(holdings);
     let copied = transfer(source, &dry_run, root, &names, options(args), &|_| {});
-    let summary = copied.map_err(|error| CommandError::Copy {
-        source: CopyFailure::from(error),
-        from: from.clone(),
-        to: to.clone(),
-    })?;
+    let summary = copied.map_err(|error| failed(args, error))?;
     let plan = Plan {
-        what: format!("copy {from} to {to}"),
+        what: format!("copy {} to {}", args.source, args.destination),
         summary,
         names: dry_run.into_names(),
     };
     context.printer.status(&plan.to_string());
     Ok(())
+}
+
+fn failed<E>(args: &Copy, error: E) -> CommandError
+where
+    CopyFailure: From<E>,
+{
+    CommandError::Copy {
+        source: error.into(),
+        from: args.source.to_string(),
+        to: args.destination.to_string(),
+    }
 }
 
 fn options(args: &Copy) -> TransferOptions<'static> {

@@ -10,6 +10,7 @@ use oci::{Descriptor, Platform, Reference};
 use super::super::context::Context;
 use super::super::progress::show;
 use super::super::{CommandError, CopyFailure, tar_file};
+use super::failed;
 use crate::args::Copy;
 use crate::engine::Engine;
 use crate::place::{Local, Store};
@@ -30,11 +31,7 @@ where
     if args.referrers && local.store == Store::Engine {
         return Err(CommandError::EngineReferrers);
     }
-    let failed = |source: CopyError<S::Error, io::Error>| CommandError::Copy {
-        source: source.into(),
-        from: args.source.to_string(),
-        to: args.destination.to_string(),
-    };
+    let failed = |error: CopyError<S::Error, io::Error>| failed(args, error);
     let digest = root.digest;
     // Without a name it is named by its digest.
     let name = name.unwrap_or_else(|| digest.hex());
