@@ -19,8 +19,8 @@ use crate::scan;
 const THREADS: &[u8] = b"RUST_MIN_STACK";
 
 /// Crates that replace the allocator, besides those with `malloc` in their names, such as mimalloc and
-/// tikv-jemallocator's `jemallocator`.
-const ALLOCATORS: [&str; 4] = ["jemallocator", "scudo", "talc", "tikv-jemallocator"];
+/// tikv-jemallocator.
+const ALLOCATORS: [&str; 2] = ["scudo", "talc"];
 
 /// An allocator that a package chooses knowingly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -60,6 +60,7 @@ mod tests {
             "snmalloc-rs",
             "tikv-jemallocator",
             "jemallocator",
+            "talc",
         ] {
             assert!(replaces(name), "{name}");
         }
