@@ -110,9 +110,7 @@ impl Blobs {
             state = woken.unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
 
-impl Blobs {
     /// Waits until another body may be sent.
     pub(super) fn body(&self) -> BodySlot<'_> {
         let mut state = self.lock();
