@@ -13,9 +13,6 @@ mod sandbox;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::process::Stdio;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use oci::image::{Config, Manifest};
 use oci::layout::Layout;
@@ -362,9 +359,7 @@ fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
 /// Killed at any moment, a run leaves the images that were there, and nothing that misleads the next.
 #[test]
 fn a_killed_run_leaves_a_layout_that_verifies() {
-    const ROUNDS: u32 = 100;
     let sandbox = files();
-    let noise = |seed: u32| sandbox.noise("noise", seed, 2_000_000);
     let args = [
         "assemble",
         QUIET,
@@ -377,35 +372,15 @@ fn a_killed_run_leaves_a_layout_that_verifies() {
         "--output",
         "oci:img",
     ];
-    let spawn = || {
+    let command = || {
         let mut command = sandbox.command(&args);
         command.env("XDG_CACHE_HOME", sandbox.path().join("cache"));
-        command.stdout(Stdio::null()).spawn().unwrap()
+        command
     };
-    noise(0);
-    let started = Instant::now();
-    assert!(spawn().wait().unwrap().success());
-    let whole = started.elapsed();
-    let mut killed = 0;
-    for round in 1..=ROUNDS {
-        noise(round);
-        let mut child = spawn();
-        // Multiples of an odd number, in no order; a slow machine only kills earlier.
-        let moment = whole * ((round * 37) % ROUNDS) / ROUNDS;
-        thread::sleep(Duration::min(moment, whole));
-        child.kill().unwrap();
-        killed += u32::from(!child.wait().unwrap().success());
-        let verified = sandbox.run(&["verify", "oci:img", QUIET]);
-        assert_eq!(verified.code, Some(0), "round {round}: {}", verified.stderr);
-    }
-    assert!(
-        killed > ROUNDS / 4,
-        "only {killed} runs were killed before their end"
-    );
-    let last = sandbox.command(&args);
-    let mut last = last;
-    last.env("XDG_CACHE_HOME", sandbox.path().join("cache"));
-    Run::of(sandbox.path(), last.output().unwrap()).reference();
-    let left = fs::read_dir(sandbox.path().join("img/.ingest")).unwrap();
-    assert_eq!(left.count(), 0);
+    sandbox.kill_runs(|number| {
+        sandbox.noise("noise", number, 2_000_000);
+        command()
+    });
+    Run::of(sandbox.path(), command().output().unwrap()).reference();
+    sandbox.assert_nothing_half_written();
 }

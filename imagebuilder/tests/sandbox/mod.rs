@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Instant;
 
 use oci::Reference;
 
@@ -85,6 +87,36 @@ impl Sandbox {
         };
         let bytes: Vec<u8> = (0..size).map(|_| next()).collect();
         fs::write(self.path().join(path), bytes).unwrap();
+    }
+
+    /// Kills runs into the layout `img` a hundred times, at moments spread over what a whole run takes, and
+    /// verifies the layout after each. `command` prepares a run whose image no other number gives.
+    pub(crate) fn kill_runs(&self, command: impl Fn(u32) -> Command) {
+        const ROUNDS: u32 = 100;
+        let spawn = |number| command(number).stdout(Stdio::null()).spawn().unwrap();
+        let started = Instant::now();
+        assert!(spawn(ROUNDS + 1).wait().unwrap().success());
+        let whole = started.elapsed();
+        let mut killed = 0;
+        for round in 1..=ROUNDS {
+            let mut child = spawn(round);
+            // Multiples of an odd number, in no order; a slow machine only kills earlier.
+            thread::sleep(whole * ((round * 37) % ROUNDS) / ROUNDS);
+            child.kill().unwrap();
+            killed += u32::from(!child.wait().unwrap().success());
+            let verified = self.run(&["verify", "oci:img", QUIET]);
+            assert_eq!(verified.code, Some(0), "round {round}: {}", verified.stderr);
+        }
+        assert!(
+            killed > ROUNDS / 4,
+            "only {killed} runs were killed before their end"
+        );
+    }
+
+    /// Nothing that was being written is left in the layout `img`.
+    pub(crate) fn assert_nothing_half_written(&self) {
+        let left = fs::read_dir(self.path().join("img/.ingest")).unwrap();
+        assert_eq!(left.count(), 0);
     }
 
     pub(crate) fn read(&self, path: &str) -> String {
