@@ -166,19 +166,9 @@ fn a_cluster_that_would_exceed_a_quota_is_not_created() {
     let account = Account::new();
     fs::write(account.stubs.path().join("missing"), "").unwrap();
     let existing = account.aws("ec2 describe-vpcs --query length(Vpcs)");
-    for _ in existing.parse().unwrap()..4 {
-        account.aws("ec2 create-vpc --cidr-block 10.0.0.0/16");
-    }
-    let (_, stderr) = account.run("cluster", "eks");
-    // moto has only the quotas of VPCs.
-    let unknown = "Not checked: AWS does not report the quota of vCPUs (L-1216C47A)";
-    assert!(stderr.contains(unknown), "{stderr}");
-    assert!(account.called("eksctl create cluster"), "{stderr}");
-
-    let account = Account::new();
-    fs::write(account.stubs.path().join("missing"), "").unwrap();
+    let mut vpc = String::new();
     for _ in existing.parse().unwrap()..5 {
-        account.aws("ec2 create-vpc --cidr-block 10.0.0.0/16");
+        vpc = account.aws("ec2 create-vpc --cidr-block 10.0.0.0/16 --query Vpc.VpcId");
     }
     let (code, stderr) = account.run("cluster", "eks");
     assert_eq!(code, Some(1), "{stderr}");
@@ -186,4 +176,11 @@ fn a_cluster_that_would_exceed_a_quota_is_not_created() {
         "eu-west-1 has no room for cluster hello: 5 of 5 VPCs are in use, and the cluster takes 1";
     assert!(stderr.contains(message), "{stderr}");
     assert!(!account.called("eksctl create cluster"), "{stderr}");
+
+    account.aws(&format!("ec2 delete-vpc --vpc-id {vpc}"));
+    let (_, stderr) = account.run("cluster", "eks");
+    // moto has only the quotas of VPCs.
+    let unknown = "Not checked: AWS does not report the quota of vCPUs (L-1216C47A)";
+    assert!(stderr.contains(unknown), "{stderr}");
+    assert!(account.called("eksctl create cluster"), "{stderr}");
 }
