@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::rc::Rc;
 
-use super::Watch;
+use super::{Watch, may_leave};
 use crate::close_reason::CloseReason;
 use crate::edge::conn::Conn;
 use crate::edge::memory::LITTLE_BYTES;
@@ -86,10 +86,11 @@ impl Watch {
             excess = excess.saturating_sub(conn.held.get() as u64);
             left = left.saturating_sub(conn.held.get() as u64);
         }
-        // Of those that hold little, first the idle ones, then those that have taken longest.
+        // Of those that hold little, first the idle ones, then those that have taken longest: to one that was
+        // accepted a moment ago, a request may be on its way.
         staying.sort_by_key(|conn| {
             let held = Some(conn.held.get()).filter(|held| *held > LITTLE_BYTES);
-            Reverse((held, conn.is_idle(), conn.waited()))
+            Reverse((held, may_leave(conn), conn.waited(), conn.is_idle()))
         });
         for conn in staying {
             if excess == 0 || left <= self.budget.share() {
@@ -104,5 +105,60 @@ impl Watch {
                 self.close_overdue(&conn, CloseReason::Memory);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::edge::framing::Body;
+    use crate::edge::memory::Budget;
+    use crate::metrics::counters::Counters;
+    use crate::settings::Timeouts;
+
+    /// A watch of a worker alone with this budget.
+    fn watch(budget: u64) -> Watch {
+        let limit = Duration::from_hours(1);
+        let timeouts = Timeouts {
+            first_head: limit,
+            next_head: limit,
+            body: limit,
+            answer: limit,
+            keep_alive: limit,
+            min_rate: 1,
+        };
+        let counters = Arc::<Counters>::default();
+        let budget = Budget::new(budget, vec![Arc::clone(&counters)]);
+        Watch::new(timeouts, counters, Arc::new(budget))
+    }
+
+    fn accept(watch: &Watch) -> Rc<Conn> {
+        let peer = ([127, 0, 0, 1], 1).into();
+        let conn = Rc::new(Conn::new(peer, watch.clock(), 1));
+        watch.insert(Rc::clone(&conn));
+        conn
+    }
+
+    #[test]
+    fn a_connection_that_was_just_accepted_is_closed_last() {
+        let watch = watch(3 * LITTLE_BYTES as u64 / 2);
+        let waiting = accept(&watch);
+        waiting.on_request(Body::Length(0));
+        watch.clock().set(60_000);
+        let idle = accept(&watch);
+        watch.clock().set(61_000);
+        // Its request is on its way.
+        let newcomer = accept(&watch);
+        watch.shed();
+        assert!(idle.is_unwanted());
+        assert!(!newcomer.is_unwanted());
+
+        let another = accept(&watch);
+        watch.shed();
+        assert_eq!(waiting.close_reason(), Some(CloseReason::Memory));
+        assert!(!newcomer.is_unwanted() && !another.is_unwanted());
     }
 }
