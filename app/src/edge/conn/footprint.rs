@@ -29,6 +29,14 @@ impl Conn {
         bytes
     }
 
+    /// Whether more than this many bytes of the request's body are still to come.
+    pub(in crate::edge) fn expects_more_than(&self, bytes: usize) -> bool {
+        match self.body.get() {
+            Body::Length(left) => self.is_busy() && left > bytes as u64,
+            Body::Chunked(..) => self.is_busy(),
+        }
+    }
+
     /// Whether the socket's buffers are to be enlarged now, which happens once: the client sends a large
     /// body, and more of it is expected.
     pub(in crate::edge) fn starts_upload(&self) -> bool {

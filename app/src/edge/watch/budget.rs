@@ -86,11 +86,13 @@ impl Watch {
             excess = excess.saturating_sub(conn.held.get() as u64);
             left = left.saturating_sub(conn.held.get() as u64);
         }
-        // Of those that hold little, first the idle ones, then those that have taken longest: to one that was
-        // accepted a moment ago, a request may be on its way.
+        // Of those that hold little, and will hold little, first the idle ones, then those that have taken
+        // longest: to one that was accepted a moment ago, a request may be on its way.
         staying.sort_by_key(|conn| {
-            let held = Some(conn.held.get()).filter(|held| *held > LITTLE_BYTES);
-            Reverse((held, may_leave(conn), conn.waited(), conn.is_idle()))
+            let held = conn.held.get();
+            let is_little = held <= LITTLE_BYTES && !conn.expects_more_than(LITTLE_BYTES);
+            let much = (!is_little).then_some(held);
+            Reverse((much, may_leave(conn), conn.waited(), conn.is_idle()))
         });
         for conn in staying {
             if excess == 0 || left <= self.budget.share() {
@@ -160,5 +162,17 @@ mod tests {
         watch.shed();
         assert_eq!(waiting.close_reason(), Some(CloseReason::Memory));
         assert!(!newcomer.is_unwanted() && !another.is_unwanted());
+    }
+
+    #[test]
+    fn an_upload_that_has_just_begun_is_closed_before_a_small_request() {
+        let watch = watch(LITTLE_BYTES as u64);
+        let small = accept(&watch);
+        small.on_request(Body::Length(5));
+        let upload = accept(&watch);
+        upload.on_request(Body::Length(1 << 20));
+        watch.shed();
+        assert_eq!(upload.close_reason(), Some(CloseReason::Memory));
+        assert_eq!(small.close_reason(), None);
     }
 }
