@@ -57,9 +57,10 @@ option.TAGS := tags
 ship_overlay = --overlay=$(call quoted,k8s/overlays/$(OVERLAY)) $(ship_own) $(call option,cluster,$(CLUSTER))
 ship_context = --context=$(call quoted,$(CONTEXT))
 ship_flags = $(ship_context) $(ship_overlay)
+# Where the image is, or is pushed to.
+ship_image = $(or $(call option,image,$(IMAGE)),$(call option,repo,$(REPO))) $(call option,region,$(REGION))
 # The options of commands that need an image.
-ship_source = $(or $(call option,image,$(IMAGE)),$(call option,repo,$(REPO)),$(call option,region,$(REGION))) \
-	--platform=$(call quoted,$(PLATFORM)) --imagebuilder $(BIN)/imagebuilder $(call option,ca-file,$(CA_FILE))
+ship_source = $(ship_image) --platform=$(call quoted,$(PLATFORM)) --imagebuilder $(BIN)/imagebuilder $(call option,ca-file,$(CA_FILE))
 # The options of commands that test the service.
 ship_test = $(call option,service-ca,$(SERVICE_CA)) $(call option,test-from,$(TEST_FROM))
 
@@ -85,7 +86,7 @@ kubeconfig: ## Add it to the kubeconfig: CLUSTER= REGION=
 
 .PHONY: preflight
 preflight: build-ship ## Check in seconds whether a deploy can succeed: CLUSTER= REGION=, or CONTEXT= OVERLAY=
-	@$(ship) preflight $(ship_flags) $(if $(REPO)$(IMAGE),,$(call option,region,$(REGION)))
+	@$(ship) preflight $(ship_flags) $(ship_image)
 
 .PHONY: deploy
 deploy: deps-deploy build-ship ## Build, push, roll out and test: CLUSTER= REGION=, or CONTEXT= REPO= OVERLAY= [IMAGE= NAME= HOST= …]

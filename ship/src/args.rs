@@ -88,9 +88,8 @@ pub(super) struct Overlay {
 pub(super) struct Preflight {
     #[command(flatten)]
     pub(super) cluster: Cluster,
-    /// The region of the ECR registry, to check the credentials for it.
-    #[arg(long, value_name = "REGION")]
-    pub(super) region: Option<String>,
+    #[command(flatten)]
+    pub(super) destination: Destination,
 }
 
 #[derive(Debug, Args)]
@@ -145,19 +144,26 @@ pub(super) struct Diff {
     pub(super) source: Source,
 }
 
-/// The source of the image.
+/// Where the image is, or is pushed to.
 #[derive(Debug, Args)]
-pub(super) struct Source {
+pub(super) struct Destination {
     /// Registry and prefix to push images to, such as registry.example/team.
     #[arg(long, value_name = "PREFIX", conflicts_with = "image")]
     pub(super) repo: Option<Prefix>,
-    /// Push to ECR in this region, in the account of the AWS credentials in use. `--repo` takes
-    /// precedence.
-    #[arg(long, value_name = "REGION", conflicts_with = "image")]
+    /// The region of the cluster, and of ECR, in the account of the AWS credentials in use; `--repo` and
+    /// `--image` take precedence over ECR.
+    #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
     /// Use this image, by digest, instead of building one.
     #[arg(long, value_name = "NAME@DIGEST")]
     pub(super) image: Option<Image>,
+}
+
+/// The source of the image.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    #[command(flatten)]
+    pub(super) destination: Destination,
     /// The platforms of the nodes.
     #[arg(
         long,

@@ -1,9 +1,10 @@
-//! The only query of `ship` to AWS: the account of the credentials in use, for the name of its registry.
-//! imagebuilder and the load balancer controller do everything else with AWS.
+//! Queries to AWS, by its CLI: the account of the credentials in use, for the name of its registry, and
+//! for the checks before a deploy. imagebuilder and the load balancer controller do everything else with AWS.
 
 use std::process::{Command, Stdio};
 
 use cli::{Exit, ExitError};
+use serde_json::Value;
 use thiserror::Error;
 
 /// The domain of each partition's registries, by the prefix of its regions' names; every other
@@ -19,7 +20,7 @@ const DOMAINS: [(&str, &str); 6] = [
 ];
 const DOMAIN: &str = "amazonaws.com";
 
-/// Why the registry's name is not known.
+/// Why AWS did not answer a query.
 #[derive(Debug, Error)]
 pub(crate) enum AwsError {
     /// It is not in the form of a region's name.
@@ -31,6 +32,14 @@ pub(crate) enum AwsError {
     /// STS refused the credentials, or there are none.
     #[error("aws sts get-caller-identity: {0}")]
     Identity(String),
+    /// Another query was refused, or its answer is not JSON.
+    #[error("aws {command}: {message}")]
+    Query {
+        /// Such as `eks describe-cluster`.
+        command: String,
+        /// The CLI's error.
+        message: String,
+    },
 }
 
 impl ExitError for AwsError {
@@ -38,12 +47,13 @@ impl ExitError for AwsError {
         match self {
             Self::Region(_) | Self::Start(_) => Exit::Usage,
             Self::Identity(_) => Exit::Authentication,
+            Self::Query { .. } => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Region(_) => return None,
+            Self::Region(_) | Self::Query { .. } => return None,
             Self::Start(_) => {
                 "install the AWS CLI, or name a registry with --repo (REPO=): \
                  https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
@@ -84,18 +94,41 @@ fn domain(region: &str) -> Option<&'static str> {
 }
 
 fn account() -> Result<String, AwsError> {
+    let args = ["sts", "get-caller-identity", "--query", "Account"];
+    let answer = run(&[&args[..], &["--output", "text"]].concat())?;
+    match answer {
+        Ok(account) if account.len() == 12 => Ok(account),
+        Ok(message) | Err(message) => Err(AwsError::Identity(message)),
+    }
+}
+
+/// The answer to a query, such as `eks describe-cluster`, in a region.
+pub(crate) fn query(region: &str, command: &[&str], args: &[&str]) -> Result<Value, AwsError> {
+    let error = |message| AwsError::Query {
+        command: command.join(" "),
+        message,
+    };
+    if domain(region).is_none() {
+        return Err(AwsError::Region(region.to_owned()));
+    }
+    let options = ["--region", region, "--output", "json"];
+    let answer = run(&[command, args, &options].concat())?.map_err(error)?;
+    serde_json::from_str(&answer).map_err(|source| error(format!("invalid JSON: {source}")))
+}
+
+/// What the AWS CLI printed, or its error, on one line.
+fn run(args: &[&str]) -> Result<Result<String, String>, AwsError> {
     let output = Command::new("aws")
-        .args(["sts", "get-caller-identity", "--query", "Account"])
-        .args(["--output", "text"])
+        .args(args)
         .stdin(Stdio::null())
         .output()
         .map_err(AwsError::Start)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    let account = text(&output.stdout);
-    if output.status.success() && account.len() == 12 {
-        return Ok(account);
-    }
-    Err(AwsError::Identity(text(&output.stderr).replace('\n', "; ")))
+    Ok(if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr).replace('\n', "; "))
+    })
 }
 
 #[cfg(test)]

@@ -30,9 +30,9 @@ fn preflight(printer: Printer, args: &Preflight) -> Result<(), ShipError> {
     let overlay = &args.cluster.overlay;
     let kubectl = args.cluster.context.kubectl()?;
     let manifests = Manifests::render(overlay)?;
-    preflight::check(printer, &kubectl, &overlay.folder, &manifests)?;
-    if let Some(region) = &args.region {
-        let registry = crate::aws::registry(region).map_err(image::ImageError::from)?;
+    let region = args.destination.region.as_deref();
+    preflight::check(printer, &kubectl, overlay, region, &manifests)?;
+    if let Some(registry) = image::registry(&args.destination)? {
         printer.status(&format!("Images go to {registry}"));
     }
     printer.status(&format!(
@@ -65,8 +65,10 @@ fn render(printer: Printer, args: &Render) -> Result<(), ShipError> {
 fn diff(printer: Printer, args: &crate::args::Diff) -> Result<(), ShipError> {
     image::check(&args.source)?;
     let kubectl = args.cluster.context.kubectl()?;
-    let manifests = Manifests::render(&args.cluster.overlay)?;
-    preflight::check(printer, &kubectl, &args.cluster.overlay.folder, &manifests)?;
+    let overlay = &args.cluster.overlay;
+    let manifests = Manifests::render(overlay)?;
+    let region = args.source.destination.region.as_deref();
+    preflight::check(printer, &kubectl, overlay, region, &manifests)?;
     let resolved = image::resolve(printer, &manifests, &args.source)?;
     let diff = kubectl.diff(&resolved.objects)?;
     if diff.is_empty() {

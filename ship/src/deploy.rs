@@ -22,7 +22,8 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
     if smoke::is_inside(args.test_from, manifests.target.internal) {
         smoke::check_inside(manifests.target.https, args.service_ca.as_deref())?;
     }
-    preflight::check(printer, &kubectl, &overlay.folder, &manifests)?;
+    let region = args.source.destination.region.as_deref();
+    preflight::check(printer, &kubectl, overlay, region, &manifests)?;
     printer.status(&format!(
         "Deploying {} to context {}, as {}",
         overlay.folder.display(),

@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use cli::{Exit, ExitError, Printer};
 use thiserror::Error;
 
-use crate::args::Source;
+use crate::args::{Destination, Source};
 use crate::aws::{self, AwsError};
 use crate::manifests::{ManifestError, Manifests};
 
@@ -74,10 +74,10 @@ pub(crate) fn resolve(
     manifests: &Manifests,
     source: &Source,
 ) -> Result<Manifests, ImageError> {
-    let yaml = if let Some(image) = &source.image {
+    let yaml = if let Some(image) = &source.destination.image {
         manifests.yaml.replace(UNRESOLVED, image.as_ref())
     } else {
-        let repo = repository(source)?;
+        let repo = repository(&source.destination)?;
         printer.status(&format!("Building and pushing to {repo}"));
         let args = ["resolve", "-f", "-"];
         imagebuilder(source, &repo, &args, &manifests.yaml)?
@@ -87,7 +87,12 @@ pub(crate) fn resolve(
 
 /// Refuses a command line with neither an image nor a registry before the cluster is queried.
 pub(crate) fn check(source: &Source) -> Result<(), ImageError> {
-    let named = source.image.is_some() || source.repo.is_some() || source.region.is_some();
+    let Destination {
+        repo,
+        region,
+        image,
+    } = &source.destination;
+    let named = image.is_some() || repo.is_some() || region.is_some();
     named.then_some(()).ok_or(ImageError::NoDestination)
 }
 
@@ -97,18 +102,30 @@ pub(crate) fn build(
     package: &str,
     source: &Source,
 ) -> Result<String, ImageError> {
-    if let Some(image) = &source.image {
+    if let Some(image) = &source.destination.image {
         return Ok(image.as_ref().to_owned());
     }
-    let repo = repository(source)?;
+    let repo = repository(&source.destination)?;
     printer.status(&format!("Building and pushing {package} to {repo}"));
     let reference = imagebuilder(source, &repo, &["build", package], "")?;
     Ok(reference.trim().to_owned())
 }
 
+/// The ECR registry in the region, if images are pushed there.
+pub(crate) fn registry(destination: &Destination) -> Result<Option<String>, ImageError> {
+    match destination {
+        Destination {
+            repo: None,
+            image: None,
+            region: Some(region),
+        } => Ok(Some(aws::registry(region)?)),
+        _ => Ok(None),
+    }
+}
+
 /// The registry that images are pushed to.
-fn repository(source: &Source) -> Result<String, ImageError> {
-    match (&source.repo, &source.region) {
+fn repository(destination: &Destination) -> Result<String, ImageError> {
+    match (&destination.repo, &destination.region) {
         (Some(repo), _) => Ok(repo.to_string()),
         (None, Some(region)) => Ok(aws::registry(region)?),
         (None, None) => Err(ImageError::NoDestination),

@@ -10,7 +10,7 @@ use crate::args::Undeploy;
 use crate::custom;
 use crate::error::{ShipError, UndeployError};
 use crate::finalizers::{self, Holder};
-use crate::kubectl::{Kubectl, KubectlError};
+use crate::kubectl::{Kubectl, KubectlError, text};
 use crate::manifests::{Manifests, Target};
 
 /// The grace period of pods once nothing sends to them any more.
@@ -125,7 +125,6 @@ fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Resu
 
 /// The newest warning about an object.
 fn last_warning(kubectl: &Kubectl, object: &Value) -> Result<Option<String>, KubectlError> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let metadata = &object["metadata"];
     let namespace = text(&metadata["namespace"]);
     let about = format!(
@@ -223,7 +222,6 @@ fn occupants(list: &Value, target: &Target) -> Vec<String> {
     };
     let others = items.iter().filter(|item| !own(item));
     let names = others.map(|item| {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         format!(
             "{}/{}",
             text(&item["kind"]).to_lowercase(),

@@ -19,6 +19,7 @@ use e2e::cluster::{Cluster, NAMESPACE};
 use e2e::lb::Scale;
 use e2e::lb_controller::{Kind, Times};
 use e2e::manifests::{repository, variant};
+use e2e::moto::{Moto, installed};
 use serde_json::Value;
 use ship::under_load;
 
@@ -213,6 +214,70 @@ fn a_deploy_that_cannot_succeed_is_refused_or_explained() {
     // The deploy succeeds once the obstacle is gone.
     cluster.deploy_image(&eks, &second, &[]).succeeded();
     cluster.undeploy();
+}
+
+/// By the real AWS CLI, against moto.
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn a_vpc_without_subnets_for_the_load_balancer_is_refused() {
+    let mut cluster = Cluster::connect_as_eks();
+    cluster.undeploy();
+    let _controller =
+        cluster.start_controller(Kind::Controller, Times::scaled(Scale(60)), BTreeMap::new());
+    let moto = Moto::start();
+    let vpc = moto.aws("ec2 create-vpc --cidr-block 10.9.0.0/16 --query Vpc.VpcId");
+    let subnet = moto.aws(&format!(
+        "ec2 create-subnet --vpc-id {vpc} --cidr-block 10.9.0.0/24 --query Subnet.SubnetId"
+    ));
+    let aws = installed("aws");
+    #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("PATH={}:{path}", aws.parent().unwrap().display());
+    let mut settings: Vec<_> = moto
+        .environment()
+        .map(|(name, value)| format!("{name}={value}"))
+        .into();
+    let image = format!("IMAGE={}", cluster.version("86400"));
+    settings.extend(["OVERLAY=eks", "CLUSTER=hello", "REGION=eu-west-1"].map(str::to_owned));
+    settings.extend([path, image]);
+    let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+    let preflight = || cluster.make("preflight", &settings);
+
+    // Which is reported, but does not prevent a deploy.
+    let (_, unknown) = preflight().succeeded();
+    contains(
+        &unknown,
+        &[
+            "not checked: aws eks describe-cluster: ",
+            "No cluster found",
+        ],
+    );
+    moto.create_cluster("hello", &vpc);
+    let refused = preflight();
+    let message = format!(
+        "an internet-facing Network Load Balancer needs subnets in 1 availability zone, and {vpc} has \
+         0: no subnet is tagged kubernetes.io/role/elb, and none is public"
+    );
+    contains(&refused.stderr, &[&message, "aws ec2 create-tags"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+
+    // A route to an internet gateway, or else the tag, makes it one for load balancers.
+    let gateway = moto.aws("ec2 create-internet-gateway --query InternetGateway.InternetGatewayId");
+    moto.aws(&format!(
+        "ec2 attach-internet-gateway --internet-gateway-id {gateway} --vpc-id {vpc}"
+    ));
+    let table = moto.aws(&format!(
+        "ec2 describe-route-tables --filters Name=vpc-id,Values={vpc} --query RouteTables[0].RouteTableId"
+    ));
+    let route = format!("--route-table-id {table} --destination-cidr-block 0.0.0.0/0");
+    moto.aws(&format!("ec2 create-route {route} --gateway-id {gateway}"));
+    preflight().succeeded();
+    moto.aws(&format!("ec2 delete-route {route}"));
+    assert_eq!(preflight().code, Some(2));
+    moto.aws(&format!(
+        "ec2 create-tags --resources {subnet} --tags Key=kubernetes.io/role/elb,Value=1"
+    ));
+    preflight().succeeded();
 }
 
 #[test]

@@ -39,26 +39,9 @@ impl Account {
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
-            .env("AWS_ENDPOINT_URL", self.moto.endpoint())
-            .env("AWS_ACCESS_KEY_ID", "key")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("AWS_DEFAULT_REGION", "eu-west-1")
-            .env("AWS_DEFAULT_OUTPUT", "text")
-            // moto fails on quotas that it does not have.
-            .env("AWS_MAX_ATTEMPTS", "1")
+            .envs(self.moto.environment())
             .env("STUBS", self.stubs.path());
         command
-    }
-
-    /// What the AWS CLI prints.
-    #[track_caller]
-    fn aws(&self, arguments: &str) -> String {
-        let mut aws = self.command(&installed("aws"));
-        let output = aws.args(arguments.split_whitespace()).output();
-        let output = output.expect("the AWS CLI can be run; `dev/install test` installs it");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "aws {arguments}: {stderr}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// The exit code and messages of a script for the cluster `hello`.
@@ -99,16 +82,18 @@ impl Account {
 #[test]
 fn resources_that_outlive_their_service_are_found_in_aws() {
     let account = Account::new();
-    let vpc = account.aws("ec2 describe-vpcs --query Vpcs[0].VpcId");
-    let subnet = account.aws("ec2 describe-subnets --query Subnets[0].SubnetId");
+    let vpc = account.moto.aws("ec2 describe-vpcs --query Vpcs[0].VpcId");
+    let subnet = account
+        .moto
+        .aws("ec2 describe-subnets --query Subnets[0].SubnetId");
     let tag = |cluster: &str| format!("--tags Key=elbv2.k8s.aws/cluster,Value={cluster}");
-    let balancer = account.aws(&format!(
+    let balancer = account.moto.aws(&format!(
         "elbv2 create-load-balancer --name k8s-web --type network --subnets {subnet} {} \
          --query LoadBalancers[0].LoadBalancerArn",
         tag("hello")
     ));
     let target_group = |name: &str, cluster: &str| {
-        account.aws(&format!(
+        account.moto.aws(&format!(
             "elbv2 create-target-group --name {name} --protocol TCP --port 5000 --target-type ip \
              --vpc-id {vpc} {} --query TargetGroups[0].TargetGroupArn",
             tag(cluster)
@@ -116,17 +101,19 @@ fn resources_that_outlive_their_service_are_found_in_aws() {
     };
     let group = target_group("k8s-web", "hello");
     let foreign = target_group("k8s-other", "hello-2");
-    let security_group = account.aws(
+    let security_group = account.moto.aws(
         "ec2 create-security-group --group-name k8s-traffic --description x --query GroupId \
          --tag-specifications \
          ResourceType=security-group,Tags=[{Key=elbv2.k8s.aws/cluster,Value=hello}]",
     );
-    let volume = account.aws(
+    let volume = account.moto.aws(
         "ec2 create-volume --availability-zone eu-west-1a --size 1 --query VolumeId \
          --tag-specifications \
          ResourceType=volume,Tags=[{Key=kubernetes.io/cluster/hello,Value=owned}]",
     );
-    account.aws("logs create-log-group --log-group-name /aws/eks/hello/cluster");
+    account
+        .moto
+        .aws("logs create-log-group --log-group-name /aws/eks/hello/cluster");
 
     let (code, stderr) = account.delete_cluster();
     assert_eq!(code, Some(1), "{stderr}");
@@ -139,23 +126,27 @@ fn resources_that_outlive_their_service_are_found_in_aws() {
     assert!(!stderr.contains(&foreign), "{stderr}");
     assert!(!account.cluster_was_deleted());
 
-    account.aws(&format!(
+    account.moto.aws(&format!(
         "elbv2 delete-load-balancer --load-balancer-arn {balancer}"
     ));
-    account.aws(&format!(
+    account.moto.aws(&format!(
         "elbv2 delete-target-group --target-group-arn {group}"
     ));
-    account.aws(&format!(
+    account.moto.aws(&format!(
         "ec2 delete-security-group --group-id {security_group}"
     ));
     let (code, stderr) = account.delete_cluster();
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains(&volume), "{stderr}");
     assert!(account.cluster_was_deleted());
-    let groups = account.aws("logs describe-log-groups --query logGroups[].logGroupName");
+    let groups = account
+        .moto
+        .aws("logs describe-log-groups --query logGroups[].logGroupName");
     assert!(!groups.contains("hello"), "{groups}");
 
-    account.aws(&format!("ec2 delete-volume --volume-id {volume}"));
+    account
+        .moto
+        .aws(&format!("ec2 delete-volume --volume-id {volume}"));
     let (code, stderr) = account.delete_cluster();
     assert_eq!(code, Some(0), "{stderr}");
 }
@@ -165,10 +156,12 @@ fn resources_that_outlive_their_service_are_found_in_aws() {
 fn a_cluster_that_would_exceed_a_quota_is_not_created() {
     let account = Account::new();
     fs::write(account.stubs.path().join("missing"), "").unwrap();
-    let existing = account.aws("ec2 describe-vpcs --query length(Vpcs)");
+    let existing = account.moto.aws("ec2 describe-vpcs --query length(Vpcs)");
     let mut vpc = String::new();
     for _ in existing.parse().unwrap()..5 {
-        vpc = account.aws("ec2 create-vpc --cidr-block 10.0.0.0/16 --query Vpc.VpcId");
+        vpc = account
+            .moto
+            .aws("ec2 create-vpc --cidr-block 10.0.0.0/16 --query Vpc.VpcId");
     }
     let (code, stderr) = account.run("cluster", "eks");
     assert_eq!(code, Some(1), "{stderr}");
@@ -177,7 +170,7 @@ fn a_cluster_that_would_exceed_a_quota_is_not_created() {
     assert!(stderr.contains(message), "{stderr}");
     assert!(!account.called("eksctl create cluster"), "{stderr}");
 
-    account.aws(&format!("ec2 delete-vpc --vpc-id {vpc}"));
+    account.moto.aws(&format!("ec2 delete-vpc --vpc-id {vpc}"));
     let (_, stderr) = account.run("cluster", "eks");
     // moto has only the quotas of VPCs.
     let unknown = "Not checked: AWS does not report the quota of vCPUs (L-1216C47A)";

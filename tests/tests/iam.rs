@@ -23,6 +23,8 @@ const PUSH: [&str; 6] = [
 ];
 /// The additional actions of `--create-repository`, which `ship` passes.
 const CREATE: [&str; 2] = ["ecr:CreateRepository", "ecr:DescribeRepositories"];
+/// The queries of `ship preflight` about a cluster's VPC.
+const SUBNETS: [&str; 2] = ["ec2:DescribeSubnets", "ec2:DescribeRouteTables"];
 
 fn read(name: &str) -> Value {
     let text = fs::read_to_string(repository().join("k8s/iam").join(name)).unwrap();
@@ -113,6 +115,8 @@ fn a_deployer_may_do_what_a_deploy_does_and_no_more() {
     assert!(aws[0].starts_with("aws eks update-kubeconfig "), "{aws:?}");
     let cluster = format!("arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/hello");
     calls.push(("eks:DescribeCluster", cluster));
+    // The check of the cluster's subnets. The actions have no resource types.
+    calls.extend(SUBNETS.map(|action| (action, "*".to_owned())));
     exactly("deployer.json", &calls);
 
     let policy = read("deployer.json");
@@ -185,7 +189,11 @@ fn the_documents_list_the_actions_of_the_policies() {
     let mentioned = |document: &str| -> BTreeSet<String> {
         let text = fs::read_to_string(repository().join("docs").join(document)).unwrap();
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':');
-        let actions = words.filter(|word| word.starts_with("ecr:") || word.starts_with("eks:"));
+        let actions = words.filter(|word| {
+            ["ec2:", "ecr:", "eks:"]
+                .iter()
+                .any(|service| word.starts_with(service))
+        });
         actions.map(str::to_owned).collect()
     };
     let eks = mentioned("eks.md");

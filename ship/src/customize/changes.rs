@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::rename::{Identity, rename};
 use super::values::{Certificate, ClusterName, Host, Name, Namespace, Tags};
 use super::{balancer, cluster, tags};
+use crate::kubectl::text;
 
 /// The changes to the overlay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -26,7 +27,8 @@ pub(crate) struct Changes {
     /// Tags of everything that AWS creates for it.
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub(crate) tags: Option<Tags>,
-    /// The name of the EKS cluster, for nodes that Karpenter launches into it.
+    /// The name of the EKS cluster: for nodes that Karpenter launches into it and, with its region, for a
+    /// check of its subnets.
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: Option<ClusterName>,
 }
@@ -64,7 +66,6 @@ impl Changes {
         let Some(deployment) = deployments.find(|object| object["kind"] == "Deployment") else {
             return;
         };
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let from = Identity {
             name: text(&deployment["metadata"]["name"]),
             namespace: text(&deployment["metadata"]["namespace"]),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::kubectl::text;
+
 /// The label by which the Service, the Deployment and other objects select pods.
 const NAME_LABEL: &str = "app.kubernetes.io/name";
 /// The label that the API server sets on each namespace.
@@ -65,7 +67,6 @@ pub(crate) fn rename(objects: &mut [Value], from: &Identity, to: &Identity) {
         names: BTreeMap::new(),
     };
     for object in &mut *objects {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (kind, old) = (text(&object["kind"]), text(&object["metadata"]["name"]));
         let new = if kind == "Namespace" {
             (old == from.namespace).then(|| to.namespace.clone())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::custom::{self, Kind};
-use crate::kubectl::{Kubectl, KubectlError, items};
+use crate::kubectl::{Kubectl, KubectlError, items, text};
 
 /// The input of [`super::problems`]. `None` means that the user may not read it.
 #[derive(Clone, Debug, Default)]
@@ -116,8 +116,4 @@ fn webhooks_of(list: &Value) -> Vec<Webhook> {
 
 fn name(object: &Value) -> String {
     text(&object["metadata"]["name"])
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -3,17 +3,18 @@
 //!
 //! [`problems`] is a pure function of the manifests and the cluster's state.
 
+mod balancers;
 mod facts;
 mod problem;
+mod subnets;
 #[cfg(test)]
 mod tests;
-
-use std::path::Path;
 
 use cli::{Exit, ExitError, Printer};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::args::Overlay;
 use crate::custom;
 use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::Manifests;
@@ -80,17 +81,26 @@ impl ExitError for PreflightError {
     }
 }
 
-/// Checks a cluster for an overlay, without changing anything.
+/// Checks a cluster for an overlay, without changing anything. If the names of the EKS cluster and its region
+/// are given, its subnets too.
 pub(crate) fn check(
     printer: Printer,
     kubectl: &Kubectl,
-    overlay: &Path,
+    overlay: &Overlay,
+    region: Option<&str>,
     manifests: &Manifests,
 ) -> Result<(), PreflightError> {
-    let custom = custom::kinds(&manifests.objects).into_keys().collect();
+    let objects = &manifests.objects;
+    let custom = custom::kinds(objects).into_keys().collect();
     let facts = Facts::gather(kubectl, &manifests.target.namespace, &custom)?;
-    let name = overlay.file_name().unwrap_or_default().to_string_lossy();
-    let problems = problems(&name, &manifests.objects, &facts);
+    let folder = &overlay.folder;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let mut problems = problems(&name, objects, &facts);
+    if !matches!(problems[..], [Problem::WrongCluster { .. }])
+        && let Some((cluster, region)) = overlay.changes.cluster.as_ref().zip(region)
+    {
+        problems.extend(subnets::problems(cluster.as_ref(), region, objects));
+    }
     let (fatal, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_fatal);
     for warning in warnings {
         printer.warn(&format!("{warning}; {}", warning.hint()));
@@ -99,7 +109,7 @@ pub(crate) fn check(
         return Ok(());
     }
     Err(PreflightError::Problems {
-        overlay: overlay.display().to_string(),
+        overlay: folder.display().to_string(),
         context: kubectl.context().to_owned(),
         problems: fatal,
     })

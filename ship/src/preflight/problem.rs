@@ -4,6 +4,8 @@ use std::fmt;
 
 use cli::Exit;
 
+use super::subnets::TooFewSubnets;
+
 /// One reason why a deploy would not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
@@ -26,6 +28,10 @@ pub(crate) enum Problem {
     GatesMayBeSkipped,
     /// An Ingress or a claim refers to a missing class.
     NoClass { kind: &'static str, name: String },
+    /// The controller would find no place for a load balancer.
+    TooFewSubnets(Box<TooFewSubnets>),
+    /// AWS did not answer, with its error.
+    SubnetsUnknown(String),
 }
 
 impl Problem {
@@ -38,8 +44,9 @@ impl Problem {
             | Self::NoController { .. }
             | Self::NoKinds { .. }
             | Self::NoGateWebhook
-            | Self::NoClass { .. } => true,
-            Self::GatesMayBeSkipped => false,
+            | Self::NoClass { .. }
+            | Self::TooFewSubnets(_) => true,
+            Self::GatesMayBeSkipped | Self::SubnetsUnknown(_) => false,
         }
     }
 
@@ -52,7 +59,9 @@ impl Problem {
             | Self::NoKinds { .. }
             | Self::NoGateWebhook
             | Self::GatesMayBeSkipped
-            | Self::NoClass { .. } => Exit::Usage,
+            | Self::NoClass { .. }
+            | Self::TooFewSubnets(_)
+            | Self::SubnetsUnknown(_) => Exit::Usage,
         }
     }
 
@@ -78,6 +87,11 @@ impl Problem {
                     .to_owned()
             }
             Self::NoClass { kind, .. } => format!("`kubectl get {kind}` lists those that exist"),
+            Self::TooFewSubnets(found) => found.hint(),
+            Self::SubnetsUnknown(_) => {
+                "`k8s/iam/deployer.json` permits it; without CLUSTER= or REGION=, subnets are not checked"
+                    .to_owned()
+            }
         }
     }
 }
@@ -125,6 +139,13 @@ impl fmt::Display for Problem {
                 "pods get no readiness gate while the AWS Load Balancer Controller is unavailable",
             ),
             Self::NoClass { kind, name } => write!(f, "there is no {kind} {name}"),
+            Self::TooFewSubnets(found) => found.fmt(f),
+            Self::SubnetsUnknown(error) => {
+                write!(
+                    f,
+                    "the subnets for the load balancer are not checked: {error}"
+                )
+            }
         }
     }
 }
