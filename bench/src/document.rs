@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::{app, balancer, image, node, registry};
+use crate::{app, balancer, image, node, registry, rollout};
 
 const HEAD: &str = "# Benchmarks\n\n\
     <!-- Written by `bench document` from bench/results; change that, not this. -->\n\n\
@@ -45,6 +45,7 @@ document!(image, "image.json");
 document!(registry, "registry.json");
 document!(node, "node.json");
 document!(balancer, "balancer.json");
+document!(rollout, "rollout.json");
 
 /// Writes the document's text from the results under `results`; what was not measured is left out.
 ///
@@ -57,6 +58,7 @@ pub(crate) fn render(results: &Path) -> anyhow::Result<String> {
     section::<registry::results::Results>(&mut text, results)?;
     section::<node::results::Results>(&mut text, results)?;
     section::<balancer::results::Results>(&mut text, results)?;
+    section::<rollout::results::Results>(&mut text, results)?;
     Ok(text.trim_end().to_owned() + "\n")
 }
 

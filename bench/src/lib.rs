@@ -13,6 +13,7 @@ mod machine;
 mod node;
 mod process;
 mod registry;
+mod rollout;
 mod series;
 mod server;
 mod size;

@@ -2,7 +2,8 @@
 //! plane are simulated by [`e2e::lb_controller`] on a real Kubernetes.
 //!
 //! Needs the cluster that `dev/cluster/run` starts on this machine. `E2E_AWS_SCALE` is how many times
-//! faster than at AWS time passes; 1 means AWS's own times.
+//! faster than at AWS time passes; 1 means AWS's own times. The figures of rollouts are also written to
+//! the directory `E2E_RECORDS`, for `bench rollout`.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,12 +17,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use e2e::cluster::{Cluster, NAMESPACE};
-use e2e::lb::Scale;
+use e2e::lb::{Counters, Scale};
 use e2e::lb_controller::{Kind, Times};
 use e2e::manifests::{repository, variant};
 use e2e::moto::{Moto, installed};
-use serde_json::Value;
-use ship::under_load;
+use loadgen::Report;
+use serde_json::{Value, json};
+use ship::{Losses, under_load};
 
 const SERVICE: &str = "rust-app-service";
 /// Requests a second.
@@ -35,6 +37,33 @@ fn times() -> Times {
         deregistration_lag: Duration::from_mins(2),
         ..Times::scaled(Scale(scale))
     }
+}
+
+/// Writes the figures of a rollout where `bench rollout` reads them.
+fn record(overlay: &str, took: Duration, losses: &Losses, counters: &Counters) {
+    #[expect(clippy::disallowed_methods, reason = "a test binary has no other edge")]
+    let Some(records) = std::env::var_os("E2E_RECORDS") else {
+        return;
+    };
+    let millis = |latency: Duration| latency.as_secs_f64() * 1000.0;
+    let clients = |report: &Report| {
+        json!({
+            "sent": report.sent(),
+            "failed": report.failed(),
+            "p50_millis": millis(report.latency.quantile(0.5)),
+            "p99_millis": millis(report.latency.quantile(0.99)),
+        })
+    };
+    let rollout = json!({
+        "overlay": overlay,
+        "seconds": took.as_secs_f64(),
+        "kept": clients(&losses.kept),
+        "one_shot": clients(&losses.one_shot),
+        "connections": counters.flows,
+        "to_deregistered": counters.to_deregistered,
+    });
+    let file = Path::new(&records).join(format!("{overlay}.json"));
+    std::fs::write(file, rollout.to_string()).unwrap();
 }
 
 #[track_caller]
@@ -71,11 +100,11 @@ fn readiness(address: SocketAddr) -> Option<u16> {
 }
 
 /// Deploys an overlay as a user does: once, again without changes, and a new version under load.
-fn deploys(overlay: &str, kind: Kind, gate: &str) {
+fn deploys(name: &str, kind: Kind, gate: &str) {
     let mut cluster = Cluster::connect_as_eks();
     cluster.undeploy();
     let controller = cluster.start_controller(kind, times(), BTreeMap::new());
-    let overlay = format!("OVERLAY={overlay}");
+    let overlay = format!("OVERLAY={name}");
 
     let (url, printed) = cluster.make("deploy", &[&overlay]).succeeded();
     let host = cluster.host("service", SERVICE);
@@ -118,6 +147,7 @@ fn deploys(overlay: &str, kind: Kind, gate: &str) {
     assert_eq!(losses.failed(), 0, "{}\n{}", losses.kept, losses.one_shot);
     let counters = controller.counters(&host).unwrap();
     println!("{counters:?}");
+    record(name, took, &losses, &counters);
     assert!(
         counters.to_deregistered > 0,
         "no draining pod served: {counters:?}"

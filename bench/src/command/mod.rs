@@ -5,6 +5,7 @@ mod balancer;
 mod image;
 mod node;
 mod registry;
+mod rollout;
 
 use std::error::Error;
 use std::fmt;
@@ -21,6 +22,7 @@ use self::balancer::BalancerArguments;
 use self::image::ImageArguments;
 use self::node::NodeArguments;
 use self::registry::RegistryArguments;
+use self::rollout::RolloutArguments;
 use crate::document;
 
 /// Measures the programs beside their peers.
@@ -49,6 +51,8 @@ enum Command {
     Node(NodeArguments),
     /// Measure the load balancer of `nodectl up`, write its results, and write the document
     Balancer(BalancerArguments),
+    /// Measure rollouts behind AWS's load balancers, write their results, and write the document
+    Rollout(RolloutArguments),
     /// Write docs/benchmarks.md from the results
     Document,
 }
@@ -99,6 +103,7 @@ fn run(arguments: Arguments, printer: Printer) -> anyhow::Result<()> {
         Command::Image(arguments) => arguments.run(root, &places, printer)?,
         Command::Node(arguments) => arguments.run(root, &places, printer)?,
         Command::Balancer(arguments) => arguments.run(root, &places, printer)?,
+        Command::Rollout(arguments) => arguments.run(root, &places, printer)?,
         Command::Document => {}
     }
     let path = places.docs.join("benchmarks.md");
