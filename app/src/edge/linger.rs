@@ -16,9 +16,10 @@ pub(crate) const LINGER_AT_STOP: Duration = Duration::from_millis(500);
 /// The most bytes that are read and discarded.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Sends the end of the stream, and reads until the client closes its side too.
-pub(crate) async fn close(mut stream: Socket) {
+/// Sends the rest of the answer and the end of the stream, and reads until the client closes its side too.
+pub(crate) async fn close(mut stream: Socket, rest: Vec<u8>) {
     let discard = async {
+        stream.write_all(&rest).await?;
         stream.shutdown().await?;
         let mut buffer = [0; 2048];
         let mut total = 0;

@@ -205,7 +205,9 @@ fn refuse(server: &Server, mut stream: TcpStream) {
     let (answer, _) = Canned::Full.render();
     // The send buffer of a new socket has room for all of it.
     if stream.write_all(answer.as_bytes()).is_ok() {
-        server.watch.linger(linger::close(Socket::Fresh(stream)));
+        server
+            .watch
+            .linger(linger::close(Socket::Fresh(stream), Vec::new()));
     }
 }
 

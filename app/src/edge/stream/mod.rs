@@ -30,8 +30,9 @@ pub(crate) struct EdgeStream {
     conn: Rc<Conn>,
     watch: Rc<Watch>,
     key: usize,
-    /// An answer was written that could be lost to a reset.
-    answered_early: bool,
+    /// What the send buffer had no room for of the stream's own answer, if it gave one. The connection lingers
+    /// until that is sent: a reset could overtake the answer.
+    early_answer: Option<Vec<u8>>,
 }
 
 impl EdgeStream {
@@ -43,7 +44,7 @@ impl EdgeStream {
             conn,
             watch,
             key,
-            answered_early: false,
+            early_answer: None,
         }
     }
 
@@ -64,11 +65,17 @@ impl EdgeStream {
         self.conn.hold(true);
     }
 
-    /// Writes an answer, as far as the send buffer has room for it. It has: the answer is small, and the
-    /// buffer took the last one completely.
+    /// Writes an answer, as far as the send buffer has room for it; that is full where a client sent many
+    /// requests at once and has not read the answers yet. The rest is sent while the connection lingers.
     fn answer(&mut self, canned: Canned) {
         let (answer, id) = canned.render();
-        self.answered_early = self.socket.try_write(answer.as_bytes()).is_ok();
+        let answer = answer.as_bytes();
+        let rest = match self.socket.try_write(answer) {
+            Ok(written) => Some(&answer[written..]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(answer),
+            Err(_) => None,
+        };
+        self.early_answer = rest.map(<[u8]>::to_vec);
         self.watch
             .answered_early(&self.conn, canned, &id, answer.len());
     }
@@ -164,7 +171,7 @@ impl EdgeStream {
 
     /// Whether the last answer could be lost to a reset: bytes of the client are unread, or may be.
     fn lingers(&self) -> bool {
-        self.answered_early || (!self.held.is_empty() && !self.resets())
+        self.early_answer.is_some() || (!self.held.is_empty() && !self.resets())
     }
 
     /// Has the kernel free what is in the send buffer at once: nobody reads it.
@@ -293,7 +300,8 @@ impl Drop for EdgeStream {
     fn drop(&mut self) {
         self.watch.remove(self.key);
         if self.lingers() {
-            self.watch.linger(linger::close(self.socket.take()));
+            let rest = self.early_answer.take().unwrap_or_default();
+            self.watch.linger(linger::close(self.socket.take(), rest));
         } else if self.resets() {
             self.reset_on_close();
         }

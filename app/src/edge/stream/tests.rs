@@ -193,3 +193,38 @@ async fn a_request_that_has_arrived_clears_a_late_connection() {
     );
     assert_eq!(stream.conn.close_reason(), None);
 }
+
+/// The answers to requests that a client sends at once, without reading, fill the send buffer: each takes far
+/// more of it than its own bytes.
+#[tokio::test]
+async fn an_early_answer_arrives_behind_answers_that_fill_the_send_buffer() {
+    test(async {
+        let (mut client, mut stream) = late().await;
+        let socket = stream.socket.descriptor().unwrap();
+        SockRef::from(&socket)
+            .set_send_buffer_size(SMALL_BUFFER_BYTES)
+            .unwrap();
+        client.write_all(b"GET ").await.unwrap();
+        stream.conn.suspect();
+        readable(&stream).await;
+        let mut buffer = [0; 100];
+        AsyncReadExt::read(&mut stream, &mut buffer).await.unwrap();
+        let mut filled = 0;
+        for _ in 0..10 {
+            // The kernel moves some of it to the client's buffer in the background.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            while let Ok(count) = stream.socket.try_write(b"x") {
+                filled += count;
+            }
+        }
+        assert!(AsyncReadExt::read(&mut stream, &mut buffer).await.is_err());
+        assert_eq!(stream.conn.close_reason(), Some(CloseReason::FirstHead));
+        drop(stream);
+        let mut answers = Vec::new();
+        client.read_to_end(&mut answers).await.unwrap();
+        let early = String::from_utf8_lossy(&answers[filled..]);
+        assert!(early.starts_with("HTTP/1.1 408 "), "{early}");
+        assert!(early.ends_with("}\n"), "{early}");
+    })
+    .await;
+}
