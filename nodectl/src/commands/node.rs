@@ -372,8 +372,6 @@ fn age_of(created_unix: Option<i64>) -> String {
 }
 
 fn print(printer: Printer, header: &[&str], rows: &[Vec<String>]) -> Result<Exit> {
-    for line in table(header, rows) {
-        printer.data(&line)?;
-    }
+    printer.data(&table(header, rows).join("\n"))?;
     Ok(Exit::Ok)
 }

@@ -10,23 +10,21 @@ use crate::args::{Global, Output, OutputArgs};
 use crate::containerd::Containerd;
 use crate::play::{
     ContainerState, ContainerStatus, Instance, Observed, ObservedContainer, PodRow, PodStatus,
-    observe, oom_killed, reported,
+    observe_expected, oom_killed, reported,
 };
 
 pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> Result<Exit> {
     let instance = global.instance();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
-    let (pods, _) = observe(&client, &instance.id).await?;
+    let reported = reported::load(&instance).unwrap_or_default();
+    let expected: Vec<_> = reported.iter().flat_map(PodRow::container_ids).collect();
+    let (pods, _) = observe_expected(&client, &instance.id, &expected).await?;
     let view = View {
-        pods: with_reported(pods, reported::load(&instance).unwrap_or_default()),
+        pods: with_reported(pods, reported),
         instance,
     };
     match args.output {
-        Output::Text => {
-            for line in view.table() {
-                printer.data(&line)?;
-            }
-        }
+        Output::Text => printer.data(&view.table().join("\n"))?,
         Output::Json => {
             let pods: Vec<_> = view.pods.iter().map(|pod| view.pod_json(pod)).collect();
             printer.data(&json!({"pods": pods, "schema_version": 1}).to_string())?;

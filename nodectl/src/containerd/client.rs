@@ -2,13 +2,17 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use containerd_client::tonic::codegen::http::Uri;
 use containerd_client::tonic::metadata::{Ascii, MetadataValue};
-use containerd_client::tonic::transport::Channel;
+use containerd_client::tonic::transport::{self, Channel, Endpoint};
 use containerd_client::tonic::{Request, Response, Status};
+use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
+use tower::service_fn;
 
 use super::Error;
 
@@ -51,10 +55,8 @@ impl Containerd {
             path: address.to_owned(),
             source,
         };
-        // A plain connect first: its error distinguishes a missing, forbidden or dead socket; the channel's
-        // is only a transport error.
-        drop(UnixStream::connect(address).await.map_err(socket)?);
-        let channel = timeout(DEADLINE, containerd_client::connect(address))
+        let stream = UnixStream::connect(address).await.map_err(socket)?;
+        let channel = timeout(DEADLINE, channel(address.to_owned(), stream))
             .await
             .map_err(|elapsed| socket(elapsed.into()))?
             .map_err(|error| socket(std::io::Error::other(error)))?;
@@ -143,4 +145,27 @@ impl Containerd {
             }),
         }
     }
+}
+
+/// A channel over `stream`, and if that is lost, over new connections to `address`.
+///
+/// The caller connects the first one: its error distinguishes a missing, forbidden or dead socket, and the
+/// channel's is only a transport error.
+async fn channel(address: PathBuf, stream: UnixStream) -> Result<Channel, transport::Error> {
+    let first = Mutex::new(Some(stream));
+    let connector = service_fn(move |_: Uri| {
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let address = address.clone();
+        async move {
+            let stream = match first {
+                Some(stream) => stream,
+                None => UnixStream::connect(address).await?,
+            };
+            Ok::<_, std::io::Error>(TokioIo::new(stream))
+        }
+    });
+    // The connector ignores the URI, which only becomes the `:authority` of requests.
+    Endpoint::from_static("http://[::]")
+        .connect_with_connector(connector)
+        .await
 }

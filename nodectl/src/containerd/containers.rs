@@ -1,10 +1,16 @@
 //! Container records: metadata only; the running part is a task.
 
+use std::collections::BTreeMap;
+
 use containerd_client::services::v1 as proto;
 use containerd_client::services::v1::containers_client::ContainersClient;
+use containerd_client::tonic::Status;
+use containerd_client::tonic::client::Grpc;
+use containerd_client::tonic::codegen::http::uri::PathAndQuery;
 use containerd_client::tonic::transport::Channel;
-use prost_types::Any;
+use prost_types::{Any, Timestamp};
 use serde::Serialize;
+use tonic_prost::ProstCodec;
 
 use super::client::MAX_MESSAGE_BYTES;
 use super::{Containerd, Error, Labels, SNAPSHOTTER};
@@ -30,37 +36,44 @@ pub struct NewContainer {
     pub extensions: Vec<(String, Any)>,
 }
 
-/// A container record.
-#[derive(Clone, Debug)]
+/// A container record, without its runtime spec.
+///
+/// A `containerd.services.containers.v1.Container` with only the fields that are used: the spec is most of
+/// its bytes, and a node has hundreds of containers.
+#[derive(Clone, PartialEq, prost::Message)]
 pub struct Container {
     /// Its name.
+    #[prost(string, tag = "1")]
     pub id: String,
-    /// The image it was created from.
-    pub image: String,
     /// Its labels.
+    #[prost(btree_map = "string, string", tag = "2")]
     pub labels: Labels,
+    /// The image it was created from.
+    #[prost(string, tag = "3")]
+    pub image: String,
     /// The key of its snapshot.
+    #[prost(string, tag = "7")]
     pub snapshot_key: String,
-    /// When the record was created, in seconds since 1970.
-    pub created_at: Option<i64>,
-    /// The runtime spec, JSON.
-    pub spec_json: Vec<u8>,
+    /// When the record was created.
+    #[prost(message, optional, tag = "8")]
+    pub created: Option<Timestamp>,
     /// Further data, by name.
-    pub extensions: std::collections::BTreeMap<String, Any>,
+    #[prost(btree_map = "string, message", tag = "10")]
+    pub extensions: BTreeMap<String, Any>,
 }
 
-impl From<proto::Container> for Container {
-    fn from(container: proto::Container) -> Self {
-        Self {
-            id: container.id,
-            image: container.image,
-            labels: container.labels.into_iter().collect(),
-            snapshot_key: container.snapshot_key,
-            created_at: container.created_at.map(|at| at.seconds),
-            spec_json: container.spec.map(|any| any.value).unwrap_or_default(),
-            extensions: container.extensions.into_iter().collect(),
-        }
+impl Container {
+    /// When the record was created, in seconds since 1970.
+    pub fn created_at(&self) -> Option<i64> {
+        self.created.map(|at| at.seconds)
     }
+}
+
+/// `containerd.services.containers.v1.ListContainersResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ListContainersResponse {
+    #[prost(message, repeated, tag = "1")]
+    containers: Vec<Container>,
 }
 
 /// Wraps `value` as JSON for a container's extension.
@@ -123,11 +136,37 @@ impl Containerd {
         let request = proto::ListContainersRequest {
             filters: filters.to_vec(),
         };
+        let mut client =
+            Grpc::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let call = async {
+            let ready = client.ready().await;
+            ready.map_err(|error| Status::from_error(error.into()))?;
+            let path =
+                PathAndQuery::from_static("/containerd.services.containers.v1.Containers/List");
+            let codec = ProstCodec::<_, ListContainersResponse>::default();
+            client.unary(self.request(request), path, codec).await
+        };
+        let answer = self.call("Containers.List", "", call).await?;
+        Ok(answer.containers)
+    }
+
+    /// The runtime spec of a container, JSON.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn container_spec(&self, id: &str) -> Result<Vec<u8>, Error> {
+        let request = proto::GetContainerRequest { id: id.to_owned() };
         let mut client = self.containers_client();
         let answer = self
-            .call("Containers.List", "", client.list(self.request(request)))
+            .call("Containers.Get", id, client.get(self.request(request)))
             .await?;
-        Ok(answer.containers.into_iter().map(Into::into).collect())
+        let spec = answer.container.and_then(|container| container.spec);
+        let spec = spec.ok_or_else(|| Error::Incomplete {
+            call: "Containers.Get",
+            object: id.to_owned(),
+            part: "the runtime spec",
+        })?;
+        Ok(spec.value)
     }
 
     /// Deletes a container record; a missing one is not an error.

@@ -35,7 +35,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 }
 
 /// A sandbox: the environment that a pod's containers share.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct SandboxMetadata {
     #[serde(rename = "NetNSPath")]
@@ -48,7 +48,7 @@ pub(super) struct SandboxMetadata {
 }
 
 /// The kubelet's configuration of a sandbox.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SandboxConfig {
     pub(super) metadata: Named,
@@ -84,7 +84,7 @@ pub(super) struct ContainerConfig {
 }
 
 /// A name with its attempt.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Named {
     pub(super) name: String,
@@ -104,7 +104,7 @@ pub(super) struct Image {
 }
 
 /// The status file of a container.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct StatusFile {
     /// Of its first process; 0 before it was started.

@@ -1,14 +1,15 @@
 //! The node's files: at the root, or below the directory where a debugging pod mounts them.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// The most that is read of a file of /proc, of a cgroup or of containerd's state.
-const MAX_BYTES: u64 = 1 << 20;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{Errno, read};
 
-/// A size that most of these files fit into, so that one read suffices.
-const USUAL_BYTES: usize = 4096;
+/// The most that is read of a file of /proc, of a cgroup or of containerd's state.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The size of a read, into which most of these files fit.
+const READ_BYTES: usize = 4096;
 
 /// The node's file system.
 #[derive(Clone, Debug)]
@@ -29,14 +30,23 @@ impl Host {
     }
 
     /// The text of a small file, or `None` if it is gone or cannot be read.
+    ///
+    /// A node has thousands of these files. They are read into a buffer on the stack, as musl returns a heap
+    /// buffer of this size to the kernel after each file.
     pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
-        let mut text = String::with_capacity(USUAL_BYTES);
-        File::open(self.path(path))
-            .ok()?
-            .take(MAX_BYTES)
-            .read_to_string(&mut text)
-            .ok()?;
-        Some(text)
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = open(self.path(path), flags, Mode::empty()).ok()?;
+        let mut buffer = [0; READ_BYTES];
+        let mut bytes = Vec::new();
+        while bytes.len() < MAX_BYTES {
+            match read(&file, &mut buffer) {
+                Ok(0) => break,
+                Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+                Err(Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+        String::from_utf8(bytes).ok()
     }
 
     /// The names of the directories in a directory; none if it is gone or cannot be read.

@@ -1,28 +1,28 @@
 //! The name and the digest of a container's image.
 
 use super::cri::ContainerMetadata;
-use crate::containerd::{Container, Image};
+use crate::containerd::Image;
 
 /// The most specific name that the node has for a container's image, and the digest of its manifest or
-/// index.
+/// index. `created_from` is the image in the container's record.
 ///
 /// An image has several names for one target: preferably the one in the pod's manifest, then a tag, then
 /// a digest, and last `sha256:…`. The image's record may be deleted while the container runs, by
 /// `crictl rmi` or the kubelet's garbage collection; then only the container's own record is used.
 pub(super) fn of(
     images: &[Image],
-    container: &Container,
+    created_from: &str,
     metadata: &ContainerMetadata,
 ) -> (String, String) {
     let called = |name: &str| images.iter().find(|image| image.name == name);
     let asked = &metadata.config.image.user_specified_image;
-    let digest = called(&container.image)
+    let digest = called(created_from)
         .or_else(|| called(&metadata.image_ref))
         .map(|image| image.target.digest.clone())
         .or_else(|| Some(metadata.image_digest.clone()).filter(|digest| !digest.is_empty()))
         .or_else(|| {
-            let names = [&container.image, &metadata.image_name, asked];
-            names.into_iter().find_map(|name| digest_in(name))
+            let names = [created_from, &metadata.image_name, asked];
+            names.into_iter().find_map(digest_in)
         })
         .unwrap_or_default();
     if !asked.is_empty() {
@@ -31,12 +31,12 @@ pub(super) fn of(
     let names = images
         .iter()
         .filter(|image| image.target.digest == digest)
-        .map(|image| &image.name);
+        .map(|image| &*image.name);
     let best = names
-        .chain([&container.image, &metadata.image_name])
+        .chain([created_from, &metadata.image_name])
         .filter(|name| !name.is_empty())
         .min_by_key(|name| (name.starts_with("sha256:"), name.contains('@')));
-    (best.cloned().unwrap_or_default(), digest)
+    (best.unwrap_or_default().to_owned(), digest)
 }
 
 /// The digest in `REPOSITORY@sha256:…`.
@@ -48,23 +48,11 @@ fn digest_in(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn container(image: &str) -> Container {
-        Container {
-            id: "c".to_owned(),
-            image: image.to_owned(),
-            labels: std::collections::BTreeMap::new(),
-            snapshot_key: String::new(),
-            created_at: None,
-            spec_json: Vec::new(),
-            extensions: std::collections::BTreeMap::new(),
-        }
-    }
-
     #[test]
     fn a_digest_survives_the_removal_of_the_images_record() {
         let check = |image: &str, metadata: &str, expected: (&str, &str)| {
             let metadata: ContainerMetadata = serde_json::from_str(metadata).unwrap();
-            let (name, digest) = of(&[], &container(image), &metadata);
+            let (name, digest) = of(&[], image, &metadata);
             assert_eq!((&*name, &*digest), expected, "{image} {metadata:?}");
         };
         check(

@@ -10,6 +10,7 @@ mod cri;
 mod host;
 mod image;
 mod model;
+mod records;
 mod select;
 mod stats;
 

@@ -33,7 +33,7 @@ pub use controller::{Controller, PodRow, Stop};
 pub use event::Event;
 pub use instance::{Instance, InstanceError, Lock};
 pub use machine::Machine;
-pub use observe::{Observed, ObservedContainer, observe};
+pub use observe::{Observed, ObservedContainer, observe, observe_expected};
 pub use plan::{Action, DesiredState, PodView, plan};
 pub use probe::ProbeState;
 pub use record::{PodRecord, labels};

@@ -66,9 +66,27 @@ pub async fn observe(
     client: &Containerd,
     instance: &str,
 ) -> Result<(Vec<Observed>, Vec<String>), Error> {
+    observe_expected(client, instance, &[]).await
+}
+
+/// As [`observe`]. The tasks of the `expected` containers are queried while containerd lists the containers.
+///
+/// # Errors
+/// As containerd's.
+pub async fn observe_expected(
+    client: &Containerd,
+    instance: &str,
+    expected: &[String],
+) -> Result<(Vec<Observed>, Vec<String>), Error> {
     let filter = format!("labels.\"{}\"=={instance}", labels::INSTANCE);
-    let containers = client.containers(&[filter]).await?;
-    let tasks = client.tasks(containers.iter().map(|one| &*one.id)).await?;
+    let filters = [filter];
+    let (containers, mut tasks) = tokio::try_join!(
+        client.containers(&filters),
+        client.tasks(expected.iter().map(String::as_str))
+    )?;
+    let ids = containers.iter().map(|one| &*one.id);
+    let others: Vec<_> = ids.filter(|id| !tasks.contains_key(*id)).collect();
+    tasks.extend(client.tasks(others).await?);
     let mut pods: BTreeMap<String, Observed> = BTreeMap::new();
     let mut strays = Vec::new();
     for container in containers {
@@ -87,7 +105,7 @@ pub async fn observe(
             .and_then(|text| text.parse().ok())
             .unwrap_or(0);
         let process = tasks.get(&container.id).copied();
-        let created_at = container.created_at;
+        let created_at = container.created_at();
         pods.entry(record.name.clone())
             .or_insert_with(|| Observed {
                 record,

@@ -46,6 +46,14 @@ pub struct PodRow {
     pub status: PodStatus,
 }
 
+impl PodRow {
+    /// The IDs of its containers' last starts, unless a creation failed and was repeated under another.
+    pub fn container_ids(&self) -> impl Iterator<Item = String> {
+        let all = self.status.containers.iter();
+        all.map(|one| self.record.container_id(&one.name, one.restarts, 0))
+    }
+}
+
 /// Runs Deployments: creates and replaces their pods, and updates the endpoints of their Services.
 pub struct Controller {
     ctx: Arc<Context>,

@@ -43,12 +43,8 @@ pub(super) async fn ask(exec: &Exec, target: &Target<'_>, limit: Duration) -> Re
 
 /// The process of the container's spec, with the probe's command.
 async fn process(exec: &Exec, target: &Target<'_>) -> Result<Vec<u8>, Error> {
-    let filter = format!("id=={}", target.id);
-    let containers = target.ctx.client.containers(&[filter]).await?;
-    let spec: Value = containers
-        .first()
-        .and_then(|container| serde_json::from_slice(&container.spec_json).ok())
-        .unwrap_or_default();
+    let spec = target.ctx.client.container_spec(target.id).await?;
+    let spec: Value = serde_json::from_slice(&spec).unwrap_or_default();
     let mut process = spec["process"].clone();
     process["args"] = json!(exec.command);
     process["terminal"] = json!(false);
