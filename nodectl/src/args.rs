@@ -264,7 +264,7 @@ pub struct StatsArgs {
 /// `logs`
 #[derive(Clone, Debug, Args)]
 pub struct LogsArgs {
-    /// The pod's name; with -k also NAMESPACE/NAME, or an ID
+    /// The pod, as NAME or NAMESPACE/NAME; with -k also an ID
     pub pod: String,
     /// The container, if the pod has several
     #[arg(short, long)]

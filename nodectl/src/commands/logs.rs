@@ -2,6 +2,7 @@
 
 use cli::{Exit, Printer};
 
+use super::choose::choose_container;
 use super::error::{CommandError, Result, UsageError};
 use super::log_lines::print_log;
 use crate::args::{Global, LogsArgs};
@@ -14,25 +15,26 @@ pub(super) async fn logs(printer: Printer, global: &Global, args: &LogsArgs) -> 
     let (pods, _) = observe(&client, &instance.id).await?;
     let pod = pods
         .iter()
-        .find(|pod| pod.record.name == args.pod)
+        .find(|pod| {
+            let record = &pod.record;
+            record.name == args.pod || format!("{}/{}", record.namespace, record.name) == args.pod
+        })
         .ok_or_else(|| CommandError::NoSuchPod {
             pod: args.pod.clone(),
         })?;
     let mut names: Vec<_> = pod.containers.iter().map(|one| one.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let name = match (&args.container, names.as_slice()) {
-        (Some(name), _) if names.contains(&name.as_str()) => name,
-        (None, [only]) => *only,
-        _ => {
-            let message = format!("pod `{}` has the containers {}", args.pod, names.join(", "));
-            return Err(UsageError::new(message, Some("choose one with --container")).into());
-        }
-    };
+    let name = choose_container(&pod.record.name, &names, args.container.as_deref())?;
     let mine = pod.containers.iter().filter(|one| one.name == name);
     let latest = mine.map(|one| one.restarts).max().unwrap_or(0);
     let attempt = if args.previous {
-        let problem = || format!("container `{name}` of pod `{}` has started once", args.pod);
+        let problem = || {
+            format!(
+                "container `{name}` of pod `{}` has started once",
+                pod.record.name
+            )
+        };
         latest
             .checked_sub(1)
             .ok_or_else(|| UsageError::new(problem(), None))?

@@ -1,5 +1,6 @@
 //! One file for each command; the edge, where the clock, the environment and the streams are accessed.
 
+mod choose;
 mod down;
 mod edge;
 mod error;

@@ -2,6 +2,7 @@
 
 use cli::{Exit, Printer};
 
+use super::choose::choose_container;
 use super::error::{Result, UsageError};
 use super::log_lines::print_log;
 use crate::args::LogsArgs;
@@ -26,24 +27,15 @@ pub(super) async fn logs(
 }
 
 fn choose<'a>(pod: &'a NodePod, args: &LogsArgs) -> Result<&'a NodeContainer> {
-    let is_meant = |container: &&NodeContainer| {
-        args.container
-            .as_ref()
-            .is_none_or(|name| container.name == *name)
-            || container.id.starts_with(&args.pod)
-    };
-    let mut current = pod.current().filter(is_meant);
-    let (Some(found), None) = (current.next(), current.next()) else {
-        let names: Vec<_> = pod
-            .current()
-            .map(|container| container.name.as_str())
-            .collect();
-        let message = match names.as_slice() {
-            [] => format!("pod `{}` has no container on this node", pod.name),
-            all => format!("pod `{}` has the containers {}", pod.name, all.join(", ")),
-        };
-        let hint = (!names.is_empty()).then_some("choose one with --container");
-        return Err(UsageError::new(message, hint).into());
+    let by_id = pod.current().find(|one| one.id.starts_with(&args.pod));
+    let found = if let Some(found) = by_id {
+        found
+    } else {
+        let names: Vec<_> = pod.current().map(|one| one.name.as_str()).collect();
+        let name = choose_container(&pod.name, &names, args.container.as_deref())?;
+        let mut current = pod.current();
+        let found = current.find(|one| one.name == name);
+        found.expect("the name is one of these")
     };
     if !args.previous {
         return Ok(found);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::edge::now_ms;
 use super::error::Result;
-use super::table::{age, image_name, table};
+use super::table::{age, image_name, table_of_pods};
 use crate::args::{Global, Output, OutputArgs};
 use crate::containerd::Containerd;
 use crate::play::{
@@ -128,13 +128,7 @@ impl View {
                 row.pop();
             }
         }
-        if has_one_namespace(&self.pods) {
-            header.remove(0);
-            for row in &mut rows {
-                row.remove(0);
-            }
-        }
-        table(&header, &rows)
+        table_of_pods(&header, &rows)
     }
 
     fn rows(&self, pod: &Pod) -> Vec<Vec<String>> {
@@ -250,13 +244,6 @@ fn yes_or_no(ready: Option<bool>) -> &'static str {
         Some(false) => "no",
         None => "-",
     }
-}
-
-/// Whether all pods are in one namespace, so that its column is omitted.
-fn has_one_namespace(pods: &[Pod]) -> bool {
-    let mut namespaces = pods.iter().map(|pod| &pod.seen.record.namespace);
-    let first = namespaces.next();
-    namespaces.all(|other| Some(other) == first)
 }
 
 fn image<'a>(pod: &'a Observed, container: &str) -> &'a str {

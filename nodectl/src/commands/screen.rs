@@ -6,7 +6,7 @@ use std::io::Write as _;
 use cli::{Printer, Progress};
 
 use super::edge::now_ms;
-use super::table::{age, table};
+use super::table::{age, table_of_pods};
 use crate::play::{Event, PodRow};
 
 /// The display of `up`, on stderr.
@@ -74,10 +74,16 @@ impl Screen {
         if !self.rows.is_empty() {
             let rows: Vec<_> = self.rows.iter().map(row).collect();
             lines.push(String::new());
-            lines.extend(table(
-                &["POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"],
-                &rows,
-            ));
+            let header = [
+                "NAMESPACE",
+                "POD",
+                "READY",
+                "STATUS",
+                "RESTARTS",
+                "AGE",
+                "IP",
+            ];
+            lines.extend(table_of_pods(&header, &rows));
             lines.extend(self.url.clone());
             lines = fit(lines, size);
         }
@@ -100,6 +106,7 @@ fn row(row: &PodRow) -> Vec<String> {
         .count();
     let age_secs = (now_ms() - row.record.created_ms) / 1000;
     vec![
+        row.record.namespace.clone(),
         row.record.name.clone(),
         format!("{ready}/{}", row.status.containers.len()),
         row.status.summary(),

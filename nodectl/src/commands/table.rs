@@ -23,6 +23,17 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
+/// A table whose first column is a namespace, which is omitted if all rows have the same.
+pub(super) fn table_of_pods(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let mut namespaces = rows.iter().map(|row| &row[0]);
+    let first = namespaces.next();
+    if namespaces.any(|other| Some(other) != first) {
+        return table(header, rows);
+    }
+    let rows: Vec<_> = rows.iter().map(|row| row[1..].to_vec()).collect();
+    table(&header[1..], &rows)
+}
+
 /// The characters of a digest that are shown, as many as by Docker.
 pub(super) const DIGEST_CHARS: usize = 12;
 
@@ -59,6 +70,22 @@ mod tests {
             vec!["long".to_owned(), String::new()],
         ];
         assert_eq!(table(&["NAME", "N"], &rows), ["NAME  N", "a     1", "long"]);
+    }
+
+    #[test]
+    fn a_namespace_that_all_pods_are_in_is_omitted() {
+        let rows =
+            |namespaces: [&str; 2]| namespaces.map(|name| vec![name.to_owned(), "web".to_owned()]);
+        let header = ["NAMESPACE", "POD"];
+        assert_eq!(
+            table_of_pods(&header, &rows(["a", "a"])),
+            ["POD", "web", "web"]
+        );
+        assert_eq!(
+            table_of_pods(&header, &rows(["a", "b"])),
+            ["NAMESPACE  POD", "a          web", "b          web"]
+        );
+        assert_eq!(table_of_pods(&header, &[]), ["POD"]);
     }
 
     #[test]

@@ -132,9 +132,9 @@ impl ExitError for ReadError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Workload { .. } => some("without this object, `nodectl up` runs the others"),
             Self::Yaml { .. }
             | Self::NotAnObject { .. }
-            | Self::Workload { .. }
             | Self::Unsupported { .. }
             | Self::Shape { .. }
             | Self::ApiVersion { .. } => None,

@@ -179,7 +179,7 @@ fn manifests() {
         ReadError::NotAnObject { .. } =>
             ReadError::NotAnObject { origin: text(), number: 1, problem: "x" }, Usage, NONE;
         ReadError::Workload { .. } =>
-            ReadError::Workload { origin: text(), kind: text(), name: text() }, Usage, NONE;
+            ReadError::Workload { origin: text(), kind: text(), name: text() }, Usage, HINT;
         ReadError::Unsupported { .. } => ReadError::Unsupported {
             origin: text(), kind: text(), name: text(), fields: Vec::new(),
         }, Usage, NONE;
