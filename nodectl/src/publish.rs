@@ -149,6 +149,19 @@ mod tests {
         check("[::]:8080:shop/web:80", "[::]:8080", "shop/web", 80);
     }
 
+    #[tokio::test]
+    async fn a_burst_of_clients_waits_to_be_accepted() {
+        // More than the 128 of many programs, and fewer than open files.
+        const CLIENTS: usize = 500;
+        // A client that does not fit repeats its SYN after 1 s, 3 s and 7 s.
+        const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = |_| std::net::TcpStream::connect_timeout(&address, TIMEOUT);
+        let clients: Result<Vec<_>, _> = (0..CLIENTS).map(connect).collect();
+        assert_eq!(clients.unwrap().len(), CLIENTS);
+    }
+
     #[test]
     fn invalid_values_are_refused_with_the_expected_form() {
         for (text, expected) in [

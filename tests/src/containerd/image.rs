@@ -41,6 +41,7 @@ pub fn image_layout(dir: &Path) -> Descriptor {
 #[derive(Clone, Debug)]
 pub struct Image {
     name: String,
+    architecture: String,
     files: BTreeMap<String, PathBuf>,
     config: Value,
 }
@@ -50,6 +51,7 @@ impl Image {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            architecture: Platform::host().architecture,
             files: BTreeMap::new(),
             config: json!({}),
         }
@@ -80,6 +82,13 @@ impl Image {
         self.with(path, program)
     }
 
+    /// Sets the architecture that it states, instead of this machine's.
+    #[must_use]
+    pub fn architecture(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.architecture);
+        self
+    }
+
     /// Sets the image's `config` (user, environment, entrypoint).
     #[must_use]
     pub fn config(mut self, config: Value) -> Self {
@@ -102,7 +111,7 @@ impl Image {
             "application/vnd.oci.image.layer.v1.tar",
         );
         let config = canonical(&json!({
-            "architecture": Platform::host().architecture,
+            "architecture": self.architecture,
             "os": "linux",
             "config": self.config,
             "rootfs": {"type": "layers", "diff_ids": [layer.digest]},

@@ -1,8 +1,10 @@
 //! `nodectl images`.
 
-use e2e::containerd::{Nodectl, manifest};
+use std::process::Command;
+
+use e2e::containerd::{Image, Nodectl, manifest, pod_program};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -43,4 +45,61 @@ fn images_are_imported_listed_and_removed() {
         "{}",
         again.stderr
     );
+}
+
+#[test]
+fn an_image_without_an_index_is_refused_on_another_architecture() {
+    let world = World::new();
+    let name = "docker.io/library/other:1";
+    let layout = world.daemon.path("other");
+    let image = Image::new(name).with("pod", pod_program());
+    image.architecture("riscv64").write(&layout);
+    let refused = |outcome: e2e::containerd::Outcome| {
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("linux/riscv64"),
+            "{}",
+            outcome.stderr
+        );
+    };
+    let import = ["images", "import", &format!("oci:{}", layout.display())];
+    refused(Nodectl::run(&world.daemon, &import));
+    // In containerd already.
+    let archive = world.daemon.path("other.tar").display().to_string();
+    let mut tar = Command::new("tar");
+    tar.args(["-cf", &archive, "-C"]).arg(&layout).arg(".");
+    assert!(tar.status().unwrap().success());
+    let import = [
+        "images",
+        "import",
+        "--no-unpack",
+        "--all-platforms",
+        &archive,
+    ];
+    world
+        .daemon
+        .ctr(&[&["--namespace", "nodectl"], &import[..]].concat());
+    let manifest = manifest(1, &[]).replace("pod:1", name);
+    refused(Nodectl::run_with_input(
+        &world.daemon,
+        &["up", "-f", "-"],
+        &manifest,
+    ));
+}
+
+#[test]
+fn a_container_is_stopped_by_the_signal_of_its_image() {
+    let world = World::new();
+    let image = Image::new("pod:2").with("pod", pod_program());
+    let config = json!({"Entrypoint": ["/pod"], "User": "65532", "StopSignal": "KILL"});
+    image.config(config).write(&world.daemon.path("image"));
+    // It ignores SIGTERM, and would run until the end of its grace period.
+    let manifest = manifest(1, &[("STUBBORN", "1")]).replace("pod:1", "pod:2");
+    let grace = "terminationGracePeriodSeconds: ";
+    assert!(manifest.contains(grace));
+    let manifest = manifest.replace(grace, &format!("{grace}360"));
+    let mut up = world.up_with(&manifest, &["--grace-period", "3600"]);
+    up.wait_for("all ready: 1 pod", 1);
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
 }
