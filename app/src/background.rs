@@ -1,4 +1,4 @@
-//! Work that may never return, such as reading a file of a volume that hangs, on a thread of its own.
+//! Runs work that may never return, such as reading a file on a volume that hangs, on a thread of its own.
 //!
 //! Not on tokio's pool for blocking work: the runtime waits for that when the process stops.
 
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 /// How long the service waits for a file before it goes on without.
 pub(crate) const FILE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Starts `work`, and returns the receiver of its result. Nothing arrives where no thread can be started.
+/// Starts `work`, and returns the receiver of its result. If no thread can be started, nothing arrives.
 pub(crate) fn start<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -25,7 +25,7 @@ pub(crate) fn start<T: Send + 'static>(
     result
 }
 
-/// The result of `work`; `None` where it does not arrive within [`FILE_TIMEOUT`].
+/// The result of `work`; `None` if it does not arrive within [`FILE_TIMEOUT`].
 pub(crate) async fn within_timeout<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,

@@ -9,7 +9,7 @@ use crate::request_id;
 /// Counts these responses, for their ids.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The reason of a response that no handler writes.
+/// The reason for a response that no handler writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Canned {
     /// The request is malformed.
@@ -20,14 +20,14 @@ pub(crate) enum Canned {
     HeadTooLarge,
     /// The connection limit is reached.
     Full,
-    /// The memory budget is exceeded, and this client holds most.
+    /// The memory budget is exceeded, and this connection holds the most.
     Overloaded,
     /// The request has an unknown transfer coding.
     UnknownCoding,
 }
 
 impl Canned {
-    /// Every one of them.
+    /// All reasons.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 6] = [
         Self::BadRequest,
@@ -38,7 +38,7 @@ impl Canned {
         Self::UnknownCoding,
     ];
 
-    /// The replacement of an answer that actix-http writes without a body.
+    /// The replacement for a response that actix-http writes without a body.
     pub(crate) fn instead_of(answer: &[u8]) -> Option<Self> {
         let status = answer.strip_prefix(b"HTTP/1.")?.get(2..5)?;
         match status {
@@ -81,7 +81,7 @@ impl Canned {
         }
     }
 
-    /// The whole answer, and the request id in it.
+    /// The whole response, and the request id in it.
     pub(crate) fn render(self) -> (String, String) {
         let id = request_id::numbered(COUNT.fetch_add(1, Ordering::Relaxed));
         let (status, title, detail) = (self.status(), self.title(), self.detail());
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_answer_is_complete_and_closes() {
+    fn every_response_is_complete_and_closes() {
         for canned in Canned::ALL {
             let (answer, id) = canned.render();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_answers_without_a_body_are_replaced() {
+    fn only_responses_without_a_body_are_replaced() {
         assert_eq!(
             Canned::instead_of(b"HTTP/1.1 400 Bad Request\r\n"),
             Some(Canned::BadRequest)

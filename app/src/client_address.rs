@@ -59,8 +59,8 @@ pub(crate) fn believe(
         let why = format!("X-Forwarded-For is ignored: {address} is not in APP_TRUSTED_PROXIES");
         return Believed { address, from, why };
     }
-    // From the right: each entry was added by the one that the next names. The first that is not
-    // one of ours is the client; what stands left of it, the client may have made up.
+    // From the right: each entry was added by the proxy that the next entry names. The first address
+    // that is not a trusted proxy is the client; it may have forged everything to the left.
     let mut last = nearest.clone();
     for hop in forwarded.rsplit(',').take(MAX_HOPS) {
         let Some(address) = hop_address(hop.trim()) else {

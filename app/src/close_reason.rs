@@ -15,7 +15,7 @@ pub(crate) enum CloseReason {
     HeadTooLarge,
     /// A chunked body has too many bytes beside its content.
     Framing,
-    /// The memory budget is exceeded, and this connection holds most.
+    /// The memory budget is exceeded, and this connection holds the most.
     Memory,
     /// It was idle for too long, makes room for another, or is idle while the listener is closed.
     Idle,
@@ -26,9 +26,8 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    /// Whether the connection is reset, without an answer: its client reads none, or is not to get one.
-    /// [`Memory`](Self::Memory) is one of these unless the request is still arriving, which is answered
-    /// first.
+    /// Whether the connection is reset without a response: its client does not read one, or must not get
+    /// one. [`Memory`](Self::Memory) is included; a request that is still arriving is answered before that.
     pub(crate) const fn resets(self) -> bool {
         match self {
             Self::Answer | Self::Memory | Self::Cut | Self::Abort => true,

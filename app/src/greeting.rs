@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::background::{self, FILE_TIMEOUT};
 
-/// The longest greeting: it is copied into every answer and into the page.
+/// The longest greeting: it is copied into every response and into the page.
 const MAX_BYTES: usize = 1024;
 
 /// Why a text or a file cannot be the greeting.

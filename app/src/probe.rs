@@ -23,7 +23,7 @@ const MAX_HEADERS: usize = 64;
 /// Why a probe failed.
 #[derive(Debug, Error)]
 pub(crate) enum ProbeError {
-    /// The request could not be sent, or its response not read.
+    /// The request could not be sent, or its response could not be read.
     #[error("cannot request {url}")]
     Io {
         /// The URL.
@@ -142,7 +142,7 @@ fn parse(bytes: &[u8], is_last: bool) -> Result<Option<Response>, Malformed> {
     } else {
         is_last.then(|| rest.to_vec())
     };
-    // The status decides. Of a body that is cut short the beginning is shown.
+    // The status decides. If the body is cut short, its beginning is shown.
     let body = body.or_else(|| is_last.then(|| rest.to_vec()));
     Ok(body.map(|body| Response {
         status,

@@ -8,7 +8,7 @@ const MAX_BYTES: usize = 64;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// 64 bits that differ from process to process, from the keys the standard library hashes with.
+/// 64 bits that differ from process to process, derived from the keys of the standard library's hasher.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0)
 }
@@ -30,7 +30,7 @@ pub(crate) const fn mix(number: u64) -> u64 {
     number ^ number >> 31
 }
 
-/// The id of an answer that belongs to no worker's request.
+/// The id of a response that belongs to no worker's request.
 pub(crate) fn numbered(count: u64) -> String {
     static SEED: OnceLock<u64> = OnceLock::new();
     let seed = *SEED.get_or_init(random);

@@ -37,9 +37,9 @@ macro_rules! routes {
 routes! {
     /// The greeting, or the page.
     Root = "/";
-    /// Which pod answers, on a connection of its own.
+    /// The pod that answers, on a connection of its own.
     Hop = "/hop";
-    /// Everything that the service knows about itself and the client.
+    /// What the service knows about itself and the client.
     Info = "/info";
     /// Whether the process is alive.
     Healthz = "/healthz";
@@ -53,7 +53,7 @@ routes! {
     Headers = "/headers";
     /// The status in the path.
     Status = "/status/{code}";
-    /// An answer after the time in the path.
+    /// A response after the time in the path.
     Delay = "/delay/{duration}";
     /// The number of chunks in the path.
     Chunked = "/chunked/{count}";
@@ -95,7 +95,7 @@ impl Route {
         }
     }
 
-    /// Whether its answer may have to wait for something.
+    /// Whether its response may have to wait for something.
     pub(crate) const fn waits(self) -> bool {
         matches!(self, Self::Echo) || self.is_sample()
     }

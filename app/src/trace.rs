@@ -29,8 +29,8 @@ pub(crate) struct SpanIds {
 }
 
 impl TraceParent {
-    /// The caller's, where there is exactly one `traceparent`. Where there are several, none is valid,
-    /// and a new trace is started.
+    /// The caller's, if there is exactly one `traceparent`. If there are several, none is valid, and a new
+    /// trace is started.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all("traceparent");
         let value = values.next()?;
@@ -78,8 +78,8 @@ fn number(digits: &[u8]) -> Option<u128> {
 }
 
 impl SpanIds {
-    /// The ids of request `number` of a process, which no other request has. Nothing is drawn: the
-    /// number is spread over all bits. `percent` of those without a caller are recorded.
+    /// The ids of request `number` of a process, which no other request has. No random number is needed:
+    /// `number` is spread over all bits. `percent` of the requests without a caller's trace are recorded.
     pub(crate) fn of(number: u64, parent: Option<TraceParent>, percent: u8) -> Self {
         let span = mix(number ^ 0x5350_414e).max(1);
         if let Some(TraceParent {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_names_our_span_in_the_callers_trace() {
+    fn the_response_names_our_span_in_the_callers_trace() {
         let ids = SpanIds::of(7, TraceParent::parse(VALID), 0);
         let header = ids.header();
         assert!(

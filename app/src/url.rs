@@ -1,4 +1,4 @@
-//! An `http://` URL: where to connect and what to request. Without TLS and user information.
+//! An `http://` URL: where to connect and what to request. TLS and user information are not supported.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,9 +1,9 @@
 //! The persistent visit counter: one number in a directory that pods may share (EBS, EFS, local).
 //!
 //! Visits are counted in memory and added to the file every half second and at the end of a drain,
-//! so that no request waits for a disk. To add means to read, add, write a new file, sync and rename it,
-//! under an exclusive lock on a file of its own. No matter when a pod is killed, the file contains one
-//! whole number in which no visit counts twice; the pod's last half second is lost at most. The lock is
+//! so that no request waits for a disk. Adding reads the number, writes the sum to a new file, syncs it and
+//! renames it over the old one, under an exclusive lock on a separate file. No matter when a pod is killed, the file contains one
+//! whole number in which no visit counts twice, and at most the pod's last half second is lost. The lock is
 //! flock(2), which the kernel supports over NFS 4, and so over EFS.
 
 use std::fs::{self, File, OpenOptions};
@@ -52,7 +52,7 @@ impl Store {
         Self { directory }
     }
 
-    /// Adds `count` to the number in the file, and returns the sum, which is on the disk by then.
+    /// Adds `count` to the number in the file, and returns the sum after it was synced to the disk.
     pub(crate) fn add(&self, count: u64) -> Result<u64, VisitsError> {
         let file = |name: &str| self.directory.join(name);
         let at = |doing, path: &Path| {
@@ -187,7 +187,7 @@ impl Visits {
                 let cause = std::error::Error::source(&error).map(|io| format!(": {io}"));
                 let error = format!("{error}{}", cause.unwrap_or_default());
                 if error != *complaint {
-                    tracing::error!(error, "visits are not saved");
+                    tracing::error!(error, "cannot save visits");
                     *complaint = error;
                 }
             }

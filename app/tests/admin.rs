@@ -1,6 +1,6 @@
 //! The admin listener: metrics, log filter, faults; and the request log.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -15,15 +15,15 @@ fn metrics_are_valid_and_count() {
     let mut clients: Vec<_> = (0..9).map(|_| app.connect()).collect();
     for client in &mut clients {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
-    let answer = app.admin("GET", "/metrics", "");
+    let response = app.admin("GET", "/metrics", "");
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         Some("text/plain; version=0.0.4; charset=utf-8")
     );
     let mut typed = std::collections::BTreeSet::new();
-    for line in answer.body.lines() {
+    for line in response.body.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').unwrap();
             assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
@@ -49,7 +49,7 @@ fn metrics_are_valid_and_count() {
     );
     assert_eq!(app.count("app_connections"), 9);
     drop(clients);
-    wait("the connections to end", || {
+    wait("the connections to be closed", || {
         (app.count("app_connections") == 0).then_some(())
     });
     assert!(app.count("process_resident_memory_bytes") > 100_000);
@@ -58,11 +58,11 @@ fn metrics_are_valid_and_count() {
 #[test]
 fn connections_are_distributed_evenly() {
     let app = App::start(&[("APP_WORKERS", "3"), ("APP_FAULTS", "on")]);
-    // Each connection is held while the next comes, so the one with the fewest is another each time.
+    // Each connection is held while the next one is opened, so the worker with the fewest changes each time.
     let mut clients: Vec<_> = (0..30).map(|_| app.connect()).collect();
     for client in &mut clients {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
     let threads = std::fs::read_dir(format!("/proc/{}/task", app.pid())).unwrap();
     let workers = threads
@@ -92,7 +92,7 @@ fn the_log_filter_changes_at_run_time() {
 }
 
 #[test]
-fn each_request_has_one_line_and_probes_that_pass_have_none() {
+fn each_request_is_logged_once_and_successful_probes_are_not() {
     let app = App::start(&[]);
     app.get("/");
     app.get("/readyz");
@@ -100,10 +100,7 @@ fn each_request_has_one_line_and_probes_that_pass_have_none() {
     let line = app.wait_for_log("\"not_found\"");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["status"], 404);
-    assert_eq!(
-        line["path"], "/lost",
-        "a query may hold what is not for logs"
-    );
+    assert_eq!(line["path"], "/lost", "a query may contain secrets");
     for field in [
         "timestamp",
         "level",
@@ -130,11 +127,11 @@ fn lines_beyond_the_rate_are_dropped_and_counted_but_problems_are_not() {
     let mut client = app.connect();
     for _ in 0..200 {
         client.send(GET);
-        client.answer();
+        client.response();
     }
     for _ in 0..30 {
         client.send(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n");
-        client.answer();
+        client.response();
     }
     let count = |part: &str| {
         let lines = app.log();
@@ -170,14 +167,14 @@ fn a_blocked_log_reader_blocks_no_request() {
     let mut client = common::Client::connect(address);
     for _ in 0..6000 {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
 #[test]
-fn faults_affect_requests_and_no_probes() {
+fn faults_affect_requests_and_not_probes() {
     let app = App::start(&[("APP_FAULTS", "on")]);
     assert_eq!(
         app.admin("PUT", "/faults", "status=503").body,
@@ -194,10 +191,13 @@ fn faults_affect_requests_and_no_probes() {
     let failed = (0..500)
         .filter(|_| {
             client.send(GET);
-            client.answer().status == 500
+            client.response().status == 500
         })
         .count();
-    assert!((50..160).contains(&failed), "{failed} of 500 for 20 %");
+    assert!(
+        (50..160).contains(&failed),
+        "{failed} of 500 failed, at 20 %"
+    );
     assert_eq!(app.admin("DELETE", "/faults", "").status, 200);
     assert_eq!(app.get("/").status, 200);
     app.admin("PUT", "/faults", "nonsense").assert_problem(400);
@@ -215,7 +215,7 @@ fn a_request_can_ask_for_its_fault() {
     assert!(begun.elapsed() >= Duration::from_millis(300));
     let mut client = app.connect();
     client.send(ask("abort").as_bytes());
-    assert!(client.try_answer().is_none());
+    assert!(client.try_response().is_none());
     wait("the cut request to be counted", || {
         let cut = "app_requests_total{route=\"/\",method=\"GET\",status=\"0\"}";
         (app.count(cut) == 1).then_some(())
@@ -229,7 +229,7 @@ fn a_request_can_ask_for_its_fault() {
         client.send(ask("latency=300ms abort").as_bytes());
         client.stream.shutdown(std::net::Shutdown::Write).unwrap();
         stop("CONT");
-        assert!(client.try_answer().is_none());
+        assert!(client.try_response().is_none());
     }
     let off = App::start(&[]);
     assert_eq!(
@@ -254,7 +254,7 @@ fn load_is_real_and_can_be_removed() {
     });
     let threads = app.count("process_threads");
     assert_eq!(app.admin("DELETE", "/faults", "").status, 200);
-    wait("the load to end", || {
+    wait("the load to stop", || {
         (app.count("process_threads") == threads - 1).then_some(())
     });
     assert!(app.count("process_resident_memory_bytes") < before + 10_000_000);
@@ -303,7 +303,7 @@ fn head_has_the_headers_of_get_and_no_body() {
         let get = app.admin("GET", path, "");
         assert_eq!(head.header("content-length"), get.header("content-length"));
         client.send(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        assert_eq!(client.answer().body, "ok\n", "no body came between");
+        assert_eq!(client.response().body, "ok\n", "no body was sent before");
     }
 }
 
@@ -331,7 +331,7 @@ fn an_invalid_fault_header_is_refused() {
 }
 
 #[test]
-fn the_largest_memory_fault_can_be_written_as_it_is_documented() {
+fn the_largest_memory_fault_is_accepted_as_documented() {
     let app = App::start(&[("APP_FAULTS", "on")]);
     let refused = app.admin("PUT", "/faults", "memory=2GiB");
     refused.assert_problem(400);
@@ -367,7 +367,7 @@ fn a_panic_aborts_the_process_where_faults_are_on() {
     assert_eq!(refused.header("allow"), Some("POST"));
     let mut client = common::Client::connect(app.admin);
     client.send(b"POST /panic HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
-    assert!(client.try_answer().is_none());
+    assert!(client.try_response().is_none());
     let (status, log) = app.wait();
     assert_eq!(status.signal(), Some(6), "SIGABRT");
     assert!(

@@ -1,20 +1,19 @@
 //! RFC 9110 and RFC 9112, request by request: what must be refused is refused, what may be answered is
 //! answered, and no request has two interpretations.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
 use common::{App, Client, GET};
 
-/// All that comes back until the connection is closed, one status an answer. The request is followed
-/// by one more, which must not be reached where `closes`.
+/// The status of each response until the connection is closed.
 fn statuses(app: &App, request: &str) -> Vec<u16> {
     let mut client = app.connect();
     client.send(request.as_bytes());
     drop(client.stream.shutdown(std::net::Shutdown::Write));
-    std::iter::from_fn(|| client.try_answer())
-        .map(|answer| answer.status)
+    std::iter::from_fn(|| client.try_response())
+        .map(|response| response.status)
         .collect()
 }
 
@@ -23,7 +22,7 @@ fn check(app: &App, request: &str, expected: &[u16]) {
 }
 
 #[test]
-fn a_host_is_valid_and_there_is_one() {
+fn exactly_one_valid_host_is_required() {
     let app = App::start(&[]);
     for path in ["/", "/info", "/nothing"] {
         let get = |host: &str| format!("GET {path} HTTP/1.1\r\n{host}\r\n");
@@ -75,15 +74,15 @@ fn a_malformed_request_is_refused_with_a_dated_problem() {
         ("GET / HTTP/1.1\r\nhost: x\r\n", 408),
         (large.as_str(), 431),
     ] {
-        let answer = app.request(request);
-        answer.assert_problem(status);
-        let date = answer.header("date").expect("a date");
+        let response = app.request(request);
+        response.assert_problem(status);
+        let date = response.header("date").expect("a date");
         assert!(date.ends_with(" GMT"), "{date}");
     }
 }
 
 #[test]
-fn a_body_that_is_refused_is_not_asked_for() {
+fn a_client_is_not_asked_for_a_body_that_is_refused() {
     let app = App::start(&[("APP_MAX_BODY_BYTES", "1KiB")]);
     let expect = |path: &str, length: usize| {
         let head = format!(
@@ -94,24 +93,24 @@ fn a_body_that_is_refused_is_not_asked_for() {
         client
     };
     for (path, length, status) in [("/echo", 1025, 413), ("/", 10, 405), ("/nothing", 10, 404)] {
-        let answer = expect(path, length).answer();
-        answer.assert_problem(status);
-        assert_eq!(answer.header("connection"), Some("close"), "{path}");
+        let response = expect(path, length).response();
+        response.assert_problem(status);
+        assert_eq!(response.header("connection"), Some("close"), "{path}");
     }
     let mut client = expect("/echo", 4);
-    assert_eq!(client.answer().status, 100);
+    assert_eq!(client.response().status, 100);
     client.send(b"body");
-    assert_eq!(client.answer().body, "body");
+    assert_eq!(client.response().body, "body");
     let counted = "app_requests_total{route=\"/echo\",method=\"POST\",status=\"413\"}";
     common::wait("the count", || (app.count(counted) == 1).then_some(()));
 }
 
 #[test]
-fn options_of_the_server_are_its_methods() {
+fn options_of_the_server_lists_its_methods() {
     let app = App::start(&[]);
-    let answer = app.request("OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    assert_eq!(answer.status, 204);
-    assert_eq!(answer.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
+    let response = app.request("OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    assert_eq!(response.status, 204);
+    assert_eq!(response.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
     check(
         &app,
         "GET * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
@@ -119,11 +118,11 @@ fn options_of_the_server_are_its_methods() {
     );
 }
 
-/// A second request that is only there for a reader that takes the first one's length differently.
+/// A second request that exists only for a reader that understands the first one's length differently.
 const SMUGGLED: &str = "GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n";
 
 #[test]
-fn what_two_readers_could_read_differently_is_refused_and_nothing_behind_it_is_answered() {
+fn ambiguous_framing_is_refused_and_nothing_behind_it_is_answered() {
     let app = App::start(&[]);
     let chunked = format!("0\r\n\r\n{SMUGGLED}");
     for framing in [
@@ -149,13 +148,13 @@ fn what_two_readers_could_read_differently_is_refused_and_nothing_behind_it_is_a
         let request = format!("POST /echo HTTP/1.1\r\nhost: x\r\n{framing}\r\n{chunked}");
         check(&app, &request, &[400]);
     }
-    // HTTP/1.0 knows no chunks.
+    // HTTP/1.0 does not have chunks.
     let old = "POST /echo HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
     check(&app, &format!("{old}{chunked}"), &[400]);
 }
 
 #[test]
-fn chunks_have_one_reading() {
+fn chunks_have_one_interpretation() {
     let app = App::start(&[]);
     let post = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
     for (body, expected) in [
@@ -166,14 +165,14 @@ fn chunks_have_one_reading() {
     ] {
         let mut client = app.connect();
         client.send(format!("{post}{body}").as_bytes());
-        let answer = client.answer();
+        let response = client.response();
         assert_eq!(
-            (answer.status, answer.body.as_str()),
+            (response.status, response.body.as_str()),
             (200, expected),
             "{body:?}"
         );
         client.send(GET);
-        assert_eq!(client.answer().status, 200, "{body:?}");
+        assert_eq!(client.response().status, 200, "{body:?}");
     }
     for body in [
         "3\nabc\r\n0\r\n\r\n",
@@ -197,11 +196,11 @@ fn chunks_have_one_reading() {
     }
 }
 
-/// Bytes of a chunked body that are none of its content.
+/// Bytes of a chunked body that do not belong to its content.
 const MOST_OVERHEAD: usize = 16 << 10;
 
 #[test]
-fn what_a_chunked_body_has_beside_its_content_is_bounded() {
+fn the_overhead_of_a_chunked_body_is_bounded() {
     let app = App::start(&[]);
     let post = "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
     let much = |unit: &str| unit.repeat(4 * MOST_OVERHEAD / unit.len());
@@ -215,13 +214,13 @@ fn what_a_chunked_body_has_beside_its_content_is_bounded() {
         let mut client = app.connect();
         // It is refused before all of it is sent.
         let _ = client.try_send(format!("{post}{body}").as_bytes());
-        client.answer().assert_problem(400);
+        client.response().assert_problem(400);
     }
     // Small chunks are no overhead.
     let mut client = app.connect();
     let body = "1\r\nx\r\n".repeat(50_000);
     client.send(format!("{post}{body}0\r\n\r\n").as_bytes());
-    assert_eq!(client.answer().body.len(), 50_000);
+    assert_eq!(client.response().body.len(), 50_000);
 }
 
 #[test]
@@ -238,7 +237,7 @@ fn an_unknown_coding_is_not_implemented() {
         client.send(first.as_bytes());
         assert_eq!(app.get("/healthz").status, 200);
         let _ = client.try_send(second.as_bytes());
-        client.answer().assert_problem(501);
+        client.response().assert_problem(501);
     }
     // A malformed request is malformed, whether or not the coding has arrived when it is refused.
     let malformed = "z=\rPOST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n";

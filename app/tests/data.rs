@@ -1,6 +1,6 @@
-//! What comes from volumes: the greeting of a `ConfigMap`, and the visit counter that pods share.
+//! Files on volumes: the greeting of a `ConfigMap`, and the visit counter that pods share.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -58,7 +58,7 @@ fn an_updated_config_map_takes_effect_and_an_invalid_one_is_ignored() {
 fn visits(directory: &Path) -> u64 {
     match fs::read_to_string(directory.join("visits")) {
         Ok(text) => text.trim().parse().unwrap(),
-        // A pod that is killed before the first save leaves none.
+        // A pod that is killed before the first save leaves no file.
         Err(error) => {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
             0
@@ -125,7 +125,7 @@ fn a_volume_that_cannot_be_written_costs_no_request() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("visits"), "no number").unwrap();
     let app = App::start(&[("APP_DATA_DIR", directory.path().to_str().unwrap())]);
-    app.wait_for_log("visits are not saved");
+    app.wait_for_log("cannot save visits");
     assert_eq!(app.get("/").status, 200);
     assert_eq!(app.get("/readyz").status, 200);
     wait("the error to be counted", || {
@@ -181,7 +181,7 @@ fn a_greeting_file_that_blocks_no_longer_is_read_again() {
     block(&file);
     let app = App::start(&[("APP_GREETING_FILE", file.to_str().unwrap())]);
     app.wait_for_log("greeting file ignored");
-    // The blocked read ends, and the next one finds a file.
+    // The blocked read returns, and the next one finds a file.
     fs::write(volume.path().join("new"), "here again").unwrap();
     fs::rename(&file, volume.path().join("old")).unwrap();
     fs::rename(volume.path().join("new"), &file).unwrap();
@@ -197,7 +197,7 @@ fn a_greeting_file_that_blocks_no_longer_is_read_again() {
 }
 
 #[test]
-fn a_greeting_written_on_windows_is_a_greeting() {
+fn a_greeting_with_windows_line_ends_is_accepted() {
     let volume = tempfile::tempdir().unwrap();
     let file = volume.path().join("greeting");
     fs::write(&file, "two\r\nlines\r\n").unwrap();

@@ -1,13 +1,13 @@
 //! Plain requests are answered without actix-http and all others with it, and no client sees a difference.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
 use std::io::Write as _;
 use std::time::Duration;
 
-use common::{Answer, App, Client, GET};
+use common::{App, Client, GET, Response};
 use proptest::prelude::*;
 use socket2::{Domain, Socket, Type};
 
@@ -16,9 +16,9 @@ fn without_fast_path() -> App {
     App::start(&[("APP_FAULTS", "on")])
 }
 
-/// Status, headers and body, but for the id and the time, in the order of the names.
-fn comparable(answer: &Answer) -> (u16, Vec<String>, String) {
-    let mut headers: Vec<_> = answer
+/// Status, headers and body, without the id and the time, sorted by name.
+fn comparable(response: &Response) -> (u16, Vec<String>, String) {
+    let mut headers: Vec<_> = response
         .head
         .lines()
         .map(|line| match line.split_once(':') {
@@ -29,7 +29,7 @@ fn comparable(answer: &Answer) -> (u16, Vec<String>, String) {
         })
         .collect();
     headers.sort();
-    (answer.status, headers, answer.body.clone())
+    (response.status, headers, response.body.clone())
 }
 
 const PLAIN: [&str; 6] = [
@@ -42,21 +42,24 @@ const PLAIN: [&str; 6] = [
 ];
 
 #[test]
-fn an_answer_is_the_same_on_both_ways() {
+fn both_paths_give_the_same_response() {
     let (fast, slow) = (App::start(&[]), without_fast_path());
     for request in PLAIN {
-        let answers = [&fast, &slow].map(|app| {
+        let responses = [&fast, &slow].map(|app| {
             let mut client = app.connect();
             client.send(request.as_bytes());
-            client.answer()
+            client.response()
         });
         // Or one way would be compared with itself: actix-http writes the date last.
-        let last = |answer: &Answer| answer.head.lines().last().unwrap().to_owned();
-        assert!(last(&answers[0]).starts_with("x-request-id"), "{answers:?}");
-        assert!(last(&answers[1]).starts_with("date"), "{answers:?}");
-        let answers = answers.map(|answer| comparable(&answer));
-        assert_eq!(answers[0], answers[1], "{request:?}");
-        assert_eq!(answers[0].0, 200, "{request:?}");
+        let last = |response: &Response| response.head.lines().last().unwrap().to_owned();
+        assert!(
+            last(&responses[0]).starts_with("x-request-id"),
+            "{responses:?}"
+        );
+        assert!(last(&responses[1]).starts_with("date"), "{responses:?}");
+        let responses = responses.map(|response| comparable(&response));
+        assert_eq!(responses[0], responses[1], "{request:?}");
+        assert_eq!(responses[0].0, 200, "{request:?}");
     }
     for (path, count) in [("/", 2), ("/healthz", 2), ("/readyz", 1), ("/startupz", 1)] {
         let name = format!("app_requests_total{{route=\"{path}\",method=\"GET\",status=\"200\"}}");
@@ -76,13 +79,13 @@ fn to_the_end(app: &App, request: &str) -> String {
 }
 
 #[test]
-fn a_client_of_one_request_is_answered_on_both_ways_alike() {
+fn both_paths_answer_a_client_of_one_request_alike() {
     let (fast, slow) = (App::start(&[]), without_fast_path());
     for method in ["GET", "HEAD"] {
         let request = format!("{method} / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        let answers = [&fast, &slow].map(|app| to_the_end(app, &request));
-        let comparable = answers.each_ref().map(|answer| {
-            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let responses = [&fast, &slow].map(|app| to_the_end(app, &request));
+        let comparable = responses.each_ref().map(|response| {
+            let (head, body) = response.split_once("\r\n\r\n").unwrap();
             let unique =
                 |line: &&str| line.starts_with("date: ") || line.starts_with("x-request-id: ");
             let mut lines: Vec<_> = head.lines().filter(|line| !unique(line)).collect();
@@ -93,8 +96,8 @@ fn a_client_of_one_request_is_answered_on_both_ways_alike() {
         let body = &comparable[0].1;
         assert_eq!(body.is_empty(), method == "HEAD", "{body}");
         // Or one way would be compared with itself: actix-http writes the date last.
-        let last = answers.each_ref().map(|answer| {
-            let head = answer.split_once("\r\n\r\n").unwrap().0;
+        let last = responses.each_ref().map(|response| {
+            let head = response.split_once("\r\n\r\n").unwrap().0;
             head.lines().last().unwrap().to_owned()
         });
         assert!(last[0].starts_with("x-request-id: "), "{last:?}");
@@ -116,18 +119,18 @@ fn a_plain_request_is_logged_like_any_other() {
     let app = App::start(&[]);
     let mut client = app.connect();
     client.send(GET);
-    let answer = client.answer();
-    let line = app.wait_for_log(answer.header("x-request-id").unwrap());
+    let response = client.response();
+    let line = app.wait_for_log(response.header("x-request-id").unwrap());
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(
         (&line["method"], &line["route"], &line["status"]),
         (&"GET".into(), &"/".into(), &200.into())
     );
-    assert_eq!(line["bytes"], answer.body.len());
+    assert_eq!(line["bytes"], response.body.len());
     assert_eq!(line["client"], "127.0.0.1");
 }
 
-/// What a client may send on one connection, and the answers that it must get.
+/// What a client may send on one connection, and the responses that it must get.
 const STEPS: [(&str, &[u16]); 9] = [
     ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", &[200]),
     ("GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n", &[200]),
@@ -154,9 +157,9 @@ const STEPS: [(&str, &[u16]); 9] = [
 ];
 
 #[test]
-fn answers_come_in_order_whatever_comes_after_what() {
+fn responses_come_in_order_whatever_comes_after_what() {
     let app = App::start(&[]);
-    // A step, where it is cut into two packets, and whether the next one waits for its answers.
+    // A step, where it is cut into two packets, and whether the next one waits for its responses.
     let step = (0..STEPS.len(), 0..80_usize, any::<bool>());
     let config = ProptestConfig {
         failure_persistence: None,
@@ -181,16 +184,16 @@ fn answers_come_in_order_whatever_comes_after_what() {
     });
 }
 
-/// Reads the answers that are owed.
+/// Reads the responses that are owed.
 fn settle(client: &mut Client, owed: &mut Vec<u16>) {
     for status in owed.drain(..) {
-        assert_eq!(client.answer().status, status);
+        assert_eq!(client.response().status, status);
     }
 }
 
 #[test]
-fn answers_that_the_kernel_took_in_part_are_sent_whole() {
-    /// Their answers are more than the largest send buffer takes (4 MiB, `tcp_wmem` in tcp(7)).
+fn responses_that_the_kernel_took_in_part_are_sent_whole() {
+    /// Their responses are more than the largest send buffer takes (4 MiB, `tcp_wmem` in tcp(7)).
     const COUNT: usize = 5000;
     let greeting = "x".repeat(1000);
     let app = App::start(&[("APP_GREETING", greeting.as_str())]);
@@ -201,7 +204,7 @@ fn answers_that_the_kernel_took_in_part_are_sent_whole() {
     let mut client = Client::connect_from(socket.into());
     let mut sender = client.stream.try_clone().unwrap();
     let sending = std::thread::spawn(move || sender.write_all(&GET.repeat(COUNT)));
-    // Nothing is read until the service is stuck with an answer.
+    // Nothing is read until the service is stuck with a response.
     let counted = "app_requests_total{route=\"/\",method=\"GET\",status=\"200\"}";
     let mut before = 0;
     common::wait("the service to be stuck", || {
@@ -209,12 +212,12 @@ fn answers_that_the_kernel_took_in_part_are_sent_whole() {
         let now = app.count(counted);
         (std::mem::replace(&mut before, now) == now && now > 0).then_some(())
     });
-    assert!(before < COUNT as u64, "all {before} fitted");
+    assert!(before < COUNT as u64, "all {before} fit");
     for _ in 0..COUNT {
-        let answer = client.answer();
-        assert_eq!((answer.status, answer.body.len()), (200, 1001));
+        let response = client.response();
+        assert_eq!((response.status, response.body.len()), (200, 1001));
     }
     sending.join().unwrap().unwrap();
     client.send(GET);
-    assert_eq!(client.answer().status, 200, "the connection goes on");
+    assert_eq!(client.response().status, 200, "the connection is kept");
 }

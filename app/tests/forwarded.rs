@@ -1,6 +1,6 @@
 //! The client's address behind trusted proxies: no client can forge it, whatever headers it sends.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -13,29 +13,29 @@ fn behind_a_proxy() -> App {
 
 /// The address that `/info` and the request's log line name for a request with these headers.
 fn client(app: &App, headers: &str) -> String {
-    let answer = app.request(&format!(
+    let response = app.request(&format!(
         "GET /info HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
     ));
-    assert_eq!(answer.status, 200, "{headers:?}");
-    let shown = answer.json()["client"]["address"]
+    assert_eq!(response.status, 200, "{headers:?}");
+    let shown = response.json()["client"]["address"]
         .as_str()
         .unwrap()
         .to_owned();
-    let line = app.wait_for_log(answer.header("x-request-id").unwrap());
+    let line = app.wait_for_log(response.header("x-request-id").unwrap());
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["client"], shown, "{headers:?}");
     shown
 }
 
 #[test]
-fn the_entry_that_the_proxy_added_counts_wherever_it_added_it() {
+fn the_proxys_entry_counts_in_whichever_line_it_is() {
     let app = behind_a_proxy();
     for headers in [
         "x-forwarded-for: 1.1.1.1, 203.0.113.9\r\n",
         "x-forwarded-for: 1.1.1.1\r\nx-forwarded-for: 203.0.113.9\r\n",
         "X-Forwarded-For: 1.1.1.1\r\nVia: x\r\nx-forwarded-for: 203.0.113.9, 10.0.0.7\r\n",
         "x-forwarded-for: 203.0.113.9\r\nx-forwarded-for: 10.0.0.7\r\nx-forwarded-for: 10.0.0.8\r\n",
-        // No entry of the client's makes the proxy's unreadable.
+        // A malformed entry of the client does not hide the proxy's.
         "x-forwarded-for: \u{e9}\r\nx-forwarded-for: 203.0.113.9\r\n",
         "x-forwarded-for:\r\nx-forwarded-for: 203.0.113.9\r\n",
     ] {
@@ -44,7 +44,7 @@ fn the_entry_that_the_proxy_added_counts_wherever_it_added_it() {
 }
 
 #[test]
-fn a_long_list_is_cut_where_it_is_shown_and_not_where_it_is_read() {
+fn a_long_list_is_truncated_only_for_display() {
     let app = behind_a_proxy();
     let forged = ["1.1.1.1"; 200].join(", ");
     let headers = format!("x-forwarded-for: {forged}, 203.0.113.9\r\n");
@@ -54,7 +54,7 @@ fn a_long_list_is_cut_where_it_is_shown_and_not_where_it_is_read() {
 }
 
 #[test]
-fn a_caller_that_names_two_traces_has_none() {
+fn two_traceparents_are_both_ignored() {
     let app = App::start(&[]);
     let parent = |digit: &str| {
         format!(
@@ -64,9 +64,9 @@ fn a_caller_that_names_two_traces_has_none() {
     };
     let ask = |headers: &str| {
         let request = format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
-        let answer = app.request(&request);
-        assert_eq!(answer.status, 200);
-        answer.header("traceparent").map(str::to_owned)
+        let response = app.request(&request);
+        assert_eq!(response.status, 200);
+        response.header("traceparent").map(str::to_owned)
     };
     assert!(ask(&parent("a")).unwrap().contains(&"a".repeat(32)));
     assert_eq!(ask(&(parent("a") + &parent("b"))), None);

@@ -1,7 +1,7 @@
 //! A process that was stopped for longer than a deadline, as by a paused virtual machine or a throttled
 //! node: what clients sent meanwhile is read before any connection is closed as late.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{App, Client, GET};
 
-/// Long enough for what follows the thaw to arrive on a busy machine.
+/// Long enough for the rest to arrive after the thaw on a busy machine.
 const DEADLINE: &str = "3s";
 
 const FROZEN: Duration = Duration::from_secs(4);
@@ -63,7 +63,7 @@ impl Half {
     }
 
     fn status(&mut self) -> Option<u16> {
-        self.client.try_answer().map(|answer| answer.status)
+        self.client.try_response().map(|response| response.status)
     }
 }
 
@@ -148,7 +148,7 @@ fn liveness_does_not_fail_because_the_process_was_stopped() {
         }));
     });
     for probe in &mut probes {
-        assert_eq!(probe.answer().status, 200);
+        assert_eq!(probe.response().status, 200);
     }
 }
 

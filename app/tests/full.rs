@@ -1,13 +1,13 @@
 //! At the connection limit idle connections make room, probes and metrics are always served, and the process
 //! has a descriptor for each connection.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
 use std::process::{Command, Stdio};
 
-use common::{Answer, App, Client, GET};
+use common::{App, Client, GET, Response};
 
 fn full() -> App {
     App::start(&[
@@ -22,7 +22,7 @@ fn idle(app: &App, count: usize) -> Vec<Client> {
     let connect = |_| {
         let mut client = app.connect();
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
         client
     };
     (0..count).map(connect).collect()
@@ -44,18 +44,18 @@ fn busy(app: &App, count: usize) -> Vec<Client> {
     clients
 }
 
-fn try_get(app: &App, path: &str) -> Option<Answer> {
+fn try_get(app: &App, path: &str) -> Option<Response> {
     let mut client = app.connect();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     client
         .try_send(request.as_bytes())
-        .then(|| client.try_answer())?
+        .then(|| client.try_response())?
 }
 
 /// Polls until it succeeds, as load balancers and kubelets do.
 fn wait_for(app: &App, path: &str) {
     common::wait(path, || {
-        try_get(app, path).filter(|answer| answer.status == 200)
+        try_get(app, path).filter(|response| response.status == 200)
     });
 }
 
@@ -66,21 +66,21 @@ fn the_connection_that_was_idle_for_longest_makes_room() {
     common::wait("room", || {
         for client in &mut clients[1..] {
             client.send(GET);
-            assert_eq!(client.answer().status, 200, "it is not the oldest");
+            assert_eq!(client.response().status, 200, "it is not the oldest");
         }
-        try_get(&app, "/").filter(|answer| answer.status == 200)
+        try_get(&app, "/").filter(|response| response.status == 200)
     });
-    assert!(clients[0].try_answer().is_none(), "it was the oldest");
+    assert!(clients[0].try_response().is_none(), "it was the oldest");
 }
 
 #[test]
-fn where_none_is_idle_only_probes_are_answered() {
+fn if_none_is_idle_only_probes_are_answered() {
     let app = full();
     let mut clients = busy(&app, 3);
     for path in ["/healthz", "/readyz", "/startupz"] {
-        let answer = app.get(path);
-        assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(answer.header("connection"), Some("close"), "{path}");
+        let response = app.get(path);
+        assert_eq!(response.status, 200, "{path}");
+        assert_eq!(response.header("connection"), Some("close"), "{path}");
     }
     let refused = app.get("/");
     refused.assert_problem(503);
@@ -88,7 +88,7 @@ fn where_none_is_idle_only_probes_are_answered() {
     assert_eq!(refused.header("connection"), Some("close"));
     for client in &mut clients {
         client.send(b"67890");
-        assert_eq!(client.answer().body, "1234567890");
+        assert_eq!(client.response().body, "1234567890");
     }
     wait_for(&app, "/");
 }
@@ -107,9 +107,9 @@ fn silent_connections_block_no_probe() {
 fn a_silent_connection_over_the_limit_gets_a_reason_before_it_is_closed() {
     let app = full();
     let held = busy(&app, 3);
-    app.connect().answer().assert_problem(503);
+    app.connect().response().assert_problem(503);
     let counted = "app_early_answers_total{status=\"503\"}";
-    // It is counted once it is on its way.
+    // A response is counted once it is on its way.
     common::wait("the count", || (app.count(counted) == 1).then_some(()));
     drop(held);
 }
@@ -120,7 +120,7 @@ fn idle_connections_do_not_block_metrics() {
     let asked_once = |_| {
         let mut client = Client::connect(app.admin);
         client.send(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
         client
     };
     let idle: Vec<_> = (0..100).map(asked_once).collect();
@@ -130,7 +130,7 @@ fn idle_connections_do_not_block_metrics() {
     drop((idle, silent));
 }
 
-/// The service with these limits of descriptors, set by the shell.
+/// Starts the service with these limits of descriptors, set by the shell.
 fn limited(limit: &str, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new("/bin/sh");
     let script = format!("ulimit {limit} && exec \"$0\"");
@@ -145,7 +145,7 @@ const PORTS: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn too_few_descriptors_fail_the_start_with_the_figure() {
+fn too_few_descriptors_fail_the_start_and_the_error_has_the_figure() {
     for (limit, figure) in [("-n 64", "64"), ("-n 12", "12"), ("-Hn 900", "900")] {
         let limit = if limit.starts_with("-H") {
             "-Sn 900 && ulimit -Hn 900"
@@ -178,6 +178,6 @@ fn the_soft_limit_is_raised_to_what_the_settings_need() {
     assert_eq!(app.admin("GET", "/livez", "").status, 200);
     for client in &mut clients[100..] {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
 }

@@ -1,6 +1,6 @@
-//! The answer of each route, and the headers of every answer.
+//! The responses of all routes, and the headers that each has.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -41,7 +41,7 @@ fn the_greeting_is_plain_text_to_curl_and_a_page_to_a_browser() {
 }
 
 #[test]
-fn every_answer_is_fresh_typed_and_named() {
+fn every_response_is_fresh_typed_and_named() {
     let app = App::start(&[]);
     let paths = [
         "/",
@@ -54,16 +54,16 @@ fn every_answer_is_fresh_typed_and_named() {
     ];
     let mut ids = Vec::new();
     for path in paths {
-        let answer = app.get(path);
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        let response = app.get(path);
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(
-            answer.header("x-content-type-options"),
+            response.header("x-content-type-options"),
             Some("nosniff"),
             "{path}"
         );
-        assert!(answer.header("content-type").is_some(), "{path}");
-        assert!(answer.header("date").is_some(), "{path}");
-        ids.push(answer.header("x-request-id").unwrap().to_owned());
+        assert!(response.header("content-type").is_some(), "{path}");
+        assert!(response.header("date").is_some(), "{path}");
+        ids.push(response.header("x-request-id").unwrap().to_owned());
     }
     ids.sort();
     ids.dedup();
@@ -91,7 +91,7 @@ fn head_is_get_without_the_body() {
     let get = app.get("/");
     let mut client = app.connect();
     client.send(b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\nGET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
-    // Not by its length: that is the body's which is not there.
+    // Not read by its length, which is that of the missing body.
     let mut received = vec![0; 4096];
     let mut text = String::new();
     while !text.contains("ok\n") {
@@ -116,7 +116,7 @@ fn pipelined_requests_are_answered_in_order() {
     let request = |path| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
     let all = paths.map(request).concat();
     client.send(all.as_bytes());
-    let found: Vec<_> = paths.iter().map(|_| client.answer().body).collect();
+    let found: Vec<_> = paths.iter().map(|_| client.response().body).collect();
     assert_eq!(
         (found[0].as_str(), found[1].as_str(), found[3].as_str()),
         ("ok\n", "ready\n", "started\n")
@@ -125,7 +125,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn a_request_behind_another_does_not_change_its_answer() {
+fn a_request_behind_another_does_not_change_its_response() {
     let app = App::start(&[]);
     let bodies = [
         "content-length: 3\r\n\r\nabc",
@@ -133,20 +133,20 @@ fn a_request_behind_another_does_not_change_its_answer() {
     ];
     for body in bodies {
         let mut client = app.connect();
-        // In one packet. The second has no body, another version, and ends the connection.
+        // In one packet. The second request has no body and another version, and closes the connection.
         let second = "HEAD / HTTP/1.0\r\n\r\n";
         client.send(format!("POST /echo HTTP/1.1\r\nhost: x\r\n{body}{second}").as_bytes());
-        let mut answers = String::new();
-        std::io::Read::read_to_string(&mut client.stream, &mut answers).unwrap();
-        let (first, second) = answers.split_once("\r\n\r\n").unwrap();
-        assert!(first.starts_with("HTTP/1.1 200"), "{answers}");
-        assert!(!first.contains("connection"), "{answers}");
-        assert!(second.starts_with("abcHTTP/1.0 200"), "{answers}");
+        let mut responses = String::new();
+        std::io::Read::read_to_string(&mut client.stream, &mut responses).unwrap();
+        let (first, second) = responses.split_once("\r\n\r\n").unwrap();
+        assert!(first.starts_with("HTTP/1.1 200"), "{responses}");
+        assert!(!first.contains("connection"), "{responses}");
+        assert!(second.starts_with("abcHTTP/1.0 200"), "{responses}");
     }
 }
 
 #[test]
-fn nothing_is_answered_behind_an_answer_that_closes() {
+fn nothing_is_answered_behind_a_response_that_closes() {
     let app = App::start(&[]);
     let requests = [
         ("GET /hop HTTP/1.1\r\nhost: x\r\n\r\n", 200),
@@ -164,10 +164,10 @@ fn nothing_is_answered_behind_an_answer_that_closes() {
         // More than is read at once, so that some of it is still in the socket.
         let more = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(10_000);
         client.send(format!("{request}{more}").as_bytes());
-        let answer = client.answer();
-        assert_eq!(answer.status, status, "{request}");
-        assert_eq!(answer.header("connection"), Some("close"), "{request}");
-        assert!(client.try_answer().is_none(), "{request}");
+        let response = client.response();
+        assert_eq!(response.status, status, "{request}");
+        assert_eq!(response.header("connection"), Some("close"), "{request}");
+        assert!(client.try_response().is_none(), "{request}");
     }
 }
 
@@ -176,9 +176,9 @@ fn a_hop_has_a_connection_of_its_own() {
     let app = App::start(&[]);
     let mut client = app.connect();
     client.send(b"GET /hop HTTP/1.1\r\nhost: x\r\n\r\n");
-    let answer = client.answer();
-    assert_eq!(answer.header("connection"), Some("close"));
-    assert_eq!(answer.json()["pod"], "pod-under-test");
+    let response = client.response();
+    assert_eq!(response.header("connection"), Some("close"));
+    assert_eq!(response.json()["pod"], "pod-under-test");
     client.closed_after();
 }
 
@@ -190,12 +190,12 @@ fn info_knows_the_pod_and_the_client() {
         ("APP_ZONE", "eu-west-1a"),
         ("APP_TRUSTED_PROXIES", "127.0.0.0/8"),
     ]);
-    let answer = app.request(
+    let response = app.request(
         "GET /info HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 1.1.1.1, 203.0.113.9\r\n\
          x-request-id: mine-7\r\nconnection: close\r\n\r\n",
     );
-    let info = answer.json();
-    assert_eq!(answer.header("x-request-id"), Some("mine-7"));
+    let info = response.json();
+    assert_eq!(response.header("x-request-id"), Some("mine-7"));
     assert_eq!(info["request_id"], "mine-7");
     assert_eq!(info["pod"], "pod-under-test");
     assert_eq!(info["namespace"], "demo");
@@ -211,22 +211,22 @@ fn info_knows_the_pod_and_the_client() {
 }
 
 #[test]
-fn a_harmful_request_id_is_not_taken_over() {
+fn a_harmful_request_id_is_replaced() {
     let app = App::start(&[]);
-    let answer =
+    let response =
         app.request("GET / HTTP/1.1\r\nhost: x\r\nx-request-id: a\"b\r\nconnection: close\r\n\r\n");
-    assert_eq!(answer.header("x-request-id").unwrap().len(), 16);
+    assert_eq!(response.header("x-request-id").unwrap().len(), 16);
 }
 
 #[test]
 fn a_callers_trace_is_continued() {
     let app = App::start(&[]);
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let answer = app.request(&format!(
+    let response = app.request(&format!(
         "GET / HTTP/1.1\r\nhost: x\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\n\
          connection: close\r\n\r\n"
     ));
-    let ours = answer.header("traceparent").unwrap();
+    let ours = response.header("traceparent").unwrap();
     assert!(
         ours.starts_with(&format!("00-{trace}-")) && ours.ends_with("-01"),
         "{ours}"
@@ -237,7 +237,7 @@ fn a_callers_trace_is_continued() {
     );
     let line = app.wait_for_log(trace);
     assert!(
-        line.contains(answer.header("x-request-id").unwrap()),
+        line.contains(response.header("x-request-id").unwrap()),
         "{line}"
     );
 }

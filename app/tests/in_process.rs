@@ -1,6 +1,6 @@
 //! The library without a process: listeners, settings and shutdown are passed in.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -48,7 +48,7 @@ fn services_run_side_by_side_and_stop_when_asked() {
     for (greeting, address, stop, thread) in services {
         let mut client = Client::connect(address);
         client.send(GET);
-        assert_eq!(client.answer().body, format!("{greeting}\n"));
+        assert_eq!(client.response().body, format!("{greeting}\n"));
         stop.send(()).unwrap();
         assert_eq!(thread.join().unwrap().unwrap(), DrainResult::Complete);
         client.closed_after();

@@ -1,7 +1,7 @@
-//! Bodies and answers around the sizes of the buffers that they pass through, on a connection that
+//! Bodies and responses around the sizes of the buffers that they pass through, on a connection that
 //! is kept.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -15,15 +15,15 @@ fn echo(length: usize) -> Vec<u8> {
     [head.into_bytes(), vec![b'x'; length]].concat()
 }
 
-/// Lengths of bodies whose request or answer is as large as a buffer, within a few bytes.
+/// Lengths of bodies whose request or response is as large as a buffer, within a few bytes.
 fn lengths() -> impl Iterator<Item = usize> {
     let head = echo(10_000).len() - 10_000;
     BUFFERS.into_iter().flat_map(move |buffer| {
         let request = (buffer - head - 2)..=(buffer - head + 2);
         let body = (buffer - 2)..=(buffer + 2);
-        // The head of an answer has some 220 bytes.
-        let answer = ((buffer - 260)..=(buffer - 180)).step_by(16);
-        request.chain(body).chain(answer)
+        // The head of a response has some 220 bytes.
+        let response = ((buffer - 260)..=(buffer - 180)).step_by(16);
+        request.chain(body).chain(response)
     })
 }
 
@@ -33,10 +33,14 @@ fn a_connection_is_kept_after_a_body_of_any_size() {
     for length in lengths() {
         let mut client = app.connect();
         client.send(&echo(length));
-        assert_eq!(client.answer().body.len(), length);
+        assert_eq!(client.response().body.len(), length);
         client.send(GET);
-        let answer = client.try_answer();
-        assert_eq!(answer.map(|answer| answer.status), Some(200), "{length}");
+        let response = client.try_response();
+        assert_eq!(
+            response.map(|response| response.status),
+            Some(200),
+            "{length}"
+        );
     }
 }
 
@@ -46,18 +50,22 @@ fn a_request_pipelined_behind_a_body_of_any_size_is_answered() {
     for length in lengths() {
         let mut client = app.connect();
         client.send(&[&echo(length), GET].concat());
-        assert_eq!(client.answer().body.len(), length);
-        let answer = client.try_answer();
-        assert_eq!(answer.map(|answer| answer.status), Some(200), "{length}");
+        assert_eq!(client.response().body.len(), length);
+        let response = client.try_response();
+        assert_eq!(
+            response.map(|response| response.status),
+            Some(200),
+            "{length}"
+        );
     }
 }
 
 #[test]
-fn a_drain_does_not_count_a_large_answer_that_was_sent_as_cut() {
+fn a_drain_does_not_count_a_large_response_that_was_sent_as_cut() {
     let app = App::start(&[("APP_DRAIN_DELAY", "0s"), ("APP_DRAIN_DEADLINE", "2s")]);
     let mut client = app.connect();
     client.send(&echo(100_000));
-    assert_eq!(client.answer().body.len(), 100_000);
+    assert_eq!(client.response().body.len(), 100_000);
     app.terminate();
     let (status, log) = app.wait();
     assert_eq!(status.code(), Some(0), "{log:#?}");

@@ -1,7 +1,7 @@
 //! From start to the end of a drain: the results of probes, which requests are served, and how the result
 //! is reported.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -17,7 +17,7 @@ fn a_draining_pod_is_alive_unready_and_serves() {
     let app = App::start(&[("APP_DRAIN_DELAY", "5s"), ("APP_DRAIN_DEADLINE", "60s")]);
     let mut kept = app.connect();
     kept.send(GET);
-    assert_eq!(kept.answer().header("connection"), None);
+    assert_eq!(kept.response().header("connection"), None);
     assert_eq!(app.get("/readyz").status, 200);
 
     app.terminate();
@@ -30,13 +30,13 @@ fn a_draining_pod_is_alive_unready_and_serves() {
     assert_eq!(
         app.get("/healthz").status,
         200,
-        "what the load balancer checks stays green"
+        "the load balancer's health check passes"
     );
     assert_eq!(app.admin("GET", "/livez", "").status, 200);
     assert_eq!(app.get("/startupz").status, 200);
     assert_eq!(app.count("app_state{state=\"draining\"}"), 1);
     kept.send(GET);
-    let last = kept.answer();
+    let last = kept.response();
     assert_eq!(
         (last.status, last.header("connection")),
         (200, Some("close"))
@@ -56,7 +56,7 @@ fn a_drain_without_requests_is_complete_after_its_delay() {
     let app = App::start(&[("APP_DRAIN_DELAY", "200ms"), ("APP_DRAIN_DEADLINE", "1h")]);
     let mut idle = app.connect();
     idle.send(GET);
-    idle.answer();
+    idle.response();
     let silent = app.connect();
     let begun = Instant::now();
     app.terminate();
@@ -86,7 +86,7 @@ fn a_request_in_flight_is_answered_after_the_listener_is_closed() {
         TcpStream::connect(public).is_err(),
         "the listener is closed"
     );
-    assert_eq!(client.answer().status, 200);
+    assert_eq!(client.response().status, 200);
     assert_eq!(app.wait().0.code(), Some(0));
 }
 
@@ -99,9 +99,9 @@ fn a_request_that_arrived_in_part_is_awaited() {
     app.terminate();
     app.wait_for_log("listener closed");
     client.send(b"host: x\r\n\r\n");
-    let answer = client.answer();
+    let response = client.response();
     assert_eq!(
-        (answer.status, answer.header("connection")),
+        (response.status, response.header("connection")),
         (200, Some("close"))
     );
     assert_eq!(app.wait().0.code(), Some(0));
@@ -144,7 +144,7 @@ fn requests_cut_by_the_deadline_are_reported_everywhere() {
         "{log:#?}"
     );
     for client in &mut clients {
-        assert!(client.try_answer().is_none());
+        assert!(client.try_response().is_none());
     }
     let next = App::start(&settings);
     assert_eq!(next.count("app_drain_cut_requests{drain=\"last\"}"), 3);
@@ -176,15 +176,15 @@ fn no_connection_is_lost_when_the_listener_closes() {
             .map(|_| {
                 let answered = Arc::clone(&answered);
                 std::thread::spawn(move || {
-                    // Until the listener is closed: each accepted connection gets an answer.
+                    // Until the listener is closed: each accepted connection gets a response.
                     while let Ok(stream) = TcpStream::connect(public) {
                         drop(stream.set_nodelay(true));
                         let mut client = common::Client::connect_from(stream);
                         if !client.try_send(GET) {
                             return 1;
                         }
-                        match client.try_answer() {
-                            Some(answer) if answer.status == 200 => {
+                        match client.try_response() {
+                            Some(response) if response.status == 200 => {
                                 answered.fetch_add(1, Ordering::SeqCst);
                             }
                             _ => return 1,
@@ -200,8 +200,8 @@ fn no_connection_is_lost_when_the_listener_closes() {
         app.terminate();
         let lost: u32 = load.into_iter().map(|each| each.join().unwrap()).sum();
         let answered = answered.load(Ordering::SeqCst);
-        // A connection that the kernel completes between the emptying of the queue and the close of
-        // the listener cannot be served: that is what the delay is for.
+        // A connection that the kernel completes after the queue was emptied and before the listener
+        // is closed cannot be served: that is what the delay is for.
         assert!(lost <= 1, "{lost} of {answered} lost");
         assert_eq!(app.wait().0.code(), Some(0));
     }

@@ -1,6 +1,6 @@
 //! Limits: each has its own status, answered as problem JSON, and the service continues.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -18,7 +18,7 @@ fn a_large_head_gets_431_whether_it_comes_at_once_or_in_parts() {
     app.request(&large).assert_problem(431);
     let mut client = app.connect();
     client.send(&large.as_bytes()[..1050]);
-    client.answer().assert_problem(431);
+    client.response().assert_problem(431);
     let huge = format!(
         "GET / HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n",
         "b".repeat(300_000)
@@ -37,7 +37,7 @@ fn a_large_head_gets_431_whether_it_comes_at_once_or_in_parts() {
     client.send(first.as_bytes());
     std::thread::sleep(Duration::from_millis(50));
     assert!(client.try_send(second.as_bytes()));
-    assert_eq!(client.answer().status, 200);
+    assert_eq!(client.response().status, 200);
 }
 
 #[test]
@@ -45,9 +45,9 @@ fn a_body_does_not_count_as_head() {
     let app = App::start(&[("APP_MAX_HEADER_BYTES", "1KiB")]);
     let body = "x".repeat(100_000);
     let request = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{body}");
-    let answer = app.request(&request);
-    assert_eq!(answer.status, 200, "{}", answer.head);
-    assert_eq!(answer.body, body);
+    let response = app.request(&request);
+    assert_eq!(response.status, 200, "{}", response.head);
+    assert_eq!(response.body, body);
 }
 
 #[test]
@@ -88,9 +88,9 @@ fn what_is_not_a_request_gets_400() {
         "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\nx",
         "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx",
     ] {
-        let answer = app.request(bad);
-        assert_eq!(answer.status, 400, "{bad:?}: {answer:?}");
-        answer.assert_problem(400);
+        let response = app.request(bad);
+        assert_eq!(response.status, 400, "{bad:?}: {response:?}");
+        response.assert_problem(400);
     }
     assert_eq!(app.get("/").status, 200);
     assert_eq!(
@@ -107,32 +107,32 @@ fn what_is_not_a_request_gets_400_behind_a_good_one_too() {
     let app = App::start(&[]);
     let mut client = app.connect();
     client.send(b"GET /info HTTP/1.1\r\nhost: x\r\n\r\nGET /x: \r\n\r\n");
-    assert_eq!(client.answer().status, 200);
-    client.answer().assert_problem(400);
+    assert_eq!(client.response().status, 200);
+    client.response().assert_problem(400);
     client.closed_after();
 }
 
 #[test]
-fn a_body_may_look_like_an_answer_of_the_parser() {
+fn a_body_may_look_like_a_response_of_the_parser() {
     let app = App::start(&[]);
     let body = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
     let length = body.len();
     let mut client = app.connect();
     let echo = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}");
     client.send(echo.as_bytes());
-    assert_eq!(client.answer().body, body);
+    assert_eq!(client.response().body, body);
     client.send(GET);
-    assert_eq!(client.answer().status, 200);
+    assert_eq!(client.response().status, 200);
 }
 
 #[test]
-fn closing_after_an_answer_does_not_take_the_answer_back() {
+fn closing_after_a_response_does_not_take_the_response_back() {
     let app = App::start(&[("APP_MAX_HEADER_BYTES", "1KiB")]);
     for _ in 0..50 {
         let mut client = app.connect();
         client.send(format!("GET / HTTP/1.1\r\nx-a: {}", "b".repeat(40_000)).as_bytes());
-        // What comes after the answer must not turn it into a reset.
+        // What comes after the response must not turn it into a reset.
         std::thread::sleep(Duration::from_millis(2));
-        client.answer().assert_problem(431);
+        client.response().assert_problem(431);
     }
 }

@@ -1,7 +1,7 @@
 //! The memory that the service holds for clients is bounded, however many there are and whatever they
 //! send. Those that hold most are closed, and no other client is.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -37,7 +37,7 @@ fn peak(app: &App) -> u64 {
     kib << 10
 }
 
-/// Closed for memory by now.
+/// Connections closed for memory so far.
 fn closed(app: &App) -> u64 {
     app.count("app_connections_ended_total{reason=\"memory\"}")
 }
@@ -77,20 +77,20 @@ fn unfinished_bodies_are_bounded() {
         (closed(&app) >= 90).then_some(())
     });
     assert!(peak(&app) < PROCESS + 16 * MIB, "{}", peak(&app));
-    // Closed connections got the reason, and the others continue.
-    let mut answers = [0, 0];
+    // Closed connections got a response, and the others continue.
+    let mut responses = [0, 0];
     for client in &mut clients {
         let _ = client.stream.write_all(b"x");
-        match client.try_answer() {
-            Some(answer) if answer.status == 200 => answers[0] += 1,
-            Some(answer) => {
-                answer.assert_problem(503);
-                answers[1] += 1;
+        match client.try_response() {
+            Some(response) if response.status == 200 => responses[0] += 1,
+            Some(response) => {
+                response.assert_problem(503);
+                responses[1] += 1;
             }
             None => {}
         }
     }
-    assert!(answers[0] > 0 && answers[1] > 0, "{answers:?}");
+    assert!(responses[0] > 0 && responses[1] > 0, "{responses:?}");
 }
 
 #[test]
@@ -103,13 +103,13 @@ fn unfinished_heads_are_bounded() {
         (closed(&app) >= 500).then_some(())
     });
     let answered = "app_early_answers_total{status=\"503\"}";
-    assert!(app.count(answered) > 0, "they get the reason");
+    assert!(app.count(answered) > 0, "they get a response");
     assert!(peak(&app) < PROCESS + 16 * MIB, "{}", peak(&app));
     drop(clients);
 }
 
 #[test]
-fn answers_that_nobody_reads_are_bounded() {
+fn responses_that_nobody_reads_are_bounded() {
     let app = app(&[]);
     let body = "x".repeat(500_000);
     let echo = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n{body}");
@@ -131,11 +131,11 @@ fn memory_of_clients_that_are_gone_is_free_again() {
     for _ in 0..40 {
         let mut client = app.connect();
         client.send(echo.as_bytes());
-        assert_eq!(client.answer().body.len(), 1 << 20);
+        assert_eq!(client.response().body.len(), 1 << 20);
         kept.send(echo.as_bytes());
-        assert_eq!(kept.answer().body.len(), 1 << 20);
+        assert_eq!(kept.response().body.len(), 1 << 20);
         kept.send(GET);
-        assert_eq!(kept.answer().status, 200);
+        assert_eq!(kept.response().status, 200);
     }
     assert_eq!(closed(&app), 0);
 }

@@ -1,5 +1,5 @@
 //! Traces, sent to a receiver that decodes them with the published schema.
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![cfg(feature = "otlp")]
 
 mod common;
@@ -26,8 +26,8 @@ fn collector(statuses: &'static [u16]) -> (String, Receiver<ExportTraceServiceRe
             let mut stream = BufReader::new(stream.unwrap());
             while let Some(body) = export_request(&mut stream) {
                 let status = statuses.next().copied().unwrap_or(200);
-                let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
-                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                let response = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+                stream.get_mut().write_all(response.as_bytes()).unwrap();
                 if status == 200 {
                     let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
                     let _ = sender.send(request);
@@ -83,13 +83,11 @@ fn a_request_is_a_span_of_its_callers_trace() {
         ("APP_ZONE", "eu-west-1a"),
         ("APP_FAULTS", "on"),
     ]);
-    let answer = app.request(
+    let response = app.request(
         "GET /info HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-app-fault: status=500\r\n\
          traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
     );
-    let request = received
-        .recv_timeout(HANG_LIMIT)
-        .expect("503 is tried again");
+    let request = received.recv_timeout(HANG_LIMIT).expect("a 503 is retried");
     let resource = request.resource_spans[0].resource.as_ref().unwrap();
     let mut keys: Vec<_> = resource
         .attributes
@@ -113,7 +111,7 @@ fn a_request_is_a_span_of_its_callers_trace() {
     assert_eq!(hex(&span.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(hex(&span.parent_span_id), "00f067aa0ba902b7");
     assert!(
-        answer
+        response
             .header("traceparent")
             .unwrap()
             .contains(&hex(&span.span_id))
@@ -167,12 +165,12 @@ fn unsampled_requests_are_not_sent() {
 }
 
 #[test]
-fn a_collector_that_is_gone_costs_no_request_and_is_counted() {
+fn spans_for_a_collector_that_is_gone_are_counted_and_delay_no_request() {
     let app = App::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
     for _ in 0..50 {
         assert_eq!(app.get("/").status, 200);
     }
-    app.wait_for_log("traces are not sent");
+    app.wait_for_log("cannot send traces");
     assert!(app.count("app_spans_total{outcome=\"dropped\"}") >= 1);
     app.terminate();
     assert_eq!(app.wait().0.code(), Some(0));
@@ -198,7 +196,7 @@ fn a_collector_that_keeps_the_connection_open_gets_each_span_once() {
 }
 
 #[test]
-fn what_a_client_makes_up_names_no_span() {
+fn methods_and_paths_of_a_client_are_not_in_a_spans_name() {
     let (url, received) = collector(&[]);
     let app = App::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
     let ask = |request: &str| {

@@ -1,6 +1,6 @@
 //! `rust-k8s-app probe` against peers that answer, stall, trickle or fail.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -27,7 +27,7 @@ fn probe(peer: impl FnOnce(TcpStream) + Send + 'static) -> Output {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    wait("the probe to end", || child.try_wait().unwrap());
+    wait("the probe to exit", || child.try_wait().unwrap());
     peer.join().unwrap();
     child.wait_with_output().unwrap()
 }
@@ -59,7 +59,7 @@ fn a_peer_that_keeps_the_connection_open_has_answered() {
 }
 
 #[test]
-fn a_peer_that_trickles_meets_the_deadline() {
+fn a_peer_that_trickles_exceeds_the_deadline() {
     let output = probe(|mut stream| {
         // A byte each 300 ms, for twice the hang limit.
         for _ in 0..140 {
@@ -73,7 +73,7 @@ fn a_peer_that_trickles_meets_the_deadline() {
 }
 
 #[test]
-fn a_silent_peer_meets_the_deadline() {
+fn a_silent_peer_exceeds_the_deadline() {
     let output = probe(hold);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let stderr = String::from_utf8(output.stderr).unwrap();

@@ -1,7 +1,7 @@
 //! The PROXY protocol on the public listener, off, optional and required; and its parser under
 //! arbitrary bytes.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -54,7 +54,7 @@ fn a_trusted_header_names_the_client_however_it_is_cut() {
             client.send(&whole[..cut]);
             std::thread::sleep(std::time::Duration::from_millis(5));
             client.send(&whole[cut..]);
-            let info = client.answer().json();
+            let info = client.response().json();
             assert_eq!(info["client"]["address"], "203.0.113.9", "{mode} {cut}");
             assert_eq!(info["client"]["believed_from"], "proxy-protocol");
             assert_eq!(
@@ -65,42 +65,42 @@ fn a_trusted_header_names_the_client_however_it_is_cut() {
             assert_eq!(endpoint, "vpce-08d2bf15fac5001c9");
             client.send(GET);
             assert_eq!(
-                client.answer().status,
+                client.response().status,
                 200,
-                "the connection goes on as any other"
+                "the connection is kept like any other"
             );
         }
     }
 }
 
 #[test]
-fn optional_serves_who_sends_none() {
+fn in_optional_mode_a_connection_without_a_header_is_served() {
     let app = app("optional", "127.0.0.1");
     let mut client = app.connect();
     client.send(INFO);
-    let info = client.answer().json();
+    let info = client.response().json();
     assert_eq!(info["client"]["address"], "127.0.0.1");
     assert!(info["client"]["proxy_protocol"].is_null());
 }
 
 #[test]
-fn health_checks_of_the_load_balancer_speak_for_themselves() {
+fn health_checks_of_the_load_balancer_keep_their_own_address() {
     let app = app("required", "127.0.0.1");
     let mut local = SIGNATURE.to_vec();
     local.extend([0x20, 0, 0, 0]);
     local.extend(INFO);
     let mut client = app.connect();
     client.send(&local);
-    assert_eq!(client.answer().json()["client"]["address"], "127.0.0.1");
+    assert_eq!(client.response().json()["client"]["address"], "127.0.0.1");
 }
 
 #[test]
-fn required_closes_who_sends_none_or_may_not() {
+fn in_required_mode_missing_and_untrusted_headers_close_the_connection() {
     let required = app("required", "127.0.0.1");
     for bytes in [GET.to_vec(), [&SIGNATURE[..], &[0x31, 0x11, 0, 0]].concat()] {
         let mut client = required.connect();
         client.send(&bytes);
-        assert!(client.try_answer().is_none());
+        assert!(client.try_response().is_none());
     }
     let mut silent = required.connect();
     assert!(silent.closed_after() < common::HANG_LIMIT);
@@ -108,15 +108,15 @@ fn required_closes_who_sends_none_or_may_not() {
     let strangers = app("required", "192.0.2.0/24");
     let mut client = strangers.connect();
     client.send(&[header(), GET.to_vec()].concat());
-    assert!(client.try_answer().is_none());
+    assert!(client.try_response().is_none());
 }
 
 #[test]
-fn a_stranger_cannot_claim_an_address() {
+fn an_untrusted_peer_cannot_claim_an_address() {
     for app in [app("optional", "192.0.2.0/24"), App::start(&[])] {
         let mut client = app.connect();
         client.send(&[header(), INFO.to_vec()].concat());
-        client.answer().assert_problem(400);
+        client.response().assert_problem(400);
     }
 }
 
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_follows_the_signature_is_held_to_its_length(
+    fn a_header_ends_at_its_length_whatever_follows_the_signature(
         rest in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         let bytes = [&SIGNATURE[..], &rest].concat();

@@ -1,6 +1,6 @@
 //! The sample routes, to try out clients, proxies and load balancers.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -14,7 +14,7 @@ fn start(settings: &[(&str, &str)]) -> App {
     App::start(&[&on[..], settings].concat())
 }
 
-/// Sends a request, and returns the connection to read the answer from.
+/// Sends a request, and returns the connection to read the response from.
 fn open(app: &App, request: &str) -> BufReader<TcpStream> {
     let mut client = app.connect();
     client.send(request.as_bytes());
@@ -22,7 +22,7 @@ fn open(app: &App, request: &str) -> BufReader<TcpStream> {
     BufReader::new(client.stream)
 }
 
-/// The next line of an answer, without its end.
+/// The next line of a response, without its end.
 fn line(stream: &mut BufReader<TcpStream>) -> String {
     let mut line = String::new();
     stream.read_line(&mut line).unwrap();
@@ -50,11 +50,11 @@ fn sample_routes_are_off_unless_the_settings_say_so() {
 #[test]
 fn headers_are_shown_as_they_arrive() {
     let app = start(&[]);
-    let answer = app.request(
+    let response = app.request(
         "GET /headers?a=b HTTP/1.1\r\nhost: x\r\nX-Amzn-Trace-Id: Root=1\r\n\
          x-forwarded-for: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2\r\nconnection: close\r\n\r\n",
     );
-    let received = answer.json();
+    let received = response.json();
     assert_eq!(received["method"], "GET");
     assert_eq!(received["target"], "/headers?a=b");
     assert_eq!(received["version"], "HTTP/1.1");

@@ -1,6 +1,6 @@
 //! Settings: all problems at once, before a port is bound; and their help.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -41,7 +41,7 @@ fn defaults_are_for_an_nlb() {
 }
 
 #[test]
-fn written_defaults_are_the_defaults() {
+fn documented_defaults_are_the_defaults() {
     let written: Vec<_> = table::ALL
         .iter()
         .filter(|setting| !setting.default.is_empty())

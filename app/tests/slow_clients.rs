@@ -1,6 +1,6 @@
 //! Clients that stall, of every kind: each is closed by its own deadline, and by no other.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 /// One deadline is short and all others are long, so that only that one can close the connection.
 fn app(short: &str) -> App {
     let far = "1h";
-    // A long greeting, so that few answers fill a buffer.
+    // A long greeting, so that few responses fill a buffer.
     let greeting = "x".repeat(1000);
     let mut settings = vec![
         ("APP_GREETING", greeting.as_str()),
@@ -24,7 +24,7 @@ fn app(short: &str) -> App {
         ("APP_KEEP_ALIVE", far),
     ];
     settings.retain(|(name, _)| *name != short);
-    // Long enough that a connection that is used stays within it on a busy machine.
+    // Long enough that a connection in use does not exceed it on a busy machine.
     settings.push((
         short,
         if short == "APP_KEEP_ALIVE" {
@@ -60,7 +60,7 @@ fn a_first_head_that_stalls_gets_408() {
     let mut client = app.connect();
     let begun = Instant::now();
     client.send(b"GET / HTTP/1.1\r\nhost: x\r\n");
-    client.answer().assert_problem(408);
+    client.response().assert_problem(408);
     assert_on_time(begun.elapsed());
     client.closed_after();
 }
@@ -71,7 +71,7 @@ fn a_first_head_that_drips_gains_no_time() {
     let mut client = app.connect();
     let begun = Instant::now();
     for byte in b"GET / HTTP/1.1\r\nx-a: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" {
-        // The write fails once the connection is closed, which is what is waited for.
+        // The test waits for the write to fail, which it does once the connection is closed.
         if client.stream.write_all(&[*byte]).is_err() {
             break;
         }
@@ -80,7 +80,7 @@ fn a_first_head_that_drips_gains_no_time() {
             break;
         }
     }
-    client.answer().assert_problem(408);
+    client.response().assert_problem(408);
     assert_eq!(ended(&app, "first_head"), 1);
 }
 
@@ -90,11 +90,11 @@ fn a_later_head_that_stalls_gets_408() {
     let mut client = app.connect();
     for _ in 0..2 {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
     let begun = Instant::now();
     client.send(b"G");
-    client.answer().assert_problem(408);
+    client.response().assert_problem(408);
     assert_on_time(begun.elapsed());
     assert_eq!(ended(&app, "next_head"), 1);
 }
@@ -104,8 +104,8 @@ fn part_of_a_later_head_that_came_with_a_request_does_not_count_as_idle() {
     let app = app("APP_NEXT_HEAD_TIMEOUT");
     let mut client = app.connect();
     client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET");
-    assert_eq!(client.answer().status, 200);
-    client.answer().assert_problem(408);
+    assert_eq!(client.response().status, 200);
+    client.response().assert_problem(408);
     assert_eq!(ended(&app, "next_head"), 1);
 }
 
@@ -115,11 +115,11 @@ fn a_body_that_stalls_gets_408() {
     let mut client = app.connect();
     let begun = Instant::now();
     client.send(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc");
-    client.answer().assert_problem(408);
+    client.response().assert_problem(408);
     assert_on_time(begun.elapsed());
     assert_eq!(ended(&app, "body"), 1);
     let counted = "app_requests_total{route=\"/echo\",method=\"POST\",status=\"408\"}";
-    // The answer is on its way before the request is over.
+    // The response is on its way before the request is over.
     common::wait("the count", || (app.count(counted) == 1).then_some(()));
 }
 
@@ -139,7 +139,7 @@ fn a_body_below_the_minimum_rate_is_refused_and_a_faster_one_is_not() {
             }
             std::thread::sleep(Duration::from_millis(60));
         }
-        client.answer().status
+        client.response().status
     };
     // 512 bytes a second is the default rate: 17 bytes a second is below, 3,400 is above.
     assert_eq!(drip(1), 408);
@@ -152,12 +152,12 @@ fn a_body_that_no_handler_reads_does_not_hold_the_connection() {
     for framing in ["content-length: 10", "transfer-encoding: chunked"] {
         let mut client = app.connect();
         client.send(format!("GET / HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n").as_bytes());
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
         client.closed_after();
     }
 }
 
-/// Sends a request again and again, and reads no answer, until the connection is closed.
+/// Sends a request again and again, and reads no response, until the connection is closed.
 fn ask_and_read_nothing(request: &[u8]) {
     let app = app("APP_ANSWER_TIMEOUT");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -166,7 +166,7 @@ fn ask_and_read_nothing(request: &[u8]) {
     socket.connect(&app.public.into()).unwrap();
     let mut client = Client::connect_from(socket.into());
     client.stream.set_nonblocking(true).unwrap();
-    // Requests are sent until nothing goes any more: both buffers are full of what is not read.
+    // Requests are sent until a write would block: both buffers are full of responses that are not read.
     let begun = Instant::now();
     let ended = loop {
         match client.stream.write(request) {
@@ -176,7 +176,10 @@ fn ask_and_read_nothing(request: &[u8]) {
             }
             Err(_) => break begun.elapsed(),
         }
-        assert!(begun.elapsed() < common::HANG_LIMIT, "it was never closed");
+        assert!(
+            begun.elapsed() < common::HANG_LIMIT,
+            "the connection was never closed"
+        );
     };
     assert!(ended >= Duration::from_millis(300), "{ended:?}");
     assert_eq!(self::ended(&app, "answer"), 1);
@@ -188,7 +191,7 @@ fn a_client_that_does_not_read_is_closed() {
 }
 
 #[test]
-fn a_client_that_does_not_read_plain_answers_is_closed() {
+fn a_client_that_does_not_read_plain_responses_is_closed() {
     ask_and_read_nothing(GET);
 }
 
@@ -197,10 +200,10 @@ fn an_idle_connection_is_kept_and_then_closed() {
     let app = app("APP_KEEP_ALIVE");
     let mut client = app.connect();
     client.send(GET);
-    assert_eq!(client.answer().status, 200);
+    assert_eq!(client.response().status, 200);
     std::thread::sleep(Duration::from_millis(150));
     client.send(GET);
-    assert_eq!(client.answer().status, 200, "it is kept for a while");
+    assert_eq!(client.response().status, 200, "it is kept for a while");
     assert_on_time(client.closed_after());
     assert_eq!(ended(&app, "idle"), 1);
 }

@@ -19,11 +19,11 @@ const STATUSES: [&str; 13] =
 
 /// The ports of three services.
 struct Ports {
-    /// One as it is by default.
+    /// One with the default settings.
     plain: u16,
     /// One that looks for faults in each request, and so answers none without actix-http.
     parsed: u16,
-    /// One that takes PROXY headers.
+    /// One that reads PROXY headers.
     proxied: u16,
 }
 
@@ -48,7 +48,7 @@ fn start(proxy_protocol: &str, faults: &str) -> u16 {
         ("APP_MAX_HEADER_BYTES", "1KiB"),
         ("APP_MAX_HEADERS", "16"),
         ("APP_MAX_BODY_BYTES", "2KiB"),
-        // No client waits for a deadline: each closes its side. One that is late would differ.
+        // No client waits for a deadline: each closes its side. A client that is late would get another response.
         ("APP_FIRST_HEAD_TIMEOUT", "60s"),
         ("APP_NEXT_HEAD_TIMEOUT", "60s"),
         ("APP_BODY_TIMEOUT", "60s"),
@@ -82,27 +82,27 @@ fn exchange(port: u16, first: &[u8], second: &[u8]) -> (Vec<u8>, bool) {
     // The service may close before it has read everything.
     let _ = stream.write_all(first).and_then(|()| stream.write_all(second));
     let _ = stream.shutdown(std::net::Shutdown::Write);
-    let mut answer = Vec::new();
-    let read = stream.read_to_end(&mut answer);
+    let mut response = Vec::new();
+    let read = stream.read_to_end(&mut response);
     if let Err(error) = &read {
-        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "it never ended");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the connection was never closed");
     }
-    if !answer.is_empty() {
-        let status = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+    if !response.is_empty() {
+        let status = response.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
         let status = status.and_then(|status| std::str::from_utf8(status).ok());
-        assert!(status.is_some_and(|status| STATUSES.contains(&status)), "{answer:?}");
+        assert!(status.is_some_and(|status| STATUSES.contains(&status)), "{response:?}");
     }
     // Closed with a reset, so that nothing stays behind for a minute.
     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-    (answer, read.is_ok())
+    (response, read.is_ok())
 }
 
-/// The answers, each as its lines in their order by name, without what is never the same twice.
-fn comparable(answers: &[u8]) -> Vec<Vec<String>> {
-    let text = String::from_utf8_lossy(answers);
+/// The responses, each as its lines sorted by name, without the parts that are never the same twice.
+fn comparable(responses: &[u8]) -> Vec<Vec<String>> {
+    let text = String::from_utf8_lossy(responses);
     text.split_inclusive("HTTP/1.")
-        .map(|answer| {
-            let lines = answer.lines().filter(|line| !line.starts_with("date: "));
+        .map(|response| {
+            let lines = response.lines().filter(|line| !line.starts_with("date: "));
             let mut lines: Vec<_> = lines.map(mask).collect();
             lines.sort();
             lines

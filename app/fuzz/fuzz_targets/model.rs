@@ -1,8 +1,8 @@
 //! Several clients at once, which send in pieces, stall, read late, send large bodies and stop the
-//! worker for longer than any deadline: each gets the answers that a plain model predicts, in order,
+//! worker for longer than any deadline: each gets the responses that a plain model predicts, in order,
 //! unless it is late itself, and the service keeps no trace of any.
 #![no_main]
-#![allow(clippy::unwrap_used, reason = "a fuzz target ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target reports a failure")]
 
 #[path = "../../tests/model/peer.rs"]
 mod peer;
@@ -25,8 +25,8 @@ use request::Request;
 /// Every deadline of the service.
 const DEADLINE: Duration = Duration::from_millis(500);
 
-/// The service's clock moves eight times in a deadline. A client is found late up to one step too
-/// early, and one freeze counts for two steps.
+/// The service's clock advances eight times in a deadline. A client is found late up to one step too
+/// early, and one freeze counts as two steps.
 const NEVER_LATE: Duration = Duration::from_millis(250);
 
 /// Longer than the deadline.
@@ -113,7 +113,7 @@ impl Here {
         let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).expect("it reads");
         let mut text = String::new();
-        stream.read_to_string(&mut text).expect("it answers");
+        stream.read_to_string(&mut text).expect("it responds");
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line?.trim().parse().ok()
     }

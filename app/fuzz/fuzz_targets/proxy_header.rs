@@ -1,5 +1,5 @@
-//! Any bytes as the beginning of a connection: a header is held to its length, and its prefixes ask
-//! for more.
+//! Any bytes as the beginning of a connection: a header ends at its length, and each of its prefixes is
+//! incomplete.
 #![no_main]
 
 use app::proxy::{FIXED_BYTES, MAX_BYTES, Parsed, SIGNATURE, parse};

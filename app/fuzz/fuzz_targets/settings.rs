@@ -1,4 +1,4 @@
-//! Any environment: the settings are read, or every problem is named; and nothing panics.
+//! Any environment: the settings are read or every problem is named, and nothing panics.
 #![no_main]
 
 use app::faults::Faults;

@@ -1,6 +1,6 @@
-//! Keeps web pages away from the admin listener. While a user forwards its port, any page in the user's
-//! browser could otherwise change the faults: by a cross-origin request, or by a name of its own that it
-//! rebinds to 127.0.0.1.
+//! Protects the admin listener from web pages. While a user forwards its port, any page in the user's browser
+//! could otherwise change the faults: with a cross-origin request, or by rebinding a host name of its own to
+//! 127.0.0.1.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, http::uri::Authority};
 
-use super::answer::refuse;
+use super::response::refuse;
 use crate::shared::Shared;
 
 /// Why a request is not served.

@@ -1,7 +1,7 @@
 //! The routes of the admin listener (`routes`), and which requests they serve (`guard`).
 
-mod answer;
 mod guard;
+mod response;
 mod routes;
 
 pub(crate) use guard::guard;

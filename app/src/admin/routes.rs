@@ -7,7 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{Error, HttpResponse, Resource};
 
-use super::answer::{refuse, text};
+use super::response::{refuse, text};
 use crate::faults::Faults;
 use crate::metrics::render;
 use crate::shared::Shared;

@@ -1,5 +1,5 @@
-//! Searches a head for an unknown transfer coding (RFC 9112 §6.1). The parser refuses it like a malformed
-//! request; the status is 501 instead of 400. It decides nothing else.
+//! Searches a head for an unknown transfer coding (RFC 9112 §6.1). The parser rejects such a request as
+//! malformed; the search only decides whether the status is 501 instead of 400.
 
 /// The part of a line that is examined.
 const MOST_BYTES: usize = 48;

@@ -2,7 +2,7 @@
 //! which then allocates no buffer for the connection.
 //!
 //! The first bytes that are not a plain request go to actix-http, with all that follow. Only one of the
-//! two serves a connection at a time, so answers cannot come out of order.
+//! two serves a connection at a time, so responses cannot come out of order.
 
 use std::cell::RefCell;
 use std::io;
@@ -20,17 +20,17 @@ const MOST_BYTES: usize = 2048;
 
 /// Answers requests of its choice from their bytes.
 pub(crate) trait AnswerPlain {
-    /// Appends the whole answer to `out` and reports it to `conn`, or does nothing and returns `None`:
+    /// Appends the whole response to `out` and reports it to `conn`, or does nothing and returns `None`:
     /// the request is not plain, or not whole, or more than one.
     fn answer(&self, conn: &Rc<Conn>, request: &[u8], out: &mut Vec<u8>) -> Option<After>;
 }
 
-/// What follows an answer.
+/// What follows a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
     /// The next request.
     Keep,
-    /// The end of the connection.
+    /// The connection is closed.
     Close,
 }
 

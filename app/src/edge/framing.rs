@@ -1,10 +1,10 @@
 //! Where a request ends in the bytes of a client (RFC 9112 §2.1, §6 and §7.1), so that actix-http gets
 //! one request at a time.
 //!
-//! It would read ahead, and then answer the first request as if it were the last that it has read:
-//! with that one's version and `Connection`, and without a body if that one is a `HEAD`. Nothing is
-//! validated here. Where this module and the parser disagree on a malformed request, the parser refuses
-//! it, or waits for more until the timeout.
+//! It would otherwise read ahead and answer the first request as if it were the last one that it has
+//! read: with that request's version and `Connection`, and without a body if that request is a `HEAD`.
+//! Nothing is validated here. If this module and the parser disagree on a malformed request, the parser
+//! refuses it, or waits for more until the timeout.
 
 /// Searches for the empty line at the end of a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_ends_where_it_says() {
+    fn a_body_ends_where_its_framing_says() {
         body(Body::NONE, "GET /", 0);
         body(Body::Length(3), "abcGET /", 3);
         body(Body::ENDLESS, "abc", 3);

@@ -1,5 +1,5 @@
-//! Closing without losing the last answer: a socket that is closed while bytes of the client are
-//! unread sends a reset, and the reset can overtake the answer (RFC 9112 §9.6).
+//! Closing without losing the last response: a socket that is closed while bytes of the client are
+//! unread sends a reset, and the reset can overtake the response (RFC 9112 §9.6).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::socket::Socket;
 
-/// How long the client has to read the answer and close.
+/// How long the client has to read the response and close.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// The same when the worker stops.

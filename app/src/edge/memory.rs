@@ -1,5 +1,5 @@
-//! The budget of memory that is held for clients. When it is exceeded, the connections that hold most are
-//! closed, so that no client with a small request is refused because of them.
+//! The budget of memory that is held for clients. When it is exceeded, the connections that hold the most
+//! are closed, so that no client with a small request is refused because of them.
 //!
 //! What a connection holds is a conservative estimate, which includes the buffers of the parser and of
 //! the kernel, and what allocators round up.
@@ -34,7 +34,7 @@ pub(super) const HELD_BYTES: usize = 8 << 10;
 /// A chunk of a body in the parser's queue (`Bytes` in a `VecDeque`, which doubles).
 pub(super) const CHUNK_BYTES: usize = 64;
 
-/// The size of each buffer of a socket: enough for a request and an answer without a large body. It bounds
+/// The size of each buffer of a socket: enough for a request and a response without a large body. It bounds
 /// what clients can send before the service reads it, even while the process is stopped. The kernel would
 /// let a buffer grow to several MiB and charge the cgroup for it.
 pub(crate) const SMALL_BUFFER_BYTES: usize = 8 << 10;
@@ -74,7 +74,7 @@ impl Budget {
         (self.bytes - self.margin()) / self.workers.len().max(1) as u64
     }
 
-    /// The worker that holds most.
+    /// The worker that holds the most.
     pub(super) fn largest(&self) -> Option<&Arc<Counters>> {
         self.workers.iter().max_by_key(|worker| worker.held.get())
     }

@@ -1,10 +1,11 @@
 //! A connection below HTTP/1.1.
 //!
-//! actix-http parses requests and writes answers. This module owns the socket under it ([`stream`]),
+//! actix-http parses requests and writes responses. This module owns the socket under it ([`stream`]),
 //! records what each connection waits for ([`conn`]), closes those that wait too long or hold too much
-//! memory ([`watch`]), replaces the answers of actix-http that have no body
+//! memory ([`watch`]), replaces the responses of actix-http that have no body
 //! ([`Canned`](crate::canned::Canned)), reads the PROXY header ([`proxy`]), gives actix-http one request
-//! at a time ([`framing`]), and answers what needs no parser ([`fast_path`]). It knows no route.
+//! at a time ([`framing`]), and answers what needs no parser ([`fast_path`]). It does not know
+//! the routes.
 
 mod coding;
 pub(crate) mod conn;

@@ -1,5 +1,5 @@
 //! A connection's socket, which is registered with epoll only once there is something to wait for: most
-//! requests have arrived when their connection is accepted, and a client that closes it after its answer
+//! requests have arrived when their connection is accepted, and a client that closes it after its response
 //! then costs no call of epoll.
 
 use std::io::{self, ErrorKind, Read as _};
@@ -42,7 +42,7 @@ impl Socket {
         mem::replace(self, Self::Gone)
     }
 
-    /// Writes as much as the send buffer has room for. By a system call of our own: the runtime would answer
+    /// Writes as much as the send buffer has room for, by a system call of its own: the runtime would answer
     /// from its last call of `epoll_wait`, before the socket was registered.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let socket = self.descriptor().ok_or(ErrorKind::NotConnected)?;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_just_registered_takes_an_answer_at_once() {
+    async fn a_socket_that_was_just_registered_takes_a_response_at_once() {
         let (mut client, mut socket) = pair();
         // This read registers it, and the runtime has not called epoll_wait since.
         let mut buffer = [0; 8];

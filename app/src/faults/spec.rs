@@ -44,7 +44,7 @@ pub struct Faults {
     pub percent: Option<u8>,
     /// The status they are answered with.
     pub status: Option<u16>,
-    /// The delay of their answer.
+    /// The delay of their response.
     pub latency: Option<Latency>,
     /// Whether their connection is reset instead.
     pub abort: bool,
@@ -89,7 +89,7 @@ impl Faults {
             .is_none_or(|percent| request_id::mix(number) % 100 < u64::from(percent))
     }
 
-    /// The delay of the answer to request `number`.
+    /// The delay of the response to request `number`.
     pub(crate) fn delay(&self, number: u64) -> Duration {
         // 32 bits are an exact fraction in a float.
         let fraction = f64::from((request_id::mix(!number) >> 32) as u32) / f64::from(u32::MAX);

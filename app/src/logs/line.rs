@@ -14,7 +14,7 @@ use crate::trace::SpanIds;
 pub(crate) struct RequestLine {
     /// When it finished, since 1970.
     pub(crate) at: Duration,
-    /// The answer's `x-request-id`.
+    /// The response's `x-request-id`.
     pub(crate) id: String,
     /// One of the methods that are distinguished.
     pub(crate) method: &'static str,
@@ -22,17 +22,17 @@ pub(crate) struct RequestLine {
     pub(crate) route: &'static str,
     /// The path, if the route does not imply it.
     pub(crate) path: Option<Box<str>>,
-    /// The answer's status; 0 where there was none.
+    /// The response's status; 0 where there was none.
     pub(crate) status: u16,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     pub(crate) bytes: u64,
-    /// From the complete head to the end of the answer.
+    /// From the complete head to the end of the response.
     pub(crate) took: Duration,
     /// The ids of the request's span.
     pub(crate) span: SpanIds,
     /// The client.
     pub(crate) client: IpAddr,
-    /// Whether the connection was closed before the answer was complete.
+    /// Whether the connection was closed before the response was complete.
     pub(crate) cut: bool,
 }
 

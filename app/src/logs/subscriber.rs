@@ -28,7 +28,7 @@ fn parse(text: &str) -> Result<Targets, String> {
     if text.is_empty() || text.len() > MAX_FILTER_BYTES {
         return Err("must be a level, such as info, or a list of target=level".to_owned());
     }
-    // A target without a level would be a misspelt level that silences everything.
+    // A target without a level is most likely a misspelt level, which would silence everything.
     for directive in text.split(',') {
         if !directive.contains('=') && directive.trim().parse::<LevelFilter>().is_err() {
             return Err(format!(

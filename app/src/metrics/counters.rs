@@ -101,7 +101,7 @@ pub(crate) struct Counters {
     pub(crate) leaving: Counter,
     /// Bytes that are held for clients.
     pub(crate) held: Counter,
-    /// Asks the worker to close those that hold most.
+    /// Asks the worker to close the connections that hold the most.
     pub(crate) shed: tokio::sync::Notify,
     /// How long the longest idle connection has been idle, in milliseconds; 0 where none has been idle for
     /// long enough to make room.
@@ -123,11 +123,11 @@ pub(crate) fn method_index(method: &actix_http::Method) -> u8 {
         .iter()
         .position(|known| *known == name)
         .unwrap_or(METHODS.len() - 1);
-    u8::try_from(index).expect("there are five")
+    u8::try_from(index).expect("there are five methods")
 }
 
 impl Counters {
-    /// A request ended; status 0 is one that was cut.
+    /// Counts a finished request; status 0 stands for one that was cut.
     pub(crate) fn request(&self, route: Route, method: usize, status: u16, duration: Duration) {
         let status = STATUSES
             .iter()

@@ -18,9 +18,9 @@ pub(crate) struct Snapshot<'a> {
     /// One for each worker.
     pub(crate) counters: &'a [Arc<Counters>],
     pub(crate) state: State,
-    /// How this process's drain ended, once it has.
+    /// The result of this process's drain, once there is one.
     pub(crate) drained: Option<DrainResult>,
-    /// How the drain of the process before this one ended, where that is known.
+    /// The result of the previous process's drain, if it is known.
     pub(crate) last_drain: Option<DrainResult>,
     pub(crate) config_digest: &'a str,
     /// Durable visits of all pods, once they are known.

@@ -89,7 +89,7 @@ impl Exporter {
             std::thread::sleep(Duration::from_millis(5));
         }
         if !thread.is_finished() {
-            tracing::warn!("the last traces are not sent: the collector does not respond");
+            tracing::warn!("cannot send the last traces: the collector does not respond");
         }
     }
 }
@@ -165,7 +165,7 @@ fn export(queue: &Receiver<Message>, batches: &Batches, counts: &Spans) {
             Err(error) => {
                 counts.dropped.fetch_add(size, Ordering::Relaxed);
                 if error != problem {
-                    tracing::warn!(error, "traces are not sent");
+                    tracing::warn!(error, "cannot send traces");
                     problem = error;
                 }
             }

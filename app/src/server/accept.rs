@@ -29,8 +29,8 @@ const REST: Duration = Duration::from_millis(20);
 /// Connections that are accepted before other tasks are polled.
 const MOST_AT_ONCE: usize = 32;
 
-/// Connections beyond the limit, on which nothing but probes is answered: the kubelet must not restart a
-/// pod because it is full.
+/// Connections beyond the limit, on which only probes are answered: the kubelet must not restart a pod
+/// because it is full.
 pub(super) const PROBES_ONLY: usize = 128;
 
 /// The accept loop.
@@ -58,11 +58,11 @@ impl Acceptor {
             };
             match failed {
                 Some(error) => rest(&error, &mut errors).await,
-                // The accepted connections are polled.
+                // Lets the accepted connections be polled.
                 None => tokio::task::yield_now().await,
             }
         }
-        // By system calls of our own: the runtime would answer from its last call of epoll_wait.
+        // By direct system calls: the runtime would answer from its last call of epoll_wait.
         let Self { listener, workers } = self;
         let listener = listener.into_inner();
         loop {
@@ -105,7 +105,7 @@ fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
 }
 
 async fn rest(error: &io::Error, errors: &mut AcceptErrors) {
-    // A client that closed its connection before it was accepted is no error of ours (accept(2)).
+    // A client may have closed its connection before it was accepted (accept(2)).
     if error.kind() != io::ErrorKind::ConnectionAborted {
         errors.log(error, Instant::now());
         tokio::time::sleep(REST).await;
@@ -119,12 +119,12 @@ enum Admission {
     All,
     /// The limit is reached and no connection can make room: only probes are answered.
     ProbesOnly,
-    /// It is answered 503 and closed: there is no room even for a probe.
+    /// It is answered with 503 and closed: there is no room even for a probe.
     Refused,
 }
 
 /// Decides on a connection when `open` are open, of which `leaving` are about to be closed. `make_room`
-/// returns whether another one will be.
+/// has another one closed if it can, and returns whether it could.
 fn admit(open: usize, leaving: usize, limit: usize, make_room: impl FnOnce() -> bool) -> Admission {
     let staying = open.saturating_sub(leaving);
     if open >= limit + PROBES_ONLY {
@@ -172,8 +172,8 @@ fn place(
     }
 }
 
-/// Has the worker with the longest idle connection close idle connections. Returns whether there is an
-/// idle one.
+/// Asks the worker with the longest idle connection to close idle connections. Returns whether there is
+/// an idle one.
 fn make_room(workers: &[UnboundedSender<Message>], server: &Server) -> bool {
     let oldest = server.worker.shared.counters.iter().enumerate();
     let oldest = oldest
@@ -189,7 +189,7 @@ fn make_room(workers: &[UnboundedSender<Message>], server: &Server) -> bool {
     }
 }
 
-/// Serves a connection here whose worker is gone.
+/// Serves a connection on this worker if its own is gone.
 fn undo(server: &Rc<Server>, index: usize, message: Message) {
     let shared = &server.worker.shared;
     shared.assigned[index].fetch_sub(1, Ordering::Relaxed);
@@ -199,7 +199,7 @@ fn undo(server: &Rc<Server>, index: usize, message: Message) {
     }
 }
 
-/// Answers 503, and closes the connection.
+/// Responds with 503, and closes the connection.
 fn refuse(server: &Server, mut stream: TcpStream) {
     server.worker.counters.canned(Canned::Full);
     let (answer, _) = Canned::Full.render();

@@ -1,5 +1,5 @@
-//! Errors of accept(2) in the log: where descriptors or memory are short, there are thousands a
-//! second, and one line in a while says it all.
+//! Logs errors of accept(2), at a limited rate: when descriptors or memory are short, there are thousands a
+//! second.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ impl AcceptErrors {
         }
     }
 
-    /// How many errors were not logged since the last line, where it is time for another.
+    /// The number of errors suppressed since the last line, if it is time for another line.
     fn count(&mut self, now: Instant) -> Option<u64> {
         let quiet = self
             .logged
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_of_errors_is_a_line_in_a_while() {
+    fn a_flood_of_errors_is_logged_at_a_limited_rate() {
         let mut errors = AcceptErrors::new("public");
         let begun = Instant::now();
         let counts = (0..2500).map(|index| errors.count(begun + index * (QUIET / 1000)));

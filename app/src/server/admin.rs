@@ -27,7 +27,7 @@ pub(super) const MOST_CONNECTIONS: usize = 64;
 const MOST_BODY_BYTES: usize = 4096;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// A connection is closed after this time, whatever it does: no client needs a longer one.
+/// A connection is closed after this time in any case: no client needs it for longer.
 const LONGEST_CONNECTION: Duration = Duration::from_mins(5);
 
 /// Serves `listener` on the current `LocalSet`.

@@ -1,5 +1,5 @@
-//! The socket under the admin listener's actix-http, which answers what it cannot parse without a
-//! body: such an answer is replaced by a problem.
+//! The socket under the admin listener's actix-http. To bytes that it cannot parse, actix-http responds
+//! without a body; this stream replaces such a response by a problem.
 
 use std::io;
 use std::pin::Pin;
@@ -29,11 +29,11 @@ impl AsyncWrite for AdminStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // The application itself answers nothing without a body.
+        // The application's own responses all have a body.
         let is_empty = || contains(bytes, b"content-length: 0\r\n");
         if let Some(canned) = Canned::instead_of(bytes).filter(|_| is_empty()) {
             let (answer, _) = canned.render();
-            // It is small: what the kernel does not take at once, this client does not read.
+            // It is small: if the kernel does not take all of it at once, the client does not read.
             return Poll::Ready(self.0.try_write(answer.as_bytes()).map(|_| bytes.len()));
         }
         Pin::new(&mut self.0).poll_write(context, bytes)

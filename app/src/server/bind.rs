@@ -54,7 +54,7 @@ fn listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
     // A new process need not wait for connections of its predecessor in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    // Accepted sockets inherit this: an answer is one write, and waiting for more would delay it.
+    // Accepted sockets inherit this: a response is one write, and waiting for more would delay it.
     socket.set_tcp_nodelay(true)?;
     // Accepted sockets inherit these; before listen(2), so that the window scale fits them (tcp(7)).
     socket.set_recv_buffer_size(SMALL_BUFFER_BYTES)?;

@@ -21,9 +21,10 @@ use crate::edge::socket::Socket;
 use crate::edge::stream::EdgeStream;
 use crate::edge::task::Turns;
 use crate::edge::watch::Watch;
-use crate::service::{AnswerBody, ExpectService, PlainService, PublicService, Worker};
+use crate::service::{ExpectService, PlainService, PublicService, ResponseBody, Worker};
 
-type Http = H1ServiceHandler<EdgeStream, PublicService, AnswerBody, ExpectService, UpgradeHandler>;
+type Http =
+    H1ServiceHandler<EdgeStream, PublicService, ResponseBody, ExpectService, UpgradeHandler>;
 
 /// Serves one worker's connections.
 pub(super) struct Server {
@@ -80,7 +81,7 @@ impl Server {
         })
     }
 
-    /// Starts to serve a connection, which any worker may have accepted. It is counted already.
+    /// Starts to serve a connection that the accepting worker has already counted.
     pub(super) fn spawn(self: &Rc<Self>, accepted: Accepted) {
         let server = Rc::clone(self);
         let open = Open::new(Rc::clone(self));
@@ -103,7 +104,7 @@ impl Server {
         let mut stream = EdgeStream::new(socket, Rc::clone(&conn), Rc::clone(&self.watch));
         let (mode, trusted) = (settings.proxy_protocol, &settings.trusted_proxies);
         if let Err(error) = proxied::read(&mut stream, mode, trusted).await {
-            // A drain closes connections that have sent nothing. No header was refused there.
+            // A drain closes connections that have sent nothing; those had no header to refuse.
             if conn.close_reason() != Some(CloseReason::Idle) {
                 self.worker.counters.proxy_refused.add(1);
                 tracing::debug!(%peer, %error, "connection refused");

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 pub(super) struct Accepted {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
-    /// The connection limit is reached: nothing but probes is answered on it.
+    /// The connection limit is reached: only probes are answered on it.
     pub(super) probes_only: bool,
 }
 

@@ -26,7 +26,7 @@ use crate::shared::Shared;
 /// How often a drain checks whether all connections are closed.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A longer time between two checks does not count: the process did not run, and could not answer.
+/// More time than this between two checks does not count: the process did not run, and could not respond.
 const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// How often the file of the greeting is read.
@@ -73,7 +73,7 @@ pub async fn run(
     if let Some(endpoint) = &settings.otlp_endpoint {
         tracing::warn!(
             endpoint,
-            "traces are not sent: built without the feature otlp"
+            "cannot send traces: built without the feature otlp"
         );
     }
     #[cfg(feature = "otlp")]
@@ -167,8 +167,8 @@ async fn report_drain(result: DrainResult, directory: Option<PathBuf>) {
         let save = move || drain_report::save(result, &directory);
         match background::within_timeout("drain-report", save).await {
             Some(Ok(())) => {}
-            Some(Err(error)) => tracing::warn!(%error, "the drain's result is not saved"),
-            None => tracing::warn!("the drain's result is not saved: the volume hangs"),
+            Some(Err(error)) => tracing::warn!(%error, "cannot save the drain's result"),
+            None => tracing::warn!("cannot save the drain's result: the volume hangs"),
         }
     }
     drop(tokio::time::timeout(background::FILE_TIMEOUT, message).await);

@@ -20,8 +20,8 @@ use crate::edge::linger::LINGER_AT_STOP;
 use crate::service::Worker;
 use crate::shared::Shared;
 
-/// Starts worker `index`. The worker with the listener accepts. `started` gets the outcome; where it is
-/// dropped, the reason is in the log.
+/// Starts worker `index`. The worker with the listener accepts. `started` gets the outcome; if it is
+/// dropped instead, the reason is in the log.
 pub(super) fn start(
     index: usize,
     shared: Arc<Shared>,

@@ -31,7 +31,7 @@ impl BodyError {
     }
 }
 
-/// Reads the whole body. If it stalls, the watch closes the connection.
+/// Reads the whole body. The watch closes the connection if it stalls.
 pub(crate) async fn read(
     conn: &Conn,
     mut payload: Payload,

@@ -8,10 +8,10 @@ use actix_http::header::{self, HeaderValue};
 use actix_http::{Method, Request, Response, StatusCode};
 use actix_service::Service;
 
-use super::answer::refuse;
-use super::answer_body::AnswerBody;
 use super::exchange::{Exchange, route_of};
 use super::host;
+use super::response::refuse;
+use super::response_body::ResponseBody;
 use super::worker::Worker;
 use crate::edge::conn::Conn;
 use crate::routes::Route;
@@ -20,7 +20,7 @@ use crate::routes::Route;
 pub(super) struct Refusal {
     status: StatusCode,
     detail: Cow<'static, str>,
-    /// The methods that the path supports, where the request has another.
+    /// The methods that the path supports, if the request has another.
     allow: Option<&'static str>,
     /// The connection is closed: what follows may not be a request.
     closes: bool,
@@ -39,7 +39,7 @@ impl Refusal {
         }
     }
 
-    /// Why this request is refused, where it is.
+    /// Why this request is refused, if it is.
     pub(super) fn of(worker: &Worker, conn: &Conn, request: &Request) -> Option<Self> {
         let limits = &worker.shared.settings.limits;
         let head = request.head();
@@ -92,21 +92,21 @@ impl Refusal {
         })
     }
 
-    /// The answer.
-    pub(super) fn answer(self, mut exchange: Exchange) -> Response<AnswerBody> {
+    /// The response.
+    pub(super) fn into_response(self, mut exchange: Exchange) -> Response<ResponseBody> {
         if self.closes {
             exchange.close();
         }
-        let mut answer = refuse(exchange, self.status, &self.detail);
+        let mut response = refuse(exchange, self.status, &self.detail);
         if self.may_retry {
-            let headers = answer.headers_mut();
+            let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(allow) = self.allow {
-            let headers = answer.headers_mut();
+            let headers = response.headers_mut();
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        answer
+        response
     }
 }
 
@@ -146,7 +146,7 @@ impl Service<Request> for ExpectService {
             None => Ok(request),
             Some(refusal) => {
                 let exchange = Exchange::begin(&self.worker, &conn, &mut request);
-                Err(refusal.answer(exchange).map_into_boxed_body())
+                Err(refusal.into_response(exchange).map_into_boxed_body())
             }
         })
     }

@@ -1,4 +1,4 @@
-//! From a request to its answer.
+//! From a request to its response.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use actix_http::{Request, Response, StatusCode};
 use actix_service::Service;
 
-use super::answer::refuse;
-use super::answer_body::AnswerBody;
 use super::check::{Refusal, conn_of};
 use super::exchange::Exchange;
 use super::handlers;
+use super::response::refuse;
+use super::response_body::ResponseBody;
 use super::worker::Worker;
 use crate::close_reason::CloseReason;
 use crate::faults::{Action, FaultError, Faults};
@@ -29,12 +29,12 @@ impl PublicService {
 
 /// A response, ready or in the future. Most are ready at once and cost no allocation.
 pub(crate) enum Answering {
-    Ready(Option<Response<AnswerBody>>),
-    Later(Pin<Box<dyn Future<Output = Response<AnswerBody>>>>),
+    Ready(Option<Response<ResponseBody>>),
+    Later(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
 }
 
 impl Future for Answering {
-    type Output = Result<Response<AnswerBody>, actix_http::Error>;
+    type Output = Result<Response<ResponseBody>, actix_http::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
@@ -47,7 +47,7 @@ impl Future for Answering {
 }
 
 impl Service<Request> for PublicService {
-    type Response = Response<AnswerBody>;
+    type Response = Response<ResponseBody>;
     type Error = actix_http::Error;
     type Future = Answering;
 
@@ -58,7 +58,7 @@ impl Service<Request> for PublicService {
         let refusal = Refusal::of(&self.worker, &conn, &request);
         let exchange = Exchange::begin(&self.worker, &conn, &mut request);
         let response = match refusal {
-            Some(refusal) => refusal.answer(exchange),
+            Some(refusal) => refusal.into_response(exchange),
             None => match faults_of(&exchange, &request) {
                 Ok(Some(faults)) => {
                     return Answering::Later(Box::pin(inject(exchange, request, faults)));
@@ -66,7 +66,7 @@ impl Service<Request> for PublicService {
                 Ok(None) if exchange.route.waits() => {
                     return Answering::Later(Box::pin(handlers::handle(exchange, request)));
                 }
-                Ok(None) => handlers::answer_at_once(exchange, &request),
+                Ok(None) => handlers::respond_at_once(exchange, &request),
                 Err(error) => {
                     let detail = format!("x-app-fault: {error}");
                     refuse(exchange, StatusCode::BAD_REQUEST, &detail)
@@ -98,7 +98,7 @@ fn faults_of(exchange: &Exchange, request: &Request) -> Result<Option<Faults>, F
 }
 
 /// Answers a request that faults apply to.
-async fn inject(exchange: Exchange, request: Request, faults: Faults) -> Response<AnswerBody> {
+async fn inject(exchange: Exchange, request: Request, faults: Faults) -> Response<ResponseBody> {
     exchange.worker.counters.faults.add(1);
     match faults.inject(exchange.number).await {
         Action::Reset => {

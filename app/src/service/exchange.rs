@@ -1,4 +1,4 @@
-//! One request and its answer, from the complete head until actix-http has the last byte. Whatever the
+//! One request and its response, from the complete head until actix-http has the last byte. Whatever the
 //! outcome, it is counted, logged and traced once: by [`Drop`].
 
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ const MAX_LOGGED_PATH: usize = 128;
 /// The longest unknown method that a span repeats, in characters.
 const MAX_METHOD: usize = 32;
 
-/// A request that is being answered. It is moved often, so what few requests have is boxed.
+/// A request that is being answered. It is moved often, so parts that few requests have are boxed.
 pub(crate) struct Exchange {
     pub(crate) worker: Rc<Worker>,
     pub(crate) conn: Rc<Conn>,
@@ -143,7 +143,7 @@ impl Exchange {
         exchange
     }
 
-    /// A `GET` or `HEAD` that carries nothing else, and is answered at once with 200 and this many bytes.
+    /// A `GET` or `HEAD` without other details, answered at once with 200 and this many bytes.
     pub(crate) fn plain(
         worker: &Rc<Worker>,
         conn: &Rc<Conn>,
@@ -180,7 +180,7 @@ impl Exchange {
         self.given.as_ref()?.parent
     }
 
-    /// The answer's `x-request-id`.
+    /// The response's `x-request-id`.
     pub(crate) fn id(&self) -> HeaderValue {
         match self.given.as_ref().and_then(|given| given.id.as_ref()) {
             Some(id) => id.clone(),
@@ -207,12 +207,12 @@ impl Exchange {
         METHODS[usize::from(self.method)]
     }
 
-    /// Whether the connection is closed after this answer.
+    /// Whether the connection is closed after this response.
     pub(crate) fn closes(&self) -> bool {
         self.closes
     }
 
-    /// Closes the connection after this answer.
+    /// Closes the connection after this response.
     pub(crate) fn close(&mut self) {
         self.closes = true;
     }
@@ -225,7 +225,7 @@ impl Exchange {
 
     pub(crate) fn answered(&mut self, status: StatusCode, bytes: usize) {
         self.status = status.as_u16();
-        // Nothing of a HEAD request's body is sent, and an empty body is never asked for.
+        // No body is sent in response to HEAD, and actix-http never polls an empty one.
         let sent = if self.method() == Method::HEAD.as_str() {
             0
         } else {
@@ -235,7 +235,7 @@ impl Exchange {
         self.finished = bytes == 0;
     }
 
-    /// The answer has a head, and its body follows in pieces.
+    /// The response has a head, and its body follows in pieces.
     pub(crate) fn streams(&mut self, status: StatusCode) {
         self.status = status.as_u16();
     }

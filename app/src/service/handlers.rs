@@ -5,37 +5,37 @@ use actix_http::{Request, Response, StatusCode};
 use bytes::Bytes;
 
 use super::accept::prefers_html;
-use super::answer::{answer, guard_page, refuse};
-use super::answer_body::AnswerBody;
 use super::exchange::Exchange;
 use super::headers::Media;
+use super::response::{guard_page, refuse, respond};
+use super::response_body::ResponseBody;
 use super::worker::Worker;
 use super::{body, check, info, samples};
 use crate::lifecycle::State;
 use crate::routes::Route;
 
 /// Answers a request that has passed the checks.
-pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Response<AnswerBody> {
+pub(super) async fn handle(mut exchange: Exchange, mut request: Request) -> Response<ResponseBody> {
     if exchange.route.is_sample() {
         return samples::handle(exchange, &request).await;
     }
     if exchange.route != Route::Echo {
-        return answer_at_once(exchange, &request);
+        return respond_at_once(exchange, &request);
     }
     let limit = exchange.worker.shared.settings.limits.body_bytes;
     let payload = request.take_payload();
     match body::read(&exchange.conn, payload, limit).await {
         Ok(bytes) => {
             exchange.body_is_read();
-            // Never the sender's type: what it says of itself could be a page with a script.
-            answer(exchange, StatusCode::OK, Media::Binary, bytes)
+            // Never the type that the client declares: the body could be a page with a script.
+            respond(exchange, StatusCode::OK, Media::Binary, bytes)
         }
         Err(error) => refuse(exchange, error.status(), &error.to_string()),
     }
 }
 
-/// The line that a route answers with 200 in the current state, where that is the whole answer. A
-/// greeting counts as a visit.
+/// The line that a route sends with 200 in the current state, if that is the whole response. A greeting
+/// counts as a visit.
 pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
     let state = worker.state();
     match route {
@@ -52,24 +52,24 @@ pub(super) fn line(worker: &Worker, route: Route) -> Option<Bytes> {
     }
 }
 
-pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
+pub(super) fn respond_at_once(exchange: Exchange, request: &Request) -> Response<ResponseBody> {
     let state = exchange.worker.state();
     let accept = request.head().headers.get_all(header::ACCEPT);
-    // No Vary is needed: answers are never stored.
+    // No Vary is needed: responses are never stored.
     if exchange.route == Route::Root && prefers_html(accept.map(HeaderValue::as_bytes)) {
         return page(exchange);
     }
     if let Some(line) = line(&exchange.worker, exchange.route) {
-        return answer(exchange, StatusCode::OK, Media::Text, line);
+        return respond(exchange, StatusCode::OK, Media::Text, line);
     }
     match exchange.route {
         Route::Hop => {
             let body = exchange.worker.hop(state);
-            answer(exchange, StatusCode::OK, Media::Json, body)
+            respond(exchange, StatusCode::OK, Media::Json, body)
         }
         Route::Info => {
             let body = info::body(&exchange, request);
-            answer(exchange, StatusCode::OK, Media::Json, body)
+            respond(exchange, StatusCode::OK, Media::Json, body)
         }
         Route::Startupz => unready(exchange, "starting"),
         Route::Readyz => match state {
@@ -79,7 +79,7 @@ pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<
             State::Stopped => unready(exchange, "not ready: stopped"),
         },
         Route::NotFound if check::asks_for_options(request) => {
-            let mut options = answer(exchange, StatusCode::NO_CONTENT, Media::Text, Bytes::new());
+            let mut options = respond(exchange, StatusCode::NO_CONTENT, Media::Text, Bytes::new());
             let allow = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
             options.headers_mut().insert(header::ALLOW, allow);
             options
@@ -96,14 +96,14 @@ pub(super) fn answer_at_once(exchange: Exchange, request: &Request) -> Response<
     }
 }
 
-fn page(exchange: Exchange) -> Response<AnswerBody> {
+fn page(exchange: Exchange) -> Response<ResponseBody> {
     exchange.worker.shared.visits.count();
     let page = exchange.worker.page();
-    let mut response = answer(exchange, StatusCode::OK, Media::Html, page.body.clone());
+    let mut response = respond(exchange, StatusCode::OK, Media::Html, page.body.clone());
     guard_page(&mut response, &page.policy);
     response
 }
 
-fn unready(exchange: Exchange, reason: &str) -> Response<AnswerBody> {
+fn unready(exchange: Exchange, reason: &str) -> Response<ResponseBody> {
     refuse(exchange, StatusCode::SERVICE_UNAVAILABLE, reason)
 }

@@ -1,4 +1,4 @@
-//! Headers that requests and answers share, and those that every answer carries.
+//! Headers that requests and responses share, and those that every response carries.
 
 use actix_http::header::{self, HeaderName};
 

@@ -4,8 +4,6 @@
 //! does not matter, uses actix-web. [`plain`] answers the requests that need no parser.
 
 mod accept;
-mod answer;
-mod answer_body;
 mod body;
 mod check;
 mod dispatch;
@@ -16,11 +14,13 @@ mod host;
 mod info;
 mod page;
 mod plain;
+mod response;
+mod response_body;
 mod samples;
 mod worker;
 
-pub(crate) use answer_body::AnswerBody;
 pub(crate) use check::ExpectService;
 pub(crate) use dispatch::PublicService;
 pub(crate) use plain::PlainService;
+pub(crate) use response_body::ResponseBody;
 pub(crate) use worker::Worker;

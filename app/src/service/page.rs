@@ -13,7 +13,7 @@ const TEMPLATE: &str = include_str!("page.html");
 const SAMPLES: &str = "\n    <p>To try out: \
     <a href=\"/headers\">the request as it arrived</a>, \
     <a href=\"/status/503\">a status</a>, \
-    <a href=\"/delay/2s\">an answer after two seconds</a>, \
+    <a href=\"/delay/2s\">a response after two seconds</a>, \
     <a href=\"/chunked/10\">ten chunks</a>, \
     <a href=\"/events\">events until the pod drains</a>.</p>";
 

@@ -9,10 +9,10 @@ use actix_http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::answer::{answer, refuse, stream};
-use super::answer_body::{AnswerBody, Content};
 use super::exchange::Exchange;
 use super::headers::Media;
+use super::response::{refuse, respond, stream};
+use super::response_body::{Content, ResponseBody};
 use crate::routes::Route;
 use crate::settings::parse;
 
@@ -22,7 +22,7 @@ const MAX_DELAY: Duration = Duration::from_mins(1);
 /// The most chunks.
 const MAX_CHUNKS: u32 = 1000;
 
-pub(super) async fn handle(exchange: Exchange, request: &Request) -> Response<AnswerBody> {
+pub(super) async fn handle(exchange: Exchange, request: &Request) -> Response<ResponseBody> {
     // The path begins with a slash, so its first part is empty.
     let parameter = request.head().uri.path().splitn(3, '/').nth(2);
     let parameter = parameter.unwrap_or_default();
@@ -36,32 +36,32 @@ pub(super) async fn handle(exchange: Exchange, request: &Request) -> Response<An
             exchange.finish();
             stream(exchange, Media::Events, Content::events())
         }
-        _ => answer(exchange, StatusCode::OK, Media::Json, received(request)),
+        _ => respond(exchange, StatusCode::OK, Media::Json, received(request)),
     }
 }
 
-fn status(exchange: Exchange, parameter: &str) -> Response<AnswerBody> {
+fn status(exchange: Exchange, parameter: &str) -> Response<ResponseBody> {
     let status = parse::count(parameter, 200, 599).map(StatusCode::from_u16);
     match status {
         Ok(Ok(status @ (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))) => {
-            answer(exchange, status, Media::Text, Bytes::new())
+            respond(exchange, status, Media::Text, Bytes::new())
         }
         Ok(Ok(status)) if status.as_u16() < 400 => {
             let body = format!("{}\n", status.as_u16());
-            answer(exchange, status, Media::Text, body.into())
+            respond(exchange, status, Media::Text, body.into())
         }
-        Ok(Ok(status)) => refuse(exchange, status, "the path asks for this status"),
+        Ok(Ok(status)) => refuse(exchange, status, "the path requests this status"),
         Ok(Err(error)) => refuse(exchange, StatusCode::BAD_REQUEST, &error.to_string()),
         Err(message) => refuse(exchange, StatusCode::BAD_REQUEST, &message),
     }
 }
 
-async fn delay(exchange: Exchange, parameter: &str) -> Response<AnswerBody> {
+async fn delay(exchange: Exchange, parameter: &str) -> Response<ResponseBody> {
     match parse::duration(parameter) {
         Ok(delay) if delay <= MAX_DELAY => {
             tokio::time::sleep(delay).await;
             let body = format!("{parameter}\n");
-            answer(exchange, StatusCode::OK, Media::Text, body.into())
+            respond(exchange, StatusCode::OK, Media::Text, body.into())
         }
         Ok(_) => {
             let detail = format!("`{parameter}` is longer than {MAX_DELAY:?}");
@@ -71,7 +71,7 @@ async fn delay(exchange: Exchange, parameter: &str) -> Response<AnswerBody> {
     }
 }
 
-fn chunked(exchange: Exchange, parameter: &str) -> Response<AnswerBody> {
+fn chunked(exchange: Exchange, parameter: &str) -> Response<ResponseBody> {
     match parse::count(parameter, 1, MAX_CHUNKS) {
         Ok(count) => stream(exchange, Media::Text, Content::Chunks { next: 0, count }),
         Err(message) => refuse(exchange, StatusCode::BAD_REQUEST, &message),

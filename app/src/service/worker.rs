@@ -21,7 +21,7 @@ use crate::settings::{RequestLog, Settings};
 use crate::shared::Shared;
 
 /// Ids are slices of blocks of this size, so that only every 512th allocates. A block is not reused:
-/// actix-http's pool of heads keeps the last id of it for longer than the answer.
+/// actix-http's pool of heads keeps its last id for longer than the response.
 const ARENA_BYTES: usize = 8192;
 
 /// The tokens of one log line: thousandths, so that low rates are exact too.

@@ -62,13 +62,13 @@ settings! {
     MAX_CONNECTIONS = "APP_MAX_CONNECTIONS", "10000", "connections",
         "at this limit the longest idle connection is closed; if none is idle, only probes are answered";
     MAX_HEADER_BYTES = "APP_MAX_HEADER_BYTES", "16KiB", "bytes",
-        "largest request head; a larger one is answered 431";
+        "largest request head; a larger one is answered with 431";
     MAX_HEADERS = "APP_MAX_HEADERS", "64", "headers",
-        "most headers of a request, up to 96; more are answered 431";
+        "most headers of a request, up to 96; more are answered with 431";
     MAX_BODY_BYTES = "APP_MAX_BODY_BYTES", "1MiB", "bytes",
-        "largest request body; a larger one is answered 413";
+        "largest request body; a larger one is answered with 413";
     MEMORY_BUDGET = "APP_MEMORY_BUDGET", "0", "bytes",
-        "memory for all clients; above it those that use most are answered 503; 0 is half the cgroup's limit";
+        "memory for all clients; above it those that use the most get 503; 0 is half the cgroup's limit";
 
     PROXY_PROTOCOL = "APP_PROXY_PROTOCOL", "off", "off|optional|required",
         "PROXY protocol version 2 on the public listener";

@@ -80,7 +80,7 @@ impl DrainProfile {
         delay: Duration::from_secs(70),
         deadline: Duration::from_secs(30),
     };
-    /// No drain: requests in flight are cut. To show what a drain is for.
+    /// No drain: requests in flight are cut. For demonstrations of what a drain prevents.
     pub const OFF: Self = Self {
         delay: Duration::ZERO,
         deadline: Duration::ZERO,
@@ -94,9 +94,9 @@ pub struct Timeouts {
     pub first_head: Duration,
     /// From the first byte of a later head to its last.
     pub next_head: Duration,
-    /// How long a body may stay behind `min_rate`.
+    /// How long a body may arrive more slowly than `min_rate`.
     pub body: Duration,
-    /// How long the reading of an answer may stay behind `min_rate`.
+    /// How long a client may read a response more slowly than `min_rate`.
     pub answer: Duration,
     /// How long a connection may be idle.
     pub keep_alive: Duration,
@@ -124,9 +124,9 @@ pub struct Limits {
 pub enum ProxyProtocol {
     /// Never: the signature would be a malformed request.
     Off,
-    /// Only from trusted peers, which may omit it.
+    /// Accepted only from trusted peers, which may omit it.
     Optional,
-    /// Only from trusted peers, which must not omit it.
+    /// Accepted only from trusted peers, which must not omit it.
     Required,
 }
 
@@ -135,7 +135,7 @@ pub enum ProxyProtocol {
 pub enum RequestLog {
     /// All of them, within the rate.
     All,
-    /// Answers from 400 up, and cut connections.
+    /// Statuses from 400 up, and cut connections.
     Problems,
     /// None.
     Off,

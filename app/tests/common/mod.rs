@@ -1,8 +1,8 @@
 //! The real binary in a sandbox: ports that the kernel chooses, no inherited environment, and killed at the
 //! end of the test.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
-#![allow(dead_code, reason = "each test file uses another part")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+#![allow(dead_code, reason = "each test file uses a different part")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -101,7 +101,7 @@ impl App {
 
     /// Waits for the process to exit.
     pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
-        let status = wait("the process's end", || self.child.try_wait().unwrap());
+        let status = wait("the process to exit", || self.child.try_wait().unwrap());
         self.reader.take().unwrap().join().unwrap();
         (status, self.log())
     }
@@ -112,21 +112,21 @@ impl App {
     }
 
     /// One request on a connection of its own.
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.request(&format!(
             "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
         ))
     }
 
     /// The request in these bytes, on a connection of its own.
-    pub(crate) fn request(&self, request: &str) -> Answer {
+    pub(crate) fn request(&self, request: &str) -> Response {
         let mut client = self.connect();
         client.send(request.as_bytes());
-        client.answer()
+        client.response()
     }
 
     /// One request to the admin listener.
-    pub(crate) fn admin(&self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) fn admin(&self, method: &str, path: &str, body: &str) -> Response {
         let mut client = Client::connect(self.admin);
         let length = body.len();
         client.send(
@@ -136,14 +136,14 @@ impl App {
             )
             .as_bytes(),
         );
-        client.answer()
+        client.response()
     }
 
     /// The same to the admin listener.
-    pub(crate) fn admin_request(&self, request: &str) -> Answer {
+    pub(crate) fn admin_request(&self, request: &str) -> Response {
         let mut client = Client::connect(self.admin);
         client.send(request.as_bytes());
-        client.answer()
+        client.response()
     }
 
     /// A metric's value as text.
@@ -155,12 +155,12 @@ impl App {
         Some(value.to_owned())
     }
 
-    /// A metric that counts; 0 where there is no such line.
+    /// The value of a counter; 0 if there is no such line.
     pub(crate) fn count(&self, line: &str) -> u64 {
         self.metric(line).map_or(0, |value| value.parse().unwrap())
     }
 
-    /// A metric that measures time.
+    /// The value of a metric in seconds.
     pub(crate) fn seconds(&self, line: &str) -> f64 {
         self.metric(line).unwrap().parse().unwrap()
     }
@@ -194,14 +194,14 @@ pub(crate) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = ask() {
             return found;
         }
-        assert!(begun.elapsed() < HANG_LIMIT, "waited in vain for {what}");
+        assert!(begun.elapsed() < HANG_LIMIT, "timed out waiting for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// A parsed answer.
+/// A parsed response.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     /// The status code.
     pub(crate) status: u16,
     /// The head, with lower-case names.
@@ -210,7 +210,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     /// A header's value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head
@@ -223,7 +223,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Asserts that the answer is a problem (RFC 9457) with this status.
+    /// Asserts that the response is a problem (RFC 9457) with this status.
     pub(crate) fn assert_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(
@@ -276,33 +276,33 @@ impl Client {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Reads one answer, by its length.
-    pub(crate) fn answer(&mut self) -> Answer {
-        self.try_answer().expect("an answer")
+    /// Reads one response, by its length.
+    pub(crate) fn response(&mut self) -> Response {
+        self.try_response().expect("a response")
     }
 
-    /// Reads an answer to HEAD, which ends with its head.
-    pub(crate) fn head(&mut self) -> Answer {
-        let answer = self.try_head().expect("an answer");
+    /// Reads a response to HEAD, which ends with its head.
+    pub(crate) fn head(&mut self) -> Response {
+        let response = self.try_head().expect("a response");
         assert!(self.unread.is_empty(), "a body follows: {:?}", self.unread);
-        answer
+        response
     }
 
-    /// Reads one answer; `None` where the connection is closed before its end.
-    pub(crate) fn try_answer(&mut self) -> Option<Answer> {
-        let mut answer = self.try_head()?;
-        let length = answer
+    /// Reads one response; `None` where the connection is closed before its end.
+    pub(crate) fn try_response(&mut self) -> Option<Response> {
+        let mut response = self.try_head()?;
+        let length = response
             .header("content-length")
             .map_or(0, |length| length.parse().unwrap());
         while self.unread.len() < length {
             self.more()?;
         }
         let body = self.unread.drain(..length).collect();
-        answer.body = String::from_utf8(body).unwrap();
-        Some(answer)
+        response.body = String::from_utf8(body).unwrap();
+        Some(response)
     }
 
-    fn try_head(&mut self) -> Option<Answer> {
+    fn try_head(&mut self) -> Option<Response> {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|part| part == b"\r\n\r\n") {
                 break at + 4;
@@ -320,7 +320,7 @@ impl Client {
                 None => String::new(),
             })
             .collect();
-        Some(Answer {
+        Some(Response {
             status,
             head,
             body: String::new(),

@@ -1,8 +1,8 @@
 //! Several connections at once, whose clients send in pieces, stall, read late and freeze the process:
-//! each gets the answers that a plain model predicts, in order, and no client changes those of another.
+//! each gets the responses that a plain model predicts, in order, and no client changes those of another.
 //! The fuzz target `model` has the same clients.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -69,7 +69,7 @@ impl Service for Process {
         Duration::ZERO
     }
 
-    /// None passes in this test.
+    /// No time passes in this test.
     fn deadline(&self) -> Duration {
         Duration::MAX
     }

@@ -1,4 +1,4 @@
-//! Clients of the service, each of which knows what it is owed.
+//! Clients of the service, each of which knows which responses it is owed.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -10,7 +10,7 @@ use crate::request::{Expected, Request};
 /// Clients at the same time.
 pub(crate) const CLIENTS: usize = 4;
 
-/// An answer that takes longer never comes.
+/// A response that takes longer is considered lost.
 const HANG_LIMIT: Duration = Duration::from_mins(1);
 
 /// The service under test.
@@ -31,23 +31,23 @@ pub(crate) trait Service {
 pub(crate) enum Step {
     /// A client has one more request to send.
     Ask(usize, Request),
-    /// A client sends so much of what it has to send, as far as it can.
+    /// A client sends this many bytes of what it has to send, as far as it can.
     Send(usize, usize),
     /// A client reads what there is.
     Receive(usize),
     /// The process is stopped while a client sends all it can.
     Freeze(usize),
-    /// Nobody does anything for so long.
+    /// No client does anything for this long.
     Stall(Duration),
 }
 
-/// One connection, and what the model says of it.
+/// One connection, and what the model predicts for it.
 struct Peer {
     stream: TcpStream,
     unsent: VecDeque<u8>,
     received: Vec<u8>,
     owed: VecDeque<Expected>,
-    /// Nothing more is asked: the last answer closes the connection.
+    /// Nothing more is asked: the last response closes the connection.
     last_is_asked: bool,
     has_asked: bool,
     ended: bool,
@@ -106,9 +106,9 @@ impl Peer {
         if !self.last_is_asked {
             self.has_asked = true;
             self.unsent.extend(request.bytes());
-            let answer = request.answer();
-            self.last_is_asked = answer.closes;
-            self.owed.push_back(answer);
+            let response = request.response();
+            self.last_is_asked = response.closes;
+            self.owed.push_back(response);
         }
     }
 
@@ -147,7 +147,7 @@ impl Peer {
                 }
             }
         }
-        while self.take_answer() {}
+        while self.take_response() {}
         if self.unsent.is_empty() && self.owed.is_empty() && self.has_asked {
             self.waiting_since = None;
         }
@@ -158,8 +158,8 @@ impl Peer {
         );
     }
 
-    /// Compares one answer with the model's, where all of it is here.
-    fn take_answer(&mut self) -> bool {
+    /// Compares one response with the model's, where all of it is here.
+    fn take_response(&mut self) -> bool {
         let Some(end) = self
             .received
             .windows(4)
@@ -171,7 +171,7 @@ impl Peer {
         let owed = self
             .owed
             .front()
-            .expect("nothing is answered that was not asked");
+            .expect("each response belongs to a request");
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "))
@@ -184,8 +184,8 @@ impl Peer {
         if self.received.len() < end + 4 + length {
             return false;
         }
-        let answer: Vec<u8> = self.received.drain(..end + 4 + length).collect();
-        let body = std::str::from_utf8(&answer[end + 4..]).unwrap();
+        let response: Vec<u8> = self.received.drain(..end + 4 + length).collect();
+        let body = std::str::from_utf8(&response[end + 4..]).unwrap();
         let owed = self.owed.pop_front().unwrap();
         let status = format!("HTTP/1.1 {} ", owed.status);
         if head.starts_with("HTTP/1.1 408 ") && self.may_be_late() {

@@ -1,4 +1,4 @@
-//! Requests, and the answers that a plain model predicts.
+//! Requests, and the responses that a plain model predicts.
 
 /// What a client asks for.
 #[derive(Clone, Debug)]
@@ -8,7 +8,7 @@ pub(crate) enum Request {
     Info,
     Nothing,
     WrongMethod,
-    /// A body of so many bytes, sent back.
+    /// A body of this many bytes, sent back.
     Echo(usize),
     /// The same in chunks.
     Chunks(usize),
@@ -65,7 +65,7 @@ impl Request {
     }
 
     /// The model: status, body where it is known, and whether the connection is closed.
-    pub(crate) fn answer(&self) -> Expected {
+    pub(crate) fn response(&self) -> Expected {
         let (status, body, closes) = match self {
             Self::Greeting => (
                 200,
@@ -94,7 +94,7 @@ impl Request {
     }
 }
 
-/// The answer to a request.
+/// The response to a request.
 #[derive(Debug)]
 pub(crate) struct Expected {
     pub(crate) request: Request,

@@ -1,4 +1,4 @@
-//! Closing a connection from outside its task: the reason, and the waker by which its task finds it.
+//! Closing a connection from outside its task: the reason, and the waker that lets the task notice it.
 
 use std::task::Context;
 
@@ -6,7 +6,7 @@ use super::Conn;
 use crate::close_reason::CloseReason;
 
 impl Conn {
-    /// Closes the connection: its task is woken and finds the reason. The first reason stays.
+    /// Closes the connection: its task is woken and finds the reason. Later reasons are ignored.
     pub(crate) fn close(&self, reason: CloseReason) {
         if self.close_reason.get().is_none() {
             self.close_reason.set(Some(reason));
@@ -29,12 +29,12 @@ impl Conn {
         self.unwanted.get()
     }
 
-    /// It need not make room any more. Returns whether it had to.
+    /// Withdraws the request to make room. Returns whether there was one.
     pub(crate) fn keep(&self) -> bool {
         self.unwanted.replace(false)
     }
 
-    /// The connection is overdue: its task reads the socket once more before it closes it.
+    /// Marks the connection as overdue: its task reads the socket once more before it closes it.
     pub(crate) fn suspect(&self) {
         if !self.overdue.replace(true) {
             self.looked.set(false);
@@ -52,13 +52,13 @@ impl Conn {
         self.looked.get()
     }
 
-    /// Nothing more has arrived. At its next turn the connection is judged by what was read.
+    /// Nothing more has arrived. The next sweep decides on the connection by what was read.
     pub(crate) fn on_look(&self, context: &Context<'_>) {
         self.looked.set(true);
         context.waker().wake_by_ref();
     }
 
-    /// The connection is not overdue any more.
+    /// Clears the mark of an overdue connection.
     pub(crate) fn clear_overdue(&self) {
         self.overdue.set(false);
     }

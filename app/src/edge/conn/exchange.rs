@@ -1,4 +1,4 @@
-//! A request and its answer, as the service and the stream report them.
+//! A request and its response, as the service and the stream report them.
 
 use super::{Conn, Phase};
 use crate::edge::framing::Body;
@@ -28,7 +28,7 @@ impl Conn {
         self.phase.set(Phase::Service);
     }
 
-    /// The answer is complete as far as the service is concerned; it has yet to be written.
+    /// The response is complete as far as the service is concerned; it has yet to be written.
     pub(crate) fn on_answer(&self, body_is_unread: bool) {
         self.phase.set(if body_is_unread {
             Phase::Unread
@@ -69,8 +69,8 @@ impl Conn {
         self.blocked.get()
     }
 
-    /// All that there is to write was written, except for what the send buffer has no room for. Where
-    /// there is no rest, a complete answer is sent.
+    /// Everything was written, except for what the send buffer has no room for. If nothing is left over, a
+    /// complete response is sent.
     pub(crate) fn on_flush(&self) {
         if self.phase.get() == Phase::Answer && !self.blocked.get() {
             let buffer = self.body_bytes.take().next_power_of_two();
@@ -84,7 +84,7 @@ impl Conn {
         }
     }
 
-    /// Whether the rest of a request is awaited, so that an answer to it can still be given.
+    /// Whether the rest of a request is awaited, so that a response to it can still be given.
     pub(crate) fn waits_for_request(&self) -> bool {
         let waits = matches!(
             self.phase.get(),

@@ -12,7 +12,7 @@ impl Conn {
     pub(in crate::edge) fn footprint(&self) -> usize {
         let mut bytes = CONNECTION_BYTES;
         if self.is_parsed.get() {
-            // Buffers grow by doubling, and a body is copied into its answer.
+            // Buffers grow by doubling, and a body is copied into its response.
             let growing = self.received.get() + self.body_bytes.get();
             bytes += PARSER_BYTES + self.retained.get() + 2 * growing;
             bytes += CHUNK_BYTES * self.most_queued.get();

@@ -43,7 +43,7 @@ impl Conn {
         count
     }
 
-    /// Behind a body that no handler reads there is no further request: the connection is closed.
+    /// No request follows a body that no handler reads: the connection is closed.
     fn give_body(&self, bytes: &[u8]) -> usize {
         let mut body = self.body.get();
         let count = body.take(bytes);
@@ -61,7 +61,7 @@ impl Conn {
         count
     }
 
-    /// The stream took back what it gave last. It gives it once more, to the parser.
+    /// The stream took back the bytes that it gave last, to give them to the parser.
     pub(crate) fn on_put_back(&self) {
         if self.phase.get() == Phase::NextHead {
             self.phase.set(Phase::Idle);
@@ -93,7 +93,7 @@ impl Conn {
         self.coding.borrow().is_unknown()
     }
 
-    /// Whether the stream holds bytes back from now on.
+    /// Records whether the stream holds bytes back.
     pub(crate) fn hold(&self, holds: bool) {
         self.holds.set(holds);
     }

@@ -36,9 +36,9 @@ pub(crate) enum Phase {
     Service,
     /// The rest of a body that a handler reads.
     Body,
-    /// The rest of a body that no handler reads; the answer is complete.
+    /// The rest of a body that no handler reads; the response is complete.
     Unread,
-    /// The client, to read its answer.
+    /// The client, to read its response.
     Answer,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Conn {
     /// When the phase began. Bytes that arrive or leave move it on, by the time that they take at the
     /// slowest rate.
     since: Cell<u64>,
-    /// The connection limit is reached: nothing but probes is answered.
+    /// The connection limit is reached: only probes are answered.
     probes_only: Cell<bool>,
     /// It is to make room for another, unless a request has arrived.
     unwanted: Cell<bool>,
@@ -75,11 +75,11 @@ pub(crate) struct Conn {
     coding: RefCell<CodingSearch>,
     /// Requests are parsed by actix-http: one of them was not plain.
     is_parsed: Cell<bool>,
-    /// Where in a head the bytes so far end.
+    /// The state of the search for the end of the head, after the bytes so far.
     head: Cell<Head>,
     /// The parser has a complete head, and the service does not have the request yet.
     head_is_given: Cell<bool>,
-    /// Bytes of the body that the parser got, until the answer is sent.
+    /// Bytes of the body that the parser got, until the response is sent.
     body_bytes: Cell<usize>,
     /// Chunks that had begun when the handler last had all of them.
     chunks_taken: Cell<usize>,
@@ -91,9 +91,9 @@ pub(crate) struct Conn {
     retained: Cell<usize>,
     /// Bytes that are accounted for the connection.
     pub(super) held: Cell<usize>,
-    /// The watch wakes it once the memory budget is met.
+    /// It waits for memory: the watch wakes it once the memory budget is met.
     pub(super) is_postponed: Cell<bool>,
-    /// What of the request's body has not arrived.
+    /// The part of the request's body that has not arrived.
     body: Cell<Body>,
     /// Whether the stream holds bytes back.
     holds: Cell<bool>,
@@ -165,7 +165,7 @@ impl Conn {
         self.probes_only.set(true);
     }
 
-    /// Whether nothing but probes is answered.
+    /// Whether only probes are answered.
     pub(crate) fn is_for_probes_only(&self) -> bool {
         self.probes_only.get()
     }

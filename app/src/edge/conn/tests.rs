@@ -21,7 +21,7 @@ fn serve(conn: &Conn, received: &[u8]) {
 #[test]
 fn a_request_leaves_the_connection_idle() {
     let (conn, clock) = conn();
-    assert!(!conn.is_busy(), "nothing has come");
+    assert!(!conn.is_busy(), "nothing has arrived");
     serve(&conn, HEAD);
     assert_eq!(conn.phase(), Phase::Idle);
     assert!(!conn.is_busy());
@@ -30,7 +30,7 @@ fn a_request_leaves_the_connection_idle() {
 }
 
 #[test]
-fn part_of_a_next_head_is_a_head_and_not_idleness() {
+fn a_partial_next_head_does_not_count_as_idle() {
     let (conn, _) = conn();
     serve(&conn, HEAD);
     assert_eq!(conn.give(b"G"), 1);
@@ -39,10 +39,14 @@ fn part_of_a_next_head_is_a_head_and_not_idleness() {
 }
 
 #[test]
-fn the_next_request_is_held_back_until_the_answer_is_written() {
+fn the_next_request_is_held_back_until_the_response_is_written() {
     let (conn, _) = conn();
     assert_eq!(conn.give(&HEAD.repeat(2)), HEAD.len());
-    assert_eq!(conn.give(HEAD), 0, "the service has not got the first");
+    assert_eq!(
+        conn.give(HEAD),
+        0,
+        "the service does not have the first yet"
+    );
     conn.on_request(Body::NONE);
     assert_eq!(conn.give(HEAD), 0, "it is being answered");
     conn.on_answer(false);
@@ -57,18 +61,18 @@ fn the_next_request_is_held_back_until_the_answer_is_written() {
 }
 
 #[test]
-fn a_body_is_given_to_its_end() {
+fn a_body_is_given_to_the_parser_up_to_its_end() {
     let (conn, _) = conn();
     conn.give(HEAD);
     conn.on_request(Body::Length(5));
-    assert_eq!(conn.give(b"abc"), 0, "nobody wants it yet");
+    assert_eq!(conn.give(b"abc"), 0, "no handler reads it yet");
     conn.on_body_wait();
     assert_eq!((conn.give(b"abc"), conn.give(b"deGET /")), (3, 2));
     assert_eq!(conn.give(b"GET /"), 0);
 }
 
 #[test]
-fn a_request_behind_a_body_that_nobody_reads_is_none() {
+fn bytes_behind_a_body_that_no_handler_reads_are_not_a_request() {
     let (conn, _) = conn();
     conn.give(HEAD);
     conn.on_request(Body::Length(5));
@@ -116,7 +120,7 @@ fn a_body_earns_time_by_its_rate_and_no_more() {
         "2000 bytes at 1000 a second are two seconds"
     );
     conn.give(&vec![0; 100_000]);
-    assert_eq!(conn.waited(), 0, "speed is not saved up");
+    assert_eq!(conn.waited(), 0, "a high rate earns no credit");
 }
 
 #[test]
@@ -137,7 +141,7 @@ fn a_client_that_does_not_read_is_waited_for() {
 }
 
 #[test]
-fn part_of_an_answer_that_is_written_does_not_complete_it() {
+fn a_partly_written_response_is_not_complete() {
     let (conn, clock) = conn();
     conn.give(HEAD);
     conn.on_request(Body::NONE);

@@ -24,14 +24,14 @@ use crate::edge::window;
 pub(crate) struct EdgeStream {
     /// Gone once it was given to [`linger`].
     socket: Socket,
-    /// Bytes that were read and not given on: those of a next request, or those that turned out not to be
+    /// Bytes that were read and not passed on: those of a next request, or those that turned out not to be
     /// a PROXY header or a plain request. As long as there are any, nothing is read from the socket.
     held: Vec<u8>,
     conn: Rc<Conn>,
     watch: Rc<Watch>,
     key: usize,
-    /// What the send buffer had no room for of the stream's own answer, if it gave one. The connection lingers
-    /// until that is sent: a reset could overtake the answer.
+    /// The part of the stream's own response that the send buffer had no room for, if there was one. The
+    /// connection lingers until that is sent: a reset could overtake the response.
     early_answer: Option<Vec<u8>>,
 }
 
@@ -52,7 +52,7 @@ impl EdgeStream {
         &self.conn
     }
 
-    /// Keeps bytes that were read for a PROXY header and are none: the next read returns them first.
+    /// Keeps bytes that were read as a PROXY header but are not one: the next read returns them first.
     pub(crate) fn hold(&mut self, bytes: Vec<u8>) {
         self.conn.hold(!bytes.is_empty());
         self.held = bytes;
@@ -65,8 +65,8 @@ impl EdgeStream {
         self.conn.hold(true);
     }
 
-    /// Writes an answer, as far as the send buffer has room for it; that is full where a client sent many
-    /// requests at once and has not read the answers yet. The rest is sent while the connection lingers.
+    /// Writes a response, as far as the send buffer has room for it. That is full if a client sent many
+    /// requests at once and has not read the responses yet. The rest is sent while the connection lingers.
     fn answer(&mut self, canned: Canned) {
         let (answer, id) = canned.render();
         let answer = answer.as_bytes();
@@ -104,7 +104,7 @@ impl EdgeStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Clears the connection if what was read or written is what it was overdue for.
+    /// Clears the mark of an overdue connection if the bytes that it was overdue for were read or written.
     fn reconsider(&self) {
         if self.conn.is_overdue() && self.watch.overdue(&self.conn).is_none() {
             self.conn.clear_overdue();
@@ -157,7 +157,7 @@ impl EdgeStream {
     fn enlarge_buffers(&self) {
         if let Some(descriptor) = self.socket.descriptor() {
             let socket = SockRef::from(&descriptor);
-            // Where one fails, the body is transferred more slowly.
+            // If one fails, the body is transferred more slowly.
             let _ = socket.set_recv_buffer_size(LARGE_BUFFER_BYTES);
             let _ = socket.set_send_buffer_size(LARGE_BUFFER_BYTES);
             let _ = window::raise_limit(descriptor, LARGE_BUFFER_BYTES);
@@ -169,15 +169,15 @@ impl EdgeStream {
         self.conn.close_reason().is_some_and(CloseReason::resets)
     }
 
-    /// Whether the last answer could be lost to a reset: bytes of the client are unread, or may be.
+    /// Whether the last response could be lost to a reset: bytes of the client are unread, or may be.
     fn lingers(&self) -> bool {
         self.early_answer.is_some() || (!self.held.is_empty() && !self.resets())
     }
 
-    /// Has the kernel free what is in the send buffer at once: nobody reads it.
+    /// Makes the kernel free the content of the send buffer at once: the client does not read it.
     fn reset_on_close(&self) {
         if let Some(socket) = self.socket.descriptor() {
-            // Where this fails, the kernel frees the buffer later.
+            // If this fails, the kernel frees the buffer later.
             let _ = SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
         }
     }

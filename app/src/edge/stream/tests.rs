@@ -16,7 +16,7 @@ use crate::settings::Timeouts;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A client and the stream that it is connected to, which is late with its first head.
+/// A client and the stream that it is connected to. Its first head is overdue.
 async fn late() -> (TcpStream, EdgeStream) {
     connect(vec![Arc::default()], u64::MAX).await
 }
@@ -58,7 +58,7 @@ async fn test(body: impl Future<Output = ()>) {
 }
 
 #[tokio::test]
-async fn what_has_arrived_is_read_before_a_connection_is_closed_for_being_late() {
+async fn what_has_arrived_is_read_before_an_overdue_connection_is_closed() {
     test(async {
         let (mut client, mut stream) = late().await;
         client.write_all(b"GET ").await.unwrap();
@@ -70,7 +70,7 @@ async fn what_has_arrived_is_read_before_a_connection_is_closed_for_being_late()
             4
         );
         assert_eq!(stream.conn.close_reason(), None);
-        // It was no whole head, and nothing more has arrived.
+        // It was not a whole head, and nothing more has arrived.
         assert!(AsyncReadExt::read(&mut stream, &mut buffer).await.is_err());
         assert_eq!(stream.conn.close_reason(), Some(CloseReason::FirstHead));
     })
@@ -123,7 +123,7 @@ async fn a_worker_closes_no_connection_for_what_another_holds() {
         let (_client, stream) = connect(workers, 1 << 20).await;
         stream.watch.account(&stream.conn);
         other.held.add(2 << 20);
-        // It held most when it was notified.
+        // It held the most when it was notified.
         stream.watch.shed();
         assert_eq!(stream.conn.close_reason(), None);
         assert!(!stream.conn.is_overdue());
@@ -172,7 +172,7 @@ async fn buffers_grow_for_a_large_body_alone() {
 }
 
 #[tokio::test]
-async fn a_request_that_has_arrived_clears_a_late_connection() {
+async fn a_request_that_has_arrived_clears_an_overdue_connection() {
     let (mut client, mut stream) = late().await;
     let request = b"GET / HTTP/1.1\r\n\r\n";
     client.write_all(request).await.unwrap();

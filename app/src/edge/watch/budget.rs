@@ -1,5 +1,5 @@
-//! Keeping the memory budget: accounting for connections, postponing what would take more, and closing those
-//! that hold most.
+//! Enforces the memory budget: accounts for connections, postpones reads that would take more, and closes
+//! the connections that hold the most.
 
 use std::cmp::Reverse;
 use std::rc::Rc;
@@ -10,8 +10,8 @@ use crate::edge::conn::Conn;
 use crate::edge::memory::LITTLE_BYTES;
 
 impl Watch {
-    /// Accounts for the memory that a connection takes now. Where that exceeds the budget, the worker that
-    /// holds most closes some of its connections.
+    /// Accounts for the memory that a connection takes now. If that exceeds the budget, the worker that
+    /// holds the most closes some of its connections.
     pub(in crate::edge) fn account(&self, conn: &Conn) {
         let (before, now) = (conn.held.get(), conn.footprint());
         if before == now || conn.close_reason().is_some() {
@@ -30,8 +30,8 @@ impl Watch {
         }
     }
 
-    /// Whether no connection may take more memory now. Closing those that hold most takes a poll of their
-    /// tasks, and without this all others would go on reading in the meantime.
+    /// Whether no connection may take more memory now. Those that hold the most are closed when their tasks
+    /// are next polled; without this, all others would go on reading in the meantime.
     pub(in crate::edge) fn is_over_budget(&self) -> bool {
         if !self.is_over_budget.get() {
             return false;
@@ -66,11 +66,11 @@ impl Watch {
         self.counters.held.subtract(conn.held.take() as u64);
     }
 
-    /// Closes connections, those that hold most first, until the budget is met. What a connection holds is
-    /// free once its task has closed it.
+    /// Closes connections, those that hold the most first, until the budget is met. The memory of a
+    /// connection is free once its task has closed it.
     ///
-    /// A worker that holds no more than its share closes none: the excess is then what others hold, or have
-    /// not freed yet, and small requests here must not pay for it.
+    /// A worker that holds no more than its share closes none: others hold the excess, or have not freed it
+    /// yet, and small requests here must not be refused for it.
     pub(in crate::edge) fn shed(&self) {
         let mut excess = self.budget.excess();
         if excess == 0 {

@@ -1,4 +1,5 @@
-//! A worker's watch over its connections: a coarse clock, and closing those that stall or hold too much.
+//! A worker's watch over its connections: keeps a coarse clock, and closes those that stall or hold too much
+//! memory.
 
 mod budget;
 
@@ -18,11 +19,11 @@ use crate::metrics::counters::Counters;
 use crate::run_time::RunTime;
 use crate::settings::Timeouts;
 
-/// The most connections that linger at a time; beyond them an answer may be lost to a reset.
+/// The most connections that linger at a time; beyond them a response may be lost to a reset.
 pub(crate) const MOST_LINGERING: usize = 256;
 
-/// How long a connection may be silent that was accepted when the listener was closed, or over the limit;
-/// and how long a connection has been idle at least that is closed to make room for another.
+/// How long a connection may be silent if it was accepted over the limit or while the listener was being
+/// closed, and the shortest idle time after which a connection is closed to make room for another.
 const NEWCOMER: Duration = Duration::from_millis(500);
 
 /// Whether a connection may be closed to make room.
@@ -77,7 +78,7 @@ impl Watch {
         self.resume();
     }
 
-    /// The stream wrote an answer of its own.
+    /// The stream wrote a response of its own.
     pub(in crate::edge) fn answered_early(
         &self,
         conn: &Conn,
@@ -96,7 +97,7 @@ impl Watch {
         );
     }
 
-    /// Closes a connection in the background, so that its last answer arrives. At the limit it is dropped.
+    /// Closes a connection in the background, so that its last response arrives. At the limit it is dropped.
     pub(crate) fn linger(&self, closing: impl Future<Output = ()> + 'static) {
         if self.lingering.get() < MOST_LINGERING {
             let lingering = Rc::clone(&self.lingering);
@@ -150,9 +151,9 @@ impl Watch {
         }
     }
 
-    /// Closes the connections that have been idle for longest: a sixteenth of the idle ones, so that not each
-    /// new connection in a flood searches them all. A request may be on its way, so none is closed that
-    /// became idle a moment ago.
+    /// Closes the connections that have been idle for longest: a sixteenth of the idle ones, so that in a
+    /// flood not every new connection searches all of them. A connection that became idle a moment ago is
+    /// kept, because a request may be on its way.
     pub(crate) fn make_room(&self) {
         let connections = self.connections.borrow();
         let mut idle: Vec<_> = connections
@@ -170,7 +171,7 @@ impl Watch {
         self.counters.oldest_idle.set(oldest);
     }
 
-    /// The connection is not asked to make room any more: it stays, or is closed already.
+    /// Withdraws the request to make room: the connection stays, or is closed already.
     pub(in crate::edge) fn keep(&self, conn: &Conn) {
         if conn.keep() {
             self.counters.leaving.subtract(1);

@@ -2,9 +2,10 @@
 //! that any handler reads.
 //!
 //! Nearly all requests behind a load balancer are plain, and cost one read and one write: they are
-//! recognised by their bytes, and their answer is mostly written already. No header map is filled and
-//! written out. What is not recognised is no error; actix-http parses it. [`recognise()`] is therefore
-//! stricter than a parser: it knows the headers without effect, and rejects all others.
+//! recognised by their bytes, and most of the response is reused from the last one. No header map is
+//! filled or serialised. A request that is not recognised is not an error; actix-http parses it.
+//! [`recognise()`] is therefore stricter than a parser: it knows the headers without effect, and rejects
+//! all others.
 
 mod recognise;
 #[cfg(test)]
@@ -29,10 +30,10 @@ use crate::service::worker::Worker;
 /// Answers one worker's plain requests.
 pub(crate) struct PlainService {
     worker: Rc<Worker>,
-    /// The last answer, by whether the connection is kept and by route. The next one differs in its id, and
+    /// The last response, by whether the connection is kept and by route. The next one differs in its id, and
     /// once a second in its date.
     last: RefCell<[[Option<Written>; Route::COUNT]; 2]>,
-    /// No request is plain: faults may be in the headers of each.
+    /// No request is plain: each may have faults in its headers.
     off: bool,
     /// Whether `X-Forwarded-For` may name the client.
     believes_forwarded: bool,
@@ -80,7 +81,7 @@ impl AnswerPlain for PlainService {
     }
 }
 
-/// A whole answer.
+/// A whole response.
 struct Written {
     bytes: Vec<u8>,
     /// Where its id begins.
@@ -119,13 +120,13 @@ impl Written {
         }
     }
 
-    /// Whether a new answer would be the same except for its id. The body is kept, so that no other one can
+    /// Whether a new response would be the same except for its id. The body is kept, so that no other one can
     /// have its address.
     fn is_of(&self, body: &Bytes, date: HttpDate) -> bool {
         self.body.as_ptr() == body.as_ptr() && self.body.len() == body.len() && self.date == date
     }
 
-    /// The answer to `HEAD`.
+    /// The response to `HEAD`.
     fn head(&self) -> &[u8] {
         &self.bytes[..self.bytes.len() - self.body.len()]
     }

@@ -32,7 +32,7 @@ pub(super) struct Plain {
 }
 
 /// Reads a request that is exactly one complete head (RFC 9112 §3 and §5) and has nothing that would change
-/// its answer.
+/// its response.
 pub(super) fn recognise(
     request: &[u8],
     limits: &Limits,

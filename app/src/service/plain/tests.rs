@@ -1,4 +1,4 @@
-//! Tests of plain requests, among them that actix-http reads the same in each.
+//! Tests of plain requests. One compares the parser with actix-http's.
 
 use actix_http::h1::{Codec, Message, MessageType};
 use actix_http::{HttpMessage as _, ServiceConfig};
@@ -88,7 +88,7 @@ fn requests_that_need_a_parser_are_left_alone() {
 }
 
 #[test]
-fn a_client_may_ask_for_the_head_alone_and_for_the_end() {
+fn a_client_may_send_head_and_ask_to_close() {
     let check = |request: &str, method, closes| {
         let plain = recognise(request.as_bytes(), &LIMITS, false).unwrap();
         assert_eq!(
@@ -140,7 +140,7 @@ fn worker() -> Rc<Worker> {
 }
 
 #[test]
-fn successive_answers_differ_in_their_id_alone() {
+fn successive_responses_differ_in_their_id_alone() {
     let worker = worker();
     let service = PlainService::new(Rc::clone(&worker));
     let peer = ([127, 0, 0, 1], 1).into();
@@ -230,7 +230,7 @@ fn head() -> impl Strategy<Value = String> {
     })
 }
 
-/// A difference would allow to smuggle a request.
+/// A difference would allow request smuggling.
 #[test]
 fn what_is_recognised_is_the_same_request_to_actix_http() {
     // The configuration of actix-http spawns a task that updates the date.

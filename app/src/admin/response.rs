@@ -1,4 +1,4 @@
-//! The two kinds of answers: text and problem.
+//! The two kinds of responses: plain text and problem JSON.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

@@ -1,4 +1,4 @@
-//! The body of an answer, in one piece or in several.
+//! The body of a response, in one piece or in several.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -40,12 +40,12 @@ impl Content {
 }
 
 /// A body, and the exchange that is complete with it.
-pub(crate) struct AnswerBody {
+pub(crate) struct ResponseBody {
     content: Content,
     exchange: Exchange,
 }
 
-impl AnswerBody {
+impl ResponseBody {
     pub(super) fn new(content: Content, exchange: Exchange) -> Self {
         Self { content, exchange }
     }
@@ -80,7 +80,7 @@ impl AnswerBody {
     }
 }
 
-impl MessageBody for AnswerBody {
+impl MessageBody for ResponseBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
