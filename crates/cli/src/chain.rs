@@ -5,8 +5,8 @@ use std::iter;
 
 /// `error` and its causes, outermost first.
 ///
-/// Their texts may quote what another process or host sent, so control characters, which could
-/// drive a terminal, are replaced by spaces.
+/// The messages may quote text from another process or host, so control characters, which a terminal
+/// would interpret, are replaced by spaces.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = String> + use<'a> {
     iter::successors(Some(error), |&error| error.source()).map(|error| {
         let text = error.to_string();

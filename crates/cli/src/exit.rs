@@ -1,4 +1,4 @@
-//! The exit codes of every program here. `docs/ARCHITECTURE.md` carries the same table.
+//! The exit codes of all programs. `docs/ARCHITECTURE.md` has the same table.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ pub enum Exit {
     Ok,
     /// The command failed.
     Failed,
-    /// The command line, a manifest or a setting is invalid; nothing was tried.
+    /// The command line, a manifest or a setting is invalid; nothing was changed.
     Usage,
     /// Credentials are missing or were refused.
     Authentication,
@@ -17,7 +17,7 @@ pub enum Exit {
     Unreachable,
     /// Content does not have the digest or size it claims.
     Mismatch,
-    /// SIGINT or SIGTERM stopped the program, after it cleaned up.
+    /// SIGINT or SIGTERM stopped the program, which has cleaned up.
     Interrupted,
 }
 

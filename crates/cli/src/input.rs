@@ -16,7 +16,7 @@ const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 /// The text of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// What to call it in a message: its path, or `standard input`.
+    /// Its name in messages: the path, or `standard input`.
     pub origin: String,
     /// Its text.
     pub text: String,

@@ -1,9 +1,9 @@
 //! What the command-line programs share: the parsed command line with version, completions and man
-//! pages, exit codes, the one place an error is printed, progress and data streams, the
+//! pages, exit codes, the one place where an error is printed, progress and data streams, the
 //! manifests that a command line names, and files that are written whole or not at all.
 //!
-//! It knows nothing of images, registries or containers, and reads no environment: each program
-//! passes that in.
+//! It knows nothing of images, registries or containers, and does not read the environment: each program
+//! passes in what is needed.
 
 mod bytes;
 mod chain;

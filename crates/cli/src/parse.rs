@@ -1,4 +1,4 @@
-//! Parses the command line, with what every program has besides its own commands: its version with
+//! Parses the command line, and adds what every program has besides its own commands: the version with
 //! the git revision, shell completions and man pages.
 
 use std::ffi::OsString;
@@ -13,10 +13,10 @@ use clap_complete::Shell;
 use crate::redact::redact;
 use crate::{Exit, Printer, Progress};
 
-/// The version of all programs, and the git revision where the build was given one.
+/// The version of all programs, and the git revision if the build was given one.
 ///
-/// The revision is the variable `SOURCE_REVISION` at compile time: a build script that asks git
-/// would make every commit another binary, whatever it changed.
+/// The revision is the variable `SOURCE_REVISION` at compile time. A build script that asks git would
+/// change the binary with every commit, even if its sources did not change.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let version = env!("CARGO_PKG_VERSION");

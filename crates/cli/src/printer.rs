@@ -23,7 +23,7 @@ struct Size {
 /// How progress is shown on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Progress {
-    /// `tty` where stderr is a terminal that can move its cursor, else `plain`.
+    /// `tty` if stderr is a terminal that can move its cursor, else `plain`.
     #[default]
     Auto,
     /// Lines, and one live line at the bottom.
@@ -43,7 +43,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer for this process. `dumb` says that `TERM` is `dumb` or unset.
+    /// A printer for this process. `dumb`: `TERM` is `dumb` or unset.
     pub fn new(progress: Progress, dumb: bool) -> Self {
         let live = io::stderr().is_terminal() && !dumb;
         let progress = match progress {
@@ -62,8 +62,8 @@ impl Printer {
     /// Writes a line of data to stdout.
     ///
     /// # Errors
-    /// Those of the stream, except that a closed pipe (`| head -1`) is success: its reader has what
-    /// it wanted.
+    /// Those of the stream, except that a closed pipe (`| head -1`) counts as success: its reader needs no
+    /// more.
     pub fn data(self, line: &str) -> io::Result<()> {
         self.data_raw(format!("{line}\n").as_bytes())
     }
@@ -104,8 +104,8 @@ impl Printer {
         size().columns
     }
 
-    /// Shows `lines` at the bottom until the next output. Only on a terminal; each is cut to its
-    /// width, and of more than its height the last are shown.
+    /// Shows `lines` at the bottom until the next output, on a terminal only. Each is cut to its width; if
+    /// there are more than fit its height, only the last ones are shown.
     pub fn live(self, lines: &[String]) {
         if self.progress != Progress::Tty {
             return;
@@ -168,7 +168,7 @@ impl Printer {
 
 /// Replaces the live lines with `text`, whose last lines are live and have these widths.
 ///
-/// Nobody could see that stderr is closed, so a failed write is ignored.
+/// A failed write is ignored: if stderr is closed, there is nowhere to report it.
 fn write_live(text: &str, live: Vec<usize>) {
     let mut widths = LIVE_WIDTHS.lock().unwrap_or_else(PoisonError::into_inner);
     let rows = if widths.is_empty() {
@@ -181,8 +181,8 @@ fn write_live(text: &str, live: Vec<usize>) {
     *widths = live;
 }
 
-/// The rows that lines of these widths take. A terminal that became narrower has wrapped them; what is
-/// above its first row cannot be reached.
+/// The rows that lines of these widths take. A terminal that became narrower has wrapped them; rows that
+/// have scrolled off its top cannot be erased.
 fn rows(widths: &[usize], size: Size) -> usize {
     let rows: usize = widths
         .iter()
@@ -201,7 +201,7 @@ fn erase(rows: usize) -> String {
     }
 }
 
-/// The size of the terminal that stderr is.
+/// The size of the terminal that stderr is connected to.
 fn size() -> Size {
     match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
@@ -212,7 +212,7 @@ fn size() -> Size {
     }
 }
 
-/// `{"level":…,"message":…}` and a newline, escaped as RFC 8259 section 7 asks.
+/// `{"level":…,"message":…}` and a newline, escaped as RFC 8259 section 7 requires.
 fn json_line(level: &str, message: &str) -> String {
     let mut text = format!("{{\"level\":\"{level}\",\"message\":\"");
     for character in message.chars() {

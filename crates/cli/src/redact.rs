@@ -1,4 +1,4 @@
-//! Credentials in what a user typed, which an error would repeat.
+//! Redacts credentials in user input that an error message repeats.
 
 /// Replaces the `USER:PASSWORD` of URLs and of what resembles them, as `USER:PASSWORD@HOST/PATH`; the
 /// digest in `NAME:TAG@sha256:…` stays.

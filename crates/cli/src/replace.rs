@@ -1,12 +1,12 @@
-//! Files that appear whole or not at all.
+//! Atomic replacement of files.
 
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// Creates or replaces a file with these permissions by what `write` writes, and creates its directory. A
-/// reader sees the old content or the new one, and so does whoever comes after a failure.
+/// Creates a file with these permissions from what `write` writes, or replaces it, and creates its
+/// directory. A reader sees either the old or the new content, also after a failure.
 ///
 /// # Errors
 /// Those of the file system, and of `write`.

@@ -17,8 +17,8 @@ pub struct Verdict {
 
 /// An error that knows its exit code and what the user can do about it.
 ///
-/// Each type answers in a `match` without a wildcard, so a new variant does not compile until its
-/// exit code is decided. A variant that wraps another such error passes its answer on.
+/// Each type implements it by a `match` without a wildcard, so a new variant does not compile until its
+/// exit code is decided. A variant that wraps another such error delegates to it.
 pub trait ExitError: Error {
     /// The exit code.
     fn exit(&self) -> Exit;
@@ -28,7 +28,7 @@ pub trait ExitError: Error {
 }
 
 impl Verdict {
-    /// The exit code and hint that an error decides for itself.
+    /// The exit code and hint of an error that implements [`ExitError`].
     pub fn of(error: &impl ExitError) -> Self {
         Self {
             exit: error.exit(),

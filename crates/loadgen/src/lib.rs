@@ -1,6 +1,6 @@
 //! A load generator that accounts for every request, with the reason for each failure.
 //!
-//! One [`Plan`] is one thread that drives many connections by epoll, so that both kinds of client
+//! One [`Plan`] is one thread that drives many connections with epoll, so that both kinds of clients
 //! cost a test little CPU time. A request has **failed** unless a complete response
 //! arrived: status 200, the expected body, nothing after it, within the timeout. A
 //! refused or reset connection is a failure, and so is one that the server closes after a request

@@ -72,7 +72,7 @@ fn parse_head(head: &[u8], body: usize) -> Result<Head, &'static str> {
             .position(|&byte| byte == b':')
             .ok_or("a header without a colon")?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        // Lengths first: most headers are none of these.
+        // Lengths are compared first: most headers are none of these.
         match name.len() {
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let earlier = length.replace(parse_length(value)?);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_client_does_not_understand_is_malformed() {
+    fn unsupported_responses_are_malformed() {
         for response in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",

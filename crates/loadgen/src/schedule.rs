@@ -47,7 +47,7 @@ impl Schedule {
         self.left = 0;
     }
 
-    /// The number of requests that are due by `now` and were not taken.
+    /// The number of requests that are due by `now` and have not been taken.
     pub(super) fn overdue(&self, now: Instant) -> u64 {
         let Pace::Rate(rate) = self.pace else {
             return 0;
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_loop_ends_by_count_and_by_time() {
+    fn a_closed_loop_stops_by_count_and_by_time() {
         let started = Instant::now();
         let mut schedule = Schedule::new(Pace::Closed, started, SECOND, 2);
         assert_eq!(schedule.take(started + SECOND), None);

@@ -66,7 +66,7 @@ fn run(plan: Plan) -> Report {
 
 /// All of 20 requests fail for this reason.
 fn check_fails(target: SocketAddr, reason: Reason) {
-    // The timeout must not come first, unless it is what the test is about.
+    // The timeout must not expire first, unless the test is about it.
     let timeout = match reason {
         Reason::TimedOut => Duration::from_millis(200),
         _ => TIMEOUT,
@@ -98,7 +98,7 @@ fn kept_alive_connections_are_reused() {
 }
 
 #[test]
-fn one_shot_clients_open_a_connection_a_request() {
+fn one_shot_clients_open_a_connection_for_each_request() {
     let report = run(Plan {
         client: Client::OneShot,
         ..plan(always(GOOD))
@@ -277,7 +277,7 @@ fn a_pause_holds_every_request_in_flight() {
 }
 
 #[test]
-fn stop_waits_for_what_is_under_way() {
+fn stop_waits_for_requests_in_flight() {
     let load = Load::start(Plan {
         requests: u64::MAX,
         ..plan(always(GOOD))

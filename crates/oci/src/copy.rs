@@ -12,7 +12,7 @@ use std::thread;
 use crate::image::{DocumentError, Index, Manifest, Referrer};
 use crate::{Descriptor, Digest, Kind, MediaType};
 
-/// How many blobs are copied at once, where the destination does not say.
+/// How many blobs are copied at once, unless the destination sets a number.
 const WORKERS: usize = 4;
 
 /// Opens content from its start.
@@ -23,17 +23,16 @@ pub trait Source: Sync {
     /// Why it cannot be read.
     type Error: Error + Send + Sync + 'static;
 
-    /// Reads a manifest or index, verified.
+    /// Reads and verifies a manifest or index.
     ///
     /// # Errors
-    /// When it is not there or is damaged.
+    /// If it does not exist or is damaged.
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Self::Error>;
 
     /// Opens a blob; reading it to its end verifies it.
     ///
     /// # Errors
-    /// When it is not there. A blob of the wrong size is a [`Mismatch`](crate::Mismatch) already
-    /// here.
+    /// If it does not exist, or already with a [`Mismatch`](crate::Mismatch) if its size is wrong.
     fn open(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + Send>>;
 
     /// The manifests and indexes that refer to one of `subjects`: signatures, bills of materials.
@@ -51,16 +50,16 @@ pub trait Destination: Sync {
     /// Why it cannot be written.
     type Error: Error + Send + Sync + 'static;
 
-    /// Whether it has a manifest or index of that digest, and so all it refers to.
+    /// Whether it has a manifest or index with that digest, and therefore everything that it refers to.
     ///
     /// # Errors
-    /// When the destination does not answer.
+    /// If the destination does not respond.
     fn has_document(&self, descriptor: &Descriptor) -> Result<bool, Self::Error>;
 
     /// Stores a blob unless it is there, and returns how it came to be there.
     ///
     /// # Errors
-    /// When it cannot be stored, or what `open` reads is not what `descriptor` describes.
+    /// If it cannot be stored, or `open` does not return the content that `descriptor` describes.
     fn put_blob(&self, descriptor: &Descriptor, open: Open<'_>) -> Result<Stored, Self::Error>;
 
     /// How many blobs may be stored at once.
@@ -74,13 +73,13 @@ pub trait Destination: Sync {
     /// When it cannot be stored.
     fn put_document(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Self::Error>;
 
-    /// Whether [`Destination::name`] stores what it names, so that it need not be stored by its digest
-    /// first.
+    /// Whether [`Destination::name`] stores what it names, so that the document need not be stored by its
+    /// digest first.
     fn stores_by_name(&self) -> bool {
         false
     }
 
-    /// Stores a manifest or index that has a subject, so that it is found as a referrer of that.
+    /// Stores a manifest or index that has a subject, so that it is listed as a referrer of its subject.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -88,7 +87,7 @@ pub trait Destination: Sync {
         self.put_document(descriptor, bytes)
     }
 
-    /// Names what is stored already, or stores it by its name where
+    /// Names a document that is already stored, or stores it by its name if
     /// [`Destination::stores_by_name`].
     ///
     /// # Errors
@@ -99,7 +98,7 @@ pub trait Destination: Sync {
 /// How a blob came to be in a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It was there.
+    /// It was already there.
     Present,
     /// The registry took it from another of its repositories.
     Mounted,
@@ -167,7 +166,7 @@ pub(crate) type Copied<T, S, D> =
 pub enum CopyEvent<'a> {
     /// The blobs that the destination needs, some of which it may have.
     Blobs {
-        /// How many they are.
+        /// Their number.
         count: u64,
         /// Their size in bytes.
         bytes: u64,
@@ -193,8 +192,7 @@ pub enum CopyEvent<'a> {
         /// Whether it was sent, rather than present before.
         sent: bool,
     },
-    /// A layer that may not be distributed: its descriptor is copied, and the blob stays where it
-    /// is.
+    /// A layer that may not be distributed: its descriptor is copied, but not its blob.
     Foreign {
         /// The layer.
         descriptor: &'a Descriptor,
@@ -214,7 +212,7 @@ struct Step {
 /// `names`.
 ///
 /// # Errors
-/// At the first thing that fails; what was copied by then stays, and is not copied again.
+/// The first failure. What was copied before it stays, and is not copied again.
 pub fn copy<S: Source, D: Destination>(
     source: &S,
     destination: &D,
@@ -286,7 +284,7 @@ pub(crate) fn name_all<S: Source, D: Destination>(
     Ok(())
 }
 
-/// What there is to copy below `descriptor`.
+/// Everything that is to be copied below `descriptor`.
 fn plan<S: Source, D: Destination>(
     source: &S,
     destination: &D,
@@ -328,7 +326,7 @@ fn plan<S: Source, D: Destination>(
     Ok(())
 }
 
-/// Reports how far a blob is read.
+/// Reports how much of a blob has been read.
 struct ProgressReader<'a> {
     reader: Box<dyn Read + Send>,
     descriptor: &'a Descriptor,
@@ -367,7 +365,7 @@ impl Read for ProgressReader<'_> {
     }
 }
 
-/// Copies blobs by a few workers; the first failure stops the others at their next blob.
+/// Copies blobs with a few workers; the first failure stops the others at their next blob.
 fn copy_blobs<S: Source, D: Destination>(
     source: &S,
     destination: &D,

@@ -1,6 +1,6 @@
-//! Descriptors: what content is, without the content.
+//! Descriptors: the type, digest and size of content.
 //!
-//! oci-spec's own keeps annotations in a hash map, so that writing one twice gives two texts and
+//! The type in oci-spec keeps annotations in a hash map, so serialising it twice can give two texts and
 //! two digests; here they are sorted.
 
 use std::collections::BTreeMap;
@@ -13,23 +13,23 @@ use crate::{Digest, MediaType, Platform, annotation};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the content is.
+    /// The type of the content.
     pub media_type: MediaType,
     /// Its digest.
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// Facts about it, sorted.
+    /// Annotations, sorted.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
         deserialize_with = "null_is_empty"
     )]
     pub annotations: BTreeMap<String, String>,
-    /// What it runs on, in an index.
+    /// The platform, in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// What kind of artifact a manifest is of.
+    /// The kind of artifact, for a manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
 }
@@ -44,7 +44,7 @@ where
 }
 
 impl Descriptor {
-    /// Describes content of a type, with nothing more said of it.
+    /// Describes content by type, digest and size alone.
     pub fn new(media_type: impl Into<MediaType>, digest: Digest, size: u64) -> Self {
         Self {
             media_type: media_type.into(),
@@ -61,7 +61,7 @@ impl Descriptor {
         Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
     }
 
-    /// The name a layout's index gives it: the full one where there is one.
+    /// The name in a layout's index: the full one if there is one.
     pub fn ref_name(&self) -> Option<&str> {
         let get = |key| self.annotations.get(key).map(String::as_str);
         // An entry with an image name has the full name as its reference name.

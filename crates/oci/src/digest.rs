@@ -1,8 +1,8 @@
 //! Content digests, `sha256:<64 lower-case hex digits>`.
 //!
 //! [image-spec](https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests)
-//! registers sha512 and blake3 too; no registry in use stores by them, so they are refused by name
-//! rather than half supported.
+//! also registers sha512 and blake3. No registry in use stores content by them, so they are refused with
+//! an error of their own.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use sha2::Digest as _;
 
 /// The SHA-256 digest of some content.
 ///
-/// A value is always well formed, so its text is safe in a path and in a URL.
+/// A value is always well-formed, so its text is safe in a path and in a URL.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Digest([u8; 32]);
@@ -20,7 +20,7 @@ pub struct Digest([u8; 32]);
 /// Why a text is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
-    /// It has no `algorithm:` in front.
+    /// It does not begin with `algorithm:`.
     #[error("`{text}` is not a digest: expected `sha256:` and 64 hex digits")]
     NoAlgorithm {
         /// What was given, cut to a length that fits a line.
@@ -130,7 +130,7 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-/// Computes the digest and size of bytes as they stream by.
+/// Computes the digest and size of a stream.
 #[derive(Clone, Default)]
 pub struct Hasher {
     state: sha2::Sha256,
@@ -138,23 +138,23 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// A hasher that has seen nothing.
+    /// A hasher without input so far.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next bytes.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.state.update(bytes);
         self.size += bytes.len() as u64;
     }
 
-    /// How many bytes it has seen.
+    /// The number of bytes so far.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The digest of the bytes seen, and how many they were.
+    /// The digest and number of the bytes.
     pub fn finish(self) -> (Digest, u64) {
         (Digest(self.state.finalize().into()), self.size)
     }

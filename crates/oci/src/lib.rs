@@ -4,9 +4,9 @@
 //! [`copy`](copy::copy) moves images between the places that hold them; with the feature `registry`
 //! a registry is one.
 //!
-//! Everything here is synchronous and verified: a [`Digest`] is a digest, bytes read through a
-//! [`Descriptor`] are the bytes it describes or an error, and a document is bounded in size before
-//! it is parsed. It knows nothing of Cargo, of AWS or of containerd.
+//! Everything here is synchronous and verified: a [`Digest`] is always well-formed, reading content through
+//! a [`Descriptor`] fails unless the content matches, and the size of a document is checked before it is
+//! parsed. The crate knows nothing of Cargo, AWS or containerd.
 //!
 //! Specifications: [image-spec](https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md),
 //! [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).

@@ -1,15 +1,15 @@
-//! Media types: a text that keeps its exact form, and what that form means here.
+//! Media types: the exact text, and what it means here.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The media type of some content, as its descriptor spells it.
+/// The media type of some content, spelled as in its descriptor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MediaType(String);
 
-/// What content of a media type is.
+/// The kind of content that a media type stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An image manifest.
@@ -78,8 +78,8 @@ impl MediaType {
         &self.0
     }
 
-    /// Whether content of this type is a layer that may not be distributed: a registry has its
-    /// descriptor, and the blob is where the descriptor's URLs say.
+    /// Whether content of this type is a layer that may not be distributed: a registry has only its
+    /// descriptor, and the blob is at the descriptor's URLs.
     pub fn is_foreign(&self) -> bool {
         self.0
             .starts_with("application/vnd.docker.image.rootfs.foreign.")
@@ -88,7 +88,7 @@ impl MediaType {
                 .starts_with("application/vnd.oci.image.layer.nondistributable.")
     }
 
-    /// What content of this type is.
+    /// The kind of content.
     pub fn kind(&self) -> Kind {
         match self.0.as_str() {
             Self::OCI_MANIFEST | Self::DOCKER_MANIFEST => Kind::Manifest,

@@ -7,10 +7,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What an image runs on.
+/// The platform that an image runs on.
 ///
-/// From an index it may hold any words, `unknown/unknown` of attestations included; one parsed
-/// from text has an operating system and an architecture, normalized as containerd does.
+/// In an index its fields may have any value, such as `unknown/unknown` for attestations. A platform
+/// parsed from text has an operating system and an architecture, normalized as in containerd.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Platform {
     /// `amd64`, `arm64`, …
@@ -49,13 +49,13 @@ impl Platform {
         }
     }
 
-    /// Linux on the architecture this program was built for: what this machine's containers are.
+    /// Linux on the architecture that this program was built for: the platform of this machine's containers.
     pub fn host() -> Self {
         Self::linux(std::env::consts::ARCH)
     }
 
-    /// Whether an image for `self` runs on `machine`: same system and architecture, and the same
-    /// variant, or one left open.
+    /// Whether an image for `self` runs on `machine`: they have the same system and architecture, and the
+    /// same variant, or one of them has none.
     pub fn runs_on(&self, machine: &Self) -> bool {
         let (architecture, variant) = normalize(&self.architecture, self.variant.as_deref());
         self.os == machine.os
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_form_is_the_specifications() {
+    fn the_form_in_an_index_is_the_specifications() {
         let json = r#"{"architecture":"amd64","os":"windows","os.version":"10.0.14393.1066"}"#;
         let platform: Platform = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&platform).unwrap(), json);

@@ -1,8 +1,8 @@
 //! References: `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`.
 //!
 //! The grammar is [distribution's](https://github.com/distribution/reference/blob/v0.6.0/reference.go),
-//! without Docker's rewriting: a name without a registry stays without one, so that what is printed
-//! is what was meant.
+//! without Docker's rewriting: a name without a registry stays without one, so that it is printed as the
+//! user wrote it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,13 +30,13 @@ pub struct Reference {
 /// Why a text is not a reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
-    /// It is a `cargo://` name, which stands for an image that is yet to be built.
+    /// It is a `cargo://` name, which stands for an image that has yet to be built.
     #[error("`{text}` is not resolved: it names a Cargo package, not an image")]
     Unresolved {
         /// What was given.
         text: String,
     },
-    /// The name is not of the grammar.
+    /// The name does not conform to the grammar.
     #[error("`{text}` is not an image reference: {problem}")]
     Malformed {
         /// What was given, cut to a length that fits a line.
@@ -56,7 +56,7 @@ pub enum ReferenceError {
 }
 
 impl Reference {
-    /// `HOST[:PORT]`, where the reference has one.
+    /// `HOST[:PORT]`, if the reference has one.
     pub fn registry(&self) -> Option<&str> {
         self.registry.as_deref()
     }
@@ -66,12 +66,12 @@ impl Reference {
         &self.repository
     }
 
-    /// The tag, where the reference has one.
+    /// The tag, if the reference has one.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest, where the reference has one.
+    /// The digest, if the reference has one.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
@@ -112,7 +112,7 @@ impl Reference {
     /// The same repository and digest, with `tag`.
     ///
     /// # Errors
-    /// [`ReferenceError::Malformed`] when `tag` is not a tag.
+    /// [`ReferenceError::Malformed`] if `tag` is not a tag.
     pub fn with_tag(mut self, tag: &str) -> Result<Self, ReferenceError> {
         if !is_tag(tag) {
             return Err(malformed(tag, TAG_RULE));
@@ -131,7 +131,7 @@ impl Reference {
 
 const TAG_RULE: &str = "a tag is a letter, digit or `_`, then up to 127 of those, `.` and `-`";
 const PATH_RULE: &str = "a repository is lower-case letters and digits, with single `.`, `_`, \
-                         `__` or `-` between them, in parts divided by `/`";
+                         `__` or `-` between them, in parts separated by `/`";
 
 fn malformed(text: &str, problem: &'static str) -> ReferenceError {
     ReferenceError::Malformed {
@@ -194,7 +194,7 @@ fn parse_digest(text: &str, digest: &str) -> Result<Digest, ReferenceError> {
     })
 }
 
-/// The first part is a registry when it cannot be a repository's: it has a dot, a colon or an
+/// The first part is a registry if it cannot be part of a repository: it has a dot, a colon or an
 /// upper-case letter, or is `localhost`.
 fn split_registry(named: &str) -> (Option<&str>, &str) {
     match named.split_once('/') {
@@ -251,7 +251,7 @@ fn is_component(text: &str) -> bool {
     if !alphanumeric(first) || !alphanumeric(last) {
         return false;
     }
-    // What is between letters and digits is one separator: `.`, `_`, `__` or any number of `-`.
+    // Between letters and digits is one separator: `.`, `_`, `__` or any number of `-`.
     bytes
         .split(|&byte| alphanumeric(byte))
         .filter(|between| !between.is_empty())
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_reference_is_refused() {
+    fn invalid_references_are_refused() {
         for bad in [
             "",
             ":v1",

@@ -1,7 +1,6 @@
-//! Copies an image with what refers to it: signatures, attestations, bills of materials.
+//! Copies an image with its referrers: signatures, attestations, bills of materials.
 //!
-//! Each is a manifest of its own, which names the image as its subject; nothing in the image names
-//! it.
+//! Each is a manifest of its own, whose subject is the image; nothing in the image refers to it.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -10,7 +9,7 @@ use crate::copy::{Copied, CopyError, CopyEvent, Destination, Source, copy, name_
 use crate::image::Index;
 use crate::{Descriptor, Digest, Kind};
 
-/// The most referrers that are copied: the list is the source's.
+/// The most referrers that are copied: the source decides how many it lists.
 const MAX_REFERRERS: usize = 10_000;
 
 /// What is copied with an image.
@@ -18,15 +17,15 @@ const MAX_REFERRERS: usize = 10_000;
 pub enum Referrers<'a> {
     /// These manifests and indexes, each of which has a subject.
     These(&'a [Descriptor]),
-    /// All that refers to the image, to its manifests, and to what is copied.
+    /// All referrers of the image, of its manifests, and of the referrers themselves.
     All,
 }
 
-/// Copies the image `root` with its referrers, and then gives it its `names`: whoever finds it by a
-/// name finds its referrers too. Returns how many referrers there are.
+/// Copies the image `root` with its referrers, and names it last, so that once the image has a name its
+/// referrers are there too. Returns how many referrers there are.
 ///
 /// # Errors
-/// At the first thing that fails; what was copied by then stays.
+/// The first failure. What was copied before it stays.
 pub fn copy_with_referrers<S: Source, D: Destination>(
     source: &S,
     destination: &D,
@@ -58,11 +57,11 @@ pub fn copy_with_referrers<S: Source, D: Destination>(
     Ok(referrers.len() as u64)
 }
 
-/// All that refers to an image, to its manifests, and to what is found; what refers to a referrer is
-/// behind it.
+/// All referrers of an image, of its manifests, and of the referrers that are found, each after its
+/// subject.
 ///
 /// # Errors
-/// When something cannot be read, or listed. Nothing is written, so `W` can be any error.
+/// If something cannot be read or listed. Nothing is written, so `W` can be any error.
 pub fn find_referrers<S: Source, W: Error + 'static>(
     source: &S,
     root: &Descriptor,
@@ -112,8 +111,8 @@ fn read<S: Source, W: Error + 'static>(
     bytes.map_err(|source| CopyError::Read { digest, source })
 }
 
-/// Copies one referrer. One that is there may not be in the list: a copy may have been killed between
-/// the two.
+/// Copies one referrer. If it is already stored, it may still be missing from the list: an earlier copy
+/// may have been killed between the two steps.
 fn attach<S: Source, D: Destination>(
     source: &S,
     destination: &D,

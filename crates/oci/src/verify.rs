@@ -1,15 +1,15 @@
-//! Readers that fail unless the bytes are the ones that were described.
+//! Readers that fail unless the content matches its descriptor.
 
 use std::io::{self, Read};
 
 use crate::{Digest, Hasher};
 
-/// Content is not what its descriptor says.
+/// Content does not match its descriptor.
 ///
-/// Inside an [`io::Error`] of kind `InvalidData`; [`Mismatch::of`] gets it back.
+/// It is wrapped in an [`io::Error`] of the kind `InvalidData`; [`Mismatch::of`] unwraps it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// It ends early.
+    /// It is shorter.
     #[error("{digest} is cut short: {actual} bytes of {expected}")]
     Short {
         /// The digest that was expected.
@@ -19,15 +19,15 @@ pub enum Mismatch {
         /// The size found, in bytes.
         actual: u64,
     },
-    /// It goes on after its end.
-    #[error("{digest} is longer than the {expected} bytes it should have")]
+    /// It is longer.
+    #[error("{digest} is longer than the expected {expected} bytes")]
     Long {
         /// The digest that was expected.
         digest: Digest,
         /// The size described, in bytes.
         expected: u64,
     },
-    /// It has the right size and other bytes.
+    /// It has the right size but another digest.
     #[error("content of {expected} is damaged: its digest is {actual}")]
     Digest {
         /// The digest described.
@@ -38,7 +38,7 @@ pub enum Mismatch {
 }
 
 impl Mismatch {
-    /// The mismatch that an I/O error carries, if it carries one.
+    /// The mismatch in an I/O error, if there is one.
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -50,7 +50,7 @@ impl From<Mismatch> for io::Error {
     }
 }
 
-/// Checks what has been hashed against what was described.
+/// Compares the digest and size with the expected ones.
 pub(crate) fn check(hasher: Hasher, digest: Digest, size: u64) -> Result<(), Mismatch> {
     let (actual_digest, actual) = hasher.finish();
     if actual < size {
@@ -74,18 +74,17 @@ pub(crate) fn check(hasher: Hasher, digest: Digest, size: u64) -> Result<(), Mis
     }
 }
 
-/// Passes on what a reader gives, and turns its end into an error unless all of it had the
-/// expected digest and size.
+/// Passes on the content of a reader, and fails at its end unless it had the expected digest and size.
 ///
-/// It never gives all the bytes of something else, and never more bytes than were described; only
-/// of a reader that was read to its end (a `read` that gave 0) is it known that no more follow.
+/// It never returns the whole of any other content, and never more bytes than described. That no more
+/// bytes follow is known only once it was read to its end (a `read` that returned 0).
 #[derive(Debug)]
 pub struct VerifyingReader<R> {
     inner: R,
     hasher: Hasher,
     digest: Digest,
     size: u64,
-    /// The verdict, once the end was seen, so that a read after the end says the same.
+    /// The result, once the end was reached, so that a read after the end returns the same.
     verdict: Option<Result<(), Mismatch>>,
 }
 
@@ -131,8 +130,8 @@ impl<R: Read> Read for VerifyingReader<R> {
             return self.end();
         }
         self.hasher.update(bytes);
-        // Before the last bytes are given, so that a taker who knows the size and does not read on
-        // to the end never has all of something else.
+        // Checked before the last bytes are returned, so that a caller that knows the size and does not
+        // read to the end never gets the whole of other content.
         if self.hasher.size() == self.size
             && let Err(mismatch) = check(self.hasher.clone(), self.digest, self.size)
         {
@@ -155,7 +154,7 @@ mod tests {
         assert_eq!(
             first.is_ok(),
             again.is_ok(),
-            "a read after the end says the same"
+            "a read after the end returns the same"
         );
         first
             .map(|_| out)
@@ -163,13 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn the_right_bytes_pass() {
+    fn the_described_content_is_accepted() {
         assert_eq!(read(b"abc", Digest::of(b"abc"), 3), Ok(b"abc".to_vec()));
         assert_eq!(read(b"", Digest::of(b""), 0), Ok(vec![]));
     }
 
     #[test]
-    fn every_other_bytes_do_not() {
+    fn any_other_content_is_rejected() {
         let digest = Digest::of(b"abc");
         assert_eq!(
             read(b"ab", digest, 3),

@@ -1,4 +1,4 @@
-//! A layout on disk: what it holds after writing, and what it says when it is damaged.
+//! A layout on disk: its content after writing, and its errors when it is damaged.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -91,7 +91,10 @@ fn an_image_is_found_by_name_and_by_digest() {
     assert_eq!(layout.manifest(&manifest).unwrap().layers[0], layer);
     assert_eq!(read(&layout, &layer), Ok(b"layer".to_vec()));
     let error = find("y").unwrap_err().to_string();
-    assert!(error.ends_with("has no image `y`, only `x`"), "{error}");
+    assert!(
+        error.ends_with("has no image `y`; available: `x`"),
+        "{error}"
+    );
     assert!(matches!(find("x:v1"), Err(LayoutError::NoSuchImage { .. })));
 }
 
@@ -118,7 +121,7 @@ fn a_manifest_below_an_index_is_found_by_digest_and_selected_by_platform() {
     let error = layout
         .select(&index, &Platform::linux("amd64"))
         .unwrap_err();
-    assert!(full(&error).ends_with("no image for linux/amd64, only for linux/arm64"));
+    assert!(full(&error).ends_with("no image for linux/amd64; available: linux/arm64"));
 }
 
 #[test]
@@ -136,14 +139,14 @@ fn kinds_of_damage_are_distinguished() {
     );
     check(
         &|s| fs::write(path(s), b"layers").unwrap(),
-        "is longer than the 5 bytes",
+        "is longer than the expected 5 bytes",
     );
     check(
         &|s| fs::write(path(s), b"Layer").unwrap(),
         "is damaged: its digest is sha256:",
     );
     check(&|s| fs::remove_file(path(s)).unwrap(), "is missing from");
-    // A blob that is something else than a file is not waited for, nor listed.
+    // Something other than a file is neither opened nor listed.
     check(
         &|s| {
             fs::remove_file(path(s)).unwrap();
@@ -185,7 +188,7 @@ fn a_damaged_manifest_is_a_mismatch_and_a_wrong_kind_is_an_error() {
 }
 
 #[test]
-fn an_index_that_is_none_is_an_error_and_stays_as_it_is() {
+fn an_invalid_index_is_an_error_and_is_not_changed() {
     let traversal = r#"{"schemaVersion":2,"manifests":[{"mediaType":"a","size":1,
         "digest":"sha256:../../../../etc/passwd"}]}"#;
     let other = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
@@ -212,7 +215,7 @@ fn an_index_that_is_none_is_an_error_and_stays_as_it_is() {
 }
 
 #[test]
-fn what_is_not_a_layout_is_not_opened_and_not_written_into() {
+fn a_directory_that_is_not_a_layout_is_neither_opened_nor_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let open = |expected: &str| {
@@ -257,7 +260,7 @@ fn a_blob_with_other_content_is_not_stored() {
     check(
         &descriptor,
         b"content and much more",
-        "is longer than the 7 bytes",
+        "is longer than the expected 7 bytes",
     );
     assert_eq!(
         fs::read_dir(directory.path().join(".ingest"))
@@ -268,7 +271,7 @@ fn a_blob_with_other_content_is_not_stored() {
 }
 
 #[test]
-fn a_damaged_blob_is_healed_by_writing_it_again() {
+fn writing_a_damaged_blob_again_repairs_it() {
     let Sample {
         directory: _directory,
         layout,
@@ -303,7 +306,7 @@ fn a_reader_that_fails_leaves_nothing() {
 }
 
 #[test]
-fn what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not() {
+fn leftovers_of_killed_writers_are_removed_and_files_of_running_ones_are_not() {
     let Sample {
         directory, layout, ..
     } = sample();
@@ -319,7 +322,7 @@ fn what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not() {
 }
 
 #[test]
-fn an_entry_takes_the_place_of_its_name_and_foreign_fields_stay() {
+fn an_entry_replaces_one_of_the_same_name_and_unknown_fields_are_preserved() {
     let Sample {
         directory,
         layout,
@@ -349,7 +352,7 @@ fn an_entry_takes_the_place_of_its_name_and_foreign_fields_stay() {
 }
 
 #[test]
-fn many_writers_at_once_all_get_their_entry_in() {
+fn no_entry_is_lost_when_many_write_at_once() {
     const WRITERS: usize = 12;
     let directory = tempfile::tempdir().unwrap();
     let barrier = Arc::new(Barrier::new(WRITERS));
@@ -402,8 +405,8 @@ impl Source for Counted {
     }
 }
 
-/// Each level of what refers to an image is asked for once, whatever the number of its platforms; and
-/// each document of the layout is read once, whatever the number of levels.
+/// The referrers of each level are requested once, whatever the number of platforms, and each document of
+/// the layout is read once, whatever the number of levels.
 #[test]
 fn referrers_are_found_level_by_level_and_read_once() {
     let Sample {
@@ -443,7 +446,7 @@ fn referrers_are_found_level_by_level_and_read_once() {
     assert_eq!(entries.len(), 4);
     assert_eq!(entries[3].ref_name(), Some("x"), "the name is written last");
 
-    // What a digest refers to is known: the blob is not read for it again.
+    // The subject of a digest is known, so the blob is not read again.
     fs::remove_file(layout.blob_path(&signature.digest)).unwrap();
     let found = layout.referrers(&[bills[1].digest].into()).unwrap();
     assert_eq!(found[0].digest, signature.digest);

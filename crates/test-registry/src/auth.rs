@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::http::{Answer, Head};
+use crate::http::{Head, Response};
 use crate::state::{Auth, State, Token};
 
-pub(super) fn refuse(state: &mut State, head: &Head, address: SocketAddr) -> Option<Answer> {
+pub(super) fn refuse(state: &mut State, head: &Head, address: SocketAddr) -> Option<Response> {
     let shown = head.header("authorization").unwrap_or_default();
-    let refusal = Answer::error(401, "UNAUTHORIZED");
+    let refusal = Response::error(401, "UNAUTHORIZED");
     match &state.behaviour.auth {
         Auth::Open => None,
         Auth::Basic(name, password) => {
@@ -36,13 +36,13 @@ pub(super) fn refuse(state: &mut State, head: &Head, address: SocketAddr) -> Opt
     }
 }
 
-pub(super) fn token(state: &mut State, head: &Head) -> Answer {
+pub(super) fn token(state: &mut State, head: &Head) -> Response {
     let Auth::Bearer(name, password, good_for) = &state.behaviour.auth else {
-        return Answer::new(404);
+        return Response::new(404);
     };
     let right = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
     let by_password = head.method == "GET" && head.header("authorization") == Some(&right);
-    // The identity token of a test is the password itself, and is checked by who asks.
+    // In tests the identity token is the password itself.
     let by_identity = head.method == "POST";
     let scopes = head.params("scope");
     let scopes = scopes.iter().flat_map(|scope| scope.split(' '));
@@ -50,13 +50,13 @@ pub(super) fn token(state: &mut State, head: &Head) -> Answer {
     let anonymous = head.header("authorization").is_none();
     let to_read = state.behaviour.public && anonymous && reads_only(&scopes);
     if !by_password && !by_identity && !to_read {
-        return Answer::error(401, "UNAUTHORIZED");
+        return Response::error(401, "UNAUTHORIZED");
     }
     let left = *good_for;
     state.counter += 1;
     let token = format!("token-{}", state.counter);
     state.tokens.insert(token.clone(), Token { left, scopes });
-    Answer::new(200).body(format!("{{\"token\":\"{token}\"}}").into_bytes())
+    Response::new(200).body(format!("{{\"token\":\"{token}\"}}").into_bytes())
 }
 
 fn reads_only(scopes: &[String]) -> bool {
@@ -77,7 +77,7 @@ pub(super) fn refuse_mount(
     head: &Head,
     from: &str,
     address: SocketAddr,
-) -> Option<Answer> {
+) -> Option<Response> {
     let Auth::Bearer(..) = state.behaviour.auth else {
         return None;
     };
@@ -88,6 +88,6 @@ pub(super) fn refuse_mount(
         return None;
     }
     let challenge = format!("{},scope=\"{wanted}\"", challenge(head, address));
-    let refusal = Answer::error(401, "UNAUTHORIZED");
+    let refusal = Response::error(401, "UNAUTHORIZED");
     Some(refusal.header("www-authenticate", challenge))
 }

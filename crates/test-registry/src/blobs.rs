@@ -3,22 +3,22 @@
 use std::net::SocketAddr;
 
 use crate::auth::refuse_mount;
-use crate::http::{Answer, Head};
+use crate::http::{Head, Response};
 use crate::state::{State, Upload};
 use oci::Digest;
 
-pub(super) fn blob(state: &State, head: &Head, repository: &str, digest: &str) -> Answer {
+pub(super) fn blob(state: &State, head: &Head, repository: &str, digest: &str) -> Response {
     let found = digest
         .parse::<Digest>()
         .ok()
         .and_then(|d| Some((d, state.blob(repository, d)?)));
     match (head.method.as_str(), found) {
         ("HEAD" | "GET", Some((digest, bytes))) => {
-            let answer = Answer::new(200).header("docker-content-digest", digest);
-            answer.body(bytes.clone())
+            let response = Response::new(200).header("docker-content-digest", digest);
+            response.body(bytes.clone())
         }
-        (_, None) => Answer::error(404, "BLOB_UNKNOWN"),
-        _ => Answer::new(405),
+        (_, None) => Response::error(404, "BLOB_UNKNOWN"),
+        _ => Response::new(405),
     }
 }
 
@@ -29,29 +29,29 @@ pub(super) fn upload(
     id: &str,
     body: &[u8],
     address: SocketAddr,
-) -> Answer {
-    // As distribution's, the state has the offset, so that each request needs the newest.
+) -> Response {
+    // As in distribution, the state contains the offset, so that each request needs the newest one.
     let location =
         |id: u64, at: usize| format!("/v2/{repository}/blobs/uploads/{id}?_state=a%2Fb{at}");
     if head.method == "POST" {
-        if let Some(answer) = mount(state, head, repository, address) {
-            return answer;
+        if let Some(response) = mount(state, head, repository, address) {
+            return response;
         }
         state.counter += 1;
         let id = state.counter;
         state.uploads.insert(id, Upload::default());
-        let mut answer = Answer::new(202)
+        let mut response = Response::new(202)
             .header("location", location(id, 0))
             .header("range", "0-0");
         if let Some(bytes) = state.behaviour.chunk_min_bytes {
-            answer = answer.header("oci-chunk-min-length", bytes);
+            response = response.header("oci-chunk-min-length", bytes);
         }
-        return answer;
+        return response;
     }
     let id: u64 = id.parse().unwrap_or_default();
     let state_of_client = head.param("_state").unwrap_or_default();
     if !state_of_client.starts_with("a/b") {
-        return Answer::error(404, "BLOB_UPLOAD_UNKNOWN");
+        return Response::error(404, "BLOB_UPLOAD_UNKNOWN");
     }
     let (lagging, patch_status) = (state.behaviour.lagging_range, state.behaviour.patch_status);
     let size = body.len() as u64;
@@ -61,31 +61,31 @@ pub(super) fn upload(
     );
     if head.method == "PATCH" && size > chunk_max {
         return match chunk_max {
-            0 => Answer::error(405, "UNSUPPORTED"),
-            _ => Answer::error(416, "BLOB_UPLOAD_INVALID"),
+            0 => Response::error(405, "UNSUPPORTED"),
+            _ => Response::error(416, "BLOB_UPLOAD_INVALID"),
         };
     }
     if head.method == "PUT" && size > whole_max {
-        return Answer::new(413);
+        return Response::new(413);
     }
     let (strict, least) = (state.behaviour.strict, state.behaviour.chunk_least_bytes);
     let Some(upload) = state.uploads.get_mut(&id) else {
-        return Answer::error(404, "BLOB_UPLOAD_UNKNOWN");
+        return Response::error(404, "BLOB_UPLOAD_UNKNOWN");
     };
     if head.method != "GET" && state_of_client != format!("a/b{}", upload.data.len()) {
-        return Answer::error(416, "BLOB_UPLOAD_INVALID");
+        return Response::error(416, "BLOB_UPLOAD_INVALID");
     }
     if strict && head.method == "PATCH" && head.header("content-range").is_none() {
-        return Answer::error(400, "BLOB_UPLOAD_INVALID");
+        return Response::error(400, "BLOB_UPLOAD_INVALID");
     }
     if upload.short && size > 0 {
-        return Answer::error(400, "BLOB_UPLOAD_INVALID");
+        return Response::error(400, "BLOB_UPLOAD_INVALID");
     }
     upload.short = head.method == "PATCH" && size < least;
     if let Some(range) = head.header("content-range") {
         let start = range.split('-').next().and_then(|start| start.parse().ok());
         if start != Some(upload.data.len()) {
-            return Answer::error(416, "BLOB_UPLOAD_INVALID");
+            return Response::error(416, "BLOB_UPLOAD_INVALID");
         }
     }
     upload.data.extend_from_slice(body);
@@ -95,35 +95,40 @@ pub(super) fn upload(
     let range = format!("0-{}", upload.reported.saturating_sub(1));
     let at = upload.data.len();
     match head.method.as_str() {
-        "PATCH" => Answer::new(patch_status)
+        "PATCH" => Response::new(patch_status)
             .header("location", location(id, at))
             .header("range", range),
-        "GET" => Answer::new(204)
+        "GET" => Response::new(204)
             .header("location", location(id, at))
             .header("range", range),
         "PUT" => finish(state, head, repository, id),
-        _ => Answer::new(405),
+        _ => Response::new(405),
     }
 }
 
-fn finish(state: &mut State, head: &Head, repository: &str, id: u64) -> Answer {
+fn finish(state: &mut State, head: &Head, repository: &str, id: u64) -> Response {
     let upload = state.uploads.remove(&id).unwrap_or_default();
     let digest = Digest::of(&upload.data);
     if head.param("digest") != Some(digest.to_string()) {
-        return Answer::error(400, "DIGEST_INVALID");
+        return Response::error(400, "DIGEST_INVALID");
     }
     state.blobs.insert(digest, upload.data);
     state.link(repository, digest);
-    let answer = Answer::new(201).header("location", format!("/blobs/{digest}"));
+    let response = Response::new(201).header("location", format!("/blobs/{digest}"));
     if state.behaviour.silent {
-        answer
+        response
     } else {
-        answer.header("docker-content-digest", digest)
+        response.header("docker-content-digest", digest)
     }
 }
 
-/// Takes a blob from another repository, where the request asks for it and the registry does so.
-fn mount(state: &mut State, head: &Head, repository: &str, address: SocketAddr) -> Option<Answer> {
+/// Mounts a blob from another repository, if the request asks for it and the registry supports it.
+fn mount(
+    state: &mut State,
+    head: &Head,
+    repository: &str,
+    address: SocketAddr,
+) -> Option<Response> {
     let digest: Digest = head.param("mount")?.parse().ok()?;
     let from = head.param("from")?;
     if let Some(refusal) = refuse_mount(state, head, &from, address) {
@@ -135,6 +140,6 @@ fn mount(state: &mut State, head: &Head, repository: &str, address: SocketAddr) 
     state.blob(&from, digest)?;
     state.link(repository, digest);
     let location = format!("/v2/{repository}/blobs/{digest}");
-    let answer = Answer::new(201).header("location", location);
-    Some(answer.header("docker-content-digest", digest))
+    let response = Response::new(201).header("location", location);
+    Some(response.header("docker-content-digest", digest))
 }

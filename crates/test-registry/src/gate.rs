@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How often a stopped reader looks whether it may go on.
+/// How often a stopped reader checks whether it may continue.
 const POLL: Duration = Duration::from_millis(1);
 
-/// What all connections have read, and where they stop.
+/// How many bytes all connections have read, and the limit.
 #[derive(Debug)]
 pub(super) struct Gate {
     read: AtomicU64,

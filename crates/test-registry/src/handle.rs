@@ -1,15 +1,15 @@
-//! What a registry does with a request.
+//! Handles a request.
 
 use std::net::SocketAddr;
 
 use crate::auth::{refuse, token};
 use crate::blobs::{blob, upload};
-use crate::http::{Answer, Head};
+use crate::http::{Head, Response};
 use crate::manifests::{manifest, referrers};
 use crate::rates::throttle;
 use crate::state::State;
 
-pub(super) fn handle(state: &mut State, head: &Head, body: &[u8], address: SocketAddr) -> Answer {
+pub(super) fn handle(state: &mut State, head: &Head, body: &[u8], address: SocketAddr) -> Response {
     if head.path == "/token" {
         return token(state, head);
     }
@@ -20,14 +20,14 @@ pub(super) fn handle(state: &mut State, head: &Head, body: &[u8], address: Socke
         return refusal;
     }
     let Some(path) = head.path.strip_prefix("/v2/") else {
-        return Answer::new(404);
+        return Response::new(404);
     };
     if let Some(host) = &state.behaviour.redirect {
         let location = format!("http://{host}{}?{}", head.path, head.query);
-        return Answer::new(307).header("location", location);
+        return Response::new(307).header("location", location);
     }
     if path.is_empty() {
-        return Answer::new(200);
+        return Response::new(200);
     }
     let split = |marker: &str| {
         let (repository, rest) = path.rsplit_once(marker)?;
@@ -47,39 +47,39 @@ pub(super) fn handle(state: &mut State, head: &Head, body: &[u8], address: Socke
     } else if let Some(repository) = path.strip_suffix("/tags/list") {
         known(state, repository).unwrap_or_else(|| tags(state, head, repository))
     } else {
-        Answer::new(404)
+        Response::new(404)
     }
 }
 
 /// A page of tags, in the order of their names.
-fn tags(state: &State, head: &Head, repository: &str) -> Answer {
+fn tags(state: &State, head: &Head, repository: &str) -> Response {
     let last = head.param("last").unwrap_or_default();
     let all = state.tags.keys().filter(|(name, _)| name == repository);
     let mut tags: Vec<_> = all.map(|(_, tag)| tag).filter(|tag| **tag > last).collect();
     let more = tags.len() > state.behaviour.tags_page;
     tags.truncate(state.behaviour.tags_page);
     let body = serde_json::json!({ "name": repository, "tags": tags }).to_string();
-    let answer = Answer::new(200).body(body.into_bytes());
+    let response = Response::new(200).body(body.into_bytes());
     match tags.last() {
         Some(last) if more => {
             let link = format!("</v2/{repository}/tags/list?last={last}>; rel=\"next\"");
-            answer.header("link", link)
+            response.header("link", link)
         }
-        _ => answer,
+        _ => response,
     }
 }
 
-fn known(state: &State, repository: &str) -> Option<Answer> {
+fn known(state: &State, repository: &str) -> Option<Response> {
     let missing = state
         .behaviour
         .repositories
         .as_ref()
         .is_some_and(|all| !all.contains(repository));
-    missing.then(|| Answer::error(404, "NAME_UNKNOWN"))
+    missing.then(|| Response::error(404, "NAME_UNKNOWN"))
 }
 
-/// Creates the repository of an upload, where the registry does so.
-fn created(state: &mut State, head: &Head, repository: &str) -> Option<Answer> {
+/// Creates the repository of an upload, if the registry does so.
+fn created(state: &mut State, head: &Head, repository: &str) -> Option<Response> {
     if state.behaviour.create_on_push && head.method == "POST" {
         let repositories = state.behaviour.repositories.as_mut()?;
         repositories.insert(repository.to_owned());

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a registry's clients use.
+//! The subset of HTTP/1.1 that clients of a registry use.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read as _, Write};
@@ -79,17 +79,17 @@ pub(super) fn body(reader: &mut impl BufRead, head: &Head, limit: u64) -> io::Re
     Ok(body)
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
-    /// What a HEAD says of a body it does not have.
+    /// The `Content-Length` of a response to HEAD, which has no body.
     pub(super) length: Option<usize>,
 }
 
-impl Answer {
+impl Response {
     pub(super) fn new(status: u16) -> Self {
         Self {
             status,
@@ -117,7 +117,7 @@ impl Answer {
         self
     }
 
-    /// Writes it; with `cut`, only half of the body.
+    /// Writes the response; with `cut`, only half of the body.
     pub(super) fn write(
         &self,
         stream: &mut impl Write,

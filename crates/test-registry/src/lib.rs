@@ -1,6 +1,6 @@
 //! An in-process registry that behaves like a real one, and misbehaves on demand.
 //!
-//! For tests: std alone, one thread for each connection, everything in memory. It is not an example of
+//! For tests only: std, one thread for each connection, everything in memory. It is not an example of
 //! how to write a server.
 
 mod auth;

@@ -1,6 +1,6 @@
 //! Manifests and indexes, by tag and by digest.
 
-use crate::http::{Answer, Head};
+use crate::http::{Head, Response};
 use crate::state::State;
 use oci::image::{Index, Manifest, Referrer};
 use oci::{Digest, Kind, MediaType};
@@ -11,7 +11,7 @@ pub(super) fn manifest(
     repository: &str,
     reference: &str,
     body: &[u8],
-) -> Answer {
+) -> Response {
     let key = (repository.to_owned(), reference.to_owned());
     let by_digest = reference.parse::<Digest>().ok();
     if head.method == "PUT" {
@@ -23,7 +23,7 @@ pub(super) fn manifest(
     }
     let found = digest.and_then(|d| Some((d, state.manifests.get(&(repository.to_owned(), d))?)));
     let Some((digest, (media_type, bytes))) = found else {
-        return Answer::error(404, "MANIFEST_UNKNOWN");
+        return Response::error(404, "MANIFEST_UNKNOWN");
     };
     let parameters = if state.behaviour.media_type_parameters {
         "; charset=utf-8"
@@ -31,21 +31,26 @@ pub(super) fn manifest(
         ""
     };
     let media_type = format!("{media_type}{parameters}");
-    let mut answer = Answer::new(200)
+    let mut response = Response::new(200)
         .header("content-type", media_type)
         .body(bytes.clone());
     if state.behaviour.conditions {
-        answer = answer.header("etag", format!("\"{digest}\""));
+        response = response.header("etag", format!("\"{digest}\""));
     }
     if state.behaviour.silent {
-        answer
+        response
     } else {
-        answer.header("docker-content-digest", digest)
+        response.header("docker-content-digest", digest)
     }
 }
 
 /// Deletes a manifest with its tags, or a tag alone.
-fn delete(state: &mut State, repository: &str, reference: &str, digest: Option<Digest>) -> Answer {
+fn delete(
+    state: &mut State,
+    repository: &str,
+    reference: &str,
+    digest: Option<Digest>,
+) -> Response {
     let by_tag = reference.parse::<Digest>().is_err();
     let before = state.tags.len() + state.manifests.len();
     state.tags.retain(|(name, tag), digest_of| {
@@ -60,21 +65,21 @@ fn delete(state: &mut State, repository: &str, reference: &str, digest: Option<D
         state.manifests.remove(&(repository.to_owned(), digest));
     }
     if state.tags.len() + state.manifests.len() == before {
-        return Answer::error(404, "MANIFEST_UNKNOWN");
+        return Response::error(404, "MANIFEST_UNKNOWN");
     }
-    Answer::new(202)
+    Response::new(202)
 }
 
-fn put_manifest(state: &mut State, head: &Head, key: (String, String), body: &[u8]) -> Answer {
+fn put_manifest(state: &mut State, head: &Head, key: (String, String), body: &[u8]) -> Response {
     let (repository, reference) = key.clone();
     let digest = Digest::of(body);
     let by_digest = reference.parse::<Digest>().ok();
     if by_digest.is_some_and(|expected| expected != digest) {
-        return Answer::error(400, "DIGEST_INVALID");
+        return Response::error(400, "DIGEST_INVALID");
     }
     let media_type = head.header("content-type").unwrap_or_default().to_owned();
     if media_type.contains(';') && !state.behaviour.media_type_parameters {
-        return Answer::error(405, "UNSUPPORTED");
+        return Response::error(405, "UNSUPPORTED");
     }
     let referrer = Referrer::parse(&MediaType::new(media_type.clone()), body);
     let referrer = referrer.ok().flatten();
@@ -91,36 +96,36 @@ fn put_manifest(state: &mut State, head: &Head, key: (String, String), body: &[u
         _ => false,
     };
     if !complete {
-        return Answer::error(400, "MANIFEST_BLOB_UNKNOWN");
+        return Response::error(400, "MANIFEST_BLOB_UNKNOWN");
     }
     if let Some(refusal) = conflict(state, head, &key) {
         return refusal;
     }
     if by_digest.is_none() {
         if state.behaviour.immutable_tags && state.tags.contains_key(&key) {
-            return Answer::error(400, "TAG_INVALID");
+            return Response::error(400, "TAG_INVALID");
         }
         state.tags.insert(key, digest);
     }
     state
         .manifests
         .insert((repository, digest), (media_type, body.to_vec()));
-    let mut answer = Answer::new(201);
+    let mut response = Response::new(201);
     if let Some(referrer) = referrer.filter(|_| state.behaviour.referrers) {
-        answer = answer.header("oci-subject", referrer.subject.digest);
+        response = response.header("oci-subject", referrer.subject.digest);
     }
     if state.behaviour.manifest_location {
-        answer = answer.header("location", format!("{}?x", head.path));
+        response = response.header("location", format!("{}?x", head.path));
     }
     if state.behaviour.silent {
-        answer
+        response
     } else {
-        answer.header("docker-content-digest", digest)
+        response.header("docker-content-digest", digest)
     }
 }
 
 /// The refusal of a manifest whose condition is not met.
-fn conflict(state: &State, head: &Head, key: &(String, String)) -> Option<Answer> {
+fn conflict(state: &State, head: &Head, key: &(String, String)) -> Option<Response> {
     if !state.behaviour.conditions {
         return None;
     }
@@ -128,13 +133,13 @@ fn conflict(state: &State, head: &Head, key: &(String, String)) -> Option<Answer
     let matches = head.header("if-match");
     let unmet = matches.is_some_and(|wanted| current.as_deref() != Some(wanted));
     let exists = head.header("if-none-match") == Some("*") && current.is_some();
-    (unmet || exists).then(|| Answer::error(412, "DENIED"))
+    (unmet || exists).then(|| Response::error(412, "DENIED"))
 }
 
-/// The index of what refers to a digest.
-pub(super) fn referrers(state: &State, repository: &str, digest: &str) -> Answer {
+/// The index of the referrers of a digest.
+pub(super) fn referrers(state: &State, repository: &str, digest: &str) -> Response {
     if !state.behaviour.referrers {
-        return Answer::new(404);
+        return Response::new(404);
     }
     let of = |((name, _), (media_type, bytes)): (&(String, Digest), &(String, Vec<u8>))| {
         let media_type = MediaType::new(media_type.clone());
@@ -144,6 +149,6 @@ pub(super) fn referrers(state: &State, repository: &str, digest: &str) -> Answer
     };
     let index = Index::new(state.manifests.iter().filter_map(of).collect());
     let (bytes, descriptor) = index.to_bytes();
-    let answer = Answer::new(200).header("content-type", descriptor.media_type);
-    answer.body(bytes)
+    let response = Response::new(200).header("content-type", descriptor.media_type);
+    response.body(bytes)
 }

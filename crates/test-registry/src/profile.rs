@@ -6,13 +6,13 @@ use crate::state::{Auth, Behaviour};
 /// The largest chunk of GitHub's registry.
 const GHCR_CHUNK_BYTES: u64 = 4 << 20;
 
-/// The bounds of a part of Amazon ECR; the last may be smaller.
+/// The bounds of a part in Amazon ECR; the last one may be smaller.
 const ECR_PART_BYTES: (u64, u64) = (5 << 20, 10 << 20);
 
 /// A registry to behave as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// What the specification demands of a registry, and demands of a client.
+    /// Adheres strictly to the specification, and requires the same of a client.
     Strict,
     /// Amazon ECR: Basic, 201 for a PATCH and a `Range` that lags, parts of 5 to 10 MiB, no
     /// `Location` for a manifest, no media type with parameters.
@@ -23,15 +23,15 @@ pub enum Profile {
     EcrPublic,
     /// GitHub: Bearer, chunks up to 4 MiB.
     Ghcr,
-    /// Docker Hub: Bearer with tokens that end.
+    /// Docker Hub: Bearer with tokens that expire.
     DockerHub,
-    /// Google Artifact Registry: no chunks, and no digest in its answers.
+    /// Google Artifact Registry: no chunks, and no digest in its responses.
     Gar,
-    /// Quay: Bearer, no digest in its answers.
+    /// Quay: Bearer, no digest in its responses.
     Quay,
-    /// Harbor: Bearer with tokens that end, and immutable tags.
+    /// Harbor: Bearer with tokens that expire, and immutable tags.
     Harbor,
-    /// GitLab: Bearer, announces a least size of chunks.
+    /// GitLab: Bearer, announces a minimum size of chunks.
     GitLab,
 }
 
@@ -63,7 +63,7 @@ impl Profile {
             chunk_max_bytes: ECR_PART_BYTES.1,
             manifest_location: false,
             media_type_parameters: false,
-            // They are for accounts that ask for them.
+            // ECR has them only if an account enables them.
             mounts: false,
             ..plain()
         };

@@ -1,12 +1,12 @@
-//! How many requests a second the registry accepts.
+//! Limits the rate of requests.
 
 use std::time::Instant;
 
-use crate::http::{Answer, Head};
+use crate::http::{Head, Response};
 use crate::state::{Left, State};
 
-/// The refusal of a request that is one too many.
-pub(super) fn throttle(state: &mut State, head: &Head) -> Option<Answer> {
+/// The refusal of a request that exceeds a limit.
+pub(super) fn throttle(state: &mut State, head: &Head) -> Option<Response> {
     let limits = state.behaviour.limits?;
     let (uploads, manifests) = ("/blobs/uploads/", "/manifests/");
     let (operation, limit) = match head.method.as_str() {
@@ -29,5 +29,5 @@ pub(super) fn throttle(state: &mut State, head: &Head) -> Option<Answer> {
         return None;
     }
     state.refused_rates += 1;
-    Some(Answer::error(429, "TOOMANYREQUESTS"))
+    Some(Response::error(429, "TOOMANYREQUESTS"))
 }

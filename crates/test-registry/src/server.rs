@@ -1,4 +1,4 @@
-//! Connections, faults, and what a test can ask.
+//! Connections and faults, and the API for tests.
 
 use std::io::{self, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::gate::{Gate, Gated};
 use crate::handle::handle;
-use crate::http::{Answer, Head, body, head};
+use crate::http::{Head, Response, body, head};
 use crate::state::{Action, Behaviour, Fault, Seen, State};
 use oci::{Digest, Reference};
 
@@ -130,7 +130,7 @@ impl TestRegistry {
         self.state().seen.clear();
     }
 
-    /// What a tag names.
+    /// The digest that a tag refers to.
     pub fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
         self.state()
             .tags
@@ -227,47 +227,47 @@ fn requests(
         if matches!(fault, Some(Action::EndTokens)) {
             state.tokens.clear();
         }
-        let mut answer = match &fault {
-            Some(Action::Answer(status, headers, body)) => Answer {
+        let mut response = match &fault {
+            Some(Action::Respond(status, headers, body)) => Response {
                 headers: headers.clone(),
-                ..Answer::new(*status).body(body.as_bytes().to_vec())
+                ..Response::new(*status).body(body.as_bytes().to_vec())
             },
-            Some(Action::LoseWrite) => Answer::new(201),
+            Some(Action::LoseWrite) => Response::new(201),
             _ => handle(&mut state, &head, &body, address),
         };
         drop(state);
         match fault {
-            Some(Action::CutAnswer) => return Ok(()),
+            Some(Action::CutResponse) => return Ok(()),
             Some(Action::DamageBody) => {
-                if let Some(byte) = answer.body.first_mut() {
+                if let Some(byte) = response.body.first_mut() {
                     *byte ^= 1;
                 }
             }
             Some(Action::OtherDigest) => {
-                answer
+                response
                     .headers
                     .retain(|(name, _)| *name != "docker-content-digest");
-                answer = answer.header("docker-content-digest", Digest::of(b"other"));
+                response = response.header("docker-content-digest", Digest::of(b"other"));
             }
             Some(Action::StaleRange) => {
-                answer.headers.retain(|(name, _)| *name != "range");
-                answer = answer.header("range", "0-0");
+                response.headers.retain(|(name, _)| *name != "range");
+                response = response.header("range", "0-0");
             }
-            Some(Action::WrongLength) => answer.length = Some(answer.body.len() + 1),
-            Some(Action::NoLocation) => answer.headers.retain(|(name, _)| *name != "location"),
+            Some(Action::WrongLength) => response.length = Some(response.body.len() + 1),
+            Some(Action::NoLocation) => response.headers.retain(|(name, _)| *name != "location"),
             _ => {}
         }
         let cut = matches!(fault, Some(Action::CutBody));
         let no_body = head.method == "HEAD";
         if matches!(fault, Some(Action::Trickle)) {
             let mut whole = Vec::new();
-            answer.write(&mut whole, no_body, cut)?;
+            response.write(&mut whole, no_body, cut)?;
             for piece in whole.chunks(16) {
                 stream.write_all(piece)?;
                 stream.flush()?;
             }
         } else {
-            answer.write(&mut stream, no_body, cut)?;
+            response.write(&mut stream, no_body, cut)?;
         }
         if cut || matches!(fault, Some(Action::WrongLength)) {
             return Ok(());

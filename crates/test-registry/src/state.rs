@@ -27,9 +27,9 @@ pub enum Auth {
 pub struct Behaviour {
     /// The clients it accepts.
     pub auth: Auth,
-    /// Its token server issues tokens to read to clients without credentials.
+    /// Its token server issues tokens for reading to clients without credentials.
     pub public: bool,
-    /// How it answers a PATCH; Amazon ECR answers 201.
+    /// The status of its response to a PATCH; Amazon ECR's is 201.
     pub patch_status: u16,
     /// Its `Range` stays behind after the first chunk, as ECR's.
     pub lagging_range: bool,
@@ -39,14 +39,14 @@ pub struct Behaviour {
     pub repositories: Option<BTreeSet<String>>,
     /// It sends no `Docker-Content-Digest` header.
     pub silent: bool,
-    /// The least size of a chunk that it announces.
+    /// The minimum size of a chunk that it announces.
     pub chunk_min_bytes: Option<u64>,
     /// The largest chunk that it accepts: 4 MiB for GitHub's registry, 0 for one that accepts no
     /// chunks, as Google's Artifact Registry.
     pub chunk_max_bytes: u64,
-    /// The least size of a chunk that another follows, as Amazon ECR's.
+    /// The minimum size of every chunk but the last, as in Amazon ECR.
     pub chunk_least_bytes: u64,
-    /// It answers the PUT of a manifest with a `Location`, as the specification demands.
+    /// It responds to the PUT of a manifest with a `Location`, as the specification demands.
     pub manifest_location: bool,
     /// It accepts a media type with parameters, and sends one.
     pub media_type_parameters: bool,
@@ -54,7 +54,7 @@ pub struct Behaviour {
     pub strict: bool,
     /// The largest blob that it accepts in one request, as a proxy in front of it may limit it.
     pub whole_max_bytes: u64,
-    /// It takes blobs from another repository.
+    /// It mounts blobs from other repositories.
     pub mounts: bool,
     /// It lists referrers.
     pub referrers: bool,
@@ -99,7 +99,7 @@ impl Default for Behaviour {
     }
 }
 
-/// How many requests of each operation are accepted at once, and then by the second.
+/// How many requests of each operation are accepted at once, and then per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// PUT of a manifest.
@@ -138,11 +138,11 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 pub enum Action {
     /// The response is this status, with these headers and this body.
-    Answer(u16, Vec<(&'static str, String)>, &'static str),
+    Respond(u16, Vec<(&'static str, String)>, &'static str),
     /// The connection is closed after the given number of bytes of the request's body.
     CutRequest(u64),
     /// The request is processed, and the connection is closed without a response.
-    CutAnswer,
+    CutResponse,
     /// The connection is closed in the middle of the response's body.
     CutBody,
     /// One bit of the response's body is flipped.
@@ -216,9 +216,9 @@ pub(super) struct Token {
 #[derive(Debug, Default)]
 pub(super) struct Upload {
     pub(super) data: Vec<u8>,
-    /// The size that `Range` reports where it lags.
+    /// The size that `Range` reports if it lags.
     pub(super) reported: u64,
-    /// A chunk was smaller than the least size of one that another follows.
+    /// A chunk was smaller than the minimum, so no other may follow.
     pub(super) short: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The image for one platform, where only that is asked for.
+//! Selects the image for one platform.
 
 use std::io::{self, Read as _};
 
@@ -9,8 +9,8 @@ use oci::{Descriptor, Kind, Platform};
 use super::CommandError;
 use crate::image_source::SourceError;
 
-/// The image itself, or the one of its index for `platform`, where one is given. An image without an
-/// index has a platform too, in its configuration. `from` is the place that an error names.
+/// The image itself or, if `platform` is given, its image for that platform. An image without an index has
+/// a platform too, in its configuration. `from` is the place that an error names.
 pub(super) fn select<S: Source>(
     source: &S,
     root: &Descriptor,
@@ -45,11 +45,11 @@ where
     }
     Err(none(NoPlatform {
         wanted: platform.clone(),
-        available: own.map_or_else(|| "no platform at all".to_owned(), |own| own.to_string()),
+        available: own.map_or_else(|| "none".to_owned(), |own| own.to_string()),
     }))
 }
 
-/// The platform that a configuration names.
+/// The platform in a configuration.
 fn platform_of<S: Source>(source: &S, config: &Descriptor) -> Result<Platform, SourceError> {
     let digest = config.digest;
     let read = || -> io::Result<Vec<u8>> {

@@ -134,7 +134,7 @@ fn a_base_for_other_platforms_is_refused_before_compiling() {
         let run = build(&sandbox, &["--platform", "linux/amd64", "--base", &on]);
         let expected = format!(
             "error: cannot use the base `{on}`\n  \
-             Caused by: no image for linux/amd64, only for {available}\n\
+             Caused by: no image for linux/amd64; available: {available}\n\
              hint: leave the other platforms out with --platform, or choose a base that has them\n"
         );
         assert_eq!((run.code, run.stderr), (Some(2), expected));
@@ -168,7 +168,7 @@ fn the_digest_of_a_base_is_kept_until_it_is_updated() {
 
     let second = base(&os, "debian", &BOTH, &release("2"));
     let moved = with(&[]);
-    moved.fails(2, "hint: --update-base uses");
+    moved.fails(2, "hint: to use the image that it has now, give --update-base");
     assert_eq!(sandbox.read("imagebuilder.lock"), lock);
     // As long as the layout has the image by another name, its digest counts.
     let mut kept = first.clone();
@@ -196,7 +196,7 @@ fn a_base_that_is_not_there_says_so() {
     base(&sandbox.path().join("os"), "b", &BOTH[..1], &release("2"));
     for (on, code, expected) in [
         ("oci:none", 2, "`none` is not an OCI image layout"),
-        ("oci:os:c", 2, "`os` has no image `c`, only `a`, `b`"),
+        ("oci:os:c", 2, "`os` has no image `c`; available: `a`, `b`"),
         (
             "oci:os",
             2,

@@ -54,7 +54,7 @@ fn an_image_goes_from_registry_to_registry_to_layout_and_back() {
     let none = copy(&source, "oci:none", &["--platform", "linux/s390x"]);
     none.fails(
         2,
-        "no image for linux/s390x, only for linux/amd64, linux/arm64",
+        "no image for linux/s390x; available: linux/amd64, linux/arm64",
     );
 }
 
@@ -74,13 +74,13 @@ fn an_image_for_another_platform_is_refused() {
         ["copy", here, "oci:x"],
     ] {
         let other = run(&[&args[..], &["--platform", "linux/amd64"]].concat());
-        other.fails(2, "no image for linux/amd64, only for linux/arm64");
+        other.fails(2, "no image for linux/amd64; available: linux/arm64");
     }
     assert_eq!(registry.seen().len(), 0);
     let same = run(&["push", here, &there, "--platform", "linux/arm64"]);
     assert_eq!(same.code, Some(0), "{}", same.stderr);
     let other = run(&["copy", &there, "oci:y", "--platform", "linux/amd64"]);
-    other.fails(2, "no image for linux/amd64, only for linux/arm64");
+    other.fails(2, "no image for linux/amd64; available: linux/arm64");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_dry_run_reports_what_would_be_copied_and_copies_nothing() {
     }
 
     copy("oci:img", &there, &[]);
-    would("oci:img", &there, ": everything is there\n");
+    would("oci:img", &there, ": everything is already there\n");
     copy(&there, "oci:down", &[]);
     would(
         &there,
@@ -123,7 +123,7 @@ fn a_dry_run_reports_what_would_be_copied_and_copies_nothing() {
     );
     let arm = ["--platform", "linux/arm64", "--dry-run"];
     let moved = copy("oci:img", &there, &arm);
-    let now = format!(": everything is there; `v1` is {digest} now\n");
+    let now = format!(": everything is already there; `v1` refers to {digest} now\n");
     assert!(moved.ends_with(&now), "{moved}");
     assert_eq!(registry.tag("x", "v1"), Some(digest));
 }

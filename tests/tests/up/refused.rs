@@ -93,7 +93,7 @@ fn bad_input_is_reported_and_leaves_nothing() {
         &missing,
         &layout,
         2,
-        &["has no image `nosuch:1`, only `pod:1`"],
+        &["has no image `nosuch:1`; available: `pod:1`"],
     );
     let printed = "image `pod:1` is not in containerd";
     check(

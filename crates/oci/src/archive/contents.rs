@@ -1,4 +1,4 @@
-//! What the tar holds, in which order.
+//! The content of the tar, and its order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ const BLOCK_BYTES: u64 = 512;
 /// Why an archive of images of a source with errors `S` could not be created.
 type ArchiveError<S> = CopyError<S, io::Error>;
 
-/// A tar of images whose blobs are read while it is.
+/// A tar of images whose blobs are read while the tar is.
 #[derive(Debug)]
 pub struct Archive<'a, S> {
     pub(super) source: &'a S,
@@ -40,7 +40,7 @@ struct DockerImage {
     repo_tags: Vec<String>,
 }
 
-/// What an image consists of.
+/// The parts of an image.
 #[derive(Default)]
 struct Walk {
     blobs: BTreeMap<Digest, Descriptor>,
@@ -53,7 +53,7 @@ impl<'a, S: Source> Archive<'a, S> {
     /// An archive of images and their names; one without a tag has the tag `latest` for an engine.
     /// `referrers` are in it without a name, as in a layout.
     ///
-    /// An engine that does not read the index gets one manifest of each image: the one for
+    /// For an engine that does not read the index there is one manifest of each image: the one for
     /// `platform`, or the first.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl<'a, S: Source> Archive<'a, S> {
         self.size
     }
 
-    /// The blobs that are read while the tar is.
+    /// The blobs that are read while the tar is read.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         self.parts.iter().filter_map(|part| match part {
             Part::Blob(blob) => Some(blob),
@@ -164,7 +164,7 @@ impl<'a, S: Source> Archive<'a, S> {
     fn pad(&mut self, size: u64) {
         let padding = size.next_multiple_of(BLOCK_BYTES) - size;
         if padding > 0 {
-            let zeros = usize::try_from(padding).expect("it is less than a block");
+            let zeros = usize::try_from(padding).expect("padding is less than a block");
             self.bytes(vec![0; zeros]);
         }
     }
@@ -219,7 +219,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The manifest that Docker gets.
+    /// The manifest for Docker.
     fn for_docker(&self, name: &Reference, platform: Option<&Platform>) -> Option<DockerImage> {
         let runs = |of: &Option<Platform>| {
             let of = of.as_ref();

@@ -17,8 +17,7 @@ pub struct ArchiveReader<'a, S> {
 }
 
 impl<S: Source> Archive<'_, S> {
-    /// Reads the tar from its start. A blob that is not what its descriptor says is an error of the
-    /// reader.
+    /// Reads the tar from its start. The reader fails if a blob does not match its descriptor.
     pub fn reader(&self) -> ArchiveReader<'_, S> {
         ArchiveReader::new(self)
     }
@@ -34,7 +33,7 @@ impl<'a, S> ArchiveReader<'a, S> {
         }
     }
 
-    /// The blob that the last read was of, and how many of its bytes have been read.
+    /// The blob that was read last, and how many of its bytes have been read.
     pub fn blob(&self) -> Option<(&'a Descriptor, u64)> {
         self.blob
     }

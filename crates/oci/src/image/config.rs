@@ -1,4 +1,4 @@
-//! The configuration of an image: what to run, as whom, and the diff IDs of its layers.
+//! The configuration of an image: what to run, as which user, and the diff IDs of its layers.
 
 use oci_spec::image::ImageConfiguration;
 
@@ -16,7 +16,7 @@ impl Config {
     /// Reads a configuration.
     ///
     /// # Errors
-    /// When `bytes` are too many, not JSON, or another document.
+    /// If `bytes` are too many, not JSON, or another document.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         json::parse("image configuration", bytes).map(|spec| Self { spec })
     }
@@ -41,7 +41,7 @@ impl Config {
             .collect()
     }
 
-    /// What it runs on.
+    /// The platform that it runs on.
     pub fn platform(&self) -> Platform {
         let mut platform = Platform::linux(&self.spec.architecture().to_string());
         platform.os = self.spec.os().to_string();
@@ -76,7 +76,7 @@ impl Config {
             .unwrap_or_default()
     }
 
-    /// The directory to start in; `/` where the image names none.
+    /// The working directory; `/` if the image sets none.
     pub fn working_dir(&self) -> &str {
         let config = self.spec.config().as_ref();
         let dir = config

@@ -8,15 +8,15 @@ use super::json::{self, DocumentError, canonical};
 use crate::descriptor::null_is_empty;
 use crate::{Descriptor, Kind, MediaType, Platform};
 
-/// Manifests and what each is for.
+/// Manifests, and the platform of each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     schema_version: u32,
-    /// What the document says it is; the `index.json` of a layout often does not.
+    /// The media type in the document; the `index.json` of a layout often has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
-    /// What kind of artifact it is, where it is not an image.
+    /// The kind of artifact, if it is not an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
     /// The manifest or index that it is a referrer of.
@@ -25,7 +25,7 @@ pub struct Index {
     /// The manifests, and indexes below this one.
     #[serde(deserialize_with = "null_is_empty")]
     pub manifests: Vec<Descriptor>,
-    /// Facts about the image, sorted.
+    /// Annotations, sorted.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
@@ -36,11 +36,11 @@ pub struct Index {
 
 /// An index has no manifest for a platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no image for {wanted}, only for {available}")]
+#[error("no image for {wanted}; available: {available}")]
 pub struct NoPlatform {
-    /// The platform asked for.
+    /// The requested platform.
     pub wanted: Platform,
-    /// The platforms there are, divided by commas.
+    /// The available platforms, separated by commas.
     pub available: String,
 }
 
@@ -93,7 +93,7 @@ impl Index {
     /// The first manifest that runs on `machine`.
     ///
     /// # Errors
-    /// [`NoPlatform`] when none does.
+    /// [`NoPlatform`] if none does.
     pub fn select(&self, machine: &Platform) -> Result<&Descriptor, NoPlatform> {
         let of = |descriptor: &&Descriptor| {
             descriptor
@@ -105,7 +105,7 @@ impl Index {
             let platforms = self.manifests.iter().filter_map(|d| d.platform.as_ref());
             let available: Vec<_> = platforms.map(ToString::to_string).collect();
             let available = if available.is_empty() {
-                "no platform at all".to_owned()
+                "none".to_owned()
             } else {
                 available.join(", ")
             };

@@ -1,4 +1,4 @@
-//! JSON documents: bounded when read, canonical when written.
+//! JSON documents: read up to a limit, written in a canonical form.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use crate::MediaType;
 
-/// The largest manifest, index or configuration that is read: 4 MiB, which
-/// [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests)
-/// asks registries to accept at least.
+/// The largest manifest, index or configuration that is read: 4 MiB, which registries should at least
+/// accept, by
+/// [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests).
 pub const MAX_DOCUMENT_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Why bytes are not the document they should be.
+/// Why bytes are not the expected document.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// They are more than [`MAX_DOCUMENT_BYTES`].
+    /// They exceed [`MAX_DOCUMENT_BYTES`].
     #[error("{what} has {size} bytes, more than the {MAX_DOCUMENT_BYTES} allowed")]
     TooLarge {
         /// Which document.
@@ -22,24 +22,24 @@ pub enum DocumentError {
         /// Its size in bytes.
         size: u64,
     },
-    /// They are not JSON, or not of the document's shape.
+    /// They are not JSON, or do not have the document's schema.
     #[error("{what} is not valid")]
     Json {
         /// Which document.
         what: &'static str,
-        /// Where and why.
+        /// The parser's error.
         #[source]
         source: serde_json::Error,
     },
-    /// The document says another media type of itself.
+    /// The document contains another media type.
     #[error("{what} has the media type `{actual}`")]
     MediaType {
         /// Which document.
         what: &'static str,
-        /// What its `mediaType` says.
+        /// Its `mediaType`.
         actual: MediaType,
     },
-    /// It refers to no other document.
+    /// It does not refer to another document.
     #[error("{what} has no `subject`")]
     NoSubject {
         /// Which document.
@@ -66,15 +66,15 @@ pub(crate) fn parse<T: DeserializeOwned>(
     serde_json::from_slice(bytes).map_err(|source| DocumentError::Json { what, source })
 }
 
-/// A value as JSON without white space, every object's keys sorted: one value, one text, one
-/// digest.
+/// A value as JSON without white space, with the keys of every object sorted, so that equal values have
+/// equal texts and digests.
 ///
-/// `serde_json` keeps keys sorted only until some crate of the build asks for its `preserve_order`,
-/// and oci-spec's maps are hash maps; so the keys are sorted here.
+/// The keys are sorted here because `serde_json` keeps them sorted only unless some crate in the build
+/// enables its `preserve_order`, and oci-spec's maps are hash maps.
 ///
 /// # Panics
-/// When `value` cannot be JSON at all, such as a map with keys that are no text; no document of an
-/// image can be one.
+/// If `value` cannot be represented in JSON, such as a map whose keys are not strings. No document of an
+/// image has one.
 pub fn canonical(value: &impl Serialize) -> Vec<u8> {
     let value = serde_json::to_value(value).expect("documents have only text keys");
     let mut out = Vec::new();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_bounded_before_it_is_parsed() {
+    fn a_documents_size_is_checked_before_it_is_parsed() {
         let bytes = vec![b' '; usize::try_from(MAX_DOCUMENT_BYTES).unwrap() + 1];
         assert!(matches!(
             parse::<Value>("index", &bytes),

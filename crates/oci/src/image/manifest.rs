@@ -16,10 +16,10 @@ pub const EMPTY_JSON: &[u8] = b"{}";
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     schema_version: u32,
-    /// What the document says it is; absent in some of the first OCI images.
+    /// The media type in the document; absent in some of the first OCI images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
-    /// What kind of artifact it is, where it is not an image.
+    /// The kind of artifact, if it is not an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
     /// The manifest or index that it is a referrer of.
@@ -30,7 +30,7 @@ pub struct Manifest {
     /// The layers, lowest first.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub layers: Vec<Descriptor>,
-    /// Facts about the image, sorted.
+    /// Annotations, sorted.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",

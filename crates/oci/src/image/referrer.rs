@@ -1,4 +1,4 @@
-//! What a manifest or index says of the other that it refers to.
+//! Manifests and indexes that refer to another by their `subject`.
 
 use super::{DocumentError, Index, Manifest};
 use crate::{Descriptor, Kind, MediaType};
@@ -7,18 +7,18 @@ use crate::{Descriptor, Kind, MediaType};
 /// materials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Referrer {
-    /// What it refers to.
+    /// The manifest or index that it refers to.
     pub subject: Descriptor,
-    /// How a list of referrers describes it, by
+    /// Its descriptor in a list of referrers, by
     /// [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers).
     pub descriptor: Descriptor,
 }
 
 impl Referrer {
-    /// Reads the manifest or index `bytes`; `None` where it has no subject.
+    /// Reads the manifest or index in `bytes`; `None` if it has no subject.
     ///
     /// # Errors
-    /// When it is not one of `media_type`.
+    /// If it is not a document of this media type.
     pub fn parse(media_type: &MediaType, bytes: &[u8]) -> Result<Option<Self>, DocumentError> {
         let (subject, artifact_type, annotations) = match media_type.kind() {
             Kind::Manifest => {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_referrer_is_described_by_what_it_says_of_itself() {
+    fn a_referrers_descriptor_has_its_artifact_type_and_annotations() {
         let subject = Descriptor::of(MediaType::OCI_MANIFEST, b"an image");
         let mut manifest = Manifest::artifact("application/spdx+json", &subject, Vec::new());
         manifest.annotations.insert("a".to_owned(), "b".to_owned());

@@ -1,4 +1,4 @@
-//! A layout in a tar: an OCI archive, or what `docker save` writes. It is only read.
+//! A layout in a tar, which is read-only: an OCI archive, or the output of `docker save`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,7 +15,7 @@ use super::file::io_error;
 use crate::image::{Config, DocumentError, Index, MAX_DOCUMENT_BYTES, Manifest};
 use crate::{Compression, Descriptor, Digest, Hasher, MediaType, annotation};
 
-/// How many links may lead from one to the next.
+/// The longest chain of links that is followed.
 const MAX_LINKS: usize = 8;
 
 /// The content of an archive.
@@ -26,12 +26,12 @@ pub(super) struct Archive {
     blobs: BTreeMap<Digest, Content>,
 }
 
-/// Where some content is.
+/// The location of some content.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     /// In the tar.
     Range(Range),
-    /// Created from Docker's form of it.
+    /// In memory, converted from Docker's form.
     Bytes(Arc<[u8]>),
 }
 
@@ -43,13 +43,13 @@ pub(super) struct Range {
     left: u64,
 }
 
-/// What the tar has by the name of an entry.
+/// What the tar has under a name.
 enum Member {
     File {
         at: u64,
         size: u64,
     },
-    /// The name of another.
+    /// A link: the name of another member.
     Link(String),
 }
 
@@ -98,7 +98,7 @@ impl Read for Range {
 }
 
 impl Archive {
-    /// Finds what is in the tar `file`; `path` is its name in errors.
+    /// Reads the list of members of the tar `file`; `path` is its name in errors.
     pub(super) fn read(path: &Path, file: File) -> Result<Self, LayoutError> {
         let members = Members::read(path, Arc::new(file))?;
         if members.named.contains_key("oci-layout") {
@@ -145,7 +145,7 @@ impl Archive {
             let config = config.map_err(|source| invalid(&image.config, source))?;
             let diff_ids = config.diff_ids().unwrap_or_default();
             if diff_ids.len() != image.layers.len() {
-                return Err(members.not("an image has another number of layers than of diff IDs"));
+                return Err(members.not("the layers of an image do not match its diff IDs"));
             }
             let mut layers = Vec::new();
             for (name, diff_id) in image.layers.iter().zip(diff_ids) {
@@ -224,7 +224,7 @@ impl<'a> Members<'a> {
         }
         match members.scan() {
             Ok(()) if !members.named.is_empty() => Ok(members),
-            // The first block of another file is no header.
+            // The first block of any other file is not a valid header.
             Err(error) if !members.named.is_empty() || error.raw_os_error().is_some() => {
                 Err(io_error("read", path)(error))
             }

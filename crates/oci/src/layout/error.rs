@@ -1,4 +1,4 @@
-//! What can be wrong with a layout.
+//! The errors of layouts.
 
 use std::io;
 use std::path::PathBuf;
@@ -28,15 +28,15 @@ pub enum LayoutError {
     /// A file could not be read or written.
     #[error("cannot {operation} `{}`", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         operation: &'static str,
-        /// On which path.
+        /// The path.
         path: PathBuf,
-        /// Why it failed.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// A document in the layout cannot be understood.
+    /// A document in the layout is invalid.
     #[error("cannot read `{}`", path.display())]
     Document {
         /// Its file.
@@ -45,7 +45,7 @@ pub enum LayoutError {
         #[source]
         source: DocumentError,
     },
-    /// A blob that something refers to is not there.
+    /// A blob that a document refers to does not exist.
     #[error("blob {digest} is missing from `{}`", path.display())]
     MissingBlob {
         /// The layout.
@@ -53,7 +53,7 @@ pub enum LayoutError {
         /// The blob.
         digest: Digest,
     },
-    /// A blob does not have the digest or size it should.
+    /// A blob does not have the expected digest or size.
     #[error("a blob of `{}` is damaged", path.display())]
     Damaged {
         /// The layout.
@@ -82,30 +82,30 @@ pub enum LayoutError {
         source: Box<NoPlatform>,
     },
     /// The layout has no image of that name or digest.
-    #[error("`{}` has no image `{reference}`, only {available}", path.display())]
+    #[error("`{}` has no image `{reference}`; available: {available}", path.display())]
     NoSuchImage {
         /// The layout.
         path: PathBuf,
-        /// What was looked for.
+        /// The requested name or digest.
         reference: Box<Reference>,
-        /// The images there are, divided by commas.
+        /// The available images, separated by commas.
         available: String,
     },
 }
 
 impl LayoutError {
-    /// Whether content did not have the digest or size it claims.
+    /// Whether content did not have its expected digest or size.
     pub fn is_mismatch(&self) -> bool {
         matches!(self, Self::Damaged { .. })
     }
 }
 
-/// What an error of a layout asks of the caller.
+/// The kinds of errors, by what a caller can do about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayoutErrorKind {
-    /// What was requested does not exist; another directory, image or platform may.
+    /// The request is wrong: another directory, image or platform may exist.
     Argument,
-    /// The content is not what its digest or size says.
+    /// The content does not have its digest or size.
     Mismatch,
     /// Content that the layout refers to is missing.
     Incomplete,
@@ -114,7 +114,7 @@ pub enum LayoutErrorKind {
 }
 
 impl LayoutError {
-    /// What it asks of the caller.
+    /// The kind of the error.
     pub fn kind(&self) -> LayoutErrorKind {
         match self {
             Self::NotALayout { .. }

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all.
+//! Files that are written atomically.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::error::LayoutError;
 
-/// Replaces a file of the layout, whole or not at all.
+/// Replaces a file of the layout atomically.
 pub(super) fn replace_file(ingest: &Path, path: &Path, bytes: &[u8]) -> Result<(), LayoutError> {
     // The caller holds the exclusive lock, so no other process cleans up meanwhile.
     let mut file = new_file(ingest)?;
@@ -22,15 +22,15 @@ pub(super) fn replace_file(ingest: &Path, path: &Path, bytes: &[u8]) -> Result<(
 pub(super) fn new_file(ingest: &Path) -> Result<NamedTempFile, LayoutError> {
     tempfile::Builder::new()
         .prefix("")
-        // tempfile's own 0600 would keep other users, such as a containerd's, from reading.
+        // With tempfile's default mode of 0600, other users, such as that of containerd, could not read it.
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(ingest)
         .map_err(io_error("write in", ingest))
 }
 
-/// Gives a file its name, after its bytes are on disk and before this returns.
+/// Gives a file its name once its bytes are on disk. The rename is on disk, too, when this returns.
 ///
-/// A blob that is already there is replaced: it has the same bytes, unless it was damaged.
+/// An existing blob is replaced: it has the same bytes, unless it was damaged.
 pub(super) fn persist(file: NamedTempFile, path: &Path) -> Result<(), LayoutError> {
     file.as_file().sync_all().map_err(io_error("write", path))?;
     file.persist(path)

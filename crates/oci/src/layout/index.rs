@@ -1,4 +1,4 @@
-//! `index.json`: which images the layout has, and by what name.
+//! `index.json`: the images of the layout, and their names.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ impl Layout {
     /// The entries of `index.json`.
     ///
     /// # Errors
-    /// When it is missing or is not an index.
+    /// If it is missing or not an index.
     pub fn images(&self) -> Result<Vec<Descriptor>, LayoutError> {
         let path = self.root.join("index.json");
         let index = match &self.archive {
@@ -26,10 +26,10 @@ impl Layout {
     /// The image that `reference` names: by digest where it has one, else by the name in
     /// `index.json`, which is the whole reference.
     ///
-    /// A digest is looked for among the images and, below them, among an index's manifests.
+    /// A digest is searched among the images, and below them among the manifests of indexes.
     ///
     /// # Errors
-    /// [`LayoutError::NoSuchImage`] when there is none.
+    /// [`LayoutError::NoSuchImage`] if there is none.
     pub fn find(&self, reference: &Reference) -> Result<Descriptor, LayoutError> {
         let images = self.images()?;
         let found = if let Some(digest) = reference.digest() {
@@ -51,7 +51,7 @@ impl Layout {
         })
     }
 
-    /// An index that cannot be read has nothing below it that could be meant.
+    /// An index that cannot be read is skipped.
     fn find_below(
         &self,
         images: &[Descriptor],
@@ -68,11 +68,11 @@ impl Layout {
 
     /// Adds an image to `index.json`, in the place of the one that had its name.
     ///
-    /// An entry without a name takes the place of one with the same digest. What other tools wrote
-    /// into the file and this program does not know stays.
+    /// An entry without a name takes the place of one with the same digest. Fields of other tools that are
+    /// unknown here are preserved.
     ///
     /// # Errors
-    /// When `index.json` is not an index or cannot be written.
+    /// If `index.json` is not an index or cannot be written.
     pub fn put_index_entry(&self, descriptor: &Descriptor) -> Result<(), LayoutError> {
         let _lock = self.lock()?;
         let path = self.root.join("index.json");
@@ -125,7 +125,7 @@ fn same_place(a: &Value, b: &Value) -> bool {
 
 fn list(images: &[Descriptor]) -> String {
     if images.is_empty() {
-        return "nothing at all".to_owned();
+        return "none".to_owned();
     }
     let shown = images.iter().take(10).map(|image| {
         image

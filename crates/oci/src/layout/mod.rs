@@ -2,10 +2,10 @@
 //! a directory with `oci-layout`, `index.json` and `blobs/sha256/…`.
 //!
 //! A process killed at any moment leaves a valid layout: every file appears by a rename, after its
-//! bytes are on disk, and the index is changed last and under a lock. What a killed process left
-//! in `.ingest` is removed by the next that writes.
+//! bytes are on disk, and the index is changed last and under a lock. The next writer removes what a
+//! killed process left in `.ingest`.
 //!
-//! A layout may also be in a tar, which is only read.
+//! A layout may also be in a tar, which is read-only.
 
 mod archive;
 mod error;

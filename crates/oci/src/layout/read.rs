@@ -13,8 +13,8 @@ impl Layout {
     /// Opens a blob. Reading it to its end verifies it.
     ///
     /// # Errors
-    /// [`LayoutError::MissingBlob`] when it is not there, and [`LayoutError::Damaged`] when its
-    /// size is already wrong.
+    /// [`LayoutError::MissingBlob`] if it does not exist, and [`LayoutError::Damaged`] if its size is
+    /// already wrong.
     pub fn blob(
         &self,
         descriptor: &Descriptor,
@@ -39,7 +39,7 @@ impl Layout {
         Ok(VerifyingReader::new(reader, digest, expected))
     }
 
-    /// Opens what is there by the name of a digest, and returns its size too.
+    /// Opens the file that is named by a digest, and returns its size too.
     fn content(&self, digest: &Digest) -> Result<(Box<dyn Read + Send>, u64), LayoutError> {
         let missing = || LayoutError::MissingBlob {
             path: self.root.clone(),
@@ -50,7 +50,7 @@ impl Layout {
             return Ok((content.reader(), content.size()));
         }
         let path = self.blob_path(digest);
-        // Before it is opened: opening a pipe would wait for a writer.
+        // Checked before it is opened: opening a pipe would wait for a writer.
         let metadata = match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => metadata,
             Ok(_) => return Err(missing()),
@@ -61,10 +61,10 @@ impl Layout {
         Ok((Box::new(file), metadata.len()))
     }
 
-    /// Reads a manifest, index or configuration, verified.
+    /// Reads and verifies a manifest, index or configuration.
     ///
     /// # Errors
-    /// As [`Layout::blob`], and when it is larger than [`MAX_DOCUMENT_BYTES`].
+    /// As [`Layout::blob`], and if it is larger than [`MAX_DOCUMENT_BYTES`].
     pub fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
         let path = self.blob_path(&descriptor.digest);
         if descriptor.size > MAX_DOCUMENT_BYTES {
@@ -114,11 +114,11 @@ impl Layout {
         )
     }
 
-    /// The manifest for `machine`: the descriptor itself where it describes a manifest, else the
-    /// one that the index it describes has for that platform.
+    /// The manifest for `machine`: the descriptor itself if it describes a manifest, else the entry for
+    /// that platform in the index that it describes.
     ///
     /// # Errors
-    /// As [`Layout::index`]; [`LayoutError::NoPlatform`] when the index has none for it.
+    /// As [`Layout::index`]; [`LayoutError::NoPlatform`] if the index has none for it.
     pub fn select(
         &self,
         descriptor: &Descriptor,
@@ -157,7 +157,7 @@ impl Layout {
         })
     }
 
-    /// Reads a file that is not content-addressed, bounded.
+    /// Reads a file that is not content-addressed, up to a limit.
     pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, LayoutError> {
         let file = File::open(path).map_err(io_error("open", path))?;
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! What refers to an image of the layout. Other tools list it in `index.json`, without a name.
+//! The referrers of an image in the layout. Other tools list them in `index.json`, without a name.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -11,7 +11,7 @@ impl Layout {
     /// The entries of `index.json` whose subject is one of `subjects`, as a registry would list them.
     ///
     /// # Errors
-    /// When `index.json` or one of them cannot be read.
+    /// If `index.json` or one of them cannot be read.
     pub fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, LayoutError> {
         let mut found = Vec::new();
         for entry in self.images()? {
@@ -24,11 +24,11 @@ impl Layout {
         Ok(found)
     }
 
-    /// What an entry of `index.json` refers to, where it has a subject. Each is read once: its digest
-    /// says what it refers to.
+    /// The subject of an entry of `index.json`, if it has one. Each document is read once, since its digest
+    /// determines its subject.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn referrer(&self, entry: &Descriptor) -> Result<Option<Referrer>, LayoutError> {
         if !matches!(entry.media_type.kind(), Kind::Manifest | Kind::Index) {
             return Ok(None);

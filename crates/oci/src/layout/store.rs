@@ -1,4 +1,4 @@
-//! The layout as a directory: opening, creating, and who may change it when.
+//! The layout as a directory: opening, creating and locking it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,16 +14,16 @@ use super::file::{io_error, replace_file};
 use crate::Digest;
 use crate::image::{Referrer, canonical};
 
-/// The only version of the layout there is.
+/// The only version of the layout that exists.
 const VERSION: &str = "1.0.0";
 
 /// A layout on disk.
 #[derive(Clone, Debug)]
 pub struct Layout {
     pub(super) root: PathBuf,
-    /// What is in it, where it is a tar.
+    /// The content of the tar, if it is one.
     pub(super) archive: Option<Arc<Archive>>,
-    /// What the documents that were read refer to, by digest; `None` for those without a subject.
+    /// The subjects of the documents that were read, by digest; `None` for those without one.
     pub(super) referrers: Arc<Mutex<BTreeMap<Digest, Option<Referrer>>>>,
 }
 
@@ -38,7 +38,7 @@ impl Layout {
     /// Opens an existing layout.
     ///
     /// # Errors
-    /// When the directory does not exist or is not a layout.
+    /// If the directory does not exist or is not a layout.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
         let root = path.into();
         let not = |problem| LayoutError::NotALayout {
@@ -63,10 +63,10 @@ impl Layout {
         }
     }
 
-    /// Opens a tar with a layout in it, or one that `docker save` wrote. It is only read.
+    /// Opens a tar with a layout in it, or one that `docker save` wrote. It is read-only.
     ///
     /// # Errors
-    /// When the file does not exist or is neither.
+    /// If the file does not exist or is neither.
     pub fn open_archive(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
         let path = path.into();
         // Opening a pipe would wait for a writer.
@@ -80,10 +80,10 @@ impl Layout {
         Self::of_archive(path, file)
     }
 
-    /// The layout in a tar that is open, as [`Layout::open_archive`]; `path` is its name in errors.
+    /// The layout in an open tar, as [`Layout::open_archive`]; `path` is its name in errors.
     ///
     /// # Errors
-    /// When the file is not such a tar.
+    /// If the file is not such a tar.
     pub fn of_archive(path: impl Into<PathBuf>, file: File) -> Result<Self, LayoutError> {
         let root = path.into();
         let archive = Archive::read(&root, file)?;
@@ -102,10 +102,10 @@ impl Layout {
         }
     }
 
-    /// Opens a layout, making an empty one where there is nothing.
+    /// Opens a layout, or creates an empty one if there is nothing.
     ///
     /// # Errors
-    /// When it cannot be written, or the directory holds something else.
+    /// If it cannot be written, or the directory contains something else.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
         let root = path.into();
         let layout = Self::at(root.clone());
@@ -116,7 +116,7 @@ impl Layout {
         }
         let foreign = |entry: io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| {
-                // What a creation that was killed, or runs now, may have left.
+                // These may be left by a creation that was killed, or that runs now.
                 !matches!(
                     entry.file_name().to_str(),
                     Some("blobs" | "index.json" | "oci-layout" | ".ingest" | ".lock")
@@ -124,7 +124,7 @@ impl Layout {
             })
         };
         if fs::read_dir(&root).is_ok_and(|mut entries| entries.any(foreign)) {
-            let problem = "it has no file `oci-layout`, and other files that are not ours";
+            let problem = "it has no file `oci-layout`, and contains other files";
             return Err(LayoutError::NotALayout {
                 path: root,
                 problem,
@@ -137,7 +137,7 @@ impl Layout {
             let empty = crate::image::Index::new(Vec::new()).to_bytes().0;
             replace_file(&layout.ingest(), &index, &empty)?;
         }
-        // Last: with it the directory is a layout.
+        // Written last: it turns the directory into a layout.
         let marker = serde_json::json!({ "imageLayoutVersion": VERSION });
         replace_file(
             &layout.ingest(),
@@ -152,7 +152,7 @@ impl Layout {
         &self.root
     }
 
-    /// Where the blob with `digest` is, or would be.
+    /// The path of the blob with `digest`, whether it exists or not.
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.root
             .join("blobs")
@@ -160,7 +160,7 @@ impl Layout {
             .join(digest.hex())
     }
 
-    /// Where blobs are written before they have a name. Not below `blobs`, where a tool that lists
+    /// The directory of blobs that do not have a name yet. It is not below `blobs`, where a tool that lists
     /// blobs would take every name for a digest.
     pub(super) fn ingest(&self) -> PathBuf {
         self.root.join(".ingest")
@@ -173,7 +173,7 @@ impl Layout {
         self.remove_leftovers()
     }
 
-    /// Keeps others from changing the index, or from cleaning up, until it is dropped.
+    /// A lock: until it is dropped, no other process changes the index or cleans up.
     pub(super) fn lock(&self) -> Result<File, LayoutError> {
         let file = self.lock_file()?;
         file.lock()
@@ -181,7 +181,7 @@ impl Layout {
         Ok(file)
     }
 
-    /// Keeps others from cleaning up while a new file is being claimed.
+    /// A lock: no other process cleans up while a new file is being claimed.
     pub(super) fn lock_shared(&self) -> Result<File, LayoutError> {
         let file = self.lock_file()?;
         file.lock_shared()
@@ -193,7 +193,7 @@ impl Layout {
         if self.archive.is_some() {
             return Err(LayoutError::NotALayout {
                 path: self.root.clone(),
-                problem: "it is a tar, which is only read",
+                problem: "it is a tar, which is read-only",
             });
         }
         let path = self.root.join(".lock");
@@ -205,14 +205,14 @@ impl Layout {
         open.map_err(io_error("open", &path))
     }
 
-    /// Removes what killed writers left: the files in `.ingest` that no process has locked.
+    /// Removes the leftovers of killed writers: the files in `.ingest` that no process has locked.
     fn remove_leftovers(&self) -> Result<(), LayoutError> {
         let directory = self.ingest();
         let _lock = self.lock()?;
         let entries = fs::read_dir(&directory).map_err(io_error("list", &directory))?;
         for entry in entries {
             let path = entry.map_err(io_error("list", &directory))?.path();
-            // One that vanishes meanwhile was renamed to its place by its writer.
+            // A file that vanishes meanwhile was renamed by its writer.
             if let Ok(file) = File::open(&path)
                 && file.try_lock().is_ok()
             {

@@ -9,21 +9,21 @@ use super::file::{io_error, new_file, persist};
 use super::{Layout, LayoutError};
 use crate::{Descriptor, Digest, Hasher, verify};
 
-/// How much is copied at a time; a measured plateau for files on disk.
+/// How much is copied at a time. For files on disk, larger sizes were not measurably faster.
 const BUFFER_BYTES: usize = 128 * 1024;
 
 impl Layout {
-    /// Whether the blob is there with the right size. Its content is verified when it is read.
+    /// Whether the blob exists and has the right size. Its content is verified when it is read.
     pub fn has_blob(&self, descriptor: &Descriptor) -> bool {
         fs::metadata(self.blob_path(&descriptor.digest))
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == descriptor.size)
     }
 
-    /// Stores what `reader` gives, if it is what `descriptor` describes.
+    /// Stores the content of `reader` if it matches `descriptor`.
     ///
     /// # Errors
-    /// [`LayoutError::Damaged`] when it is not, and then nothing is stored;
-    /// [`LayoutError::Io`] when it cannot be read or written.
+    /// [`LayoutError::Damaged`] if it does not, and then nothing is stored;
+    /// [`LayoutError::Io`] if it cannot be read or written.
     pub fn write_blob(
         &self,
         descriptor: &Descriptor,
@@ -49,13 +49,13 @@ impl Layout {
         writer.commit_as(descriptor)
     }
 
-    /// Stores `bytes`, unless they are there, and returns their digest.
+    /// Stores `bytes`, unless the layout has them, and returns their digest.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// If they cannot be written.
     pub fn write_bytes(&self, bytes: &[u8]) -> Result<Digest, LayoutError> {
         let digest = Digest::of(bytes);
-        // Waiting for the disk is what costs; a damaged blob is written again.
+        // Comparing is cheaper than syncing to disk. A damaged blob differs, and is written again.
         if fs::read(self.blob_path(&digest)).is_ok_and(|there| there == bytes) {
             return Ok(digest);
         }
@@ -69,7 +69,7 @@ impl Layout {
     /// Starts a blob whose digest is not yet known.
     ///
     /// # Errors
-    /// When no file can be made.
+    /// If no file can be created.
     pub fn blob_writer(&self) -> Result<BlobWriter, LayoutError> {
         Ok(BlobWriter {
             layout: self.clone(),
@@ -79,7 +79,7 @@ impl Layout {
     }
 }
 
-/// A blob being written. Dropped without a commit, it leaves nothing.
+/// A blob being written. If it is dropped without a commit, nothing is left.
 #[derive(Debug)]
 pub struct BlobWriter {
     layout: Layout,
@@ -88,20 +88,20 @@ pub struct BlobWriter {
 }
 
 impl BlobWriter {
-    /// Stores what was written, under its digest, and returns that and the size in bytes.
+    /// Stores what was written under its digest, and returns the digest and the size in bytes.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn commit(self) -> Result<(Digest, u64), LayoutError> {
         let (digest, size) = self.hasher.finish();
         persist(self.file, &self.layout.blob_path(&digest))?;
         Ok((digest, size))
     }
 
-    /// Stores what was written if it is what `descriptor` describes.
+    /// Stores what was written if it matches `descriptor`.
     ///
     /// # Errors
-    /// [`LayoutError::Damaged`] when it is not, and then nothing is stored.
+    /// [`LayoutError::Damaged`] if it does not, and then nothing is stored.
     pub fn commit_as(self, descriptor: &Descriptor) -> Result<(), LayoutError> {
         verify::check(self.hasher, descriptor.digest, descriptor.size).map_err(|source| {
             LayoutError::Damaged {

@@ -1,6 +1,6 @@
-//! What a client does in a registry.
+//! The access that a client needs in a repository.
 
-/// What is done in a repository, for the scope of its tokens.
+/// The access to a repository, for the scope of its tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading.
@@ -9,6 +9,6 @@ pub enum Access {
     Push,
     /// Reading and deleting.
     Delete,
-    /// None: whether the credentials are right.
+    /// None, to check the credentials only.
     Login,
 }

@@ -1,4 +1,4 @@
-//! Keeping the `Authorization` header that a registry wants.
+//! The `Authorization` header of requests to a registry, and its renewal.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,11 +16,11 @@ use super::shared::Shared;
 use super::target::Target;
 use super::transport::{Call, Payload};
 
-/// The most of a token server's answer that is read.
+/// The most bytes of a token server's response that are read.
 const TOKEN_BYTES: u64 = 1024 * 1024;
 
-/// The header in use, and which one it is, so that of many requests that were refused with it only
-/// one fetches the next.
+/// The header in use, and its generation: if many requests are refused with the same header, only one of
+/// them fetches a new one.
 #[derive(Debug, Default)]
 pub(super) struct Authorization {
     state: Mutex<State>,
@@ -30,7 +30,7 @@ pub(super) struct Authorization {
 struct State {
     generation: u64,
     header: Option<Secret>,
-    /// What tokens must allow besides.
+    /// Additional scopes that tokens must have.
     scopes: Vec<String>,
     anonymous: bool,
     /// Whether the registry accepted a request with this header.
@@ -42,7 +42,7 @@ struct State {
 pub(super) struct Used {
     generation: u64,
     pub(super) header: Option<Secret>,
-    /// Whether no credentials were behind it.
+    /// Whether it was obtained without credentials.
     pub(super) anonymous: bool,
 }
 
@@ -58,7 +58,7 @@ impl Authorization {
         }
     }
 
-    /// Makes tokens allow `scope` too; one that does not is replaced.
+    /// Adds a scope that tokens must have; a token without it is replaced.
     pub(super) fn extend(&self, scope: String) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.scopes.contains(&scope) {
@@ -87,7 +87,7 @@ impl Authorization {
         }
     }
 
-    /// Remembers that the registry accepted a request with `used`.
+    /// Records that the registry accepted a request with `used`.
     pub(super) fn accept(&self, used: &Used) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.generation == used.generation {
@@ -95,13 +95,14 @@ impl Authorization {
         }
     }
 
-    /// Whether `used` was good before: a token ended, or another request has replaced it already.
+    /// Whether `used` was accepted before, so that its token has expired, or has already been replaced by
+    /// another request.
     pub(super) fn was_good(&self, used: &Used) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.accepted || state.generation != used.generation
     }
 
-    /// Answers the challenge that a request got which used `used`.
+    /// Answers the challenge to a request that was sent with `used`.
     pub(super) fn renew(
         &self,
         shared: &Shared,
@@ -116,7 +117,7 @@ impl Authorization {
         let Shared {
             client, keychain, ..
         } = shared;
-        // A refused token is not requested again; a refused password may be one that has expired.
+        // A refused token says nothing about the password; a refused password may have expired.
         if used.header.is_some() && *challenge == Challenge::Basic {
             keychain.refused(&target.host);
         }
@@ -225,25 +226,25 @@ fn token(
         let header = header.as_ref().filter(|_| same_host(&call.url, &step.url));
         client.exchange(step, header.map(Secret::reveal))
     };
-    let answer = follow(&target.base, &call, &send).map_err(Renewal::Token)?;
-    let (status, anonymous) = (answer.status, *credentials == Credentials::Anonymous);
-    let asked = call.at(answer.url.clone());
+    let response = follow(&target.base, &call, &send).map_err(Renewal::Token)?;
+    let (status, anonymous) = (response.status, *credentials == Credentials::Anonymous);
+    let asked = call.at(response.url.clone());
     let token_error = |problem| Renewal::Token(asked.error(problem));
     if status != 200 {
-        let error = OciError::parse(&answer.error_body());
+        let error = OciError::parse(&response.error_body());
         return Err(token_error(match status {
             400 | 401 | 403 => Problem::Unauthorized { anonymous, error },
             _ => Problem::Status { status, error },
         }));
     }
-    let body = answer
+    let body = response
         .read(TOKEN_BYTES)
         .map_err(|_| token_error(Problem::Token))?;
     parse_token(&body).ok_or_else(|| token_error(Problem::Token))
 }
 
-/// What a token must allow: push before pull, since what the work needs at the end is requested at
-/// the start; then what the registry `asked` for besides, and what a mount needs.
+/// The scope of a token: that of the whole task, so that a pull before a push already has a token that
+/// allows the push; then what the registry `asked` for in addition, and what a mount needs.
 fn scopes(target: &Target, asked: Option<&str>, more: &[String]) -> String {
     let resource = target.scope_resource();
     let mut scopes = vec![target.scope()];
@@ -257,7 +258,7 @@ fn scopes(target: &Target, asked: Option<&str>, more: &[String]) -> String {
     scopes.join(" ")
 }
 
-/// The program's name to a token server.
+/// The client ID that is sent to a token server.
 fn client_id(client: &Client) -> &str {
     let agent = &client.settings.user_agent;
     agent.split_once('/').map_or(agent, |(product, _)| product)
@@ -288,7 +289,7 @@ mod tests {
     use crate::registry::access::Access;
 
     #[test]
-    fn what_a_mount_needs_is_asked_for_after_what_the_push_needs() {
+    fn the_scope_of_a_mount_follows_that_of_the_push() {
         let base = url::Url::parse("https://r.example/v2/").unwrap();
         let target = Target::new("r.example", &base, "a", Access::Push);
         let check = |asked, more: &[&str], expected: &str| {

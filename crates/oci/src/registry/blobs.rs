@@ -1,10 +1,10 @@
-//! Which repositories of a registry have a blob, as far as this run knows.
+//! Which repositories of a registry have a blob, as far as is known in this run.
 //!
-//! A blob that one repository has is mounted into another where the registry allows it, so several
-//! images with one base send it once. Of several pushes of one blob at the same time one sends it, and
-//! the others wait.
+//! A blob that one repository has is mounted into another if the registry allows it, so the blobs of a base
+//! are sent once for several images. If several pushes need the same blob at the same time, one sends it
+//! and the others wait.
 //!
-//! A registry verifies and stores a blob after it got the last byte, which takes it a while and no
+//! A registry verifies and stores a blob after the last byte has arrived, which takes a while and uses no
 //! network. The next blob is sent meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +14,14 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::Digest;
 
-/// How many blobs are on their way to a registry at once, for all its repositories. More sockets were
-/// not faster, and failed against Amazon ECR.
+/// How many bodies are sent to a registry at once, for all its repositories. More were not faster, and
+/// failed with Amazon ECR.
 const BODIES: usize = 4;
 
-/// How many uploads there are at once: those on their way, and those whose answer is awaited.
+/// How many uploads there are at once: those being sent, and those whose response is awaited.
 pub(super) const UPLOADS: usize = 8;
 
-/// What the pushes of a run know of blobs.
+/// The knowledge about blobs that the pushes of a run share.
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
     state: Mutex<State>,
@@ -34,9 +34,9 @@ struct State {
     known: BTreeMap<Digest, BTreeSet<String>>,
     /// The blobs that are being sent, and where to.
     sending: BTreeSet<(Digest, String)>,
-    /// How many of them are on their way.
+    /// The number of bodies being sent.
     bodies: usize,
-    /// The repositories that nothing could be mounted from.
+    /// The repositories from which mounts were refused.
     refused: BTreeSet<String>,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Claim<'a> {
     Send(Sending<'a>),
 }
 
-/// A blob on its way.
+/// A blob that is being sent.
 pub(super) struct Sending<'a> {
     blobs: &'a Blobs,
     digest: Digest,
@@ -62,14 +62,14 @@ impl Blobs {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers that a repository has a blob.
+    /// Records that a repository has a blob.
     pub(super) fn add(&self, digest: Digest, repository: &str) {
         let mut state = self.lock();
         let known = state.known.entry(digest).or_default();
         known.insert(repository.to_owned());
     }
 
-    /// Remembers that nothing can be mounted from a repository.
+    /// Records that nothing can be mounted from a repository.
     pub(super) fn refuse(&self, repository: &str) {
         self.lock().refused.insert(repository.to_owned());
         self.changed.notify_all();
@@ -199,7 +199,7 @@ mod tests {
     fn a_blob_is_sent_once_and_mounted_elsewhere() {
         let (blobs, digest) = (Blobs::default(), Digest::of(b"x"));
         let Claim::Send(sending) = blobs.claim(digest, "a") else {
-            panic!("nobody has it");
+            panic!("no repository has it");
         };
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_sends_where_the_first_failed() {
+    fn a_waiting_push_sends_the_blob_if_the_first_one_failed() {
         let (blobs, digest) = (Blobs::default(), Digest::of(b"x"));
         let first = blobs.claim(digest, "a");
         thread::scope(|scope| {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_mount_is_not_tried_again_nor_waited_for() {
+    fn a_refused_mount_is_neither_retried_nor_awaited() {
         let (blobs, digest) = (Blobs::default(), Digest::of(b"x"));
         blobs.add(digest, "a");
         assert_eq!(what(&blobs.claim(digest, "b")), "mount a");

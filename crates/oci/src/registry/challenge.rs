@@ -1,7 +1,7 @@
-//! `WWW-Authenticate`: what a registry asks for, by
+//! `WWW-Authenticate`: the challenge of a registry, by
 //! [RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1).
 
-/// How a registry wants credentials to be sent.
+/// How a registry expects credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// Name and password with every request.
@@ -10,9 +10,9 @@ pub enum Challenge {
     Bearer {
         /// The URL of the token server.
         realm: String,
-        /// What the token server calls this registry.
+        /// The name of this registry at the token server.
         service: Option<String>,
-        /// What the token must allow; absent in some answers to a ping.
+        /// What the token must allow; absent in some responses to a ping.
         scope: Option<String>,
     },
 }
@@ -28,7 +28,7 @@ impl Challenge {
     }
 }
 
-/// The strongest challenge of a response's headers that is understood: Bearer before Basic.
+/// The strongest supported challenge in a response's headers: Bearer before Basic.
 pub fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Challenge> {
     let all: Vec<_> = headers.into_iter().flat_map(schemes).collect();
     let bearer = all.iter().find_map(|(scheme, params)| {
@@ -54,7 +54,7 @@ pub fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Challenge
 
 type Params = Vec<(String, String)>;
 
-/// The schemes of one header, each with its parameters. What follows a mistake is not read.
+/// The schemes of one header, each with its parameters. Parsing stops at a syntax error.
 fn schemes(header: &str) -> Vec<(String, Params)> {
     let mut found: Vec<(String, Params)> = Vec::new();
     let mut rest = header;

@@ -1,4 +1,4 @@
-//! Requests that are retried where that helps, and redirects that are followed.
+//! Sends requests, retries them if that can help, and follows redirects.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -11,12 +11,12 @@ use super::location::{redact, resolve, same_host};
 use super::rates::{Operation, Pacer};
 use super::retry::{self, Retry};
 use super::settings::Settings;
-use super::transport::{Answer, Call, Failure, Transport};
+use super::transport::{Call, Failure, Response, Transport};
 
-/// A storage service behind a registry is one redirect away, a mirror in front of it another.
+/// The most redirects: a storage service behind a registry needs one, a mirror in front of it another.
 const REDIRECTS: u32 = 5;
 
-/// The least time that a request is given, however little of the budget is left.
+/// The shortest timeout of a request, however little of the budget is left.
 const LEAST: Duration = Duration::from_secs(1);
 
 /// Sends requests to a registry and to its token server.
@@ -35,7 +35,7 @@ struct Throttled {
     times: u32,
 }
 
-/// Since when no request has succeeded, where the last one failed.
+/// Since when no request has succeeded, if the last one failed.
 #[derive(Default)]
 struct Outage(Mutex<Option<Instant>>);
 
@@ -73,8 +73,12 @@ impl Client {
         ours.then(|| Operation::of(call.method, call.url.path()))
     }
 
-    /// Sends a request with this header once, whatever the answer.
-    pub(super) fn once(&self, call: &Call, authorization: Option<&str>) -> Result<Answer, Failure> {
+    /// Sends a request with this header, without retries.
+    pub(super) fn once(
+        &self,
+        call: &Call,
+        authorization: Option<&str>,
+    ) -> Result<Response, Failure> {
         let left = self
             .settings
             .retry
@@ -83,12 +87,12 @@ impl Client {
         self.transport.send(call, authorization, left.max(LEAST))
     }
 
-    /// Sends a request with this header, as often as the settings allow.
+    /// Sends a request with this header, with as many retries as the settings allow.
     pub(super) fn exchange(
         &self,
         call: &Call,
         authorization: Option<&str>,
-    ) -> Result<Answer, RegistryError> {
+    ) -> Result<Response, RegistryError> {
         let mut failed = 0;
         let operation = self.operation(call);
         let mut throttled = Throttled::default();
@@ -99,29 +103,29 @@ impl Client {
             let started = Instant::now();
             let sent = self.once(call, authorization);
             let (retry_after, error) = match sent {
-                Ok(answer) if answer.status == 429 && call.again => {
-                    let retry_after = retry::retry_after(answer.header("retry-after"));
-                    let error = OciError::parse(&answer.error_body());
+                Ok(response) if response.status == 429 && call.again => {
+                    let retry_after = retry::retry_after(response.header("retry-after"));
+                    let error = OciError::parse(&response.error_body());
                     let error = call.error(Problem::Status { status: 429, error });
                     self.throttle(&mut throttled, operation, retry_after, error)?;
                     continue;
                 }
-                Ok(answer) if retry::is_transient(answer.status) => {
-                    let status = answer.status;
-                    let retry_after = retry::retry_after(answer.header("retry-after"));
+                Ok(response) if retry::is_transient(response.status) => {
+                    let status = response.status;
+                    let retry_after = retry::retry_after(response.header("retry-after"));
                     if let (429, Some(operation)) = (status, operation) {
                         let pause = retry_after.unwrap_or(self.settings.retry.first);
                         self.pacer.refused(operation, Instant::now(), pause);
                     }
-                    let error = OciError::parse(&answer.error_body());
+                    let error = OciError::parse(&response.error_body());
                     (retry_after, call.error(Problem::Status { status, error }))
                 }
-                Ok(answer) => {
+                Ok(response) => {
                     self.outage.end();
                     if let Some(operation) = operation {
                         self.pacer.accepted(operation);
                     }
-                    return Ok(answer);
+                    return Ok(response);
                 }
                 Err(Failure::Read(error)) => return Err(call.error(read_problem(error))),
                 Err(Failure::Proxy(error)) => return Err(call.error(error.into())),
@@ -143,8 +147,8 @@ impl Client {
         }
     }
 
-    /// Waits after a 429, or returns the error where the budget is used up. It is no failed attempt:
-    /// the registry answers, and many clients may have to wait for their turn.
+    /// Waits after a 429, or returns the error if the budget is used up. A 429 does not count as a failed
+    /// attempt: the registry responds, and many clients may have to wait for their turn.
     fn throttle(
         &self,
         throttled: &mut Throttled,
@@ -178,7 +182,7 @@ impl Client {
         Ok(())
     }
 
-    /// Waits until the next attempt, or returns the error where there is none.
+    /// Waits until the next attempt, or returns the error if there is none left.
     pub(super) fn pause(
         &self,
         failed: u32,
@@ -201,36 +205,36 @@ impl Client {
     }
 }
 
-/// Sends `call` by `send`, and again wherever an answer redirects to.
+/// Sends `call` with `send`, and follows redirects.
 ///
-/// A request of another method than GET and HEAD is repeated with its method and body by 307 and 308
-/// alone; the other redirects would turn it into a GET.
+/// A request with a method other than GET and HEAD follows only 307 and 308, which keep its method and
+/// body; the other redirects would turn it into a GET.
 pub(super) fn follow<'a>(
     base: &Url,
     call: &Call<'a>,
-    send: &dyn Fn(&Call<'a>) -> Result<Answer, RegistryError>,
-) -> Result<Answer, RegistryError> {
+    send: &dyn Fn(&Call<'a>) -> Result<Response, RegistryError>,
+) -> Result<Response, RegistryError> {
     let mut call = call.clone();
     for _ in 0..=REDIRECTS {
-        let answer = send(&call)?;
-        if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
-            return Ok(answer);
+        let response = send(&call)?;
+        if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+            return Ok(response);
         }
-        let location = answer.header("location");
+        let location = response.header("location");
         let location = location.ok_or_else(|| call.error(Problem::Header { name: "Location" }))?;
         let next = resolve(&call.url, location).map_err(|problem| call.error(problem))?;
-        // A step away from the registry and back to a private address is refused too.
+        // A redirect to another host and from there to a private address is refused too.
         resolve(base, next.as_str()).map_err(|problem| call.error(problem))?;
         let refuse = |why| {
             let target = redact(&next);
             Err(call.error(Problem::Redirect { target, why }))
         };
         let reads = matches!(call.method, "GET" | "HEAD");
-        if !reads && !matches!(answer.status, 307 | 308) {
+        if !reads && !matches!(response.status, 307 | 308) {
             return refuse("such a redirect would turn the request into a GET");
         }
         if call.sensitive && !same_host(&call.url, &next) {
-            return refuse("the request has a credential in it, and this is another host");
+            return refuse("the request contains a credential, and this is another host");
         }
         call = call.at(next);
     }
@@ -246,16 +250,16 @@ pub(super) fn read_problem(error: std::io::Error) -> Problem {
     }
 }
 
-/// The answer, if its status is one of those expected.
+/// The response if its status is expected, or else the error that it stands for.
 pub(super) fn expect(
     call: &Call,
-    answer: Answer,
+    response: Response,
     expected: &[u16],
-) -> Result<Answer, RegistryError> {
-    if expected.contains(&answer.status) {
-        return Ok(answer);
+) -> Result<Response, RegistryError> {
+    if expected.contains(&response.status) {
+        return Ok(response);
     }
-    let (status, call) = (answer.status, call.at(answer.url.clone()));
-    let error = OciError::parse(&answer.error_body());
+    let (status, call) = (response.status, call.at(response.url.clone()));
+    let error = OciError::parse(&response.error_body());
     Err(call.error(Problem::Status { status, error }))
 }

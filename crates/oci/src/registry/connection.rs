@@ -1,4 +1,4 @@
-//! A registry: what the repositories in it share.
+//! A registry: the state that its repositories share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::transport_error::TransportError;
 use crate::Reference;
 use crate::docker_hub::DOCKER_HUB;
 
-/// A registry: its connections, the pace of requests, and what was learned of it, for all the
+/// A registry: its connections, the pace of requests, and what was learned about it, shared by all the
 /// repositories that a run pushes to.
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);
@@ -34,7 +34,7 @@ impl Registry {
     /// The registry at `host` (`HOST[:PORT]`). Nothing is sent yet.
     ///
     /// # Errors
-    /// When `host` is not one, or the settings' certificates are invalid.
+    /// If `host` is invalid, or the settings' certificates are.
     pub fn new(
         host: &str,
         settings: Settings,
@@ -57,12 +57,12 @@ impl Registry {
     /// Checks the credentials. Returns whether the registry requires any.
     ///
     /// # Errors
-    /// When the registry refuses them, or cannot be reached.
+    /// If the registry refuses them, or cannot be reached.
     pub fn authenticate(&self) -> Result<bool, RegistryError> {
         let repository = self.repository("", Access::Login);
         let call = Call::new("GET", self.0.base.clone());
-        let answer = repository.call(&call)?;
-        expect(&call, answer, &[200])?;
+        let response = repository.call(&call)?;
+        expect(&call, response, &[200])?;
         Ok(repository.authorization.current().header.is_some())
     }
 
@@ -83,7 +83,7 @@ impl Repository {
     /// A repository to pull from. Nothing is sent yet.
     ///
     /// # Errors
-    /// When `reference` names no registry, or the settings' certificates are invalid.
+    /// If `reference` has no registry, or the settings' certificates are invalid.
     pub fn pull(
         reference: &Reference,
         settings: Settings,

@@ -12,16 +12,16 @@ use serde::Deserialize;
 
 use super::credentials::{Credentials, Secret};
 
-/// The user name by which a helper says that the secret is an identity token.
+/// The user name that marks the secret as an identity token.
 const TOKEN_USERNAME: &str = "<token>";
 
-/// How long a helper may take: one that asks a cloud's token service takes seconds.
+/// How long a helper may take: one that calls a cloud's token service takes seconds.
 pub(super) const HELPER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The most of a helper's output that is read.
 const HELPER_BYTES: u64 = 1 << 20;
 
-/// A secret in a file: it must not be in the `Debug` of the file either.
+/// A secret in a file. It must not appear in the `Debug` of the file either.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct Hidden(pub(super) String);
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Hidden {
     }
 }
 
-/// What a helper prints.
+/// The output of a helper.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Helped {
@@ -46,10 +46,10 @@ pub(super) enum HelperError {
     Run(#[source] io::Error),
     #[error("it failed ({status}){}", message(.text))]
     Failed { status: ExitStatus, text: String },
-    #[error("it did not answer within {} s{}", timeout.as_secs_f64(), message(.text))]
+    #[error("it did not exit within {} s{}", timeout.as_secs_f64(), message(.text))]
     Timeout { timeout: Duration, text: String },
-    #[error("its answer is not the JSON it should be")]
-    Answer,
+    #[error("its output is not the expected JSON")]
+    Output,
 }
 
 fn message(text: &str) -> String {
@@ -60,16 +60,16 @@ fn message(text: &str) -> String {
     }
 }
 
-/// Asks a helper for credentials; `None` when it does not know the registry.
+/// Gets credentials from a helper; `None` if it does not know the registry.
 pub(super) fn ask(
     program: &str,
     server: &str,
     timeout: Duration,
 ) -> Result<Option<Credentials>, HelperError> {
-    let Some(answer) = run(program, "get", &format!("{server}\n"), timeout)? else {
+    let Some(response) = run(program, "get", &format!("{server}\n"), timeout)? else {
         return Ok(None);
     };
-    let helped: Helped = serde_json::from_slice(&answer).map_err(|_| HelperError::Answer)?;
+    let helped: Helped = serde_json::from_slice(&response).map_err(|_| HelperError::Output)?;
     let secret = Secret::new(helped.secret.0);
     Ok(Some(if helped.username == TOKEN_USERNAME {
         Credentials::IdentityToken(secret)
@@ -81,7 +81,7 @@ pub(super) fn ask(
     }))
 }
 
-/// Gives a helper credentials to store.
+/// Stores credentials with a helper.
 pub(super) fn store(
     program: &str,
     server: &str,
@@ -97,16 +97,16 @@ pub(super) fn store(
     run(program, "store", &input.to_string(), timeout).map(|_| ())
 }
 
-/// Makes a helper delete the credentials of a registry. Returns whether it had some.
+/// Deletes the credentials of a registry with a helper. Returns whether it had some.
 pub(super) fn erase(program: &str, server: &str, timeout: Duration) -> Result<bool, HelperError> {
-    // Some succeed whether there are any or not.
+    // Some helpers succeed whether they have any or not.
     if ask(program, server, timeout)?.is_none() {
         return Ok(false);
     }
     run(program, "erase", &format!("{server}\n"), timeout).map(|erased| erased.is_some())
 }
 
-/// Runs a helper and returns its output; `None` when it does not know the registry.
+/// Runs a helper and returns its output; `None` if it does not know the registry.
 fn run(
     program: &str,
     action: &str,
@@ -121,42 +121,45 @@ fn run(
         .spawn()
         .map_err(HelperError::Run)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A helper that does not read its input fails below by its answer.
+        // A helper that does not read its input fails below.
         let _ = stdin.write_all(input.as_bytes());
     }
     let deadline = Instant::now() + timeout;
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let answer = stdout.recv_timeout(timeout);
-    let status = match answer {
+    let response = stdout.recv_timeout(timeout);
+    let status = match response {
         Ok(_) => wait(&mut child, deadline).map_err(HelperError::Run)?,
         Err(_) => None,
     };
-    let (Ok(answer), Some(status)) = (answer, status) else {
+    let (Ok(response), Some(status)) = (response, status) else {
         let _ = child.kill();
         let _ = child.wait();
-        // A child of the helper may hold the pipe open still.
+        // A child of the helper may still hold the pipe open.
         let text = stderr.recv_timeout(Duration::from_millis(100));
         let text = printable(&text.unwrap_or_default());
         return Err(HelperError::Timeout { timeout, text });
     };
     if !status.success() {
-        // The protocol has the message on stdout; a script's own error is on stderr.
-        let message = String::from_utf8_lossy(&answer);
+        // By the protocol the message is on stdout; an error of a script itself is on stderr.
+        let message = String::from_utf8_lossy(&response);
         if message.contains("credentials not found") {
             return Ok(None);
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let written = stderr.recv_timeout(left.min(Duration::from_secs(1)));
-        let texts = [printable(&answer), printable(&written.unwrap_or_default())];
+        let texts = [
+            printable(&response),
+            printable(&written.unwrap_or_default()),
+        ];
         let texts: Vec<_> = texts.into_iter().filter(|text| !text.is_empty()).collect();
         let text = texts.join(": ");
         return Err(HelperError::Failed { status, text });
     }
-    Ok(Some(answer))
+    Ok(Some(response))
 }
 
-/// Reads a pipe to its end in a thread, which ends with the pipe: it may outlive a helper that left
-/// a child.
+/// Reads a pipe to its end on a thread that stops with the pipe: it may outlive a helper that left a
+/// child.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -169,7 +172,7 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Waits for a process that has closed its output; `None` when it does not exit in time.
+/// Waits for a process that has closed its output; `None` if it does not exit in time.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         match child.try_wait()? {
@@ -204,8 +207,8 @@ mod tests {
     fn helper(script: &str) -> (tempfile::TempDir, String) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("helper");
-        // Written by another process: while this one has it open for writing, a process that
-        // another test starts at that moment would keep it from being run.
+        // Written by another process: if this one had it open for writing while another test forks, the child
+        // would inherit the descriptor, and running the script would fail with ETXTBSY.
         let write = format!("printf '%s' '#!/bin/sh\n{script}' >\"$0\"; chmod +x \"$0\"");
         let status = Command::new("sh").arg("-c").arg(write).arg(&path).status();
         assert!(status.unwrap().success());
@@ -231,6 +234,6 @@ mod tests {
     fn a_helper_that_hangs_is_killed() {
         let (_kept, program) = helper("exec sleep 600");
         let error = ask(&program, "r.example", Duration::from_millis(100)).unwrap_err();
-        assert_eq!(error.to_string(), "it did not answer within 0.1 s");
+        assert_eq!(error.to_string(), "it did not exit within 0.1 s");
     }
 }

@@ -1,4 +1,4 @@
-//! Credentials for a registry, in types that keep secrets out of messages.
+//! Credentials for a registry. Their types keep secrets out of messages.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::access::Access;
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` from being printed.
+    /// Wraps `text`, so that it is not printed.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -27,10 +27,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What is sent to a registry.
+/// The credentials that are sent to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing: only what is public.
+    /// None: only public content can be read.
     Anonymous,
     /// A name and a password.
     Basic {
@@ -49,27 +49,27 @@ pub enum Credentials {
 pub struct CredentialError {
     /// The registry's host.
     pub registry: String,
-    /// The store, helper or service that should have them.
+    /// The store, helper or service that they should come from.
     pub origin: String,
-    /// Whether the service could not be reached, so that nothing is known of the credentials.
+    /// Whether the service could not be reached, so that nothing is known about the credentials.
     pub unreachable: bool,
-    /// Why there are none. Without the secret, if there was one.
+    /// Why there are none. Never contains a secret.
     #[source]
     pub source: Box<dyn Error + Send + Sync>,
 }
 
-/// Knows the credentials for registries.
+/// A source of credentials for registries.
 pub trait Keychain: Send + Sync {
     /// The credentials for the registry at `host` (`HOST[:PORT]`), for this access; called only when
     /// the registry requires some.
     ///
     /// # Errors
-    /// When there should be some and they cannot be obtained. A registry that is not known is
+    /// If there should be some and they cannot be obtained. An unknown registry is not an error, but
     /// [`Credentials::Anonymous`].
     fn credentials(&self, host: &str, access: Access) -> Result<Credentials, CredentialError>;
 
-    /// The registry at `host` refused the credentials: those that expire are obtained anew at the
-    /// next request for them.
+    /// The registry at `host` refused the credentials: if they can expire, they are obtained anew when next
+    /// needed.
     fn refused(&self, host: &str) {
         let _ = host;
     }

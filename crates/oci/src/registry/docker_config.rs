@@ -1,4 +1,4 @@
-//! What `docker login` and `podman login` stored: `config.json` and `auth.json`.
+//! The files of `docker login` and `podman login`: `config.json` and `auth.json`.
 //!
 //! [docker/cli's format](https://github.com/docker/cli/blob/v28.5.2/cli/config/configfile/file.go).
 
@@ -16,11 +16,11 @@ use super::credential_helper::{HELPER_TIMEOUT, Hidden, ask};
 use super::credentials::{CredentialError, Credentials, Keychain, Secret};
 use crate::descriptor::null_is_empty;
 
-/// Docker Hub's name in the file and to helpers, and the hosts it stands for.
+/// Docker Hub's name in the file and for helpers, and the hosts that it stands for.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
-/// A `config.json`; the default knows no registry.
+/// A `config.json`; the default is empty.
 #[derive(Debug)]
 pub struct DockerConfig {
     path: PathBuf,
@@ -62,11 +62,11 @@ struct Entry {
 }
 
 impl DockerConfig {
-    /// Reads a file such as Docker's `config.json` or podman's `auth.json`; one that does not exist
-    /// knows no registry.
+    /// Reads a file such as Docker's `config.json` or podman's `auth.json`; a missing file counts as
+    /// empty.
     ///
     /// # Errors
-    /// When it cannot be read, or is not JSON.
+    /// If it cannot be read, or is not JSON.
     pub fn read(path: PathBuf) -> io::Result<Self> {
         let file = match fs::read(&path) {
             // The parser's message could quote a secret.
@@ -114,7 +114,7 @@ impl DockerConfig {
     /// The credentials that are stored for the registry at `host`, for any access.
     ///
     /// # Errors
-    /// When the registry's entry is invalid, or its credential helper fails.
+    /// If the registry's entry is invalid, or its credential helper fails.
     pub fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
         if let Some(helper) = self.helper(host) {
             let program = format!("docker-credential-{helper}");
@@ -150,7 +150,7 @@ impl DockerConfig {
         self.helper_timeout
     }
 
-    /// The program that has the credentials of a registry, without `docker-credential-`.
+    /// The helper that has the credentials of a registry, without the prefix `docker-credential-`.
     pub(super) fn helper(&self, host: &str) -> Option<&str> {
         let named = names(host)
             .find_map(|name| self.file.cred_helpers.get(name))
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_as_good_as_absent() {
+    fn null_counts_as_absent() {
         let config = config(r#"{"auths": null, "credHelpers": null, "credsStore": null}"#);
         assert_eq!(
             config.credentials("r.example").unwrap(),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helper_that_is_not_there_is_named() {
+    fn a_missing_helper_is_named_in_the_error() {
         let config = config(r#"{"credHelpers": {"r.example": "no-such-helper"}}"#);
         let error = config.credentials("r.example").unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Errors of registries: the request, and the answer.
+//! Errors of registries: the request, and what went wrong.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::descriptor::null_is_empty;
 use crate::image::DocumentError;
 use crate::{Digest, Mismatch};
 
-/// The most of a registry's message that is shown; Amazon's name a role and a resource.
+/// The longest part of a registry's message that is shown; Amazon's messages name a role and a resource.
 const MAX_MESSAGE_CHARS: usize = 600;
 
 /// A request to a registry failed.
 ///
-/// Its text includes the problem, so that a message is one line; its source is the problem's.
+/// Its text includes the problem, so that it fits one line; its source is the problem's.
 #[derive(Debug)]
 pub struct RegistryError {
     /// The request's method.
@@ -26,16 +26,16 @@ pub struct RegistryError {
     pub url: String,
     /// What went wrong.
     pub problem: Box<Problem>,
-    /// The attempts, where there was more than one.
+    /// The attempts, if there was more than one.
     pub gave_up: Option<GaveUp>,
 }
 
-/// The end of the retries.
+/// The retries, when they were given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GaveUp {
-    /// The attempts of the request.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How long no request succeeded.
+    /// How long no request had succeeded.
     pub outage: Duration,
 }
 
@@ -65,7 +65,7 @@ pub enum Problem {
     /// The registry could not be reached.
     #[error("{0}")]
     Unreachable(TransportError),
-    /// The registry refused.
+    /// The registry refused the request.
     #[error("{status}{}", error.as_ref().map(|e| format!(" {e}")).unwrap_or_default())]
     Status {
         /// The HTTP status.
@@ -84,16 +84,16 @@ pub enum Problem {
     /// Credentials could not be obtained.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
-    /// The registry wants a kind of authentication that is not supported.
-    #[error("401 without a challenge of the kind Basic or Bearer")]
+    /// The registry requires a kind of authentication that is not supported.
+    #[error("401 without a Basic or Bearer challenge")]
     Challenge,
-    /// The answer of the token server is not a token.
-    #[error("the answer of the token server is not a token")]
+    /// The response of the token server does not contain a token.
+    #[error("the response of the token server contains no token")]
     Token,
-    /// The registry redirects to a place that is not followed.
-    #[error("redirected to {target}, which is not followed: {why}")]
+    /// The registry redirects to a URL that is not followed.
+    #[error("refused to follow a redirect to {target}: {why}")]
     Redirect {
-        /// The place, without its query.
+        /// The URL, without its query.
         target: String,
         /// Why not.
         why: &'static str,
@@ -101,17 +101,17 @@ pub enum Problem {
     /// The environment's proxy cannot be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// A header that the answer must have is missing or wrong.
-    #[error("the answer has no valid {name}")]
+    /// A required header of the response is missing or invalid.
+    #[error("the response has no valid {name} header")]
     Header {
         /// The header.
         name: &'static str,
     },
-    /// What was sent or received is not what was described.
+    /// Content that was sent or received does not match its descriptor.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
     /// The registry reports that it stored something else.
-    #[error("the registry has {actual} where {expected} was sent")]
+    #[error("the registry has {actual} instead of {expected}")]
     OtherDigest {
         /// What was sent.
         expected: Digest,
@@ -120,13 +120,13 @@ pub enum Problem {
     },
     /// The tag is immutable and has another image.
     #[error(
-        "{status}{}; the tag has {actual} already, and cannot be changed to {expected}",
+        "{status}{}; the tag already refers to {actual} and cannot be changed to {expected}",
         error.as_ref().map(|e| format!(" {e}")).unwrap_or_default()
     )]
     Immutable {
         /// What was sent.
         expected: Digest,
-        /// What the tag names.
+        /// What the tag refers to.
         actual: Digest,
         /// The HTTP status.
         status: u16,
@@ -139,10 +139,10 @@ pub enum Problem {
         /// The attempts.
         updates: u32,
     },
-    /// What is to be sent could not be read.
-    #[error("cannot read what is to be sent")]
+    /// The content to be sent could not be read.
+    #[error("cannot read the content to be sent")]
     Read(#[source] std::io::Error),
-    /// The answer is not the document it should be.
+    /// The response is not the expected document.
     #[error(transparent)]
     Document(#[from] DocumentError),
 }
@@ -153,7 +153,7 @@ pub enum Problem {
 pub struct OciError {
     /// `DENIED`, `NAME_UNKNOWN`, …
     pub code: String,
-    /// The registry's own words.
+    /// The registry's message.
     pub message: String,
 }
 
@@ -168,8 +168,8 @@ impl fmt::Display for OciError {
 }
 
 impl OciError {
-    /// Whether the registry refuses to change a tag. Amazon ECR says so by the code, Harbor, Quay and
-    /// Artifact Registry by the words.
+    /// Whether the registry refuses to change a tag. Amazon ECR has a code for it; Harbor, Quay and Artifact
+    /// Registry mention it in the message.
     pub fn is_immutable_tag(&self) -> bool {
         matches!(
             self.code.as_str(),
@@ -177,7 +177,7 @@ impl OciError {
         ) || self.message.to_lowercase().contains("immutable")
     }
 
-    /// The first error of an answer's body: in the form of the specification, or the one `message`
+    /// The first error of a response's body: in the form of the specification, or the one `message`
     /// or `details` of the token servers of Docker Hub and others.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         #[derive(Default, Deserialize)]
@@ -210,7 +210,7 @@ impl OciError {
     }
 }
 
-/// A registry's text in a form for a terminal: one line of printable characters, cut between words.
+/// A registry's text, fit for a terminal: one line of printable characters, cut between words.
 pub fn one_line(text: &str) -> String {
     let text: String = text
         .chars()
@@ -236,7 +236,7 @@ fn unauthorized(anonymous: bool, error: Option<&OciError>) -> String {
 }
 
 impl RegistryError {
-    /// The HTTP status, where the registry answered with one.
+    /// The HTTP status, if the registry responded with one.
     pub fn status(&self) -> Option<u16> {
         match *self.problem {
             Problem::Status { status, .. } | Problem::Immutable { status, .. } => Some(status),
@@ -245,7 +245,7 @@ impl RegistryError {
         }
     }
 
-    /// The code of the registry's own error, where it sent one.
+    /// The code of the registry's own error, if it sent one.
     pub fn code(&self) -> Option<&str> {
         match &*self.problem {
             Problem::Status { error, .. }

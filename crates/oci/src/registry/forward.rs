@@ -1,6 +1,6 @@
-//! Plain HTTP through a proxy: the request line has the whole URL
-//! ([RFC 9112, section 3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2)), where ureq
-//! would use CONNECT, which many proxies allow to port 443 alone.
+//! Plain HTTP through a proxy: the request line contains the whole URL
+//! ([RFC 9112, section 3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2)). ureq would use
+//! CONNECT instead, which many proxies allow only for port 443.
 //!
 //! The request is sent to the proxy's URL with the registry's `Host`; this connector puts the host
 //! into the request line.
@@ -27,7 +27,7 @@ impl<In: Transport> Connector<In> for ForwardConnector {
 #[derive(Debug)]
 pub(super) struct ForwardTransport<In> {
     inner: In,
-    /// Whether what is sent next is the head of a request.
+    /// Whether the next bytes are the head of a request.
     head: bool,
 }
 
@@ -63,8 +63,8 @@ impl<In: Transport> Transport for ForwardTransport<In> {
     }
 }
 
-/// Puts the host of the head in `output[..amount]` in front of the path; returns the new amount,
-/// or `None` where it does not fit.
+/// Puts the host of the head in `output[..amount]` in front of the path. Returns the new amount, or `None`
+/// if it does not fit.
 fn absolute(output: &mut [u8], amount: usize) -> Option<usize> {
     let head = std::str::from_utf8(output.get(..amount)?).ok()?;
     let path = head.find(' ')? + 1;

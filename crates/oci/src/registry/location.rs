@@ -1,4 +1,4 @@
-//! Where an answer may redirect to: resolving `Location`, and the places that are refused.
+//! Where a response may redirect to: resolves `Location`, and refuses dangerous URLs.
 
 use std::net::IpAddr;
 
@@ -9,9 +9,9 @@ use super::error::Problem;
 /// Resolves `text` against the URL of the request, and refuses what must not be followed.
 ///
 /// The client has credentials, and may be inside a network that the registry cannot reach, so a
-/// malicious registry could use it to send requests there (SSRF). From a public registry no redirect
-/// to an address of this machine or of a private network is followed, and none from https to http.
-/// A name that resolves to such an address is not detected.
+/// malicious registry could use it to send requests there (SSRF). A redirect from a public registry to
+/// an address of this machine or of a private network is refused, and so is one from https to http. A
+/// name that resolves to such an address is not detected.
 pub(super) fn resolve(asked: &Url, text: &str) -> Result<Url, Problem> {
     let target = asked
         .join(text)
@@ -37,7 +37,7 @@ pub(super) fn resolve(asked: &Url, text: &str) -> Result<Url, Problem> {
     Ok(target)
 }
 
-/// Whether credentials for the one may be sent to the other.
+/// Whether credentials for one of the URLs may be sent to the other.
 pub(super) fn same_host(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host() == other.host()
@@ -73,7 +73,7 @@ fn is_internal_address(address: IpAddr) -> bool {
     }
 }
 
-/// Whether `HOST[:PORT]` is this machine, so that nothing passes through a network.
+/// Whether `HOST[:PORT]` is this machine, so that requests do not pass through a network.
 pub fn is_loopback(registry: &str) -> bool {
     let Ok(url) = Url::parse(&format!("http://{registry}/")) else {
         return false;
@@ -86,7 +86,7 @@ pub fn is_loopback(registry: &str) -> bool {
     }
 }
 
-/// A URL for a message: the query of an upload or of a storage service is a secret.
+/// A URL for a message, without its query, which is a secret for uploads and storage services.
 pub(super) fn redact(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);

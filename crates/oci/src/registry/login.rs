@@ -1,4 +1,4 @@
-//! Storing credentials where `docker` and `podman` look for them, and deleting them.
+//! Stores credentials where `docker` and `podman` look for them, and deletes them.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
@@ -13,10 +13,10 @@ use super::credential_helper::{erase, store};
 use super::credentials::{CredentialError, Secret};
 use super::docker_config::{DockerConfig, names, server};
 
-/// Where credentials are.
+/// Where credentials are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// In this file, where every program of the user can read them.
+    /// In this file, which every program of the user can read.
     File(PathBuf),
     /// With this credential helper.
     Helper(String),
@@ -24,10 +24,10 @@ pub enum Kept {
 
 impl DockerConfig {
     /// Stores a name and a password for the registry at `host`: with the helper that the file names
-    /// for it, else in the file. Whatever else is in the file stays.
+    /// for it, else in the file. Other content of the file is preserved.
     ///
     /// # Errors
-    /// When the helper fails, or the file cannot be written.
+    /// If the helper fails, or the file cannot be written.
     pub fn store(
         &self,
         host: &str,
@@ -56,7 +56,7 @@ impl DockerConfig {
         Ok(Kept::File(self.path().to_owned()))
     }
 
-    /// Deletes the credentials for the registry at `host`. Returns where there were some.
+    /// Deletes the credentials for the registry at `host`. Returns where they were stored.
     ///
     /// # Errors
     /// As [`DockerConfig::store`].
@@ -91,7 +91,7 @@ impl DockerConfig {
     /// Changes the entry `auths` of the file, which is read again: another program may have changed
     /// it. Nothing is written where `change` returns false.
     fn change(&self, change: impl FnOnce(&mut Map<String, Value>) -> bool) -> io::Result<()> {
-        // A link stays one.
+        // A symbolic link is preserved.
         let path = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path().to_owned());
         let mut file: Value = match fs::read(&path) {
             // The parser's message could quote a secret.
@@ -116,7 +116,7 @@ fn invalid() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "not a Docker configuration")
 }
 
-/// Replaces a file that only its owner may read, whole or not at all.
+/// Atomically replaces a file that only its owner may read.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_stored_beside_what_the_file_has() {
+    fn storing_credentials_preserves_the_rest_of_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/config.json");
         let read = || DockerConfig::read(path.clone()).unwrap();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_the_file_stays_one() {
+    fn a_symbolic_link_to_the_file_is_preserved() {
         let directory = tempfile::tempdir().unwrap();
         let (target, link) = (
             directory.path().join("t.json"),

@@ -1,13 +1,13 @@
-//! Manifests and indexes: what a tag or digest names.
+//! Manifests and indexes, by tag or digest.
 
 use super::client::expect;
 use super::error::{OciError, Problem, RegistryError};
 use super::session::Repository;
-use super::transport::{Answer, Call, Payload};
+use super::transport::{Call, Payload, Response};
 use crate::image::{DocumentError, MAX_DOCUMENT_BYTES};
 use crate::{Descriptor, Digest, MediaType, Mismatch};
 
-/// Every form of manifest and index that is understood.
+/// Every supported media type of manifests and indexes.
 const ACCEPT: [&str; 4] = [
     MediaType::OCI_INDEX,
     MediaType::OCI_MANIFEST,
@@ -15,46 +15,46 @@ const ACCEPT: [&str; 4] = [
     MediaType::DOCKER_MANIFEST,
 ];
 
-/// A manifest or index as the registry has it, verified.
+/// A verified manifest or index from a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Its exact bytes.
     pub bytes: Vec<u8>,
-    /// What they are.
+    /// Their media type, digest and size.
     pub descriptor: Descriptor,
 }
 
 impl Repository {
-    /// The digest of what `reference`, a tag or a digest, names, if it names anything.
+    /// The digest of the manifest or index that `reference` (a tag or a digest) refers to, if there is one.
     ///
     /// # Errors
-    /// When the registry cannot be asked.
+    /// If the request fails.
     pub fn resolve(&self, reference: &str) -> Result<Option<Digest>, RegistryError> {
         let call = self.manifest_call("HEAD", reference);
-        let answer = self.call(&call)?;
-        if answer.status == 404 {
+        let response = self.call(&call)?;
+        if response.status == 404 {
             return Ok(None);
         }
-        let answer = self.expect(&call, answer, &[200])?;
-        match content_digest(&answer) {
+        let response = self.expect(&call, response, &[200])?;
+        match content_digest(&response) {
             Some(digest) => Ok(Some(digest)),
-            // Only some registries send it.
+            // Not all registries send it.
             None => Ok(Some(self.manifest(reference)?.descriptor.digest)),
         }
     }
 
-    /// Reads what `reference`, a tag or a digest, names.
+    /// Reads the manifest or index that `reference` (a tag or a digest) refers to.
     ///
     /// # Errors
-    /// When the registry does not have it, or has something else under that digest.
+    /// If the registry does not have it, or returns other content for the digest.
     pub fn manifest(&self, reference: &str) -> Result<Document, RegistryError> {
         let call = self.manifest_call("GET", reference);
-        let answer = expect(&call, self.call(&call)?, &[200])?;
-        let media_type = answer
+        let response = expect(&call, self.call(&call)?, &[200])?;
+        let media_type = response
             .header("content-type")
             .map(|text| MediaType::new(text.split(';').next().unwrap_or_default().trim()));
-        let claimed = content_digest(&answer);
-        let bytes = document_bytes(&call, answer)?;
+        let claimed = content_digest(&response);
+        let bytes = document_bytes(&call, response)?;
         let media_type = media_type.ok_or_else(|| {
             call.error(Problem::Header {
                 name: "Content-Type",
@@ -74,11 +74,11 @@ impl Repository {
         Ok(Document { bytes, descriptor })
     }
 
-    /// Stores a manifest or index under `reference`, a tag or its digest. What it refers to must
-    /// be there.
+    /// Stores a manifest or index under `reference`, a tag or its digest. The content that it refers to
+    /// must already be stored.
     ///
     /// # Errors
-    /// When the registry refuses it, or says that it stored something else.
+    /// If the registry refuses it, or reports that it stored something else.
     pub fn put_manifest(
         &self,
         reference: &str,
@@ -92,21 +92,21 @@ impl Repository {
     }
 
     /// Sends the manifest or index with the digest `expected`.
-    pub(super) fn put(&self, call: &Call, expected: Digest) -> Result<Answer, RegistryError> {
-        let answer = expect(call, self.call(call)?, &[200, 201, 202])?;
-        match content_digest(&answer).filter(|actual| *actual != expected) {
+    pub(super) fn put(&self, call: &Call, expected: Digest) -> Result<Response, RegistryError> {
+        let response = expect(call, self.call(call)?, &[200, 201, 202])?;
+        match content_digest(&response).filter(|actual| *actual != expected) {
             Some(actual) => Err(call.error(Problem::OtherDigest { expected, actual })),
-            None => Ok(answer),
+            None => Ok(response),
         }
     }
 
-    /// Makes `tag` name what `bytes` is, and checks that it does.
+    /// Points `tag` at the document in `bytes`, and verifies that it does.
     ///
-    /// A tag that already does is left alone: a repository with immutable tags refuses even the
-    /// same content.
+    /// A tag that already does is not written: a repository with immutable tags refuses even the same
+    /// content.
     ///
     /// # Errors
-    /// As [`Repository::put_manifest`]; [`Problem::OtherDigest`] when another client was faster.
+    /// As [`Repository::put_manifest`]; [`Problem::OtherDigest`] if another client was faster.
     pub fn tag(
         &self,
         tag: &str,
@@ -136,8 +136,8 @@ impl Repository {
         }
     }
 
-    /// What the refusal of a tag means. Another client may have been as fast with the same image; a
-    /// tag that is immutable has another.
+    /// Interprets the refusal of a tag: another client may have stored the same image meanwhile, or the tag is
+    /// immutable and refers to another image.
     fn explain(
         &self,
         tag: &str,
@@ -174,9 +174,12 @@ impl Repository {
     }
 }
 
-/// The bytes of an answer that is a manifest or index.
-pub(super) fn document_bytes(call: &Call<'_>, answer: Answer) -> Result<Vec<u8>, RegistryError> {
-    let read = answer.read(MAX_DOCUMENT_BYTES);
+/// The bytes of a response that is a manifest or index.
+pub(super) fn document_bytes(
+    call: &Call<'_>,
+    response: Response,
+) -> Result<Vec<u8>, RegistryError> {
+    let read = response.read(MAX_DOCUMENT_BYTES);
     let bytes = read.map_err(|error| call.error(Problem::Unreachable(error.into())))?;
     let size = bytes.len() as u64;
     if size > MAX_DOCUMENT_BYTES {
@@ -186,11 +189,15 @@ pub(super) fn document_bytes(call: &Call<'_>, answer: Answer) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-fn content_digest(answer: &Answer) -> Option<Digest> {
-    answer.header("docker-content-digest")?.trim().parse().ok()
+fn content_digest(response: &Response) -> Option<Digest> {
+    response
+        .header("docker-content-digest")?
+        .trim()
+        .parse()
+        .ok()
 }
 
-/// What a document says it is.
+/// The media type in a document.
 fn media_type_of(bytes: &[u8]) -> Option<MediaType> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -1,12 +1,11 @@
 //! A client of the [distribution-spec](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
 //!
-//! What to do next is decided by plain functions on data ([`challenge`], `location`, `retry`,
-//! `resume`); `transport` alone knows sockets. Bodies stream; whatever is read is verified against
-//! its digest and size; what may succeed later is retried. A secret is in no message: it has a type
-//! that does not print.
+//! Pure functions decide what to do next ([`challenge`], `location`, `retry`, `resume`); only `transport`
+//! deals with sockets. Bodies are streamed, content is verified against its digest and size, and
+//! transient errors are retried. Secrets have a type that is never printed.
 //!
-//! Docker Hub is the one registry it knows by name: `docker.io` is not its address, and its official
-//! images are below `library/`. Credentials come from the [`Keychain`] that the caller passes in.
+//! Docker Hub is the only registry with special treatment: `docker.io` is not its address, and its
+//! official images are below `library/`. Credentials come from the [`Keychain`] that the caller passes in.
 
 mod access;
 mod authorization;

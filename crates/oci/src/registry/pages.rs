@@ -1,4 +1,4 @@
-//! Lists that a registry answers in pages.
+//! Lists that a registry returns in pages.
 
 use url::Url;
 
@@ -6,39 +6,39 @@ use super::client::expect;
 use super::error::{Problem, RegistryError};
 use super::location::resolve;
 use super::session::Repository;
-use super::transport::{Answer, Call};
+use super::transport::{Call, Response};
 use crate::image::{DocumentError, MAX_DOCUMENT_BYTES};
 
-/// The most pages that are read: a registry that links in a circle has no last one.
+/// The most pages that are read, in case a registry's links form a circle.
 const MAX_PAGES: u32 = 10_000;
 
 impl Repository {
-    /// Reads the pages of a list, the first of which is `answer` to `call`.
+    /// Reads the pages of a list. The first one is `response`, to `call`.
     pub(super) fn pages(
         &self,
         mut call: Call<'_>,
-        answer: Answer,
+        response: Response,
         mut page: impl FnMut(&[u8]) -> Result<(), DocumentError>,
     ) -> Result<(), RegistryError> {
-        let mut answer = expect(&call, answer, &[200])?;
+        let mut response = expect(&call, response, &[200])?;
         for _ in 0..MAX_PAGES {
-            let next = next_url(&call, &answer)?;
-            let bytes = answer.read(MAX_DOCUMENT_BYTES);
+            let next = next_url(&call, &response)?;
+            let bytes = response.read(MAX_DOCUMENT_BYTES);
             let bytes = bytes.map_err(|error| call.error(Problem::Unreachable(error.into())))?;
             page(&bytes).map_err(|error| call.error(error.into()))?;
             let Some(next) = next else {
                 return Ok(());
             };
             call = call.at(next);
-            answer = expect(&call, self.call(&call)?, &[200])?;
+            response = expect(&call, self.call(&call)?, &[200])?;
         }
         Err(call.error(Problem::Header { name: "Link" }))
     }
 }
 
-fn next_url(call: &Call<'_>, answer: &Answer) -> Result<Option<Url>, RegistryError> {
-    let next = answer.header("link").and_then(next_page);
-    let next = next.map(|next| resolve(&answer.url, next));
+fn next_url(call: &Call<'_>, response: &Response) -> Result<Option<Url>, RegistryError> {
+    let next = response.header("link").and_then(next_page);
+    let next = next.map(|next| resolve(&response.url, next));
     next.transpose().map_err(|problem| call.error(problem))
 }
 

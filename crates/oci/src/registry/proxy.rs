@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-/// The proxies that the environment names.
+/// The proxies that are configured in the environment.
 #[derive(Clone, Default)]
 pub struct Proxies {
     http: Option<Variable>,
@@ -30,12 +30,12 @@ struct Variable {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the proxy of {variable}: {problem}")]
 pub struct ProxyError {
-    /// The variable; its value may contain a password.
+    /// The variable. Its value is left out, because it may contain a password.
     pub variable: &'static str,
     problem: &'static str,
 }
 
-/// The URL of a proxy. Neither form prints its user and password.
+/// The URL of a proxy. Neither `Debug` nor `Display` prints its user and password.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct ProxyUrl(Url);
 
@@ -59,7 +59,7 @@ enum Bypass {
 
 impl Proxies {
     /// Reads the variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, each also in lower case, and
-    /// `REQUEST_METHOD`, which a CGI script has.
+    /// `REQUEST_METHOD`, which is set for CGI scripts.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: [&'static str; 2]| {
             names.into_iter().find_map(|name| {
@@ -82,8 +82,8 @@ impl Proxies {
         }
     }
 
-    /// The URL of the proxy for HTTPS, which may contain a password, and the text of `NO_PROXY`: for
-    /// a client of its own, such as a cloud's SDK.
+    /// The URL of the proxy for HTTPS, which may contain a password, and the text of `NO_PROXY`, for other
+    /// clients, such as a cloud's SDK.
     ///
     /// # Errors
     /// As for a request to a registry.
@@ -103,7 +103,7 @@ impl Proxies {
     /// The proxy for a request to `url`, if it goes through one.
     ///
     /// # Errors
-    /// When the variable does not contain the URL of an HTTP proxy, or comes from a CGI client.
+    /// If the variable does not contain the URL of an HTTP proxy, or comes from a CGI client.
     pub(super) fn of(&self, url: &Url) -> Result<Option<ProxyUrl>, ProxyError> {
         let (variable, secure) = match url.scheme() {
             "https" => (&self.https, true),
@@ -169,7 +169,7 @@ impl Bypass {
             return Some(Self::Address(address.to_canonical(), None));
         }
         let (host, port) = match text.rsplit_once(':') {
-            // A port that is not a number matches no request, as in Go.
+            // As in Go, a port that is not a number matches no request.
             Some((host, port)) => (host, Some(port.parse().unwrap_or(0))),
             None => (text.as_str(), None),
         };

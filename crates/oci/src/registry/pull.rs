@@ -1,4 +1,4 @@
-//! Reading blobs, through redirects to where a registry keeps them.
+//! Reads blobs, following redirects to the storage service of a registry.
 
 use std::io::Read;
 
@@ -10,21 +10,21 @@ use super::transport::Call;
 use crate::{Descriptor, VerifyingReader};
 
 impl Repository {
-    /// Whether the repository has a blob of that digest and size.
+    /// Whether the repository has a blob with this digest and size.
     ///
     /// # Errors
-    /// When the registry cannot be asked.
+    /// If the request fails.
     pub fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
         let path = format!("blobs/{}", descriptor.digest);
         let call = Call::new("HEAD", self.url(&path));
-        let answer = self.call(&call)?;
-        match answer.status {
+        let response = self.call(&call)?;
+        match response.status {
             404 => Ok(false),
-            // The URL that a storage service signs may be good for a GET alone.
-            400 | 401 | 403 | 405 if !same_host(self.base(), &answer.url) => Ok(true),
+            // A signed URL of a storage service may be valid for GET only.
+            400 | 401 | 403 | 405 if !same_host(self.base(), &response.url) => Ok(true),
             _ => {
-                let answer = self.expect(&call, answer, &[200])?;
-                let size = answer
+                let response = self.expect(&call, response, &[200])?;
+                let size = response
                     .header("content-length")
                     .and_then(|size| size.parse().ok());
                 Ok(size.is_none_or(|size: u64| size == descriptor.size))
@@ -35,14 +35,14 @@ impl Repository {
     /// Opens a blob. Reading it to its end verifies it.
     ///
     /// # Errors
-    /// When the registry does not have it, or redirects to a place that is not followed.
+    /// If the registry does not have it, or redirects to a URL that is not followed.
     pub fn blob(
         &self,
         descriptor: &Descriptor,
     ) -> Result<VerifyingReader<Box<dyn Read + Send>>, RegistryError> {
         let call = Call::new("GET", self.url(&format!("blobs/{}", descriptor.digest)));
-        let answer = expect(&call, self.call(&call)?, &[200])?;
-        let reader: Box<dyn Read + Send> = Box::new(answer.into_reader());
+        let response = expect(&call, self.call(&call)?, &[200])?;
+        let reader: Box<dyn Read + Send> = Box::new(response.into_reader());
         Ok(VerifyingReader::new(
             reader,
             descriptor.digest,

@@ -1,9 +1,9 @@
-//! Sends blobs: in one request, and after a cut connection in chunks.
+//! Sends blobs: in one request, or in chunks after the connection broke.
 //!
 //! A blob that another repository of the registry has is mounted instead.
 //!
-//! One request is what every registry accepts. GitHub's refuses chunks above 4 MiB, and Google's
-//! Artifact Registry refuses all; what a registry refused is remembered.
+//! Every registry accepts a blob in one request. GitHub's refuses chunks above 4 MiB, and Google's
+//! Artifact Registry refuses all chunks; refusals are remembered.
 
 use std::io::{self, Read};
 
@@ -16,18 +16,18 @@ use super::location::resolve;
 use super::resume::{Next, after_failure, chunk_bytes, stored};
 use super::retry;
 use super::session::Repository;
-use super::transport::{Answer, Call, Payload};
+use super::transport::{Call, Payload, Response};
 use crate::copy::{Open, Stored};
 use crate::{Descriptor, Digest};
 
-/// A blob above this is sent in chunks after a failed attempt, so that another failure does not
-/// cost all of it.
+/// A blob larger than this is sent in chunks after a failed attempt, so that another failure does not
+/// lose all progress.
 const RESUMABLE_BYTES: u64 = 32 << 20;
 
 /// The outcome of an attempt to send a blob.
 enum Sent {
     Done,
-    /// The upload is lost; the error counts when there is no other attempt.
+    /// The upload is lost. The error is returned if there is no other attempt.
     Lost(RegistryError),
     /// The registry does not accept a chunk of this size, or no chunks at all.
     ChunkRefused,
@@ -39,17 +39,17 @@ struct Upload {
     chunk_bytes: u64,
 }
 
-/// The answer to the request to mount a blob.
+/// The response to the request to mount a blob.
 enum Mounted {
     Done,
     /// The registry starts an upload instead.
     Upload(Upload),
-    /// It refuses.
+    /// It refuses mounts.
     No,
 }
 
 impl Repository {
-    /// Lets blobs be mounted from the repository `name` of the same registry, which has those that
+    /// Allows blobs to be mounted from the repository `name` of the same registry, which has the blobs that
     /// will be pushed.
     #[must_use]
     pub fn with_mount_source(mut self, name: &str) -> Self {
@@ -60,7 +60,7 @@ impl Repository {
         self
     }
 
-    /// Lets these blobs be mounted from the repository `name` of the same registry, which has them.
+    /// Allows these blobs to be mounted from the repository `name` of the same registry, which has them.
     #[must_use]
     pub fn with_blobs_of(self, name: &str, blobs: impl IntoIterator<Item = Digest>) -> Self {
         if name != self.name && self.shared.blobs.mounts_from(name) {
@@ -72,14 +72,14 @@ impl Repository {
         self
     }
 
-    /// Stores a blob unless the repository has it: by a mount where another repository of the
-    /// registry has it, as far as this run knows, else by sending it.
+    /// Stores a blob unless the repository has it: by a mount if another repository of the registry is known
+    /// to have it, else by sending it.
     ///
     /// `open` opens it from its start; it is called once for each attempt.
     ///
     /// # Errors
-    /// When the registry refuses it, or cannot be reached in all attempts; when what is opened is not
-    /// what `descriptor` describes, and then the registry does not store it.
+    /// If the registry refuses it, or cannot be reached in all attempts; or if the content does not match
+    /// `descriptor`, and then the registry does not store it.
     pub fn push_blob(
         &self,
         descriptor: &Descriptor,
@@ -117,7 +117,7 @@ impl Repository {
         Ok(Stored::Sent)
     }
 
-    /// Asks the registry to take a blob from another repository. Whatever goes wrong, the blob can
+    /// Asks the registry to mount a blob from another repository. If that fails for any reason, the blob can
     /// still be sent.
     fn mount(&self, descriptor: &Descriptor, from: &str) -> Mounted {
         self.authorization.extend(self.target.mount_scope(from));
@@ -126,19 +126,19 @@ impl Repository {
             .append_pair("mount", &descriptor.digest.to_string())
             .append_pair("from", self.target.sibling(from).as_str());
         let call = Call::new("POST", url);
-        let Ok(answer) = self.call(&call) else {
+        let Ok(response) = self.call(&call) else {
             return Mounted::No;
         };
-        match answer.status {
-            201 if self.check_stored(&call, &answer, descriptor).is_ok() => Mounted::Done,
+        match response.status {
+            201 if self.check_stored(&call, &response, descriptor).is_ok() => Mounted::Done,
             202 => self
-                .upload(&call, &answer)
+                .upload(&call, &response)
                 .map_or(Mounted::No, Mounted::Upload),
             _ => Mounted::No,
         }
     }
 
-    /// Sends a blob; `upload` is one that was started for it.
+    /// Sends a blob. `upload` is an upload that was already started for it.
     fn send(
         &self,
         descriptor: &Descriptor,
@@ -179,25 +179,25 @@ impl Repository {
     /// Starts an upload.
     fn start(&self) -> Result<Upload, RegistryError> {
         let call = Call::new("POST", self.url("blobs/uploads/"));
-        let answer = expect(&call, self.call(&call)?, &[202])?;
-        self.upload(&call, &answer)
+        let response = expect(&call, self.call(&call)?, &[202])?;
+        self.upload(&call, &response)
     }
 
-    /// The upload that an answer starts.
-    fn upload(&self, call: &Call, answer: &Answer) -> Result<Upload, RegistryError> {
+    /// The upload that a response starts.
+    fn upload(&self, call: &Call, response: &Response) -> Result<Upload, RegistryError> {
         let settings = self.settings();
         let ours = settings.chunk_bytes.min(settings.chunk_limit.get().max(1));
-        let chunk_bytes = chunk_bytes(ours, answer.header("oci-chunk-min-length"));
+        let chunk_bytes = chunk_bytes(ours, response.header("oci-chunk-min-length"));
         Ok(Upload {
-            location: self.location(call, answer)?,
+            location: self.location(call, response)?,
             chunk_bytes,
         })
     }
 
-    fn location(&self, call: &Call, answer: &Answer) -> Result<Url, RegistryError> {
-        let text = answer.header("location");
+    fn location(&self, call: &Call, response: &Response) -> Result<Url, RegistryError> {
+        let text = response.header("location");
         let text = text.ok_or_else(|| call.error(Problem::Header { name: "Location" }))?;
-        let next = resolve(&answer.url, text).map_err(|problem| call.error(problem))?;
+        let next = resolve(&response.url, text).map_err(|problem| call.error(problem))?;
         resolve(self.base(), next.as_str()).map_err(|problem| call.error(problem))?;
         Ok(next)
     }
@@ -218,7 +218,7 @@ impl Repository {
         self.finish(&upload.location, descriptor, payload)
     }
 
-    /// The PUT that ends an upload, with what is left to send.
+    /// The PUT that completes an upload, with the rest of the content.
     fn finish(
         &self,
         location: &Url,
@@ -234,19 +234,19 @@ impl Repository {
         let mut call = Call::new("PUT", url)
             .header("content-type", "application/octet-stream")
             .body(payload);
-        // After a cut connection this upload is in a state that is not known.
+        // After the connection broke, the state of the upload is unknown.
         call.again = false;
         match self.call(&call) {
-            Ok(answer) if answer.status == 416 || answer.status == 404 => {
-                lost(expect(&call, answer, &[]))
+            Ok(response) if response.status == 416 || response.status == 404 => {
+                lost(expect(&call, response, &[]))
             }
-            Ok(answer) => {
-                let answer = expect(&call, answer, &[201, 204])?;
-                self.check_stored(&call, &answer, descriptor)
+            Ok(response) => {
+                let response = expect(&call, response, &[201, 204])?;
+                self.check_stored(&call, &response, descriptor)
                     .map(|()| Sent::Done)
             }
             Err(error) => {
-                // It may have arrived all the same, and only the answer be lost.
+                // The blob may have arrived, and only the response was lost.
                 if is_lost(&error) && self.has_blob(descriptor).unwrap_or(false) {
                     return Ok(Sent::Done);
                 }
@@ -258,10 +258,10 @@ impl Repository {
     fn check_stored(
         &self,
         call: &Call,
-        answer: &Answer,
+        response: &Response,
         descriptor: &Descriptor,
     ) -> Result<(), RegistryError> {
-        let reported = answer
+        let reported = response
             .header("docker-content-digest")
             .and_then(|text| text.parse().ok());
         if let Some(actual) = reported.filter(|actual| *actual != descriptor.digest) {
@@ -324,18 +324,18 @@ impl Repository {
                 .body(Payload::Bytes(chunk));
             call.again = false;
             let error = match self.call(&call) {
-                // ECR answers 201.
-                Ok(answer) if matches!(answer.status, 201 | 202 | 204) => {
-                    upload.location = self.location(&call, &answer)?;
+                // ECR responds with 201.
+                Ok(response) if matches!(response.status, 201 | 202 | 204) => {
+                    upload.location = self.location(&call, &response)?;
                     return Ok(Sent::Done);
                 }
-                Ok(answer) if start == 0 && refuses_chunk(answer.status, failed > 0) => {
+                Ok(response) if start == 0 && refuses_chunk(response.status, failed > 0) => {
                     return Ok(Sent::ChunkRefused);
                 }
-                Ok(answer) if answer.status == 416 || answer.status == 404 => {
-                    return lost(expect(&call, answer, &[]));
+                Ok(response) if response.status == 416 || response.status == 404 => {
+                    return lost(expect(&call, response, &[]));
                 }
-                Ok(answer) => return expect(&call, answer, &[]).map(|_| Sent::Done),
+                Ok(response) => return expect(&call, response, &[]).map(|_| Sent::Done),
                 Err(error) if is_lost(&error) => error,
                 Err(error) => return Err(error),
             };
@@ -348,25 +348,25 @@ impl Repository {
         }
     }
 
-    /// Asks where an upload is.
+    /// Queries the offset of an upload.
     fn state(&self, upload: &mut Upload, start: u64, end: u64) -> Next {
         let call = Call::new("GET", upload.location.clone());
-        let Ok(answer) = self.call(&call) else {
+        let Ok(response) = self.call(&call) else {
             return Next::Restart;
         };
-        if !matches!(answer.status, 200 | 202 | 204) {
+        if !matches!(response.status, 200 | 202 | 204) {
             return Next::Restart;
         }
-        let next = after_failure(start, end, stored(answer.header("range")));
-        if let Ok(location) = self.location(&call, &answer) {
+        let next = after_failure(start, end, stored(response.header("range")));
+        if let Ok(location) = self.location(&call, &response) {
             upload.location = location;
         }
         next
     }
 }
 
-/// Whether the answer to the first chunk of an upload means that the registry accepts none of that
-/// size. It cannot be at a wrong offset, unless it was sent before.
+/// Whether the response to the first chunk of an upload means that the registry does not accept chunks of
+/// that size. The offset cannot be wrong, unless the chunk was sent before.
 fn refuses_chunk(status: u16, sent_before: bool) -> bool {
     match status {
         405 | 411 | 413 | 415 | 501 => true,
@@ -375,7 +375,7 @@ fn refuses_chunk(status: u16, sent_before: bool) -> bool {
     }
 }
 
-/// Whether an error says nothing of the blob, only of this upload.
+/// Whether an error concerns only this upload, and not the blob.
 fn is_lost(error: &RegistryError) -> bool {
     match &*error.problem {
         Problem::Unreachable(error) => error.is_transient(),
@@ -386,7 +386,7 @@ fn is_lost(error: &RegistryError) -> bool {
     }
 }
 
-fn lost(outcome: Result<Answer, RegistryError>) -> Result<Sent, RegistryError> {
+fn lost(outcome: Result<Response, RegistryError>) -> Result<Sent, RegistryError> {
     match outcome {
         Ok(_) => Ok(Sent::Done),
         Err(error) if is_lost(&error) => Ok(Sent::Lost(error)),

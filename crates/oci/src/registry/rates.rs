@@ -1,9 +1,8 @@
-//! Requests are paced, so that a registry does not have to refuse them.
+//! Paces requests, so that a registry does not have to refuse them.
 //!
-//! Registries limit the rate of each operation apart: Amazon ECR accepts 10 manifests a second, and a
-//! hundred times as many questions for blobs. Where the limits are known, they are kept before the
-//! registry says 429; elsewhere they are learned from its 429s. What was learned of an operation counts
-//! for all threads, so that they do not come back at once.
+//! Registries limit the rate of each operation separately: Amazon ECR accepts 10 manifests a second, and a
+//! hundred times as many checks for blobs. Known limits are respected from the start; others are learned
+//! from responses with 429. A learned limit applies to all threads, so that they do not retry all at once.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,8 +10,8 @@ use std::time::{Duration, Instant};
 /// The share of a known rate that is used: requests do not arrive as evenly as they are sent.
 const USED: f64 = 0.98;
 
-/// The share of a second's requests that may be sent at once. A registry allows all of them, but
-/// those that the network delays meet the next.
+/// The share of a second's requests that may be sent at once. A registry allows all of them, but requests
+/// that the network delays arrive together with later ones.
 const BURST: f64 = 0.8;
 
 /// What remains of a rate after a 429.
@@ -21,10 +20,10 @@ const DECREASE: f64 = 0.7;
 /// What a learned rate becomes after a request that was not refused.
 const INCREASE: f64 = 1.02;
 
-/// A learned rate above this, by the second, is no limit any more.
+/// A learned rate above this, in requests per second, is dropped.
 const UNLIMITED: f64 = 1000.0;
 
-/// How many requests a second a registry allows; `None` where that is not known.
+/// How many requests per second a registry allows; `None` if unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
     /// Manifests that are stored.
@@ -35,13 +34,13 @@ pub struct Rates {
     pub send_chunk: Option<f64>,
     /// Uploads that are completed.
     pub complete_upload: Option<f64>,
-    /// Questions whether a blob is there.
+    /// Checks whether a blob exists.
     pub check_blob: Option<f64>,
     /// Manifests that are read or looked up.
     pub read_manifest: Option<f64>,
 }
 
-/// The operations whose rates are limited apart.
+/// The operations whose rates are limited separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     PutManifest,
@@ -87,7 +86,7 @@ impl Operation {
 #[derive(Debug)]
 pub(super) struct Pacer {
     paces: [Mutex<Pace>; Operation::COUNT],
-    /// The slowest that is learned, by the second.
+    /// The slowest rate that is learned, in requests per second.
     slowest: f64,
 }
 
@@ -96,18 +95,18 @@ pub(super) struct Pacer {
 #[derive(Debug)]
 struct Pace {
     known: Option<f64>,
-    /// By the second; `None` where no limit is known.
+    /// Requests per second; `None` if no limit is known.
     rate: Option<f64>,
-    /// When the next request would be due, were all sent evenly.
+    /// When the next request would be due if all were sent evenly.
     due: Option<Instant>,
     /// No request before this.
     not_before: Option<Instant>,
-    /// The requests of the last second: since when, how many, and how many in the second before.
+    /// The current second: its start, its number of requests, and the number in the second before.
     window: Option<(Instant, u32, u32)>,
 }
 
 impl Pacer {
-    /// Keeps `rates`; none that is learned is slower than one request in `longest`.
+    /// Respects `rates`. Learned rates are not slower than one request in `longest`.
     pub(super) fn new(rates: &Rates, longest: Duration) -> Self {
         let all = [
             Operation::PutManifest,
@@ -127,7 +126,7 @@ impl Pacer {
         }
     }
 
-    /// How long to wait before a request is sent: its place is reserved.
+    /// Reserves a slot for a request, and returns how long to wait for it.
     pub(super) fn reserve(&self, operation: Operation, now: Instant) -> Duration {
         self.pace(operation).reserve(now)
     }
@@ -137,7 +136,7 @@ impl Pacer {
         self.pace(operation).accepted();
     }
 
-    /// A request was answered with 429: the next is not before `pause` has passed.
+    /// A request was answered with 429: the next one is not sent before `pause` has passed.
     pub(super) fn refused(&self, operation: Operation, now: Instant, pause: Duration) {
         self.pace(operation).refused(now, pause, self.slowest);
     }
@@ -175,7 +174,7 @@ impl Pace {
         at.saturating_duration_since(now)
     }
 
-    /// A learned rate has none: nothing is known of how the registry counts.
+    /// A learned rate has no burst: how the registry counts is unknown.
     fn burst(&self, rate: f64) -> f64 {
         match self.known {
             Some(known) if rate >= known => (known / USED * BURST).round().max(1.0),
@@ -206,7 +205,7 @@ impl Pace {
 
     fn refused(&mut self, now: Instant, pause: Duration, slowest: f64) {
         let until = now + pause;
-        // Of several that were refused together only the first changes the pace.
+        // If several requests were refused together, only the first one changes the pace.
         let first = self.not_before.is_none_or(|at| at <= now);
         self.not_before = Some(self.not_before.map_or(until, |at| at.max(until)));
         if !first {
@@ -235,13 +234,13 @@ mod tests {
         Pacer::new(&rates, 20 * SECOND)
     }
 
-    /// When each of `count` requests is sent that are all wanted at once.
+    /// When each of `count` requests is sent if all are made at once.
     fn times(pacer: &Pacer, now: Instant, count: usize) -> Vec<Duration> {
         let reserve = |_| pacer.reserve(Operation::PutManifest, now);
         (0..count).map(reserve).collect()
     }
 
-    /// What a registry does that lets `rate` requests through at once, and then as many a second.
+    /// A registry that accepts `rate` requests at once, and then as many per second.
     fn assert_accepted(times: &[Duration], rate: f64) {
         let (mut tokens, mut last) = (rate, Duration::ZERO);
         for time in times {
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_limited_apart() {
+    fn operations_are_limited_separately() {
         let pacer = pacer(Some(1.0));
         let now = Instant::now();
         assert_eq!(times(&pacer, now, 2)[0], Duration::ZERO);
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_rate_that_was_too_much_comes_back() {
+    fn a_known_rate_that_was_exceeded_recovers() {
         let pacer = pacer(Some(10.0));
         let now = Instant::now();
         times(&pacer, now, 8);
@@ -309,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_apart() {
+    fn requests_are_classified_by_operation() {
         let check = |method, path: &str, expected| {
             let path = format!("/v2/team/app/{path}");
             assert_eq!(Operation::of(method, &path), expected, "{method} {path}");

@@ -1,8 +1,8 @@
-//! What refers to an image: signatures, attestations, bills of materials.
+//! The referrers of an image: signatures, attestations, bills of materials.
 //!
 //! A registry lists them by its
 //! [API](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers);
-//! where it has none, an index under the tag `sha256-…` does, which every writer updates.
+//! without it, an index under the tag `sha256-…` lists them, which every writer updates.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use super::transport::{Call, Payload};
 use crate::image::{DocumentError, Index, Referrer};
 use crate::{Descriptor, Digest, MediaType};
 
-/// How often the index under the tag is updated before other writers are taken to be too many.
+/// How often an update of the index under the tag is attempted while other writers replace it.
 const UPDATES: u32 = 20;
 
-/// The least time between an update and the look whether it was lost.
+/// The shortest time between an update and the check whether it was lost.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// What the index under a tag was before an update.
+/// The index under a tag before an update.
 struct Found {
     index: Index,
     /// The condition under which it may be replaced: a header and its value.
@@ -33,29 +33,28 @@ impl Repository {
     /// The manifests and indexes whose subject is `subject`, as the registry lists them.
     ///
     /// # Errors
-    /// When the registry refuses, or its answer is not an index.
+    /// If the registry refuses, or its response is not an index.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
         let call = Call::new("GET", self.url(&format!("referrers/{subject}")))
             .header("accept", MediaType::OCI_INDEX);
-        let answer = self.call(&call)?;
-        if is_unsupported(answer.status) {
+        let response = self.call(&call)?;
+        if is_unsupported(response.status) {
             let found = self.fallback(subject)?;
             return Ok(found.map_or_else(Vec::new, |found| found.index.manifests));
         }
         let mut all: Vec<Descriptor> = Vec::new();
-        self.pages(call, answer, |bytes| {
+        self.pages(call, response, |bytes| {
             all.extend(Index::parse(bytes)?.manifests);
             Ok(())
         })?;
         Ok(all)
     }
 
-    /// Stores a manifest or index that has a subject, so that it is among the subject's referrers.
-    /// Its blobs must be there.
+    /// Stores a manifest or index that has a subject, so that it is listed among the subject's referrers.
+    /// Its blobs must already be stored.
     ///
     /// # Errors
-    /// When it has no subject, or the registry refuses it; when other writers of the list keep
-    /// replacing it.
+    /// If it has no subject, if the registry refuses it, or if other writers keep replacing the list.
     pub fn attach(&self, media_type: &MediaType, bytes: &[u8]) -> Result<(), RegistryError> {
         let digest = Digest::of(bytes);
         let call = Call::new("PUT", self.url(&format!("manifests/{digest}")))
@@ -65,9 +64,9 @@ impl Repository {
         let referrer = Referrer::parse(media_type, bytes)
             .and_then(|referrer| referrer.ok_or(DocumentError::NoSubject { what }))
             .map_err(|error| call.error(error.into()))?;
-        let answer = self.put(&call, digest)?;
-        // A registry with the API confirms that it has read the subject.
-        if answer.header("oci-subject").is_some() {
+        let response = self.put(&call, digest)?;
+        // A registry with the API confirms that it processed the subject.
+        if response.header("oci-subject").is_some() {
             return Ok(());
         }
         self.list(&referrer)
@@ -75,9 +74,9 @@ impl Repository {
 
     /// Adds a referrer to the index under its subject's tag.
     ///
-    /// Two writers may read the same index, and the second replaces the first's. A condition prevents
-    /// that where the registry honours it; since many do not, the index is read again after at
-    /// least the time in which another could have been between its reading and writing.
+    /// Two writers may read the same index, and the second replaces that of the first. A conditional request
+    /// prevents this if the registry honours it. Since many do not, the index is read again after a pause
+    /// at least as long as another writer may take between reading and writing.
     fn list(&self, referrer: &Referrer) -> Result<(), RegistryError> {
         let subject = &referrer.subject.digest;
         let tag = fallback_tag(subject);
@@ -110,9 +109,9 @@ impl Repository {
                 if let Some((name, value)) = condition {
                     call = call.header(name, value);
                 }
-                let answer = self.call(&call)?;
-                if answer.status != 412 {
-                    expect(&call, answer, &[200, 201, 202])?;
+                let response = self.call(&call)?;
+                if response.status != 412 {
+                    expect(&call, response, &[200, 201, 202])?;
                 }
             }
             listed = true;
@@ -126,27 +125,26 @@ impl Repository {
     /// The index under the tag of a subject, if there is one.
     fn fallback(&self, subject: &Digest) -> Result<Option<Found>, RegistryError> {
         let call = self.manifest_call("GET", &fallback_tag(subject));
-        let answer = self.call(&call)?;
-        if answer.status == 404 {
+        let response = self.call(&call)?;
+        if response.status == 404 {
             return Ok(None);
         }
-        let answer = expect(&call, answer, &[200])?;
-        let condition = answer
+        let response = expect(&call, response, &[200])?;
+        let condition = response
             .header("etag")
             .map(|etag| ("if-match", etag.to_owned()));
-        let bytes = document_bytes(&call, answer)?;
+        let bytes = document_bytes(&call, response)?;
         let index = Index::parse(&bytes).map_err(|error| call.error(error.into()))?;
         Ok(Some(Found { index, condition }))
     }
 }
 
-/// The tag of the index that lists the referrers of `subject`, where the registry has no API for
-/// them.
+/// The tag of the index that lists the referrers of `subject` if the registry has no API for them.
 fn fallback_tag(subject: &Digest) -> String {
     format!("{}-{}", subject.algorithm(), subject.hex())
 }
 
-/// A registry with the API must answer with 200, also where there is no referrer.
+/// A registry with the API must respond with 200, even if there is no referrer.
 fn is_unsupported(status: u16) -> bool {
     matches!(status, 400 | 404 | 405 | 501)
 }

@@ -1,4 +1,4 @@
-//! Addresses in place of the name service's, as curl's `--resolve`.
+//! Addresses that override name resolution, as with curl's `--resolve`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -8,8 +8,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// The address to connect to for a host and port. The name in the URL, the `Host` header and the
-/// certificate stay the host's.
+/// The address to connect to for a host and port. The URL, the `Host` header and the verification of the
+/// certificate still use the name of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolve {
     host: String,
@@ -44,7 +44,7 @@ impl FromStr for Resolve {
     }
 }
 
-/// Looks a name up among the overrides first.
+/// Looks up a name in the overrides first.
 #[derive(Debug, Default)]
 pub(super) struct OverridingResolver {
     pub(super) overrides: Vec<Resolve>,

@@ -1,23 +1,23 @@
-//! Where an interrupted upload continues.
+//! Decides where an interrupted upload continues.
 //!
-//! A registry may be trusted to refuse a chunk that does not follow the last (416), but not to say
-//! where it is: Amazon ECR answers a PATCH with 201 in place of 202, and its `Range` stays behind
-//! although the data is stored. So the offset is our own, and the registry is asked for its
-//! own only after a failure.
+//! A registry can be trusted to refuse a chunk that does not follow the last one (416), but not to report
+//! its offset: Amazon ECR responds to a PATCH with 201 instead of 202, and with a `Range` that lags behind
+//! the stored data. The client therefore keeps the offset itself, and queries the registry's only after a
+//! failure.
 
-/// What to do after a chunk whose fate is not known.
+/// What to do after a chunk whose outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// The chunk arrived.
     Continue,
     /// It did not.
     Resend,
-    /// The registry is somewhere else: start over with a new upload.
+    /// The registry has another offset: start over with a new upload.
     Restart,
 }
 
-/// Decides it for the chunk from `start` to `end` (exclusive), from how many bytes the registry
-/// says it has.
+/// Decides this for the chunk from `start` to `end` (exclusive), by the number of bytes that the registry
+/// reports.
 pub(super) fn after_failure(start: u64, end: u64, stored: Option<u64>) -> Next {
     match stored {
         Some(stored) if stored == end => Next::Continue,
@@ -26,8 +26,8 @@ pub(super) fn after_failure(start: u64, end: u64, stored: Option<u64>) -> Next {
     }
 }
 
-/// How many bytes an upload's `Range` says are stored: `0-41` is 42 of them, and so that nothing
-/// has a form at all, `0-0` is either 1 byte or none.
+/// The number of stored bytes by an upload's `Range`: `0-41` is 42. There is no form for an empty upload, so
+/// `0-0` is either 1 byte or none.
 pub(super) fn stored(range: Option<&str>) -> Option<u64> {
     let range = range?.trim();
     let (first, last) = range
@@ -38,7 +38,7 @@ pub(super) fn stored(range: Option<&str>) -> Option<u64> {
     (first == "0").then_some(if last == 0 { 0 } else { last + 1 })
 }
 
-/// The size of a chunk: ours, or the registry's least where that is more.
+/// The size of a chunk: ours, or the registry's minimum if that is larger.
 pub(super) fn chunk_bytes(ours: u64, minimum: Option<&str>) -> u64 {
     ours.max(
         minimum
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_goes_on_where_the_registry_is() {
+    fn an_upload_continues_at_the_registrys_offset() {
         assert_eq!(after_failure(10, 20, Some(20)), Next::Continue);
         assert_eq!(after_failure(10, 20, Some(10)), Next::Resend);
         assert_eq!(after_failure(10, 20, Some(15)), Next::Restart);

@@ -1,25 +1,25 @@
-//! Which requests are retried, and when.
+//! Decides which requests are retried, and when.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
-/// How often a request is retried, and how long the registry may be out of reach.
+/// How often a request is retried, and how long the registry may be unreachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// The attempts in all.
+    /// The total number of attempts.
     pub attempts: u32,
-    /// The longest first pause; each next may be twice as long.
+    /// The longest first pause; each further one may be twice as long.
     pub first: Duration,
-    /// The longest pause that the registry did not ask for.
+    /// The longest pause, unless the registry asks for a longer one.
     pub longest: Duration,
-    /// How long the registry may answer no request at all, pauses included. One budget for all
-    /// requests of a push.
+    /// How long the registry may not respond to any request, pauses included. All requests of a push share
+    /// this budget.
     pub budget: Duration,
 }
 
 impl Default for Retry {
-    /// Six attempts with at most half a minute of pauses: Amazon ECR's limits are by the second, and
-    /// a registry's restart takes a few.
+    /// Six attempts with pauses of at most half a minute in total: Amazon ECR's limits are per second, and
+    /// the restart of a registry takes a few seconds.
     fn default() -> Self {
         Self {
             attempts: 6,
@@ -31,11 +31,11 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// The pause before the next attempt, or `None` to give up; `failed` attempts failed, and the
-    /// registry has been out of reach for `outage`.
+    /// The pause before the next attempt, or `None` to give up. `failed` attempts have failed, and the
+    /// registry has been unreachable for `outage`.
     ///
-    /// A `Retry-After` is obeyed, with a little jitter; otherwise the pause is random up to a limit
-    /// that doubles ("full jitter"), so that many clients do not come back at once.
+    /// A `Retry-After` is obeyed, with a little jitter. Otherwise the pause is random, up to a limit that
+    /// doubles ("full jitter"), so that many clients do not retry at the same time.
     pub(super) fn pause(
         self,
         failed: u32,
@@ -62,7 +62,7 @@ pub(super) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// `Retry-After` in seconds. A date, which no registry was seen to send, is not read.
+/// `Retry-After` in seconds. A date is ignored: no registry is known to send one.
 pub(super) fn retry_after(header: Option<&str>) -> Option<Duration> {
     header?.trim().parse().ok().map(Duration::from_secs)
 }
@@ -80,7 +80,7 @@ mod tests {
     const NEVER: Duration = Duration::ZERO;
 
     #[test]
-    fn pauses_grow_and_end() {
+    fn pauses_grow_and_attempts_are_limited() {
         let retry = Retry::default();
         let second = Duration::from_secs(1);
         for (failed, limit) in [
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_obeyed_or_the_request_given_up() {
+    fn retry_after_is_obeyed_or_the_request_is_given_up() {
         let retry = Retry::default();
         for asked in [3, 60].map(Duration::from_secs) {
             let pause = retry.pause(1, Some(asked), NEVER).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_ends_the_attempts() {
+    fn attempts_stop_when_the_budget_is_used_up() {
         let retry = Retry::default();
         let almost = retry.budget.saturating_sub(retry.first);
         assert!(retry.pause(1, None, almost).is_some());

@@ -1,4 +1,4 @@
-//! A repository in a registry: requests with the right credentials.
+//! A repository in a registry: sends requests with the right credentials.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use super::location::same_host;
 use super::settings::Settings;
 use super::shared::Shared;
 use super::target::Target;
-use super::transport::{Answer, Call};
+use super::transport::{Call, Response};
 
-/// How many challenges to credentials that were never accepted a request answers, before they are
-/// taken to be refused.
+/// How many challenges a request answers with credentials that were never accepted before they count as
+/// refused.
 const REFUSALS: u32 = 2;
 
-/// How many challenges a request answers in all: tokens may end while others use them up.
+/// How many challenges a request answers in total: a token may expire before it is used, because other
+/// requests use it up.
 const CHALLENGES: u32 = 32;
 
 /// A repository in a registry, to pull from or to push to.
@@ -28,7 +29,7 @@ pub struct Repository {
     pub(super) target: Target,
     pub(super) shared: Arc<Shared>,
     pub(super) authorization: Authorization,
-    /// As in the reference.
+    /// The name as in the reference.
     pub(super) name: String,
     /// A repository of the same registry that has the blobs that are pushed.
     pub(super) mount_source: Option<String>,
@@ -65,13 +66,13 @@ impl Repository {
         self.target.url(path)
     }
 
-    /// Sends a request and follows redirects, with credentials where it goes to the registry itself.
-    /// Returns the answer unless it is a 401 of the registry, or one that a retry may change.
-    pub(super) fn call<'a>(&self, call: &Call<'a>) -> Result<Answer, RegistryError> {
+    /// Sends a request and follows redirects. Only requests to the registry itself have credentials.
+    /// A 401 of the registry, and responses that remain transient after all retries, are errors.
+    pub(super) fn call<'a>(&self, call: &Call<'a>) -> Result<Response, RegistryError> {
         follow(self.base(), call, &|step: &Call<'a>| self.authorized(step))
     }
 
-    fn authorized(&self, call: &Call) -> Result<Answer, RegistryError> {
+    fn authorized(&self, call: &Call) -> Result<Response, RegistryError> {
         let ours = same_host(self.base(), &call.url);
         let (mut challenges, mut refusals) = (0, 0);
         if ours {
@@ -80,18 +81,18 @@ impl Repository {
         loop {
             let used = self.authorization.current();
             let header = used.header.as_ref().filter(|_| ours);
-            let answer = self.client().exchange(call, header.map(Secret::reveal))?;
+            let response = self.client().exchange(call, header.map(Secret::reveal))?;
             if !ours {
-                return Ok(answer);
+                return Ok(response);
             }
-            if answer.status != 401 {
+            if response.status != 401 {
                 self.authorization.accept(&used);
-                return Ok(answer);
+                return Ok(response);
             }
             let was_good = self.authorization.was_good(&used);
-            let asked = challenge::parse(answer.headers("www-authenticate"));
+            let asked = challenge::parse(response.headers("www-authenticate"));
             if refusals == REFUSALS || challenges == CHALLENGES {
-                let error = OciError::parse(&answer.error_body());
+                let error = OciError::parse(&response.error_body());
                 let error = error.or_else(|| self.reason(call, 401));
                 let anonymous = used.anonymous;
                 return Err(call.error(Problem::Unauthorized { anonymous, error }));
@@ -108,8 +109,8 @@ impl Repository {
         }
     }
 
-    /// Answers the challenge that the registry will send, where another repository got one. Whatever
-    /// fails here fails at the challenge, with the request.
+    /// Obtains a header before the registry sends a challenge, if it sent one for another repository. An error
+    /// is ignored here: it recurs when the registry sends the challenge.
     fn anticipate(&self) {
         let used = self.authorization.current();
         if used.header.is_none()
@@ -122,16 +123,16 @@ impl Repository {
         }
     }
 
-    /// As [`expect`]. The answer to a HEAD has no body, so the reason of a refusal is requested by a
+    /// As [`expect`]. The response to a HEAD has no body, so the reason of a refusal is requested by a
     /// GET.
     pub(super) fn expect(
         &self,
         call: &Call,
-        answer: Answer,
+        response: Response,
         expected: &[u16],
-    ) -> Result<Answer, RegistryError> {
-        let ours = same_host(self.base(), &answer.url);
-        expect(call, answer, expected).map_err(|mut error| {
+    ) -> Result<Response, RegistryError> {
+        let ours = same_host(self.base(), &response.url);
+        expect(call, response, expected).map_err(|mut error| {
             if let Problem::Status {
                 status,
                 error: reason @ None,
@@ -144,7 +145,7 @@ impl Repository {
         })
     }
 
-    /// Why a HEAD was answered with `status`, where a GET is answered the same.
+    /// The reason of a HEAD response with `status`, from a GET with the same status.
     fn reason(&self, call: &Call, status: u16) -> Option<OciError> {
         if call.method != "HEAD" || !(400..500).contains(&status) {
             return None;
@@ -153,10 +154,10 @@ impl Repository {
         get.headers.clone_from(&call.headers);
         let used = self.authorization.current();
         let header = used.header.as_ref().map(Secret::reveal);
-        let answer = self.client().once(&get, header).ok()?;
-        if answer.status != status {
+        let response = self.client().once(&get, header).ok()?;
+        if response.status != status {
             return None;
         }
-        OciError::parse(&answer.error_body())
+        OciError::parse(&response.error_body())
     }
 }

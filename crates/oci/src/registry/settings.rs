@@ -1,4 +1,4 @@
-//! How a registry is reached.
+//! The settings of a connection to a registry.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,10 @@ use super::rates::Rates;
 use super::resolve::Resolve;
 use super::retry::Retry;
 
-/// The largest chunk that GitHub's registry accepts: 4 MiB, as its 416 says.
+/// The largest chunk that GitHub's registry accepts: 4 MiB, according to its 416 response.
 const SMALL_CHUNK_BYTES: u64 = 4 << 20;
 
-/// Called when a request failed and will be retried: what failed, why, and the pause before the
-/// next attempt.
+/// Called when a request failed and will be retried, with the error and the pause before the next attempt.
 pub type OnRetry = Arc<dyn Fn(&str, &str, Duration) + Send + Sync>;
 
 /// How a registry is reached.
@@ -23,21 +22,21 @@ pub type OnRetry = Arc<dyn Fn(&str, &str, Duration) + Send + Sync>;
 pub struct Settings {
     /// `PRODUCT/VERSION` of the program, for the registry's logs.
     pub user_agent: String,
-    /// Plain HTTP, without TLS, also where the registry is not on this machine.
+    /// Plain HTTP, without TLS, even if the registry is not on this machine.
     pub plain_http: bool,
     /// TLS without verification of the registry's certificate.
     pub skip_tls_verify: bool,
-    /// The certificate authorities to trust, as DER; Mozilla's where empty.
+    /// The certificate authorities to trust, as DER; Mozilla's if empty.
     pub roots: Arc<Vec<Vec<u8>>>,
-    /// Certificate authorities to trust besides, as PEM.
+    /// Additional certificate authorities to trust, as PEM.
     pub extra_roots: Vec<u8>,
     /// The proxies of the environment.
     pub proxies: Proxies,
-    /// Addresses that take the place of the name service's.
+    /// Addresses that override name resolution.
     pub resolve: Vec<Resolve>,
-    /// How often a request is retried, and how long the registry may be out of reach.
+    /// How often a request is retried, and how long the registry may be unreachable.
     pub retry: Retry,
-    /// How many requests a second the registry allows, as far as that is known.
+    /// How many requests per second the registry allows, as far as is known.
     pub rates: Rates,
     /// Called before each retry.
     pub on_retry: Option<OnRetry>,
@@ -46,7 +45,7 @@ pub struct Settings {
     pub monolithic_bytes: u64,
     /// The size of a chunk. Amazon ECR takes parts from 5 to 10 MiB.
     pub chunk_bytes: u64,
-    /// What is known of the chunks that the registry accepts; clones of the settings share it.
+    /// What is known about the chunks that the registry accepts. Clones of the settings share it.
     pub chunk_limit: ChunkLimit,
 }
 
@@ -71,8 +70,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether a registry, `HOST[:PORT]`, is reached by TLS. One on this machine is only where the
-    /// settings are about TLS.
+    /// Whether the registry `HOST[:PORT]` is reached by TLS. For one on this machine that is only so if the
+    /// settings configure TLS.
     pub fn uses_tls(&self, registry: &str) -> bool {
         let tls = self.skip_tls_verify || !self.extra_roots.is_empty();
         !self.plain_http && (tls || !is_loopback(registry))
@@ -89,8 +88,8 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The largest chunk that a registry is known not to refuse: 0 where it refuses all. Shared by the
-/// uploads of a run.
+/// The largest chunk that a registry is not known to refuse: 0 if it refuses all. Shared by the uploads of
+/// a run.
 #[derive(Clone, Debug)]
 pub struct ChunkLimit(Arc<AtomicU64>);
 

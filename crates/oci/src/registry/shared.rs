@@ -1,4 +1,4 @@
-//! What the repositories of a registry share.
+//! The state that the repositories of a registry share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use super::challenge::Challenge;
 use super::client::Client;
 use super::credentials::{Keychain, Secret};
 
-/// What the repositories of a registry share.
+/// The state that the repositories of a registry share.
 pub(super) struct Shared {
     /// `HOST[:PORT]`, as in a reference.
     pub(super) host: String,
@@ -25,12 +25,12 @@ pub(super) struct Shared {
 #[derive(Clone, Default)]
 struct Asked {
     challenge: Option<Challenge>,
-    /// What answered it, where that is the same for all repositories.
+    /// The header that answered it, if it is the same for all repositories.
     header: Option<Secret>,
 }
 
 impl Shared {
-    /// Nothing is known of the registry yet.
+    /// Starts without knowledge about the registry.
     pub(super) fn new(host: &str, base: Url, client: Client, keychain: Arc<dyn Keychain>) -> Self {
         Self {
             host: host.to_owned(),
@@ -47,7 +47,7 @@ impl Shared {
         self.asked().header
     }
 
-    /// How the registry asked last.
+    /// The registry's last challenge.
     pub(super) fn challenge(&self) -> Option<Challenge> {
         self.asked().challenge
     }
@@ -57,7 +57,7 @@ impl Shared {
         asked.clone()
     }
 
-    /// Remembers a challenge, and the header that answered it.
+    /// Records a challenge, and the header that answered it.
     pub(super) fn remember(&self, challenge: &Challenge, header: Option<Secret>) {
         let header = header.filter(|_| *challenge == Challenge::Basic);
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The tags of a repository, and deleting.
+//! Lists tags, and deletes tags and manifests.
 
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ use crate::image::DocumentError;
 
 #[derive(Deserialize)]
 struct Page {
-    /// Some registries write `null` where there is none.
+    /// Some registries write `null` if there are none.
     #[serde(default, deserialize_with = "null_is_empty")]
     tags: Vec<String>,
 }
@@ -20,12 +20,12 @@ impl Repository {
     /// The tags of the repository, in the registry's order.
     ///
     /// # Errors
-    /// When the registry refuses, or its answer is not a list of tags.
+    /// If the registry refuses, or its response is not a list of tags.
     pub fn tags(&self) -> Result<Vec<String>, RegistryError> {
         let call = Call::new("GET", self.url("tags/list"));
-        let answer = self.call(&call)?;
+        let response = self.call(&call)?;
         let mut tags = Vec::new();
-        self.pages(call, answer, |bytes| {
+        self.pages(call, response, |bytes| {
             let what = "list of tags";
             let page: Page = serde_json::from_slice(bytes)
                 .map_err(|source| DocumentError::Json { what, source })?;
@@ -35,16 +35,16 @@ impl Repository {
         Ok(tags)
     }
 
-    /// Deletes what `reference`, a tag or a digest, names. Returns whether it was there.
+    /// Deletes a tag, or the manifest with a digest. Returns whether it existed.
     ///
     /// # Errors
-    /// When the registry refuses; many do not delete by tag, or at all.
+    /// If the registry refuses: many do not delete tags, or anything at all.
     pub fn delete(&self, reference: &str) -> Result<bool, RegistryError> {
         let call = Call::new("DELETE", self.url(&format!("manifests/{reference}")));
-        let answer = self.call(&call)?;
-        if answer.status == 404 {
+        let response = self.call(&call)?;
+        if response.status == 404 {
             return Ok(false);
         }
-        expect(&call, answer, &[200, 202, 204]).map(|_| true)
+        expect(&call, response, &[200, 202, 204]).map(|_| true)
     }
 }

@@ -1,4 +1,4 @@
-//! The repository that requests are for: its URLs, and the scope of its tokens.
+//! The repository that requests address: its URLs, and the scope of its tokens.
 
 use url::Url;
 
@@ -17,7 +17,7 @@ pub(super) struct Target {
     pub(super) host: String,
     /// The path of the repository; of an official image at Docker Hub with `library/`.
     name: String,
-    /// What is done in it.
+    /// The access that is needed.
     pub(super) access: Access,
 }
 
@@ -37,17 +37,17 @@ impl Target {
         path(&self.host, name)
     }
 
-    /// What a token must allow to mount blobs from a repository.
+    /// The scope of a token that allows mounting blobs from a repository.
     pub(super) fn mount_scope(&self, from: &str) -> String {
         format!("repository:{}:pull", self.sibling(from))
     }
 
-    /// What a token is for, without what it allows.
+    /// The resource of a scope, without its actions.
     pub(super) fn scope_resource(&self) -> String {
         format!("repository:{}:", self.name)
     }
 
-    /// What a token must allow.
+    /// The scope of its tokens.
     pub(super) fn scope(&self) -> String {
         let actions = match self.access {
             Access::Pull => "pull",

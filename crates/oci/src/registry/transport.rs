@@ -1,4 +1,4 @@
-//! The socket side: pools of connections, no redirects, no interpretation of a status.
+//! The connections: pools, timeouts and TLS. It does not follow redirects or interpret a status.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
-use ureq::http::{HeaderMap, Request, Response, request};
+use ureq::http::{HeaderMap, Request, Response as HttpResponse, request};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, AsSendBody, Proxy, SendBody};
@@ -25,17 +25,16 @@ use crate::copy::Open;
 /// How long a connection may take to be established.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a registry may take to answer a request that has no content for it.
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long a registry may take to respond to a request without content.
+const RESPONSE: Duration = Duration::from_secs(30);
 
-/// How long a peer may be silent: more than a registry takes to verify a large layer.
+/// How long a peer may be silent: longer than a registry takes to verify a large layer.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// How many connections are kept for another request: one for each image and blob of a run that may
-/// be under way.
+/// How many idle connections are kept: one for each image and blob that a run may transfer at once.
 const IDLE: usize = 16;
 
-/// The most of an error's body that is read.
+/// The most bytes of an error's body that are read.
 const ERROR_BYTES: u64 = 64 * 1024;
 
 /// A request as data; its body can be opened again for another attempt.
@@ -45,13 +44,13 @@ pub(super) struct Call<'a> {
     pub(super) url: Url,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Payload<'a>,
-    /// Whether another attempt with the same request is of any use.
+    /// Whether the same request may be sent again.
     pub(super) again: bool,
-    /// Whether the body has a credential, and so stays with its host.
+    /// Whether the body contains a credential, and so may only be sent to its host.
     pub(super) sensitive: bool,
 }
 
-/// What is sent.
+/// The body.
 #[derive(Clone, Copy)]
 pub(super) enum Payload<'a> {
     Nothing,
@@ -101,14 +100,14 @@ impl<'a> Call<'a> {
 }
 
 /// A response whose body is yet to be read.
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) url: Url,
     headers: HeaderMap,
     body: ureq::Body,
 }
 
-impl Answer {
+impl Response {
     /// A header that is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -131,7 +130,7 @@ impl Answer {
         Ok(bytes)
     }
 
-    /// The start of the body, which matters less than the status it came with.
+    /// The start of the body, or of as much as can be read: the status matters more.
     pub(super) fn error_body(self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let _ = self.into_reader().take(ERROR_BYTES).read_to_end(&mut bytes);
@@ -143,11 +142,11 @@ impl Answer {
     }
 }
 
-/// Why a request has no answer.
+/// Why a request has no response.
 pub(super) enum Failure {
     /// The connection failed.
     Transport(TransportError),
-    /// What was to be sent could not be read: the request is not to blame.
+    /// The content to be sent could not be read, which is not an error of the registry.
     Read(io::Error),
     /// The environment's proxy cannot be used.
     Proxy(ProxyError),
@@ -211,13 +210,13 @@ impl Transport {
         })
     }
 
-    /// Sends a request once. It fails after `timeout` without an answer, if not before.
+    /// Sends a request once. It fails after `timeout` without a response.
     pub(super) fn send(
         &self,
         call: &Call,
         authorization: Option<&str>,
         timeout: Duration,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Response, Failure> {
         let proxy = self.proxies.of(&call.url).map_err(Failure::Proxy)?;
         let fail = |error| {
             let proxy = proxy.as_ref().map(ToString::to_string);
@@ -250,8 +249,8 @@ impl Transport {
                 sent
             }
         };
-        let (parts, body) = sent.map(Response::into_parts).map_err(fail)?;
-        Ok(Answer {
+        let (parts, body) = sent.map(HttpResponse::into_parts).map_err(fail)?;
+        Ok(Response {
             status: parts.status.as_u16(),
             url: call.url.clone(),
             headers: parts.headers,
@@ -259,8 +258,8 @@ impl Transport {
         })
     }
 
-    /// The request without its body and credentials for the registry. One for plain HTTP through a
-    /// proxy has the proxy's address; [`ForwardConnector`] completes it.
+    /// The request without its body. A plain HTTP request through a proxy has the proxy's address;
+    /// [`ForwardConnector`] completes it.
     #[allow(clippy::unused_self, reason = "a step of `send`")]
     fn request(&self, call: &Call, proxy: Option<&ProxyUrl>) -> request::Builder {
         let forwarded = proxy.filter(|_| call.url.scheme() == "http");
@@ -270,7 +269,7 @@ impl Transport {
             Some(proxy) => {
                 let mut url = call.url.clone();
                 let through = proxy.reveal();
-                // Both are URLs with a host, so that neither step can fail.
+                // Both are URLs with a host, so neither step can fail.
                 let _ = url.set_scheme(through.scheme());
                 let _ = url.set_host(through.host_str());
                 let _ = url.set_port(through.port());
@@ -292,11 +291,11 @@ impl Transport {
     }
 }
 
-/// The agent for a request, and what the request changes of its configuration.
+/// The agent for a request, and the request's changes to its configuration.
 struct Route<'a> {
     agent: &'a Agent,
     proxy: Option<Proxy>,
-    answer: Duration,
+    response: Duration,
     silence: Duration,
 }
 
@@ -308,9 +307,9 @@ impl<'a> Route<'a> {
         timeout: Duration,
     ) -> Result<Self, ureq::Error> {
         let forwarded = proxy.is_some() && call.url.scheme() == "http";
-        let answer = match call.method {
+        let response = match call.method {
             "PUT" | "PATCH" => SILENCE,
-            _ => ANSWER,
+            _ => RESPONSE,
         };
         let tunnel = proxy.filter(|_| !forwarded);
         Ok(Self {
@@ -322,24 +321,27 @@ impl<'a> Route<'a> {
             proxy: tunnel
                 .map(|proxy| Proxy::new(proxy.reveal().as_str()))
                 .transpose()?,
-            answer: answer.min(timeout),
+            response: response.min(timeout),
             silence: SILENCE.min(timeout),
         })
     }
 
-    fn run<S: AsSendBody>(&self, request: Request<S>) -> Result<Response<ureq::Body>, ureq::Error> {
+    fn run<S: AsSendBody>(
+        &self,
+        request: Request<S>,
+    ) -> Result<HttpResponse<ureq::Body>, ureq::Error> {
         let request = self
             .agent
             .configure_request(request)
             .proxy(self.proxy.clone())
-            .timeout_recv_response(Some(self.answer))
+            .timeout_recv_response(Some(self.response))
             .timeout_per_read(Some(self.silence))
             .build();
         self.agent.run(request)
     }
 }
 
-/// `Proxy-Authorization`, where the proxy's URL has a user.
+/// `Proxy-Authorization`, if the proxy's URL has a user.
 fn proxy_credentials(proxy: &Url) -> Option<String> {
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (user, password) = (proxy.username(), proxy.password().unwrap_or_default());
@@ -349,7 +351,7 @@ fn proxy_credentials(proxy: &Url) -> Option<String> {
     })
 }
 
-/// Remembers that it was the reading that failed, not the sending.
+/// Records that reading failed, and not sending.
 struct Watched<'a> {
     reader: Box<dyn Read + Send + 'a>,
     error: Option<io::Error>,
@@ -358,7 +360,7 @@ struct Watched<'a> {
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer).map_err(|error| {
-            let shown = io::Error::new(error.kind(), "cannot read what is to be sent");
+            let shown = io::Error::new(error.kind(), "cannot read the content to be sent");
             self.error = Some(error);
             shown
         })

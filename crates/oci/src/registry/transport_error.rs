@@ -21,7 +21,7 @@ impl TransportError {
         self.proxy.as_deref()
     }
 
-    /// Whether the peer's certificate was not accepted.
+    /// Whether the peer's certificate was rejected.
     pub fn is_certificate(&self) -> bool {
         match &self.error {
             ureq::Error::Io(error) => is_tls(error) && error.to_string().contains("certificate"),
@@ -30,8 +30,8 @@ impl TransportError {
         }
     }
 
-    /// Whether another attempt may succeed. A name that does not resolve may be a nameserver that
-    /// restarts; a certificate that is not trusted stays so.
+    /// Whether another attempt may succeed. A name may not resolve because the nameserver restarts; an
+    /// untrusted certificate stays untrusted.
     pub(super) fn is_transient(&self) -> bool {
         match &self.error {
             ureq::Error::Io(error) => !is_tls(error),

@@ -1,4 +1,4 @@
-//! Large blobs, and registries that accept no chunks or small ones only.
+//! Large blobs, and registries that accept no chunks or only small ones.
 
 use std::io::{self, Read};
 
@@ -32,7 +32,7 @@ fn behaviour(chunk_max_bytes: u64) -> Behaviour {
 }
 
 #[test]
-fn a_large_blob_is_one_request_first() {
+fn a_large_blob_is_first_sent_in_one_request() {
     for chunk_max_bytes in [0, 4 * MIB, u64::MAX] {
         let registry = TestRegistry::start(behaviour(chunk_max_bytes));
         assert_eq!(push(&registry, settings(), 40 * MIB), 0);
@@ -40,7 +40,7 @@ fn a_large_blob_is_one_request_first() {
 }
 
 #[test]
-fn a_large_blob_goes_on_in_chunks_after_a_cut_as_the_registry_accepts_them() {
+fn after_a_cut_a_large_blob_is_sent_in_chunks_that_the_registry_accepts() {
     for (chunk_max_bytes, patches) in [(u64::MAX, 5), (4 * MIB, 11), (0, 2)] {
         let registry = TestRegistry::start(behaviour(chunk_max_bytes));
         registry.fault(Fault {
@@ -55,7 +55,7 @@ fn a_large_blob_goes_on_in_chunks_after_a_cut_as_the_registry_accepts_them() {
 }
 
 #[test]
-fn what_a_registry_refused_is_remembered_for_the_run() {
+fn refused_chunk_sizes_are_remembered_for_the_run() {
     let registry = TestRegistry::start(behaviour(4 * MIB));
     let settings = Settings {
         monolithic_bytes: 1,
@@ -70,7 +70,7 @@ fn what_a_registry_refused_is_remembered_for_the_run() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_a_request_is_met_by_chunks() {
+fn chunks_avoid_a_limit_on_the_size_of_a_request() {
     let registry = TestRegistry::start(Behaviour {
         whole_max_bytes: 9 * MIB,
         ..Behaviour::default()

@@ -1,6 +1,6 @@
-//! The four workflows of the distribution specification's conformance suite, from the client's side: what
-//! the suite does with a registry that keeps strictly to the specification, the client does, and what it
-//! checks of the answers, the client sees. The comments have the suite's names of the cases.
+//! The four workflows of the distribution specification's conformance suite, from the client's side: the
+//! client makes the suite's requests to a registry that adheres strictly to the specification, and sees
+//! the results that the suite checks. The comments quote the suite's names of the cases.
 //! <https://github.com/opencontainers/distribution-spec/tree/main/conformance>
 
 use std::io::{self, Read};
@@ -24,7 +24,7 @@ fn put(repository: &Repository, bytes: &'static [u8]) -> (Descriptor, Stored) {
     (descriptor, stored)
 }
 
-/// What the registry was asked since the last time.
+/// The requests that the registry got since the last call.
 fn requests(registry: &TestRegistry) -> Vec<String> {
     let seen = registry.seen();
     registry.forget();
@@ -98,7 +98,7 @@ fn content_is_pushed() {
     let registry = TestRegistry::start(strict());
     let repository = repository(&registry);
 
-    // "Blob Upload Monolithic": "POST request with digest, then PUT" is what every registry takes.
+    // "Blob Upload Monolithic": every registry accepts "POST request with digest, then PUT".
     let (blob, stored) = put(&repository, b"monolithic");
     assert_eq!(stored, Stored::Sent);
     let monolithic = ["HEAD blobs", "POST blobs/uploads/", "PUT blobs/uploads/"];
@@ -215,7 +215,7 @@ fn content_is_managed() {
         path: "/manifests/",
         after: 0,
         times: 1,
-        action: Action::Answer(405, vec![], UNSUPPORTED),
+        action: Action::Respond(405, vec![], UNSUPPORTED),
     });
     let refused = repository.delete("v2").unwrap_err();
     assert_eq!(reason(&refused), (Some(405), Some("UNSUPPORTED")));

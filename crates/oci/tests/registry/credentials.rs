@@ -10,12 +10,12 @@ use test_registry::{Action, Auth, Behaviour, Fault, TestRegistry};
 use crate::fixture::{NAME, anyone, cause, image, push, settings, someone};
 
 #[test]
-fn credentials_are_shown_where_they_are_wanted() {
+fn credentials_are_sent_where_they_are_required() {
     for auth in [
         Auth::Basic("AWS".into(), "hunter2".into()),
         Auth::Bearer("AWS".into(), "hunter2".into(), 1000),
-        // A token that runs out every few requests, in the middle of everything; enough for each of
-        // four workers to use a new one.
+        // Tokens expire every few requests, in the middle of the work; each of four workers can use a new
+        // one.
         Auth::Bearer("AWS".into(), "hunter2".into(), 8),
     ] {
         let bearer = matches!(auth, Auth::Bearer(..));
@@ -117,7 +117,7 @@ fn refused_credentials_are_reported_without_the_secret() {
             anyone(),
             "the registry requires credentials, and none are configured for it",
         );
-        assert!(registry.seen().len() < 20, "a refusal is not tried again");
+        assert!(registry.seen().len() < 20, "a refusal is not retried");
     }
 }
 
@@ -134,7 +134,7 @@ fn credentials_stay_with_the_registry() {
         "http://{}/v2/storage/blobs/{digest}?X-Signature=s",
         storage.host()
     );
-    let action = Action::Answer(307, vec![("location", there)], "");
+    let action = Action::Respond(307, vec![("location", there)], "");
     registry.fault(Fault {
         method: "GET",
         path: "/blobs/",
@@ -160,9 +160,10 @@ fn credentials_stay_with_the_registry() {
     );
 }
 
-/// Others use a token up before the request that fetched it is sent: the credentials are not refused.
+/// Other requests may use up a token before the one that fetched it is sent. That does not count as a
+/// refusal of the credentials.
 #[test]
-fn tokens_that_others_use_up_are_fetched_again() {
+fn a_token_that_other_requests_used_up_is_fetched_again() {
     let auth = Auth::Bearer("AWS".into(), "hunter2".into(), 4);
     let registry = TestRegistry::start(Behaviour {
         auth,

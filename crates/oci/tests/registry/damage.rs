@@ -1,4 +1,4 @@
-//! Content that is not what its digest says.
+//! Content that does not match its digest.
 
 use oci::copy::copy;
 use oci::layout::Layout;
@@ -9,7 +9,7 @@ use test_registry::{Action, Behaviour, Fault, TestRegistry};
 use crate::fixture::{NAME, anyone, cause, image, push, repository, settings};
 
 #[test]
-fn what_is_damaged_here_is_not_stored_there() {
+fn damaged_content_is_not_pushed() {
     let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
     let child = &image.layout.index(&image.root).unwrap().manifests[0];
     let layer = &image.layout.manifest(child).unwrap().layers[1];
@@ -36,7 +36,7 @@ fn what_is_damaged_here_is_not_stored_there() {
 }
 
 #[test]
-fn what_is_damaged_there_is_not_taken() {
+fn damaged_content_is_not_pulled() {
     let check = |path, action: Action, expected: &str| {
         let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
         push(&image, &repository(&registry), &["v1"]).unwrap();
@@ -78,11 +78,11 @@ fn what_is_damaged_there_is_not_taken() {
         "is damaged: its digest is",
     );
     check("/blobs/", Action::CutBody, "");
-    check("/blobs/", Action::Answer(404, vec![], ""), ": 404");
+    check("/blobs/", Action::Respond(404, vec![], ""), ": 404");
 }
 
 #[test]
-fn a_digest_is_what_is_asked_for() {
+fn a_pull_by_digest_returns_that_content_or_fails() {
     let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
     push(&image, &repository(&registry), &["v1"]).unwrap();
     let repository = repository(&registry);

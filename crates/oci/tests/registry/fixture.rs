@@ -1,4 +1,4 @@
-//! An image to move, and where it goes.
+//! An image to copy, and its destination.
 
 use std::io;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ pub(crate) fn push(image: &Image, repository: &Repository, tags: &[&str]) -> Res
     copy(&image.layout, repository, &image.root, tags, &|_| {})
 }
 
-/// The image is in the registry, whole, and named.
+/// Asserts that the registry has the whole image and its tag.
 pub(crate) fn assert_there(registry: &TestRegistry, image: &Image, tag: &str) {
     assert_eq!(registry.tag(NAME, tag), Some(image.root.digest));
     let target = tempfile::tempdir().unwrap();
@@ -96,8 +96,7 @@ pub(crate) fn assert_there(registry: &TestRegistry, image: &Image, tag: &str) {
     }
 }
 
-/// As [`assert_there`], from what the registry holds: a push leaves nothing that would have to be
-/// fetched to be trusted.
+/// As [`assert_there`], but inspects the registry's content directly instead of pulling.
 pub(crate) fn assert_complete(registry: &TestRegistry, image: &Image, tag: &str) {
     assert_eq!(registry.tag(NAME, tag), Some(image.root.digest));
     let document = |digest| {

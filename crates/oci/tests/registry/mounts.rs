@@ -27,7 +27,7 @@ fn sent_bytes(registry: &TestRegistry) -> u64 {
 }
 
 #[test]
-fn a_blob_of_several_repositories_is_sent_once_where_the_registry_mounts() {
+fn a_blob_of_several_repositories_is_sent_once_if_the_registry_mounts() {
     for profile in Profile::ALL {
         let behaviour = profile.behaviour("AWS", "hunter2");
         let mounts = behaviour.mounts;
@@ -50,7 +50,8 @@ fn a_blob_of_several_repositories_is_sent_once_where_the_registry_mounts() {
     }
 }
 
-/// A registry that answers a mount with an upload gets the blob by that upload, and no more mounts.
+/// If a registry responds to a mount by starting an upload, the blob is sent with that upload, and no more
+/// mounts are attempted.
 #[test]
 fn a_mount_that_becomes_an_upload_is_used() {
     let server = TestRegistry::start(Behaviour {
@@ -69,15 +70,15 @@ fn a_mount_that_becomes_an_upload_is_used() {
 }
 
 #[test]
-fn a_mount_that_fails_costs_no_push() {
+fn a_mount_that_fails_does_not_fail_the_push() {
     for action in [
-        Action::Answer(404, Vec::new(), ""),
-        Action::Answer(403, Vec::new(), ""),
-        Action::Answer(401, Vec::new(), ""),
-        Action::Answer(201, Vec::new(), ""),
+        Action::Respond(404, Vec::new(), ""),
+        Action::Respond(403, Vec::new(), ""),
+        Action::Respond(401, Vec::new(), ""),
+        Action::Respond(201, Vec::new(), ""),
         Action::OtherDigest,
         Action::NoLocation,
-        Action::CutAnswer,
+        Action::CutResponse,
     ] {
         let server = TestRegistry::start(Behaviour {
             mounts: matches!(action, Action::OtherDigest),
@@ -100,7 +101,7 @@ fn a_mount_that_fails_costs_no_push() {
     }
 }
 
-/// Several images of one base, pushed at the same time: one sends it, and the others wait for it.
+/// Several images with the same base are pushed at the same time: one push sends it, and the others wait.
 #[test]
 fn pushes_at_the_same_time_send_a_common_blob_once() {
     let server = TestRegistry::start(Behaviour::default());
@@ -145,7 +146,7 @@ fn a_copy_within_a_registry_sends_no_blob() {
     }
 }
 
-/// The root is stored by its tag alone: Amazon ECR limits the manifests a second.
+/// The root is stored only by its tag: Amazon ECR limits the rate of manifests.
 #[test]
 fn a_push_with_a_tag_stores_each_manifest_once() {
     let server = TestRegistry::start(Behaviour::default());

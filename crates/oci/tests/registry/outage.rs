@@ -1,4 +1,4 @@
-//! The one budget of a push.
+//! The time budget that all requests of a push share.
 
 use std::net::TcpListener;
 use std::thread;
@@ -8,9 +8,9 @@ use oci::registry::{Repository, Retry, Settings};
 
 use crate::fixture::{anyone, settings};
 
-/// A registry that accepts connections and says nothing.
+/// A registry that accepts connections and never responds.
 #[test]
-fn a_silent_registry_costs_one_budget() {
+fn a_silent_registry_uses_up_a_single_budget() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

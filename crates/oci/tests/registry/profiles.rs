@@ -1,4 +1,4 @@
-//! The large registries, each as it behaves.
+//! The large registries, each with its own behaviour.
 
 use std::io::{self, Read};
 
@@ -14,7 +14,7 @@ fn start(profile: Profile) -> TestRegistry {
 }
 
 #[test]
-fn every_registry_takes_an_image_and_the_same_again() {
+fn every_registry_accepts_an_image_and_the_same_one_again() {
     let image = image();
     for profile in Profile::ALL {
         let registry = start(profile);
@@ -28,9 +28,9 @@ fn every_registry_takes_an_image_and_the_same_again() {
     }
 }
 
-/// A push that changes nothing asks for the digest and the tag.
+/// A push that changes nothing only checks the digest and the tag.
 #[test]
-fn a_push_that_changes_nothing_is_two_requests_beside_the_token() {
+fn a_push_that_changes_nothing_takes_two_requests_besides_the_token() {
     let image = image();
     for profile in Profile::ALL {
         let registry = start(profile);
@@ -44,9 +44,9 @@ fn a_push_that_changes_nothing_is_two_requests_beside_the_token() {
             let answered = seen.authorization.is_some() || profile == Profile::Strict;
             answered && seen.path.starts_with("/v2/")
         });
-        // Tokens that end may cost another of each.
+        // Tokens that expire may cost another of each.
         let most = match profile {
-            // The digest is not in the answer to a HEAD of these.
+            // The digest is not in the response to a HEAD of these.
             Profile::DockerHub | Profile::Harbor | Profile::Gar | Profile::Quay => 4,
             _ => 2,
         };
@@ -55,9 +55,9 @@ fn a_push_that_changes_nothing_is_two_requests_beside_the_token() {
     }
 }
 
-/// A blob that is cut goes on in chunks of a size that the registry takes, or starts again.
+/// A blob that is cut off continues in chunks of a size that the registry accepts, or starts again.
 #[test]
-fn every_registry_takes_a_large_blob_that_was_cut() {
+fn every_registry_accepts_a_large_blob_that_was_cut_off() {
     let bytes = vec![7; 33 << 20];
     let descriptor = Descriptor::of(MediaType::OCI_LAYER_GZIP, &bytes);
     for profile in Profile::ALL {

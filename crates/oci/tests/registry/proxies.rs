@@ -10,7 +10,7 @@ use test_registry::{Behaviour, TestRegistry};
 
 use crate::fixture::{NAME, anyone, assert_there, image, push, settings};
 
-/// A name that no name service knows: only a proxy gets there.
+/// A name that does not resolve: it can only be reached through a proxy.
 const HOST: &str = "registry.invalid:5000";
 
 /// An HTTP proxy that forwards every request to one registry, whatever its host. It logs
@@ -99,7 +99,7 @@ fn there(settings: Settings) -> Repository {
 }
 
 #[test]
-fn plain_http_goes_through_the_proxy_by_its_whole_url() {
+fn plain_http_goes_through_the_proxy_with_the_whole_url() {
     let registry = TestRegistry::start(Behaviour::default());
     let proxy = Proxy::start(registry.host());
     let url = format!("http://us%40er:pass@{}", proxy.address);
@@ -126,7 +126,7 @@ fn plain_http_goes_through_the_proxy_by_its_whole_url() {
 }
 
 #[test]
-fn a_registry_of_no_proxy_is_reached_directly() {
+fn a_registry_in_no_proxy_is_reached_directly() {
     let registry = TestRegistry::start(Behaviour::default());
     let proxy = Proxy::start(registry.host());
     let variables = [

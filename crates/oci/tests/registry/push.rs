@@ -1,4 +1,4 @@
-//! What is sent, in which order, and what is not sent again.
+//! What a push sends, in which order, and what it does not send again.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use crate::fixture::{
 fn an_image_is_pushed_children_first_and_the_tag_last() {
     let (registry, image) = (TestRegistry::start(Behaviour::default()), image());
     let events = Mutex::new(Vec::new());
-    // By blob, how far it is reported to be, and how long it is.
+    // For each blob, the reported progress and its size.
     let progress = Mutex::new(BTreeMap::new());
     let reported = |event: CopyEvent<'_>| {
         events.lock().unwrap().push(match event {
@@ -102,8 +102,8 @@ fn an_immutable_tag_is_a_success_when_it_is_the_same() {
     let (registry, image) = (TestRegistry::start(behaviour), image());
     push(&image, &repository(&registry), &["v1"]).unwrap();
     push(&image, &repository(&registry), &["v1"]).unwrap();
-    // The answer to the PUT is lost, and the next is refused since the first arrived.
-    let action = Action::CutAnswer;
+    // The response to the PUT is lost, and the next is refused since the first arrived.
+    let action = Action::CutResponse;
     registry.fault(Fault {
         method: "PUT",
         path: "/manifests/v2",
@@ -157,8 +157,8 @@ fn a_layer_that_may_not_be_distributed_is_not_sent() {
     assert_eq!(seen.into_inner().unwrap().len(), 2);
 }
 
-/// A registry verifies and stores a blob before it answers. The next ones are sent meanwhile, though no
-/// more than four bodies are on their way.
+/// A registry verifies and stores a blob before it responds. The next ones are sent meanwhile, but no more
+/// than four bodies at a time.
 #[test]
 fn blobs_are_sent_while_others_are_stored() {
     let (registry, image) = (TestRegistry::start(Behaviour::default()), image());

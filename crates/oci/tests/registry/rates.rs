@@ -58,10 +58,10 @@ fn a_known_rate_is_never_exceeded() {
     assert_eq!(put(&registry, &server, 10, 15), 0);
 }
 
-/// Many more requests than the attempts that a failing registry gets: being one of many is no
-/// failure.
+/// There may be many more responses with 429 than attempts for a failing registry: they do not count as
+/// failures.
 #[test]
-fn a_rate_that_is_not_known_costs_time_and_no_push() {
+fn an_unknown_rate_limit_delays_a_push_but_does_not_fail_it() {
     let server = server();
     let registry = Registry::new(&server.host(), settings(), anyone()).unwrap();
     let refused = put(&registry, &server, 10, 15);
@@ -69,14 +69,14 @@ fn a_rate_that_is_not_known_costs_time_and_no_push() {
 }
 
 #[test]
-fn a_registry_that_only_refuses_is_given_up_within_the_budget() {
+fn a_push_is_given_up_within_the_budget_if_the_registry_only_refuses() {
     let server = TestRegistry::start(Behaviour::default());
     server.fault(Fault {
         method: "PUT",
         path: "/manifests/",
         after: 0,
         times: u32::MAX,
-        action: Action::Answer(429, Vec::new(), ""),
+        action: Action::Respond(429, Vec::new(), ""),
     });
     let settings = Settings {
         retry: Retry {

@@ -1,4 +1,4 @@
-//! Registries and repositories that are not there, or silent.
+//! Registries and repositories that do not exist, or do not respond.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn a_missing_repository_is_reported_as_missing() {
     push(&image(), &repository(&registry), &["v1"]).unwrap();
 }
 
-/// The answer to a HEAD has no body, so it does not say why.
+/// The response to a HEAD has no body, and so no reason.
 #[test]
 fn the_reason_of_a_refused_head_is_requested() {
     let denied = r#"{"errors":[{"code":"DENIED","message":"the quota is used up"}]}"#;
@@ -40,7 +40,7 @@ fn the_reason_of_a_refused_head_is_requested() {
                 path,
                 after: 0,
                 times: 9,
-                action: Action::Answer(403, vec![], denied),
+                action: Action::Respond(403, vec![], denied),
             });
         }
         let error = push(&image(), &repository(&registry), &["v1"]).unwrap_err();
@@ -52,7 +52,7 @@ fn the_reason_of_a_refused_head_is_requested() {
 }
 
 #[test]
-fn a_silent_registry_is_asked_after() {
+fn requests_to_a_silent_registry_are_retried() {
     let behaviour = Behaviour {
         silent: true,
         ..Behaviour::default()
@@ -68,7 +68,7 @@ fn a_silent_registry_is_asked_after() {
 }
 
 #[test]
-fn a_registry_that_is_not_there_is_unreachable() {
+fn a_refused_connection_is_reported_as_unreachable() {
     let registry = TestRegistry::start(Behaviour::default());
     let repository = repository(&registry);
     drop(registry);

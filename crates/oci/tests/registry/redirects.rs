@@ -13,7 +13,7 @@ fn redirect(method: &'static str, path: &'static str, status: u16, to: &str) -> 
         path,
         after: 0,
         times: 99,
-        action: Action::Answer(status, vec![("location", to.to_owned())], ""),
+        action: Action::Respond(status, vec![("location", to.to_owned())], ""),
     }
 }
 
@@ -111,9 +111,9 @@ fn redirects_are_bounded_and_their_target_is_named() {
     assert!(registry.seen().len() < 30, "{}", registry.seen().len());
 }
 
-/// A 301 to 303 would turn an upload into a GET.
+/// A redirect with 301 to 303 would turn an upload into a GET.
 #[test]
-fn an_upload_is_redirected_only_with_its_method() {
+fn an_upload_follows_only_redirects_that_keep_its_method() {
     let registry = TestRegistry::start(Behaviour::default());
     for status in [301, 302, 303] {
         let there = format!("http://{}/v2/moved/blobs/uploads/", registry.host());
@@ -127,9 +127,9 @@ fn an_upload_is_redirected_only_with_its_method() {
     }
 }
 
-/// A redirect of a HEAD does not prove that the blob is where it leads.
+/// A redirect of a HEAD does not prove that the blob exists at its target.
 #[test]
-fn a_blob_that_is_not_where_a_redirect_leads_is_sent() {
+fn a_blob_that_is_missing_at_the_target_of_a_redirect_is_sent() {
     let (registry, empty) = (
         TestRegistry::start(Behaviour::default()),
         TestRegistry::start(Behaviour::default()),
@@ -148,9 +148,9 @@ fn a_blob_that_is_not_where_a_redirect_leads_is_sent() {
     assert_there(&registry, &image, "v1");
 }
 
-/// The URL of a storage service may be signed for GET alone.
+/// The URL of a storage service may be signed for GET only.
 #[test]
-fn a_storage_service_that_refuses_the_head_has_the_blob() {
+fn a_refused_head_of_a_storage_service_counts_as_present() {
     let (registry, storage) = (
         TestRegistry::start(Behaviour::default()),
         TestRegistry::start(Behaviour::default()),
@@ -160,7 +160,7 @@ fn a_storage_service_that_refuses_the_head_has_the_blob() {
         path: "/signed",
         after: 0,
         times: 9,
-        action: Action::Answer(403, vec![], ""),
+        action: Action::Respond(403, vec![], ""),
     });
     let there = format!("http://{}/signed?X-Amz-Signature=s", storage.host());
     registry.fault(redirect("HEAD", "/blobs/sha256", 307, &there));

@@ -1,4 +1,4 @@
-//! Referrers, by the API and by the tag that takes its place.
+//! Referrers, with the API and with the tag that replaces it.
 
 use std::thread;
 
@@ -57,12 +57,12 @@ fn a_referrer_is_found_with_and_without_the_api() {
             assert_eq!(found.artifact_type, Some(SBOM.into()));
         }
         let tag = server.tag(NAME, &tag_of(subject));
-        assert_eq!(tag.is_some(), !api, "the tag only takes the API's place");
+        assert_eq!(tag.is_some(), !api, "the tag exists only without the API");
     }
 }
 
 #[test]
-fn writers_at_the_same_time_lose_nothing_where_conditions_count() {
+fn concurrent_writers_lose_nothing_if_the_registry_honours_conditions() {
     let (server, image) = (server(false, true), image());
     push(&image, &repository(&server), &["v1"]).unwrap();
     let digests: Vec<Digest> = thread::scope(|scope| {
@@ -86,7 +86,7 @@ fn writers_at_the_same_time_lose_nothing_where_conditions_count() {
     assert_eq!(found.len(), digests.len());
 }
 
-/// The index that another writer replaces is written again.
+/// An index that another writer replaced is written again.
 #[test]
 fn a_lost_update_is_noticed() {
     let (server, image) = (server(false, false), image());
@@ -108,7 +108,7 @@ fn a_lost_update_is_noticed() {
 }
 
 #[test]
-fn a_tag_that_is_no_list_is_not_overwritten() {
+fn a_tag_that_is_not_a_list_of_referrers_is_not_overwritten() {
     let (server, image) = (server(false, false), image());
     let repository = repository(&server);
     push(&image, &repository, &["v1"]).unwrap();
@@ -133,7 +133,7 @@ fn a_tag_that_is_no_list_is_not_overwritten() {
 }
 
 #[test]
-fn what_has_no_subject_is_refused() {
+fn a_document_without_a_subject_is_refused() {
     let (server, image) = (server(true, false), image());
     let bytes = image.layout.document(&image.root).unwrap();
     let error = repository(&server).attach(&image.root.media_type, &bytes);

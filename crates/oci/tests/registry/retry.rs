@@ -1,4 +1,4 @@
-//! What is tried again, what is not, and how large blobs get there.
+//! Which errors are retried and which are not, and how large blobs are resumed.
 
 use std::io::{self, Read};
 
@@ -10,20 +10,20 @@ use test_registry::{Action, Behaviour, Fault, TestRegistry};
 use crate::fixture::{NAME, anyone, assert_there, cause, image, push, repository, settings};
 
 #[test]
-fn what_passes_is_tried_again() {
-    let answer = |status| Action::Answer(status, vec![("retry-after", "0".to_owned())], "");
+fn transient_errors_are_retried() {
+    let response = |status| Action::Respond(status, vec![("retry-after", "0".to_owned())], "");
     let faults = [
-        ("HEAD", "/blobs/", answer(503)),
-        ("HEAD", "/manifests/", answer(429)),
-        ("POST", "/blobs/uploads/", answer(500)),
-        ("POST", "/blobs/uploads/", Action::CutAnswer),
-        ("PUT", "/blobs/uploads/", answer(502)),
+        ("HEAD", "/blobs/", response(503)),
+        ("HEAD", "/manifests/", response(429)),
+        ("POST", "/blobs/uploads/", response(500)),
+        ("POST", "/blobs/uploads/", Action::CutResponse),
+        ("PUT", "/blobs/uploads/", response(502)),
         ("PUT", "/blobs/uploads/", Action::CutRequest(3)),
-        ("PUT", "/blobs/uploads/", Action::CutAnswer),
-        ("PUT", "/blobs/uploads/", Action::Answer(404, vec![], "")),
-        ("PUT", "/manifests/", answer(429)),
+        ("PUT", "/blobs/uploads/", Action::CutResponse),
+        ("PUT", "/blobs/uploads/", Action::Respond(404, vec![], "")),
+        ("PUT", "/manifests/", response(429)),
         ("PUT", "/manifests/sha256", Action::CutRequest(5)),
-        ("PUT", "/manifests/v1", Action::CutAnswer),
+        ("PUT", "/manifests/v1", Action::CutResponse),
     ];
     for (method, path, action) in faults {
         for (after, times) in [(0, 1), (0, 3), (1, 2)] {
@@ -75,7 +75,7 @@ fn a_permanent_error_is_reported_at_once() {
     check(
         "POST",
         "/blobs/uploads/",
-        Action::Answer(403, vec![], denied),
+        Action::Respond(403, vec![], denied),
         5,
         "POST http://HOST/v2/team/app/blobs/uploads/: 403 DENIED: no  [31m way",
     );
@@ -84,12 +84,12 @@ fn a_permanent_error_is_reported_at_once() {
         "/blobs/uploads/",
         Action::NoLocation,
         5,
-        "the answer has no valid Location",
+        "the response has no valid Location header",
     );
     check(
         "PUT",
         "/manifests/sha256",
-        Action::Answer(400, vec![], "<html>"),
+        Action::Respond(400, vec![], "<html>"),
         1,
         ": 400",
     );
@@ -110,30 +110,30 @@ fn a_permanent_error_is_reported_at_once() {
     check(
         "HEAD",
         "/manifests/",
-        Action::Answer(503, vec![], ""),
+        Action::Respond(503, vec![], ""),
         5,
         ": 503",
     );
     check(
         "HEAD",
         "/manifests/",
-        Action::CutAnswer,
+        Action::CutResponse,
         5,
         "HEAD http://HOST/v2/team/app/manifests/",
     );
-    // From a registry on this machine a private address is no step inwards; a file is.
+    // A registry on this machine may redirect to a private address, but not to a file.
     let file = vec![("location", "file:///etc/passwd".to_owned())];
     check(
         "POST",
         "/uploads/",
-        Action::Answer(202, file, ""),
+        Action::Respond(202, file, ""),
         5,
         "it is not an HTTP URL",
     );
 }
 
 #[test]
-fn large_blobs_go_in_chunks_whatever_happens_to_them() {
+fn large_blobs_are_sent_in_chunks_whatever_fault_occurs() {
     let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
     let descriptor = Descriptor::of(MediaType::OCI_LAYER_GZIP, &bytes);
     let ecr = Behaviour {
@@ -148,11 +148,11 @@ fn large_blobs_go_in_chunks_whatever_happens_to_them() {
     let faults = [
         None,
         Some(("PATCH", Action::CutRequest(1000))),
-        Some(("PATCH", Action::CutAnswer)),
-        Some(("PATCH", Action::Answer(503, vec![], ""))),
-        Some(("PATCH", Action::Answer(416, vec![], ""))),
-        Some(("PUT", Action::Answer(500, vec![], ""))),
-        Some(("PUT", Action::CutAnswer)),
+        Some(("PATCH", Action::CutResponse)),
+        Some(("PATCH", Action::Respond(503, vec![], ""))),
+        Some(("PATCH", Action::Respond(416, vec![], ""))),
+        Some(("PUT", Action::Respond(500, vec![], ""))),
+        Some(("PUT", Action::CutResponse)),
     ];
     for behaviour in [Behaviour::default(), ecr, patient] {
         for fault in &faults {
@@ -187,8 +187,8 @@ fn large_blobs_go_in_chunks_whatever_happens_to_them() {
                     .seen()
                     .into_iter()
                     .filter(|seen| seen.method == "PATCH");
-                // A first chunk that is refused is not sent again: the blob then is one request.
-                let refused = matches!(fault, Some((_, Action::Answer(416, ..)))) && after == 0;
+                // A first chunk that is refused is not sent again: the blob is then sent in one request.
+                let refused = matches!(fault, Some((_, Action::Respond(416, ..)))) && after == 0;
                 let all = behaviour.chunk_min_bytes.map_or(4, |_| 3);
                 let least = if refused { 1 } else { all };
                 assert!(patches.count() >= least);
@@ -198,7 +198,7 @@ fn large_blobs_go_in_chunks_whatever_happens_to_them() {
 }
 
 #[test]
-fn a_cut_chunk_does_not_cost_the_others() {
+fn chunks_that_arrived_are_not_sent_again_after_a_cut() {
     let bytes = vec![7; 1_000_000];
     let descriptor = Descriptor::of(MediaType::OCI_LAYER_GZIP, &bytes);
     let registry = TestRegistry::start(Behaviour::default());

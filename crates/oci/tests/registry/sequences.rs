@@ -1,12 +1,12 @@
-//! Random sequences of faults: each push ends in the right content or in a clear error with nothing
-//! tagged, and the next one without faults succeeds.
+//! Random sequences of faults: each push either stores the right content or fails with a clear error and
+//! without a tag, and the next push without faults succeeds.
 
 use oci::registry::{Repository, Settings};
 use test_registry::{Action, Fault, Profile, TestRegistry};
 
 use crate::fixture::{Image, NAME, assert_complete, cause, image, push, settings, someone};
 
-/// The runs, and the seed of the first; a failure names its own.
+/// The number of runs, and the seed of the first one; a failure reports its seed.
 const RUNS: u64 = 1200;
 
 /// A generator that is the same on every machine:
@@ -31,9 +31,9 @@ impl Random {
     }
 }
 
-fn answer(status: u16, retry_after: Option<&str>, body: &'static str) -> Action {
+fn response(status: u16, retry_after: Option<&str>, body: &'static str) -> Action {
     let headers = retry_after.map(|value| ("retry-after", value.to_owned()));
-    Action::Answer(status, headers.into_iter().collect(), body)
+    Action::Respond(status, headers.into_iter().collect(), body)
 }
 
 /// The faults of the matrix; `elsewhere` is another registry.
@@ -41,13 +41,13 @@ fn actions(elsewhere: &str) -> Vec<Action> {
     let denied = r#"{"errors":[{"code":"DENIED","message":"no"}]}"#;
     let redirect = |status| {
         let there = format!("http://{elsewhere}/v2/elsewhere/blobs/uploads/?X-Secret=s");
-        Action::Answer(status, vec![("location", there)], "")
+        Action::Respond(status, vec![("location", there)], "")
     };
     vec![
         Action::CutRequest(0),
         Action::CutRequest(1),
         Action::CutRequest(700),
-        Action::CutAnswer,
+        Action::CutResponse,
         Action::CutBody,
         Action::DamageBody,
         Action::OtherDigest,
@@ -56,19 +56,19 @@ fn actions(elsewhere: &str) -> Vec<Action> {
         Action::StaleRange,
         Action::EndTokens,
         Action::Trickle,
-        answer(201, None, ""),
-        answer(400, None, "<html>"),
-        answer(401, None, ""),
-        answer(403, None, denied),
-        answer(404, None, ""),
-        answer(408, None, ""),
-        answer(416, None, ""),
-        answer(429, Some("0"), ""),
-        answer(429, None, denied),
-        answer(500, None, ""),
-        answer(502, None, "<html>"),
-        answer(503, Some("0"), ""),
-        answer(504, None, ""),
+        response(201, None, ""),
+        response(400, None, "<html>"),
+        response(401, None, ""),
+        response(403, None, denied),
+        response(404, None, ""),
+        response(408, None, ""),
+        response(416, None, ""),
+        response(429, Some("0"), ""),
+        response(429, None, denied),
+        response(500, None, ""),
+        response(502, None, "<html>"),
+        response(503, Some("0"), ""),
+        response(504, None, ""),
         redirect(301),
         redirect(307),
     ]
@@ -122,7 +122,7 @@ fn check(
             for secret in ["hunter2", "QVdTOmh1bnRlcjI", "_state", "X-Secret", "token-"] {
                 assert!(!text.contains(secret), "{what}: {text}");
             }
-            // What failed may have been the question whether the tag is right.
+            // The request that failed may have been the check of the tag.
             if registry.tag(NAME, "v1").is_some() {
                 assert_complete(&registry, image, "v1");
             }
@@ -152,7 +152,7 @@ fn settings_of(random: &mut Random, profile: Profile) -> Settings {
 }
 
 #[test]
-fn every_fault_alone_ends_well() {
+fn each_single_fault_is_handled() {
     let image = image();
     let elsewhere = TestRegistry::start(Profile::Strict.behaviour("", ""));
     let mut random = Random(1);
@@ -181,7 +181,7 @@ fn every_fault_alone_ends_well() {
 }
 
 #[test]
-fn every_sequence_of_faults_ends_well() {
+fn random_sequences_of_faults_are_handled() {
     let image = image();
     let elsewhere = TestRegistry::start(Profile::Strict.behaviour("", ""));
     let actions = actions(&elsewhere.host());
