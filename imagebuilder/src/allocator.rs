@@ -1,7 +1,7 @@
-//! musl's allocator, which a program has unless it chooses another one.
+//! Detects programs that use musl's allocator, the default with musl.
 //!
-//! Its `malloc` has one lock for all threads, so a service with threads can spend most of its time there.
-//! Other allocators take a few MiB of memory instead. Which one a program has is its own decision.
+//! Its `malloc` has one lock for all threads, so a service with threads can spend most of its time waiting
+//! for it. Other allocators need a few MiB more memory. The choice is the program's own.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,15 +14,15 @@ use serde::Deserialize;
 use crate::package_id::Identity;
 use crate::scan;
 
-/// The variable with the size of a thread's stack, which `std` reads where it starts one. A binary that
-/// starts none lacks its name.
+/// The variable for the stack size of threads, which `std` reads when it starts one. A binary that starts no
+/// thread does not contain the name.
 const THREADS: &[u8] = b"RUST_MIN_STACK";
 
 /// Crates that replace the allocator, besides those with `malloc` in their names, such as mimalloc and
 /// tikv-jemallocator.
 const ALLOCATORS: [&str; 2] = ["scudo", "talc"];
 
-/// An allocator that a package chooses knowingly.
+/// An allocator that a package chooses deliberately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Allocator {

@@ -1,4 +1,4 @@
-//! Images of files that exist already: binaries that something else built, of any language.
+//! Images of existing files: binaries in any language that another tool built.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,13 +15,13 @@ use crate::image::Image;
 use crate::layer::{Files, Layer, Packer};
 use crate::settings::Settings;
 
-/// How every ELF file begins.
+/// The first bytes of every ELF file.
 const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 
 /// An image to assemble.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Assembly<'a> {
-    /// What it is made of. `{os}`, `{arch}` and `{machine}` in `src` stand for the platform's.
+    /// Its files. `{os}`, `{arch}` and `{machine}` in `src` stand for the platform's.
     pub(crate) files: &'a [AssetSetting],
     pub(crate) settings: &'a Settings,
     pub(crate) platforms: &'a [Platform],
@@ -40,12 +40,12 @@ pub(crate) struct Prepared<'a> {
 struct Contents {
     all: BTreeMap<String, Asset>,
     layers: Vec<(String, BTreeMap<String, Asset>)>,
-    /// Nothing where the settings or the base say what is run.
+    /// `None` if the settings or the base set the program.
     entrypoint: Option<Vec<String>>,
 }
 
-/// Finds the files of an image and checks them; nothing is packed yet. `reading` is called where the layers
-/// of the base have to be read.
+/// Finds the files of an image and checks them; nothing is packed yet. `reading` is called if the layers of
+/// the base have to be read.
 ///
 /// # Errors
 /// When a file cannot be packed, or a binary cannot run in the image.
@@ -65,8 +65,8 @@ pub(crate) fn prepare<'a>(
 }
 
 impl Prepared<'_> {
-    /// Packs the image into the layout of `packer`. Returns its manifest, or its index where it is for
-    /// several platforms.
+    /// Packs the image into the layout of `packer`. Returns its manifest, or its index if it is for several
+    /// platforms.
     ///
     /// # Errors
     /// When a file cannot be read, or the layout not be written.
@@ -180,8 +180,7 @@ fn check(
     Ok(())
 }
 
-/// What the image runs where the settings do not say so: its first file, if that is a program, else what
-/// the base runs.
+/// The default program of the image: its first file if that is a program, else the base's.
 fn entrypoint(
     assembly: &Assembly<'_>,
     contents: &Contents,
@@ -189,7 +188,7 @@ fn entrypoint(
     if let Some(entrypoint) = &assembly.settings.entrypoint {
         let program = entrypoint.first().map(String::as_str).unwrap_or_default();
         let path = program.trim_start_matches('/');
-        // What a base has is not known.
+        // The files of a base are not known.
         if assembly.base.is_none() && !contents.all.contains_key(path) {
             let program = program.to_owned();
             return Err(BuildError::NoProgram { program });

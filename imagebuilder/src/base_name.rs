@@ -1,4 +1,4 @@
-//! What an image is built on, as settings and command lines name it.
+//! The name of a base in settings and on the command line.
 
 use std::fmt;
 use std::path::Path;
@@ -12,19 +12,19 @@ use crate::place::{Local, Place, Store};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct BaseName {
-    /// As it was given, by which `imagebuilder.lock` knows it.
+    /// The text as given, which is its key in `imagebuilder.lock`.
     text: String,
-    /// Nothing for `scratch`.
+    /// `None` for `scratch`.
     place: Option<Place>,
 }
 
 impl BaseName {
-    /// Where it is; nothing for `scratch`.
+    /// Where it is; `None` for `scratch`.
     pub(crate) fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }
 
-    /// The same name, whose path is relative to `folder`.
+    /// The same name, with its path relative to `folder`.
     pub(crate) fn below(mut self, folder: &Path) -> Self {
         if let Some(Place::Local(local)) = &mut self.place
             && let Store::Layout(path) | Store::Archive(path) = &mut local.store
@@ -49,8 +49,8 @@ impl FromStr for BaseName {
         })) = place
         {
             return Err(
-                "an engine does not keep layers as registries have them: name an image of a \
-                 registry, oci:DIR[:NAME] or tar:FILE[:NAME]"
+                "an engine does not keep a registry's compressed layers: name an image of a \
+                registry, oci:DIR[:NAME] or tar:FILE[:NAME]"
                     .to_owned(),
             );
         }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bases_are_named_as_places_are() {
+    fn bases_are_named_like_other_places() {
         let parse = |text: &str| text.parse::<BaseName>();
         assert_eq!(parse("scratch").unwrap().place(), None);
         for same in ["oci:base:debian", "tar:x.tar", "r.example/team/base:v1"] {

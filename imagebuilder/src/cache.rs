@@ -1,8 +1,8 @@
-//! What was found once and is true as long as its key is the same.
+//! A cache of results that depend only on their key.
 //!
-//! Each entry is a file of its own, which appears whole or not at all: concurrent runs and killed ones
-//! leave nothing that misleads. An entry that cannot be read is as good as none, and one that cannot be
-//! written is found again.
+//! Each entry is a file of its own that is written atomically, so neither concurrent nor killed runs leave
+//! invalid entries. An entry that cannot be read counts as missing, and one that cannot be written is
+//! computed again in the next run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ impl Cache {
         Self { folder }
     }
 
-    /// The folder, which need not exist.
+    /// The folder, which may not exist yet.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_that_is_damaged_is_as_good_as_none() {
+    fn a_damaged_entry_counts_as_missing() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"));
         let get = |key: &str| cache.get::<u32>("numbers", key);

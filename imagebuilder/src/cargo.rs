@@ -1,4 +1,4 @@
-//! Running Cargo, and finding what it built.
+//! Runs Cargo, and finds what it built.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ use crate::paths::PathMap;
 use crate::target::{Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace};
 
-/// How Cargo begins to report that a build script failed.
+/// The beginning of Cargo's error when a build script fails.
 const BUILD_SCRIPT_FAILED: &str = "error: failed to run custom build command";
 
 /// Why a package could not be compiled.
@@ -50,20 +50,20 @@ pub(crate) enum CompileError {
         triple: &'static str,
         status: ExitStatus,
     },
-    #[error("Cargo built package `{package}` and named no binary `{bin}`")]
+    #[error("Cargo built package `{package}`, but reported no binary `{bin}`")]
     NoArtifact { package: String, bin: String },
 }
 
-/// What happens while a package is compiled.
+/// An event while a package is compiled.
 #[derive(Debug)]
 pub(crate) enum Note<'a> {
     /// A line of Cargo's diagnostics.
     Diagnostic(&'a str),
-    /// C was compiled with the headers of another C library than the one that is linked.
+    /// C was compiled with the headers of a C library other than the one that is linked.
     ForeignHeaders,
 }
 
-/// What Cargo built.
+/// The result of a build by Cargo.
 #[derive(Debug)]
 pub(crate) struct Build {
     /// The path of each binary, in the order of the service's.
@@ -76,8 +76,8 @@ pub(crate) struct Build {
 
 /// Compiles a service.
 ///
-/// Cargo's own diagnostics and progress go to stderr as they come; `options.quiet` leaves out the
-/// progress. Where they are to be events, or may have to be replaced, they go to `notes` line by line.
+/// Cargo's own diagnostics and progress go to stderr directly; `options.quiet` disables the progress. If
+/// diagnostics are requested as events, or may have to be replaced, they go to `notes` line by line.
 pub(crate) fn compile(
     environment: &Environment,
     workspace: &Workspace,
@@ -96,7 +96,7 @@ pub(crate) fn compile(
         &workspace.target_dir().join("imagebuilder-c"),
     )?;
     let files = CargoConfigFiles::read(workspace.root(), environment.cargo_home.as_deref())?;
-    // Another start of rustc.
+    // Only if needed: it starts rustc once more.
     let cfgs = if files.select_by_cfg() {
         toolchain.cfgs(target.triple)?
     } else {
@@ -188,14 +188,14 @@ fn command(
     for name in environment.ignored() {
         command.env_remove(name);
     }
-    // The password of a key is no business of build scripts.
+    // Build scripts must not see the password of a key.
     command.env_remove(PASSWORD_VARIABLE);
     c.apply(&mut command);
     for (name, value) in &service.settings.build_env {
         command.env(&name.0, value);
     }
-    // A build script or `option_env!` may read these: from the command line, they are part of the
-    // image's contract; from the environment, they would not be.
+    // A build script or `option_env!` may read these. The image may depend on them only if they are
+    // set on the command line, not in the environment.
     command.env("SOURCE_DATE_EPOCH", options.created.to_string());
     match &options.revision {
         Some(revision) => command.env("SOURCE_REVISION", revision),
@@ -220,13 +220,12 @@ fn command(
     command
 }
 
-/// Passes Cargo's diagnostics on, except those of a build script that failed and whatever comes
-/// after them: they are returned.
+/// Passes Cargo's diagnostics on, except those from a failed build script onwards, which are returned.
 fn pass_on(stderr: impl Read, notes: &mut dyn FnMut(Note<'_>)) -> Vec<String> {
     let mut held = Vec::new();
     let mut reader = BufReader::new(stderr);
     let mut bytes = Vec::new();
-    // An error of this pipe hides diagnostics only; Cargo's exit status says whether it failed.
+    // An error of this pipe only hides diagnostics; the result is in Cargo's exit status.
     while reader
         .read_until(b'\n', &mut bytes)
         .is_ok_and(|count| count > 0)
@@ -243,7 +242,7 @@ fn pass_on(stderr: impl Read, notes: &mut dyn FnMut(Note<'_>)) -> Vec<String> {
     held
 }
 
-/// What Cargo's messages say of a build.
+/// The result of a build, from Cargo's messages.
 #[derive(Default)]
 struct Artifacts {
     /// The binaries of the service's package, by name.

@@ -1,12 +1,12 @@
 //! The flags and the linker that Cargo's configuration files choose for a target
 //! (<https://doc.rust-lang.org/cargo/reference/config.html>).
 //!
-//! imagebuilder adds flags by `--config target.TRIPLE.rustflags`. Cargo joins these to other
+//! imagebuilder adds flags with `--config target.TRIPLE.rustflags`. Cargo joins these to other
 //! matching `target` entries, but ignores `build.rustflags` as soon as any `target` entry matches.
-//! So the files are read here, and `build.rustflags` is passed on where Cargo would have used it.
+//! Therefore the files are read here, and `build.rustflags` is passed on if Cargo would have used it.
 //!
-//! Cargo is run in the workspace's root, so files below it, in the directories of members, do not
-//! count. Variables that choose flags are not passed on to Cargo: see
+//! Cargo runs in the workspace's root, so files below it, in the directories of members, have no effect.
+//! Variables that choose flags are not passed on to Cargo: see
 //! [`Environment::ignored`](crate::environment::Environment).
 
 use std::fs;
@@ -67,7 +67,7 @@ impl CargoConfigFiles {
         keys.any(|key| matches!(key.parse(), Ok(Platform::Cfg(_))))
     }
 
-    /// What they choose for the target `triple`, for which `cfgs` are set.
+    /// Their choices for the target `triple`, for which `cfgs` are set.
     pub(crate) fn choose(&self, triple: &str, cfgs: &[Cfg]) -> CargoConfig {
         let mut config = CargoConfig::default();
         for file in &self.0 {
@@ -77,7 +77,7 @@ impl CargoConfigFiles {
     }
 }
 
-/// What the configuration files choose for one target.
+/// The choices of the configuration files for one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CargoConfig {
     /// The flags of `build.rustflags`, lowest precedence first.
@@ -109,7 +109,7 @@ impl CargoConfig {
         }
     }
 
-    /// The same, where a variable of the environment may choose the linker too.
+    /// The same, if a variable of the environment may choose the linker too.
     pub(crate) fn with_linker(mut self, chosen: bool) -> Self {
         self.linker |= chosen;
         self
@@ -149,8 +149,8 @@ fn is_for_a_driver(flag: &str) -> bool {
     }
 }
 
-/// Adds the flags of a value: an array is appended, a string replaces what was there, as Cargo
-/// merges them.
+/// Adds the flags of a value as Cargo merges them: an array is appended, a string replaces the previous
+/// value.
 fn add_flags(flags: &mut Vec<String>, value: &Value) {
     match value {
         Value::String(text) => {
@@ -159,7 +159,7 @@ fn add_flags(flags: &mut Vec<String>, value: &Value) {
         Value::Array(values) => {
             flags.extend(values.iter().filter_map(Value::as_str).map(str::to_owned));
         }
-        // Cargo has refused it before.
+        // Cargo has already refused it.
         _ => {}
     }
 }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn cfgs_are_needed_where_a_target_is_selected_by_one() {
+    fn cfgs_are_needed_if_a_target_is_selected_by_one() {
         for (file, needed) in [
             ("[build]\nrustflags = \"-Ca=1\"", false),
             ("[target.x86_64-unknown-linux-musl]\nlinker = \"a\"", false),

@@ -1,34 +1,34 @@
-//! The source that a workspace is a checkout of, by git.
+//! The git repository and commit that a workspace is a checkout of.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Why the source cannot be named.
+/// Why the source cannot be identified.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckoutError {
     #[error("cannot run `git`")]
     Run(#[source] std::io::Error),
     #[error("`{}` is not in a git repository with a commit: {problem}", root.display())]
     NoCommit { root: PathBuf, problem: String },
-    /// What is built is not what the commit has.
+    /// The working tree is not the commit's.
     #[error("the working tree differs from commit {commit}: {changes}")]
     Dirty { commit: String, changes: String },
     #[error("the git repository of `{}` has no remote `origin`", root.display())]
     NoRemote { root: PathBuf },
 }
 
-/// A commit of a repository, and where in it the workspace is.
+/// A commit of a repository, and the workspace's directory in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checkout {
     /// As in a [package URL](https://github.com/package-url/purl-spec)'s `vcs_url`: `git+https://…`.
     pub(crate) uri: String,
     pub(crate) commit: String,
-    /// The workspace's directory, relative to the repository; empty where they are the same.
+    /// The workspace's directory, relative to the repository; empty if they are the same.
     pub(crate) directory: String,
 }
 
 impl Checkout {
-    /// Asks git for the repository of the workspace `root`.
+    /// Finds the repository of the workspace `root` with git.
     pub(crate) fn read(root: &Path) -> Result<Self, CheckoutError> {
         let git = |args: &[&str]| run(root, args);
         let commit = git(&["rev-parse", "HEAD"])?.map_err(|problem| CheckoutError::NoCommit {
@@ -59,7 +59,7 @@ impl Checkout {
     }
 }
 
-/// What a command of git prints, or its error.
+/// The output of a git command, or its error.
 fn run(root: &Path, args: &[&str]) -> Result<Result<String, String>, CheckoutError> {
     let output = Command::new("git").args(args).current_dir(root).output();
     let output = output.map_err(CheckoutError::Run)?;
@@ -71,14 +71,14 @@ fn run(root: &Path, args: &[&str]) -> Result<Result<String, String>, CheckoutErr
     })
 }
 
-/// A remote as a URI, without the credentials that it may have.
+/// A remote as a URI, without credentials.
 fn uri(remote: &str) -> String {
     if let Some((scheme, rest)) = remote.split_once("://") {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let host = authority
             .rsplit_once('@')
             .map_or(authority, |(_, host)| host);
-        // The user of ssh is part of the address, and no secret.
+        // The user of ssh is part of the address, and not secret.
         let authority = if scheme == "ssh" {
             let user = authority.rsplit_once('@').map(|(user, _)| user);
             let user = user.map(|user| user.split(':').next().unwrap_or_default());
@@ -88,7 +88,7 @@ fn uri(remote: &str) -> String {
         };
         return format!("git+{scheme}://{authority}/{path}");
     }
-    // `user@host:path`, as scp has it.
+    // `user@host:path`, as for scp.
     match remote.split_once(':') {
         Some((host, path)) if !host.contains('/') => {
             format!("git+ssh://{host}/{}", path.trim_start_matches('/'))

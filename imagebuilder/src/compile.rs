@@ -1,8 +1,8 @@
-//! The arguments for Cargo: how a binary is linked, with no path of this machine in it.
+//! The arguments for Cargo that link a binary without paths of this machine in it.
 //!
-//! Cargo's own hashes of a unit do not depend on where the workspace lies, nor on these flags'
-//! paths (measured with Cargo 1.95: two folders and two target directories give the same bytes).
-//! What remains are the paths that rustc writes into panic messages and debug information.
+//! Cargo's hashes of a unit depend neither on the location of the workspace nor on the paths in these flags
+//! (tested with Cargo 1.95: two folders and two target directories give the same bytes). What remains are
+//! the paths that rustc writes into panic messages and debug information.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,8 +14,8 @@ use crate::toml_string::toml_string;
 
 /// The arguments that choose target, linker and flags, for a Cargo profile.
 ///
-/// They are `--config`, not the variable `RUSTFLAGS`, which would replace the flags of `config`. A
-/// linker that `config` chooses is left alone; else `cross_linker` is used, where there is one.
+/// They use `--config`, because the variable `RUSTFLAGS` would replace the flags of `config`. A linker that
+/// `config` sets is kept; otherwise `cross_linker` is used, if there is one.
 pub(crate) fn arguments(
     target: Target,
     paths: &PathMap,
@@ -27,7 +27,7 @@ pub(crate) fn arguments(
     let rust_lld = target.rust_lld && !config.chooses_linker();
     let mut flags = config.flags_to_pass_on().to_vec();
     match target.libc {
-        // rust-lld finds no C library and start files but those of the Rust target.
+        // rust-lld finds only the C library and start files of the Rust target.
         Libc::Musl if rust_lld => flags.push("-Clink-self-contained=yes".to_owned()),
         Libc::Musl | Libc::Glibc => flags.push("-Ctarget-feature=+crt-static".to_owned()),
         Libc::GlibcOfBase => {}
@@ -40,7 +40,7 @@ pub(crate) fn arguments(
         .join(", ");
     let mut configs = vec![
         format!("target.{triple}.rustflags=[{list}]"),
-        // Symbols are no use in an image that has no debugger, and are most of its size.
+        // Symbols are useless in an image without a debugger, and would make up most of its size.
         format!("profile.{}.strip=\"symbols\"", toml_string(profile)),
     ];
     if let Some(linker) = cross_linker.filter(|_| !config.chooses_linker()) {

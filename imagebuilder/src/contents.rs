@@ -1,4 +1,4 @@
-//! Reading the layers of an image: their files, and the digest of the tar inside.
+//! Reads the layers of an image: their files, and the digest of the tar inside.
 
 use std::io::{self, Read};
 
@@ -34,15 +34,15 @@ pub(crate) enum ContentError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Entry {
     pub(crate) path: String,
-    /// As `ls` shows it, such as `-rwxr-xr-x`.
+    /// Type and permissions in the form of `ls`, such as `-rwxr-xr-x`.
     pub(crate) mode: String,
     pub(crate) uid: u64,
     pub(crate) gid: u64,
     pub(crate) size_bytes: u64,
-    /// When it was changed, in seconds since 1970.
+    /// Its modification time, in seconds since 1970.
     #[serde(skip)]
     pub(crate) modified: u64,
-    /// What a link points to.
+    /// The target of a link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target: Option<String>,
     /// Whether it is a file with content.
@@ -50,7 +50,7 @@ pub(crate) struct Entry {
     pub(crate) is_file: bool,
 }
 
-/// What a layer holds.
+/// The content of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contents {
     /// The digest of the tar.
@@ -71,10 +71,10 @@ pub(crate) fn read(
     Ok(Contents { diff_id, entries })
 }
 
-/// What is done with an entry of a layer and its content.
+/// A callback for each entry of a layer and its content.
 pub(crate) type Visit<'a> = &'a mut dyn FnMut(Entry, &mut dyn Read) -> io::Result<()>;
 
-/// Reads a layer to its end, which verifies the blob, and hands each entry to `visit`. Returns the digest
+/// Reads a layer to its end, which verifies the blob, and passes each entry to `visit`. Returns the digest
 /// of the tar.
 pub(crate) fn walk(
     source: &ImageSource,
@@ -95,7 +95,7 @@ pub(crate) fn walk(
     Ok(diff_id)
 }
 
-/// The tar in a layer; nothing where its compression is not supported.
+/// The tar in a layer; `None` if its compression is not supported.
 pub(crate) fn unpacked<'a>(
     blob: impl Read + 'a,
     media_type: &MediaType,
@@ -116,7 +116,7 @@ fn walk_tar(tar: impl Read, visit: Visit<'_>) -> io::Result<Digest> {
         hasher: Hasher::new(),
     };
     entries(&mut tar, visit)?;
-    // What follows the last entry is part of the digests too.
+    // The bytes after the last entry are part of the digests too.
     io::copy(&mut tar, &mut io::sink())?;
     Ok(tar.hasher.finish().0)
 }
@@ -143,7 +143,7 @@ fn entries(tar: impl Read, visit: Visit<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Kind and permissions, as `ls` shows them.
+/// Type and permissions in the form of `ls`.
 fn mode(kind: tar::EntryType, bits: u32) -> String {
     let kind = match kind {
         tar::EntryType::Directory => 'd',

@@ -1,4 +1,4 @@
-//! What the program takes from its environment, read once at the start.
+//! The program's environment, read once at the start.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -11,43 +11,43 @@ use crate::engine::EngineSettings;
 use crate::interrupt::Interrupts;
 use crate::registry::TrustPaths;
 
-/// The variable with the password of the key that signs, as cosign reads it.
+/// The variable with the password of the signing key, as in cosign.
 pub(crate) const PASSWORD_VARIABLE: &str = "COSIGN_PASSWORD";
 
 /// The settings of this process's environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Environment {
-    /// Cargo: the one that runs this program where one does (`cargo run`), else that on `PATH`.
+    /// Cargo: the one that runs this program (`cargo run`), else the one on `PATH`.
     pub(crate) cargo: PathBuf,
     /// Where Cargo keeps the sources of dependencies.
     pub(crate) cargo_home: Option<PathBuf>,
-    /// Where the user's programs keep what they can find again.
+    /// The user's cache directory.
     pub(crate) cache_home: Option<PathBuf>,
-    /// Where `docker login` and `podman login` keep credentials, unless the command line says
-    /// otherwise; the first that knows a registry counts.
+    /// The credential files of `docker login` and `podman login`, unless the command line names another; the
+    /// first one with an entry for a registry counts.
     pub(crate) auth_files: Vec<PathBuf>,
     /// The proxies on the way to a registry.
     pub(crate) proxies: Proxies,
-    /// What replaces the machine's certificate authorities.
+    /// The replacement for the machine's certificate authorities.
     pub(crate) trust: TrustPaths,
     /// The signals that ask this process to stop.
     pub(crate) interrupts: Interrupts,
     /// The terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
-    /// Where the local container engine is.
+    /// The variables that select the local container engine.
     pub(crate) engine: EngineSettings,
-    /// The password of the key that signs.
+    /// The password of the signing key.
     pub(crate) key_password: Option<Secret>,
     /// The folders in which programs are found.
     pub(crate) search_path: OsString,
-    /// Where zig is, once that was looked for.
+    /// The path of zig, once it was searched.
     pub(crate) zig: Arc<OnceLock<Option<PathBuf>>>,
     /// The names of all variables that are set.
     names: BTreeSet<String>,
 }
 
 impl Environment {
-    /// Reads this process's.
+    /// Reads this process's environment.
     #[allow(
         clippy::disallowed_methods,
         reason = "this is the edge where settings are read"
@@ -124,8 +124,8 @@ fn auth_files(variable: impl Fn(&str) -> Option<PathBuf>, home: Option<PathBuf>)
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html> and
 /// <https://docs.rs/cc/latest/cc/#external-configuration-via-environment-variables>.
 ///
-/// A variable that chooses a compiler, archiver or linker is no such: it is the user's toolchain, as
-/// rustup's is.
+/// A variable that chooses a compiler, archiver or linker does not count: like rustup, it selects the user's
+/// toolchain.
 pub(crate) fn changes_the_build(name: &str) -> bool {
     let rust = matches!(
         name,

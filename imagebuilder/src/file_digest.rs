@@ -1,8 +1,8 @@
-//! The digest of a file, without reading it again where it did not change.
+//! The digest of a file, without reading it again if it did not change.
 //!
-//! As in git's index, a file is the same as long as its device, inode, size and times are. Times have
-//! the granularity of the kernel's clock, so an entry counts only if it was written well after the file
-//! was changed last.
+//! As in git's index, a file is considered unchanged as long as its device, inode, size and times are the
+//! same. Times have the granularity of the kernel's clock, so an entry counts only if it was written well
+//! after the file was last changed.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -27,10 +27,10 @@ struct Known {
     digest: Digest,
 }
 
-/// The digest of an open file, whose position stays.
+/// The digest of an open file, whose position is kept.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub(crate) fn digest(cache: &Cache, file: &File) -> io::Result<Digest> {
     let before = file.metadata()?;
     let key = format!("{}-{}", before.dev(), before.ino());
@@ -41,7 +41,7 @@ pub(crate) fn digest(cache: &Cache, file: &File) -> io::Result<Digest> {
         return Ok(known.digest);
     }
     let digest = read(file)?;
-    // One that changes while it is read is not remembered.
+    // A file that changes while it is read is not cached.
     let after = entry(&file.metadata()?, digest);
     if after == entry(&before, digest) {
         cache.put(KIND, &key, &after);
@@ -95,7 +95,7 @@ mod tests {
         let of = || digest(&cache, &File::open(&path).unwrap()).unwrap();
         fs::write(&path, "one").unwrap();
         assert_eq!(of(), Digest::of(b"one"));
-        // Within a tick, with the same size: the entry is too young to be believed.
+        // Changed within a tick, with the same size: the entry is too young to be trusted.
         fs::write(&path, "two").unwrap();
         assert_eq!(of(), Digest::of(b"two"));
         let metadata = fs::metadata(&path).unwrap();
@@ -109,7 +109,7 @@ mod tests {
         };
         let changed = metadata.modified().unwrap();
         let written = |at: SystemTime| entry_file().set_modified(at).unwrap();
-        // An entry that is believed is not compared with the content.
+        // A trusted entry is not compared with the content.
         forge(Digest::of(b"forged"));
         written(changed + 2 * TICKS);
         assert_eq!(of(), Digest::of(b"forged"));

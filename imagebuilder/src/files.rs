@@ -1,11 +1,11 @@
-//! Files that appear whole or not at all.
+//! Files that are written atomically.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// Writes a file of these permissions, as [`cli::replace_file`].
+/// Writes a file with these permissions, as [`cli::replace_file`].
 ///
 /// # Errors
 /// As the file system's.
@@ -13,7 +13,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     cli::replace_file(path, mode, |file| file.write_all(bytes))
 }
 
-/// Replaces a file that exists, whose permissions stay; where it is a link, what it points to.
+/// Replaces an existing file and keeps its permissions; if it is a link, replaces its target.
 ///
 /// # Errors
 /// As the file system's.

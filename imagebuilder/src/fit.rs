@@ -1,4 +1,4 @@
-//! Whether a binary can run in the image that it is packed into.
+//! Checks whether a binary can run in the image that it is packed into.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -44,7 +44,7 @@ const OFTEN_LINKS: [&str; 8] = [
     "bin", "sbin", "lib", "lib32", "lib64", "libx32", "var/run", "var/lock",
 ];
 
-/// What a binary has around it.
+/// The rest of the image that a binary is packed into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) base: Option<&'a Base>,
@@ -55,11 +55,11 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) cache: &'a Cache,
 }
 
-/// Checks a binary that is read from `path` and will be in `/FOLDER` of the image. `reading` is called
-/// where the layers of the base have to be read, with its name and their size.
+/// Checks a binary that is read from `path` and will be in `/FOLDER` of the image. `reading` is called if
+/// the layers of the base have to be read, with its name and their size.
 ///
 /// # Errors
-/// When it is for another machine, or needs what the image does not have.
+/// If it is for another machine, or needs something that the image does not have.
 pub(crate) fn check(
     path: &Path,
     binary: &File,
@@ -107,11 +107,11 @@ pub(crate) fn check(
     Ok(elf::check(path, folder, &needs, platform, against)?)
 }
 
-/// Checks that no file takes the place of a folder that is a link in the base: a layer has folders, and one
-/// in place of the link would hide everything behind it.
+/// Checks that no file is below a path that is a link in the base: the layer would have a folder there, which
+/// replaces the link and hides everything behind it.
 ///
 /// # Errors
-/// When one does, or the base cannot be read.
+/// If one is, or the base cannot be read.
 pub(crate) fn check_links(
     image: Surroundings<'_>,
     reading: &mut dyn FnMut(&str, u64),

@@ -1,4 +1,4 @@
-//! Config and manifest of an image, from its base, its layers and its settings.
+//! Creates the configuration and manifest of an image from its base, its layers and its settings.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,17 +15,17 @@ use crate::layer::Layer;
 use crate::setting_values::User;
 use crate::settings::Settings;
 
-/// The prefix of labels by which an image describes itself: those of a base are not true of what is
-/// built on it.
+/// The prefix of labels by which an image describes itself. They are not inherited from a base, whose labels
+/// do not apply to the image.
 const OWN_LABELS: &str = "org.opencontainers.image.";
 
-/// An image to be stored.
+/// An image to store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Image<'a> {
     pub(crate) settings: &'a Settings,
-    /// What it runs where the settings name nothing else; what the base runs where this does not either.
+    /// Its program, unless the settings name another; `None` for the base's.
     pub(crate) entrypoint: Option<&'a [String]>,
-    /// Facts about it, which are labels too.
+    /// Annotations, which are also labels.
     pub(crate) annotations: &'a BTreeMap<String, String>,
     /// The time of everything in it, in seconds since 1970.
     pub(crate) created: u64,
@@ -54,7 +54,7 @@ impl Image<'_> {
         Ok(descriptor)
     }
 
-    /// What stands for the image: its one manifest, or an index of several, which is stored.
+    /// The descriptor of the image: its only manifest, or an index of several, which is stored.
     pub(crate) fn root(
         &self,
         layout: &Layout,
@@ -93,7 +93,7 @@ impl Image<'_> {
         let settings = self.settings;
         let below = base.and_then(|base| base.config.spec.config().as_ref());
         let own = settings.entrypoint.as_deref().or(self.entrypoint);
-        // The arguments of a base are for its own program.
+        // The arguments of a base are meant for its own program.
         let args = match own {
             None if settings.args.is_empty() => below.and_then(|below| below.cmd().clone()),
             _ => Some(settings.args.clone()),
@@ -210,7 +210,7 @@ fn entry(created: &str, by: &str) -> History {
         .expect("every field of a history entry is optional")
 }
 
-/// What both name, sorted, each once.
+/// The union of both, sorted and without duplicates.
 fn union(below: Option<Vec<String>>, own: impl Iterator<Item = String>) -> Vec<String> {
     let mut all: Vec<String> = below.unwrap_or_default().into_iter().chain(own).collect();
     all.sort_unstable();

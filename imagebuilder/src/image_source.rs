@@ -1,4 +1,4 @@
-//! Where images are read from: a layout or a repository of a registry.
+//! The sources of images: a layout, or a repository of a registry.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -22,7 +22,7 @@ pub(crate) enum SourceError {
         #[source]
         source: io::Error,
     },
-    #[error("{digest} has {size} bytes, more than the {most} that are read of it")]
+    #[error("{digest} has {size} bytes, more than the limit of {most}")]
     TooLarge {
         digest: Digest,
         size: u64,

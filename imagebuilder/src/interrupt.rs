@@ -1,4 +1,4 @@
-//! Signals that ask this process to stop, while Cargo runs for it.
+//! Handles signals that ask this process to stop while Cargo runs.
 //!
 //! Cargo runs in a process group of its own, with its compilers and build scripts. A signal is
 //! forwarded to all of them; the second one kills them. While no Cargo runs, signals have their
@@ -39,7 +39,7 @@ impl Interrupts {
     /// Installs the handlers.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub(crate) fn install() -> io::Result<Self> {
         let idle = Arc::new(AtomicBool::new(true));
         for signal in SIGNALS {
@@ -51,9 +51,9 @@ impl Interrupts {
     /// Starts a command in a process group of its own.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
-        // Before the child exists, so that no signal is lost between the two.
+        // Set before the child exists, so that no signal is lost in between.
         let mut signals = Signals::new(SIGNALS)?;
         self.idle.store(false, Ordering::SeqCst);
         let child = command.process_group(0).spawn().inspect_err(|_| {
@@ -100,11 +100,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has exited already, or is of no use any more.
+        // It has exited already, or is no longer needed.
         let _ = self.child.wait();
         self.handle.close();
         if let Some(forwarder) = self.forwarder.take() {
-            // It does not panic, and a drop must not.
+            // The thread does not panic, and a drop must not.
             let _ = forwarder.join();
         }
         self.idle.store(true, Ordering::SeqCst);

@@ -1,11 +1,11 @@
 //! From a Cargo workspace to container images, without a Dockerfile.
 //!
-//! A package is compiled, by default for a static target, checked, and packed into an OCI layout, on a
-//! base or on none; manifests that name it `cargo://PACKAGE` are rewritten to name the image by digest. The
-//! same sources, toolchain and version of this program give the same digest on any machine and in
-//! any folder.
+//! A package is compiled, by default for a static target, checked, and packed into an OCI layout, with or
+//! without a base. Manifests that refer to it as `cargo://PACKAGE` are rewritten to name the image by digest.
+//! The same sources, toolchain and version of this program give the same digest on any machine and in any
+//! folder.
 //!
-//! It runs no container, and knows nothing of containerd.
+//! It does not run containers, and knows nothing of containerd.
 
 mod allocator;
 mod args;

@@ -1,8 +1,8 @@
 //! The tables `image` of the workspace's manifests: `[workspace.metadata.image]` has defaults for each
 //! package's `[package.metadata.image]`.
 //!
-//! A key of the package takes the place of the workspace's; of `env`, `labels`, `annotations` and
-//! `build-env` that holds for each of their own keys. Paths are relative to the manifest that has them.
+//! A key of the package overrides the workspace's; in `env`, `labels`, `annotations` and `build-env` this
+//! applies to each of their own keys. Paths are relative to the manifest that contains them.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 /// The tables whose own keys are merged.
 const MERGED: [&str; 4] = ["env", "labels", "annotations", "build-env"];
 
-/// What cannot be the same for every package.
+/// Keys that cannot have the same value for every package.
 const OWN: [&str; 2] = ["name", "bin"];
 
 /// Why a table is invalid.
@@ -24,7 +24,7 @@ pub(crate) struct MetadataError {
     /// The name of the table.
     pub(crate) table: &'static str,
     pub(crate) manifest: PathBuf,
-    /// The line of the key, from 1, where it is known.
+    /// The line of the key, from 1, if it is known.
     pub(crate) line: Option<usize>,
     #[source]
     pub(crate) source: Box<dyn std::error::Error + Send + Sync>,
@@ -51,7 +51,7 @@ impl<'a> Metadata<'a> {
 /// The settings of a package.
 ///
 /// # Errors
-/// When one of the tables is invalid, even where the other's key counts.
+/// If one of the tables is invalid, even in a key that the other overrides.
 pub(crate) fn settings(
     workspace: Metadata<'_>,
     package: Metadata<'_>,
@@ -61,7 +61,8 @@ pub(crate) fn settings(
         let table = "workspace.metadata.image";
         check(workspace, defaults, table)?;
         if let Some(key) = OWN.into_iter().find(|key| defaults.get(key).is_some()) {
-            let problem = format!("`{key}` would be that of every package: set it in the packages");
+            let problem =
+                format!("`{key}` cannot have a default for all packages: set it in the packages");
             return Err(error(workspace, table, problem.into(), Some(key)));
         }
         merged.extend(defaults.as_object().cloned().unwrap_or_default());
@@ -104,7 +105,7 @@ fn check(of: Metadata<'_>, table: &Value, name: &'static str) -> Result<(), Meta
     }
 }
 
-/// The error as the manifest has it: with its key, and the line of it.
+/// The error with its key and line in the manifest.
 fn error(
     of: Metadata<'_>,
     table: &'static str,
@@ -160,7 +161,7 @@ fn in_manifest(text: &str) -> Option<(Option<usize>, String)> {
     Some((line, message))
 }
 
-/// The line that sets a key of a table, where the table has a header of its own.
+/// The line that sets a key of a table, if the table has a header of its own.
 fn line_of(text: &str, table: &str, wanted: &str) -> Option<usize> {
     let header = format!("[{table}]");
     let mut lines = text.lines().enumerate();

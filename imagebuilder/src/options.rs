@@ -1,4 +1,4 @@
-//! What the command line says of every image of a run.
+//! The command line's options for all images of a run.
 
 use oci::Platform;
 
@@ -14,7 +14,7 @@ use crate::sbom::Sbom;
     reason = "each is a flag of the command line of its own"
 )]
 pub(crate) struct Options {
-    /// The platforms to build for; those of the settings, else the host's, where empty.
+    /// The platforms to build for; if empty, those of the settings, else the host's.
     pub(crate) platforms: Vec<Platform>,
     /// The time of everything in the image, in seconds since 1970.
     pub(crate) created: u64,
@@ -24,33 +24,33 @@ pub(crate) struct Options {
     pub(crate) revision: Option<String>,
     /// The bills of materials.
     pub(crate) sbom: Sbom,
-    /// The list of crates is put into the binary.
+    /// Adds the list of crates to the binary.
     pub(crate) auditable: bool,
-    /// What else is attached to the image.
+    /// The other attachments of the image.
     pub(crate) attest: Attest,
-    /// A path of this machine in a binary is an error.
+    /// Fails if a binary contains a path of this machine.
     pub(crate) deny_paths: bool,
     /// How Cargo compiles.
     pub(crate) cargo: CargoOptions,
-    /// Cargo shows its diagnostics only.
+    /// Cargo shows only its diagnostics.
     pub(crate) quiet: bool,
     /// Cargo's diagnostics are emitted as events.
     pub(crate) diagnostics_are_events: bool,
 }
 
-/// What is attached to each image of a run, besides bills of materials.
+/// The attachments of each image of a run, besides bills of materials.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attest {
     pub(crate) provenance: Option<ProvenanceOptions>,
-    /// Signs the image, and what is attached to it.
+    /// Signs the image and its attachments.
     pub(crate) key: Option<PrivateKey>,
 }
 
-/// What provenance says of the run.
+/// The run, as described in the provenance.
 #[derive(Clone, Debug)]
 pub(crate) struct ProvenanceOptions {
     pub(crate) checkout: Checkout,
-    /// Who ran the build, as a URI.
+    /// The builder, as a URI.
     pub(crate) builder: String,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct CargoOptions {
 }
 
 impl CargoOptions {
-    /// The flags by which Cargo leaves Cargo.lock or the network alone.
+    /// The flags that keep Cargo from changing Cargo.lock or using the network.
     pub(crate) fn lock_flags(&self) -> impl Iterator<Item = &'static str> {
         let flags = [
             (self.locked, "--locked"),

@@ -25,7 +25,7 @@ impl Identity {
             return Some(Self::new(name, version, source));
         }
         let (url, fragment) = text.split_once('#')?;
-        // The name is left out where it is the last segment of the URL.
+        // The name is omitted if it is the last segment of the URL.
         let (name, version) = fragment.split_once('@').unwrap_or_else(|| {
             let path = url.split_once('?').map_or(url, |(path, _)| path);
             let name = path.trim_end_matches('/').rsplit('/').next();

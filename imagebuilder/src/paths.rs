@@ -1,4 +1,4 @@
-//! The paths of this machine that a binary must not contain, and what stands for them.
+//! The paths of this machine that a binary must not contain, and their replacements.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use crate::workspace::Workspace;
 
 /// Pairs of a path of this machine and the path that replaces it in a binary.
 ///
-/// Where several match, the last one counts, for rustc as for GCC and Clang; so what is inside
-/// another path comes after it.
+/// If several match, the last one counts, in rustc as in GCC and Clang. Therefore a path comes after those
+/// that it is inside of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PathMap(Vec<(PathBuf, String)>);
 
@@ -30,7 +30,7 @@ impl PathMap {
         if let Some(home) = &environment.cargo_home {
             pairs.push((home.clone(), "/cargo".to_owned()));
             for registry in registries(home) {
-                // The folder's name has a hash of the registry's address, which a mirror changes.
+                // The folder's name contains a hash of the registry's address, which a mirror changes.
                 pairs.push((registry, "/cargo/registry".to_owned()));
             }
         }

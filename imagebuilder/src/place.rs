@@ -1,4 +1,4 @@
-//! Where images are, as command lines name it.
+//! The places of images, in the syntax of the command line.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,18 +6,18 @@ use std::str::FromStr;
 
 use oci::Reference;
 
-/// What is expected of a place on this machine.
+/// The syntax of a place on this machine, for errors.
 const EXPECTED: &str = "expected oci:DIR[:NAME], tar:FILE[:NAME] or docker:NAME";
 
 /// Images on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Local {
     pub(crate) store: Store,
-    /// The image in it, where one is named.
+    /// The name of the image in it, if given.
     pub(crate) image: Option<Reference>,
 }
 
-/// What has images on this machine.
+/// A kind of store for images on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     /// An OCI layout, a directory: `oci:DIR`.
@@ -28,7 +28,7 @@ pub(crate) enum Store {
     Engine,
 }
 
-/// Where `build` puts an image.
+/// A destination of `build`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     /// On this machine.
@@ -47,11 +47,11 @@ pub(crate) enum Place {
 }
 
 impl Local {
-    /// `oci:DIR[:NAME]` and its like; nothing where the text has no scheme of these.
+    /// Parses `oci:DIR[:NAME]` and the like; `None` if the text has none of these schemes.
     fn parse(text: &str) -> Result<Option<Self>, String> {
         let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
         let named = |path: fn(PathBuf) -> Store| {
-            // As skopeo: the first colon ends the path.
+            // As in skopeo, the path ends at the first colon.
             let (path_text, name) = rest.split_once(':').unwrap_or((rest, ""));
             if path_text.is_empty() {
                 return Err(EXPECTED.to_owned());
@@ -80,7 +80,7 @@ fn image(name: &str) -> Result<Option<Reference>, String> {
     parsed.map_err(|error: oci::ReferenceError| error.to_string())
 }
 
-/// A source: one image of an engine, since it may have hundreds.
+/// Parses a source. Of an engine, which may have hundreds of images, one must be named.
 impl FromStr for Local {
     type Err = String;
 
@@ -118,7 +118,7 @@ impl FromStr for Place {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // `docker:5000/app` has always been an image of a registry named so, as elsewhere.
+        // `docker:5000/app` is an image of a registry with the host `docker`, as in other programs.
         if text.starts_with("oci:") || text.starts_with("tar:") || is_engine(text) {
             return text.parse().map(Self::Local);
         }
@@ -136,7 +136,7 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// A destination: a source, or `docker` alone, where an image keeps its name.
+    /// Parses a destination: as a source, or only `docker`, where an image keeps its name.
     pub(crate) fn destination(text: &str) -> Result<Self, String> {
         match text {
             "docker" => Ok(Self::Local(Local {
@@ -148,7 +148,7 @@ impl Place {
     }
 }
 
-/// Whether a text is `docker:NAME` rather than an image of the registry `docker:PORT`.
+/// Whether a text is `docker:NAME` and not an image of the registry `docker:PORT`.
 fn is_engine(text: &str) -> bool {
     text.strip_prefix("docker:").is_some_and(|rest| {
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));

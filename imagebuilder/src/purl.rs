@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// The package URL of a crate, with a qualifier for what is not of crates.io.
+/// The package URL of a crate, with a qualifier if it does not come from crates.io.
 pub(crate) fn cargo(name: &str, version: &str, qualifier: Option<(&str, &str)>) -> String {
     let mut purl = format!("pkg:cargo/{name}@{}", encode(version));
     if let Some((key, value)) = qualifier {
@@ -11,7 +11,7 @@ pub(crate) fn cargo(name: &str, version: &str, qualifier: Option<(&str, &str)>) 
     purl
 }
 
-/// Percent-encodes what a package URL does not take as it is.
+/// Percent-encodes the characters that are not allowed in a package URL.
 fn encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {

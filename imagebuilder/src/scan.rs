@@ -1,4 +1,4 @@
-//! Searching a binary that may be larger than memory.
+//! Searches a binary that may be larger than memory.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -6,8 +6,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 /// How much of a binary is in memory at once.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Where `find` first finds something, in bytes from the start of the file. It is given overlapping parts of
-/// the file, each with the last `overlap` bytes of the one before.
+/// The offset in the file of the first match of `find`, which is called with overlapping parts of the file,
+/// each with the last `overlap` bytes of the previous one.
 pub(crate) fn find(
     mut file: &File,
     overlap: usize,
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_across_two_parts_is_found() {
+    fn a_match_across_two_parts_is_found() {
         for offset in [0, 1, BUFFER_BYTES - 3, BUFFER_BYTES, 2 * BUFFER_BYTES - 1] {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&vec![b'.'; offset]).unwrap();

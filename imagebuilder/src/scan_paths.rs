@@ -1,4 +1,4 @@
-//! Whether a binary contains a path of this machine.
+//! Searches a binary for paths of this machine.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 use crate::paths::PathMap;
 use crate::scan;
 
-/// How much of a path is shown.
+/// The longest part of a path that is shown.
 const SHOWN_BYTES: usize = 200;
 
 /// The first path in `binary` that `paths` should have replaced.
@@ -18,7 +18,7 @@ pub(crate) fn find(binary: &File, paths: &PathMap) -> io::Result<Option<String>>
     let replacements: Vec<&str> = paths.iter().map(|(_, to)| to).collect();
     let needles: Vec<Vec<u8>> = paths
         .iter()
-        // A workspace in `/workspace` is named so on every machine.
+        // A path that is also a replacement, such as a workspace in `/workspace`, is the same everywhere.
         .filter(|(from, _)| {
             from.parent().is_some()
                 && from
@@ -28,7 +28,7 @@ pub(crate) fn find(binary: &File, paths: &PathMap) -> io::Result<Option<String>>
         .map(|(from, _)| from.as_os_str().as_bytes().to_vec())
         .collect();
     let finders: Vec<Finder> = needles.iter().map(Finder::new).collect();
-    // The byte after a path says where it ends.
+    // The byte after a path determines where it ends.
     let overlap = needles.iter().map(Vec::len).max().unwrap_or(0) + 1;
     let found = scan::find(binary, overlap, |part| {
         let found = finders.iter().filter_map(|finder| first(finder, part));
@@ -40,7 +40,7 @@ pub(crate) fn find(binary: &File, paths: &PathMap) -> io::Result<Option<String>>
     Ok(Some(path_at(&bytes[..count])))
 }
 
-/// Where a path begins that is the finder's, or below it.
+/// The offset of the finder's path, or of a path below it.
 fn first(finder: &Finder, buffer: &[u8]) -> Option<usize> {
     finder.find_iter(buffer).find(|at| {
         let next = buffer.get(at + finder.needle().len());

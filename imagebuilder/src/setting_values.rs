@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use crate::environment::changes_the_build;
 
-/// The user of an image that names none: the uid and gid that distroless calls `nonroot`.
+/// The default user of an image: the uid and gid that distroless calls `nonroot`.
 pub(crate) const NONROOT: u32 = 65532;
 
 /// What is wrong with a setting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingError {
-    #[error("`{text}` is not an image name: it takes neither registry, tag nor digest")]
+    #[error("`{text}` is not an image name: expected one without registry, tag and digest")]
     NameHasMore { text: String },
     #[error(transparent)]
     Name(#[from] ReferenceError),
@@ -55,7 +55,7 @@ impl TryFrom<String> for ImageName {
     }
 }
 
-/// A numeric user and group: Kubernetes can prove only of a number that it is not root.
+/// A numeric user and group: Kubernetes can verify only for a number that it is not root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct User {
@@ -64,7 +64,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// The user of an image that names none, on a base that names none.
+    /// The user of an image if neither it nor its base sets one.
     pub(crate) const NONROOT: Self = Self {
         uid: NONROOT,
         gid: NONROOT,

@@ -1,4 +1,4 @@
-//! `[package.metadata.image]`: what a package says of its image; `[workspace.metadata.image]` has defaults.
+//! `[package.metadata.image]`, the settings of a package's image; `[workspace.metadata.image]` has defaults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,40 +20,40 @@ use crate::target::CLibrary;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Settings {
-    /// The image's name; the binary's where it is not given.
+    /// The image's name; by default the binary's.
     pub(crate) name: Option<ImageName>,
-    /// Which binaries to pack, where the package has several; the image runs the first.
+    /// Which binaries to pack, if the package has several; the image runs the first.
     #[serde(deserialize_with = "one_or_more")]
     pub(crate) bin: Vec<String>,
     /// The TCP ports it listens on; documentation, as in a Dockerfile's EXPOSE.
     pub(crate) ports: Vec<NonZeroU16>,
-    /// The user that it runs as; that of the base, else [`User::NONROOT`], where it is not given.
+    /// The user that it runs as; by default the base's, else [`User::NONROOT`].
     pub(crate) user: Option<User>,
     /// The image that it is built on.
     pub(crate) base: Option<BaseName>,
     /// The C library that the binary is linked with.
     pub(crate) libc: Option<CLibrary>,
-    /// The allocator that the package keeps knowingly: no hint recommends another.
+    /// The allocator that the package keeps deliberately, without a hint to replace it.
     pub(crate) allocator: Option<Allocator>,
-    /// The directory that it starts in; that of the base, else `/`, where it is not given.
+    /// The working directory; by default the base's, else `/`.
     pub(crate) workdir: Option<AbsolutePath>,
-    /// The program and its first arguments; the binary where it is not given.
+    /// The program and its first arguments; by default the binary.
     pub(crate) entrypoint: Option<Vec<String>>,
     /// Its environment.
     pub(crate) env: BTreeMap<EnvName, String>,
-    /// The arguments it is given unless the pod gives others.
+    /// The default arguments, which a pod's `args` replace.
     pub(crate) args: Vec<String>,
-    /// Labels, beside those made from the package's own fields.
+    /// Labels, in addition to those derived from the package's own fields.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Annotations of the manifest and index, beside those made from the package's own fields.
+    /// Annotations of the manifest and index, in addition to those derived from the package's own fields.
     pub(crate) annotations: BTreeMap<String, String>,
     /// The directories for which a container gets a volume.
     pub(crate) volumes: Vec<AbsolutePath>,
-    /// The signal that asks it to stop; that of the base, else SIGTERM, where it is not given.
+    /// The signal that asks it to stop; by default the base's, else SIGTERM.
     pub(crate) stop_signal: Option<Signal>,
     /// Environment variables for Cargo and the build scripts, such as `SQLX_OFFLINE`.
     pub(crate) build_env: BTreeMap<BuildEnvName, String>,
-    /// The platforms to build for, where the command line names none.
+    /// The platforms to build for, unless the command line names others.
     pub(crate) platforms: Vec<PlatformName>,
     /// Files of the sources that are in the image besides the binary.
     pub(crate) assets: Vec<AssetSetting>,
@@ -124,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_given_means_nonroot() {
+    fn the_default_user_is_nonroot() {
         assert_eq!(parse("{}").unwrap(), Settings::default());
         assert_eq!(User::NONROOT.to_string(), "65532:65532");
     }
 
     #[test]
-    fn wrong_settings_say_why() {
+    fn invalid_settings_are_explained() {
         let check = |json: &str, expected: &str| {
             let error = parse(json).unwrap_err();
             assert!(error.starts_with(expected), "{error}");

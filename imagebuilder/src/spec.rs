@@ -1,4 +1,4 @@
-//! The names by which Cargo lets one name a package of the workspace
+//! Cargo's syntax for naming a package of the workspace
 //! (<https://doc.rust-lang.org/cargo/reference/pkgid-spec.html>).
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Which Rust target builds a binary for a platform, and how it is linked.
+//! Chooses the Rust target that builds a binary for a platform, and how it is linked.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,9 +37,9 @@ pub(crate) enum TargetError {
 pub(crate) struct Target {
     /// Rust's name for it.
     pub(crate) triple: &'static str,
-    /// The C library that is linked in.
+    /// The C library that is linked.
     pub(crate) libc: Libc,
-    /// Whether Rust's own linker is there, so that no C toolchain is needed.
+    /// Whether Rust's own linker is installed, so that no C toolchain is needed.
     pub(crate) rust_lld: bool,
 }
 
@@ -49,7 +49,7 @@ impl Target {
         self.triple.split('-').next().unwrap_or(self.triple)
     }
 
-    /// The variable by which Cargo's environment chooses the linker.
+    /// The environment variable by which Cargo chooses the linker.
     pub(crate) fn linker_variable(&self) -> String {
         let triple = self.triple.replace('-', "_").to_ascii_uppercase();
         format!("CARGO_TARGET_{triple}_LINKER")
@@ -61,19 +61,19 @@ impl Target {
 pub(crate) enum Libc {
     /// musl, which comes with the Rust target, statically.
     Musl,
-    /// The build machine's glibc, statically: where the musl target is not installed.
+    /// The build machine's glibc, statically, if the musl target is not installed.
     Glibc,
     /// The glibc of the base, dynamically.
     GlibcOfBase,
 }
 
-/// The C library that settings or a command line choose.
+/// The C library in settings or on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CLibrary {
-    /// Statically linked: the image needs no base.
+    /// Statically linked; the image needs no base.
     Musl,
-    /// Dynamically linked: the base has it.
+    /// Dynamically linked; the base must have it.
     Glibc,
 }
 
@@ -82,9 +82,9 @@ pub(crate) enum CLibrary {
 pub(crate) struct Toolchain {
     rustc: PathBuf,
     directory: PathBuf,
-    /// Where the toolchain is.
+    /// The directory of the toolchain.
     pub(crate) sysroot: PathBuf,
-    /// The commit of the compiler, by which the standard library's own paths are named.
+    /// The commit of the compiler, which is part of the paths in the standard library.
     pub(crate) commit: Option<String>,
     /// The compiler's version.
     pub(crate) release: String,
@@ -92,10 +92,10 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Asks the `rustc` that is in effect in `directory`: rustup's may differ between directories.
+    /// Runs the `rustc` that is in effect in `directory`: rustup's may differ between directories.
     pub(crate) fn read(directory: &Path) -> Result<Self, TargetError> {
         let rustc = PathBuf::from("rustc");
-        // Each takes a while to start.
+        // Both run at the same time, since each takes a while to start.
         let (version, sysroot) = std::thread::scope(|scope| {
             let sysroot = scope.spawn(|| run(&rustc, directory, &["--print", "sysroot"]));
             let version = run(&rustc, directory, &["-vV"]);
@@ -118,8 +118,8 @@ impl Toolchain {
         })
     }
 
-    /// The target for `platform` and the C library that was chosen; where none was, the first of the
-    /// static ones that is installed.
+    /// The target for `platform` and the chosen C library; by default the first of the static ones that is
+    /// installed.
     pub(crate) fn target(
         &self,
         platform: &Platform,
@@ -168,14 +168,14 @@ impl Toolchain {
         }
     }
 
-    /// The `cfg`s that are set for a target, by which Cargo's configuration selects.
+    /// The `cfg`s that are set for a target, which Cargo's configuration can refer to.
     pub(crate) fn cfgs(&self, triple: &str) -> Result<Vec<Cfg>, TargetError> {
         let printed = run(
             &self.rustc,
             &self.directory,
             &["--print", "cfg", "--target", triple],
         )?;
-        // A line that this parser does not know cannot be selected by it either.
+        // A line that this parser does not know cannot occur in a valid configuration either.
         Ok(printed
             .lines()
             .filter_map(|line| line.parse().ok())

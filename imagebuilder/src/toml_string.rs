@@ -1,8 +1,8 @@
-//! Writing strings of TOML.
+//! Writes TOML strings.
 
 use std::fmt::Write as _;
 
-/// A TOML basic string, escaped as <https://toml.io/en/v1.0.0#string> asks.
+/// A TOML basic string, escaped by <https://toml.io/en/v1.0.0#string>.
 pub(crate) fn toml_string(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {

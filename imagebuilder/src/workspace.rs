@@ -1,4 +1,4 @@
-//! The Cargo workspace: which packages it has, and which of their binaries goes into an image.
+//! The Cargo workspace: its packages, and which of their binaries go into an image.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ pub(crate) struct Workspace {
     manifest: PathBuf,
 }
 
-/// What a package has, before there are settings.
+/// A package before its settings are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Outline {
     pub(crate) package: String,
@@ -73,11 +73,11 @@ pub(crate) struct Outline {
     pub(crate) has_table: bool,
 }
 
-/// A package, the binaries of it that go into the image, and what it says of the image.
+/// A package, its binaries that go into the image, and the settings of the image.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub(crate) package: String,
-    /// The package's ID, which Cargo cannot confuse with a dependency of the same name.
+    /// The package's ID, which is unique even if a dependency has the same name.
     pub(crate) id: String,
     /// The binary that the image runs.
     pub(crate) bin: String,
@@ -91,7 +91,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Its binaries, that which the image runs first.
+    /// Its binaries, starting with the one that the image runs.
     pub(crate) fn bins(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.bin)
             .chain(&self.more_bins)
@@ -100,7 +100,7 @@ impl Service {
 }
 
 impl Workspace {
-    /// Asks Cargo for the workspace of `manifest`, which [`manifest`] found.
+    /// Reads the workspace of `manifest`, which [`manifest`] found, with Cargo.
     pub(crate) fn read(
         environment: &Environment,
         manifest: PathBuf,
@@ -114,8 +114,8 @@ impl Workspace {
         Ok(Self { metadata, manifest })
     }
 
-    /// The package that is meant where none is named: the one of the manifest, as in Cargo, or the
-    /// only one with a binary in the workspace.
+    /// The default package: the one of the manifest, as in Cargo, or the only one with a binary in the
+    /// workspace.
     pub(crate) fn default_package(&self) -> Result<&str, WorkspaceError> {
         let packages = self.metadata.workspace_packages();
         if let Some(package) = packages
@@ -144,12 +144,12 @@ impl Workspace {
         self.metadata.workspace_root.as_std_path()
     }
 
-    /// Where Cargo puts what it builds.
+    /// Cargo's target directory.
     pub(crate) fn target_dir(&self) -> &Path {
         self.metadata.target_directory.as_std_path()
     }
 
-    /// Whether a dependency may compile C: it is in Cargo.lock, or there is none yet.
+    /// Whether a dependency may compile C: one that does is in Cargo.lock, or there is no lock file yet.
     pub(crate) fn compiles_c(&self) -> bool {
         let lock = std::fs::read_to_string(self.root().join("Cargo.lock"));
         lock.map_or(true, |lock| {
@@ -159,7 +159,7 @@ impl Workspace {
     }
 
     /// The service of the package that `spec` names, as for `cargo build --package`.
-    /// `bins` are its binaries, in place of those of the settings where there are any.
+    /// `bins` are its binaries; if empty, those of the settings.
     pub(crate) fn service(&self, spec: &str, bins: &[String]) -> Result<Service, WorkspaceError> {
         let package = self.package(spec)?;
         let settings = metadata::settings(
@@ -187,7 +187,7 @@ impl Workspace {
         })
     }
 
-    /// What the package that `spec` names has; one with a binary.
+    /// The package that `spec` names, which must have a binary.
     pub(crate) fn outline(&self, spec: &str) -> Result<Outline, WorkspaceError> {
         let package = self.package(spec)?;
         let bins: Vec<String> = bins(package).map(str::to_owned).collect();
@@ -234,8 +234,8 @@ impl Workspace {
             .map_err(|error| WorkspaceError::Metadata(Box::new(error)))
     }
 
-    /// Whether a package of the workspace uses another only in its build script or its tests, so that
-    /// it is not linked for its sake. Both are the names that their packages have.
+    /// Whether a package of the workspace uses another only in its build script or its tests, so that it does
+    /// not link it. Both are names of packages.
     pub(crate) fn only_builds_with(&self, package: &str, dependency: &str) -> bool {
         let packages = self.metadata.workspace_packages();
         let package = packages
@@ -291,8 +291,8 @@ impl Workspace {
     }
 }
 
-/// The Cargo.toml that is meant: the one that was named, or, as Cargo finds it, that of the current
-/// directory or of the nearest directory above.
+/// The Cargo.toml that was named or, as in Cargo, the one of the current directory or of the nearest
+/// directory above.
 pub(crate) fn manifest(named: Option<&Path>) -> Result<PathBuf, WorkspaceError> {
     let directory = std::env::current_dir().map_err(WorkspaceError::CurrentDirectory)?;
     if let Some(path) = named {
@@ -308,13 +308,13 @@ pub(crate) fn manifest(named: Option<&Path>) -> Result<PathBuf, WorkspaceError> 
         })
 }
 
-/// Whether two paths are of one file.
+/// Whether two paths refer to the same file.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let resolved = |path: &Path| path.canonicalize().ok();
     one == other || resolved(one).is_some_and(|one| Some(one) == resolved(other))
 }
 
-/// The package whose name, or whose binary's, is closest to `name`, if it is close at all.
+/// The package whose name or whose binary's name is closest to `name`, if it is close at all.
 fn similar(name: &str, packages: &[&Package]) -> Option<String> {
     let names = packages.iter().flat_map(|package| {
         let own = (package.name.as_str(), package.name.as_str());
@@ -328,7 +328,7 @@ fn similar(name: &str, packages: &[&Package]) -> Option<String> {
         .map(|(_, package)| package.to_owned())
 }
 
-/// The binaries that are chosen of a package, each once, the first apart.
+/// The chosen binaries of a package without duplicates, the first one separately.
 fn binaries(package: &Package, chosen: &[String]) -> Result<(String, Vec<String>), WorkspaceError> {
     let mut chosen = chosen.iter();
     let first = binary(package, chosen.next().map(String::as_str))?;

@@ -1,4 +1,4 @@
-//! Images of files that exist already, and what is left when packing one fails or is killed.
+//! Images of existing files, and what is left when packing fails or is killed.
 //!
 //! Needs `skopeo`, `umoci`, `cc` and, as root, `unshare`, `mount` and `chroot`; it fails where they are
 //! missing.
@@ -116,7 +116,7 @@ fn files_become_an_image_that_other_tools_read() {
 }
 
 #[test]
-fn each_file_may_have_its_layer_and_each_platform_its_files() {
+fn each_file_can_have_its_own_layer_and_each_platform_its_own_files() {
     let sandbox = files();
     for arch in ["amd64", "arm64"] {
         sandbox.write(&format!("dist/{arch}/run"), arch);
@@ -160,7 +160,7 @@ fn each_file_may_have_its_layer_and_each_platform_its_files() {
     assert_eq!(amd64.layers.len(), 3);
     assert_ne!(amd64.layers[1], arm64.layers[1]);
     assert_eq!(amd64.layers[2], arm64.layers[2]);
-    // What did not change keeps its layer.
+    // Unchanged files keep their layer.
     sandbox.write("dist/amd64/run", "new");
     assemble(&sandbox, &args).reference();
     let root = layout.find(&"run".parse().unwrap()).unwrap();
@@ -171,7 +171,7 @@ fn each_file_may_have_its_layer_and_each_platform_its_files() {
 }
 
 #[test]
-fn zstd_is_read_by_other_tools_and_by_us() {
+fn zstd_layers_can_be_read_by_other_tools_and_by_imagebuilder() {
     let sandbox = files();
     for compression in ["zstd", "zstd:1", "gzip:9"] {
         let args = [
@@ -219,7 +219,7 @@ fn zstd_is_read_by_other_tools_and_by_us() {
 }
 
 #[test]
-fn binaries_are_checked_as_compiled_ones_are() {
+fn binaries_are_checked_like_compiled_ones() {
     let sandbox = files();
     let path = sandbox.path();
     sandbox.write("x.c", "int main(void) { return 0; }\n");
@@ -250,9 +250,9 @@ fn binaries_are_checked_as_compiled_ones_are() {
     check(
         &["--file", "static:/bin/x", "--platform", other],
         1,
-        "is for another machine than",
+        "is not for linux/",
     );
-    // It may bring its libraries along.
+    // The image may contain its libraries.
     let listed = tool(path, "ldd", &["dynamic"]);
     let libraries = listed
         .split_whitespace()
@@ -272,7 +272,7 @@ fn binaries_are_checked_as_compiled_ones_are() {
 }
 
 #[test]
-fn what_cannot_be_assembled_says_why_and_leaves_nothing() {
+fn images_that_cannot_be_assembled_are_refused_and_leave_nothing() {
     let sandbox = files();
     let check = |args: &[&str], expected: &str| {
         let run = assemble(&sandbox, &[args, &["--output", "oci:img"]].concat());
@@ -293,7 +293,7 @@ fn what_cannot_be_assembled_says_why_and_leaves_nothing() {
     );
     check(
         &["--file", "run.sh:/x", "--file", "web/index.html:/x"],
-        "have one path, /x",
+        "have the same path, /x",
     );
     check(&["--file", "web:/srv"], "the image has no program");
     check(
@@ -307,7 +307,7 @@ fn what_cannot_be_assembled_says_why_and_leaves_nothing() {
 
 /// A full and a read-only file system, each in a mount namespace of its own.
 #[test]
-fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
+fn an_output_that_cannot_be_written_is_reported_and_contains_no_image() {
     let sandbox = files();
     // Noise cannot be compressed.
     let script = "head -c 8000000 /dev/urandom >noise; mkdir out";
@@ -356,7 +356,7 @@ fn an_output_that_cannot_be_written_says_so_and_holds_no_image() {
     assert_eq!(enough.code, Some(0), "{}", enough.stderr);
 }
 
-/// Killed at any moment, a run leaves the images that were there, and nothing that misleads the next.
+/// A run that is killed at any moment leaves the existing images intact, and the next run succeeds.
 #[test]
 fn a_killed_run_leaves_a_layout_that_verifies() {
     let sandbox = files();

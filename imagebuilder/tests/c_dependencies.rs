@@ -19,7 +19,7 @@ use std::process::{Command, Output};
 
 use crate::sandbox::{QUIET, Run, Sandbox};
 
-/// A workspace whose program calls a function in C, which knows the path of its file.
+/// A workspace whose program calls a function in C that contains the path of its file.
 fn with_c() -> Sandbox {
     let sandbox = Sandbox::with_dependencies("[build-dependencies]\ncc = \"1\"\n");
     sandbox.write(
@@ -57,7 +57,7 @@ fn zig() -> PathBuf {
     folder
 }
 
-/// A `PATH` of `folders` alone, and what every build needs.
+/// A `PATH` of only `folders` and the programs that every build needs.
 fn path(sandbox: &Sandbox, folders: &[PathBuf], tools: &[&str]) -> OsString {
     let bin = sandbox.path().join("bin");
     fs::create_dir_all(&bin).unwrap();
@@ -118,7 +118,7 @@ fn zig_compiles_for_both_platforms_and_any_folder_gives_one_digest() {
 }
 
 #[test]
-fn a_missing_compiler_is_one_line_that_says_what_to_install() {
+fn a_missing_compiler_is_one_error_with_a_hint_what_to_install() {
     let sandbox = with_c();
     let path = path(&sandbox, &[], &[]);
     let run = build(&sandbox, &path, &[QUIET, "--platform", "linux/arm64"]);
@@ -138,7 +138,7 @@ fn a_missing_compiler_is_one_line_that_says_what_to_install() {
              CC_aarch64_unknown_linux_musl\n"
         )
     );
-    // Another failure of a build script is still Cargo's to report.
+    // Other failures of a build script are still reported by Cargo.
     sandbox.write("hello/build.rs", "fn main() { panic!(\"of its own\") }");
     let run = build(&sandbox, &path, &[QUIET, "--platform", "linux/arm64"]);
     assert!(run.stderr.contains("of its own"), "{}", run.stderr);
@@ -171,7 +171,7 @@ fn the_compiler_of_the_environment_is_used_and_its_flags_are_not() {
 }
 
 #[test]
-fn a_compiler_for_glibc_is_used_with_a_warning_where_it_is_used() {
+fn a_compiler_for_glibc_is_used_with_a_warning() {
     let sandbox = with_c();
     let architecture = std::env::consts::ARCH;
     let gcc = sandbox

@@ -1,4 +1,4 @@
-//! The image holds what Cargo builds: its configuration, its options, and its signals.
+//! Images and Cargo: its configuration, its options, and signals.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::sandbox::{QUIET, Run, Sandbox};
 
-/// Bounds the waits for another process; none of them takes long.
+/// The longest wait for another process. None of them takes long.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
 const BUILD: [&str; 5] = ["build", "hello", "--output", "oci:img", QUIET];
@@ -228,7 +228,7 @@ fn a_signal_stops_cargo_and_its_build_scripts() {
 fn a_program_with_threads_and_musls_allocator_gets_a_hint() {
     let sandbox = Sandbox::new();
     let hint =
-        "Hint: hello starts threads, and all of them wait for the one lock of musl's allocator";
+        "Hint: hello starts threads, which all contend for the single lock of musl's allocator";
     let hinted = |sandbox: &Sandbox| {
         let run = sandbox.run(&["build", "hello"]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -239,15 +239,15 @@ fn a_program_with_threads_and_musls_allocator_gets_a_hint() {
     let main = "fn main() { std::thread::spawn(|| println!(\"x\")).join().unwrap(); }\n";
     sandbox.write("hello/src/main.rs", main);
     assert!(hinted(&sandbox));
-    assert!(hinted(&sandbox), "and nothing new was compiled");
+    assert!(hinted(&sandbox), "a hint, although nothing was compiled");
 
     let manifest = sandbox.read("hello/Cargo.toml");
     let name = "name = \"team/hello\"\n";
     let keeps = manifest.replace(name, &format!("{name}allocator = \"musl\"\n"));
     sandbox.write("hello/Cargo.toml", &keeps);
-    assert!(!hinted(&sandbox), "musl's is kept knowingly");
+    assert!(!hinted(&sandbox), "musl's is kept deliberately");
 
-    // The name is all that imagebuilder knows of an allocator.
+    // imagebuilder recognizes an allocator only by its name.
     sandbox.package("mimalloc", "");
     sandbox.write("mimalloc/src/lib.rs", "pub use std::alloc::System;\n");
     sandbox.write(

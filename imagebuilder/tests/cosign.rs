@@ -79,7 +79,7 @@ impl Fixture {
 
     /// Runs a command of cosign about an image without a transparency log.
     fn check(&self, command: &str, key: &str, form: Form, image: &str, more: &[&str]) -> Run {
-        // cosign 2 downloads Sigstore's own root where it is given none, although a key needs none.
+        // cosign 2 downloads Sigstore's own root if none is given, although a key needs none.
         let form = match form {
             Form::Bundle => "--new-bundle-format=true",
             Form::Tag => "--new-bundle-format=false",
@@ -107,7 +107,7 @@ impl Fixture {
         format!("{}/team/hello{reference}", self.registry.host())
     }
 
-    /// Copies images of `team/hello` without what refers to them, and returns the repository.
+    /// Copies images of `team/hello` without their referrers, and returns the repository.
     fn copy(&self, tags: &[String]) -> String {
         let copy = format!("{}/team/copy", self.registry.host());
         for tag in tags {
@@ -156,7 +156,7 @@ fn cosign_accepts_signatures_of_its_own_keys_and_refuses_other_keys() {
         let platforms = Index::parse(&index).unwrap().manifests;
         assert_eq!(platforms.len(), 2);
         let images = [digest, platforms[0].digest, platforms[1].digest];
-        // cosign takes a bundle wherever there is one.
+        // cosign prefers a bundle if there is one.
         let mut tags: Vec<_> = images.iter().map(tag_of).collect();
         tags.push("v1".to_owned());
         let copy = fixture.copy(&tags);

@@ -1,5 +1,5 @@
-//! Tars and the container engine: Docker loads and runs what is built, podman, skopeo and containerd
-//! read it, and what they write is read.
+//! Tars and the container engine: Docker loads and runs built images, podman, skopeo and containerd read
+//! them, and imagebuilder reads the images that they write.
 //!
 //! Needs root, `dockerd` and `docker`, `podman`, `skopeo` and `ctr`; it fails where they are missing.
 
@@ -100,7 +100,7 @@ fn verified(run: &Run) -> String {
 }
 
 #[test]
-fn docker_runs_what_is_built_and_what_it_saves_is_read() {
+fn docker_runs_a_built_image_and_its_saved_tar_can_be_read() {
     let (docker, sandbox) = (Docker::start(), Sandbox::new());
     let path = sandbox.path();
     let command = ["build", "hello", "--tag", "v1", QUIET, "--output"];
@@ -150,7 +150,7 @@ fn docker_runs_what_is_built_and_what_it_saves_is_read() {
     docker.docker(path, &["run", "--rm", "--network=none", "from/registry:v3"]);
     let down = run(&["copy", "docker:from/registry:v3", "oci:down"]);
     assert_eq!(down.stdout, format!("{saved}\n"));
-    // By the name that it has in the layout.
+    // With its name in the layout.
     docker.docker(path, &["rmi", "from/registry:v3"]);
     let dry = run(&["copy", "oci:down", "docker", "--dry-run"]);
     assert!(
@@ -184,7 +184,7 @@ fn docker_runs_what_is_built_and_what_it_saves_is_read() {
 }
 
 #[test]
-fn podman_and_skopeo_load_a_tar_and_what_they_write_is_read() {
+fn podman_and_skopeo_load_a_tar_and_their_tars_can_be_read() {
     let sandbox = Sandbox::new();
     let path = sandbox.path();
     let build = [
@@ -261,7 +261,7 @@ fn a_tar_has_the_same_bytes_each_time_and_copies_back_into_a_layout() {
 }
 
 #[test]
-fn what_cannot_be_reached_or_read_is_refused_before_compiling() {
+fn an_unreachable_engine_and_unreadable_sources_are_refused_before_compiling() {
     let sandbox = Sandbox::new();
     let check = |args: &[&str], host: &str, code: i32, expected: &str| {
         let output = sandbox.command(args).env("DOCKER_HOST", host).output();

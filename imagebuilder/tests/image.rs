@@ -1,4 +1,4 @@
-//! What other tools make of an image: skopeo reads it, umoci unpacks it, and it runs.
+//! Images and other tools: skopeo reads an image, umoci unpacks it, and it runs.
 //!
 //! Needs `skopeo`, `umoci` and, as root, `chroot`; it fails where they are missing.
 
@@ -25,7 +25,7 @@ fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
     let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
     assert_eq!(inspected["Digest"], reference.digest().unwrap().to_string());
     assert_eq!(inspected["Created"], "1970-01-01T00:00:00Z");
-    // A copy by another tool has the same digest: nothing had to be put right.
+    // A copy by another tool has the same digest, so nothing had to be corrected.
     tool(
         path,
         "skopeo",
@@ -60,7 +60,7 @@ fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
             "755 0 usr/local/bin/hello",
         ]
     );
-    // umoci's runtime spec is made from our configuration.
+    // umoci creates its runtime spec from our configuration.
     let spec = fs::read(path.join("bundle/config.json")).unwrap();
     let spec: serde_json::Value = serde_json::from_slice(&spec).unwrap();
     assert_eq!(
@@ -79,7 +79,7 @@ fn skopeo_and_umoci_agree_with_us_and_the_image_runs() {
     assert_eq!(said, "2\n");
 }
 
-/// The certificates in the image are ones that OpenSSL reads, each.
+/// OpenSSL can read each of the certificates in the image.
 #[test]
 fn the_certificates_are_readable() {
     let sandbox = Sandbox::new();
@@ -119,9 +119,9 @@ fn list(root: &Path, directory: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// A build script and `option_env!` see the time and revision of the command line, and no others.
+/// A build script and `option_env!` see only the time and revision of the command line.
 #[test]
-fn time_and_revision_reach_the_compiler_from_the_command_line_alone() {
+fn time_and_revision_reach_the_compiler_only_from_the_command_line() {
     let sandbox = Sandbox::new();
     sandbox.write(
         "hello/build.rs",

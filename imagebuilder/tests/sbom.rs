@@ -68,7 +68,7 @@ fn python(args: &[&str], file: &Path) {
     assert!(output.status.success(), "{text}");
 }
 
-/// The crates that are linked into the program are among `names`, and none that only builds it is.
+/// Asserts that `names` contains the crates that are linked into the program, and no build dependencies.
 #[track_caller]
 fn assert_linked(names: &BTreeSet<&str>) {
     for linked in [
@@ -88,7 +88,7 @@ fn assert_linked(names: &BTreeSet<&str>) {
 }
 
 #[test]
-fn a_bill_lists_what_is_linked_and_nothing_that_only_builds() {
+fn a_bill_of_materials_lists_linked_crates_and_no_build_dependencies() {
     let document = json(&bill(&WORKSPACE, "spdx", "spdx.json"));
     let packages = document["packages"].as_array().unwrap();
     let names: BTreeSet<&str> = packages
@@ -178,7 +178,7 @@ fn scanners_find_the_crates_in_the_program_itself() {
     assert!(matches!(none, Err(auditable_extract::Error::NoAuditData)));
 }
 
-/// Two packages of a workspace that use each other, one of them in its tests alone, are no cycle to a
+/// Two packages of a workspace that use each other, one of them only in its tests, are not a cycle for a
 /// scanner.
 #[test]
 fn a_cycle_through_tests_is_not_in_the_list() {
@@ -205,7 +205,7 @@ fn listed(sandbox: &Sandbox, layout: &str) -> Vec<Descriptor> {
 }
 
 #[test]
-fn a_bill_is_attached_to_each_platforms_manifest_and_goes_with_it() {
+fn a_bill_of_materials_is_attached_to_each_platforms_manifest_and_copied_with_it() {
     let args = [
         "build",
         "hello",
@@ -234,7 +234,7 @@ fn a_bill_is_attached_to_each_platforms_manifest_and_goes_with_it() {
         manifests.iter().map(|manifest| manifest.digest).collect()
     );
     assert_eq!(bills[0].artifact_type, Some("application/spdx+json".into()));
-    // The same again adds nothing.
+    // Repeating the build adds nothing.
     WORKSPACE.run(&args).reference();
     assert_eq!(listed(&WORKSPACE, "attached").len(), 3);
 
@@ -252,7 +252,7 @@ fn a_bill_is_attached_to_each_platforms_manifest_and_goes_with_it() {
         let program = &manifest["sbom"]["programs"][0];
         assert_eq!(program["path"], "usr/local/bin/hello");
         let count = program["crates"].as_array().unwrap().len();
-        // The document has the program too.
+        // The document contains the program too.
         assert_eq!(document["packages"].as_array().unwrap().len(), count + 1);
     }
     let table = WORKSPACE
@@ -279,7 +279,7 @@ fn a_bill_is_attached_to_each_platforms_manifest_and_goes_with_it() {
 }
 
 #[test]
-fn with_a_bill_an_image_for_one_platform_is_still_one_plain_manifest() {
+fn with_a_bill_of_materials_an_image_for_one_platform_is_still_a_plain_manifest() {
     let args = |more: &[&'static str]| [&["build", "hello", QUIET], more].concat();
     let plain = WORKSPACE.run(&args(&["--output", "oci:plain"])).reference();
     let with = args(&[
@@ -298,7 +298,7 @@ fn with_a_bill_an_image_for_one_platform_is_still_one_plain_manifest() {
         Some("application/vnd.cyclonedx+json".into())
     );
     assert_eq!(entries[1].media_type.as_str(), MediaType::OCI_MANIFEST);
-    // The document is as its format's own tools want it, whatever way it takes.
+    // The document is the same, however it is obtained.
     let document = WORKSPACE
         .run(&["inspect", "oci:with", "--sbom", "--format", "json"])
         .stdout;
@@ -308,7 +308,7 @@ fn with_a_bill_an_image_for_one_platform_is_still_one_plain_manifest() {
 }
 
 #[test]
-fn two_folders_give_the_same_bill() {
+fn two_folders_give_the_same_bill_of_materials() {
     let bills = [Sandbox::new(), Sandbox::new()]
         .map(|sandbox| std::fs::read(bill(&sandbox, "spdx", "spdx.json")).unwrap());
     assert!(bills[0] == bills[1]);

@@ -1,4 +1,4 @@
-//! `[package.metadata.image]` and `[workspace.metadata.image]`, and what an image is made of by them.
+//! `[package.metadata.image]` and `[workspace.metadata.image]`, and their effects on an image.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -65,7 +65,7 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
     );
     assert_eq!(sandbox.read("bundle/rootfs/srv/index.html"), "index");
     assert_eq!(sandbox.read("bundle/rootfs/css/css/x.css"), "x");
-    // An edit of the sources moves only the last layer, and one of an asset only that of the assets.
+    // An edit of the sources changes only the last layer, and an edit of an asset only the assets' layer.
     sandbox.write("hello/src/main.rs", "fn main() { println!(\"other\"); }\n");
     build(&sandbox, &[]).reference();
     let (edited, _) = read(&sandbox);
@@ -83,7 +83,7 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
 }
 
 #[test]
-fn an_asset_does_not_take_the_place_of_the_binary() {
+fn an_asset_cannot_have_the_path_of_the_binary() {
     let sandbox = Sandbox::new();
     sandbox.write("hello/x", "x");
     set(
@@ -92,7 +92,7 @@ fn an_asset_does_not_take_the_place_of_the_binary() {
     );
     let run = build(&sandbox, &[]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
-    let expected = "the asset /usr/local/bin/hello would take the place of the binary";
+    let expected = "the asset /usr/local/bin/hello has the path of a binary";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
 }
 
@@ -117,7 +117,7 @@ fn a_workspace_has_defaults_for_its_packages() {
     for (line, problem) in [
         (
             "name = \"x\"",
-            "`name` would be that of every package: set it in the packages",
+            "`name` cannot have a default for all packages: set it in the packages",
         ),
         (
             "user = 7",

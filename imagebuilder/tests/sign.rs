@@ -1,4 +1,4 @@
-//! Signatures and provenance: what is attached, and what `verify` takes for signed.
+//! Signatures and provenance: the attachments, and which ones `verify` accepts.
 //!
 //! Needs `openssl` and `git`.
 
@@ -50,7 +50,7 @@ fn layout(sandbox: &Sandbox, name: &str) -> Layout {
     Layout::open(sandbox.path().join(name)).unwrap()
 }
 
-/// What refers to something in a layout, of one kind.
+/// The referrers of one kind in a layout.
 fn referrers(layout: &Layout, kind: &str) -> Vec<Descriptor> {
     let mut images = layout.images().unwrap();
     images.retain(|image| {
@@ -62,7 +62,7 @@ fn referrers(layout: &Layout, kind: &str) -> Vec<Descriptor> {
     images
 }
 
-/// Reads a bundle, and attaches another in its place.
+/// Reads a bundle, and replaces it by a changed one.
 fn replace(layout: &Layout, edit: &dyn Fn(&mut Descriptor, &mut Value)) {
     for referrer in referrers(layout, BUNDLE) {
         let manifest = layout.manifest(&referrer).unwrap();
@@ -90,7 +90,7 @@ fn attach(layout: &Layout, subject: &Descriptor, bundle: &Value) {
 }
 
 #[test]
-fn a_signature_is_verified_with_its_key_alone() {
+fn a_signature_is_verified_only_with_its_key() {
     let sandbox = sandbox();
     let platforms = ["--platform", "linux/amd64,linux/arm64"];
     let sign = ["--sign-key", "one.key"];
@@ -118,14 +118,14 @@ fn a_signature_is_verified_with_its_key_alone() {
         &verify(&sandbox, "oci:img:signed", "other.pub"),
         "is by another key, or forged",
     );
-    // The same again is the same signature.
+    // Signing again gives the same signature.
     build(
         &sandbox,
         "oci:img:signed",
         &[&platforms[..], &sign].concat(),
     );
     assert_eq!(referrers(&layout(&sandbox, "img"), BUNDLE).len(), 3);
-    // A platform's image that is copied alone keeps its own.
+    // A platform's image that is copied on its own keeps its signature.
     let args = [
         "copy",
         "oci:img:signed",
@@ -148,7 +148,7 @@ fn a_signature_that_is_missing_moved_or_forged_is_refused() {
         " has no signature\n",
     );
 
-    // Moved: a good signature of one image, attached to another.
+    // Moved: a valid signature of one image, attached to another.
     build(&sandbox, "oci:moved", &sign);
     let other = build(&sandbox, "oci:moved:other", &["--source-date-epoch", "1"]);
     let target = layout(&sandbox, "moved").find(&other).unwrap();
@@ -161,7 +161,7 @@ fn a_signature_that_is_missing_moved_or_forged_is_refused() {
         "is of another image",
     );
 
-    // Forged: the statement says the right image, and the signature is of another statement.
+    // Forged: the statement names the right image, but the signature is of another statement.
     let digest = target.digest.hex();
     replace(&layout(&sandbox, "moved"), &|_, bundle| {
         let statement = serde_json::json!({
@@ -187,7 +187,7 @@ fn a_signature_that_is_missing_moved_or_forged_is_refused() {
         "is malformed",
     );
 
-    // A forged one beside a good one does no harm.
+    // A forged signature beside a valid one has no effect.
     build(
         &sandbox,
         "oci:moved:other",
@@ -239,7 +239,7 @@ fn signatures_are_in_the_registry_before_the_tag_and_under_cosigns_older_one() {
         &verify(&sandbox, &image, "other.pub"),
         "is by another key, or forged",
     );
-    // Another build of the same uploads no blob and writes no tag again.
+    // Building the same again uploads no blob and writes no tag.
     let before = server.seen().len();
     sandbox.run(&args).reference();
     let again = server.seen().split_off(before);
@@ -252,7 +252,7 @@ fn signatures_are_in_the_registry_before_the_tag_and_under_cosigns_older_one() {
         .collect();
     assert!(written.is_empty(), "{written:?}");
 
-    // The tag alone is enough.
+    // The tag is sufficient.
     let without = TestRegistry::start(Behaviour {
         referrers: true,
         ..Behaviour::default()
@@ -351,7 +351,7 @@ fn an_encrypted_key_signs_with_its_password() {
     assert_eq!(verify(&sandbox, "oci:img", "cosign.pub").code, Some(0));
 }
 
-/// Makes the sandbox a commit of a repository with a remote.
+/// Commits the sandbox to a repository with a remote.
 fn commit(sandbox: &Sandbox) {
     sandbox.write(".gitignore", "/target\n/img\n*.key\n*.pub\n");
     let script = "git init -q .
@@ -413,7 +413,7 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
         .unwrap();
     assert_eq!(byproducts[0]["mediaType"], "application/spdx+json");
 
-    // The same again is the same statement; with a change there is none.
+    // Building again gives the same statement; with a change it is refused.
     let count = layout(&sandbox, "img").images().unwrap().len();
     build(&sandbox, "oci:img", &args);
     assert_eq!(layout(&sandbox, "img").images().unwrap().len(), count);
@@ -429,7 +429,7 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
     dirty.fails(2, ": M hello/src/main.rs\n");
 }
 
-/// The one statement in the layout `img`.
+/// The only statement in the layout `img`.
 fn statement(sandbox: &Sandbox) -> Value {
     let layout = layout(sandbox, "img");
     let found = referrers(&layout, "application/vnd.in-toto+json");
@@ -440,7 +440,7 @@ fn statement(sandbox: &Sandbox) -> Value {
 }
 
 #[test]
-fn an_image_is_built_again_from_what_its_provenance_names() {
+fn an_image_is_rebuilt_from_the_source_in_its_provenance() {
     let sandbox = sandbox();
     build(&sandbox, "oci:img", &[]);
     commit(&sandbox);
@@ -449,7 +449,7 @@ fn an_image_is_built_again_from_what_its_provenance_names() {
     let platforms = ["--platform", "linux/amd64,linux/arm64"];
     let args = [&platforms[..], &["--provenance", "--sign-key", "one.key"]].concat();
     let image = build(&sandbox, "oci:img", &args);
-    // The remote is nowhere; the repository itself has the commit.
+    // The remote does not exist; the repository itself has the commit.
     let rebuild = |source: &str, more: &[&str]| {
         let args = [
             "verify",
@@ -470,7 +470,7 @@ fn an_image_is_built_again_from_what_its_provenance_names() {
         again.stderr
     );
 
-    // An image with the provenance of another build: what it says is built, and is not this image.
+    // With the provenance of another build, the rebuilt image differs.
     let text = sandbox.read("hello/src/main.rs");
     sandbox.write("hello/src/main.rs", &text.replace("println", "eprintln"));
     build(&sandbox, "oci:img:forged", &platforms);
@@ -499,7 +499,7 @@ fn an_image_is_built_again_from_what_its_provenance_names() {
     assert!(
         differs
             .stderr
-            .contains("Caused by: built again it is sha256:"),
+            .contains("Caused by: the rebuilt image is sha256:"),
         "{}",
         differs.stderr
     );

@@ -90,7 +90,7 @@ pub(crate) struct FileArgument {
 }
 
 impl FileArgument {
-    /// The same as an entry of `assets`.
+    /// The file as an entry of `assets`.
     pub(crate) fn setting(&self) -> AssetSetting {
         AssetSetting {
             src: self.src.clone(),

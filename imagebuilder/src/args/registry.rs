@@ -40,5 +40,5 @@ pub(super) fn tag(text: &str) -> Result<String, oci::ReferenceError> {
 }
 
 fn ambiguous(_: &str) -> Result<String, &'static str> {
-    Err("give --plain-http or --insecure-skip-tls-verify, whichever is meant")
+    Err("use --plain-http or --insecure-skip-tls-verify instead")
 }

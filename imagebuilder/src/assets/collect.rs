@@ -1,4 +1,4 @@
-//! Finds the files that assets are.
+//! Finds the files of assets.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use super::error::AssetError;
 use super::setting::{AssetSetting, FileMode};
 use crate::setting_values::User;
 
-/// As in a shell, but names that begin with a dot are like others: an asset is what is there.
+/// Patterns as in a shell, except that names that begin with a dot match like all others.
 const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -27,7 +27,7 @@ pub(crate) struct Asset {
     pub(crate) owner: User,
 }
 
-/// What an asset is.
+/// The content of an asset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     File { path: PathBuf, size: u64 },
@@ -35,11 +35,11 @@ pub(crate) enum Source {
     Link { target: String },
 }
 
-/// Finds the assets that `settings` name, relative to `folder`, by their paths in the image without a
-/// leading slash. All of them are inside of `root`.
+/// Finds the assets in `settings`, relative to `folder`, by their paths in the image without a leading
+/// slash. All of them must be inside `root`.
 ///
 /// # Errors
-/// [`AssetError`] by what is wrong with one.
+/// [`AssetError`], for the first asset that cannot be packed.
 pub(crate) fn collect(
     settings: &[AssetSetting],
     folder: &Path,
@@ -60,11 +60,11 @@ struct Found {
     assets: BTreeMap<String, Asset>,
 }
 
-/// What every file of a setting has.
+/// The properties that all files of a setting share.
 #[derive(Clone, Copy)]
 struct Common<'a> {
     setting: &'a AssetSetting,
-    /// The directory outside of which no link may point.
+    /// The directory that links must stay inside.
     folder: &'a Path,
 }
 
@@ -79,7 +79,7 @@ impl Found {
             let src = setting.src.clone();
             return Err(AssetError::Missing { src, path });
         }
-        // What is named itself may be a link: it stands for what it points to.
+        // If the setting names a link itself, the link's target is packed.
         let actual = canonical(&path)?;
         self.inside(&path, &actual)?;
         if actual.is_dir() {
@@ -101,8 +101,8 @@ impl Found {
         self.add_entry(common, &actual, &dest)
     }
 
-    /// Adds what matches a pattern, below `dest` at its path below the first folder that has no pattern
-    /// in its name.
+    /// Adds the matches of a pattern below `dest`, at their paths relative to the folder before the first
+    /// component with a pattern.
     fn add_matches(
         &mut self,
         setting: &AssetSetting,
@@ -197,7 +197,7 @@ impl Found {
             let path = path.to_owned();
             return Err(AssetError::Kind { path });
         }
-        // As git: of the permissions, only whether it can be executed is part of the sources.
+        // As in git, the executable bit is the only permission that is part of the sources.
         let own = if metadata.permissions().mode() & 0o100 == 0 {
             FileMode(0o644)
         } else {
@@ -210,7 +210,7 @@ impl Found {
         self.insert(dest, common, source, common.setting.mode.unwrap_or(own))
     }
 
-    /// A link stays a link, and what it points to has to be inside of the directory that is packed.
+    /// A link is packed as a link, and its target must be inside the directory that is packed.
     fn add_link(
         &mut self,
         common: Common<'_>,
@@ -254,7 +254,7 @@ impl Found {
             Err(AssetError::Twice { path })
         };
         match self.assets.get(dest) {
-            // Two trees may share a directory: the later one decides.
+            // Two trees may share a directory: the later one sets its properties.
             Some(old) if old.source != Source::Directory || asset.source != Source::Directory => {
                 return twice(dest);
             }
@@ -298,7 +298,7 @@ fn canonical(path: &Path) -> Result<PathBuf, AssetError> {
     })
 }
 
-/// What is in a directory, sorted, so that errors do not depend on the file system.
+/// The entries of a directory, sorted, so that errors do not depend on the file system.
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, AssetError> {
     let list = || -> io::Result<Vec<PathBuf>> {
         let entries = fs::read_dir(directory)?;
@@ -327,7 +327,7 @@ fn join(folder: &str, name: &str) -> String {
     }
 }
 
-/// A path without `.` and `..`, by its text alone.
+/// A path without `.` and `..`, resolved lexically.
 fn normalized(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_executed_stays_so() {
+    fn the_executable_bit_is_kept() {
         let folder = Folder::new(&["run.sh"]);
         let path = folder.0.path().join("run.sh");
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn links_stay_links_where_they_stay_inside() {
+    fn links_inside_are_kept_and_links_to_the_outside_are_refused() {
         let folder = Folder::new(&["web/css/x.css", "other/y"]);
         let path = |name: &str| folder.0.path().join(name);
         symlink("css/x.css", path("web/latest.css")).unwrap();
@@ -454,7 +454,7 @@ mod tests {
             );
             fs::remove_file(path("web/out")).unwrap();
         }
-        // A link that is named itself stands for its target.
+        // A link that a setting names stands for its target.
         symlink("web/css", path("named")).unwrap();
         let found = folder
             .collect(&["src = 'named/x.css'\ndest = '/x'"])
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_packed_is_named() {
+    fn assets_that_cannot_be_packed_are_refused() {
         let folder = Folder::new(&["a", "b", "web/x"]);
         let check = |settings: &[&str], expected: &str| {
             let error = folder.collect(settings).unwrap_err();
@@ -488,15 +488,15 @@ mod tests {
         check(&["src = '../'\ndest = '/x'"], "is outside of the workspace");
         check(
             &["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x'"],
-            "two files of the image have one path, /x",
+            "two files of the image have the same path, /x",
         );
         check(
             &["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x/y'"],
-            "two files of the image have one path, /x",
+            "two files of the image have the same path, /x",
         );
         check(
             &["src = 'a'\ndest = '/x/y'", "src = 'b'\ndest = '/x'"],
-            "two files of the image have one path, /x",
+            "two files of the image have the same path, /x",
         );
         let pipe = folder.0.path().join("web/pipe");
         std::os::unix::net::UnixListener::bind(pipe).unwrap();

@@ -34,6 +34,6 @@ pub(crate) enum AssetError {
     Kind { path: PathBuf },
     #[error("the name of the asset `{}` is not UTF-8", path.display())]
     Name { path: PathBuf },
-    #[error("two files of the image have one path, /{path}")]
+    #[error("two files of the image have the same path, /{path}")]
     Twice { path: String },
 }

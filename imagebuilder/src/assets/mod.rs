@@ -1,4 +1,4 @@
-//! Files of the sources that an image has besides its binary.
+//! Assets: files of the sources that are in an image besides its binary.
 
 mod collect;
 mod error;

@@ -1,4 +1,4 @@
-//! How settings and command lines name assets.
+//! The syntax of assets in settings and on the command line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,11 +13,11 @@ use crate::setting_values::{AbsolutePath, User};
 pub(crate) struct AssetSetting {
     /// A file, a directory or a pattern, relative to the folder of the Cargo.toml.
     pub(crate) src: String,
-    /// Where it is in the image; with `/` at the end, a directory.
+    /// Its path in the image; a directory if it ends with `/`.
     pub(crate) dest: AbsolutePath,
-    /// The permissions of files; directories can be searched by whoever can read them.
+    /// The permissions of files; directories can be searched by everyone who can read them.
     pub(crate) mode: Option<FileMode>,
-    /// The owner; root where it is not given.
+    /// The owner; root by default.
     pub(crate) owner: Option<User>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct AssetSetting {
 pub(crate) struct FileMode(pub(crate) u32);
 
 impl FileMode {
-    /// Of a directory whose files have these: whoever may read it may search it.
+    /// The permissions of a directory whose files have these: everyone who may read it may search it.
     pub(crate) fn of_directory(self) -> Self {
         Self(self.0 | ((self.0 & 0o444) >> 2))
     }

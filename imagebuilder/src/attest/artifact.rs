@@ -1,4 +1,4 @@
-//! A document that is attached to an image, as a manifest that names the image as its subject.
+//! A document that is attached to an image: a manifest whose subject is the image.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use oci::{Descriptor, annotation};
 /// A document to attach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Artifact<'a> {
-    /// By which it is found among what refers to the image.
+    /// The artifact type, by which it is found among the referrers of the image.
     pub(crate) media_type: &'static str,
-    /// The name of its file, where it has one.
+    /// The name of its file, if it has one.
     pub(crate) title: Option<&'a str>,
-    /// Of the manifest.
+    /// The annotations of the manifest.
     pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) document: &'a [u8],
 }
 
 impl Artifact<'_> {
-    /// Stores the document and its manifest in `layout`, whose index does not list it yet. Returns what a
-    /// list of referrers has of it.
+    /// Stores the document and its manifest in `layout`, whose index does not list it yet. Returns its
+    /// descriptor in a list of referrers.
     pub(crate) fn store(
         &self,
         layout: &Layout,

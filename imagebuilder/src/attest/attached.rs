@@ -1,4 +1,4 @@
-//! What is attached to an image, as it is read back.
+//! Reads the documents that are attached to an image.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use oci::{Descriptor, MediaType};
 
 use crate::image_source::{ImageSource, SourceError};
 
-/// The most that is read of a document: bills of materials of large images have some MiB.
+/// The largest document that is read: bills of materials of large images have a few MiB.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A document that is attached to an image.
 #[derive(Clone, Debug)]
 pub(crate) struct Attached {
-    /// Its manifest, as a list of referrers has it.
+    /// Its manifest, as described in a list of referrers.
     pub(crate) referrer: Descriptor,
     pub(crate) media_type: MediaType,
     pub(crate) document: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What is attached to an image that was built: provenance, and signatures of all there is.
+//! Attaches provenance to an image that was built, and signs the image and its attachments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(crate) enum AttestError {
     },
 }
 
-/// What was built.
+/// The result of a build.
 pub(crate) struct Subjects<'a> {
     /// The image's name.
     pub(crate) name: &'a str,
@@ -43,7 +43,7 @@ pub(crate) struct Subjects<'a> {
     pub(crate) bills: &'a [Descriptor],
 }
 
-/// How it was built.
+/// The parameters of the build.
 pub(crate) struct BuildFacts<'a> {
     pub(crate) service: &'a Service,
     /// The platforms that it was built for.
@@ -56,8 +56,8 @@ pub(crate) struct BuildFacts<'a> {
     pub(crate) lock: PathBuf,
 }
 
-/// Stores what is to be attached in `layout`, whose index does not list it yet. Returns what a list of
-/// referrers has of it.
+/// Stores the documents to attach in `layout`, whose index does not list them yet. Returns their
+/// descriptors in a list of referrers.
 pub(crate) fn attest(
     layout: &Layout,
     subjects: &Subjects<'_>,

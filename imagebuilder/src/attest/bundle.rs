@@ -13,7 +13,7 @@ use crate::key::{PrivateKey, PublicKey};
 /// The media type of a bundle.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// A bundle, as far as it concerns a key.
+/// The parts of a bundle that matter for signatures with a key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Bundle {
@@ -70,12 +70,12 @@ impl Bundle {
         }
     }
 
-    /// Its text; one bundle has one.
+    /// Its text, which is the same for equal bundles.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         canonical(self)
     }
 
-    /// Reads a bundle. One without a DSSE envelope is none.
+    /// Reads a bundle; `None` if it has no DSSE envelope.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -103,7 +103,7 @@ impl Bundle {
     }
 }
 
-/// DSSE's pre-authentication encoding: what is signed.
+/// DSSE's pre-authentication encoding, which is what is signed.
 fn encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let (type_bytes, bytes) = (payload_type.len(), payload.len());
     let mut out = format!("DSSEv1 {type_bytes} {payload_type} {bytes} ").into_bytes();
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_signed_is_encoded_as_the_specification_has_it() {
+    fn the_pre_authentication_encoding_is_the_specifications() {
         let encoded = encoding("http://example.com/HelloWorld", b"hello world");
         assert_eq!(
             encoded,

@@ -1,4 +1,4 @@
-//! Whether an image is signed by a key.
+//! Checks whether an image is signed by a key.
 
 use oci::{Descriptor, Digest};
 
@@ -10,15 +10,15 @@ use super::{Attached, attached};
 use crate::image_source::{ImageSource, SourceError};
 use crate::key::PublicKey;
 
-/// Why an image is not taken for signed.
+/// Why an image does not count as signed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignatureError {
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Nothing signs it.
+    /// It has no signature.
     #[error("{digest} has no signature")]
     Missing { digest: Digest },
-    /// What signs it does not hold.
+    /// None of its signatures is valid.
     #[error("{digest} has no signature by this key: {}", list(refused))]
     Refused {
         digest: Digest,
@@ -58,7 +58,7 @@ pub(crate) fn check(
     })
 }
 
-/// `None` for a bundle that signs something else than an image, such as provenance.
+/// `None` for a bundle that does not sign an image, but for example provenance.
 fn bundle(attached: &Attached, subject: &Digest, key: &PublicKey) -> Option<Result<(), Why>> {
     let Some(bundle) = Bundle::parse(&attached.document) else {
         return Some(Err(Why::Malformed));

@@ -18,7 +18,7 @@ const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const TYPE: &str = "cosign container image signature";
 
-/// The most that is read of a payload.
+/// The largest payload that is read.
 const MAX_PAYLOAD_BYTES: u64 = 64 * 1024;
 
 /// Why the tag could not be written.
@@ -56,8 +56,8 @@ fn tag_of(subject: &Digest) -> String {
     format!("{}-{}.sig", subject.algorithm(), subject.hex())
 }
 
-/// Signs the image `subject` of a repository, which is called `name`, under its tag. Signatures that are
-/// there stay.
+/// Signs the image `subject` of a repository, which is called `name`, under its tag. Existing signatures
+/// are kept.
 pub(crate) fn sign(
     repository: &Repository,
     name: &str,
@@ -105,7 +105,7 @@ pub(crate) fn sign(
     Ok(())
 }
 
-/// The configuration that cosign gives it: an image that runs on nothing.
+/// The configuration that cosign writes: an image without a platform.
 fn config(layers: &[Descriptor]) -> Vec<u8> {
     let never = "0001-01-01T00:00:00Z";
     let diff_ids: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
@@ -120,10 +120,10 @@ fn config(layers: &[Descriptor]) -> Vec<u8> {
     }))
 }
 
-/// A signature, and whether it holds.
+/// A signature, and whether it is valid.
 pub(super) type Checked = (Digest, Result<(), Why>);
 
-/// The signatures under the tag of an image, and whether each holds. A layout has no tags.
+/// The signatures under the tag of an image, and whether each is valid. A layout has no tags.
 pub(super) fn check(
     source: &ImageSource,
     subject: &Descriptor,

@@ -1,4 +1,4 @@
-//! What refers to an image: bills of materials, provenance, signatures.
+//! The referrers of an image: bills of materials, provenance, signatures.
 
 mod artifact;
 mod attached;

@@ -1,7 +1,7 @@
 //! [SLSA provenance](https://slsa.dev/spec/v1.1/provenance): from which source, with which arguments and
 //! from which dependencies an image was built.
 //!
-//! It has no time and no machine in it: the same build of the same source gives the same statement.
+//! It contains neither a time nor a machine, so the same build of the same source gives the same statement.
 
 use std::collections::BTreeSet;
 
@@ -21,10 +21,10 @@ use crate::workspace::Service;
 /// The type of the predicate.
 pub(super) const PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
 
-/// How the parameters are to be read: `imagebuilder ARGUMENTS` in the directory of the source.
+/// The build type, which defines the parameters: `imagebuilder ARGUMENTS` in the directory of the source.
 pub(super) const BUILD_TYPE: &str = "urn:imagebuilder:build:v1";
 
-/// What is said of a build.
+/// The facts about a build.
 pub(crate) struct Provenance<'a> {
     pub(crate) checkout: &'a Checkout,
     pub(crate) service: &'a Service,
@@ -36,9 +36,9 @@ pub(crate) struct Provenance<'a> {
     pub(crate) packages: &'a BTreeSet<PackageId>,
     /// The text of Cargo.lock.
     pub(crate) lock: &'a str,
-    /// What else the build made, such as bills of materials.
+    /// Other outputs of the build, such as bills of materials.
     pub(crate) byproducts: &'a [Descriptor],
-    /// Who ran the build.
+    /// The builder.
     pub(crate) builder: &'a str,
 }
 
@@ -100,7 +100,7 @@ impl Provenance<'_> {
         }))
     }
 
-    /// The crates, in the order of Cargo.lock. Those of the workspace are in the source.
+    /// The crates, in the order of Cargo.lock, without those of the workspace, which are in the source.
     fn dependencies(&self) -> Result<Vec<Value>, toml::de::Error> {
         #[derive(Deserialize)]
         struct Lock {

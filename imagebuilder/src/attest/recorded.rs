@@ -1,4 +1,4 @@
-//! Provenance as it is read back: the source and the arguments of the build.
+//! Reads provenance: the source and the arguments of the build.
 
 use oci::Descriptor;
 use serde::Deserialize;
@@ -10,14 +10,14 @@ use super::statement::{self, Statement};
 use crate::image_source::{ImageSource, SourceError};
 use crate::key::PublicKey;
 
-/// How an image was built, by its provenance.
+/// How an image was built, according to its provenance.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Recorded {
     pub(crate) source: RecordedSource,
     /// The workspace's directory in the source.
     #[serde(default)]
     pub(crate) directory: String,
-    /// Of the program.
+    /// The arguments of the program.
     pub(crate) arguments: Vec<String>,
 }
 
@@ -34,8 +34,8 @@ pub(crate) struct Commit {
     pub(crate) git_commit: String,
 }
 
-/// Reads the provenance of the image `root`: that which `key` signed, where there is a key. `None` where
-/// there is none that this program wrote.
+/// Reads the provenance of the image `root`; with a key, only provenance that it signed. `None` if there
+/// is none that this program wrote.
 pub(crate) fn recorded(
     source: &ImageSource,
     root: &Descriptor,

@@ -1,10 +1,10 @@
-//! Signatures that do not count.
+//! Signatures that are not accepted.
 
 use std::fmt;
 
 use oci::Digest;
 
-/// A signature that does not count.
+/// A signature that is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// Its manifest.
@@ -12,7 +12,7 @@ pub(crate) struct Refused {
     pub(super) why: Why,
 }
 
-/// Why a signature does not count.
+/// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     /// It does not parse.

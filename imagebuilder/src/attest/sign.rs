@@ -1,4 +1,4 @@
-//! Signing an image, and what is attached to it.
+//! Signs an image, and the documents that are attached to it.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use super::bundle::{self, Bundle};
 use super::statement::Statement;
 use crate::key::PrivateKey;
 
-/// What cosign puts into the manifest of a bundle, so that it need not be read to know what is in it.
+/// The annotations of a bundle's manifest in cosign, which describe its content without reading it.
 const CONTENT: (&str, &str) = ("dev.sigstore.bundle.content", "dsse-envelope");
 const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 
-/// Signs the manifest or index `subject`. Returns the signature's manifest, as a list of referrers has it.
+/// Signs the manifest or index `subject`. Returns the signature's descriptor in a list of referrers.
 pub(crate) fn sign(
     layout: &Layout,
     subject: &Descriptor,
@@ -24,7 +24,7 @@ pub(crate) fn sign(
     attach_signed(layout, subject, &statement, key)
 }
 
-/// Attaches a statement to `subject`, signed.
+/// Signs a statement, and attaches it to `subject`.
 pub(crate) fn attach_signed(
     layout: &Layout,
     subject: &Descriptor,

@@ -1,20 +1,20 @@
-//! [in-toto statements](https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md): a claim
-//! about content that is named by its digest.
+//! [in-toto statements](https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md): claims
+//! about content that is identified by its digest.
 
 use oci::Digest;
 use oci::image::canonical;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The media type of a statement, which is the type of a DSSE payload too.
+/// The media type of a statement, which is also the type of a DSSE payload.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
 
-/// The annotation of a manifest with a statement in it, as in-toto has it.
+/// The annotation of a manifest that contains a statement, by in-toto.
 pub(super) const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 
 const TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The claim that a key's owner signed an image, as cosign makes it.
+/// cosign's claim that a key's owner signed an image.
 pub(super) const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// A claim.
@@ -36,7 +36,7 @@ struct Subject {
     digest: Digests,
 }
 
-/// By algorithm; others are not read.
+/// Digests by algorithm; unknown ones are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Digests {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ struct Digests {
 }
 
 impl Statement {
-    /// A claim about `subjects`, of which each may have a name.
+    /// A claim about `subjects`, each with an optional name.
     pub(crate) fn new(
         subjects: &[(Option<&str>, Digest)],
         predicate_type: &str,
@@ -69,7 +69,7 @@ impl Statement {
         Self::new(&[(None, subject)], SIGNATURE, json!({}))
     }
 
-    /// Its text; one claim has one.
+    /// Its text, which is the same for equal claims.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         canonical(self)
     }

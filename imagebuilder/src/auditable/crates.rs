@@ -1,4 +1,4 @@
-//! The list itself: its contents from what Cargo compiled and locked, and its JSON.
+//! The list itself: derived from what Cargo compiled and from Cargo.lock, and its JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ use crate::package_id::Identity;
 pub(crate) struct Crates {
     /// Sorted, so that the same crates give the same text.
     pub(crate) packages: Vec<Crate>,
-    /// How exact the list is: [`FORMAT`] in ours.
+    /// The version of the list's format: [`FORMAT`] in ours.
     #[serde(default)]
     pub(crate) format: u32,
 }
 
-/// `cargo auditable`'s number for a list that separates what is linked from what only builds.
+/// `cargo auditable`'s number for a list that distinguishes linked crates from build dependencies.
 const FORMAT: u32 = 1;
 
 /// A crate.
@@ -27,10 +27,10 @@ pub(crate) struct Crate {
     pub(crate) version: String,
     /// `crates.io`, `registry`, `git` or `local`.
     pub(crate) source: String,
-    /// `build` for what is not linked.
+    /// `build` for a crate that is not linked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<String>,
-    /// The crates that it uses, by their place in the list.
+    /// The crates that it uses, by their index in the list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dependencies: Vec<usize>,
     /// Whether it is the one with the binary.
@@ -38,7 +38,7 @@ pub(crate) struct Crate {
     pub(crate) root: bool,
 }
 
-/// The part of Cargo.lock that says who uses what.
+/// The part of Cargo.lock with the dependencies of each package.
 #[derive(Debug, Deserialize)]
 struct Lock {
     #[serde(default)]
@@ -50,7 +50,7 @@ struct Locked {
     name: String,
     version: String,
     source: Option<String>,
-    /// Each `NAME`, `NAME VERSION` or `NAME VERSION (SOURCE)`, as much as identifies it.
+    /// Each is `NAME`, `NAME VERSION` or `NAME VERSION (SOURCE)`, as far as needed to be unique.
     #[serde(default)]
     dependencies: Vec<String>,
 }
@@ -58,9 +58,9 @@ struct Locked {
 impl Crates {
     /// The list of a binary of the package `root`, which was linked from `linked`.
     ///
-    /// Who uses whom is in Cargo.lock, which also has the dependencies of build scripts and, for the
-    /// workspace's packages, of tests. `only_builds` says which of the workspace's to leave out: those
-    /// of tests may be cycles, which scanners refuse.
+    /// The dependencies are those of Cargo.lock, which also has the ones of build scripts and, for the
+    /// workspace's packages, of tests. `only_builds` returns which of the workspace's to leave out:
+    /// dependencies of tests may form cycles, which scanners refuse.
     pub(super) fn new(
         root: &PackageId,
         linked: &BTreeSet<PackageId>,
@@ -104,7 +104,7 @@ impl Crates {
         })
     }
 
-    /// Its JSON, of which one list has one text.
+    /// Its JSON, which is the same text for equal lists.
     pub(super) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("its keys are strings")
     }
@@ -115,7 +115,7 @@ impl Crates {
     }
 }
 
-/// The place of the linked crate that an entry of Cargo.lock means. One that is not linked has none.
+/// The index of the linked crate that an entry of Cargo.lock refers to; `None` if it is not linked.
 fn find(identities: &[Identity], text: &str) -> Option<usize> {
     let mut parts = text.splitn(3, ' ');
     let name = parts.next()?;
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_linked_is_listed_with_who_uses_it() {
+    fn linked_crates_are_listed_with_their_dependencies() {
         let lock = r#"
             [[package]]
             name = "app"
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_in_cargo_lock_tells_two_of_one_version_apart() {
+    fn crates_of_the_same_version_are_distinguished_by_their_source() {
         let lock = r#"
             [[package]]
             name = "app"

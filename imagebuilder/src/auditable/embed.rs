@@ -1,4 +1,4 @@
-//! From what Cargo linked to the file that goes into the image.
+//! Adds the list to a copy of the binary, which goes into the image.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -49,8 +49,8 @@ pub(crate) struct Embedded {
     pub(crate) file: File,
 }
 
-/// Writes a copy of `binary`, an open file of `build`, with its list of crates, to `path`; one that is there
-/// already stays. `None` where the binary has a list, that of `cargo auditable`.
+/// Writes a copy of `binary`, an open file of `build`, with its list of crates, to `path`, unless that copy
+/// already exists. `None` if the binary has a list already, from `cargo auditable`.
 pub(crate) fn embed(
     workspace: &Workspace,
     service: &Service,
@@ -100,8 +100,8 @@ fn crates(workspace: &Workspace, service: &Service, build: &Build) -> Result<Cra
     })
 }
 
-/// The file at `path`, where it is `binary` with `addition`: as Cargo does, by the time of its change,
-/// which it has from the binary.
+/// The file at `path` if it is `binary` with `addition`. As in Cargo, this is decided by its modification
+/// time, which is copied from the binary.
 fn current(path: &Path, binary: &File, addition: &Addition) -> Option<File> {
     let file = File::open(path).ok()?;
     let (from, to) = (binary.metadata().ok()?, file.metadata().ok()?);

@@ -1,7 +1,7 @@
-//! The section `.dep-v0` of an ELF file: reading it, and the bytes that add it.
+//! The section `.dep-v0` of an ELF file: reads it, and computes the bytes that add it.
 //!
-//! It is appended with a new section table behind it; of the file's own bytes only its header changes.
-//! Nothing of it is loaded when the program runs.
+//! It is appended, followed by a new section table; of the file's own bytes only the header changes. The
+//! section is not loaded when the program runs.
 
 use std::io::Read as _;
 
@@ -18,11 +18,11 @@ use object::{Endianness, ReadRef};
 
 use super::Crates;
 
-/// The section that `cargo auditable` uses too.
+/// The name of the section, as in `cargo auditable`.
 const NAME: &[u8] = b".dep-v0";
 
-/// The most that is read of a section, and of the JSON in it: a binary may be anyone's. The largest
-/// known lists have a few hundred KiB.
+/// The largest section that is read, and the largest JSON in it: a binary is not trusted. The largest known
+/// lists have a few hundred KiB.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The file offset of a section table is a multiple of this.
@@ -37,26 +37,26 @@ pub(crate) enum SectionError {
     /// The file is not ELF, or is damaged.
     #[error("it is not a valid 64-bit ELF file")]
     Elf(#[from] object::Error),
-    /// Its sections are so many that their number is elsewhere, or a name has no room.
+    /// It has so many sections that the header cannot count one more, or their names leave no room.
     #[error("it has {0} sections, too many to add one")]
     Full(usize),
-    /// The list is larger than any list is.
+    /// The list is larger than [`MAX_BYTES`].
     #[error("its list of crates has more than {MAX_BYTES} bytes")]
     TooLarge,
-    /// The list is not compressed as it should be.
+    /// The list is not valid zlib.
     #[error("its list of crates cannot be decompressed")]
     Zlib(#[source] std::io::Error),
-    /// The list is not JSON of that form.
+    /// The list is not JSON of the expected form.
     #[error("its list of crates is not valid")]
     Json(#[from] serde_json::Error),
 }
 
-/// What turns a file without the section into one with it.
+/// The changes that add the section to a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Addition {
-    /// What replaces the file's first bytes.
+    /// The new first bytes of the file.
     pub(super) head: Vec<u8>,
-    /// What is appended.
+    /// The appended bytes.
     pub(super) tail: Vec<u8>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn read<'data>(binary: impl ReadRef<'data>) -> Result<Option<Crates>,
     Ok(Some(Crates::parse(&json)?))
 }
 
-/// What adds the section with `crates` to a binary of `size` bytes; `None` where it has one.
+/// The changes that add a section with `crates` to a binary of `size` bytes; `None` if it has one.
 pub(super) fn add<'data>(
     binary: impl ReadRef<'data>,
     size: u64,
@@ -96,7 +96,7 @@ pub(super) fn add<'data>(
     }
     let mut sections: Vec<SectionHeader64<Endianness>> =
         header.section_headers(endian, binary)?.to_vec();
-    // The first entry stands for no section, and for the names where there are none yet.
+    // The first entry is the null section. If there are no names yet, it stands for those too.
     let own = if sections.is_empty() {
         sections.push(blank(endian));
         0
@@ -135,7 +135,7 @@ pub(super) fn add<'data>(
     tail.extend_from_slice(&names);
     pad(size, &mut tail);
 
-    // Beyond this number they are counted elsewhere, which no linker of Rust needs.
+    // Beyond this number the count is stored elsewhere, which binaries of Rust never need.
     let full = || SectionError::Full(sections.len());
     let count = u16::try_from(sections.len())
         .ok()
@@ -187,7 +187,7 @@ fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).expect("it is bounded by the file's section")
 }
 
-/// Fills `tail`, which is behind `size` bytes, up to the alignment.
+/// Pads `tail`, which follows `size` bytes, to the alignment.
 fn pad(size: u64, tail: &mut Vec<u8>) {
     while !(size + tail.len() as u64).is_multiple_of(ALIGNMENT) {
         tail.push(0);
@@ -227,13 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_read_and_nothing_else_changes() {
+    fn an_added_list_can_be_read_and_nothing_else_changes() {
         let own = own();
         assert_eq!(read(&own[..]).unwrap(), None);
         let with = added(&own);
         assert_eq!(read(&with[..]).unwrap(), Some(crates()));
         assert!(own[64..] == with[64..own.len()]);
-        // Every section is where it was.
+        // No section has moved.
         let sections = |bytes: &[u8]| {
             let header = FileHeader64::<Endianness>::parse(bytes).unwrap();
             let endian = header.endian().unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_there_stays() {
+    fn an_existing_list_is_kept() {
         let with = added(&own());
         assert_eq!(add(&with[..], with.len() as u64, &crates()).unwrap(), None);
     }
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_grows_without_end_is_refused() {
+    fn a_decompression_bomb_is_refused() {
         let bomb = compress(&vec![b' '; usize::try_from(MAX_BYTES).unwrap() + 1]);
         assert!(bomb.len() < 100_000);
         let mut with = added(&own());
@@ -283,7 +283,7 @@ mod tests {
         let endian = header.endian().unwrap();
         let table = header.e_shoff.get(endian);
         let count = u64::from(header.e_shnum.get(endian));
-        // The last header is the list's: it is pointed at what is appended here.
+        // The last header is the list's: it is changed to refer to the bytes appended here.
         let offset = with.len() as u64;
         let size = size_of::<SectionHeader64<Endianness>>() as u64;
         let last = usize::try_from(table + (count - 1) * size).unwrap();

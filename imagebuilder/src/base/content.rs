@@ -1,4 +1,4 @@
-//! An image whose base is still elsewhere, as the source of a copy.
+//! The source of a copy for an image whose base's layers are not in the layout.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use oci::{Descriptor, Digest};
 
 use super::image::Base;
 
-/// A layout with images, and the bases that have those layers of them that the layout does not have.
+/// A layout with images, and the bases that have the layers that the layout lacks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Content<'a> {
     pub(crate) layout: &'a Layout,
@@ -21,7 +21,7 @@ impl Content<'_> {
     /// Copies the layers of the bases that are missing into the layout.
     ///
     /// # Errors
-    /// When one cannot be read or written.
+    /// If one cannot be read or written.
     pub(crate) fn complete(&self) -> Result<(), LayoutError> {
         let layers = self.bases.iter().flat_map(|base| {
             let layers = base.layers();

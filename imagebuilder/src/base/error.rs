@@ -46,7 +46,7 @@ pub(crate) enum BaseError {
         #[source]
         source: DigestError,
     },
-    #[error("`{}` has {actual} by that name, and imagebuilder.lock has {pinned}", layout.display())]
+    #[error("`{}` has {actual} under that name, but imagebuilder.lock pins {pinned}", layout.display())]
     Moved {
         layout: PathBuf,
         pinned: Digest,

@@ -1,4 +1,4 @@
-//! The files of an image that has no base: the few that programs expect of any system.
+//! The files of an image without a base: the few that programs expect on every system.
 //!
 //! It is a layer of its own, the same for every service and platform, so it is stored and pulled
 //! once.
@@ -14,7 +14,7 @@ use crate::setting_values::{NONROOT, User};
 /// Where programs look for certificate authorities, as on Debian and Alpine.
 pub(crate) const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
-/// The files of that layer.
+/// The files of this layer.
 pub(crate) fn files() -> Files {
     let mut files = Files::default();
     let passwd = format!(

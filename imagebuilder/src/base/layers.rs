@@ -25,7 +25,7 @@ pub(super) fn read(
             media_type: layer.media_type.clone(),
         })?;
         root.add_layer(tar).map_err(read)?;
-        // The end verifies the blob.
+        // Reading to the end verifies the blob.
         io::copy(&mut blob, &mut io::sink()).map_err(read)?;
     }
     Ok(root)

@@ -1,9 +1,8 @@
-//! What an image is built on: nothing, or another image.
+//! The base of an image: nothing, or another image.
 //!
-//! Of a base only manifests and configurations are read. Its layers are descriptors until an image
-//! is brought to a place that does not have them; they are also read to check a binary that is linked
-//! dynamically. `imagebuilder.lock` keeps a base's digest, so that a tag that moves does not change
-//! the image.
+//! Usually only the manifests and configurations of a base are read. Its layers are read only when an image
+//! is copied to a destination that does not have them, or to check a binary that is linked dynamically.
+//! `imagebuilder.lock` pins a base's digest, so that a moved tag does not change the image.
 
 mod content;
 mod error;

@@ -1,4 +1,4 @@
-//! Where a base is: a layout or tar, or a repository.
+//! Where a base is read from: a layout or tar, or a repository.
 
 use std::io::{self, Read};
 
@@ -12,12 +12,12 @@ use super::error::BaseError;
 /// Where the documents and layers of a base are read from.
 #[derive(Debug)]
 pub(crate) enum Origin {
-    /// A layout or tar, and the image in it that is named.
+    /// A layout or tar, and the name of the image in it.
     Layout {
         layout: Layout,
         root: Box<Descriptor>,
     },
-    /// A repository, and the image of it that is named. With `--offline` it is not asked.
+    /// A repository, and the name of the image in it. With `--offline` no requests are sent.
     Registry {
         repository: Box<Repository>,
         reference: Box<Reference>,
@@ -26,7 +26,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// The image that the name names now.
+    /// The image that the name refers to now.
     pub(super) fn resolve(&self) -> Result<(Descriptor, Vec<u8>), BaseError> {
         match self {
             Self::Layout { layout, root } => Ok((Descriptor::clone(root), layout.document(root)?)),
@@ -38,7 +38,7 @@ impl Origin {
         }
     }
 
-    /// The manifest or index of a digest.
+    /// The manifest or index with a digest.
     pub(super) fn document(&self, digest: &Digest) -> Result<(Descriptor, Vec<u8>), BaseError> {
         match self {
             Self::Layout { layout, root } => {

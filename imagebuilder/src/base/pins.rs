@@ -1,7 +1,7 @@
-//! `imagebuilder.lock`: the digests of bases, beside Cargo.lock and committed as that is.
+//! `imagebuilder.lock`: the digests of bases. Like Cargo.lock, which it lies beside, it is to be committed.
 //!
-//! A name with a tag may mean another image tomorrow. The digest that it had when it was first used
-//! counts until `--update-base`.
+//! A tag may refer to another image tomorrow. The digest that it had when it was first used stays in effect
+//! until `--update-base`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::files;
 use crate::toml_string::toml_string;
 
-/// Its version.
+/// The version of its format.
 const VERSION: u32 = 1;
 
 /// Why the file cannot be used.
@@ -61,10 +61,10 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    /// Reads the file of the workspace at `root`; it need not exist.
+    /// Reads the file of the workspace at `root`, if it exists.
     ///
     /// # Errors
-    /// When it exists and cannot be read or is invalid.
+    /// If it exists and cannot be read or is invalid.
     pub(crate) fn read(root: &Path) -> Result<Self, PinError> {
         let path = root.join("imagebuilder.lock");
         let text = match std::fs::read_to_string(&path) {
@@ -98,7 +98,7 @@ impl Pins {
         Ok(Self { path, digests })
     }
 
-    /// Where the file is, or would be.
+    /// The path of the file, whether it exists or not.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -108,11 +108,11 @@ impl Pins {
         self.digests.get(name).copied()
     }
 
-    /// Adds digests to the file, in place of those that their names had. Other processes may do so at
-    /// the same time: `lock` keeps them out, and what they wrote stays.
+    /// Adds digests to the file, replacing those of the same names. Other processes may do so at the same
+    /// time: `lock` excludes them, and their entries are preserved.
     ///
     /// # Errors
-    /// When it cannot be read or written.
+    /// If it cannot be read or written.
     pub(crate) fn add(
         &self,
         digests: &BTreeMap<String, Digest>,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unknown_versions_and_fields_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         for (text, expected) in [
             ("version = 2", "has version 2, and only 1"),

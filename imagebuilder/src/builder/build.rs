@@ -23,10 +23,10 @@ use crate::settings::Settings;
 use crate::target::{CLibrary, Target, TargetError, Toolchain};
 use crate::workspace::{Service, Workspace};
 
-/// Where a binary is put: on the `PATH` of every shell-less `kubectl exec`.
+/// The directory of binaries: it is on the default `PATH`, so that `kubectl exec` finds them without a shell.
 pub(super) const BIN_DIRECTORY: &str = "usr/local/bin";
 
-/// What is the same for every image of a run.
+/// The parameters that all images of a run share.
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(super) environment: Environment,
@@ -54,27 +54,28 @@ impl Builder {
         }
     }
 
-    /// The layout for images that are only pushed: among what Cargo builds, and as easily removed.
+    /// The layout for images that are only pushed: in Cargo's target directory, so that `cargo clean` removes
+    /// it.
     pub(crate) fn own_layout(&self) -> PathBuf {
         self.workspace.target_dir().join("imagebuilder")
     }
 
-    /// The package that is meant where none is named.
+    /// The default package.
     pub(crate) fn default_package(&self) -> Result<&str, BuildError> {
         Ok(self.workspace.default_package()?)
     }
 
-    /// The directory of a layout that nobody has named.
+    /// The directory of the default layout.
     pub(crate) fn default_layout(&self) -> PathBuf {
         self.workspace.target_dir().join("images")
     }
 
-    /// The service that a package is, with `bins` of its binaries where there are any.
+    /// A package as a service, with the binaries `bins` if any are given.
     pub(crate) fn service(&self, package: &str, bins: &[String]) -> Result<Service, BuildError> {
         Ok(self.workspace.service(package, bins)?)
     }
 
-    /// What was found in earlier runs.
+    /// The results of earlier runs.
     pub(crate) fn cache(&self) -> &Cache {
         &self.cache
     }
@@ -103,7 +104,7 @@ impl Builder {
         platforms
     }
 
-    /// Refuses what can be refused before minutes of compiling, and before anything is stored.
+    /// Checks everything that can be checked before minutes of compiling, and before anything is stored.
     pub(crate) fn check(
         &self,
         service: &Service,
@@ -145,8 +146,8 @@ impl Builder {
     /// Builds a service's image on `base` into `layout`, and reports it as `name`. The layout's
     /// index does not list it yet. Layers of the base are not copied.
     ///
-    /// The layers are those of the base or what stands for one, the assets, and one a binary: an edit of
-    /// the sources moves only those.
+    /// The layers are those of the base or its replacement, one of the assets, and one for each binary: an
+    /// edit of the sources changes only the latter.
     pub(crate) fn build(
         &self,
         service: &Service,
@@ -246,7 +247,7 @@ impl Builder {
         })
     }
 
-    /// The assets of a service, none of which is where a binary goes.
+    /// The assets of a service, none of which has the path of a binary.
     fn assets(&self, service: &Service) -> Result<BTreeMap<String, Asset>, BuildError> {
         let settings = &service.settings;
         let folder = &settings.assets_folder;
@@ -266,10 +267,10 @@ impl Builder {
         }
     }
 
-    /// What the package says of itself, under the keys that tools know.
+    /// The package's metadata, under the standard keys of annotations.
     ///
-    /// Only from the sources and the command line: git is not asked, since a copy of the same sources in
-    /// another folder may have no repository.
+    /// It is taken only from the sources and the command line, and not from git, since a copy of the same
+    /// sources in another folder may have no repository.
     fn annotations(&self, service: &Service) -> BTreeMap<String, String> {
         let fields = [
             (annotation::TITLE, Some(&service.package)),
@@ -291,7 +292,7 @@ pub(super) fn image_path(bin: &str) -> String {
     format!("{BIN_DIRECTORY}/{bin}")
 }
 
-/// The name of a service's image, unless the command line says otherwise.
+/// The name of a service's image, unless the command line sets another.
 pub(crate) fn image_name(service: &Service) -> Result<Reference, BuildError> {
     match &service.settings.name {
         Some(name) => Ok(name.reference().clone()),

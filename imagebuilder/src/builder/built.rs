@@ -1,4 +1,4 @@
-//! What was built.
+//! The results of a build.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use crate::sbom::Bill;
 /// An image in a layout.
 #[derive(Clone, Debug)]
 pub(crate) struct Built {
-    /// Its manifest, or its index where it is for several platforms.
+    /// Its manifest, or its index if it is for several platforms.
     pub(crate) root: Descriptor,
-    /// It, and the manifests of its index.
+    /// The image, and the manifests of its index.
     pub(crate) images: Vec<Digest>,
-    /// What refers to it or to one of its manifests; what refers to a referrer is behind it.
+    /// The referrers of the image and of its manifests, each after its subject.
     pub(crate) referrers: Vec<Descriptor>,
 }
 
 impl Built {
-    /// An image to which nothing refers.
+    /// An image without referrers.
     pub(crate) fn plain(root: Descriptor) -> Self {
         Self {
             images: vec![root.digest],
@@ -34,7 +34,7 @@ impl Built {
 pub(super) struct Compiled {
     /// The files of each binary's layer.
     pub(super) layers: Vec<Files>,
-    /// The bill of materials of each binary, where they are wanted.
+    /// The bill of materials of each binary, if requested.
     pub(super) bills: Vec<Bill>,
     /// The packages that Cargo compiled.
     pub(super) packages: BTreeSet<PackageId>,

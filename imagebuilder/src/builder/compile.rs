@@ -1,4 +1,4 @@
-//! From a service to its binaries: compiled, checked, with their lists of crates.
+//! Compiles the binaries of a service, checks them, and adds their lists of crates.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::scan_paths;
 use crate::target::{Libc, Target};
 use crate::workspace::Service;
 
-/// A binary as it is read.
+/// An open binary.
 struct Binary {
     path: PathBuf,
     file: File,
@@ -109,7 +109,7 @@ impl Builder {
         })
     }
 
-    /// Opens a binary, and checks that it runs in the image and has no path of this machine in it.
+    /// Opens a binary, and checks that it runs in the image and contains no path of this machine.
     fn checked(
         &self,
         path: &Path,
@@ -127,7 +127,7 @@ impl Builder {
         Ok(binary)
     }
 
-    /// The binary that goes into the image: with its list of crates, unless that is switched off.
+    /// The binary that goes into the image: with its list of crates, unless that is disabled.
     fn audited(
         &self,
         service: &Service,
@@ -159,7 +159,8 @@ impl Builder {
         })
     }
 
-    /// Where a binary with its list of crates is: among what Cargo builds, and as easily removed.
+    /// The path of a binary with its list of crates: in Cargo's target directory, so that `cargo clean` removes
+    /// it.
     fn audited_path(&self, service: &Service, target: Target, bin: &str) -> PathBuf {
         let directory = self.workspace.target_dir().join("imagebuilder-auditable");
         let profile = &self.options.cargo.profile;
@@ -170,7 +171,7 @@ impl Builder {
             .join(bin)
     }
 
-    /// The bill of materials of a binary, which is written to its file where that is asked for.
+    /// The bill of materials of a binary, which is also written to a file if requested.
     fn bill(
         &self,
         service: &Service,
@@ -203,7 +204,7 @@ impl Builder {
         Ok(threads)
     }
 
-    /// Looks for paths of this machine, which a program may contain by `env!` or a build script.
+    /// Searches for paths of this machine, which `env!` or a build script may have put into a program.
     fn check_paths(
         &self,
         binary: &Binary,

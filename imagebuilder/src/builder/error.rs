@@ -52,7 +52,7 @@ pub(crate) enum BuildError {
     NoProgram { program: String },
     #[error("the image has no program to run")]
     NoEntrypoint,
-    #[error("the asset /{path} would take the place of the binary")]
+    #[error("the asset /{path} has the path of a binary")]
     AssetOverBinary { path: String },
     #[error(transparent)]
     Auditable(#[from] EmbedError),

@@ -1,4 +1,4 @@
-//! What a builder reports of its work.
+//! The events of a builder.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use oci::{Platform, Reference};
 
 use crate::target::{Libc, Target};
 
-/// What a builder reports of its work.
+/// An event of a builder.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// Cargo starts, or finds that there is nothing to do.
+    /// Cargo starts. It may find that there is nothing to do.
     Compiling {
         package: String,
         platform: Platform,
@@ -29,13 +29,13 @@ pub(crate) enum Event {
     Path { package: String, found: String },
     /// The threads of a program share musl's allocator.
     MuslAllocator { package: String },
-    /// C was compiled with the headers of another C library than the one that is linked.
+    /// C was compiled with the headers of a C library other than the one that is linked.
     ForeignHeaders { target: Target },
     /// The layers of the base are read, to check a binary that is linked dynamically.
     ReadingBase { base: String, bytes: u64 },
-    /// A bill of materials is written.
+    /// A bill of materials was written.
     Sbom { path: PathBuf },
-    /// An image is stored.
+    /// An image was stored.
     Packed {
         name: Reference,
         platform: Platform,
@@ -77,9 +77,9 @@ impl fmt::Display for Event {
             ),
             Self::MuslAllocator { package } => write!(
                 f,
-                "Hint: {package} starts threads, and all of them wait for the one lock of musl's allocator; \
-                 `#[global_allocator]` with mimalloc is faster and takes some MiB of memory, and \
-                 `allocator = \"musl\"` in [package.metadata.image] keeps musl's"
+                "Hint: {package} starts threads, which all contend for the single lock of musl's allocator; \
+                mimalloc as `#[global_allocator]` is faster and takes a few MiB of memory, and \
+                `allocator = \"musl\"` in [package.metadata.image] keeps musl's without this hint"
             ),
             Self::Diagnostic { line } => f.write_str(line),
             Self::ForeignHeaders { target } => write!(

@@ -1,4 +1,4 @@
-//! From a package to an image in a layout: compile, check, pack, for each platform.
+//! Builds the image of a package in a layout: compiles, checks and packs it for each platform.
 
 mod build;
 mod built;

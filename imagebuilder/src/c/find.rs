@@ -1,4 +1,4 @@
-//! Which C compiler there is for a target.
+//! Finds a C compiler for a target.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,19 +8,19 @@ use std::sync::OnceLock;
 
 use crate::target::{Libc, Target};
 
-/// A C compiler that makes objects for a target.
+/// A C compiler that produces objects for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compiler {
     /// Zig, which has the headers of musl for every machine.
     Zig(PathBuf),
     /// A GCC for musl.
     Musl(PathBuf),
-    /// A GCC for glibc, whose headers are musl's in what most dependencies use.
+    /// A GCC for glibc, whose headers agree with musl's in what most dependencies use.
     Glibc(PathBuf),
 }
 
 /// The names under which Debian, Alpine and musl-cross-make install compilers for an architecture,
-/// best first; `native` is whether this machine has it.
+/// best first; `native`: it is this machine's architecture.
 fn candidates(architecture: &str, native: bool) -> Vec<(String, bool)> {
     let mut names = vec![(format!("{architecture}-linux-musl-gcc"), true)];
     if native {
@@ -31,8 +31,8 @@ fn candidates(architecture: &str, native: bool) -> Vec<(String, bool)> {
     names
 }
 
-/// The compiler for `architecture`, as a Rust target names it, found in the folders of `path`. `zig`
-/// keeps where zig is, since starting Python takes its time and every platform asks.
+/// The compiler for `architecture`, as a Rust target names it, found in the folders of `path`. `zig` caches
+/// where zig is, since starting Python takes time and each platform needs it.
 pub(crate) fn find(
     path: &OsStr,
     architecture: &str,
@@ -74,7 +74,7 @@ fn is_executable(file: &Path) -> bool {
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// The zig of `ziglang` of `PyPI`, which Python runs as a module, and is faster to run directly.
+/// The zig of the `PyPI` package `ziglang`. Python can run it as a module, but running it directly is faster.
 fn zig_of_python(path: &OsStr) -> Option<PathBuf> {
     let code =
         "import importlib.util as u; print(u.find_spec('ziglang').submodule_search_locations[0])";
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn python_is_asked_for_zig_once() {
+    fn python_is_run_once_to_find_zig() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let asked = path("asked");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_native_compiler_goes_by_a_name_without_an_architecture() {
+    fn only_the_native_compiler_may_have_a_name_without_an_architecture() {
         assert!(candidates("x86_64", true).contains(&("musl-gcc".to_owned(), true)));
         assert!(!candidates("x86_64", false).contains(&("musl-gcc".to_owned(), true)));
     }

@@ -4,9 +4,9 @@
 //! `CC_x86_64_unknown_linux_musl` (<https://docs.rs/cc/latest/cc/#external-configuration-via-environment-variables>).
 //! They are set to the names of wrapper scripts, whose folder is the first of Cargo's `PATH`: some
 //! dependencies compile the compiler's name and flags into the binary (OpenSSL does), so neither may
-//! have a path of this machine in it. The Rust side links, with the C library of the Rust target.
+//! contain a path of this machine. Rust does the linking, with the C library of the Rust target.
 //!
-//! Where the environment chooses a compiler for the target, it is used as it is. C++ dependencies
+//! If the environment sets a compiler for the target, it is used as it is. C++ dependencies
 //! compile, but a C++ standard library is not linked.
 
 mod find;

@@ -1,4 +1,4 @@
-//! Cargo's environment, by which build scripts find a C compiler.
+//! Sets up Cargo's environment, so that build scripts find a C compiler.
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,19 +25,18 @@ pub(crate) struct CError {
 /// The C toolchain for a target.
 #[derive(Debug)]
 pub(crate) struct CToolchain {
-    /// The compiler of the environment or a wrapper around one that was found; `None` if there is
-    /// none.
+    /// The compiler from the environment, or a wrapper around one that was found; `None` if there is none.
     compiler: Option<Choice>,
-    /// What Cargo's environment gets.
+    /// The variables for Cargo's environment.
     variables: Vec<(String, OsString)>,
-    /// The file in which the stand-in for a missing compiler notes the package that wants one, and
-    /// a compiler for glibc that it was used.
+    /// The file in which the stub of a missing compiler records the package that needs one, and in which a
+    /// compiler for glibc records that it was used.
     record: PathBuf,
 }
 
 #[derive(Debug)]
 enum Choice {
-    /// There is nothing to choose: no package compiles C.
+    /// A toolchain without a compiler: no package compiles C.
     Unneeded,
     Environment,
     Found(Compiler),
@@ -47,7 +46,7 @@ impl CToolchain {
     /// Finds a compiler for `target` and writes its scripts below `folder`.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// If they cannot be written.
     pub(crate) fn prepare(
         environment: &Environment,
         target: Target,
@@ -61,8 +60,8 @@ impl CToolchain {
             variables: Vec::new(),
             record: folder.join("record"),
         };
-        // With glibc the target is this machine, whose `cc` is right, or the crates `cc` and `cmake`
-        // find a cross compiler by its name.
+        // With glibc, the target is either this machine, whose `cc` is right, or the crates `cc` and
+        // `cmake` find a cross compiler by its name.
         if !needed || matches!(target.libc, Libc::Glibc | Libc::GlibcOfBase) {
             return Ok(toolchain);
         }
@@ -81,7 +80,7 @@ impl CToolchain {
         }
         let search_path = environment.search_path.clone();
         let compiler = find(&search_path, target.architecture(), &environment.zig);
-        // It is meant for this machine, but better than nothing.
+        // `CC` is meant for this machine's own target, but better than nothing.
         if compiler.is_none() && environment.sets("CC") {
             return Ok(toolchain.of_the_environment(&suffix, paths));
         }
@@ -101,17 +100,17 @@ impl CToolchain {
         for script in &scripts {
             write(&bin, script)?;
         }
-        // Left by an earlier run.
+        // An earlier run may have left it.
         let _ = fs::remove_file(&toolchain.record);
         let folders = std::iter::once(bin).chain(std::env::split_paths(&search_path));
-        // A folder whose name has a colon cannot be on a PATH; its compiler is then not found.
+        // A folder with a colon in its name cannot be on a PATH, so its compiler is not found.
         let path = std::env::join_paths(folders).unwrap_or(search_path);
         toolchain.variables.push(("PATH".to_owned(), path));
         toolchain.compiler = compiler.map(Choice::Found);
         Ok(toolchain)
     }
 
-    /// The compiler that the environment chooses, which maps paths as the others do.
+    /// The compiler that the environment sets, with flags to remap paths as for the others.
     fn of_the_environment(mut self, suffix: &str, paths: &PathMap) -> Self {
         let flags = paths.flags("-ffile-prefix-map").join(" ");
         for name in ["CFLAGS", "CXXFLAGS"] {
@@ -129,12 +128,12 @@ impl CToolchain {
         }
     }
 
-    /// Whether a package that compiles C cannot be compiled.
+    /// Whether there is no compiler for packages that compile C.
     pub(crate) fn is_missing(&self) -> bool {
         self.compiler.is_none()
     }
 
-    /// C was compiled with headers that are not those of the C library that is linked.
+    /// Whether C was compiled with the headers of a C library other than the one that is linked.
     pub(crate) fn used_foreign_headers(&self) -> bool {
         matches!(self.compiler, Some(Choice::Found(Compiler::Glibc(_)))) && self.record.exists()
     }
@@ -146,7 +145,7 @@ impl CToolchain {
     }
 }
 
-/// Writes an executable script, whole or not at all: another build may be running it.
+/// Writes an executable script atomically: another build may be running it.
 fn write(folder: &Path, script: &Script) -> Result<(), CError> {
     let path = folder.join(&script.name);
     let cannot = |source| CError {

@@ -1,4 +1,4 @@
-//! The scripts by which a build script calls a compiler.
+//! The scripts through which build scripts call a compiler.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::find::Compiler;
 use crate::paths::PathMap;
 
-/// A script, by the name of the program that it stands for.
+/// A script, with the name of the program that it replaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Script {
     pub(crate) name: String,
@@ -25,7 +25,7 @@ pub(crate) enum Tool {
 impl Tool {
     pub(crate) const ALL: [Self; 4] = [Self::Cc, Self::Cxx, Self::Ar, Self::Ranlib];
 
-    /// The variable by which the crate `cc` chooses it, without the target.
+    /// The variable that the crate `cc` reads for it, without the target.
     pub(crate) fn variable(self) -> &'static str {
         match self {
             Self::Cc => "CC",
@@ -36,8 +36,9 @@ impl Tool {
     }
 }
 
-/// Flags that Rust's and other build systems pass, and `zig cc` refuses or reads otherwise: the
-/// target is zig's own below, `-march` wants its names, and `-Wp,` is for the preprocessor of GCC.
+/// Removes flags that Rust's and other build systems pass, and that `zig cc` refuses or interprets
+/// differently: the target is set in zig's form below, `-march` requires zig's names, and `-Wp,` is for
+/// GCC's preprocessor.
 const FILTER: &str = r#"skip=
 for argument do
     shift
@@ -59,9 +60,9 @@ done
 
 impl Compiler {
     /// Its script for a tool. The name depends on the kind of compiler, so that Cargo runs a build
-    /// script again when another kind is used; `cc` takes from it whether it is Clang or GCC.
+    /// script again when another kind is used, and `cc` can tell Clang from GCC.
     ///
-    /// A script for a compiler whose headers are foreign writes the file `record`.
+    /// The script for a compiler with the headers of another C library writes the file `record`.
     pub(crate) fn script(
         &self,
         tool: Tool,
@@ -136,8 +137,8 @@ impl Compiler {
     }
 }
 
-/// The tool that belongs to a GCC: `…-gcc` has `…-g++` and `…-ar`, where `musl-gcc` has those of
-/// the system.
+/// The tool that belongs to a GCC: `…-gcc` has `…-g++` and `…-ar`, while `musl-gcc` uses those of the
+/// system.
 fn sibling(gcc: &Path, tool: Tool) -> String {
     let suffix = match tool {
         Tool::Cc => return gcc.display().to_string(),
@@ -154,8 +155,7 @@ fn sibling(gcc: &Path, tool: Tool) -> String {
     }
 }
 
-/// The script that stands for a compiler that is missing: it notes which package wants it in
-/// `record`, and fails.
+/// The stub of a missing compiler: it records the package that needs it in `record`, and fails.
 pub(crate) fn missing(architecture: &str, record: &Path) -> Script {
     let record = quote(&record.display().to_string());
     Script {
@@ -169,7 +169,7 @@ pub(crate) fn missing(architecture: &str, record: &Path) -> Script {
     }
 }
 
-/// A word for a shell.
+/// A word, quoted for a shell.
 fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// What `zig` gets for the arguments of a build script.
+    /// The arguments of `zig` for those of a build script.
     fn passed(arguments: &[&str]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn zig_gets_only_flags_that_it_knows() {
+    fn zig_gets_only_flags_that_it_supports() {
         let own = [
             "cc",
             "-target",

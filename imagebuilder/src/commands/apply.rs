@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context, args: &Apply) -> Result<(), CommandError> {
         .map_err(CommandError::Kubectl)?;
     let mut stdin = running.child().stdin.take().expect("it is piped");
     match stdin.write_all(manifests.as_bytes()) {
-        // It has exited early, and its status says why.
+        // It has exited early; its status is checked below.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written.map_err(CommandError::Kubectl)?,
     }

@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context, args: &Assemble) -> Result<(), CommandError
     context.printer.data(&line).map_err(CommandError::Stdout)
 }
 
-/// The name that was given, else that of the program.
+/// The given name, else that of the program.
 fn name(args: &Assemble) -> Result<Reference, BuildError> {
     if let Some(name) = &args.name {
         return Ok(name.reference().clone());
@@ -106,7 +106,7 @@ fn assembled(
     Ok(reference)
 }
 
-/// What the command line says, as the settings of a package would.
+/// The options of the command line, in the form of a package's settings.
 fn settings(args: &Assemble) -> Settings {
     let run = &args.run;
     let pairs = |pairs: &[(String, String)]| -> BTreeMap<String, String> {
@@ -127,8 +127,8 @@ fn settings(args: &Assemble) -> Settings {
     }
 }
 
-/// Where images pass through, and what was found in earlier runs: in the user's cache, else in a folder
-/// that exists as long as this process.
+/// The folder for intermediate images and cached results: in the user's cache, else one that exists as long
+/// as this process.
 struct Home {
     folder: PathBuf,
     _temporary: Option<TempDir>,

@@ -1,4 +1,4 @@
-//! The bases of a run: where they are, and the digests that `imagebuilder.lock` has for them.
+//! The bases of a run: their places, and their digests in `imagebuilder.lock`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,19 +18,19 @@ use crate::builder::BuildError;
 use crate::cache::Cache;
 use crate::place::{Local, Place, Store};
 
-/// What a command line says of bases, and where they are kept.
+/// The command line's options for bases, and where their content is kept.
 #[derive(Clone, Debug)]
 pub(super) struct BaseOptions<'a> {
     pub(super) registry: &'a Registry,
-    /// The lock file is brought up to date.
+    /// Updates the lock file.
     pub(super) update: bool,
-    /// The lock file must have every base.
+    /// Requires every base to be in the lock file.
     pub(super) locked: bool,
-    /// No registry is asked.
+    /// Sends no requests to registries.
     pub(super) offline: bool,
     /// The folder of the lock file.
     pub(super) root: PathBuf,
-    /// The layout that keeps the documents of registries, and layers that were read.
+    /// The layout that caches documents of registries, and layers that were read.
     pub(super) documents: PathBuf,
     pub(super) cache: &'a Cache,
 }
@@ -41,7 +41,7 @@ pub(super) struct Bases<'a> {
     options: BaseOptions<'a>,
     pins: Pins,
     read: BTreeMap<(String, Vec<Platform>), Arc<Base>>,
-    /// The digests that the lock file does not have yet.
+    /// The digests that are not in the lock file yet.
     new: BTreeMap<String, Digest>,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Bases<'a> {
         })
     }
 
-    /// The base of that name, for platforms; nothing for `scratch`.
+    /// The base with this name, for platforms; `None` for `scratch`.
     pub(super) fn get(
         &mut self,
         name: &BaseName,
@@ -99,7 +99,7 @@ impl<'a> Bases<'a> {
         Ok(Some(base))
     }
 
-    /// Writes the digests that are new to the lock file.
+    /// Adds new digests to the lock file.
     pub(super) fn pin(self) -> Result<(), ImageError> {
         if self.new.is_empty() {
             return Ok(());
@@ -134,7 +134,7 @@ impl<'a> Bases<'a> {
     }
 }
 
-/// The one image of a layout or tar that is meant.
+/// The image of a layout or tar that is named, or its only one.
 fn image(local: &Local) -> Result<(Layout, Descriptor), BaseError> {
     let layout = match &local.store {
         Store::Layout(path) => Layout::open(path)?,

@@ -16,7 +16,7 @@ pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Builds the images, and brings them to their destinations.
+/// Builds the images, and delivers them to their destinations.
 pub(super) fn images(context: &Context, args: &Build) -> Result<Vec<Done>, CommandError> {
     let failed = |package: &str| {
         let package = package.to_owned();

@@ -1,10 +1,10 @@
-//! What every command is given.
+//! The context of all commands.
 
 use cli::Printer;
 
 use crate::environment::Environment;
 
-/// What a command is given.
+/// The context of a command.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) printer: Printer,

@@ -6,7 +6,7 @@ use oci::copy::CopyError;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
 
-/// The error of a copy, by where it is from and where it goes.
+/// The error of a copy, by source and destination.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CopyFailure {
     /// From a layout to another.

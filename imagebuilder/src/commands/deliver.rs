@@ -1,4 +1,4 @@
-//! Where the images of a command go: layouts, tars, the container engine and a registry.
+//! Delivers the images of a command to layouts, tars, the container engine and a registry.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use crate::key::PrivateKey;
 use crate::place::{Local, Output, Store};
 use crate::registry::{Prefix, Publisher};
 
-/// The destinations, reached as far as that is possible before there is an image.
+/// The destinations, checked as far as possible before there is an image.
 pub(super) struct Delivery<'a> {
     context: &'a Context,
     arguments: &'a Destinations,
     publisher: Option<(Prefix, Publisher)>,
-    /// The container engine where it is a destination, and what it runs.
+    /// The container engine if it is a destination, and its platform.
     engine: Option<(Engine, Platform)>,
 }
 
-/// An image, the name that it has where no destination gives it another, and its base.
+/// An image, its name unless a destination sets another, and its base.
 pub(super) struct Parcel<'a> {
     pub(super) name: &'a Reference,
     pub(super) built: &'a Built,
@@ -66,8 +66,8 @@ impl<'a> Delivery<'a> {
         })
     }
 
-    /// Where images are built: the first layout that is named; else `default`, or `own` where they
-    /// only pass through.
+    /// The layout in which images are built: the first one that is named; else `default`, or `own` if they
+    /// are only passed on.
     pub(super) fn layout(&self, own: PathBuf, default: PathBuf) -> Result<Layout, ImageError> {
         let named = self.locals().find_map(|local| layout(local));
         let path = match named {
@@ -78,15 +78,15 @@ impl<'a> Delivery<'a> {
         Ok(Layout::create(path)?)
     }
 
-    /// The name that an image called `name` is reported and pushed by, without a tag: that of the
-    /// first destination.
+    /// The name under which an image called `name` is reported and pushed, without a tag: that of the first
+    /// destination.
     pub(super) fn lead(&self, name: &Reference) -> Reference {
         let mut names = self.locals().filter_map(|local| local.image.clone());
         names.next().unwrap_or_else(|| name.clone()).without_tag()
     }
 
-    /// Brings an image, which is in `layout`, to all destinations but the tars. Returns its name by
-    /// digest; with its registry, where it was pushed. `tag_key` signs it there under a tag too.
+    /// Delivers an image in `layout` to all destinations except tars. Returns its name by digest, with its
+    /// registry if it was pushed. `tag_key` also signs it there under a tag.
     pub(super) fn deliver(
         &self,
         layout: &Layout,
@@ -113,8 +113,8 @@ impl<'a> Delivery<'a> {
             }
         }
         let lead = self.lead(parcel.name);
-        // A layout through which images only pass need not have the layers of a base, and does not
-        // name an image without them.
+        // A layout from which images are only passed on need not have the layers of a base, and its index
+        // does not list an image without them.
         let passes_through = !self.arguments.output.is_empty() || self.publisher.is_some();
         if !is_named && (parcel.base.is_none() || !passes_through) {
             content.complete()?;
@@ -141,8 +141,8 @@ impl<'a> Delivery<'a> {
         self.publish_all(publisher, content, &destinations, &without_referrers(built))
     }
 
-    /// Pushes an image under each of its names, of which there is at least one, and what refers to it before
-    /// the first. Returns its name by digest.
+    /// Pushes an image under each of its names, of which there is at least one, and its referrers before the
+    /// first one. Returns its name by digest.
     fn publish_all(
         &self,
         publisher: &Publisher,
@@ -199,7 +199,10 @@ impl<'a> Delivery<'a> {
         root: &Descriptor,
         names: Vec<Reference>,
     ) -> Result<(), ImageError> {
-        let (engine, platform) = self.engine.as_ref().expect("it is one of the destinations");
+        let (engine, platform) = self
+            .engine
+            .as_ref()
+            .expect("the engine is one of the destinations");
         let images: Vec<_> = names.into_iter().map(|name| (name, root.clone())).collect();
         let archive = Archive::new(&content, &images, &[], Some(platform));
         let archive = archive.map_err(|source| ImageError::Archive {
@@ -222,7 +225,7 @@ impl<'a> Delivery<'a> {
             })
     }
 
-    /// The tags of `--tag`, else that of the first destination that names one.
+    /// The tags of `--tag`, else that of the first destination with one.
     fn tags(&self) -> Vec<&'a str> {
         if !self.arguments.tags.is_empty() {
             return self.given_tags();
@@ -237,7 +240,7 @@ impl<'a> Delivery<'a> {
         self.arguments.tags.iter().map(String::as_str).collect()
     }
 
-    /// The names at a destination of the image that is else called `name`.
+    /// The names at a destination of the image that is otherwise called `name`.
     fn names_at(&self, local: &'a Local, name: &Reference) -> Vec<Reference> {
         match &local.image {
             Some(image) => with_tags(image, &self.given_tags()),
@@ -253,7 +256,7 @@ fn layout(local: &Local) -> Option<&Path> {
     }
 }
 
-/// An image whose referrers are in the registry already.
+/// An image whose referrers are already in the registry.
 fn without_referrers(built: &Built) -> Built {
     Built {
         referrers: Vec::new(),
@@ -261,7 +264,7 @@ fn without_referrers(built: &Built) -> Built {
     }
 }
 
-/// The name with each of the tags, or as it is where there are none.
+/// The name with each of the tags, or the name itself if there are none.
 fn with_tags(name: &Reference, tags: &[&str]) -> Vec<Reference> {
     if tags.is_empty() {
         return vec![name.clone()];
@@ -272,7 +275,7 @@ fn with_tags(name: &Reference, tags: &[&str]) -> Vec<Reference> {
         .collect()
 }
 
-/// Lists an image that is in the layout, after what refers to it.
+/// Adds an image to the layout's index, after its referrers.
 fn put(layout: &Layout, built: &Built, names: &[Reference]) -> Result<(), ImageError> {
     for referrer in &built.referrers {
         layout.put_index_entry(referrer)?;

@@ -10,7 +10,7 @@ use crate::args::{Diff, Format};
 use crate::diff::{self, Compared, Difference};
 use crate::image_source::ImageSource;
 
-/// What `--format json` prints.
+/// The output of `--format json`.
 #[derive(Debug, Serialize)]
 struct Report {
     a: Digest,

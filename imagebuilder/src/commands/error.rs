@@ -1,4 +1,4 @@
-//! What a command was doing when it failed.
+//! The errors of commands, each with the operation that failed.
 
 use std::io;
 use std::path::PathBuf;
@@ -66,16 +66,16 @@ pub(crate) enum CommandError {
     NoImages { layout: PathBuf },
     #[error("the image {digest} of `{}` has no name to push it by", layout.display())]
     Unnamed { layout: PathBuf, digest: Digest },
-    /// Its name is a tag alone, or a full name that another program gave it.
+    /// Its name is only a tag, or a full name that another program wrote.
     #[error("the image `{name}` of `{}` has {problem}, so --repo has no place for it", layout.display())]
     Place {
         layout: PathBuf,
         name: String,
         problem: &'static str,
     },
-    #[error("`{}` has {count} images, and REFERENCE is the name of one", layout.display())]
+    #[error("`{}` has {count} images, but REFERENCE names only one", layout.display())]
     Several { layout: PathBuf, count: usize },
-    #[error("`{place}` has {count} images, and one is needed")]
+    #[error("`{place}` has {count} images, but only one can be used")]
     NameOne { place: String, count: usize },
     /// The two images of `diff`.
     #[error("{a} and {b} differ")]
@@ -96,7 +96,7 @@ pub(crate) enum CommandError {
         #[source]
         source: CopyFailure,
     },
-    #[error("`{reference}` names another image than {digest}")]
+    #[error("`{reference}` names an image other than {digest}")]
     OtherImage {
         reference: Box<Reference>,
         digest: Digest,
@@ -120,13 +120,13 @@ pub(crate) enum CommandError {
         #[source]
         source: ReferenceError,
     },
-    #[error("the image `{name}` fails its verification")]
+    #[error("verification of the image `{name}` failed")]
     Verify {
         name: String,
         #[source]
         source: VerifyError,
     },
-    #[error("cannot build the image `{name}` again")]
+    #[error("cannot rebuild the image `{name}`")]
     Rebuild {
         name: String,
         #[source]
@@ -150,7 +150,7 @@ pub(crate) enum CommandError {
     Key(#[from] KeyError),
     #[error("a password on the command line is refused")]
     PasswordArgument,
-    #[error("standard input has no password")]
+    #[error("no password on standard input")]
     NoPassword,
     #[error("cannot read the password from standard input")]
     Password(#[source] io::Error),
@@ -183,7 +183,7 @@ pub(crate) enum ImageError {
     Build(#[from] BuildError),
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    #[error("`{one}` and `{other}` have images of one name, `{name}`")]
+    #[error("the images of `{one}` and `{other}` have the same name, `{name}`")]
     SameName {
         name: Box<Reference>,
         one: String,
@@ -191,7 +191,7 @@ pub(crate) enum ImageError {
     },
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("cannot name the source for the provenance")]
+    #[error("cannot identify the source for the provenance")]
     Checkout(#[from] CheckoutError),
     #[error("cannot store the signature of {digest} under its tag")]
     SignatureTag {
@@ -199,9 +199,9 @@ pub(crate) enum ImageError {
         #[source]
         source: SignatureTagError,
     },
-    #[error("`--output registry` needs the registry")]
+    #[error("`--output registry` requires --repo")]
     NoRepo,
-    #[error("there is no place for the image")]
+    #[error("no destination for the image")]
     NoDestination,
     #[error("cannot create a folder for temporary files")]
     Temporary(#[source] io::Error),

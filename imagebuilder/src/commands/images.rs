@@ -1,4 +1,4 @@
-//! What `build` and `resolve` share: packages in, names by digest out.
+//! Builds the images of packages and returns their names by digest, for `build` and `resolve`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use crate::sbom::Sbom;
 use crate::target::Toolchain;
 use crate::workspace::{self, Service, Workspace};
 
-/// Builds images and, where that is asked for, pushes them.
+/// Builds images and delivers them.
 pub(super) struct Images<'a> {
     context: &'a Context,
     builder: Builder,
-    /// Signs under cosign's older tags too.
+    /// Also signs under cosign's older tags.
     tag_key: Option<PrivateKey>,
     delivery: Delivery<'a>,
     arguments: &'a Image,
@@ -41,13 +41,13 @@ pub(super) struct Plan {
     base: Option<Arc<Base>>,
 }
 
-/// An image that was built, and its name where it is now.
+/// An image that was built, and its name at its destination.
 pub(super) struct Done {
-    /// Where no destination gives it another.
+    /// Its name, unless a destination sets another.
     name: Reference,
     base: Option<Arc<Base>>,
     pub(super) built: Built,
-    /// By digest; with its registry, where it was pushed.
+    /// Its name by digest, with its registry if it was pushed.
     pub(super) reference: Reference,
 }
 
@@ -110,24 +110,24 @@ impl<'a> Images<'a> {
         })
     }
 
-    /// The package that is meant where none is named.
+    /// The default package.
     pub(super) fn default_package(&self) -> Result<&str, ImageError> {
         Ok(self.builder.default_package()?)
     }
 
-    /// The service that a package is, with `bins` of its binaries where there are any.
+    /// A package as a service, with the binaries `bins` if any are given.
     pub(super) fn service(&self, package: &str, bins: &[String]) -> Result<Service, ImageError> {
         Ok(self.builder.service(package, bins)?)
     }
 
-    /// Where images are built.
+    /// The layout in which images are built.
     pub(super) fn layout(&self) -> Result<Layout, ImageError> {
         let (own, default) = (self.builder.own_layout(), self.builder.default_layout());
         self.delivery.layout(own, default)
     }
 
-    /// What is to be built for packages. Nothing is compiled yet, so that what can be refused is
-    /// refused before.
+    /// The images to build for packages. Everything that can be checked is checked here, before anything is
+    /// compiled.
     pub(super) fn plan(&self, services: Vec<Service>) -> Result<Vec<Plan>, ImageError> {
         let mut plans: Vec<Plan> = Vec::new();
         for mut service in services {
@@ -179,7 +179,7 @@ impl<'a> Images<'a> {
         Ok(plans)
     }
 
-    /// Builds an image, and brings it to its destinations.
+    /// Builds an image, and delivers it to its destinations.
     pub(super) fn build(&self, plan: &Plan, layout: &Layout) -> Result<Done, ImageError> {
         let printer = &self.context.printer;
         let mut events = |event: Event| match event {
@@ -209,7 +209,7 @@ impl<'a> Images<'a> {
         })
     }
 
-    /// Does what takes all images at once.
+    /// Writes the destinations that take all images at once.
     pub(super) fn finish(&self, layout: &Layout, done: &[&Done]) -> Result<(), ImageError> {
         let parcels = done.iter().map(|done| Parcel {
             name: &done.name,
@@ -220,10 +220,10 @@ impl<'a> Images<'a> {
     }
 }
 
-/// The workspace of the manifest that is named, or else of the current directory, and its toolchain.
+/// The workspace of the named manifest, or else of the current directory, and its toolchain.
 ///
-/// Cargo and rustc take tens of milliseconds each to answer, so they are asked at once: rustc in the
-/// manifest's directory, which mostly is the workspace's root, and otherwise again there.
+/// Cargo and rustc take tens of milliseconds each to start, so they run at the same time: rustc in the
+/// manifest's directory, which usually is the workspace's root, and otherwise once more in the root.
 fn sources(
     environment: &Environment,
     named: Option<&Path>,
@@ -245,7 +245,7 @@ fn sources(
     Ok((workspace, toolchain.map_err(BuildError::from)?))
 }
 
-/// What is attached to the images, which is refused before anything is compiled.
+/// The attachments of the images, checked before anything is compiled.
 fn attest(context: &Context, arguments: &Image, root: &Path) -> Result<Attest, ImageError> {
     let arguments = &arguments.attestation;
     let password = context.environment.key_password.as_ref();

@@ -15,7 +15,7 @@ use crate::args::{Format, Inspect};
 use crate::contents::{self, ContentError, Entry};
 use crate::image_source::ImageSource;
 
-/// What `--format json` prints.
+/// The output of `--format json`.
 #[derive(Debug, Serialize)]
 struct Report {
     images: Vec<Image>,
@@ -83,7 +83,7 @@ fn read(source: &ImageSource, image: source::Image, args: &Inspect) -> Result<Im
     let manifests = manifests.map(|(descriptor, manifest)| {
         let config = source.config(&manifest.config)?;
         let mut history = config.spec.history().iter().flatten();
-        // Some entries stand for a change of the configuration alone.
+        // Some entries only stand for a change of the configuration.
         let mut history =
             std::iter::from_fn(|| history.find(|entry| entry.empty_layer() != Some(true)));
         let layers: Result<Vec<Layer>, ContentError> = manifest
@@ -143,7 +143,7 @@ fn read_layer(
     })
 }
 
-/// The images for people.
+/// The images as text.
 fn table(images: &[Image]) -> String {
     let mut out = String::new();
     for (at, image) in images.iter().enumerate() {

@@ -13,10 +13,10 @@ use crate::contents::{self, ContentError};
 use crate::image_source::ImageSource;
 use crate::sbom::{Format, Listed};
 
-/// How an ELF file begins.
+/// The first bytes of an ELF file.
 const ELF: &[u8] = b"\x7fELF";
 
-/// What an image says of its crates.
+/// The lists of crates of an image.
 #[derive(Debug, Serialize)]
 pub(super) struct Sbom {
     /// The bills of materials that are attached to it.
@@ -85,7 +85,7 @@ impl Sbom {
                         crates: crates.packages,
                         path,
                     }),
-                    // It is no program that this one can read, such as a 32-bit one.
+                    // The program cannot be read, for example because it is a 32-bit one.
                     Ok(None) | Err(auditable::SectionError::Elf(_)) => {}
                     Err(error) => {
                         let source = error.into();

@@ -11,7 +11,7 @@ use super::publishing::connection;
 use crate::args::{Login, Logout};
 use crate::registry::check_login;
 
-/// The most of standard input that is read as a password; Google's is a JSON document.
+/// The longest password that is read from standard input; Google's is a JSON document.
 const PASSWORD_BYTES: u64 = 64 * 1024;
 
 /// Checks a name and a password, and stores them.
@@ -29,7 +29,7 @@ pub(super) fn login(context: &Context, args: &Login) -> Result<(), CommandError>
     let host = args.host.as_str();
     let asked = check_login(host, &connection, credentials)?;
     if !asked {
-        let text = format!("{host} did not ask for credentials, so they are not known to be right");
+        let text = format!("{host} did not require credentials, so they could not be checked");
         context.printer.warn(&text);
     }
     let path = connection.auth_files.first();
@@ -42,7 +42,7 @@ pub(super) fn login(context: &Context, args: &Login) -> Result<(), CommandError>
     Ok(())
 }
 
-/// Deletes what is stored.
+/// Deletes stored credentials.
 pub(super) fn logout(context: &Context, args: &Logout) -> Result<(), CommandError> {
     let host = args.host.as_str();
     let files: Vec<PathBuf> = match &args.docker_config {
@@ -79,7 +79,7 @@ fn place(kept: &Kept) -> String {
     }
 }
 
-/// The password: what is there, without the line end that a shell adds.
+/// The password: the input without the line end that a shell adds.
 fn password(input: &mut impl io::Read) -> Result<Secret, CommandError> {
     let mut text = String::new();
     let read = input.take(PASSWORD_BYTES).read_to_string(&mut text);

@@ -1,4 +1,4 @@
-//! The commands, and the way from the command line to one of them.
+//! The commands, and their dispatch from the command line.
 
 mod apply;
 mod assemble;

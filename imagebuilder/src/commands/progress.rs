@@ -14,19 +14,19 @@ use crate::registry::PublishEvent;
 /// How often a terminal is refreshed.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// How often a pipe gets a line of what is under way.
+/// How often a line about the progress is written to a pipe.
 const REPORT: Duration = Duration::from_secs(10);
 
-/// The time over which the rate is taken.
+/// The time over which the rate is averaged.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// The most blobs that a terminal shows; the rest of 24 lines is for what was said before.
+/// The most blobs that a terminal shows; the other lines of 24 are for earlier output.
 const MAX_BLOBS: usize = 8;
 
 /// The width of the bar of a blob.
 const BAR: usize = 24;
 
-/// Shows the progress of `work`, which gets a clock and a receiver of events.
+/// Shows the progress of `work`, which is passed a clock and a receiver of events.
 pub(super) fn show<T>(
     context: &Context,
     work: impl FnOnce(&(dyn Fn() -> Duration + Sync), &(dyn Fn(PublishEvent) + Sync)) -> T,
@@ -48,7 +48,7 @@ pub(super) fn show<T>(
 #[derive(Debug, Default)]
 struct Screen {
     transfers: Transfers,
-    /// When what is under way was last shown.
+    /// When the progress was last shown.
     shown: Option<Duration>,
 }
 
@@ -57,7 +57,7 @@ impl Screen {
         self.transfers.event(event, now);
         let progress = printer.progress();
         match event {
-            // What was there is in the count at the end.
+            // Blobs that were already there are only counted at the end.
             PublishEvent::Blobs { .. }
             | PublishEvent::Blob {
                 stored: Stored::Present,
@@ -69,7 +69,7 @@ impl Screen {
                 } else {
                     REPORT
                 };
-                // A short push has no line of what is under way.
+                // A short push has no line about its progress.
                 let shown = *self.shown.get_or_insert(now);
                 if now >= shown + pause {
                     self.shown = Some(now);
@@ -101,18 +101,18 @@ impl Screen {
     }
 }
 
-/// The blobs that are and were sent.
+/// The blobs that are being sent or were sent.
 #[derive(Debug, Default)]
 struct Transfers {
-    /// Of those under way, what was sent and what they are in all, in the order of their start.
+    /// The blobs being sent, with the bytes sent and their size, in the order of their start.
     under_way: Vec<(Digest, u64, u64)>,
-    /// What blobs came to that are not under way any more.
+    /// The number and size of the blobs that were sent.
     done_bytes: u64,
     done: u64,
-    /// The blobs that are not known to be there, and their size.
+    /// The number and size of the blobs that are not known to be there.
     blobs: u64,
     total_bytes: u64,
-    /// When how much had been sent in all.
+    /// The total sent at points in time.
     samples: VecDeque<(Duration, u64)>,
 }
 
@@ -173,16 +173,16 @@ impl Transfers {
         }
     }
 
-    /// The bytes a second of the last seconds.
+    /// The bytes per second over the last seconds.
     fn rate(&self, now: Duration) -> Option<u64> {
         let (since, sent) = *self.samples.front()?;
         let millis = u64::try_from(now.saturating_sub(since).as_millis()).ok()?;
-        // A blob that starts again takes back what was sent of it.
+        // A blob that starts again reduces the total by what was sent of it.
         let bytes = self.sent_bytes().saturating_sub(sent);
         (millis > 0).then(|| bytes.saturating_mul(1000) / millis)
     }
 
-    /// What is on its way in all; nothing where nothing is.
+    /// The total of all blobs; `None` if none is being sent.
     fn total(&self, now: Duration) -> Option<Total> {
         if self.under_way.is_empty() {
             return None;
@@ -210,12 +210,12 @@ impl Transfers {
     }
 }
 
-/// What was sent of all blobs.
+/// The progress of all blobs.
 struct Total {
     done: u64,
     blobs: u64,
     bytes: String,
-    /// The rate and the time left, where they are known.
+    /// The rate and the time left, if they are known.
     pace: Option<String>,
 }
 
@@ -235,7 +235,7 @@ impl Total {
         }
     }
 
-    /// The longest form that fits: the time left is what matters most.
+    /// The longest form that fits. The time left is kept to the last.
     fn fitted(&self, columns: usize) -> String {
         let Self {
             done, blobs, bytes, ..
@@ -249,7 +249,7 @@ impl Total {
     }
 }
 
-/// The line of a blob under way: without its bar where that does not fit, and in the narrowest
+/// The line of a blob that is being sent: without its bar if that does not fit, and in the narrowest
 /// terminals without its size.
 fn blob_line((digest, sent, total): &(Digest, u64, u64), columns: usize) -> String {
     let filled = usize::try_from(sent * BAR as u64 / (*total).max(1)).unwrap_or(BAR);
@@ -266,12 +266,12 @@ fn blob_line((digest, sent, total): &(Digest, u64, u64), columns: usize) -> Stri
     fitting.unwrap_or(narrowest)
 }
 
-/// The start of a digest, as other tools show it.
+/// The short form of a digest, as in other tools.
 fn short(digest: &Digest) -> String {
     digest.hex()[..12].to_owned()
 }
 
-/// An event in a line that fits 80 columns: a whole digest does not.
+/// An event in a line of at most 80 columns, too few for a whole digest.
 fn shortened(event: &PublishEvent) -> String {
     let text = event.to_string();
     match event {
@@ -280,7 +280,7 @@ fn shortened(event: &PublishEvent) -> String {
     }
 }
 
-/// Seconds as a person reads them.
+/// Human-readable seconds.
 fn clock(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_that_starts_again_takes_its_bytes_back() {
+    fn a_blob_that_starts_again_reduces_the_total() {
         let mut transfers = Transfers::default();
         let (count, bytes) = (1, 100 * MIB);
         transfers.event(&PublishEvent::Blobs { count, bytes }, second(0));
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_for_people() {
+    fn times_are_human_readable() {
         assert_eq!(clock(59), "59 s");
         assert_eq!(clock(61), "1 min 1 s");
         assert_eq!(clock(7260), "2 h 1 min");

@@ -1,4 +1,4 @@
-//! What commands share that push: a publisher, the destination below a prefix, progress.
+//! Shared by the commands that push: a publisher, the destination below a prefix, progress.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::base::Content;
 use crate::builder::Built;
 use crate::registry::{Connection, Mounts, Prefix, PublishError, Publisher, TransferOptions};
 
-/// Where an image goes below a prefix.
+/// The destination of an image below a prefix.
 pub(super) fn destination(
     prefix: &Prefix,
     name: &Reference,
@@ -26,7 +26,7 @@ pub(super) fn destination(
     })
 }
 
-/// A publisher to a registry, as the arguments ask for it.
+/// A publisher to a registry, configured by the arguments.
 pub(super) fn publisher_for(
     context: &Context,
     host: &str,
@@ -50,7 +50,7 @@ fn new_publisher(
     })
 }
 
-/// A publisher to the registry of a base, in which nothing is created.
+/// A publisher to the registry of a base, where it creates no repository.
 pub(super) fn base_publisher(
     context: &Context,
     host: &str,
@@ -63,7 +63,7 @@ pub(super) fn base_publisher(
     new_publisher(context, host, &connection)
 }
 
-/// How registries are reached, by the arguments and the environment.
+/// The settings for registries, from the arguments and the environment.
 pub(super) fn connection(context: &Context, registry: &Registry) -> Connection {
     let environment = &context.environment;
     Connection {
@@ -81,8 +81,8 @@ pub(super) fn connection(context: &Context, registry: &Registry) -> Connection {
     }
 }
 
-/// Publishes an image with what refers to it, and shows the progress. Layers of its bases are mounted
-/// where the registry has them.
+/// Publishes an image with its referrers, and shows the progress. Layers of its bases are mounted if the
+/// registry has them.
 pub(super) fn publish(
     context: &Context,
     publisher: &Publisher,

@@ -20,11 +20,11 @@ use super::source::{only, open, roots};
 use crate::args::Push;
 use crate::registry::{Prefix, PublishError, PublishEvent, Publisher, TransferOptions};
 
-/// How many images are pushed at once. Each waits for the registry most of the time; how many
-/// blobs are sent at once is limited for all of them together.
+/// How many images are pushed at once. Each mostly waits for the registry; the number of blobs sent at once
+/// is limited for all images together.
 const IMAGES: usize = 8;
 
-/// An image, where it goes, and what brings it there.
+/// An image, its destination and its publisher.
 struct Parcel<'a> {
     root: Descriptor,
     destination: Reference,
@@ -34,7 +34,7 @@ struct Parcel<'a> {
 pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     let layout = open(context, &args.source)?;
     let pushes = pushes(&layout, args)?;
-    // One for each registry, so that all its images share what is known of it.
+    // One for each registry, so that all its images share what is known about it.
     let mut publishers = BTreeMap::new();
     for (_, destination) in &pushes {
         let registry = destination.registry().unwrap_or_default().to_owned();
@@ -72,8 +72,8 @@ pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Pushes images by a few workers; the first failure stops the others at their next image. Returns the
-/// names of those that were pushed, in their order.
+/// Pushes images with a few workers; the first failure stops the others at their next image. Returns the
+/// names of the pushed images, in their order.
 fn push(
     context: &Context,
     layout: &Layout,
@@ -121,7 +121,7 @@ fn push(
     (pushed.into_values().collect(), failure)
 }
 
-/// What to push, and where to.
+/// The images to push, and their destinations.
 fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, CommandError> {
     let images = roots(layout, &args.source)?;
     let from = args.source.to_string();
@@ -141,10 +141,10 @@ fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, 
     references.collect()
 }
 
-/// Where an image of the layout goes below a prefix, by its name.
+/// The destination of an image of the layout below a prefix, by its name.
 ///
-/// Other programs write a tag alone (`v1.2`), or a full name (`docker.io/library/app:v1`): neither is
-/// the name of a repository below the prefix, and a guess would push to a place that nobody asked for.
+/// Other programs write only a tag (`v1.2`), or a full name (`docker.io/library/app:v1`). Neither is the
+/// name of a repository below the prefix, and guessing could push to an unintended place.
 fn place(
     layout: &Layout,
     prefix: &Prefix,

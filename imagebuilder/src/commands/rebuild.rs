@@ -1,4 +1,4 @@
-//! `imagebuilder verify --rebuild`: the same image once more, from the source that its provenance names.
+//! `imagebuilder verify --rebuild`: builds an image again from the source that its provenance names.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::image_source::ImageSource;
 use crate::key::PublicKey;
 use crate::place::{Local, Output, Place, Store};
 
-/// The schemes of a source that git is given. It runs commands for some others.
+/// The schemes that are passed to git: for some others it would run commands.
 const SCHEMES: [&str; 5] = ["https", "http", "ssh", "git", "file"];
 
 /// Builds `image` again in a directory of its own, and reports how it differs.
@@ -74,9 +74,9 @@ pub(super) fn rebuild(
     let (rebuilt_source, rebuilt) = images(context, &place, &args.registry)?;
     let rebuilt = one(&place, &rebuilt)?;
     if rebuilt.root.digest == original {
-        context
-            .printer
-            .status(&format!("{original} is what commit {commit} builds"));
+        context.printer.status(&format!(
+            "Rebuilding commit {commit} gives the same {original}"
+        ));
         return Ok(());
     }
     let differences = diff::compare((source, image), (&rebuilt_source, rebuilt));
@@ -89,7 +89,7 @@ pub(super) fn rebuild(
     }))
 }
 
-/// The command that was recorded: one that builds, and that brings the image nowhere.
+/// The recorded command, which must only build, without delivering the image anywhere.
 fn arguments(recorded: &Recorded) -> Result<args::Build, String> {
     let line = std::iter::once("imagebuilder".to_owned()).chain(recorded.arguments.iter().cloned());
     let cli = Cli::try_parse_from(line).map_err(|error| {
@@ -112,7 +112,7 @@ fn arguments(recorded: &Recorded) -> Result<args::Build, String> {
     Ok(build)
 }
 
-/// What git is given for a source.
+/// The URL of a source for git.
 fn repository(uri: &str) -> Result<String, String> {
     let url = uri.strip_prefix("git+").unwrap_or_default();
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
@@ -145,7 +145,7 @@ fn check_out(repository: &str, commit: &str, into: &Path) -> Result<(), RebuildE
     };
     let hex = commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !hex || commit.len() < 40 {
-        return Err(failed("it is not a commit's digest".to_owned()));
+        return Err(failed("it is not the digest of a commit".to_owned()));
     }
     let mut clone = Command::new("git");
     clone
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_provenance_names_is_refused_where_it_would_do_more_than_build() {
+    fn provenance_that_would_do_more_than_build_is_refused() {
         let check = |arguments_given: &[&str], expected: &str| {
             let error = arguments(&recorded(arguments_given, "")).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -1,10 +1,10 @@
-//! Why an image could not be built again.
+//! Why an image could not be rebuilt.
 
 use oci::Digest;
 
 use crate::image_source::SourceError;
 
-/// Why an image could not be built again.
+/// Why an image could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RebuildError {
     #[error(transparent)]
@@ -24,6 +24,6 @@ pub(crate) enum RebuildError {
         problem: String,
     },
     /// The two images differ.
-    #[error("built again it is {rebuilt}, not {original}")]
+    #[error("the rebuilt image is {rebuilt}, not {original}")]
     Differ { original: Digest, rebuilt: Digest },
 }

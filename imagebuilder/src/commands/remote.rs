@@ -1,4 +1,4 @@
-//! `imagebuilder tags`, `digest`, `manifest` and `delete`: a repository, for scripts.
+//! `imagebuilder tags`, `digest`, `manifest` and `delete`: access to a repository, for scripts.
 
 use oci::registry::{Access, RegistryError};
 
@@ -7,7 +7,7 @@ use super::context::Context;
 use super::repository::{repository, tag_or_digest};
 use crate::args::Remote;
 
-/// Prints the tags of a repository, one a line.
+/// Prints the tags of a repository, one per line.
 pub(super) fn tags(context: &Context, args: &Remote) -> Result<(), CommandError> {
     let repository = repository(context, &args.reference, &args.registry, Access::Pull)?;
     let tags = repository
@@ -28,7 +28,7 @@ pub(super) fn digest(context: &Context, args: &Remote) -> Result<(), CommandErro
     let digest = if let Some(digest) = found {
         digest
     } else {
-        // The answer to a GET has the registry's reason.
+        // The response to a GET contains the registry's reason.
         let document = repository.manifest(&name);
         document.map_err(failed(operation, args))?.descriptor.digest
     };
@@ -51,7 +51,7 @@ pub(super) fn delete(context: &Context, args: &Remote) -> Result<(), CommandErro
     let repository = repository(context, &args.reference, &args.registry, Access::Delete)?;
     let name = tag_or_digest(&args.reference)?;
     let deleted = repository.delete(&name).map_err(failed("delete", args))?;
-    let outcome = if deleted { "Deleted" } else { "Not there:" };
+    let outcome = if deleted { "Deleted" } else { "Not found:" };
     context
         .printer
         .status(&format!("{outcome} {}", args.reference));

@@ -47,7 +47,7 @@ pub(super) fn expect_digest_of(
     }
 }
 
-/// What a request names: the digest, else the tag.
+/// The digest for a request, else the tag.
 pub(super) fn tag_or_digest(reference: &Reference) -> Result<String, CommandError> {
     let digest = reference.digest().map(|digest| digest.to_string());
     let name = digest.or_else(|| reference.tag().map(str::to_owned));

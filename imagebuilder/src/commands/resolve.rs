@@ -72,7 +72,7 @@ fn build<'a>(
     };
     let mut done = BTreeMap::new();
     let mut services = Vec::new();
-    // All names are checked before the first is compiled.
+    // All names are checked before the first package is compiled.
     for package in places.keys() {
         let service = images.service(package, &[]);
         services.push((*package, service.map_err(|error| failed(package, error))?));

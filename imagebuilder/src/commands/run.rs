@@ -1,4 +1,4 @@
-//! From the process to a command and back.
+//! The entry point of the process.
 
 use std::process::ExitCode;
 

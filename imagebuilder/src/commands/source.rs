@@ -17,14 +17,14 @@ use crate::place::{Local, Place, Store};
 
 /// An image of a layout.
 pub(super) struct Image {
-    /// Its name in the layout; its digest where it has none.
+    /// Its name in the layout; its digest if it has none.
     pub(super) name: String,
     pub(super) root: Descriptor,
     /// The manifests: one, or those of the index.
     pub(super) manifests: Vec<(Descriptor, Manifest)>,
 }
 
-/// Opens what has the images. Those of a container engine are kept in a file that has no name.
+/// Opens the source of the images. Those of a container engine are stored in an unnamed temporary file.
 pub(super) fn open(context: &Context, source: &Local) -> Result<Layout, CommandError> {
     match &source.store {
         Store::Layout(path) => Ok(Layout::open(path)?),
@@ -41,7 +41,7 @@ pub(super) fn open(context: &Context, source: &Local) -> Result<Layout, CommandE
     }
 }
 
-/// Opens what has the images, and reads the documents of those that are named.
+/// Opens the source of the images, and reads the documents of those that are named.
 pub(super) fn images(
     context: &Context,
     place: &Place,
@@ -72,12 +72,12 @@ pub(super) fn images(
     Ok((source, images.map_err(CommandError::Source)?))
 }
 
-/// The images that are named: one, or all of the layout, which has at least one. What only refers to
-/// another image, such as its bill of materials, is not one of them.
+/// The images that are named: one, or all of the layout, which has at least one. Referrers of another
+/// image, such as its bill of materials, are left out.
 pub(super) fn roots(layout: &Layout, source: &Local) -> Result<Vec<Descriptor>, CommandError> {
     let roots = match (&source.store, &source.image) {
         (Store::Layout(_) | Store::Archive(_), Some(reference)) => vec![layout.find(reference)?],
-        // The engine was asked for that image alone.
+        // The engine returned only that image.
         (Store::Engine, _) | (_, None) => own_images(layout)?,
     };
     if roots.is_empty() {
@@ -98,7 +98,7 @@ fn own_images(layout: &Layout) -> Result<Vec<Descriptor>, CommandError> {
     Ok(own)
 }
 
-/// The one image, where several cannot be meant.
+/// The only image, for commands that do not accept several.
 pub(super) fn only<'a>(
     layout: &Layout,
     images: &'a [Descriptor],
@@ -112,7 +112,7 @@ pub(super) fn only<'a>(
     }
 }
 
-/// The one image of a place, where several cannot be meant.
+/// The only image of a place, for commands that do not accept several.
 pub(super) fn one<'a>(place: &Place, images: &'a [Image]) -> Result<&'a Image, CommandError> {
     match images {
         [image] => Ok(image),

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Writes a tar under its name when it is whole, and returns its size in bytes.
+/// Writes a tar atomically, and returns its size in bytes.
 pub(super) fn write(path: &Path, mut tar: impl Read) -> io::Result<u64> {
     cli::replace_file(path, 0o644, |file| {
         let bytes = io::copy(&mut tar, file)?;

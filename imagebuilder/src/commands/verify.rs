@@ -62,10 +62,10 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<(), CommandError> 
 
 struct Verifier<'a> {
     source: &'a ImageSource,
-    /// Of the layers that were read: several images may have them.
+    /// The layers that were read: several images may share them.
     diff_ids: BTreeMap<Digest, Digest>,
     bytes: u64,
-    /// How many manifests that refer to the images were read.
+    /// The number of referrers that were read.
     referrers: u64,
 }
 
@@ -101,7 +101,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Reads what refers to the image, to its manifests, and to what is found.
+    /// Reads the referrers of the image, of its manifests, and of the referrers themselves.
     fn referrers(&mut self, image: &Image) -> Result<(), ContentError> {
         let manifests = image.manifests.iter().map(|(manifest, _)| manifest.digest);
         let mut open: BTreeSet<Digest> = manifests.chain([image.root.digest]).collect();

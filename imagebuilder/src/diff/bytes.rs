@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// The first byte that differs, and how many do up to the end of the shorter; where that is the
-/// start of the longer, the first is its length.
+/// The offset of the first byte that differs, and the number of different bytes up to the end of the shorter
+/// content. If that is a prefix of the longer one, the offset is its length.
 pub(super) fn compare(mut a: impl Read, mut b: impl Read) -> io::Result<(u64, u64)> {
     let mut buffers = [vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]];
     let (mut at, mut first, mut count) = (0, None, 0);

@@ -1,10 +1,10 @@
-//! Documents as JSON, field by field.
+//! Compares documents as JSON, field by field.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// The fields that differ, each with its value in A and B: null where it is not there.
+/// The fields that differ, each with its value in A and B, which is null if the field is missing.
 pub(super) fn fields(a: &Value, b: &Value) -> Vec<(String, Value, Value)> {
     let (a, b) = (flat(a), flat(b));
     let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
@@ -17,7 +17,7 @@ pub(super) fn fields(a: &Value, b: &Value) -> Vec<(String, Value, Value)> {
         .collect()
 }
 
-/// Each value that holds no other, by where it is: `config.Env[0]`.
+/// Each leaf value, by its path: `config.Env[0]`.
 fn flat(value: &Value) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
     walk(String::new(), value, &mut out);
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_named_by_where_it_is() {
+    fn a_field_is_named_by_its_path() {
         let a =
             serde_json::json!({"x": 1, "config": {"Env": ["A=1", "B=2"], "Labels": {"a.b": "c"}}});
         let b = serde_json::json!({"x": 1, "config": {"Env": ["A=1", "B=3"], "Labels": {}, "User": "1"}});

@@ -1,4 +1,4 @@
-//! The files of a layer, and their contents where those differ.
+//! Compares the files of two layers, and their contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,10 +9,10 @@ use oci::{Descriptor, Digest, Hasher};
 use crate::contents::{self, ContentError, Entry};
 use crate::image_source::ImageSource;
 
-/// What a layer holds.
+/// The content of a layer.
 pub(super) struct Files {
     pub(super) diff_id: Digest,
-    /// By path; of an entry that comes twice the last counts, as when it is unpacked.
+    /// Entries by path. If there are two with the same path, the last one counts, as in unpacking.
     pub(super) entries: BTreeMap<String, (Entry, Digest)>,
 }
 
@@ -36,10 +36,10 @@ impl Files {
     }
 }
 
-/// Contents of a layer on disk, in a file that has no name.
+/// The contents of a layer's files, in an unnamed temporary file.
 pub(super) struct Extracted {
     file: File,
-    /// By path: where it starts, and how many bytes it has.
+    /// By path: the offset and the size in bytes.
     places: BTreeMap<String, (u64, u64)>,
 }
 

@@ -1,4 +1,4 @@
-//! Two images: their documents, and their layers platform by platform.
+//! Compares two images: their documents, and their layers, platform by platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ impl Compared<'_> {
     }
 }
 
-/// How two images differ; not at all where their digests are the same.
+/// The differences of two images; none if their digests are the same.
 pub(crate) fn compare(a: Compared<'_>, b: Compared<'_>) -> Result<Vec<Difference>, ContentError> {
     let mut found = Vec::new();
     if a.root.digest == b.root.digest {
@@ -80,7 +80,7 @@ fn manifests(a: Of<'_>, b: Of<'_>) -> Result<Vec<What>, ContentError> {
     if descriptor_a.digest == descriptor_b.digest {
         return Ok(Vec::new());
     }
-    // The layers and the configuration are compared themselves.
+    // The layers and the configuration are compared separately.
     let manifest = |source: &ImageSource, descriptor: &Descriptor| {
         let bytes = source.document(descriptor)?;
         Ok::<_, SourceError>(json(&bytes, &["config", "layers"]))

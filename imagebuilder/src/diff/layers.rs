@@ -1,4 +1,4 @@
-//! Two layers in the same place.
+//! Compares two layers at the same index.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(super) struct Layer<'a> {
     pub(super) descriptor: &'a Descriptor,
 }
 
-/// How the layers in the place `layer` differ: the layer itself first, then its files.
+/// The differences of the layers with the index `layer`: first of the layer itself, then of its files.
 pub(super) fn compare(
     layer: usize,
     a: Option<Layer<'_>>,

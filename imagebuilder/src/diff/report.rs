@@ -1,4 +1,4 @@
-//! What differs, for programs and for people.
+//! The differences, as JSON and as text.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use serde_json::Value;
 /// A difference between two images, A and B.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Difference {
-    /// The platform; none for what is of all of them.
+    /// The platform; `None` for what concerns all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) platform: Option<String>,
     #[serde(flatten)]
@@ -21,16 +21,16 @@ pub(crate) struct Difference {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(crate) enum What {
-    /// One image has a platform that the other has not.
+    /// Only one image has a platform.
     Platform { only_in: Side },
-    /// A field of a document. A value that is not there is null.
+    /// A field of a document. A missing value is null.
     Field {
         document: &'static str,
         field: String,
         a: Value,
         b: Value,
     },
-    /// A layer, by its place from 0.
+    /// A layer, by its index from 0.
     Layer {
         layer: usize,
         a: Option<Digest>,
@@ -58,13 +58,13 @@ pub(crate) enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LayerChange {
-    /// One image has no layer in that place.
+    /// One image has no layer with that index.
     Missing,
     /// It has other files.
     Files,
-    /// It has the same files, and its tar has another order or other headers.
+    /// It has the same files, but its tar has another order or other headers.
     Tar,
-    /// The tar is the same, and compressed in another way.
+    /// The tar is the same, but compressed differently.
     Compression,
 }
 
@@ -72,15 +72,15 @@ pub(crate) enum LayerChange {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
 pub(crate) enum FileChange {
-    /// One layer has it.
+    /// Only one layer has it.
     Only { only_in: Side },
-    /// Its mode or type, owner, time or link.
+    /// Its mode or type, owner, time or link target.
     Attribute {
         attribute: &'static str,
         a: String,
         b: String,
     },
-    /// Its content. The bytes are counted up to the end of the shorter.
+    /// Its content. Different bytes are counted up to the end of the shorter one.
     Content {
         first_byte: u64,
         different_bytes: u64,
@@ -89,7 +89,7 @@ pub(crate) enum FileChange {
     },
 }
 
-/// The lines for people.
+/// The differences as lines of text.
 pub(crate) fn text(differences: &[Difference]) -> String {
     let mut out = String::new();
     for difference in differences {
@@ -131,7 +131,7 @@ impl fmt::Display for Difference {
                         f.write_str(" (the same files in another order, or other headers)")
                     }
                     LayerChange::Compression => {
-                        f.write_str(" (the same tar, compressed in another way)")
+                        f.write_str(" (the same tar, compressed differently)")
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! Compares what a binary needs with what a base has.
+//! Compares the needs of a binary with the content of a base.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::root_fs::RootFs;
 /// A base to check against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Against<'a> {
-    /// How errors name it.
+    /// Its name in errors.
     pub(crate) name: &'a str,
     pub(crate) root: &'a RootFs,
     /// `LD_LIBRARY_PATH` of the image.
@@ -21,7 +21,7 @@ pub(crate) struct Against<'a> {
 /// Checks that a binary, at `path` and later at `/FOLDER/…` of the image, has what it needs.
 ///
 /// # Errors
-/// [`ElfError`] by what is missing.
+/// [`ElfError`], depending on what is missing.
 pub(crate) fn check(
     path: &Path,
     folder: &str,
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_are_looked_for_where_the_loader_does() {
+    fn libraries_are_searched_where_the_loader_searches() {
         let mut needs = own();
         needs.libraries = vec!["libx.so.1".to_owned()];
         needs.glibc = None;
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_and_what_is_not_elf_are_refused() {
+    fn another_machine_and_other_formats_are_refused() {
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let read = |binary: &[u8], platform: &str| {
             let platform = platform.parse().unwrap();
@@ -191,7 +191,7 @@ mod tests {
         } else {
             "linux/amd64"
         };
-        assert!(read(&own, other).starts_with("`x` is for another machine than linux/"));
+        assert!(read(&own, other).starts_with("`x` is not for linux/"));
         for binary in [&b"#!/bin/sh"[..], b""] {
             assert_eq!(read(binary, "linux/amd64"), "`x` is not a 64-bit ELF file");
         }

@@ -15,7 +15,7 @@ pub(crate) enum ElfError {
         #[source]
         source: object::Error,
     },
-    #[error("`{}` is for another machine than {platform} (ELF machine {machine})", path.display())]
+    #[error("`{}` is not for {platform} (ELF machine {machine})", path.display())]
     Machine {
         path: PathBuf,
         platform: Box<Platform>,
@@ -32,18 +32,18 @@ pub(crate) enum ElfError {
     #[error("`{}` needs {libraries}, which {base} does not have", path.display())]
     Libraries {
         path: PathBuf,
-        /// Their names, divided by commas.
+        /// Their names, separated by commas.
         libraries: String,
         base: String,
     },
-    #[error("`{}` needs glibc {needed}, and {base} has {available}", path.display())]
+    #[error("`{}` needs glibc {needed}, but {base} has {available}", path.display())]
     Glibc {
         path: PathBuf,
         needed: GlibcVersion,
         base: String,
         available: GlibcVersion,
     },
-    #[error("`{}` needs glibc {needed}, and the libc of {base} cannot be read", path.display())]
+    #[error("`{}` needs glibc {needed}, but the libc of {base} cannot be read", path.display())]
     UnknownGlibc {
         path: PathBuf,
         needed: GlibcVersion,

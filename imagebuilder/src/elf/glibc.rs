@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct GlibcVersion(Vec<u32>);
 
 impl GlibcVersion {
-    /// The version that a symbol version names, such as `GLIBC_2.36`; `GLIBC_PRIVATE` names none.
+    /// The version in the name of a symbol version, such as `GLIBC_2.36`; `GLIBC_PRIVATE` has none.
     pub(super) fn of_symbol(name: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
         let parts = text.split('.').map(|part| part.parse().ok());
         Some(Self(parts.collect::<Option<_>>()?))
     }
 
-    /// The newest version whose symbols a libc defines; nothing where it is not glibc.
+    /// The newest version whose symbols a libc defines; `None` if it is not glibc.
     pub(super) fn of_libc<'data>(libc: impl ReadRef<'data>) -> Option<Self> {
         let header = FileHeader64::<Endianness>::parse(libc).ok()?;
         let endian = header.endian().ok()?;
@@ -28,7 +28,7 @@ impl GlibcVersion {
         let strings = sections.strings(endian, libc, link).ok()?;
         let mut newest = None;
         while let Ok(Some((_, mut names))) = definitions.next() {
-            // The first is the version itself, and the others are those that it contains.
+            // The first name is the version's own, and the others are those of its predecessors.
             if let Ok(Some(name)) = names.next() {
                 newest = newest.max(Self::of_symbol(name.name(endian, strings).ok()?));
             }

@@ -1,9 +1,9 @@
-//! Whether a binary can run on the base that it is given.
+//! Checks whether a binary can run on its base.
 //!
-//! A static one of the right machine runs everywhere. One that is linked dynamically needs an
-//! interpreter, libraries, and a glibc that is new enough: what its headers name is looked for in the
-//! base, in the folders in which the dynamic loader searches. What those libraries need in turn, and
-//! what is opened while the program runs, is not checked.
+//! A static binary for the right machine runs everywhere. One that is linked dynamically needs an
+//! interpreter, libraries, and a sufficiently new glibc: those in its headers are searched in the base, in the
+//! folders that the dynamic loader searches. Neither the dependencies of these libraries nor files that the
+//! program opens at run time are checked.
 
 mod check;
 mod error;

@@ -1,4 +1,4 @@
-//! What a binary needs of the system that it runs on, by its headers.
+//! Reads the needs of a binary from its headers.
 
 use std::path::Path;
 
@@ -12,23 +12,23 @@ use oci::Platform;
 use super::error::ElfError;
 use super::glibc::GlibcVersion;
 
-/// What a binary that is linked dynamically needs.
+/// The needs of a dynamically linked binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// The path of the dynamic loader.
     pub(crate) interpreter: String,
     /// The names of its libraries.
     pub(crate) libraries: Vec<String>,
-    /// The folders that it names itself to search for them.
+    /// The folders in its headers (`RPATH`, `RUNPATH`) to search for them.
     pub(crate) folders: Vec<String>,
     /// The newest version of glibc whose symbols it uses.
     pub(crate) glibc: Option<GlibcVersion>,
 }
 
-/// Reads what `binary`, at `path`, needs; nothing where it is static.
+/// Reads the needs of `binary`, at `path`; `None` if it is static.
 ///
 /// # Errors
-/// When it is not a program for `platform`.
+/// If it is not a program for `platform`.
 pub(crate) fn needs<'data>(
     path: &Path,
     binary: impl ReadRef<'data>,

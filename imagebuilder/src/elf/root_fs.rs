@@ -1,4 +1,4 @@
-//! The part of an image's file system in which a dynamic loader searches.
+//! The part of an image's file system that a dynamic loader searches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -19,7 +19,7 @@ const MAX_FILE_BYTES: u64 = 32 << 20;
 /// The libraries and links of an image, after all of its layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RootFs {
-    /// By path without a leading slash. Of the files, only those that a loader may look for.
+    /// Entries by path, without a leading slash. Only those files that a loader may look for.
     nodes: BTreeMap<String, Node>,
 }
 
@@ -33,9 +33,9 @@ enum Node {
 }
 
 impl RootFs {
-    /// Adds the layer that `tar` is, on top of those before it.
+    /// Adds the layer in `tar`, on top of those before it.
     pub(crate) fn add_layer(&mut self, tar: impl Read) -> io::Result<()> {
-        // An opaque directory hides what is below it in the layers before this one.
+        // An opaque directory hides its content in the layers before this one.
         let mut added = BTreeSet::new();
         let mut archive = tar::Archive::new(tar);
         for entry in archive.entries()? {
@@ -82,7 +82,7 @@ impl RootFs {
         Ok(())
     }
 
-    /// Adds a file that the image has besides its base, whose content is at `source`.
+    /// Adds a file that the image has in addition to its base, with the content at `source`.
     pub(crate) fn add_file(&mut self, path: &str, source: &Path) -> io::Result<()> {
         if let Some(node) = file(path, &mut File::open(source)?)? {
             self.nodes.insert(path.to_owned(), node);
@@ -90,7 +90,7 @@ impl RootFs {
         Ok(())
     }
 
-    /// Adds a link that the image has besides its base.
+    /// Adds a link that the image has in addition to its base.
     pub(crate) fn add_link(&mut self, path: &str, target: &str) {
         let link = Node::Link(target.to_owned());
         self.nodes.insert(path.to_owned(), link);
@@ -113,7 +113,7 @@ impl RootFs {
         }
     }
 
-    /// What the link at `path` itself points to, if it is one.
+    /// The target of the link at `path`, if it is one.
     pub(crate) fn link(&self, path: &str) -> Option<&str> {
         match self.nodes.get(path)? {
             Node::Link(target) => Some(target),
@@ -121,7 +121,7 @@ impl RootFs {
         }
     }
 
-    /// Whether there is a library or loader at `path`, through links.
+    /// Whether there is a library or loader at `path`, following links.
     pub(crate) fn has(&self, path: &str) -> bool {
         matches!(self.find(path), Some(Node::Library | Node::Libc(_)))
     }
@@ -134,7 +134,7 @@ impl RootFs {
         }
     }
 
-    /// The folders that the loader's configuration names, `/etc/ld.so.conf` and what it includes.
+    /// The folders in the loader's configuration, `/etc/ld.so.conf` and the files that it includes.
     pub(super) fn folders(&self) -> impl Iterator<Item = &str> {
         let nodes = self.nodes.values();
         let folders = nodes.filter_map(|node| match node {
@@ -171,7 +171,7 @@ impl RootFs {
     }
 }
 
-/// What a loader would make of a file.
+/// The kind of a file for a loader.
 fn file(path: &str, content: &mut impl Read) -> io::Result<Option<Node>> {
     let name = path.rsplit('/').next().unwrap_or(path);
     if name == "libc.so.6" || (name.starts_with("libc-2.") && is_library(name)) {
@@ -196,7 +196,7 @@ fn is_library(path: &str) -> bool {
     name.split('.').skip(1).any(|part| part == "so") || name.starts_with("ld-")
 }
 
-/// The path of a tar's entry; nothing for the root, or for what is not below it.
+/// The path of a tar's entry; `None` for the root, and for entries that are not below it.
 fn normalized(path: &str) -> Option<String> {
     let parts: Vec<&str> = path
         .split('/')

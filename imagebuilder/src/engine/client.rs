@@ -1,4 +1,4 @@
-//! The requests.
+//! The client of an engine's API.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::time::Duration;
@@ -21,10 +21,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an engine may be silent while it loads or packs an image of many GiB.
 const WORK: Duration = Duration::from_mins(30);
 
-/// How long an engine may not read what is sent.
+/// How long an engine may not read the request.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// The most of an answer that is read, where it is not an image.
+/// The longest response that is read, except for images.
 const ANSWER_BYTES: u64 = 1 << 20;
 
 /// A container engine.
@@ -35,7 +35,7 @@ pub(crate) struct Engine {
     base: String,
 }
 
-/// A line of the answer to `POST /images/load`.
+/// A line of the response to `POST /images/load`.
 #[derive(Deserialize)]
 struct Line {
     #[serde(default)]
@@ -43,7 +43,7 @@ struct Line {
     error: Option<String>,
 }
 
-/// The answer to `GET /version`.
+/// The response to `GET /version`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Version {
@@ -58,7 +58,7 @@ struct Message {
 }
 
 impl Engine {
-    /// The engine that the environment names; nothing is sent yet.
+    /// The engine that the environment selects. Nothing is sent yet.
     pub(crate) fn new(settings: &EngineSettings) -> Result<Self, EngineError> {
         let host = settings.host()?;
         let config = Agent::config_builder()
@@ -74,7 +74,7 @@ impl Engine {
         let (agent, address) = match &host {
             Host::Socket(path) => {
                 let connector = SocketConnector(path.clone());
-                // The URL's host is not looked at.
+                // The URL's host is ignored.
                 let address = "127.0.0.1".to_owned();
                 (Agent::with_parts(config, connector, resolver), address)
             }
@@ -101,7 +101,7 @@ impl Engine {
         Ok(platform)
     }
 
-    /// Loads the images of a tar of `size` bytes, and returns what the engine says of it, a line each.
+    /// Loads the images of a tar of `size` bytes, and returns the engine's messages, one per line.
     pub(crate) fn load(&self, tar: &mut dyn Read, size: u64) -> Result<Vec<String>, EngineError> {
         let mut tar = tar;
         let mut body = SendBody::from_reader(&mut tar);
@@ -131,7 +131,7 @@ impl Engine {
 
     /// Opens the tar of an image, as `docker save` writes it.
     pub(crate) fn save(&self, reference: &Reference) -> Result<impl Read + use<>, EngineError> {
-        // Without a tag it would be the images of all tags.
+        // Without a tag, the engine would return the images of all tags.
         let mut name = reference.clone();
         if name.tag().is_none() && name.digest().is_none() {
             name = name.with_tag("latest").expect("`latest` is a tag");
@@ -197,7 +197,7 @@ impl Engine {
         Ok(bytes)
     }
 
-    /// The error of a request that got no answer; a damaged image is the fault of what was sent.
+    /// The error of a request without a response; a damaged image is an error of its source.
     fn failed(&self, error: ureq::Error) -> EngineError {
         let host = self.host.clone();
         let mismatch = match &error {

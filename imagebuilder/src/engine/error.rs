@@ -1,4 +1,4 @@
-//! What can go wrong between this program and an engine.
+//! The errors of a container engine.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use oci::{Mismatch, Reference};
 
 use super::host::Host;
 
-/// Why an engine did not do what it was asked for.
+/// Why a request to an engine failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
     #[error("cannot use DOCKER_HOST `{host}`: {problem}")]
@@ -17,7 +17,7 @@ pub(crate) enum EngineError {
         #[source]
         source: ureq::Error,
     },
-    #[error("the container engine at {host} answered {status} to {request}: {message}")]
+    #[error("the container engine at {host} responded with {status} to {request}: {message}")]
     Status {
         host: Host,
         request: &'static str,
@@ -29,10 +29,10 @@ pub(crate) enum EngineError {
         host: Host,
         reference: Box<Reference>,
     },
-    /// It began to load an image, and then refused it.
+    /// It started to load an image, and then refused it.
     #[error("the container engine at {host} cannot load the image: {message}")]
     Load { host: Host, message: String },
-    #[error("cannot read the answer of the container engine at {host}")]
+    #[error("cannot read the response of the container engine at {host}")]
     Read {
         host: Host,
         #[source]

@@ -1,9 +1,9 @@
-//! Where an engine listens.
+//! The address of an engine.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where an engine listens.
+/// The address of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     /// A Unix socket.

@@ -1,9 +1,9 @@
 //! The local container engine, by the API of
-//! [Docker](https://docs.docker.com/reference/api/engine/), which podman speaks too.
+//! [Docker](https://docs.docker.com/reference/api/engine/), which podman supports too.
 //!
-//! Three requests, and so no client library: a tar to `POST /images/load`, a tar from
-//! `GET /images/NAME/get`, and the platform of `GET /version`. They go over the socket by the HTTP
-//! client that registries are reached with.
+//! It takes only three requests, so there is no client library: a tar to `POST /images/load`, a tar from
+//! `GET /images/NAME/get`, and the platform of `GET /version`. The HTTP client for registries sends them
+//! over the socket.
 
 mod client;
 mod error;

@@ -1,4 +1,4 @@
-//! Which engine is meant, by the variables that `docker` reads
+//! Selects the engine by the variables that `docker` reads
 //! (<https://docs.docker.com/reference/cli/docker/#environment-variables>).
 
 use std::path::PathBuf;
@@ -9,19 +9,19 @@ use super::host::Host;
 /// The socket of an engine that the system runs.
 const SYSTEM_SOCKET: &str = "/var/run/docker.sock";
 
-/// What the environment says of the engine.
+/// The variables that select the engine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EngineSettings {
     /// `DOCKER_HOST`
     pub(crate) host: Option<String>,
     /// Whether `DOCKER_TLS_VERIFY` is set.
     pub(crate) tls_verify: bool,
-    /// `XDG_RUNTIME_DIR`, where an engine of the user's own has its socket.
+    /// `XDG_RUNTIME_DIR`, where a rootless engine has its socket.
     pub(crate) runtime_directory: Option<PathBuf>,
 }
 
 impl EngineSettings {
-    /// The engine that is meant: that of `DOCKER_HOST`, else the system's, else the user's own.
+    /// The engine: that of `DOCKER_HOST`, else the system's, else the user's rootless one.
     pub(crate) fn host(&self) -> Result<Host, EngineError> {
         if let Some(text) = &self.host {
             return self.parse(text);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_own_engine_is_used_where_the_system_has_none() {
+    fn the_users_rootless_engine_is_used_if_the_system_has_none() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("docker.sock"), "").unwrap();
         let settings = EngineSettings {

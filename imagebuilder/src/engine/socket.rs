@@ -9,7 +9,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-/// Connects to a socket, whatever the URL says.
+/// Connects to a socket, whatever the URL.
 #[derive(Debug)]
 pub(super) struct SocketConnector(pub(super) PathBuf);
 
@@ -66,7 +66,7 @@ impl Transport for SocketTransport {
     }
 }
 
-/// A timeout as the socket takes it, which is never zero.
+/// A timeout for the socket, which must not be zero.
 fn duration(timeout: NextTimeout) -> Option<Duration> {
     timeout.not_zero().map(|timeout| *timeout)
 }

@@ -1,11 +1,11 @@
-//! What the sources of a package say of its image.
+//! Detects settings of an image in the sources of a package.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::workspace::Outline;
 
-/// The folders in which services keep files that they read while they run.
+/// Common names of folders with files that services read at run time.
 const FOLDERS: [&str; 6] = [
     "static",
     "public",
@@ -15,7 +15,7 @@ const FOLDERS: [&str; 6] = [
     "config",
 ];
 
-/// What was found.
+/// The detected settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     /// The package.
@@ -24,13 +24,13 @@ pub(crate) struct Found {
     pub(crate) bins: Vec<String>,
     /// The ports of a Dockerfile's `EXPOSE`, and which Dockerfile that is.
     pub(crate) ports: Option<(String, BTreeSet<u16>)>,
-    /// Folders of files that may belong into the image.
+    /// Folders with files that may belong in the image.
     pub(crate) folders: Vec<&'static str>,
-    /// Its queries are prepared: sqlx needs no database while it compiles.
+    /// Its queries are prepared, so sqlx needs no database at compile time.
     pub(crate) sqlx_offline: bool,
 }
 
-/// Looks at a package and at the root of its workspace.
+/// Searches a package and the root of its workspace.
 pub(crate) fn find(outline: &Outline, root: &Path) -> Found {
     let folder = outline.manifest.parent().unwrap_or(root);
     let mut bins = outline.bins.clone();

@@ -1,4 +1,4 @@
-//! A commented `[package.metadata.image]` for a package, with what its sources say of the image.
+//! A commented `[package.metadata.image]` for a package, with settings that are detected in its sources.
 
 mod find;
 mod text;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::find::Found;
 use crate::toml_string::toml_string;
 
-/// The table with its header; every line that only shows a key is a comment.
+/// The table with its header. Lines that only demonstrate a key are comments.
 pub(crate) fn text(found: &Found) -> String {
     let mut out = String::from(
         "# The image that `imagebuilder build` creates of this package. Every key is optional; those in\n\
@@ -41,7 +41,7 @@ pub(crate) fn text(found: &Found) -> String {
     if found.folders.is_empty() {
         line("# assets = [{ src = \"static\", dest = \"/srv/static\" }]");
     } else {
-        line("# Folders here whose files the program may read while it runs:");
+        line("# Folders whose files the program may read at run time:");
         let assets = found
             .folders
             .iter()
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
-    /// What the table sets, and what it would set if every example counted.
+    /// The settings of the table, and those with all examples uncommented.
     fn parsed(text: &str) -> (Settings, Settings) {
         let parse = |text: &str| -> Settings {
             let value: toml::Value = toml::from_str(text).unwrap();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_set_and_the_rest_are_valid_examples() {
+    fn detected_settings_are_set_and_the_others_are_valid_examples() {
         let plain = Found {
             package: "hello".to_owned(),
             bins: vec!["hello".to_owned()],

@@ -20,7 +20,7 @@ const TAG_BYTES: usize = 16;
 /// Why a key cannot be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DecryptError {
-    #[error("it is not what cosign writes: {0}")]
+    #[error("it does not have cosign's format: {0}")]
     Form(String),
     #[error("the password is wrong, or the file is damaged")]
     Password,
@@ -99,7 +99,7 @@ fn open(
     let mut one_time = [0; KEY_BYTES];
     stream.apply_keystream(&mut one_time);
     let tag = Poly1305::new(&one_time.into()).compute_unpadded(&message);
-    // What is compared is no secret of anyone but the owner of the file.
+    // The comparison need not be constant-time: only the owner of the file runs it.
     if tag.as_slice() != sealed {
         return Err(DecryptError::Password);
     }

@@ -1,7 +1,7 @@
 //! Keys for signatures: ECDSA on P-256 with SHA-256, which is what cosign creates.
 //!
-//! Signatures are deterministic ([RFC 6979](https://www.rfc-editor.org/rfc/rfc6979)), so that an image
-//! that is built and signed again has the same signature, and nothing is stored twice.
+//! Signatures are deterministic ([RFC 6979](https://www.rfc-editor.org/rfc/rfc6979)), so an image that is
+//! built and signed again has the same signature, and nothing is stored twice.
 
 mod encrypted;
 mod private;
@@ -22,7 +22,7 @@ pub(crate) enum KeyError {
         #[source]
         source: std::io::Error,
     },
-    /// The file has no key of the kind that is expected.
+    /// The file does not contain the expected kind of key.
     #[error("`{}` has no {wanted}: it is {found}", path.display())]
     Kind {
         path: PathBuf,
@@ -38,12 +38,12 @@ pub(crate) enum KeyError {
         #[source]
         source: DecryptError,
     },
-    /// It is not an ECDSA key on P-256, or is damaged.
+    /// The key is not an ECDSA key on P-256, or is damaged.
     #[error("`{}` is not a valid ECDSA key on the curve P-256", path.display())]
     Invalid { path: PathBuf },
 }
 
-/// What a PEM file has, for an error.
+/// The label of a PEM file, for an error.
 fn label(pem: &str) -> String {
     let begin = pem.lines().find_map(|line| {
         line.trim()

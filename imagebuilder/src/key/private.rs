@@ -1,4 +1,4 @@
-//! The key that signs.
+//! Private keys.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The key that verifies.
+//! Public keys.
 
 use std::path::Path;
 
@@ -40,13 +40,13 @@ impl PublicKey {
         })
     }
 
-    /// Whether `signature`, in ASN.1, is one of `message` by this key.
+    /// Whether `signature`, in ASN.1, is a valid signature of `message` by this key.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let signature = DerSignature::from_bytes(signature);
         signature.is_ok_and(|signature| self.0.verify(message, &signature).is_ok())
     }
 
-    /// How Sigstore's bundles name it: the SHA-256 of its DER, in base64.
+    /// Its hint in Sigstore bundles: the SHA-256 of its DER, in base64.
     pub(crate) fn hint(&self) -> String {
         let der = self.0.to_public_key_der();
         let der = der.expect("a key on this curve can be encoded");

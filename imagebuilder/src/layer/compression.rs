@@ -1,4 +1,4 @@
-//! How layers are compressed.
+//! The compression of layers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ const GZIP_LEVEL: u32 = 1;
 /// zstd's own default.
 const ZSTD_LEVEL: u32 = 3;
 
-/// The compression of the layers that are packed; those of a base stay as they are.
+/// The compression of the layers that are packed; those of a base are unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LayerCompression {
     /// RFC 1952, which every engine reads.
     Gzip(u32),
-    /// RFC 8878, which Docker reads from 23.0.
+    /// RFC 8878, which Docker supports since 23.0.
     Zstd(u32),
 }
 
@@ -51,7 +51,7 @@ impl FromStr for LayerCompression {
             ("gzip", None) => Ok(Self::default()),
             ("gzip", Some(level @ 1..=9)) => Ok(Self::Gzip(level)),
             ("zstd", None) => Ok(Self::Zstd(ZSTD_LEVEL)),
-            // Above, a reader needs more than 8 MiB, and some refuse.
+            // For higher levels a reader needs more than 8 MiB, which some refuse.
             ("zstd", Some(level @ 1..=19)) => Ok(Self::Zstd(level)),
             _ => Err(expected),
         }

@@ -1,8 +1,8 @@
 //! The files of a layer, and the tar of them.
 //!
-//! Entries are sorted by path, each with its parents before it; times are the one given; owners
-//! are numbers. The format is ustar, which every reader knows and which has no optional parts; what has
-//! no room there is in a record of pax before it.
+//! Entries are sorted by path, each after its parents; all have the same given time, and numeric owners.
+//! The format is ustar, which every reader supports and which has no optional parts. Names that do not fit
+//! are in a pax record before the entry.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,12 +50,12 @@ struct Entry {
 enum Content {
     Directory,
     Bytes(Vec<u8>),
-    /// An open file of so many bytes: what was checked is what is packed, and a large one is
-    /// never in memory.
+    /// An open file with this number of bytes: the file that was checked is the one that is packed, and a
+    /// large one is never in memory.
     Open(File, u64),
     /// A file that is opened when it is packed, since there may be thousands.
     Path(PathBuf, u64),
-    /// A symbolic link, and what it points to.
+    /// A symbolic link, and its target.
     Link(String),
 }
 
@@ -64,22 +64,22 @@ enum Content {
 pub(crate) struct Files(BTreeMap<String, Entry>);
 
 impl Files {
-    /// Adds a file of root's, and the directories it is in.
+    /// Adds a file owned by root, and its parent directories.
     pub(crate) fn file(&mut self, path: &str, mode: u32, content: Vec<u8>) {
         self.insert(path, Content::Bytes(content), mode, User::ROOT);
     }
 
-    /// Adds a file of root's with the content of an open one of `size` bytes.
+    /// Adds a file owned by root, with the content of an open file of `size` bytes.
     pub(crate) fn open_file(&mut self, path: &str, mode: u32, file: File, size: u64) {
         self.insert(path, Content::Open(file, size), mode, User::ROOT);
     }
 
-    /// Adds a directory, and those it is in.
+    /// Adds a directory, and its parents.
     pub(crate) fn directory(&mut self, path: &str, mode: u32, owner: User) {
         self.insert(path, Content::Directory, mode, owner);
     }
 
-    /// Adds an asset, and the directories it is in.
+    /// Adds an asset, and its parent directories.
     pub(crate) fn asset(&mut self, path: &str, asset: &Asset) {
         let content = match &asset.source {
             Source::File { path, size } => Content::Path(path.clone(), *size),
@@ -189,7 +189,7 @@ fn digest_at(cache: &Cache, path: &Path) -> Result<Digest, LayerError> {
     file_digest::digest(cache, &file).map_err(unreadable(path))
 }
 
-/// Names an entry, and what it links to. A name for which ustar has no room is in a record before it, by
+/// Sets the name of an entry, and its link target. A name that does not fit ustar is in a record before it, by
 /// [pax](https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_03).
 fn set_names(
     tar: &mut tar::Builder<impl Write>,
@@ -200,11 +200,11 @@ fn set_names(
     let mut records = Vec::new();
     if header.set_path(name).is_err() {
         records.push(("path", name.as_bytes()));
-        // For readers that know no records, as much as fits.
+        // Truncated, for readers without support for records.
         header.set_path(&name[..name.floor_char_boundary(NAME_BYTES)])?;
     }
     if let Some(target) = target {
-        // As it is: `set_link_name` would drop `.` from it.
+        // Written directly: `set_link_name` would drop `.` from it.
         if header.set_link_name_literal(target).is_err() {
             records.push(("linkpath", target.as_bytes()));
             header.set_link_name_literal(&target[..target.floor_char_boundary(NAME_BYTES)])?;
@@ -216,8 +216,8 @@ fn set_names(
     tar.append_pax_extensions(records)
 }
 
-/// Appends a file from its start; one that is not as long as its header says would make every later
-/// entry unreadable.
+/// Appends a file from its start, and fails if it does not have the size in its header, which would make
+/// all later entries unreadable.
 fn append(
     tar: &mut tar::Builder<impl Write>,
     header: &Header,

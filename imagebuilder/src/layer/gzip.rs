@@ -1,15 +1,15 @@
 //! One gzip member, whose blocks several threads compress, as pigz does.
 //!
-//! Each block is compressed with the end of the one before it as its dictionary, and ends at a byte:
-//! the blocks one after the other are one stream, which every reader of gzip reads. Where the input is
-//! divided does not depend on the number of threads, so neither do the bytes.
+//! Each block is compressed with the end of the previous one as its dictionary, and ends at a byte boundary,
+//! so that the blocks together form one stream that every gzip reader supports. How the input is divided
+//! does not depend on the number of threads, so neither do the bytes.
 
 use std::io;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-/// How much a thread compresses at a time. Larger blocks are no better compressed; smaller ones need
-/// more of the 5 bytes between them.
+/// How much a thread compresses at a time. Larger blocks do not compress better; smaller ones need more of
+/// the 5 bytes between blocks.
 pub(super) const BLOCK_BYTES: usize = 512 << 10;
 
 /// How far back a match may be (RFC 1951).
@@ -20,7 +20,7 @@ pub(super) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// A block to compress.
 pub(super) struct Block {
-    /// What was before it, at most [`WINDOW_BYTES`].
+    /// The preceding input, at most [`WINDOW_BYTES`].
     pub(super) dictionary: Vec<u8>,
     pub(super) bytes: Vec<u8>,
     pub(super) is_last: bool,
@@ -76,7 +76,7 @@ pub(super) fn compress(block: &Block, level: u32) -> io::Result<Compressed> {
     })
 }
 
-/// What follows the last block: the checksum and the size of all input.
+/// The trailer after the last block: the checksum and the size of all input.
 pub(super) fn trailer(crc: &Crc) -> [u8; 8] {
     let mut trailer = [0; 8];
     trailer[..4].copy_from_slice(&crc.sum().to_le_bytes());

@@ -1,7 +1,7 @@
 //! Layers: deterministic tar, compressed and hashed as it is written.
 //!
-//! The bytes of a layer are a function of its files, the compression and [`CONTRACT`] alone: not of the
-//! machine's cores, nor of the order in which files were added.
+//! The bytes of a layer depend only on its files, the compression and [`CONTRACT`], and not on the number of
+//! cores or the order in which files were added.
 
 mod compression;
 mod files;
@@ -13,6 +13,6 @@ pub(crate) use compression::LayerCompression;
 pub(crate) use files::{Files, LayerError};
 pub(crate) use pack::{Layer, Packer};
 
-/// The version of what makes up the bytes of an image: the order of layers, the tar, and the
-/// compressors with their settings. It is raised when one of them changes, since every digest does.
+/// The version of everything that determines the bytes of an image: the order of layers, the tar, and the
+/// compressors with their settings. It is raised when one of them changes, since then every digest changes.
 pub(crate) const CONTRACT: u32 = 2;

@@ -1,4 +1,4 @@
-//! From files to a layer in a layout.
+//! Packs files into a layer in a layout.
 
 use std::io::{self, Write};
 
@@ -12,18 +12,18 @@ use super::files::{Files, LayerError};
 use super::writer::{CompressingWriter, Jobs};
 use crate::cache::Cache;
 
-/// A layer that is stored: what the manifest and the configuration say of it.
+/// A stored layer, as the manifest and the configuration describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layer {
     /// The compressed blob.
     pub(crate) descriptor: Descriptor,
     /// The digest of the tar inside.
     pub(crate) diff_id: Digest,
-    /// What made it, for the image's history.
+    /// What created it, for the image's history.
     pub(crate) created_by: String,
 }
 
-/// What is remembered of a layer.
+/// The cached result for a layer.
 #[derive(Serialize, Deserialize)]
 struct Packed {
     descriptor: Descriptor,
@@ -41,10 +41,10 @@ pub(crate) struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    /// Stores the files as a layer, unless the layout has it since an earlier run.
+    /// Stores the files as a layer, unless the layout has it from an earlier run.
     ///
     /// # Errors
-    /// When a file cannot be read, or the layer not be written.
+    /// If a file cannot be read, or the layer cannot be written.
     pub(crate) fn pack(&self, files: &Files, created_by: &str) -> Result<Layer, LayerError> {
         let Self {
             compression, mtime, ..
@@ -57,7 +57,7 @@ impl Packer<'_> {
             known
         } else {
             let packed = self.store(files).map_err(|error| self.named(error))?;
-            // A file that changed since its digest was taken is another layer.
+            // If a file changed since its digest was computed, it is another layer.
             if files.key(self.cache)? == content {
                 self.cache.put("layers", &key, &packed);
             }
@@ -70,7 +70,7 @@ impl Packer<'_> {
         })
     }
 
-    /// An error of writing, with where.
+    /// An error of writing, with its path.
     fn named(&self, error: LayerError) -> LayerError {
         match error {
             LayerError::Write(source) => LayerError::Layout(LayoutError::Io {
@@ -104,7 +104,7 @@ impl Packer<'_> {
     }
 }
 
-/// Hashes what it passes on.
+/// Hashes the bytes that it passes on.
 struct Tee<W> {
     inner: W,
     hasher: Hasher,
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes that no compressor finds all of.
+    /// Bytes that cannot be compressed well.
     fn noise(count: usize) -> Vec<u8> {
         let mut state = 1u32;
         let mut next = || {
@@ -174,8 +174,8 @@ mod tests {
         }
     }
 
-    /// Changing the compressor, its level or the tar changes every image's digest: on purpose only,
-    /// with a new [`CONTRACT`].
+    /// Changing the compressor, its level or the tar changes the digest of every image. It requires a new
+    /// [`CONTRACT`].
     #[test]
     fn the_digest_of_a_layer_is_known() {
         let digests = ["gzip", "zstd"].map(|compression| {
@@ -196,9 +196,9 @@ mod tests {
         );
     }
 
-    /// Where the input ends beside the end of a block, too.
+    /// Sizes include those around the end of a block.
     #[test]
-    fn what_is_packed_is_read_again_by_any_reader() {
+    fn any_reader_can_read_a_packed_layer() {
         let block = super::super::gzip::BLOCK_BYTES;
         for size in [0, 1, block - 1024, block - 512, 3 * block + 7] {
             for compression in ["gzip", "gzip:6", "gzip:9", "zstd", "zstd:9"] {
@@ -214,7 +214,7 @@ mod tests {
                 entry.read_to_end(&mut content).unwrap();
                 assert!(content == noise(size), "{size} {compression}");
                 if compression.starts_with("gzip") {
-                    // One member, which readers that stop at the first one read to the end.
+                    // There is only one member: some readers stop after the first.
                     let blob = folder.layout.blob(&layer.descriptor).unwrap();
                     let mut all = Vec::new();
                     let mut reader = flate2::read::GzDecoder::new(blob);
@@ -226,12 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_change_is_not_packed_again() {
+    fn unchanged_files_are_not_packed_again() {
         let folder = Folder::new();
         let layer = folder.pack(&Files::sample(), "gzip").unwrap();
         let blob = folder.layout.blob_path(&layer.descriptor.digest);
         let size = std::fs::metadata(&blob).unwrap().len();
-        // A blob of that size is taken for what it was, and not written again.
+        // A blob of the right size is trusted, and not written again.
         std::fs::write(&blob, vec![0; usize::try_from(size).unwrap()]).unwrap();
         assert_eq!(folder.pack(&Files::sample(), "gzip").unwrap(), layer);
         assert_eq!(std::fs::read(&blob).unwrap()[0], 0);

@@ -1,4 +1,4 @@
-//! Compresses what is written to it, on other threads, and stores that as a blob.
+//! Compresses its input on other threads, and stores the result as a blob.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,19 +13,19 @@ use super::compression::LayerCompression;
 use super::files::LayerError;
 use super::gzip::{self, BLOCK_BYTES, Block, Compressed};
 
-/// The most threads that compress: more wait for the one that writes the tar.
+/// The most threads that compress: more would wait for the thread that writes the tar.
 const MAX_THREADS: usize = 8;
 
-/// A block, and where its result goes.
+/// A block, and the sender for its result.
 type Job = (Block, SyncSender<io::Result<Compressed>>);
 
-/// Jobs for the threads that compress; they take one at a time.
+/// Jobs for the compressing threads, which take one at a time.
 pub(super) type Jobs = Mutex<Option<Receiver<Job>>>;
 
 /// The writer's side: blocks in their order.
 pub(super) struct CompressingWriter<'scope> {
     buffer: Vec<u8>,
-    /// The end of the block before.
+    /// The end of the previous block.
     window: Vec<u8>,
     output: Output,
     stored: ScopedJoinHandle<'scope, Result<(Digest, u64), LayerError>>,
@@ -43,7 +43,7 @@ enum Output {
 }
 
 impl<'scope> CompressingWriter<'scope> {
-    /// Starts the threads; `blob` gets what they compress.
+    /// Starts the threads; their output is written to `blob`.
     pub(super) fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         blob: BlobWriter,
@@ -83,7 +83,7 @@ impl<'scope> CompressingWriter<'scope> {
         }
     }
 
-    /// Hands a block on. An error here only means that the thread that stores has failed, which
+    /// Passes a block on. An error here only means that the storing thread has failed, which
     /// [`CompressingWriter::finish`] reports.
     fn hand_on(&mut self, is_last: bool) -> io::Result<()> {
         let bytes = std::mem::replace(&mut self.buffer, Vec::with_capacity(BLOCK_BYTES));
@@ -107,8 +107,8 @@ impl<'scope> CompressingWriter<'scope> {
         }
     }
 
-    /// Stores the blob, if everything was written, and returns its digest and size. An error of the
-    /// thread that stores comes before one of writing, which it causes.
+    /// Stores the blob if everything was written, and returns its digest and size. An error of the storing
+    /// thread takes precedence over one of writing, which it causes.
     pub(super) fn finish(
         mut self,
         written: Result<(), LayerError>,
@@ -116,7 +116,7 @@ impl<'scope> CompressingWriter<'scope> {
         let written = written.and_then(|()| self.hand_on(true).map_err(LayerError::Write));
         let Self { output, stored, .. } = self;
         if let (Ok(()), Output::Zstd { blocks }) = (&written, &output) {
-            // An empty block ends the stream.
+            // An empty block terminates the stream.
             let _ = blocks.send(Vec::new());
         }
         // Without the last block nothing is stored.
@@ -155,7 +155,7 @@ fn work(jobs: &Jobs, level: u32) {
         let Some(Ok((block, result))) = job else {
             return;
         };
-        // Nobody waits for it where storing has failed.
+        // If storing has failed, no thread waits for it.
         let _ = result.send(gzip::compress(&block, level));
     }
 }
@@ -167,7 +167,7 @@ fn store_gzip(
     let mut crc = Crc::new();
     let mut is_first = true;
     while let Ok(result) = ordered.recv() {
-        // The last block was never handed to a thread, since writing the tar failed.
+        // The last block was never passed on, since writing the tar failed.
         let Ok(compressed) = result.recv() else {
             return Err(LayerError::Incomplete);
         };

@@ -1,4 +1,4 @@
-//! What a push or copy would do, by what the destination has.
+//! Dry runs: what a push or copy would do.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
@@ -10,18 +10,18 @@ use oci::{Descriptor, Digest};
 
 use super::event::NameChange;
 
-/// What a destination has.
+/// Queries what a destination has.
 pub(crate) trait Holdings: Sync {
-    /// Why it does not say.
+    /// Why a query failed.
     type Error: Error + Send + Sync + 'static;
 
-    /// Whether it has a manifest or index, and so all it refers to.
+    /// Whether it has a manifest or index, and therefore everything that it refers to.
     fn has_document(&self, descriptor: &Descriptor) -> Result<bool, Self::Error>;
 
     /// Whether it has a blob.
     fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Self::Error>;
 
-    /// What a name stands for there.
+    /// The image that a name refers to.
     fn named(&self, name: &str) -> Result<Option<Digest>, Self::Error>;
 }
 
@@ -66,10 +66,10 @@ impl Holdings for Option<Layout> {
     }
 }
 
-/// A destination that has what another has, and stores nothing.
+/// A destination with the content of another one, which stores nothing.
 pub(crate) struct DryRun<H> {
     holdings: H,
-    /// What would become of the names.
+    /// The changes of names.
     names: Mutex<Vec<NameChange>>,
 }
 
@@ -79,7 +79,7 @@ impl<H> DryRun<H> {
         Self { holdings, names }
     }
 
-    /// What would become of the names that it was given.
+    /// The changes of the names that it was given.
     pub(crate) fn into_names(self) -> Vec<NameChange> {
         let names = self.names.into_inner();
         names.unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! What a push or copy reports.
+//! The events of a push or copy.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,11 +16,11 @@ pub(crate) enum PublishEvent {
     /// A repository was created by the registry, when the image was pushed to it.
     #[cfg(feature = "ecr")]
     CreatedOnPush(String),
-    /// A layer that may not be distributed was left where its URLs are.
+    /// A layer that may not be distributed was not sent.
     Foreign(Descriptor),
     /// The blobs of an image, some of which may be there.
     Blobs { count: u64, bytes: u64 },
-    /// A blob is on its way.
+    /// A blob is being sent.
     Sending {
         digest: Digest,
         sent_bytes: u64,
@@ -34,31 +34,31 @@ pub(crate) enum PublishEvent {
     },
     /// The registry has the image.
     Pushed(Reference, Summary),
-    /// The destination has the image: from where, to where.
+    /// The image was copied.
     Copied(String, String, Summary),
-    /// What would be done, by a dry run.
+    /// The result of a dry run.
     Planned(Plan),
 }
 
-/// What a dry run finds.
+/// The result of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// What would be done, as `push NAME`.
+    /// The operation, such as `push NAME`.
     pub(crate) what: String,
     pub(crate) summary: Summary,
     /// The names that would change.
     pub(crate) names: Vec<NameChange>,
 }
 
-/// A name that would stand for another image.
+/// A name that would refer to another image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameChange {
     pub(crate) name: String,
-    /// What it stands for now.
+    /// The image that it refers to now.
     pub(crate) before: Option<Digest>,
 }
 
-/// What a push came to.
+/// The result of a push.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) blobs: u64,
@@ -66,13 +66,13 @@ pub(crate) struct Summary {
     pub(crate) mounted: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) referrers: u64,
-    /// The image was there, and its blobs were looked for.
+    /// The image already existed, and its blobs were checked.
     pub(crate) was_there: bool,
     pub(crate) time: Duration,
 }
 
 impl Summary {
-    /// How many blobs there were, and what became of those that were missing.
+    /// The number of blobs, and what was done with the missing ones.
     fn counts(&self, done: &str) -> String {
         let Self {
             blobs,
@@ -89,7 +89,7 @@ impl Summary {
         };
         let missing = blobs - present;
         let mended = if *was_there && missing > 0 {
-            format!("; {missing} were missing of an image that was there")
+            format!("; {missing} were missing from an image that was already there")
         } else {
             String::new()
         };
@@ -118,14 +118,14 @@ impl fmt::Display for Plan {
             names,
         } = self;
         let counts = if summary.is_nothing() {
-            "everything is there".to_owned()
+            "everything is already there".to_owned()
         } else {
             summary.counts("to send")
         };
         write!(f, "Would {what}{}: {counts}", summary.referrers())?;
         for NameChange { name, before } in names {
             match before {
-                Some(before) => write!(f, "; `{name}` is {before} now")?,
+                Some(before) => write!(f, "; `{name}` refers to {before} now")?,
                 None => write!(f, "; `{name}` is new")?,
             }
         }
@@ -144,7 +144,7 @@ impl fmt::Display for PublishEvent {
             }
             Self::Foreign(descriptor) => write!(
                 f,
-                "Not sent: {}, a `{}`, which is not to be distributed",
+                "Not sent: {}, a `{}`, which may not be distributed",
                 descriptor.digest, descriptor.media_type
             ),
             Self::Blobs { count, bytes } => write!(f, "{count} blobs, {}", Bytes(*bytes)),
@@ -179,7 +179,7 @@ impl fmt::Display for PublishEvent {
             Self::Pushed(reference, summary) if summary.is_nothing() => {
                 write!(
                     f,
-                    "Pushed {reference}{}: everything was there in {:.1}s",
+                    "Pushed {reference}{}: everything was already there in {:.1}s",
                     summary.referrers(),
                     summary.time.as_secs_f64()
                 )

@@ -3,7 +3,7 @@
 
 use oci::registry::{Access, CredentialError, Credentials, DockerConfig, Keychain};
 
-/// Credential files; the first that knows a registry counts.
+/// Credential files; the first with an entry for a registry counts.
 struct AuthFiles(Vec<DockerConfig>);
 
 impl AuthFiles {
@@ -71,7 +71,7 @@ impl Keychain for UserKeychain {
     }
 }
 
-/// The time since 1970, by which AWS says when a token expires.
+/// The time since 1970, which AWS's expiry of tokens refers to.
 #[cfg(feature = "ecr")]
 #[allow(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! Publishing images: where they go, who we are there, and Amazon ECR's own ways.
+//! Publishes images: destinations, credentials, and support for Amazon ECR.
 
 mod dry_run;
 mod ecr;

@@ -1,4 +1,4 @@
-//! What comes before an image's name: registry, and a path in it.
+//! The prefix of an image's name: a registry, and a path in it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ impl Prefix {
         &self.registry
     }
 
-    /// The reference of the image `name` below it.
+    /// The reference of the image `name` below the prefix.
     pub(crate) fn image(&self, name: &Reference) -> Result<Reference, ReferenceError> {
         format!("{}/{}", self.text, name.repository()).parse()
     }
@@ -38,7 +38,7 @@ impl FromStr for Prefix {
 
     fn from_str(text: &str) -> Result<Self, PrefixError> {
         let text = text.trim_end_matches('/');
-        // As a reference it must be one with anything behind it.
+        // It is valid if it is a valid reference with a name appended.
         let reference: Reference = format!("{text}/x").parse()?;
         match reference.registry() {
             Some(registry) => Ok(Self {

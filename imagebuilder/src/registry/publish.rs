@@ -1,4 +1,4 @@
-//! Pushing an image from a layout to its place below a prefix.
+//! Pushes an image from a layout to its destination below a prefix.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) enum PublishError {
     },
 }
 
-/// How registries are reached, from the command line.
+/// The settings for registries, from the command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connection {
     pub(crate) ca_file: Option<PathBuf>,
@@ -63,15 +63,15 @@ pub(crate) struct Connection {
     pub(crate) skip_tls_verify: bool,
     pub(crate) resolve: Vec<Resolve>,
     pub(crate) proxies: Proxies,
-    /// What replaces the machine's certificate authorities.
+    /// The replacement for the machine's certificate authorities.
     pub(crate) trust: TrustPaths,
     pub(crate) create_repository: bool,
     /// The files that may have credentials, in order.
     pub(crate) auth_files: Vec<PathBuf>,
 }
 
-/// Publishes the images of a run in one registry: they share its connections, its credentials, the
-/// pace of requests, and the blobs that are there.
+/// Publishes the images of a run in one registry. They share its connections, its credentials, the pace of
+/// requests, and the knowledge of existing blobs.
 pub(crate) struct Publisher {
     registry: Registry,
     #[cfg(feature = "ecr")]
@@ -81,7 +81,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Reads what the access needs; nothing is sent yet.
+    /// Reads certificates and other files for the access. Nothing is sent yet.
     pub(crate) fn new(
         registry: &str,
         connection: &Connection,
@@ -125,8 +125,8 @@ impl Publisher {
         })
     }
 
-    /// Pushes `root` of `source` to `destination`, with its tag where it has one, and returns the
-    /// name by digest. `mounts` need not be sent, and `elapsed` is the clock.
+    /// Pushes `root` of `source` to `destination`, with its tag if it has one, and returns the name by digest.
+    /// `mounts` need not be sent, and `elapsed` is the clock.
     #[allow(
         clippy::too_many_arguments,
         reason = "an image, where it goes and how, and two callbacks"
@@ -200,8 +200,8 @@ impl Publisher {
         self.registry.repository(reference.repository(), access)
     }
 
-    /// Creates a repository of Amazon ECR where that is asked for and it does not exist. Returns the
-    /// refusal where these credentials may not: ECR may create it itself when the image is pushed.
+    /// Creates a repository of Amazon ECR if that was requested and it does not exist. If these credentials may
+    /// not create it, returns the refusal: ECR itself may create it when the image is pushed.
     #[cfg(feature = "ecr")]
     fn create_repository(
         &self,
@@ -232,7 +232,7 @@ fn is_missing(error: &CopyError<LayoutError, RegistryError>) -> bool {
     }
 }
 
-/// How a registry is reached.
+/// The settings for a registry.
 fn settings(
     registry: &str,
     connection: &Connection,
@@ -256,7 +256,7 @@ fn settings(
             return Err(PublishError::NoCertificate { path: path.clone() });
         }
     }
-    // AWS's own API has TLS whatever the registry has.
+    // AWS's own API uses TLS, whatever the registry uses.
     let tls = settings.uses_tls(registry) && !settings.skip_tls_verify;
     if tls || host.is_some() || is_public(registry) {
         settings.roots = machine_roots(&connection.trust)?;
@@ -264,8 +264,7 @@ fn settings(
     Ok(settings)
 }
 
-/// Whether credentials are right: an error where the registry refuses them, and false where it
-/// does not ask for any.
+/// Checks credentials: an error if the registry refuses them, and false if it does not require any.
 pub(crate) fn check_login(
     registry: &str,
     connection: &Connection,

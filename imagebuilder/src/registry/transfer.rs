@@ -1,4 +1,4 @@
-//! What a push or copy does, and how it reports it.
+//! The work of a push or copy, and its events.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,11 +11,11 @@ use oci::{Descriptor, Digest};
 
 use super::event::{PublishEvent, Summary};
 
-/// A destination whose manifests prove nothing: what they refer to is looked for too, since a garbage
-/// collection of the registry may have deleted it.
+/// A destination whose manifests do not prove that their blobs exist: these are checked too, since a garbage
+/// collection of the registry may have deleted them.
 pub(super) struct Checked<'a, D> {
     destination: &'a D,
-    /// The manifests and indexes that are there.
+    /// The manifests and indexes that exist.
     present: Mutex<BTreeSet<Digest>>,
 }
 
@@ -28,7 +28,7 @@ impl<'a, D: Destination> Checked<'a, D> {
         }
     }
 
-    /// Whether a manifest or index was there before.
+    /// Whether a manifest or index already existed.
     fn had(&self, digest: &Digest) -> bool {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         present.contains(digest)
@@ -74,12 +74,12 @@ impl<D: Destination> Destination for Checked<'_, D> {
     }
 }
 
-/// What a transfer does besides.
+/// Options of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TransferOptions<'a> {
-    /// Blobs of manifests that are there are looked for too.
+    /// Also checks the blobs of manifests that exist.
     pub(crate) check: bool,
-    /// What refers to the image, and is copied before its tags.
+    /// The referrers of the image, which are copied before its tags.
     pub(crate) referrers: Referrers<'a>,
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn transfer<S: Source, D: Destination>(
     })
 }
 
-/// What became of the blobs so far.
+/// The counts of blobs so far.
 #[derive(Debug, Default)]
 struct Counts {
     blobs: AtomicU64,
@@ -169,7 +169,7 @@ impl Counts {
 }
 
 impl Summary {
-    /// With how long it took.
+    /// The counts with the elapsed time.
     pub(crate) fn in_time(self, time: Duration) -> Self {
         Self { time, ..self }
     }

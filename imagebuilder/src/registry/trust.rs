@@ -14,7 +14,7 @@ pub(crate) struct TrustError {
     pub(crate) problem: String,
 }
 
-/// What replaces the machine's certificate authorities, by OpenSSL's variables. Nothing where both
+/// The replacement for the machine's certificate authorities, by OpenSSL's variables. There is none if both
 /// are empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustPaths {
@@ -24,11 +24,10 @@ pub(crate) struct TrustPaths {
     pub(crate) directories: Vec<PathBuf>,
 }
 
-/// The certificate authorities to trust, as DER: those of `paths`, else the machine's. A machine that
-/// has none gets none.
+/// The certificate authorities to trust, as DER: those of `paths`, else the machine's, which may be none.
 ///
 /// # Errors
-/// When `paths` has no certificate, or cannot be read: the user asked for these alone.
+/// If `paths` has no certificate or cannot be read, since the user wants only these.
 pub(super) fn machine_roots(paths: &TrustPaths) -> Result<Arc<Vec<Vec<u8>>>, TrustError> {
     let der = |found: rustls_native_certs::CertificateResult| {
         let certificates = found.certs.iter().map(|der| der.to_vec());

@@ -1,4 +1,4 @@
-//! Rewriting manifests: `cargo://PACKAGE` becomes the name of an image, and every other byte stays.
+//! Rewrites manifests: `cargo://PACKAGE` becomes the name of an image, and every other byte is preserved.
 
 mod scan;
 mod splice;

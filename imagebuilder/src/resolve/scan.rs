@@ -1,7 +1,7 @@
-//! Finding the `cargo://` names in YAML, with the bytes they are at.
+//! Finds the `cargo://` names in YAML, with their byte ranges.
 //!
-//! Any string value may be one, as in ko: an image is not always under a key `image`. Keys,
-//! comments, aliases and strings that only contain `cargo://` are left alone.
+//! As in ko, any string value may be one: an image is not always under a key `image`. Keys, comments, aliases
+//! and strings that only contain `cargo://` are ignored.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ const SCHEME: &str = "cargo://";
 pub struct Found {
     /// The package.
     pub package: String,
-    /// The bytes of the string, without its quotes.
+    /// The byte range of the string, without its quotes.
     pub range: Range<usize>,
     /// The line it is on, from 1.
     pub line: usize,
@@ -27,23 +27,23 @@ pub enum ResolveError {
     /// The text is not YAML.
     #[error("not YAML: {problem} (line {line}, column {column})")]
     Yaml {
-        /// What the parser found.
+        /// The parser's error.
         problem: String,
         /// The line, from 1.
         line: usize,
         /// The column, from 1.
         column: usize,
     },
-    /// What follows `cargo://` cannot be a package.
-    #[error("`{text}` on line {line} is not `cargo://` and the name of a package")]
+    /// The part after `cargo://` cannot be the name of a package.
+    #[error("invalid name `{text}` on line {line}: expected `cargo://PACKAGE`")]
     Name {
         /// The string.
         text: String,
         /// The line, from 1.
         line: usize,
     },
-    /// The name is written in a form whose bytes are not the name.
-    #[error("`cargo://{package}` on line {line} must be written plain or in simple quotes")]
+    /// The bytes of the scalar differ from its value.
+    #[error("`cargo://{package}` on line {line} must be on one line, without escapes")]
     Block {
         /// The package.
         package: String,
@@ -52,10 +52,10 @@ pub enum ResolveError {
     },
 }
 
-/// Finds the names of packages in `text`, which may have several documents, in their order.
+/// Finds the names of packages in `text`, which may have several documents, in order.
 ///
 /// # Errors
-/// When it is not YAML, or a name is not one that can be replaced.
+/// If it is not YAML, or a name cannot be replaced.
 pub fn scan(text: &str) -> Result<Vec<Found>, ResolveError> {
     let offsets = Offsets::of(text);
     let mut parser = Parser::new_from_str(text);
@@ -101,7 +101,7 @@ fn name(
     let quote = usize::from(style != ScalarStyle::Plain);
     let start = content(text, offsets.byte(span.start.index())) + quote;
     let range = start..start + SCHEME.len() + package.len();
-    // Escapes, or a line break, make the text longer than the name it stands for.
+    // With escapes or line breaks, the text is longer than its value.
     if text.get(range.clone()) != Some(&format!("{SCHEME}{package}")) {
         return Err(ResolveError::Block { package, line });
     }
@@ -112,8 +112,8 @@ fn name(
     })
 }
 
-/// Where a scalar's own text starts: the parser's span starts with its tag and anchor, and may go
-/// on past its end, through a comment.
+/// Where the text of a scalar starts: the parser's span starts with its tag and anchor, and may extend past
+/// its end, through a comment.
 fn content(text: &str, start: usize) -> usize {
     let mut rest = text.get(start..).unwrap_or_default();
     loop {
@@ -127,7 +127,7 @@ fn content(text: &str, start: usize) -> usize {
     }
 }
 
-/// Where in the tree the next node is, to tell keys from values.
+/// The position of the next node in the tree, to distinguish keys from values.
 #[derive(Debug, Default)]
 struct Place {
     /// For each open collection: whether the next node is a key.
@@ -135,7 +135,7 @@ struct Place {
 }
 
 impl Place {
-    /// Takes the next event, and says whether it is (the start of) a key.
+    /// Processes the next event, and returns whether it is (the start of) a key.
     fn enter(&mut self, event: &Event) -> bool {
         match event {
             Event::Scalar(..) | Event::Alias(..) => self.node(),
@@ -169,10 +169,10 @@ impl Place {
     }
 }
 
-/// The parser counts characters; a splice needs bytes.
+/// Converts the parser's character offsets to byte offsets.
 #[derive(Debug)]
 struct Offsets {
-    /// The byte of each character, unless they are the same because all are ASCII.
+    /// The byte offset of each character, unless all characters are ASCII.
     bytes: Option<Vec<usize>>,
     end: usize,
 }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_value_is_left_alone() {
+    fn keys_comments_and_partial_strings_are_ignored() {
         check(
             "# cargo://app\ncargo://app: x\n? cargo://b\n: y\nz: see cargo://c\n",
             &[],
@@ -247,17 +247,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replaced_is_an_error() {
+    fn names_that_cannot_be_replaced_are_errors() {
         let error = |text: &str| scan(text).unwrap_err().to_string();
         assert_eq!(
             error("image: cargo://\n"),
-            "`cargo://` on line 1 is not `cargo://` and the name of a package"
+            "invalid name `cargo://` on line 1: expected `cargo://PACKAGE`"
         );
         assert_eq!(
             error("\nimage: cargo://a/b\n"),
-            "`cargo://a/b` on line 2 is not `cargo://` and the name of a package"
+            "invalid name `cargo://a/b` on line 2: expected `cargo://PACKAGE`"
         );
-        let block = "`cargo://app` on line 1 must be written plain or in simple quotes";
+        let block = "`cargo://app` on line 1 must be on one line, without escapes";
         assert_eq!(
             error("image: |\n  cargo://app\n").replace("line 2", "line 1"),
             block

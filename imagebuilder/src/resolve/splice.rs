@@ -1,12 +1,11 @@
-//! Putting names of images where names of packages were.
+//! Replaces the names of packages by the names of images.
 
 use super::Found;
 
-/// `text` with each of `found`, which are in their order, replaced by what `image` gives for its
-/// package. Every other byte stays.
+/// `text` with each of `found`, which are in order, replaced by the result of `image` for its package. Every
+/// other byte is preserved.
 ///
-/// The name of an image has no character that YAML would need quoted, so quotes can stay as they
-/// are, or be absent.
+/// The name of an image has no character that YAML requires to be quoted, so quotes can stay as they are.
 pub fn splice<'a>(text: &str, found: &[Found], image: impl Fn(&str) -> &'a str) -> String {
     let mut out = String::with_capacity(text.len() + 100 * found.len());
     let mut done = 0;
@@ -33,7 +32,7 @@ mod tests {
         splice(text, &scan(text).unwrap(), |_| IMAGE)
     }
 
-    /// A line of YAML, and whether it has a name to replace; `%` stands for that name.
+    /// A line of YAML, and whether it contains a name to replace, which `%` stands for.
     fn line() -> impl Strategy<Value = &'static str> {
         prop::sample::select(vec![
             "image: %",
@@ -54,21 +53,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_other_byte_stays(
+        fn every_other_byte_is_preserved(
             lines in prop::collection::vec(line(), 0..8),
             crlf in any::<bool>(),
         ) {
             let end = if crlf { "\r\n" } else { "\n" };
-            // A document each, so that any lines go together.
+            // Each line is a document of its own, so that any lines can be combined.
             let lines = lines.iter().flat_map(|line| ["---", end, *line, end]);
             let text: String = lines.collect();
             let text = text.replace('%', "cargo://app");
             let found = scan(&text).unwrap();
             let resolved = splice(&text, &found, |_| IMAGE);
-            // Undone by hand it is the same, so nothing else was touched.
+            // Undoing the replacements restores the text, so nothing else was changed.
             prop_assert_eq!(resolved.replace(IMAGE, "cargo://app"), text);
             prop_assert_eq!(resolved.matches(IMAGE).count(), found.len());
-            // It is YAML still, there is nothing left to do, and doing it again changes nothing.
+            // The result is still YAML, without names, so resolving it again changes nothing.
             prop_assert_eq!(scan(&resolved).unwrap(), vec![]);
             prop_assert_eq!(resolve(&resolved), resolved);
         }

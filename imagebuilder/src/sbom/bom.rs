@@ -7,10 +7,10 @@ use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use super::lock::Checksums;
 use crate::purl;
 
-/// What a bill of materials is of.
+/// The subject of a bill of materials.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    /// The package whose binary it is.
+    /// The package of the binary.
     pub(crate) package: PackageId,
     /// The name of the binary.
     pub(crate) bin: String,
@@ -42,11 +42,11 @@ pub(super) struct Component {
     pub(super) origin: Origin,
     /// The SHA-256 of its archive, in hexadecimal digits.
     pub(super) checksum: Option<String>,
-    /// The components that it uses, by their place in the list.
+    /// The components that it uses, by their index in the list.
     pub(super) uses: Vec<usize>,
 }
 
-/// Where a crate comes from.
+/// The origin of a crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// crates.io.
@@ -108,7 +108,7 @@ impl Component {
         purl::cargo(&self.name, &self.version, qualifier)
     }
 
-    /// Where its archive can be downloaded.
+    /// The download URL of its archive.
     pub(super) fn download(&self) -> Option<String> {
         match &self.origin {
             Origin::CratesIo => Some(format!(
@@ -122,10 +122,10 @@ impl Component {
 }
 
 impl Bom {
-    /// The bill of a binary, from Cargo's dependency graph for its target, and the packages that
+    /// The bill of materials of a binary, from Cargo's dependency graph for its target and the packages that
     /// Cargo compiled for that target.
     ///
-    /// `None` when `metadata` has no such package, or no dependency graph.
+    /// `None` if `metadata` has no such package, or no dependency graph.
     pub(crate) fn new(
         subject: Subject,
         metadata: &Metadata,
@@ -181,7 +181,7 @@ impl Bom {
     }
 }
 
-/// A licence as SPDX has it: Cargo also took a slash for `OR`. `None` for what is no expression.
+/// A licence as an SPDX expression; Cargo also accepted a slash for `OR`. `None` if it is not an expression.
 fn expression(license: &str) -> Option<String> {
     let text = license.replace('/', " OR ");
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -230,7 +230,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_package_url_says_where_a_crate_comes_from() {
+    fn a_package_url_has_the_origin_of_a_crate() {
         let purls: Vec<_> = example().components.iter().map(Component::purl).collect();
         assert_eq!(
             purls,

@@ -32,8 +32,8 @@ pub(super) fn document(bom: &Bom) -> Value {
             .collect::<Vec<_>>(),
         "dependencies": dependencies.collect::<Vec<_>>(),
     });
-    // Unique for this content, and the same for the same content: a UUID of version 8, whose bits
-    // are its maker's (RFC 9562, section 5.8).
+    // Derived from the content: a UUID of version 8, whose bits may be chosen freely (RFC 9562, section
+    // 5.8).
     let hex = Digest::of(document.to_string().as_bytes()).hex();
     let serial = format!(
         "urn:uuid:{}-{}-8{}-8{}-{}",

@@ -1,8 +1,8 @@
-//! The packages of a document that is read, whatever wrote it.
+//! Reads the packages of a bill of materials, whatever program wrote it.
 
 use serde_json::Value;
 
-/// A package of a bill of materials; what it does not say is empty.
+/// A package of a bill of materials; missing fields are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) name: String,
@@ -11,8 +11,8 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// The packages of an SPDX or CycloneDX document, in its order, without the program that they are
-    /// packages of. Those of another document are none.
+    /// The packages of an SPDX or CycloneDX document, in its order, without the program that it describes. Other
+    /// documents have none.
     pub(crate) fn of(document: &Value) -> Vec<Self> {
         let list = |key: &str| document[key].as_array().into_iter().flatten();
         let text = |value: &Value| {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bill_has_no_packages() {
+    fn other_documents_have_no_packages() {
         for text in ["null", "{\"packages\": 1}", "{\"components\": [1]}"] {
             let document = serde_json::from_str(text).unwrap();
             let listed = Listed::of(&document);

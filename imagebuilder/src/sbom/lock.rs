@@ -44,7 +44,7 @@ impl Checksums {
     /// Reads a Cargo.lock.
     ///
     /// # Errors
-    /// When it cannot be read, or is not a Cargo.lock.
+    /// If it cannot be read, or is not a Cargo.lock.
     pub(crate) fn read(path: &Path) -> Result<Self, LockError> {
         let text = std::fs::read_to_string(path).map_err(|source| LockError::Read {
             path: path.to_owned(),

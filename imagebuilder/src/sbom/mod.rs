@@ -1,7 +1,7 @@
 //! Software bills of materials: the crates that are linked into a binary.
 //!
-//! They list not what Cargo.lock does, but what Cargo compiled for this binary, target and features: build
-//! scripts, procedural macros and what only they use are left out.
+//! They do not list everything in Cargo.lock, but the crates that Cargo compiled for this binary, target and
+//! features, without build scripts, procedural macros and their dependencies.
 
 mod bom;
 mod cyclonedx;
@@ -21,18 +21,18 @@ pub(crate) use write::{Bill, Compiled, SbomError, bill};
 
 use bom::Bom;
 
-/// What becomes of the bills of materials of a run.
+/// The destinations of a run's bills of materials.
 #[derive(Clone, Debug)]
 pub(crate) struct Sbom {
-    /// Each is attached to its platform's image.
+    /// Attaches each to its platform's image.
     pub(crate) attach: bool,
-    /// Each is a file there; the directory is created if it does not exist.
+    /// Writes each to a file in this directory, which is created if it does not exist.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) format: Format,
 }
 
 impl Sbom {
-    /// Whether there is any use for them.
+    /// Whether bills of materials are needed.
     pub(crate) fn is_wanted(&self) -> bool {
         self.attach || self.directory.is_some()
     }
@@ -49,7 +49,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Its media type, by which it is found among what refers to an image.
+    /// Its media type, by which it is found among the referrers of an image.
     pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::Spdx => "application/spdx+json",
@@ -65,7 +65,7 @@ impl Format {
         }
     }
 
-    /// The document, with a line break at its end. The same bill gives the same bytes.
+    /// The document, with a line break at its end. It is the same for equal bills of materials.
     fn document(self, bom: &Bom) -> Vec<u8> {
         let value = match self {
             Self::Spdx => spdx::document(bom),

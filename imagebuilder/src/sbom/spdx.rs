@@ -42,7 +42,7 @@ pub(super) fn document(bom: &Bom) -> Value {
         "packages": packages,
         "relationships": relationships,
     });
-    // Unique for this content, and the same for the same content.
+    // Derived from the content, so it is unique and reproducible.
     let content = Digest::of(document.to_string().as_bytes());
     let namespace = format!(
         "https://spdx.org/spdxdocs/{}-{}",

@@ -1,4 +1,4 @@
-//! From a compiled binary to its document.
+//! Creates the bill of materials of a compiled binary.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,8 @@ pub(crate) struct Bill {
     pub(crate) document: Vec<u8>,
 }
 
-/// The bill of one of a service's binaries. `dependencies` asks Cargo for the dependency graph.
+/// The bill of materials of one of a service's binaries. `dependencies` gets the dependency graph from
+/// Cargo.
 pub(crate) fn bill(
     format: Format,
     workspace: &Workspace,
@@ -88,7 +89,7 @@ pub(crate) fn bill(
 }
 
 impl Bill {
-    /// Writes it to a file of its name in a directory, whole or not at all. Returns the file's path.
+    /// Writes it atomically to a file of its name in a directory. Returns the file's path.
     pub(crate) fn write(&self, directory: &Path) -> Result<PathBuf, SbomError> {
         let path = directory.join(&self.name);
         let written = files::replace(&path, &self.document, 0o644);

@@ -103,7 +103,7 @@ impl ExitError for RebuildError {
                 Some("`imagebuilder build --provenance` attaches it to an image".to_owned())
             }
             Self::Checkout { .. } => Some(
-                "--source-repository names another repository with the commit, such as a clone"
+                "give another repository with the commit, such as a clone, with --source-repository"
                     .to_owned(),
             ),
             Self::Differ { .. } => Some(

@@ -65,8 +65,7 @@ impl ExitError for BuildError {
             Self::Binary { .. } | Self::AssetOverBinary { .. } => None,
             Self::NoProgram { .. } => Some("add it with --file SRC:DEST".to_owned()),
             Self::NoEntrypoint => Some(
-                "name it with --entrypoint, or make the first --file one that can be executed: \
-                 SRC:DEST:0755"
+                "name it with --entrypoint, or make the first --file executable: SRC:DEST:0755"
                     .to_owned(),
             ),
             Self::Auditable(error) => error.hint(),
@@ -125,7 +124,7 @@ impl ExitError for SbomError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Graph { .. } => Some(
-                "Cargo reads the manifests of all dependencies for it: without a network, `cargo fetch` before"
+                "Cargo needs the manifests of all dependencies: run `cargo fetch` while there is a network"
                     .to_owned(),
             ),
             Self::Lock(_) | Self::Write { .. } => None,
@@ -246,7 +245,7 @@ impl ExitError for CompileError {
     }
 }
 
-/// What to install for a target.
+/// The C compiler to install for a target.
 fn c_compiler(triple: &str) -> String {
     let architecture = triple.split('-').next().unwrap_or(triple);
     let other = if architecture == std::env::consts::ARCH {
@@ -284,7 +283,7 @@ impl ExitError for BaseError {
             Self::Platform(_) => {
                 "leave the other platforms out with --platform, or choose a base that has them"
             }
-            Self::Moved { .. } => "--update-base uses the image that it has now",
+            Self::Moved { .. } => "to use the image that it has now, give --update-base",
             Self::Unpinned { .. } => "build once without --locked, and commit imagebuilder.lock",
             Self::Offline => "build once without --offline",
             Self::Document { .. }
@@ -338,7 +337,7 @@ impl ExitError for AssetError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Link { .. } => Some(
-                "an image has no such path: copy the file, or make the link relative and point inside"
+                "the image will not have that path: copy the file, or make the link relative, to a path inside"
                     .to_owned(),
             ),
             Self::Missing { .. }
@@ -364,7 +363,7 @@ impl ExitError for PinError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Parse { .. } => {
-                Some("--update-base writes it again once it is deleted".to_owned())
+                Some("delete it, and write it again with --update-base".to_owned())
             }
             Self::Io { .. } | Self::Version { .. } => None,
         }
@@ -388,11 +387,11 @@ impl ExitError for ElfError {
         let hint = match self {
             Self::Dynamic { interpreter, .. } if interpreter.contains("ld-linux") => {
                 "add a base that has glibc, such as --base gcr.io/distroless/cc-debian12, or link \
-                 statically; where a build script or a dependency asked for a shared library, `ldd` on \
-                 the binary shows which"
+                 statically; if a build script or a dependency requested a shared library, `ldd` on the \
+                 binary shows which"
             }
             Self::Dynamic { .. } => {
-                "a build script or a dependency may have asked for a shared library; \
+                "a build script or a dependency may have requested a shared library; \
                  `ldd` on the binary shows which"
             }
             Self::Interpreter { .. } => {
@@ -422,7 +421,7 @@ impl ExitError for LayerError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Layout(error) => layout(error).hint,
-            Self::File { .. } => Some("build again when nothing changes the files".to_owned()),
+            Self::File { .. } => Some("build again while nothing changes the files".to_owned()),
             Self::Write(_) | Self::Incomplete => None,
         }
     }

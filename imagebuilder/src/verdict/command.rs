@@ -103,8 +103,8 @@ impl ExitError for CommandError {
             ),
             Self::HasTable { .. } => Some("--print shows a new one".to_owned()),
             Self::PasswordArgument => Some(
-                "every process of the machine can read it, and the shell remembers it: pipe it to \
-                 --password-stdin"
+                "every process of the machine can read it, and the shell records it in its history: pipe it \
+                to --password-stdin"
                     .to_owned(),
             ),
             Self::Differ { .. }
@@ -226,7 +226,7 @@ impl ExitError for ContentError {
     fn exit(&self) -> Exit {
         match self {
             Self::Source(error) => error.exit(),
-            // Other content than its digest says; or other content than its media type says.
+            // The content does not match its digest, or its media type.
             Self::Read { source, .. } if source.raw_os_error().is_none() => Exit::Mismatch,
             Self::Binary { .. } | Self::Read { .. } | Self::Unsupported { .. } => Exit::Failed,
         }

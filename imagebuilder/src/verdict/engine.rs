@@ -16,14 +16,12 @@ impl ExitError for EngineError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Host { .. } => {
-                "`tar:FILE` writes a tar for `docker load`, which reaches any engine"
-            }
+            Self::Host { .. } => "write a tar with `tar:FILE`; `docker load` works with any engine",
             Self::Unreachable { .. } => {
                 "start it, or set DOCKER_HOST; podman: `systemctl start podman.socket` and \
                  DOCKER_HOST=unix:///run/podman/podman.sock"
             }
-            Self::NoSuchImage { .. } => "`docker images` lists those that there are",
+            Self::NoSuchImage { .. } => "`docker images` lists the available ones",
             Self::Damaged { .. } | Self::Status { .. } | Self::Load { .. } | Self::Read { .. } => {
                 return None;
             }

@@ -5,7 +5,7 @@ use std::io;
 use cli::{Exit, Verdict};
 use oci::layout::{LayoutError, LayoutErrorKind};
 
-/// The verdict on an error of a layout.
+/// The exit code and hint of an error of a layout.
 pub(super) fn layout(error: &LayoutError) -> Verdict {
     if let LayoutError::Io { source, .. } = error {
         let hint = file_system(source);
@@ -24,7 +24,7 @@ pub(super) fn layout(error: &LayoutError) -> Verdict {
     Verdict { exit, hint }
 }
 
-/// What to do about a file system that does not take a file.
+/// What to do if the file system cannot store a file.
 pub(super) fn file_system(error: &io::Error) -> Option<String> {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -1,8 +1,7 @@
 //! The exit code and hint of every error.
 //!
-//! Each match names every variant, so that a new one does not compile before its exit code is
-//! decided. The errors of [`oci`] do not know this program's exit codes; `layout`, `copy` and
-//! `registry` decide for them.
+//! Each match names every variant, so that a new one does not compile until its exit code is decided. The
+//! errors of [`oci`] do not know this program's exit codes; `layout`, `place` and `registry` define them.
 
 mod attest;
 mod build;

@@ -1,4 +1,4 @@
-//! The verdict on an error of a place that images are copied from or to.
+//! Exit codes and hints of errors of places that images are copied from or to.
 
 use std::io;
 
@@ -24,7 +24,7 @@ impl PlaceError for LayoutError {
     }
 }
 
-/// A tar that is written or sent; a blob of its source may be damaged.
+/// A tar that is written or sent. A blob of its source may be damaged.
 impl PlaceError for io::Error {
     fn verdict(&self) -> Verdict {
         let exit = match Mismatch::of(self) {
@@ -45,7 +45,7 @@ impl PlaceError for RegistryError {
     }
 }
 
-/// The verdict on an error of a copy.
+/// The exit code and hint of an error of a copy.
 pub(super) fn copy<S: PlaceError, D: PlaceError>(error: &CopyError<S, D>) -> Verdict {
     match error {
         CopyError::Read { source, .. } => source.verdict(),

@@ -1,4 +1,4 @@
-//! What to do about a registry's refusal, by its code and its words, not by the status alone.
+//! What to do about a registry's refusal, by its code and message, not only by the status.
 
 use cli::Exit;
 use oci::registry::{Problem, RegistryError};
@@ -6,11 +6,11 @@ use oci::registry::{Problem, RegistryError};
 use super::registry_exit::exit;
 use crate::registry::{EcrHost, is_public};
 
-/// What a refusal is about. Registries use the same status and code for several.
+/// The cause of a refusal. Registries use the same status and code for several.
 enum Cause {
     /// The repository, project or namespace does not exist.
     NoRepository,
-    /// The tag is immutable and has another image.
+    /// The tag is immutable and refers to another image.
     ImmutableTag,
     /// The storage is used up.
     Quota,
@@ -22,7 +22,7 @@ enum Cause {
     Manifest,
     /// The token or password is no longer valid.
     Expired,
-    /// The credentials do not allow it.
+    /// The credentials do not permit it.
     Denied,
 }
 
@@ -30,8 +30,8 @@ pub(super) fn hint(error: &RegistryError) -> Option<String> {
     let host = error.url.split('/').nth(2).unwrap_or_default();
     match &*error.problem {
         Problem::Unreachable(error) if error.is_certificate() => Some(
-            "the registry's certificate is not from a trusted authority: name the authority's with \
-             --ca-file"
+            "the registry's certificate is not from a trusted authority: name the authority's certificate \
+            with --ca-file"
                 .to_owned(),
         ),
         Problem::Unreachable(error) if error.proxy().is_some() => Some(
@@ -39,12 +39,12 @@ pub(super) fn hint(error: &RegistryError) -> Option<String> {
              without it"
                 .to_owned(),
         ),
-        // A registry's own error is an answer to the request; a TLS server's is not in that form.
+        // A registry's own error has its JSON form; the response of a TLS server does not.
         Problem::Status {
             status: 400,
             error: None,
         } if error.url.starts_with("http:") => Some(
-            "the registry may want TLS, which one on this machine has with --ca-file".to_owned(),
+            "the registry may require TLS; for one on this machine, give --ca-file".to_owned(),
         ),
         _ => cause(error).and_then(|cause| advice(&cause, host)),
     }
@@ -60,7 +60,7 @@ fn cause(error: &RegistryError) -> Option<Cause> {
     let words = reason.map_or_else(String::new, |reason| reason.message.to_lowercase());
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     Some(match (code, error.status()) {
-        // Amazon ECR says `TAG_INVALID`, Harbor 412 with these words.
+        // Amazon ECR responds with `TAG_INVALID`, Harbor with 412 and this message.
         ("TAG_INVALID" | "ImageTagAlreadyExistsException", _) => Cause::ImmutableTag,
         _ if says(&["immutable"]) => Cause::ImmutableTag,
         ("QUOTA_EXCEEDED", _) => Cause::Quota,
@@ -90,16 +90,18 @@ fn cause(error: &RegistryError) -> Option<Cause> {
 fn advice(cause: &Cause, host: &str) -> Option<String> {
     let ecr = EcrHost::parse(host);
     let advice = match cause {
-        Cause::ImmutableTag => "the tag is another image and immutable: choose another tag",
+        Cause::ImmutableTag => {
+            "the tag is immutable and refers to another image: choose another tag"
+        }
         Cause::Quota => {
             "the registry's storage quota is used up: delete images or raise it; other credentials \
-             do not help"
+            will not help"
         }
-        Cause::Policy => "a policy of the registry's project forbids it: ask who administers it",
+        Cause::Policy => "a policy of the registry's project forbids it: ask its administrator",
         Cause::Rate => "the registry limits the rate of requests: try again later, or log in",
         Cause::Manifest => {
-            "the registry does not accept this kind of manifest; it may want one of another media \
-             type, or none with attestations"
+            "the registry does not accept this kind of manifest; it may require another media type, or \
+            accept no attestations"
         }
         Cause::NoRepository => return no_repository(host, ecr),
         Cause::Expired if ecr.is_some() => {
@@ -154,7 +156,7 @@ fn no_repository(host: &str, ecr: Option<EcrHost>) -> Option<String> {
     })
 }
 
-/// Docker Hub's address is not the name to log in to.
+/// The name for `docker login`, which for Docker Hub differs from its address.
 fn hub(host: &str) -> &str {
     match host {
         "registry-1.docker.io" | "auth.docker.io" => "docker.io",
@@ -173,7 +175,7 @@ mod tests {
     const LOGIN: &str = "`docker login r.example`";
     const QUOTA: &str = "the registry's storage quota";
 
-    /// Host, status, code, message, and how the hint starts.
+    /// Host, status, code, message, and the start of the hint.
     type Case = (&'static str, u16, &'static str, &'static str, &'static str);
 
     #[rustfmt::skip]
@@ -190,7 +192,7 @@ mod tests {
         (OTHER, 403, "DENIED", "it will exceed the configured upper limit of 10.0 MiB.", QUOTA),
         (OTHER, 403, "QUOTA_EXCEEDED", "", QUOTA),
         (OTHER, 403, "DENIED", "Quota has been exceeded on namespace", QUOTA),
-        (OTHER, 412, "PRECONDITION", "'app:v1' configured as immutable.", "the tag is another"),
+        (OTHER, 412, "PRECONDITION", "'app:v1' configured as immutable.", "the tag is immutable"),
         (OTHER, 412, "PROJECTPOLICYVIOLATION", "", "a policy of the registry's project"),
         (OTHER, 400, "MANIFEST_INVALID", "manifest invalid", "the registry does not accept"),
         ("registry-1.docker.io", 401, "UNAUTHORIZED", "", "`docker login docker.io`"),
@@ -221,7 +223,7 @@ mod tests {
         }
     }
 
-    /// What the hint asks for is what the policy of the documentation allows, and no more.
+    /// The hint names exactly the actions that the policy in the documentation allows.
     #[test]
     fn the_hint_for_amazon_ecr_names_the_actions_of_the_policy() {
         let policy = include_str!("../../../k8s/iam/ecr-push.json");
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn a_bare_400_over_plain_http_hints_at_tls() {
         let url = || "http://127.0.0.1:5000/v2/".to_owned();
-        assert!(of("GET", url(), 400, None).starts_with("the registry may want TLS"));
+        assert!(of("GET", url(), 400, None).starts_with("the registry may require TLS"));
         let (code, message) = ("MANIFEST_INVALID".to_owned(), String::new());
         assert_eq!(of("GET", url(), 400, Some(OciError { code, message })), "");
     }

@@ -1,4 +1,4 @@
-//! Small images to build on.
+//! Small base images.
 
 use std::collections::HashMap;
 use std::io;
@@ -51,7 +51,7 @@ pub(crate) fn base(path: &Path, name: &str, platforms: &[&str], files: &[File]) 
     io::copy(&mut &tar[..], &mut gzip).unwrap();
     let blob = gzip.finish().unwrap();
     layout.write_bytes(&blob).unwrap();
-    // As Docker calls it: the same bytes.
+    // With Docker's media type: the bytes are the same.
     let layer = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     let layer = Descriptor::of(MediaType::new(layer), &blob);
     let manifests: Vec<Descriptor> = platforms

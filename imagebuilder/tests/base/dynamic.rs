@@ -1,4 +1,4 @@
-//! Binaries that are linked dynamically: what they need is looked for in the base.
+//! Binaries that are linked dynamically: their loader and libraries are searched in the base.
 
 use std::fs;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn host() -> String {
 }
 
 #[test]
-fn on_scratch_it_is_refused_with_the_cure() {
+fn on_scratch_it_is_refused_with_a_hint() {
     let sandbox = Sandbox::new();
     let run = build(&sandbox, "scratch", &[]);
     run.fails(2, "hint: add a base that has glibc, such as --base ");
@@ -62,7 +62,7 @@ fn a_base_with_its_libraries_is_accepted_and_the_program_runs_there() {
         &[&root, "/usr/local/bin/hello", "--x"],
     );
     assert_eq!(output, "2\n");
-    // What was found is remembered; the layers are not read again.
+    // The result is cached; the layers are not read again.
     let args = [
         "build", "hello", "--libc", "glibc", "--base", "oci:os", "--output", "oci:img",
     ];
@@ -84,7 +84,7 @@ fn a_base_with_its_libraries_is_accepted_and_the_program_runs_there() {
 }
 
 #[test]
-fn what_a_base_lacks_is_named_before_anything_is_stored() {
+fn missing_libraries_are_reported_before_anything_is_stored() {
     let sandbox = Sandbox::new();
     let path = sandbox.path().join("os");
     let without = |wanted: &dyn Fn(&str) -> bool| {
@@ -112,7 +112,7 @@ fn what_a_base_lacks_is_named_before_anything_is_stored() {
             "no-gcc",
             "needs `libgcc_s.so.1`, which oci:os:no-gcc does not have",
         ),
-        ("old", "and oci:os:old has 2.5"),
+        ("old", "but oci:os:old has 2.5"),
     ] {
         let run = build(&sandbox, &format!("oci:os:{name}"), &[]);
         assert_eq!(

@@ -144,7 +144,7 @@ fn a_base_for_other_platforms_is_refused_before_compiling() {
 }
 
 #[test]
-fn the_digest_of_a_base_is_kept_until_it_is_updated() {
+fn the_digest_of_a_base_stays_pinned_until_it_is_updated() {
     let sandbox = Sandbox::new();
     let os = sandbox.path().join("os");
     let first = base(&os, "debian", &BOTH, &release("1"));
@@ -168,9 +168,12 @@ fn the_digest_of_a_base_is_kept_until_it_is_updated() {
 
     let second = base(&os, "debian", &BOTH, &release("2"));
     let moved = with(&[]);
-    moved.fails(2, "hint: to use the image that it has now, give --update-base");
+    moved.fails(
+        2,
+        "hint: to use the image that it has now, give --update-base",
+    );
     assert_eq!(sandbox.read("imagebuilder.lock"), lock);
-    // As long as the layout has the image by another name, its digest counts.
+    // As long as the layout has the image under another name, the pinned digest is used.
     let mut kept = first.clone();
     let name = (
         "org.opencontainers.image.ref.name".to_owned(),
@@ -190,7 +193,7 @@ fn the_digest_of_a_base_is_kept_until_it_is_updated() {
 }
 
 #[test]
-fn a_base_that_is_not_there_says_so() {
+fn a_missing_base_is_reported() {
     let sandbox = Sandbox::new();
     base(&sandbox.path().join("os"), "a", &BOTH[..1], &release("1"));
     base(&sandbox.path().join("os"), "b", &BOTH[..1], &release("2"));
@@ -215,9 +218,9 @@ fn a_base_that_is_not_there_says_so() {
     }
 }
 
-/// A layer that has `lib` as a folder would hide every library of a base where it is a link.
+/// A layer with a folder `lib` would hide every library of a base where `lib` is a link.
 #[test]
-fn a_file_does_not_take_the_place_of_a_link_of_the_base() {
+fn a_file_cannot_replace_a_link_of_the_base() {
     let sandbox = Sandbox::new();
     let mut files = release("1");
     files.push(("lib -> usr/lib".to_owned(), Vec::new()));

@@ -1,4 +1,4 @@
-//! Images on bases: of a layout, of a registry, and for a binary that needs the base's libraries.
+//! Images with bases from a layout, from a registry, and for a binary that needs the base's libraries.
 //!
 //! Needs `skopeo` and `umoci`, and as linker for glibc `cc`; it fails where they are missing.
 

@@ -1,4 +1,4 @@
-//! Bases of registries: what is read of them, and when.
+//! Bases in registries: which of their content is read, and when.
 
 use oci::Descriptor;
 use oci::layout::Layout;
@@ -7,7 +7,7 @@ use test_registry::{Behaviour, TestRegistry};
 use crate::bases::{base, release};
 use crate::sandbox::{QUIET, Run, Sandbox};
 
-/// A base in a registry, by the name `os/debian:12`.
+/// A base in a registry, with the name `os/debian:12`.
 fn publish(sandbox: &Sandbox, registry: &TestRegistry, text: &str) -> Descriptor {
     let os = sandbox.path().join("os");
     let root = base(
@@ -46,7 +46,7 @@ fn build(sandbox: &Sandbox, registry: &TestRegistry, more: &[&str]) -> Run {
     sandbox.run(&[&args[..], more].concat())
 }
 
-/// How many requests of a method there were whose path contains a text.
+/// The number of requests with this method whose path contains `part`.
 fn count(registry: &TestRegistry, method: &str, part: &str) -> usize {
     let seen = registry.seen();
     let matching = seen
@@ -72,13 +72,13 @@ fn layers_of_a_base_in_the_same_registry_are_mounted() {
     );
     let mounts: Vec<String> = registry.seen().into_iter().map(|seen| seen.query).collect();
     let mounts = mounts.iter().filter(|query| query.contains("mount="));
-    assert_eq!(mounts.count(), 1, "nothing but the base's layer is mounted");
-    // The base is pinned, and its documents are kept: it is not asked for again.
+    assert_eq!(mounts.count(), 1, "only the base's layer is mounted");
+    // The base is pinned and its documents are cached: it is not requested again.
     registry.forget();
     let again = build(&sandbox, &registry, &["--repo", &prefix, "--tag", "v1"]);
     assert_eq!(again.reference().digest(), Some(digest));
     assert_eq!(count(&registry, "GET", "os/debian/"), 0);
-    // It is complete elsewhere too.
+    // The image is complete in another repository too.
     let output = ["--output", "oci:img", "--output", "tar:img.tar"];
     assert_eq!(
         build(&sandbox, &registry, &output).reference().digest(),
@@ -129,11 +129,11 @@ fn a_tag_that_moves_changes_nothing_until_the_base_is_updated() {
 }
 
 #[test]
-fn without_the_network_what_is_here_suffices() {
+fn offline_builds_use_the_base_on_this_machine() {
     let sandbox = Sandbox::new();
     let registry = TestRegistry::start(Behaviour::default());
     publish(&sandbox, &registry, "1");
-    // Cargo writes its lock file while it may.
+    // Cargo writes its lock file while the network is allowed.
     let output = ["--output", "oci:img"];
     let offline = ["--output", "oci:img", "--offline"];
     let run = build(&sandbox, &registry, &offline);
@@ -150,7 +150,7 @@ fn without_the_network_what_is_here_suffices() {
 }
 
 #[test]
-fn a_base_that_cannot_be_read_says_so() {
+fn a_base_that_cannot_be_read_is_reported() {
     let sandbox = Sandbox::new();
     let registry = TestRegistry::start(Behaviour::default());
     let run = build(&sandbox, &registry, &["--output", "oci:img"]);

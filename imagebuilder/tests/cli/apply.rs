@@ -1,4 +1,4 @@
-//! `apply`, and what it has in common with `resolve`. kubectl is a script that records what it is given.
+//! `apply`, and what it has in common with `resolve`. kubectl is a script that records its input.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -32,7 +32,7 @@ fn run(sandbox: &Sandbox, script: Option<&str>, args: &[&str]) -> Run {
 }
 
 #[test]
-fn apply_pushes_the_images_and_hands_the_manifests_to_kubectl() {
+fn apply_pushes_the_images_and_passes_the_manifests_to_kubectl() {
     let sandbox = Sandbox::new();
     sandbox.write("k8s/deep/pod.yaml", MANIFEST);
     let registry = TestRegistry::start(Behaviour::default());
@@ -90,7 +90,7 @@ fn apply_needs_a_registry_that_the_cluster_can_reach() {
 }
 
 #[test]
-fn a_directory_is_read_with_its_directories_where_that_is_asked_for() {
+fn directories_are_read_recursively_on_request() {
     let sandbox = Sandbox::new();
     sandbox.write("k8s/deep/pod.yaml", MANIFEST);
     let refused = sandbox.run(&["resolve", "-f", "k8s", QUIET]);
@@ -133,7 +133,7 @@ fn every_tag_names_the_image_at_every_destination() {
             assert_eq!(shown.stdout, expected, "{}", shown.stderr);
         }
     }
-    // What refers to the image is there before the first of them.
+    // The referrers of the image are stored before its first tag.
     let puts = registry.manifest_puts();
     assert_eq!(puts.len(), 4, "{puts:?}");
     assert_eq!(puts[2..], ["v1", "latest"], "{puts:?}");

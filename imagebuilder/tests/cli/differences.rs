@@ -1,4 +1,4 @@
-//! `imagebuilder diff`: what it finds of two images that differ in one thing.
+//! `imagebuilder diff` of two images with a single difference.
 
 use crate::sandbox::{QUIET, Sandbox};
 
@@ -9,7 +9,7 @@ fn build(sandbox: &Sandbox, name: &str) {
 }
 
 #[test]
-fn a_changed_setting_and_a_changed_program_are_told_apart() {
+fn a_changed_setting_and_a_changed_program_are_distinguished() {
     let sandbox = Sandbox::new();
     build(&sandbox, "one");
     let same = sandbox.run(&["diff", "oci:img:one", "oci:img:one"]);
@@ -48,7 +48,7 @@ fn a_changed_setting_and_a_changed_program_are_told_apart() {
     let contents = found.iter().find(|found| found["change"] == "content");
     let content = contents.unwrap();
     assert_eq!(content["path"], "usr/local/bin/hello");
-    // The offset is where the files differ for the first time.
+    // The offset is that of the first difference.
     let first = usize::try_from(content["first_byte"].as_u64().unwrap()).unwrap();
     let [one, other] = ["two", "three"].map(|name| binary(&sandbox, name));
     assert_eq!(one[..first], other[..first]);
@@ -106,7 +106,7 @@ fn a_time_is_a_difference_of_every_file_and_a_platform_of_one_image() {
     assert!(
         several
             .stderr
-            .starts_with("error: `oci:img` has 3 images, and one is needed\n"),
+            .starts_with("error: `oci:img` has 3 images, but only one can be used\n"),
         "{}",
         several.stderr
     );

@@ -1,4 +1,4 @@
-//! Which images a build makes of a workspace, and what is in them.
+//! The images that a build creates from a workspace, and their content.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -40,7 +40,7 @@ fn an_image_is_built_named_and_described() {
 }
 
 #[test]
-fn features_are_cargos() {
+fn features_are_passed_to_cargo() {
     let sandbox = Sandbox::new();
     let manifest = sandbox.read("hello/Cargo.toml") + "\n[features]\nloud = []\n";
     sandbox.write("hello/Cargo.toml", &manifest);
@@ -59,7 +59,7 @@ fn features_are_cargos() {
     unknown.fails(1, "lout");
 }
 
-/// Its own paths, a build script's, a dependency's: all of them are in panic messages.
+/// Panic messages contain paths of the program, of a build script and of a dependency.
 fn with_paths() -> Sandbox {
     let sandbox = Sandbox::with_dependencies("serde_json = \"1\"\n");
     sandbox.write(
@@ -157,7 +157,7 @@ fn several_platforms_make_an_index() {
 }
 
 #[test]
-fn several_packages_are_built_unless_their_images_have_one_name() {
+fn several_packages_are_built_unless_their_images_have_the_same_name() {
     let sandbox = Sandbox::new();
     sandbox.package("two", "[package.metadata.image]\nbin = \"a\"\n");
     let args = ["build", "hello", "two", "--output", "oci:img", QUIET];
@@ -181,7 +181,7 @@ fn several_packages_are_built_unless_their_images_have_one_name() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "error: `hello` and `two` have images of one name, `team/hello`\n\
+            "error: the images of `hello` and `two` have the same name, `team/hello`\n\
              hint: set `name` in the [package.metadata.image] of one of them\n"
         );
     }
@@ -254,7 +254,7 @@ fn several_binaries_of_a_package_are_layers_of_one_image() {
     // The settings say the same.
     sandbox.package("two", "[package.metadata.image]\nbin = [\"b\", \"a\"]\n");
     assert_eq!(build(&[]).0, reference);
-    // An edit of one binary moves its layer alone, and there is a bill of materials of each.
+    // An edit of one binary changes only its layer, and each has a bill of materials.
     sandbox.write("two/src/bin/a.rs", "fn main() { println!(); }\n");
     let (_, edited) = build(&["--sbom"]);
     assert_eq!(edited.layers[..2], manifest.layers[..2]);

@@ -1,4 +1,4 @@
-//! The real program on small workspaces: what it prints, how it ends, and what it leaves.
+//! The real program on small workspaces: its output, its exit code, and the files that it leaves.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(

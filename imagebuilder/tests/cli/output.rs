@@ -1,4 +1,4 @@
-//! What is printed, and what is written to a layout.
+//! The output of commands, and the content of layouts.
 
 use std::fs;
 
@@ -81,7 +81,7 @@ fn every_line_of_json_progress_is_json() {
 }
 
 #[test]
-fn a_usage_error_is_json_where_progress_is() {
+fn a_usage_error_is_json_if_progress_is_json() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&["build", "--nonsense", "--progress", "json"]);
     assert_eq!(run.code, Some(2));
@@ -89,7 +89,7 @@ fn a_usage_error_is_json_where_progress_is() {
     assert!(run.stderr.contains("--nonsense"), "{}", run.stderr);
 }
 
-/// The level of each line, which is JSON.
+/// The level of each line, all of which are JSON.
 fn json_levels(stderr: &str) -> Vec<String> {
     let level = |line| {
         let event: serde_json::Value = serde_json::from_str(line).expect(stderr);
@@ -156,7 +156,7 @@ fn a_layout_is_inspected_and_verified() {
             "{}",
             run.stderr
         );
-        let expected = "error: the image `team/hello` fails its verification\n";
+        let expected = "error: verification of the image `team/hello` failed\n";
         assert!(run.stderr.starts_with(expected), "{}", run.stderr);
     }
     fs::remove_file(&blob).unwrap();
@@ -202,7 +202,7 @@ fn manifests_are_resolved_and_nothing_else_is_changed() {
     );
 }
 
-/// Killed at any moment, a build leaves the images that were there, and nothing that misleads the next.
+/// A build that is killed at any moment leaves the existing images intact, and the next build succeeds.
 #[test]
 fn a_killed_build_leaves_a_layout_that_verifies() {
     let sandbox = Sandbox::new();
@@ -215,7 +215,7 @@ fn a_killed_build_leaves_a_layout_that_verifies() {
         sandbox.noise("hello/noise", number, 1_000_000);
         sandbox.command(&args)
     };
-    // What Cargo compiles is not part of a run.
+    // Compiling is not part of the runs that are killed.
     assert!(command(0).output().unwrap().status.success());
     sandbox.kill_runs(command);
     let reference = sandbox.run(&args).reference();

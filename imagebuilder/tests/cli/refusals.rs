@@ -1,4 +1,4 @@
-//! What is refused, with which words and exit code, and that nothing is left of it.
+//! Refusals: their messages and exit codes, and that nothing is left behind.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use oci::layout::Layout;
 use crate::sandbox::{QUIET, Sandbox};
 
 #[test]
-fn what_cannot_be_built_says_why_and_leaves_nothing() {
+fn packages_that_cannot_be_built_are_refused_and_leave_nothing() {
     let sandbox = Sandbox::new();
     let check = |package: &str, code: i32, expected: &str| {
         let run = sandbox.run(&["build", package, "--output", "oci:none", QUIET]);
@@ -107,7 +107,7 @@ fn a_path_of_this_machine_in_the_binary_is_found() {
 }
 
 #[test]
-fn a_compile_error_is_cargos_own_and_ends_with_1() {
+fn a_compile_error_is_reported_by_cargo_and_exits_with_1() {
     let sandbox = Sandbox::new();
     sandbox.write("hello/src/main.rs", "fn main() { oops }\n");
     let run = sandbox.run(&["build", "hello", "--output", "oci:img", QUIET]);

@@ -36,9 +36,8 @@ fn a_damaged_blob_of_the_layout_is_not_pushed() {
     check(&truncated, "is cut short: ");
 }
 
-/// Killed at any moment, a push leaves nothing that refers to what is not there, and the next one
-/// goes on. The moment is a number of bytes that the registry has read, so it is the same on every
-/// machine.
+/// A push that is killed at any moment leaves no reference to missing content, and the next one continues.
+/// The moment is a number of bytes that the registry has read, so it is the same on every machine.
 #[test]
 fn a_killed_push_leaves_no_tag_and_the_next_succeeds() {
     const ROUNDS: u64 = 100;
@@ -70,5 +69,8 @@ fn a_killed_push_leaves_no_tag_and_the_next_succeeds() {
         assert_eq!(run.reference().digest(), built.digest());
         assert_eq!(registry.tag("team/hello", "v1"), built.digest());
     }
-    assert!(killed > 90, "{killed} were killed before their end");
+    assert!(
+        killed > 90,
+        "only {killed} were killed before they finished"
+    );
 }

@@ -6,7 +6,7 @@ use crate::sandbox::{QUIET, Run};
 use crate::services::{built, push};
 
 #[test]
-fn an_image_goes_from_registry_to_registry_to_layout_and_back() {
+fn an_image_is_copied_from_registry_to_registry_to_layout_and_back() {
     let (sandbox, built) = built();
     let digest = built.digest().unwrap();
     let (one, two) = (
@@ -128,9 +128,9 @@ fn a_dry_run_reports_what_would_be_copied_and_copies_nothing() {
     assert_eq!(registry.tag("x", "v1"), Some(digest));
 }
 
-/// What refers to an image is in a tar as in a layout.
+/// A tar can contain the referrers of an image, like a layout.
 #[test]
-fn an_image_goes_through_a_tar_with_its_referrers() {
+fn an_image_is_copied_through_a_tar_with_its_referrers() {
     let (sandbox, _) = built();
     let registry = TestRegistry::start(Behaviour::default());
     let run = |args: &[&str]| -> Run {
@@ -168,7 +168,7 @@ fn an_image_goes_through_a_tar_with_its_referrers() {
 }
 
 #[test]
-fn a_copy_that_cannot_be_says_which_place_failed() {
+fn a_failed_copy_reports_which_place_failed() {
     let (sandbox, _) = built();
     let registry = TestRegistry::start(Profile::Ecr.behaviour("AWS", "hunter2"));
     let check = |from: &str, to: &str, code: i32, expected: &str| {
@@ -187,5 +187,5 @@ fn a_copy_that_cannot_be_says_which_place_failed() {
     check("oci:missing", &there, 2, "missing");
     check("team/app:v1", &there, 2, "names no registry");
     let other = format!("{}/x@{}", registry.host(), oci::Digest::of(b""));
-    check("oci:img", &other, 2, "names another image");
+    check("oci:img", &other, 2, "names an image other than");
 }

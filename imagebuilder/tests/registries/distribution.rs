@@ -1,4 +1,4 @@
-//! What Debian's registry does with mounts, referrers, and blobs that are gone.
+//! Debian's registry: mounts, referrers, and deleted blobs.
 
 use std::fs;
 use std::process::Command;
@@ -101,7 +101,7 @@ fn crane_reads_back_what_was_pushed() {
         digest
     );
 
-    // And the other way round: what crane pushes is here what it is there.
+    // And in the other direction: an image that crane pushed has the same digest here.
     let copy = format!("localhost:{}/copy:v1", registry.port);
     crane(&["copy", &name, &copy]);
     let read = run(&sandbox, &registry, &["digest", &copy]);
@@ -126,7 +126,7 @@ fn a_blob_that_a_garbage_collection_deleted_is_found_and_sent_again() {
     fs::remove_file(&lost).unwrap();
     let unaware = push(&[]);
     assert!(
-        unaware.stderr.contains("everything was there"),
+        unaware.stderr.contains("everything was already there"),
         "{}",
         unaware.stderr
     );
@@ -134,7 +134,7 @@ fn a_blob_that_a_garbage_collection_deleted_is_found_and_sent_again() {
     let dry = push(&["--check", "--dry-run"]);
     assert!(
         dry.stderr
-            .contains("1 were missing of an image that was there"),
+            .contains("1 were missing from an image that was already there"),
         "{}",
         dry.stderr
     );
@@ -149,21 +149,21 @@ fn a_blob_that_a_garbage_collection_deleted_is_found_and_sent_again() {
     assert!(
         mended
             .stderr
-            .contains("1 were missing of an image that was there"),
+            .contains("1 were missing from an image that was already there"),
         "{}",
         mended.stderr
     );
     assert_eq!(fs::read(&lost).unwrap(), bytes);
     let checked = push(&["--check"]);
     assert!(
-        checked.stderr.contains("everything was there"),
+        checked.stderr.contains("everything was already there"),
         "{}",
         checked.stderr
     );
 }
 
 #[test]
-fn referrers_go_with_the_image_from_layout_to_registry_to_layout() {
+fn referrers_are_copied_with_the_image_from_layout_to_registry_to_layout() {
     let (registry, (sandbox, built)) = (Registry::start(), built());
     let root = built.digest().unwrap();
     let layout = Layout::open(sandbox.path().join("img")).unwrap();
@@ -183,7 +183,7 @@ fn referrers_go_with_the_image_from_layout_to_registry_to_layout() {
         "{}",
         pushed.stderr
     );
-    // This registry has no API for them, so that they are listed by a tag.
+    // This registry has no API for them, so a tag lists them.
     let tag = format!("{host}/one:sha256-{}", root.hex());
     let list = run(&sandbox, &registry, &["manifest", &tag]).stdout;
     let listed = Index::parse(list.as_bytes()).unwrap().manifests;
@@ -226,9 +226,9 @@ fn referrers_go_with_the_image_from_layout_to_registry_to_layout() {
     assert_eq!(up.reference().digest(), Some(root), "{}", up.stderr);
 }
 
-/// Whoever finds the image by its tag finds what refers to it too.
+/// Once the image has its tag, its referrers are there too.
 #[test]
-fn a_bill_of_materials_is_there_before_the_tag() {
+fn a_bill_of_materials_is_stored_before_the_tag() {
     use test_registry::{Behaviour, TestRegistry};
     let (sandbox, _) = built();
     for referrers in [true, false] {
@@ -290,7 +290,7 @@ fn an_index_that_does_not_parse_is_reported() {
         path: "/manifests/",
         after: 0,
         times: 9,
-        action: Action::Answer(
+        action: Action::Respond(
             200,
             vec![("content-type", MediaType::OCI_INDEX.to_owned())],
             "{\"schemaVersion\": 2, \"manifests\": 7}",

@@ -1,4 +1,4 @@
-//! Amazon ECR by moto and Debian's registry.
+//! Amazon ECR, simulated by moto and Debian's registry.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -22,10 +22,10 @@ fn moto_server() -> PathBuf {
     }
 }
 
-/// The registry's host is ECR's, token and repository are moto's, and the region of the environment
-/// is another than that of the host.
+/// The registry's host is ECR's, moto provides the token and the repository, and the region of the
+/// environment differs from that of the host.
 #[test]
-fn an_image_goes_to_amazon_ecr() {
+fn an_image_is_pushed_to_amazon_ecr() {
     let (registry, (sandbox, built)) = (Registry::start(), built());
     let port = free_port();
     let mut moto = Command::new(moto_server());
@@ -92,7 +92,7 @@ fn an_image_goes_to_amazon_ecr() {
     assert_eq!(away.code, Some(4), "{}", away.stderr);
 }
 
-/// A GET of this machine.
+/// A GET request to this machine.
 fn ureq_get(port: u16, path: &str) -> String {
     let script = format!(
         "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
@@ -100,7 +100,7 @@ fn ureq_get(port: u16, path: &str) -> String {
     sh(Path::new("/"), &script)
 }
 
-/// A proxy for CONNECT that knows where names are; returns its port, and what it was asked for.
+/// A proxy for CONNECT that maps names to addresses. Returns its port and the requested targets.
 fn proxy(route: impl Fn(&str) -> u16 + Send + 'static) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -138,7 +138,7 @@ fn proxy(route: impl Fn(&str) -> u16 + Send + 'static) -> (u16, Arc<Mutex<Vec<St
     (port, asked)
 }
 
-/// AWS's API is reached as the registry is: through the proxy, trusting the authority that was named.
+/// AWS's API is reached like the registry: through the proxy, trusting the named authority.
 #[test]
 fn the_sdk_uses_the_proxy_and_the_authority() {
     let (registry, (sandbox, built)) = (Registry::start(), built());

@@ -1,5 +1,5 @@
-//! What moto cannot be made to do: Amazon ECR whose API issues another token each time and denies the
-//! creation of a repository, and whose registry refuses a token in the middle of a push.
+//! What moto cannot simulate: Amazon ECR whose API issues another token each time and denies the creation of
+//! a repository, and whose registry refuses a token in the middle of a push.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -45,7 +45,7 @@ impl Api {
     }
 }
 
-/// Answers one request, and closes the connection.
+/// Responds to one request, and closes the connection.
 fn answer(mut stream: &TcpStream, called: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream);
     let (mut operation, mut length) = (String::new(), 0);
@@ -129,7 +129,7 @@ fn port(registry: &TestRegistry) -> String {
     registry.host().rsplit(':').next().unwrap().to_owned()
 }
 
-/// Runs imagebuilder where ECR's names are this machine's, with credentials of AWS.
+/// Runs imagebuilder with ECR's names resolving to this machine, and with AWS credentials.
 fn run(sandbox: &Sandbox, api: &Api, args: &[&str]) -> Run {
     let hosts = format!("127.0.0.1 localhost {ECR} {PUBLIC}\n");
     fs::write(sandbox.path().join("hosts"), hosts).unwrap();
@@ -160,7 +160,7 @@ fn unauthorized(method: &'static str, path: &'static str) -> Fault {
         path,
         after: 0,
         times: 1,
-        action: Action::Answer(401, vec![challenge], body),
+        action: Action::Respond(401, vec![challenge], body),
     }
 }
 
@@ -194,7 +194,7 @@ fn a_token_that_is_refused_in_the_middle_of_a_push_is_renewed() {
 }
 
 #[test]
-fn a_denied_creation_fails_where_the_registry_does_not_create_on_push() {
+fn a_denied_creation_fails_if_the_registry_does_not_create_on_push() {
     let (sandbox, built) = built();
     let behaviour = |create_on_push| Behaviour {
         repositories: Some([].into()),
@@ -233,7 +233,7 @@ fn a_denied_creation_fails_where_the_registry_does_not_create_on_push() {
 }
 
 #[test]
-fn ecr_public_is_read_without_credentials_and_written_with_those_of_aws() {
+fn ecr_public_is_read_without_credentials_and_written_with_aws_credentials() {
     let (sandbox, built) = built();
     let auth = |password: &str| Behaviour {
         auth: Auth::Bearer("AWS".into(), password.into(), 1000),
@@ -261,7 +261,7 @@ fn ecr_public_is_read_without_credentials_and_written_with_those_of_aws() {
         "{}",
         read.stderr
     );
-    assert_eq!(api.calls("GetAuthorizationToken"), 1, "reading asked AWS");
+    assert_eq!(api.calls("GetAuthorizationToken"), 1, "reading got a token");
 
     let denied = TestRegistry::start(auth("another"));
     let repo = public(&denied);

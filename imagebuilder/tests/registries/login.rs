@@ -9,7 +9,7 @@ use crate::PASSWORD;
 use crate::sandbox::{Run, Sandbox};
 use crate::services::{Registry, built, sh};
 
-/// Runs a command with something on standard input, and a home of its own.
+/// Runs a command with input on standard input, and a home directory of its own.
 fn run(sandbox: &Sandbox, args: &[&str], input: &str, more: &[(&str, &str)]) -> Run {
     let mut command: Command = sandbox.command(args);
     for name in [
@@ -27,7 +27,7 @@ fn run(sandbox: &Sandbox, args: &[&str], input: &str, more: &[(&str, &str)]) -> 
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // A command that refuses its arguments does not read.
+    // A command that refuses its arguments does not read the input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     Run::of(sandbox.path(), child.wait_with_output().unwrap())
 }
@@ -96,7 +96,7 @@ fn a_password_is_checked_stored_used_and_deleted() {
     );
 }
 
-/// A helper that keeps what it is given in a file beside it.
+/// A helper that stores its input in a file beside it.
 const HELPER: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 case $1 in
@@ -107,7 +107,7 @@ esac
 "#;
 
 #[test]
-fn a_helper_of_the_configuration_is_used() {
+fn the_helper_in_the_configuration_is_used() {
     let (registry, sandbox) = (Registry::start(), Sandbox::new());
     let (host, ca) = (
         format!("localhost:{}", registry.port),

@@ -29,5 +29,5 @@ mod trust;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-/// What moto says is the password.
+/// The password that moto issues.
 const PASSWORD: &str = "123456789012-auth-token";

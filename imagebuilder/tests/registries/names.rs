@@ -1,13 +1,13 @@
-//! Where an image goes, by its name and the options.
+//! The destination of an image, by its name and the options.
 
 use test_registry::{Behaviour, TestRegistry};
 
 use crate::sandbox::QUIET;
 use crate::services::{built, push, sh};
 
-/// Another program's layouts have a tag alone, or a full name, in place of a name.
+/// Layouts of other programs have only a tag, or a full name, instead of a name.
 #[test]
-fn an_image_that_another_program_named_goes_where_asked_or_nowhere() {
+fn an_image_that_another_program_named_needs_an_explicit_destination() {
     let (sandbox, built) = built();
     let registry = TestRegistry::start(Behaviour::default());
     for (name, problem) in [
@@ -47,13 +47,13 @@ fn an_image_that_another_program_named_goes_where_asked_or_nowhere() {
 }
 
 #[test]
-fn names_that_can_be_misread_are_refused() {
+fn ambiguous_names_are_refused() {
     let (sandbox, _) = built();
     let run = push(&sandbox, "r.example", &["--insecure"]);
     assert_eq!(run.code, Some(2));
     assert!(
         run.stderr
-            .contains("give --plain-http or --insecure-skip-tls-verify"),
+            .contains("use --plain-http or --insecure-skip-tls-verify instead"),
         "{}",
         run.stderr
     );

@@ -1,4 +1,4 @@
-//! What a refusal looks like.
+//! The messages and exit codes of refusals.
 
 use test_registry::{Action, Auth, Behaviour, Fault, TestRegistry};
 
@@ -6,7 +6,7 @@ use crate::sandbox::QUIET;
 use crate::services::{built, push};
 
 #[test]
-fn errors_say_what_to_do_and_end_with_their_code() {
+fn errors_have_a_hint_and_their_exit_code() {
     let (sandbox, _) = built();
     let check = |behaviour: Behaviour, fault: Option<Fault>, code: i32, expected: &[&str]| {
         let registry = TestRegistry::start(behaviour);
@@ -49,7 +49,7 @@ fn errors_say_what_to_do_and_end_with_their_code() {
     let denied = r#"{"errors":[{"code":"DENIED","message":"not authorized"}]}"#;
     check(
         plain(),
-        fault("PUT", "/manifests/v1", Action::Answer(403, vec![], denied)),
+        fault("PUT", "/manifests/v1", Action::Respond(403, vec![], denied)),
         3,
         &["/manifests/v1: 403 DENIED: not authorized\nhint: `docker login"],
     );

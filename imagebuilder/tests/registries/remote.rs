@@ -32,7 +32,7 @@ fn a_repository_is_listed_read_and_deleted() {
     assert_eq!((deleted.code, deleted.stdout.as_str()), (Some(0), ""));
     assert!(deleted.stderr.starts_with("Deleted "), "{}", deleted.stderr);
     let again = run("delete", &format!("{name}:v2"));
-    assert!(again.stderr.starts_with("Not there: "), "{}", again.stderr);
+    assert!(again.stderr.starts_with("Not found: "), "{}", again.stderr);
     assert_eq!(again.code, Some(0));
     assert_eq!(run("tags", &name).stdout, "v1\nv3\nv4\nv5\n");
     let missing = run("digest", &format!("{name}:none"));
@@ -70,8 +70,11 @@ fn a_dry_run_reports_what_is_missing_and_sends_nothing() {
     assert!(!registry.seen().iter().any(|seen| changes(&seen.method)));
     push(&sandbox, &registry.host(), &["--tag", "v1"]).reference();
     let second = dry();
-    assert!(second.ends_with(": everything is there\n"), "{second}");
+    assert!(
+        second.ends_with(": everything is already there\n"),
+        "{second}"
+    );
     let other = push(&sandbox, &registry.host(), &["--tag", "v2", "--dry-run"]);
-    let new = ": everything is there; `v2` is new\n";
+    let new = ": everything is already there; `v2` is new\n";
     assert!(other.stderr.ends_with(new), "{}", other.stderr);
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::sandbox::{QUIET, Run, Sandbox};
 use crate::{ECR, PASSWORD};
 
-/// A process that ends with the test.
+/// A process that is killed when the test finishes.
 pub(crate) struct Service(Child);
 
 impl Drop for Service {
@@ -110,7 +110,7 @@ EOF"
         self.directory.path().join(name).display().to_string()
     }
 
-    /// Where it keeps the content of a blob.
+    /// The file with the content of a blob.
     pub(crate) fn blob(&self, digest: oci::Digest) -> std::path::PathBuf {
         let hex = digest.hex();
         let path = format!(

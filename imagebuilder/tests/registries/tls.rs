@@ -7,7 +7,7 @@ use crate::sandbox::{QUIET, Sandbox};
 use crate::services::{Registry, built};
 
 #[test]
-fn an_index_goes_to_a_registry_with_tls_and_a_password() {
+fn an_index_is_pushed_to_a_registry_with_tls_and_a_password() {
     let (registry, (sandbox, built)) = (Registry::start(), built());
     let repo = format!("localhost:{}/team", registry.port);
     let (ca, login) = (registry.path("ca.pem"), registry.path("login"));
@@ -37,7 +37,7 @@ fn an_index_goes_to_a_registry_with_tls_and_a_password() {
     );
     let again = push(&access);
     assert!(
-        again.stderr.contains("everything was there"),
+        again.stderr.contains("everything was already there"),
         "{}",
         again.stderr
     );
@@ -54,7 +54,7 @@ fn an_index_goes_to_a_registry_with_tls_and_a_password() {
     let other = push(&["--ca-file", &other, "--docker-config", &login]);
     other.fails(4, "hint: the registry's certificate");
     let plain = push(&["--docker-config", &login]);
-    plain.fails(1, "hint: the registry may want TLS");
+    plain.fails(1, "hint: the registry may require TLS");
 }
 
 #[test]

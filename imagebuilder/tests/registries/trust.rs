@@ -8,9 +8,9 @@ use crate::sandbox::{QUIET, Run};
 use crate::services::{Registry, built, push};
 
 #[test]
-fn the_authorities_of_ssl_cert_file_are_trusted_alone() {
+fn only_the_authorities_in_ssl_cert_file_are_trusted() {
     let (registry, (sandbox, _)) = (Registry::start(), built());
-    // Another name than this machine's, which has TLS without being asked for it.
+    // A name other than this machine's, for which TLS is the default.
     let repo = format!("registry.invalid:{}", registry.port);
     let resolve = format!("{repo}:127.0.0.1");
     let run = |file: &str, more: &[&str]| {
@@ -30,7 +30,7 @@ fn the_authorities_of_ssl_cert_file_are_trusted_alone() {
             .env("SSL_CERT_FILE", file);
         Run::of(sandbox.path(), command.output().unwrap())
     };
-    // What is trusted is asked for credentials.
+    // A trusted registry goes on to require credentials.
     let trusted = run(&registry.path("ca.pem"), &[]);
     assert_eq!(trusted.code, Some(3), "{}", trusted.stderr);
     let other = run(&registry.path("other-ca.pem"), &[]);

@@ -17,7 +17,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// A folder with nothing in it.
+    /// An empty folder.
     pub(crate) fn empty() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
@@ -31,7 +31,7 @@ impl Sandbox {
             "[workspace]\nresolver = \"3\"\nmembers = [\"hello\", \"lib\", \"two\"]\n",
         );
         sandbox.package("hello", "[package.metadata.image]\nname = \"team/hello\"\nports = [5000]\nargs = [\"--x\"]\nenv = { A = \"b\" }\n");
-        // A panic's message has the path of its file, and the library a path of its own.
+        // A panic's message contains the path of its file, also in the library.
         sandbox.write(
             "hello/src/main.rs",
             "fn main() { let n = std::env::args().count(); lib::check(n); println!(\"{n}\"); }\n",
@@ -54,8 +54,8 @@ impl Sandbox {
         sandbox
     }
 
-    /// One whose `hello` has these lines at the end of its Cargo.toml, below `[dependencies]`, with the
-    /// locked versions of this repository: no newer version is looked for.
+    /// A sandbox whose `hello` has these lines at the end of its Cargo.toml, below `[dependencies]`, with the
+    /// locked versions of this repository: no newer version is searched.
     pub(crate) fn with_dependencies(lines: &str) -> Self {
         let sandbox = Self::new();
         let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
@@ -78,7 +78,7 @@ impl Sandbox {
         fs::write(path, text).unwrap();
     }
 
-    /// Writes bytes that do not compress and that no other seed gives.
+    /// Writes incompressible bytes, which differ for each seed.
     pub(crate) fn noise(&self, path: &str, seed: u32, size: usize) {
         let mut state = seed;
         let mut next = || {
@@ -89,8 +89,8 @@ impl Sandbox {
         fs::write(self.path().join(path), bytes).unwrap();
     }
 
-    /// Kills runs into the layout `img` a hundred times, at moments spread over what a whole run takes, and
-    /// verifies the layout after each. `command` prepares a run whose image no other number gives.
+    /// Kills runs that write to the layout `img` a hundred times, at moments spread over the duration of a whole
+    /// run, and verifies the layout after each. `command` prepares a run whose image is unique for its number.
     pub(crate) fn kill_runs(&self, command: impl Fn(u32) -> Command) {
         const ROUNDS: u32 = 100;
         let spawn = |number| command(number).stdout(Stdio::null()).spawn().unwrap();
@@ -109,7 +109,7 @@ impl Sandbox {
         }
         assert!(
             killed > ROUNDS / 4,
-            "only {killed} runs were killed before their end"
+            "only {killed} runs were killed before they finished"
         );
     }
 
@@ -144,7 +144,7 @@ impl Sandbox {
     }
 }
 
-/// How a run ended, with the paths of this machine taken out.
+/// The result of a run, with the paths of this machine removed.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -162,20 +162,20 @@ impl Run {
         }
     }
 
-    /// It exits with `code`, and its standard error contains `expected`.
+    /// Asserts that it exits with `code`, and that its standard error contains `expected`.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, expected: &str) {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
         assert!(self.stderr.contains(expected), "{}", self.stderr);
     }
 
-    /// It exits with 0.
+    /// Asserts that it exits with 0.
     #[track_caller]
     pub(crate) fn succeeds(&self) {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
     }
 
-    /// It printed one reference, and it is this.
+    /// Asserts that it printed one reference, and returns it.
     pub(crate) fn reference(&self) -> Reference {
         self.succeeds();
         assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
@@ -183,7 +183,7 @@ impl Run {
     }
 }
 
-/// Runs another program to its end in a directory, and returns what it prints.
+/// Runs another program in a directory, and returns its output.
 pub(crate) fn tool(directory: &Path, program: &str, args: &[&str]) -> String {
     let output = Command::new(program)
         .args(args)

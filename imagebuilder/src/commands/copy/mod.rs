@@ -58,7 +58,7 @@ struct Origin<'a> {
     publisher: &'a Publisher,
 }
 
-/// Copies `root` of a source, whose name in a layout is `name` unless another is given.
+/// Copies `root` of a source. Its name in a layout is `name`, unless another is given.
 fn from<S: Source>(
     context: &Context,
     args: &Copy,
@@ -98,7 +98,7 @@ where
             expect_digest_of(reference, root)?;
             let same = origin.filter(|origin| origin.reference.registry() == reference.registry());
             let repository = if let Some(origin) = same {
-                // The blobs stay in the registry.
+                // Within one registry, blobs are mounted instead of sent.
                 let repository = origin.publisher.repository(reference, Access::Push);
                 repository.with_mount_source(origin.reference.repository())
             } else {
@@ -185,7 +185,7 @@ fn options(args: &Copy) -> TransferOptions<'static> {
     }
 }
 
-/// The layout at `path`, unless there is nothing yet.
+/// The layout at `path`, if it exists.
 fn existing(path: &Path) -> Result<Option<Layout>, LayoutError> {
     let is_empty = || {
         path.read_dir()
@@ -197,7 +197,7 @@ fn existing(path: &Path) -> Result<Option<Layout>, LayoutError> {
     Layout::open(path).map(Some)
 }
 
-/// Prints what was copied.
+/// Prints the result of a copy.
 fn print(context: &Context, args: &Copy, line: &str) -> Result<(), CommandError> {
     if args.dry_run {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Copies into a tar, and by one into the container engine.
+//! Copies into a tar, or through a tar into the container engine.
 
 use std::io::{self, Read};
 
@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::place::{Local, Store};
 use crate::registry::PublishEvent;
 
-/// Copies `root` into a tar, or into the container engine by one.
+/// Copies `root` into a tar, or through a tar into the container engine.
 pub(super) fn pack<S: Source>(
     context: &Context,
     args: &Copy,
@@ -33,7 +33,7 @@ where
     }
     let failed = |error: CopyError<S::Error, io::Error>| failed(args, error);
     let digest = root.digest;
-    // Without a name it is named by its digest.
+    // Without a name it is reported by its digest.
     let name = name.unwrap_or_else(|| digest.hex());
     let name: Reference = name.parse().map_err(|source| CommandError::Name {
         layout: args.source.to_string().into(),
@@ -103,7 +103,7 @@ fn read<S: Source, T>(
     })
 }
 
-/// Reports which blob of a tar is read, and how far.
+/// Reports which blob of a tar is being read, and its progress.
 struct ProgressReader<'a, S> {
     tar: ArchiveReader<'a, S>,
     events: &'a (dyn Fn(PublishEvent) + Sync),

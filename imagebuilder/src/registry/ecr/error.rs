@@ -13,14 +13,14 @@ pub(crate) enum EcrError {
     Runtime(#[source] std::io::Error),
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// No part of the SDK's chain has credentials, or AWS refuses them.
+    /// The SDK's credential chain found none, or AWS refuses them.
     #[error("GetAuthorizationToken in {region}: {reason}")]
     Token {
         region: String,
         reason: String,
         unreachable: bool,
     },
-    #[error("GetAuthorizationToken in {region}: its answer has no token")]
+    #[error("GetAuthorizationToken in {region}: the response contains no token")]
     NoToken { region: String },
     #[error("cannot create the repository `{repository}` in {region}: {reason}")]
     Create {
@@ -34,7 +34,7 @@ pub(crate) enum EcrError {
 }
 
 impl EcrError {
-    /// That a token could not be fetched.
+    /// The error of fetching a token.
     pub(super) fn token<E>(region: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + 'static,
@@ -46,7 +46,7 @@ impl EcrError {
         }
     }
 
-    /// That a repository could not be created.
+    /// The error of creating a repository.
     pub(super) fn create<E>(
         repository: &str,
         region: &str,
@@ -69,7 +69,7 @@ impl EcrError {
         matches!(self, Self::Create { denied: true, .. })
     }
 
-    /// Whether AWS could not be reached, so that nothing is known of the credentials.
+    /// Whether AWS could not be reached, so that nothing is known about the credentials.
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(
             self,

@@ -3,7 +3,7 @@
 
 use oci::registry::Rates;
 
-/// The requests a second that an account may send to ECR in a region, by
+/// The requests per second that an account may send to ECR in a region, by
 /// [its service quotas](https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
 pub(crate) const AMAZON_RATES: Rates = Rates {
     put_manifest: Some(10.0),
@@ -19,11 +19,11 @@ pub(crate) const AMAZON_RATES: Rates = Rates {
 pub(crate) struct EcrHost {
     /// The AWS account that owns it, 12 digits.
     pub(crate) account: String,
-    /// Its region; the environment's own may be another.
+    /// Its region, which may differ from the environment's.
     pub(crate) region: String,
-    /// Whether it is the one with FIPS 140 endpoints.
+    /// Whether it is a FIPS 140 endpoint.
     pub(crate) fips: bool,
-    /// Whether it is the one that IPv6 reaches too.
+    /// Whether it is a dual-stack endpoint.
     pub(crate) dual_stack: bool,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn is_public(registry: &str) -> bool {
 }
 
 impl EcrHost {
-    /// Reads `HOST[:PORT]`; `None` when it is not such a registry.
+    /// Parses `HOST[:PORT]`; `None` if it is not such a registry.
     ///
     /// `ACCOUNT.dkr.ecr[-fips].REGION.DOMAIN`, or `ACCOUNT.dkr-ecr[-fips].REGION.DOMAIN` of the
     /// dual-stack endpoints.

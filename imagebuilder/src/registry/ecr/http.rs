@@ -1,4 +1,4 @@
-//! The AWS SDK's HTTP client, with the proxy and the certificate authorities of the registry's.
+//! The AWS SDK's HTTP client, with the proxy and certificate authorities of the registry's client.
 
 use aws_sdk_ecr::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oci::registry::{ProxyError, Settings};
 
-/// Addresses of the instance's and the container's own credentials, which no proxy reaches, by
+/// Addresses of the credentials of instances and containers, which are not reached through a proxy, by
 /// [AWS](https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
 const METADATA: &str = "169.254.169.254,169.254.170.2,169.254.170.23,fd00:ec2::254,fd00:ec2::23";
 
@@ -22,7 +22,7 @@ pub(crate) enum HttpError {
     Proxy(#[from] ProxyError),
 }
 
-/// A client as `settings` describe it.
+/// A client with these settings.
 pub(super) fn client(settings: &Settings) -> Result<SharedHttpClient, HttpError> {
     let failed = |error: &dyn std::error::Error| HttpError::Setup {
         problem: error.to_string(),
@@ -46,7 +46,7 @@ pub(super) fn client(settings: &Settings) -> Result<SharedHttpClient, HttpError>
             if let Some(components) = components {
                 connector.set_sleep_impl(components.sleep_impl());
             }
-            // One TLS stack: rustls on ring, as the registry client's.
+            // One TLS stack, rustls on ring, as in the registry client.
             connector
                 .proxy_config(proxy.clone())
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -56,7 +56,7 @@ pub(super) fn client(settings: &Settings) -> Result<SharedHttpClient, HttpError>
     )
 }
 
-/// The machine's authorities or what replaces them, else Mozilla's; and those that were added.
+/// The machine's authorities or their replacement, else Mozilla's, and the additional ones.
 fn trust(settings: &Settings) -> TrustStore {
     let mut store = TrustStore::empty();
     if settings.roots.is_empty() {

@@ -1,6 +1,6 @@
-//! Amazon ECR by the AWS SDK: its host names, credential chain, tokens and repositories.
+//! Amazon ECR with the AWS SDK: its host names, credential chain, tokens and repositories.
 //!
-//! The region is the registry's, even where the environment names another. `AWS_ENDPOINT_URL_ECR` and
+//! The region is the registry's, even if the environment names another. `AWS_ENDPOINT_URL_ECR` and
 //! the other settings of the SDK have their usual effect.
 
 #[cfg(feature = "ecr")]
@@ -60,14 +60,13 @@ impl Ecr {
         Ok(Some(Self { api, token }))
     }
 
-    /// Whether this access needs credentials of AWS. Reading ECR Public does not, and looking for some
-    /// can take seconds on a machine that has none.
+    /// Whether this access needs AWS credentials. Reading ECR Public does not, and searching for them can take
+    /// seconds on a machine without any.
     pub(super) fn authenticates(&self, access: Access) -> bool {
         matches!(self.api, Api::Private(_)) || access != Access::Pull
     }
 
-    /// A name and password: the last ones until shortly before they expire. `now` is the time since
-    /// 1970.
+    /// A name and password, cached until shortly before they expire. `now` is the time since 1970.
     pub(super) fn credentials(&self, now: Duration) -> Result<Credentials, EcrError> {
         self.token.credentials(now, || match &self.api {
             Api::Private(ecr) => ecr.token(),
@@ -75,13 +74,13 @@ impl Ecr {
         })
     }
 
-    /// Forgets the token, which the registry refused.
+    /// Discards the token, which the registry refused.
     pub(super) fn refused(&self) {
         self.token.forget();
     }
 
-    /// Creates a repository unless it exists, and returns whether it did. Not in ECR Public, where the
-    /// command line refuses it.
+    /// Creates a repository unless it exists, and returns whether it did. It is not called for ECR Public:
+    /// the command line refuses that.
     pub(super) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
         match &self.api {
             Api::Private(ecr) => ecr.create_repository(name),

@@ -41,7 +41,8 @@ impl PrivateEcr {
 
     /// Creates a repository unless it exists, and returns whether it did.
     ///
-    /// It is looked for first, since the permission to see is more common than that to create.
+    /// It checks for the repository first, since the permission to describe is more common than that to
+    /// create.
     pub(super) fn create_repository(&self, name: &str) -> Result<bool, EcrError> {
         let region = &self.host.region;
         let describe = self
@@ -54,7 +55,7 @@ impl PrivateEcr {
             Ok(_) => return Ok(false),
             Err(SdkError::ServiceError(error))
                 if error.err().is_repository_not_found_exception() => {}
-            // Credentials that may not look may not create either, and ECR itself may.
+            // Credentials that may not describe it cannot create it either, but ECR itself may.
             Err(error) => return Err(EcrError::create(name, region, &error)),
         }
         let create = self.client.create_repository().repository_name(name).send();

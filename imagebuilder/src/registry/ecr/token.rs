@@ -17,7 +17,7 @@ const LEAST_VALID: Duration = Duration::from_mins(15);
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     credentials: Credentials,
-    /// In seconds since 1970; nothing where the answer did not say.
+    /// Its expiry, in seconds since 1970, if the response had one.
     expires: Option<i64>,
 }
 
@@ -55,8 +55,8 @@ impl Token {
 }
 
 impl TokenCache {
-    /// The last token until shortly before it expires, else what `fetch` returns. `now` is the time
-    /// since 1970.
+    /// The last token until shortly before it expires, else a new one from `fetch`. `now` is the time since
+    /// 1970.
     pub(super) fn credentials(
         &self,
         now: Duration,
@@ -72,7 +72,7 @@ impl TokenCache {
         Ok(credentials)
     }
 
-    /// Forgets the token, which the registry refused.
+    /// Discards the token, which the registry refused.
     pub(super) fn forget(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

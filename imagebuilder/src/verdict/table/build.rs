@@ -1,4 +1,4 @@
-//! What building, packing and describing an image fails with.
+//! Errors of building, packing and describing an image.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What commands fail with.
+//! Errors of commands.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What places of images, registries among them, fail with.
+//! Errors of places of images, registries among them.
 
 use super::*;
 
