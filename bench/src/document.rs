@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 use crate::{app, balancer, image, node, registry, rollout};
 
 const HEAD: &str = "# Benchmarks\n\n\
-    <!-- Written by `bench document` from bench/results; change that, not this. -->\n\n\
-    Each program beside its peers, in one run on one machine. `make bench` measures again and writes \
-    this page; figures of different machines are not comparable, the ratios nearly are.\n\n";
+<!-- Written by `bench document` from bench/results; change those, not this. -->\n\n\
+Each program is measured beside its peers, in one run on one machine. `make bench` repeats the \
+measurements and writes this page. Figures from different machines are not comparable; ratios are to \
+some extent.\n\n";
 
 /// A file of results, of which this version reads one schema.
 trait Document: DeserializeOwned {
@@ -47,10 +48,10 @@ document!(node, "node.json");
 document!(balancer, "balancer.json");
 document!(rollout, "rollout.json");
 
-/// Writes the document's text from the results under `results`; what was not measured is left out.
+/// Writes the document's text from the results under `results`, without sections that were not measured.
 ///
 /// # Errors
-/// When a result cannot be read, or is of another version.
+/// If a result cannot be read, or has another version.
 pub(crate) fn render(results: &Path) -> anyhow::Result<String> {
     let mut text = HEAD.to_owned();
     section::<app::results::Results>(&mut text, results)?;
@@ -69,7 +70,7 @@ fn section<T: Document>(text: &mut String, results: &Path) -> anyhow::Result<()>
     }
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let found: T = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} does not hold a result of this version", path.display()))?;
+        .with_context(|| format!("{} does not contain a result of this version", path.display()))?;
     anyhow::ensure!(
         found.version() == T::VERSION,
         "{} has schema_version {}, not {}; measure again",
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_is_what_the_results_say() {
+    fn the_document_is_up_to_date_with_the_results() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let document = fs::read_to_string(root.join("../docs/benchmarks.md")).unwrap();
         assert_eq!(

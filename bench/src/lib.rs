@@ -1,8 +1,8 @@
 //! Side-by-side measurements of the programs and their peers.
 //!
-//! Everything that is compared is measured in one run on the same core, in alternating rounds, and
-//! the median round counts, so that other load on the machine affects all of them alike. Results are
-//! JSON files under `bench/results`; `docs/benchmarks.md` is written from them.
+//! Programs are compared in one run on the same core, in alternating rounds, and the median round counts, so
+//! that other load on the machine affects all of them alike. Results are JSON files under `bench/results`,
+//! from which `docs/benchmarks.md` is written.
 
 mod app;
 mod balancer;

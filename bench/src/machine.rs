@@ -34,22 +34,22 @@ impl fmt::Display for Machine {
 }
 
 impl Machine {
-    /// Writes a warning where other work ran beside the measurement.
+    /// Writes a warning if other work ran beside the measurement.
     pub(crate) fn warn_if_busy(&self, out: &mut String) -> fmt::Result {
         if self.load_before <= 1.0 {
             return Ok(());
         }
         writeln!(
             out,
-            "**The machine was busy with other work**: its load average was {:.1} before the run. What is \
-             compared was disturbed alike; measure again on a quiet machine before judging by absolute \
-             figures.\n",
+            "**The machine was busy with other work**: its load average was {:.1} before the run. All \
+            programs were affected alike; measure again on a quiet machine before relying on absolute \
+            figures.\n",
             self.load_before
         )
     }
 }
 
-/// The one-minute load average; 0 where the kernel does not report it.
+/// The one-minute load average; 0 if the kernel does not report it.
 pub(crate) fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ')
@@ -89,7 +89,7 @@ pub(crate) fn describe(root: &Path) -> Machine {
     }
 }
 
-/// The commit that was measured, or nothing outside a Git checkout.
+/// The measured commit; empty outside a git checkout.
 fn revision(root: &Path) -> String {
     let git = Command::new("git")
         .arg("-C")

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 /// How often the memory of a program is read.
 const POLL: Duration = Duration::from_millis(2);
 
-/// What a program took.
+/// The resources that a program used.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) wall: Duration,
@@ -18,7 +18,7 @@ pub(crate) struct Cost {
     pub(crate) peak_rss_bytes: u64,
 }
 
-/// Runs a program to its end.
+/// Runs a program until it exits.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<Cost> {
     let stderr = tempfile::tempfile().context("cannot create a file")?;
     command
@@ -30,7 +30,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<Cost> {
         .spawn()
         .with_context(|| format!("cannot run {}", command.get_program().display()))?;
     let pid = child.id();
-    // It waits in this thread, so that its end is not noticed late; the other thread reads memory.
+    // This thread waits, so that the exit is noticed immediately; the other thread reads the memory.
     let watcher = thread::spawn(move || {
         let (mut rss, mut cpu) = (0, Duration::ZERO);
         while let Some(now) = peak_rss(pid) {
@@ -58,7 +58,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<Cost> {
     })
 }
 
-/// The highest resident set so far; nothing once the process is gone.
+/// The highest resident set so far; `None` once the process is gone.
 fn peak_rss(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status
@@ -68,7 +68,7 @@ fn peak_rss(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// CPU time so far of all threads, those that ended included.
+/// CPU time so far of all threads, including those that have exited.
 pub(crate) fn cpu_time(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // After the name in brackets, user and system time are the 12th and 13th fields, in ticks.

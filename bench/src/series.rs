@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::server::Server;
 use crate::spread::in_brackets;
 
-/// Before each round's counting starts: caches and branch predictors are warm again.
+/// The warm-up before each round: afterwards caches and branch predictors are warm again.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// The head of the table whose rows [`write()`] writes.
-pub(crate) const HEAD: &str = "| | requests/s | CPU a request, µs | p50, ms | p99, ms | failed |\n\
+pub(crate) const HEAD: &str = "| | requests/s | CPU per request, µs | p50, ms | p99, ms | failed |\n\
      |---|---|---|---|---|---|";
 
-/// Figures of each round, in order: those of different subjects with the same index were measured
-/// one after the other.
+/// Figures of each round, in order. Those of different subjects with the same index were measured directly
+/// after each other.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Series {
@@ -48,8 +48,7 @@ struct Round {
     failed: u64,
 }
 
-/// Loads every server once a round, each as its plan says; the results are in the
-/// servers' order.
+/// Puts load on every server once per round, by its plan; the results are in the servers' order.
 pub(crate) fn alternate(
     servers: &[&Server],
     plan: impl Fn(&Server) -> Plan,

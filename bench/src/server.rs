@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The CPU of a server that has one of its own.
+/// The CPU of a server that is pinned to one.
 pub(crate) const SERVER_CPU: usize = 0;
 /// The CPU of the client of such a server, and of this program.
 pub(crate) const CLIENT_CPU: usize = 1;
 /// How long a server may take to become ready.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running server, with whatever processes it started.
+/// A running server, with the processes that it started.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -62,7 +62,7 @@ impl Server {
                 bail!("the server exited with {status}\n{}", text(log)?);
             }
             if begun.elapsed() > START_TIMEOUT {
-                bail!("the server does not answer\n{}", text(log)?);
+                bail!("the server does not respond\n{}", text(log)?);
             }
         }
         server.started_in = begun.elapsed();
@@ -135,8 +135,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Children exit with their parent (gunicorn's, at SIGTERM); a server without any needs no
-        // grace here, and would take its time to drain.
+        // Children exit with their parent (gunicorn's, at SIGTERM). A server without children is killed,
+        // since it might take long to drain.
         if self.processes().len() > 1 {
             let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
             let begun = Instant::now();
@@ -190,7 +190,7 @@ fn text(mut log: File) -> io::Result<String> {
     Ok(text)
 }
 
-/// A process that is gone has none.
+/// 0 for a process that is gone.
 fn rss_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -9,7 +9,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one value.
+    /// The spread of at least one value.
     pub(crate) fn of(values: &[f64]) -> Self {
         let mut values = values.to_vec();
         values.sort_by(f64::total_cmp);
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_the_median_of_the_rounds_ratios() {
-        // The second round was disturbed, for both alike.
+        // The second round was disturbed, which affected both alike.
         let (app, floor) = ([80.0, 8.0, 90.0], [100.0, 10.0, 100.0]);
         assert!((ratio(&app, &floor) - 0.8).abs() < 1e-9);
     }

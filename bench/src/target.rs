@@ -18,20 +18,20 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// A target and what was measured.
+/// A target and the measured figure.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) what: String,
     pub(crate) wanted: Wanted,
-    /// Of the bound and the figure alike, with a space before it.
+    /// The unit of the bound and the figure, with a space before it.
     pub(crate) unit: &'static str,
-    /// After the point.
+    /// The number of decimals.
     pub(crate) digits: usize,
     pub(crate) measured: Option<f64>,
 }
 
 impl Target {
-    /// A figure that is to be no more than `limit`.
+    /// A figure that must not exceed `limit`.
     pub(crate) fn at_most(
         what: &str,
         limit: f64,

@@ -7,12 +7,12 @@ use anyhow::Context as _;
 
 use super::subject::Subject;
 
-/// The connections that are held.
+/// The number of connections that are held.
 const CONNECTIONS: usize = 1000;
-/// What a fresh server may take to come to rest.
+/// How long a fresh server takes to come to rest.
 const REST: Duration = Duration::from_millis(500);
 
-/// The resident set of a fresh server that answered once, and with [`CONNECTIONS`] held.
+/// The resident set of a fresh server after one response, and with [`CONNECTIONS`] open.
 pub(crate) fn memory(subject: &Subject) -> anyhow::Result<(u64, Option<u64>)> {
     let server = subject.start()?;
     sleep(REST);

@@ -13,7 +13,7 @@ pub(crate) fn measure(layout: &Path) -> anyhow::Result<Image> {
     let index = read(&layout.join("index.json"))?;
     let mut descriptor = index["manifests"][0].clone();
     let mut document = blob(layout, &descriptor)?;
-    // An index of platforms: its first one.
+    // Of an index, the first platform.
     if document["manifests"].is_array() {
         descriptor = document["manifests"][0].clone();
         document = blob(layout, &descriptor)?;

@@ -1,4 +1,4 @@
-//! What a run measures, and for how long.
+//! The inputs of a run: the programs to measure, and for how long.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -34,9 +34,9 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     if machine.load_before > 1.0 {
         writeln!(
             out,
-            "**The machine was busy with other work.** Requests a second and p99 are what that \
-             left, for each of them alike; CPU time, memory and sizes are good. Measure again on a \
-             quiet machine before judging by the former.\n"
+            "**The machine was busy with other work.** This affected the requests per second and p99 of \
+            all programs alike, but not CPU time, memory and sizes. Measure again on a quiet machine \
+            before relying on the former.\n"
         )?;
     }
     target::write(out, &targets::all(results))?;
@@ -55,12 +55,13 @@ fn seconds(millis: u64) -> f64 {
 fn write_speed(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         out,
-        "### As fast as it can\n\n\
-         The loop reads once and writes the service's own answer, whatever was asked: what the \
-         kernel and one core can do at all. CPU a request is the time of all the server's threads: \
-         the figure that neighbours on the machine move least, and its inverse is what a core of \
-         its own would answer. Against the loop it is the stricter one, too: a client costs about \
-         as much as the loop does, and holds it up. gunicorn's sync worker closes each connection.\n\n\
+        "### At full speed\n\n\
+        The loop reads once and writes the service's own response, whatever the request: the upper \
+        bound for the kernel and one core. CPU per request is the time of all the server's threads. \
+        Other work on the machine affects this figure least, and its inverse is the rate that an \
+        otherwise idle core would reach. In comparison with the loop it is also the stricter figure, \
+        because the client takes about as much CPU time as the loop and so limits it. gunicorn's \
+        sync worker closes each connection.\n\n\
          {}",
         series::HEAD
     )?;
@@ -74,7 +75,7 @@ fn write_latency(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         out,
         "### At a constant {}/s\n\n\
-         Half of what the service can do, latency counted from when each request was due.\n\n\
+         Half of the service's full speed. Latency is measured from when each request was due.\n\n\
          {}",
         results.plan.rate,
         series::HEAD
@@ -94,8 +95,8 @@ fn write_one_shot(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         out,
         "### A connection for each request\n\n\
-         Clients that send `Connection: close`, beside a loop that accepts, answers and closes. Most \
-         of it is the kernel's work.\n\n\
+         Clients send `Connection: close`; the loop accepts, responds and closes. Most of the work is \
+         the kernel's.\n\n\
          {}",
         series::HEAD
     )?;
@@ -137,12 +138,12 @@ fn write_quota(out: &mut String, quota: &[Quota]) -> fmt::Result {
     writeln!(
         out,
         "### At a quarter of a CPU\n\n\
-         A limit of `cpu: 250m` lets a process run 25 ms of every 100 ms, and then holds it: a \
-         request that comes then waits up to 75 ms, however fast the service is. In a closed loop \
-         that is every period, so the p99 says more of the kernel's period than of the program. \
-         What lowers it is a shorter period (the kubelet's `cpuCFSQuotaPeriod`), staying well below \
-         the limit, or a CPU request without a limit: the rows with a rate try each. They ran one \
-         after the other and once, so other work on the machine is in them.\n\n\
+         A limit of `cpu: 250m` lets a process run for 25 ms of every 100 ms, and then throttles it: a \
+         request that arrives then waits up to 75 ms, however fast the service is. In a closed loop \
+         this happens in every period, so the p99 reflects the kernel's period more than the program. \
+         A shorter period (the kubelet's `cpuCFSQuotaPeriod`), a load well below the limit, or a CPU \
+         request without a limit lowers it; the rows with a rate show each. They were measured once, \
+         one after the other, so they include other work on the machine.\n\n\
          | | CPU limit | period, ms | offered, requests/s | answered, requests/s | p50, ms | p99, ms | \
          longest, ms | periods held |\n|---|---|---|---|---|---|---|---|---|"
     )?;

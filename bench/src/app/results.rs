@@ -30,11 +30,11 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) round_millis: u64,
     pub(crate) connections: usize,
-    /// The constant rate of the second series, for those that can keep it.
+    /// The constant rate of the second series, for the subjects that can keep it.
     pub(crate) rate: u32,
 }
 
-/// What was measured of one program.
+/// The figures of one program.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Subject {
@@ -51,7 +51,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// What each of the 1,000 connections adds to the resident set.
+    /// The share of each of the 1,000 connections in the resident set.
     pub(crate) fn bytes_per_connection(&self) -> Option<u64> {
         Some(self.rss_1000_bytes?.saturating_sub(self.idle_rss_bytes) / 1000)
     }
@@ -62,7 +62,7 @@ impl Subject {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OneShot {
     pub(crate) app: Series,
-    /// The loop that accepts, answers and closes.
+    /// The loop that accepts, responds and closes.
     pub(crate) floor: Series,
 }
 

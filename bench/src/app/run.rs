@@ -1,4 +1,4 @@
-//! One run: everything, in order.
+//! One run: all measurements, in order.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::spread::Spread;
 /// # Errors
 /// When a server cannot be started or measured.
 pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
-    // Check the arguments first.
+    // The arguments are checked first.
     let measure = |layout: &Option<PathBuf>| layout.as_deref().map(image::measure).transpose();
     let (image, image_with_otlp) = (measure(&inputs.image)?, measure(&inputs.image_with_otlp)?);
     let mut machine = machine::describe(&inputs.root);
@@ -144,7 +144,7 @@ fn one_shot(inputs: &Inputs) -> anyhow::Result<OneShot> {
     Ok(OneShot { app, floor })
 }
 
-/// Half of a rate, rounded to what reads well.
+/// Half of a rate, rounded for readability.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -21,7 +21,7 @@ pub(crate) fn plan(server: &Server, pace: Pace, connections: usize, time: Durati
     }
 }
 
-/// Runs every server once a round; the results are in the servers' order.
+/// Runs every server once per round; the results are in the servers' order.
 pub(crate) fn alternate(
     servers: &[&Server],
     client: Client,

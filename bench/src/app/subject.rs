@@ -1,4 +1,4 @@
-//! What is compared, and how each is started.
+//! The compared programs, and how each is started.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
     pub(crate) address: SocketAddr,
-    /// It keeps connections, so 1,000 of them can be held.
+    /// It keeps connections alive, so 1,000 of them can be held.
     pub(crate) keeps_connections: bool,
     /// Fast enough for the constant rate of the service and the loop.
     pub(crate) fast: bool,
@@ -66,7 +66,7 @@ pub(crate) fn app(program: &Path) -> Subject {
     }
 }
 
-/// The loop for clients that open a connection for each request: `answer` closes it.
+/// The loop for clients that open a connection for each request: the response in `answer` closes it.
 pub(crate) fn one_shot_floor(answer: &Path) -> anyhow::Result<Subject> {
     let here = std::env::current_exe().context("cannot find the path of this program")?;
     Ok(floor(here.with_file_name("floor"), answer, 7))
@@ -119,7 +119,7 @@ struct Flask {
     app: PathBuf,
 }
 
-/// podinfo: its front page does more than ours, its `/healthz` is the least it can answer.
+/// podinfo: its front page does more than ours, its `/healthz` is its cheapest response.
 fn podinfo(
     key: &'static str,
     name: &'static str,
@@ -149,7 +149,7 @@ fn podinfo(
     }
 }
 
-/// Everything that can be compared here, the service and the loop first.
+/// All programs that can be measured here, the service and the loop first.
 pub(crate) fn all(inputs: &Inputs, answer: &Path) -> anyhow::Result<Vec<Subject>> {
     let here = std::env::current_exe().context("cannot find the path of this program")?;
     let mut subjects = vec![

@@ -34,14 +34,14 @@ fn speed(results: &Results) -> Vec<Target> {
         let wanted = Wanted::AtLeast(least);
         let rate = over_fastest(results, keys, |series| series.requests_per_second.clone());
         targets.push(times(
-            format!("requests a second, times {whose}"),
+            format!("requests per second, times {whose}"),
             wanted,
             digits,
             rate,
         ));
         let cpu = over_fastest(results, keys, Series::requests_per_cpu_second);
         targets.push(times(
-            format!("requests a CPU second, times {whose}"),
+            format!("requests per CPU second, times {whose}"),
             wanted,
             digits,
             cpu,
@@ -53,13 +53,13 @@ fn speed(results: &Results) -> Vec<Target> {
     };
     let wanted = Wanted::AtLeast(0.9);
     targets.push(times(
-        "one-shot requests a second, times the bare loop's".to_owned(),
+        "one-shot requests per second, times the bare loop's".to_owned(),
         wanted,
         2,
         figure(|series| series.requests_per_second.clone()),
     ));
     targets.push(times(
-        "one-shot requests a CPU second, times the bare loop's".to_owned(),
+        "one-shot requests per CPU second, times the bare loop's".to_owned(),
         wanted,
         2,
         figure(Series::requests_per_cpu_second),
@@ -94,7 +94,7 @@ fn size(results: &Results) -> Vec<Target> {
             app.map(|app| float(app.idle_rss_bytes) / MIB),
         ),
         Target::at_most(
-            "resident set a connection, at 1,000",
+            "resident set per connection, at 1,000",
             20.0,
             " KiB",
             1,
@@ -123,7 +123,7 @@ fn find<'a>(results: &'a Results, key: &str) -> Option<&'a Subject> {
     results.subjects.iter().find(|subject| subject.key == key)
 }
 
-/// A figure of the service at full speed over that of the best of these.
+/// A figure of the service at full speed, divided by that of the best of these.
 fn over_fastest(
     results: &Results,
     others: &[&str],
@@ -138,7 +138,7 @@ fn over_fastest(
         .reduce(f64::min)
 }
 
-/// The service's p99 over that of the loop.
+/// The service's p99, divided by that of the loop.
 fn p99_over_loop(results: &Results, pick: fn(&Subject) -> Option<&Series>) -> Option<f64> {
     let p99 = |key| Some(&pick(find(results, key)?)?.p99_micros);
     Some(ratio(p99("app")?, p99("floor")?))

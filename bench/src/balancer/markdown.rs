@@ -21,16 +21,16 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(out, "## The load balancer of `nodectl up`\n")?;
     writeln!(
         out,
-        "By itself (`nodectl/examples/balancer.rs`), with a thread for each core, as nginx and HAProxy \
-         have workers, and the least busy pod first; in front of {pods} pods that are the bare epoll \
-         loop, with {connections} clients. All of them share the cores of {}. {rounds} alternating \
-         rounds of {round_millis} ms. CPU a request is the load balancer's alone.\n",
+        "Measured on its own (`nodectl/examples/balancer.rs`), with a thread for each core, as nginx and \
+        HAProxy have workers, choosing the least busy pod; in front of {pods} pods that run the bare \
+        epoll loop, with {connections} clients. All of them share the cores of {}. {rounds} alternating \
+        rounds of {round_millis} ms. CPU per request is that of the load balancer only.\n",
         results.machine
     )?;
     results.machine.warn_if_busy(out)?;
     target::write(out, &targets::all(results))?;
     let tables: [(&str, Pick); 2] = [
-        ("Kept connections", |subject| &subject.kept),
+        ("Kept-alive connections", |subject| &subject.kept),
         ("A connection for each request", |subject| &subject.short),
     ];
     for (title, pick) in tables {

@@ -16,7 +16,7 @@ pub(crate) struct Results {
     pub(crate) schema_version: u32,
     pub(crate) machine: Machine,
     pub(crate) plan: Plan,
-    /// Ours first.
+    /// The load balancers, ours first.
     pub(crate) subjects: Vec<Subject>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     pub(crate) pods: usize,
 }
 
-/// What was measured of one load balancer.
+/// The figures of one load balancer.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Subject {

@@ -19,7 +19,7 @@ use crate::server::Server;
 /// Pods behind each.
 const PODS: u8 = 3;
 
-/// What a pod answers.
+/// The body of a pod's response.
 const BODY: &str = "Hello from Rust on Kubernetes!\n";
 
 /// The inputs of a run.
@@ -109,7 +109,7 @@ fn measure(inputs: &Inputs, subjects: &[Subject], client: Client) -> anyhow::Res
     series::alternate(&servers.iter().collect::<Vec<_>>(), plan, inputs.rounds)
 }
 
-/// The loop that always answers the same, which costs a pod's CPU least.
+/// The loop that always sends the same response, which takes the least CPU time of a pod.
 fn pod(number: u8, answer: &Path) -> anyhow::Result<Server> {
     let here = std::env::current_exe().context("cannot find the path of this program")?;
     let address = address(number);

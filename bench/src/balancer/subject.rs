@@ -1,5 +1,5 @@
-//! What is compared, and how each is started: with a worker for each CPU, for as many connections, the
-//! least busy pod first.
+//! The compared load balancers, and how each is started: with a worker for each CPU, for the same number of
+//! connections, choosing the least busy pod.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ enum Program {
     Ours(PathBuf),
     Nginx {
         program: PathBuf,
-        /// The stream module, where it is not compiled in.
+        /// The stream module, if it is not compiled in.
         module: Option<PathBuf>,
     },
     Haproxy(PathBuf),
@@ -95,7 +95,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The first word with a digit at its start of what a program prints, as nginx's
+/// The first word with a leading digit in the output of a program, such as nginx's
 /// `nginx version: nginx/1.22.1`.
 fn version(program: &Path, flag: &str) -> anyhow::Result<String> {
     let output = Command::new(program)

@@ -5,7 +5,7 @@ use crate::series::Series;
 use crate::spread::ratio;
 use crate::target::{Target, Wanted};
 
-/// The fastest of the others at what is compared.
+/// The fastest of the others in this figure.
 const WANTED: Wanted = Wanted::AtLeast(1.0);
 
 /// One of the series of a load balancer.
@@ -17,14 +17,14 @@ type Figure = fn(&Series) -> Vec<f64>;
 /// All targets, in display order.
 pub(crate) fn all(results: &Results) -> Vec<Target> {
     let clients: [(&str, Pick); 2] = [
-        ("kept connections", |subject| &subject.kept),
+        ("kept-alive connections", |subject| &subject.kept),
         ("short connections", |subject| &subject.short),
     ];
     let figures: [(&str, Figure); 2] = [
-        ("requests a second", |series| {
+        ("requests per second", |series| {
             series.requests_per_second.clone()
         }),
-        ("requests a CPU second", Series::requests_per_cpu_second),
+        ("requests per CPU second", Series::requests_per_cpu_second),
     ];
     let mut targets = Vec::new();
     for (whose, clients) in clients {

@@ -16,13 +16,13 @@ pub(super) struct BalancerArguments {
     /// nginx; without it nginx is not measured
     #[arg(long, value_name = "FILE")]
     nginx: Option<PathBuf>,
-    /// nginx's stream module, where it is not compiled in
+    /// nginx's stream module, if it is not compiled in
     #[arg(long, value_name = "FILE", requires = "nginx")]
     nginx_module: Option<PathBuf>,
     /// `haproxy`; without it it is not measured
     #[arg(long, value_name = "FILE")]
     haproxy: Option<PathBuf>,
-    /// Rounds of each
+    /// Rounds of each load balancer
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
     /// Length of a round

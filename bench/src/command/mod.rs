@@ -34,7 +34,7 @@ struct Arguments {
     /// The checkout: results go to `bench/results`, the document to `docs`
     #[arg(long, global = true, default_value = ".", value_name = "DIR")]
     root: PathBuf,
-    /// Write results and document somewhere else than into the checkout
+    /// Write the results and the document to this directory instead of the checkout
     #[arg(long, global = true, value_name = "DIR")]
     output: Option<PathBuf>,
 }
@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
     cli::finish(&printer, outcome.map_err(Failed))
 }
 
-/// A measurement that failed. Whatever the reason, the exit code is the same.
+/// A failed measurement. The exit code does not depend on the reason.
 #[derive(Debug)]
 struct Failed(anyhow::Error);
 
@@ -112,7 +112,7 @@ fn run(arguments: Arguments, printer: Printer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where results and the document are written.
+/// The directory for the results and the document.
 struct Places {
     results: PathBuf,
     docs: PathBuf,
@@ -141,7 +141,7 @@ impl Places {
 fn warn_of_missing(printer: Printer, peers: &[(&str, bool)]) {
     for (peer, there) in peers {
         if !there {
-            printer.warn(&format!("skipped, because it is not here: {peer}"));
+            printer.warn(&format!("skipped, because it was not given: {peer}"));
         }
     }
 }

@@ -15,9 +15,9 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         out,
         "## Packing an image\n\n\
-         `bench/image/run` measures this. A program of {} MB becomes an image in an OCI layout or a tar, \
-         with nothing left of an earlier run, on {machine}; {} alternating rounds, every figure is the \
-         median round, a ratio the median of the rounds' ratios. Load average {:.1} before and {:.1} \
+         `bench/image/run` measures this. A program of {} MB is packed into an image in an OCI layout or a \
+         tar, without anything left from an earlier run, on {machine}. {} alternating rounds; every figure \
+         is the median round, a ratio the median of the rounds' ratios. Load average {:.1} before and {:.1} \
          after.\n",
         results.file_bytes / 1_000_000,
         results.rounds,
@@ -44,7 +44,7 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     let nothing_new = &results.nothing_new;
     writeln!(
         out,
-        "\nNothing changed, a small package: Cargo {} ms, imagebuilder, which runs Cargo, {} ms.\n",
+        "\nBuilding an unchanged small package takes Cargo {} ms, and imagebuilder, which runs Cargo, {} ms.\n",
         in_brackets(&nothing_new.cargo_seconds, 0.001, 0),
         in_brackets(&nothing_new.imagebuilder_seconds, 0.001, 0),
     )
@@ -91,7 +91,7 @@ fn targets(results: &Results) -> Vec<Target> {
             Some(float(results.large.peak_rss_bytes) / MIB),
         ),
         Target::at_most(
-            "nothing changed, above Cargo's own time",
+            "unchanged package, in addition to Cargo's own time",
             30.0,
             " ms",
             0,

@@ -1,4 +1,4 @@
-//! Packing a file into an image, beside umoci, buildah and crane; a build of what did not change; memory.
+//! Packing a file into an image, beside umoci, buildah and crane; building an unchanged package; memory.
 
 mod inputs;
 pub(crate) mod markdown;

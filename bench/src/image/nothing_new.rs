@@ -1,4 +1,4 @@
-//! A build of what did not change, beside Cargo's own.
+//! Building an unchanged package, beside Cargo's own time.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::results::NothingNew;
 use crate::process::run;
 
-/// How often each is run in a round; the fastest counts, since it takes milliseconds.
+/// How often each is run in a round. The fastest run counts, since it takes milliseconds.
 const TIMES: usize = 3;
 
 /// Measures builds of a small package in `folder`.

@@ -9,14 +9,14 @@ use anyhow::Context as _;
 use super::inputs::Inputs;
 use crate::process::{Cost, run as run_once};
 
-/// A way to pack the file `elf` of a folder; what is written below `out` there is the image.
+/// A way to pack the file `elf` of a folder into an image below `out` in that folder.
 pub(super) struct Packer {
     pub(super) name: String,
-    /// Run one after the other.
+    /// The commands, which run one after the other.
     commands: Vec<Vec<String>>,
 }
 
-/// Every packer there is, this program's first.
+/// All available packers, this program's first.
 pub(super) fn packers(inputs: &Inputs) -> Vec<Packer> {
     let path = |path: &PathBuf| path.display().to_string();
     let ours = ["gzip", "gzip:6", "zstd", "zstd:1"].map(|compression| Packer {
@@ -74,7 +74,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 impl Packer {
-    /// Packs the file in `folder`, with nothing left of an earlier run. Returns the image's size too.
+    /// Packs the file in `folder`, after removing what is left from earlier runs. Also returns the image's size.
     pub(super) fn pack(&self, folder: &Path) -> anyhow::Result<(Cost, u64)> {
         for name in ["out", "layer.tar", "store", "run", "cache"] {
             let path = folder.join(name);
@@ -105,7 +105,7 @@ impl Packer {
     }
 }
 
-/// The size of all files in it.
+/// The total size of all files below a path.
 fn size(path: &Path) -> anyhow::Result<u64> {
     let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if metadata.is_file() {

@@ -21,7 +21,7 @@ pub(crate) struct Results {
     pub(crate) large: Large,
 }
 
-/// What was measured of one way to pack the file; figures with the same index are of the same round.
+/// The figures of one packer; those with the same index are of the same round.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Packer {
@@ -32,7 +32,7 @@ pub(crate) struct Packer {
     pub(crate) output_bytes: u64,
 }
 
-/// Builds of a small package that did not change.
+/// Builds of an unchanged small package.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NothingNew {
@@ -40,7 +40,7 @@ pub(crate) struct NothingNew {
     pub(crate) imagebuilder_seconds: Vec<f64>,
 }
 
-/// A file that is larger than the memory it may take.
+/// A file that is larger than the memory that packing may take.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Large {

@@ -1,4 +1,4 @@
-//! One run: each packer in each round, and then what only this program is measured in.
+//! One run: each packer in each round, and then the measurements of this program only.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _};
@@ -15,13 +15,13 @@ use super::results::{Large, Packer, Results, SCHEMA_VERSION};
 use crate::machine;
 use crate::process;
 
-/// The large file: it is sparse, so that it takes no room.
+/// The size of the large file, which is sparse, so that it takes no space.
 const LARGE_BYTES: u64 = 2 << 30;
 
-/// Measures all.
+/// Measures everything.
 ///
 /// # Errors
-/// When a program is missing or fails.
+/// If a program is missing or fails.
 pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
     let inputs = &Inputs {
         imagebuilder: absolute(&inputs.imagebuilder)?,
@@ -56,7 +56,7 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
             }
         }
     }
-    printer.status("Builds of what did not change");
+    printer.status("Builds of an unchanged package");
     let workspace = folder.join("workspace");
     let nothing_new = nothing_new::measure(&inputs.imagebuilder, &workspace, inputs.rounds)?;
     printer.status("A large file");
@@ -79,7 +79,7 @@ fn absolute(program: &Path) -> anyhow::Result<PathBuf> {
     path.with_context(|| format!("there is no {}", program.display()))
 }
 
-/// Writes a file of so many bytes of machine code, which is a program by its beginning.
+/// Writes a file with this many bytes of machine code, which begins like a program.
 fn write_elf(path: &Path, parts: &[PathBuf], bytes: u64) -> anyhow::Result<()> {
     let mut out = File::create(path)?;
     let mut left = bytes;

@@ -1,4 +1,4 @@
-//! A containerd of the measurement's own: the one on `PATH`, with its CRI plugin.
+//! A private containerd for the measurement: the one on `PATH`, with its CRI plugin.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(crate) const IMAGE: &str = "registry.k8s.io/pause:3.6";
 /// How long containerd may take to start or stop.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A running containerd, with everything below a directory that goes with it.
+/// A running containerd, with all its files below a directory that is removed with it.
 #[derive(Debug)]
 pub(crate) struct Containerd {
     child: Child,
@@ -66,7 +66,7 @@ impl Containerd {
         let mut command = Command::new("ctr");
         command.arg("--address").arg(self.socket());
         command.args(["--namespace", namespace]);
-        // Warnings about the test's configuration, on every call, are not part of what is measured.
+        // Drops ctr's warnings about the configuration, which it prints on every call.
         command.env("CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS", "1");
         command
     }
@@ -89,7 +89,7 @@ impl Drop for Containerd {
     }
 }
 
-/// Runs a command and returns what it prints.
+/// Runs a command and returns its output.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command

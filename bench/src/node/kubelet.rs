@@ -1,5 +1,5 @@
-//! Pods as a kubelet has them, created by crictl through the CRI plugin, in the network of this
-//! machine, since a measurement needs no CNI.
+//! Pods like those of a kubelet, created by crictl through the CRI plugin. They use the host network, so no
+//! CNI is needed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ impl<'a> Pods<'a> {
     /// crictl, for this containerd.
     pub(crate) fn crictl(&self) -> Command {
         let mut command = Command::new(self.crictl);
-        // It warns of a missing /etc/crictl.yaml, and would read one that is there.
+        // crictl would warn of a missing /etc/crictl.yaml, or read an existing one.
         command.arg("--config").arg(self.containerd.path(CONFIG));
         command
     }
@@ -99,7 +99,7 @@ impl<'a> Pods<'a> {
 impl Drop for Pods<'_> {
     fn drop(&mut self) {
         let _ = run(self.crictl().args(["rmp", "--all", "--force"]));
-        // Of each controller, and of all in version 2.
+        // One cgroup per controller in version 1, a single one in version 2.
         let root = Path::new("/sys/fs/cgroup");
         let hierarchies = fs::read_dir(root).into_iter().flatten().flatten();
         let hierarchies = hierarchies.map(|entry| entry.path());

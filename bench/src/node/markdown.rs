@@ -24,8 +24,8 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
         out,
         "From exec to exit, on a containerd with {pods} pods of {containers} containers each, created \
          by crictl through the CRI plugin, and then as many by `nodectl up`. {containerd}, {crictl}; {machine}. \
-         {rounds} alternating rounds. crictl is answered from the CRI plugin's memory; `nodectl -k` \
-         reads containerd's records, and asks each pod's shim, so it notices one that is stuck.\n"
+         {rounds} alternating rounds. crictl gets its data from the CRI plugin's memory; `nodectl -k` \
+         reads containerd's records and queries each pod's shim, so it notices a stuck one.\n"
     )?;
     machine.warn_if_busy(out)?;
     target::write(out, &targets::all(results))?;

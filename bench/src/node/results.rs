@@ -13,27 +13,27 @@ pub(crate) const SCHEMA_VERSION: u32 = 1;
 pub(crate) struct Results {
     pub(crate) schema_version: u32,
     pub(crate) machine: Machine,
-    /// What `containerd --version` and `crictl --version` print.
+    /// The output of `containerd --version` and `crictl --version`.
     pub(crate) containerd: String,
     pub(crate) crictl: String,
     pub(crate) pods: usize,
-    /// Of each pod, its sandbox aside.
+    /// The containers of each pod, without its sandbox.
     pub(crate) containers: usize,
     pub(crate) rounds: usize,
     pub(crate) pairs: Vec<Pair>,
 }
 
-/// Two commands that show the same.
+/// Two commands that show the same data.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pair {
     pub(crate) ours: Timed,
     pub(crate) other: Timed,
-    /// How much of the other's time ours may take.
+    /// The target: our time, divided by the other's.
     pub(crate) at_most: f64,
 }
 
-/// A command, and the time from its start to its end in each round.
+/// A command, and the time from its start to its exit in each round.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Timed {

@@ -31,7 +31,7 @@ pub(crate) struct Inputs {
 /// Measures nodectl and its peers.
 ///
 /// # Errors
-/// When containerd or a pod cannot be started, or a command fails.
+/// If containerd or a pod cannot be started, or a command fails.
 pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
     let Inputs {
         pods,

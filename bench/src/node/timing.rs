@@ -7,17 +7,17 @@ use anyhow::{Context as _, ensure};
 
 use super::results::{Pair, Timed};
 
-/// A command to time, under the name that the document has for it.
+/// A command to time, with its name in the document.
 #[derive(Debug)]
 pub(crate) struct Timing {
     pub(crate) name: &'static str,
     pub(crate) command: Command,
-    /// Lines that it prints, its head aside.
+    /// The number of lines that it prints, without the header.
     pub(crate) lines: usize,
 }
 
-/// Runs both once a round, ours first in every other one. The first run of each is
-/// for the caches and does not count.
+/// Runs both once per round, ours first in every other one. The first run of each fills the caches and does
+/// not count.
 pub(crate) fn compare(
     mut ours: Timing,
     mut other: Timing,
@@ -45,7 +45,7 @@ pub(crate) fn compare(
 }
 
 impl Timing {
-    /// It prints what its arguments ask for.
+    /// Asserts that it succeeds and prints the expected number of lines.
     fn check(&mut self) -> anyhow::Result<()> {
         let output = self
             .command

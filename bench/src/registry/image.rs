@@ -1,4 +1,4 @@
-//! Images to push: layers of bytes that do not compress, in gzip's stored blocks.
+//! Images to push: layers of incompressible bytes, in gzip's stored blocks.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -15,7 +15,7 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         out,
         "## Pushing an image\n\n\
-         `bench/registry/run` measures this. An image of {} MB in {} layers goes from an OCI layout to \
+         `bench/registry/run` measures this. An image of {} MB in {} layers is pushed from an OCI layout to \
          Debian's `docker-registry` on the same machine ({}, {} cores, Linux {}), revision `{}`; \
          {} alternating rounds, each with an empty registry; every figure is the median round, a ratio \
          the median of the rounds' ratios. Load average {:.1} before and {:.1} after.\n",
@@ -49,10 +49,10 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
     }
     writeln!(
         out,
-        "\nThe registry's CPU time is the same for all: it hashes and writes every byte. Divided by the \
-         cores, with that of the program, it is the least that a push can take here. crane sends files \
-         without reading them, by sendfile, and leaves it to the registry to find damage; imagebuilder \
-         hashes what it sends, which is most of its CPU time.\n"
+        "\nThe registry's CPU time is the same for all: it hashes and writes every byte. Together with that \
+        of the program, divided by the number of cores, it is a lower bound for the time of a push here. \
+        crane sends files with sendfile, without reading them, and leaves it to the registry to detect \
+        damage; imagebuilder hashes the bytes that it sends, which is most of its CPU time.\n"
     )
 }
 
@@ -69,20 +69,20 @@ fn targets(results: &Results) -> Vec<Target> {
         ("push, times crane's", 0.9, push(crane), 2),
         ("peak memory, MiB", 64.0, mib(ours.peak_rss_bytes), 1),
         (
-            "pushing what is there, times crane's",
+            "pushing an existing image, times crane's",
             0.7,
             ratio(&ours.again_seconds, &crane.again_seconds),
             2,
         ),
-        ("pushing what is there, requests", 3.0, requests, 0),
+        ("pushing an existing image, requests", 3.0, requests, 0),
         (
-            "pushing what is there, bytes sent",
+            "pushing an existing image, bytes sent",
             0.0,
             float(results.nothing_new.sent_bytes),
             0,
         ),
         (
-            "100 services, times what Amazon ECR's rates allow",
+            "100 services, time divided by the minimum under Amazon ECR's rates",
             1.1,
             services.seconds / services.allowed_seconds,
             2,

@@ -23,7 +23,7 @@ pub(crate) struct Results {
     pub(crate) services: Services,
 }
 
-/// What was measured of one program; figures with the same index are of the same round.
+/// The figures of one program; those with the same index are of the same round.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Program {
@@ -37,7 +37,7 @@ pub(crate) struct Program {
     pub(crate) again_seconds: Vec<f64>,
 }
 
-/// A push of what is there, of an image for one platform.
+/// A push of an existing image for one platform.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NothingNew {
@@ -51,7 +51,7 @@ pub(crate) struct NothingNew {
 pub(crate) struct Services {
     pub(crate) count: usize,
     pub(crate) seconds: f64,
-    /// The least that the rates allow.
+    /// The shortest time that the rates allow.
     pub(crate) allowed_seconds: f64,
     /// How often the registry refused a request for its rate.
     pub(crate) refused: u32,

@@ -1,4 +1,4 @@
-//! One run: each program in each round, and then what only this program is measured in.
+//! One run: each program in each round, and then the measurements of this program only.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::process::{Cost, run as run_once};
 
 const LAYERS: usize = 10;
 
-/// How often an image that is there is pushed again; the fastest counts, since it takes milliseconds.
+/// How often an existing image is pushed again. The fastest push counts, since it takes milliseconds.
 const AGAIN: usize = 5;
 
 /// The inputs of a run.
@@ -31,7 +31,7 @@ pub(crate) struct Inputs {
 struct Pusher {
     name: &'static str,
     program: PathBuf,
-    /// The arguments before those that all have.
+    /// The arguments before the common ones.
     arguments: fn(&Path, &str) -> Vec<String>,
 }
 
@@ -85,10 +85,10 @@ impl Pusher {
     }
 }
 
-/// Measures all.
+/// Measures everything.
 ///
 /// # Errors
-/// When a program or the registry is missing or fails.
+/// If a program or the registry is missing or fails.
 pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
     let mut machine = machine::describe(&inputs.root);
     let directory = tempfile::tempdir().context("cannot create a directory")?;
@@ -126,7 +126,7 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
             }
         }
     }
-    printer.status("The requests of a push of what is there");
+    printer.status("The requests of pushing an existing image");
     let nothing_new = services::nothing_new(&inputs.imagebuilder, &layout)?;
     printer.status("A hundred services");
     let services = services::measure(&inputs.imagebuilder)?;

@@ -1,4 +1,4 @@
-//! A hundred services of one base, pushed at once under Amazon ECR's rates.
+//! A hundred services with the same base, pushed at once under Amazon ECR's rates.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ const COUNT: usize = 100;
 const BASE_BYTES: u64 = 2_000_000;
 const SERVICE_BYTES: u64 = 50_000;
 
-/// ECR's name, so that its rates are known; it is this machine's address by `--resolve`.
+/// A name of ECR, so that its rates are known; `--resolve` maps it to this machine.
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 /// [Its quotas](https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
@@ -59,7 +59,7 @@ pub(crate) fn measure(imagebuilder: &Path) -> anyhow::Result<Services> {
     let base_sent = seen
         .iter()
         .filter(|seen| seen.method == "PUT" && seen.body_bytes == base.size);
-    // All that a second allows at once, and the rest by the second.
+    // A second's quota at once, and the rest at the constant rate.
     let rest = f64::from(u32::try_from(COUNT)?) - LIMITS.put_manifest;
     Ok(Services {
         count: COUNT,
@@ -70,7 +70,7 @@ pub(crate) fn measure(imagebuilder: &Path) -> anyhow::Result<Services> {
     })
 }
 
-/// The requests of a push of an image that is there.
+/// The requests of pushing an existing image.
 pub(crate) fn nothing_new(imagebuilder: &Path, layout: &Path) -> anyhow::Result<NothingNew> {
     let server = TestRegistry::start(Behaviour::default());
     let push = || {
