@@ -1,4 +1,4 @@
-# What people do here. `make` alone lists it; CI calls nothing else.
+# The commands of this repository. `make` without arguments lists them; CI calls nothing else.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -6,28 +6,28 @@ MAKEFLAGS += --no-print-directory
 
 # HOST:SERVICE port of the local load balancer.
 PUBLISH ?= 8080:80
-# What `make up` plays: a manifest or a folder of them.
+# What `make up` runs: a manifest or a folder of manifests.
 MANIFESTS ?= k8s/base
 # The containerd of `make test-containerd`: 2.MINOR or 2.MINOR.PATCH.
 VERSION ?= 2.4
-# Where `make up` keeps the service's image, as an OCI layout.
+# The OCI layout where `make up` keeps the service's image.
 image_layout := target/image
 
 BIN := target/debug
 with_containerd := dev/with-containerd
-# What `/info` shows of the source. It enters the image's digest; without git there is none.
+# The git revision that `/info` shows. It is part of the image's digest; without git there is none.
 revision := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 revision_flag = $(if $(revision),--revision $(revision))
 build_image = $(BIN)/imagebuilder build app --output oci:$(image_layout) $(revision_flag)
-# What renders the manifests: a kubectl, or Go to build one. Nothing else here needs either.
+# Rendering the manifests needs kubectl, or Go to build it. Nothing else here needs either.
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
-# Always of the whole workspace, with the same features: cargo then compiles every crate once for all
-# kinds of tests.
+# Always for the whole workspace, with the same features, so that cargo compiles every crate once for all kinds
+# of tests.
 cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
-# The tests of nodectl that take any containerd.
+# The tests of nodectl that work with any containerd.
 containerd_tests = crictl node node_sandboxes up
-# On a cluster that was named, only what needs nothing of its node.
+# On a cluster that CONTEXT= names, only the tests that need no access to its nodes.
 e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests \
 	cluster_nlb cluster_together cluster_components cluster_node cluster_inspector)
 
@@ -44,7 +44,7 @@ up: build ## Build the service's image and run it on this machine: three pods, o
 		--ignore-network-policies
 
 .PHONY: down
-down: build ## Remove what a killed `make up` left
+down: build ## Remove the pods that a killed `make up` left
 	@$(with_containerd) $(BIN)/nodectl down
 
 .PHONY: ps
@@ -100,7 +100,7 @@ test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd a
 	@dev/vm/run $(if $(filter command line environment,$(origin VERSION)),--containerd $(VERSION))
 
 .PHONY: test-eksctl
-test-eksctl: deps-test ## Let eksctl itself read the definitions of the EKS clusters (minutes to build it the first time)
+test-eksctl: deps-test ## Test the definitions of the EKS clusters with eksctl itself (it takes minutes to build once)
 	@eksctl=$$(dev/go-program eksctl) && EKSCTL=$$eksctl cargo test --locked -p e2e --features eksctl --test eksctl
 
 .PHONY: test-crates
@@ -120,7 +120,7 @@ lint: deps-lint ## Check format, lints, docs, dependencies and shell scripts
 	@shellcheck $$(git ls-files | xargs -d '\n' grep -lE '^#!(/usr/bin/env bash|/bin/(ba)?sh)')
 
 .PHONY: fresh
-fresh: deps-fresh ## Do what the README says on a new Debian 12 of its own, and lint on another
+fresh: deps-fresh ## Run the README's commands on a new Debian 12, and the lints on another
 	@dev/fresh/run
 
 .PHONY: bench
@@ -144,7 +144,7 @@ release: deps-release ## Build static programs, the image and their checksums in
 	@dev/release
 
 .PHONY: ci
-ci: ## What CI runs: the README and the lints on new machines, and a real Kubernetes
+ci: ## Run what CI runs: the README and the lints on new machines, and a real Kubernetes
 	@dev/ci
 
 .PHONY: deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm
