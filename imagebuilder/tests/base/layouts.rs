@@ -210,7 +210,7 @@ fn a_missing_base_is_reported() {
             2,
             "it names no registry: write it in front, such as docker.io/debian:12",
         ),
-        ("docker:debian", 2, "an engine does not keep layers"),
+        ("docker:debian", 2, "an engine does not keep a registry's"),
     ] {
         let run = build(&sandbox, &["--base", on, "--platform", "linux/amd64"]);
         assert_eq!(run.code, Some(code), "{on}: {}", run.stderr);
