@@ -2,9 +2,9 @@
 //!
 //! Visits are counted in memory and added to the file every half second and at the end of a drain,
 //! so that no request waits for a disk. Adding reads the number, writes the sum to a new file, syncs it and
-//! renames it over the old one, under an exclusive lock on a separate file. No matter when a pod is killed, the file contains one
-//! whole number in which no visit counts twice, and at most the pod's last half second is lost. The lock is
-//! flock(2), which the kernel supports over NFS 4, and so over EFS.
+//! renames it over the old one, under an exclusive lock on a separate file. No matter when a pod is killed,
+//! the file contains one whole number in which no visit counts twice, and at most the pod's last half second
+//! is lost. The lock is flock(2), which the kernel supports over NFS 4, and so over EFS.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
