@@ -69,8 +69,12 @@ fn section<T: Document>(text: &mut String, results: &Path) -> anyhow::Result<()>
         return Ok(());
     }
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let found: T = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} does not contain a result of this version", path.display()))?;
+    let found: T = serde_json::from_slice(&bytes).with_context(|| {
+        format!(
+            "{} does not contain a result of this version",
+            path.display()
+        )
+    })?;
     anyhow::ensure!(
         found.version() == T::VERSION,
         "{} has schema_version {}, not {}; measure again",

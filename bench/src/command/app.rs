@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cli::Printer;
 
-use super::{Places, warn_of_missing};
-use crate::app;
+use super::warn_of_missing;
+use crate::app::{self, results::Results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct AppArguments {
@@ -37,12 +37,7 @@ pub(super) struct AppArguments {
 }
 
 impl AppArguments {
-    pub(super) fn run(
-        self,
-        root: PathBuf,
-        places: &Places,
-        printer: Printer,
-    ) -> anyhow::Result<()> {
+    pub(super) fn measure(self, root: PathBuf, printer: Printer) -> anyhow::Result<Results> {
         let peers = [
             ("podinfo (PODINFO_BIN)", self.podinfo.is_some()),
             ("Flask (--venv)", self.venv.is_some()),
@@ -65,6 +60,6 @@ impl AppArguments {
             round: Duration::from_millis(self.round.into()),
             connections: self.connections.into(),
         };
-        places.write("app.json", &app::run(&inputs, printer)?)
+        app::run(&inputs, printer)
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cli::Printer;
 
-use super::{Places, warn_of_missing};
-use crate::balancer;
+use super::warn_of_missing;
+use crate::balancer::{self, results::Results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct BalancerArguments {
@@ -34,12 +34,7 @@ pub(super) struct BalancerArguments {
 }
 
 impl BalancerArguments {
-    pub(super) fn run(
-        self,
-        root: PathBuf,
-        places: &Places,
-        printer: Printer,
-    ) -> anyhow::Result<()> {
+    pub(super) fn measure(self, root: PathBuf, printer: Printer) -> anyhow::Result<Results> {
         let peers = [
             ("nginx (--nginx)", self.nginx.is_some()),
             ("HAProxy (--haproxy)", self.haproxy.is_some()),
@@ -55,6 +50,6 @@ impl BalancerArguments {
             round: Duration::from_millis(self.round.into()),
             connections: self.connections.into(),
         };
-        places.write("balancer.json", &balancer::run(&inputs, printer)?)
+        balancer::run(&inputs, printer)
     }
 }

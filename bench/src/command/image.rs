@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use cli::Printer;
 
-use super::{Places, warn_of_missing};
-use crate::image;
+use super::warn_of_missing;
+use crate::image::{self, results::Results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ImageArguments {
@@ -33,12 +33,7 @@ pub(super) struct ImageArguments {
 }
 
 impl ImageArguments {
-    pub(super) fn run(
-        self,
-        root: PathBuf,
-        places: &Places,
-        printer: Printer,
-    ) -> anyhow::Result<()> {
+    pub(super) fn measure(self, root: PathBuf, printer: Printer) -> anyhow::Result<Results> {
         let peers = [
             ("crane (--crane)", self.crane.is_some()),
             ("umoci (--umoci)", self.umoci.is_some()),
@@ -55,6 +50,6 @@ impl ImageArguments {
             rounds: self.rounds.into(),
             file_bytes: u64::from(self.megabytes) * 1_000_000,
         };
-        places.write("image.json", &image::run(&inputs, printer)?)
+        image::run(&inputs, printer)
     }
 }

@@ -98,12 +98,12 @@ fn run(arguments: Arguments, printer: Printer) -> anyhow::Result<()> {
     } = arguments;
     let places = Places::new(&root, output);
     match command {
-        Command::App(arguments) => arguments.run(root, &places, printer)?,
-        Command::Registry(arguments) => arguments.run(root, &places, printer)?,
-        Command::Image(arguments) => arguments.run(root, &places, printer)?,
-        Command::Node(arguments) => arguments.run(root, &places, printer)?,
-        Command::Balancer(arguments) => arguments.run(root, &places, printer)?,
-        Command::Rollout(arguments) => arguments.run(root, &places, printer)?,
+        Command::App(args) => places.write("app.json", &args.measure(root, printer)?)?,
+        Command::Registry(args) => places.write("registry.json", &args.measure(root, printer)?)?,
+        Command::Image(args) => places.write("image.json", &args.measure(root, printer)?)?,
+        Command::Node(args) => places.write("node.json", &args.measure(root, printer)?)?,
+        Command::Balancer(args) => places.write("balancer.json", &args.measure(root, printer)?)?,
+        Command::Rollout(args) => places.write("rollout.json", &args.measure(root, printer)?)?,
         Command::Document => {}
     }
     let path = places.docs.join("benchmarks.md");

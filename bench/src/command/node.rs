@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use cli::Printer;
 
-use super::Places;
-use crate::node;
+use crate::node::{self, results::Results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct NodeArguments {
@@ -30,12 +29,7 @@ pub(super) struct NodeArguments {
 }
 
 impl NodeArguments {
-    pub(super) fn run(
-        self,
-        root: PathBuf,
-        places: &Places,
-        printer: Printer,
-    ) -> anyhow::Result<()> {
+    pub(super) fn measure(self, root: PathBuf, printer: Printer) -> anyhow::Result<Results> {
         let inputs = node::Inputs {
             root,
             nodectl: self.nodectl,
@@ -45,6 +39,6 @@ impl NodeArguments {
             containers: self.containers.into(),
             rounds: self.rounds.into(),
         };
-        places.write("node.json", &node::run(&inputs, printer)?)
+        node::run(&inputs, printer)
     }
 }

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use cli::Printer;
 
-use super::Places;
-use crate::registry;
+use crate::registry::{self, results::Results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RegistryArguments {
@@ -24,12 +23,7 @@ pub(super) struct RegistryArguments {
 }
 
 impl RegistryArguments {
-    pub(super) fn run(
-        self,
-        root: PathBuf,
-        places: &Places,
-        printer: Printer,
-    ) -> anyhow::Result<()> {
+    pub(super) fn measure(self, root: PathBuf, printer: Printer) -> anyhow::Result<Results> {
         let inputs = registry::Inputs {
             root,
             imagebuilder: self.imagebuilder,
@@ -37,6 +31,6 @@ impl RegistryArguments {
             rounds: self.rounds.into(),
             image_bytes: u64::from(self.megabytes) * 1_000_000,
         };
-        places.write("registry.json", &registry::run(&inputs, printer)?)
+        registry::run(&inputs, printer)
     }
 }

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use cli::Printer;
 
-use super::Places;
-use crate::rollout;
+use crate::rollout::{self, results::Results};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RolloutArguments {
@@ -15,14 +14,9 @@ pub(super) struct RolloutArguments {
 }
 
 impl RolloutArguments {
-    pub(super) fn run(
-        self,
-        root: PathBuf,
-        places: &Places,
-        printer: Printer,
-    ) -> anyhow::Result<()> {
+    pub(super) fn measure(self, root: PathBuf, printer: Printer) -> anyhow::Result<Results> {
         let scale = self.scale;
         let inputs = rollout::Inputs { root, scale };
-        places.write("rollout.json", &rollout::run(&inputs, printer)?)
+        rollout::run(&inputs, printer)
     }
 }
