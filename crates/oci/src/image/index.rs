@@ -60,23 +60,17 @@ impl Index {
     /// Reads an OCI index or a Docker manifest list.
     ///
     /// # Errors
-    /// When `bytes` are too many, not JSON, or another document.
+    /// If `bytes` are too many, not JSON, or another document.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         let what = "image index";
         let index: Self = json::parse(what, bytes)?;
-        if index.schema_version != 2 {
-            return Err(DocumentError::SchemaVersion {
-                what,
-                actual: index.schema_version,
-            });
-        }
-        match &index.media_type {
-            Some(actual) if actual.kind() != Kind::Index => Err(DocumentError::MediaType {
-                what,
-                actual: actual.clone(),
-            }),
-            _ => Ok(index),
-        }
+        json::check(
+            what,
+            index.schema_version,
+            index.media_type.as_ref(),
+            Kind::Index,
+        )?;
+        Ok(index)
     }
 
     /// Its canonical bytes, and their descriptor.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::MediaType;
+use crate::{Kind, MediaType};
 
 /// The largest manifest, index or configuration that is read: 4 MiB, which registries should at least
 /// accept, by
@@ -64,6 +64,26 @@ pub(crate) fn parse<T: DeserializeOwned>(
         return Err(DocumentError::TooLarge { what, size });
     }
     serde_json::from_slice(bytes).map_err(|source| DocumentError::Json { what, source })
+}
+
+/// Checks the schema version and, if the document has one, the media type.
+pub(crate) fn check(
+    what: &'static str,
+    schema_version: u32,
+    media_type: Option<&MediaType>,
+    kind: Kind,
+) -> Result<(), DocumentError> {
+    if schema_version != 2 {
+        let actual = schema_version;
+        return Err(DocumentError::SchemaVersion { what, actual });
+    }
+    match media_type {
+        Some(actual) if actual.kind() != kind => {
+            let actual = actual.clone();
+            Err(DocumentError::MediaType { what, actual })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A value as JSON without white space, with the keys of every object sorted, so that equal values have

@@ -76,23 +76,17 @@ impl Manifest {
     /// Reads an OCI or Docker manifest.
     ///
     /// # Errors
-    /// When `bytes` are too many, not JSON, or another document.
+    /// If `bytes` are too many, not JSON, or another document.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         let what = "image manifest";
         let manifest: Self = json::parse(what, bytes)?;
-        if manifest.schema_version != 2 {
-            return Err(DocumentError::SchemaVersion {
-                what,
-                actual: manifest.schema_version,
-            });
-        }
-        match &manifest.media_type {
-            Some(actual) if actual.kind() != Kind::Manifest => Err(DocumentError::MediaType {
-                what,
-                actual: actual.clone(),
-            }),
-            _ => Ok(manifest),
-        }
+        json::check(
+            what,
+            manifest.schema_version,
+            manifest.media_type.as_ref(),
+            Kind::Manifest,
+        )?;
+        Ok(manifest)
     }
 
     /// Its canonical bytes, and their descriptor.
