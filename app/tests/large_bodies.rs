@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{App, GET};
+use common::{App, Client, GET};
 
 /// The parser's buffers hold 8 KiB, 32 KiB and 128 KiB.
 const BUFFERS: [usize; 5] = [8 << 10, 32 << 10, 64 << 10, 128 << 10, 512 << 10];
@@ -27,6 +27,13 @@ fn lengths() -> impl Iterator<Item = usize> {
     })
 }
 
+/// Asserts that the request after a body of this length is answered.
+fn assert_next_is_answered(client: &mut Client, length: usize) {
+    let response = client.try_response();
+    let status = response.map(|response| response.status);
+    assert_eq!(status, Some(200), "{length}");
+}
+
 #[test]
 fn a_connection_is_kept_after_a_body_of_any_size() {
     let app = App::start(&[("APP_ANSWER_TIMEOUT", "2s"), ("APP_REQUEST_LOG", "off")]);
@@ -35,12 +42,7 @@ fn a_connection_is_kept_after_a_body_of_any_size() {
         client.send(&echo(length));
         assert_eq!(client.response().body.len(), length);
         client.send(GET);
-        let response = client.try_response();
-        assert_eq!(
-            response.map(|response| response.status),
-            Some(200),
-            "{length}"
-        );
+        assert_next_is_answered(&mut client, length);
     }
 }
 
@@ -51,12 +53,7 @@ fn a_request_pipelined_behind_a_body_of_any_size_is_answered() {
         let mut client = app.connect();
         client.send(&[&echo(length), GET].concat());
         assert_eq!(client.response().body.len(), length);
-        let response = client.try_response();
-        assert_eq!(
-            response.map(|response| response.status),
-            Some(200),
-            "{length}"
-        );
+        assert_next_is_answered(&mut client, length);
     }
 }
 

@@ -17,7 +17,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use oci::image::{Config, Manifest};
 use oci::layout::Layout;
 
-use crate::sandbox::{QUIET, Run, Sandbox, tool};
+use crate::sandbox::{QUIET, Run, Sandbox, created_by, tool};
 
 /// A folder with a script, a folder of files, and no Cargo workspace.
 fn files() -> Sandbox {
@@ -145,12 +145,8 @@ fn each_file_can_have_its_own_layer_and_each_platform_its_own_files() {
         panic!("{manifests:?}")
     };
     let config = layout.config(&amd64.config).unwrap();
-    let history = config.spec.history().iter().flatten();
-    let by: Vec<_> = history
-        .map(|entry| entry.created_by().clone().unwrap())
-        .collect();
     assert_eq!(
-        by,
+        created_by(&config),
         [
             "imagebuilder: base files",
             "imagebuilder: /bin/run",

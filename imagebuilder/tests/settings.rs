@@ -9,7 +9,7 @@ use std::fs;
 use oci::image::{Config, Manifest};
 use oci::layout::Layout;
 
-use crate::sandbox::{QUIET, Run, Sandbox, tool};
+use crate::sandbox::{QUIET, Run, Sandbox, created_by, tool};
 
 fn build(sandbox: &Sandbox, more: &[&str]) -> Run {
     let args = ["build", "hello", "--output", "oci:img", QUIET];
@@ -46,12 +46,8 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
     );
     build(&sandbox, &[]).reference();
     let (before, config) = read(&sandbox);
-    let history = config.spec.history().iter().flatten();
-    let by: Vec<_> = history
-        .map(|entry| entry.created_by().clone().unwrap())
-        .collect();
     assert_eq!(
-        by,
+        created_by(&config),
         [
             "imagebuilder: base files",
             "imagebuilder: assets",

@@ -46,7 +46,23 @@ pub(super) fn hint(error: &RegistryError) -> Option<String> {
         } if error.url.starts_with("http:") => Some(
             "the registry may require TLS; for one on this machine, give --ca-file".to_owned(),
         ),
-        _ => cause(error).and_then(|cause| advice(&cause, host)),
+        Problem::Unreachable(_)
+        | Problem::Status { .. }
+        | Problem::Unauthorized { .. }
+        | Problem::Immutable { .. }
+        | Problem::Credentials(_)
+        | Problem::Challenge
+        | Problem::Token
+        | Problem::Redirect { .. }
+        | Problem::Proxy(_)
+        | Problem::Header { .. }
+        | Problem::Mismatch(_)
+        | Problem::OtherDigest { .. }
+        | Problem::Contended { .. }
+        | Problem::Read(_)
+        | Problem::Document(_) => {
+            cause(error).and_then(|cause| advice(&cause, host))
+        }
     }
 }
 
@@ -54,7 +70,18 @@ fn cause(error: &RegistryError) -> Option<Cause> {
     let reason = match &*error.problem {
         Problem::Immutable { .. } => return Some(Cause::ImmutableTag),
         Problem::Status { error, .. } | Problem::Unauthorized { error, .. } => error.as_ref(),
-        _ => None,
+        Problem::Unreachable(_)
+        | Problem::Credentials(_)
+        | Problem::Challenge
+        | Problem::Token
+        | Problem::Redirect { .. }
+        | Problem::Proxy(_)
+        | Problem::Header { .. }
+        | Problem::Mismatch(_)
+        | Problem::OtherDigest { .. }
+        | Problem::Contended { .. }
+        | Problem::Read(_)
+        | Problem::Document(_) => None,
     };
     let code = reason.map_or("", |reason| reason.code.as_str());
     let words = reason.map_or_else(String::new, |reason| reason.message.to_lowercase());

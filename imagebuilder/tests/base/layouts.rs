@@ -5,7 +5,7 @@ use oci::layout::Layout;
 use oci::{Descriptor, MediaType};
 
 use crate::bases::{base, release};
-use crate::sandbox::{QUIET, Run, Sandbox, tool};
+use crate::sandbox::{QUIET, Run, Sandbox, created_by, tool};
 
 const BOTH: [&str; 2] = ["linux/amd64", "linux/arm64"];
 
@@ -55,8 +55,7 @@ fn an_image_continues_its_base() {
     assert_eq!(labels["vendor"], "base");
     assert_eq!(labels["org.opencontainers.image.version"], "1.2.3");
     assert!(!labels.contains_key("org.opencontainers.image.licenses"));
-    let history = config.spec.history().iter().flatten();
-    let by: Vec<_> = history.map(|h| h.created_by().clone().unwrap()).collect();
+    let by = created_by(&config);
     assert_eq!(by[..2], ["ADD base", "CMD sh"]);
     assert_eq!(by.len(), 3, "{by:?}");
     let os = Layout::open(sandbox.path().join("os")).unwrap();

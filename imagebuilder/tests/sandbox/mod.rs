@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use oci::Reference;
+use oci::image::Config;
 
 /// A workspace with the packages `hello` (a binary), `lib` (none) and `two` (several).
 pub(crate) struct Sandbox {
@@ -181,6 +182,14 @@ impl Run {
         assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
         self.stdout.trim_end().parse().unwrap()
     }
+}
+
+/// What created each layer, by the history in a configuration.
+pub(crate) fn created_by(config: &Config) -> Vec<String> {
+    let history = config.spec.history().iter().flatten();
+    history
+        .map(|entry| entry.created_by().clone().unwrap())
+        .collect()
 }
 
 /// Runs another program in a directory, and returns its output.

@@ -102,12 +102,5 @@ fn is_unreachable<E, R>(error: &SdkError<E, R>) -> bool {
 
 /// The SDK's error with its causes, in one line.
 fn reason(error: &(impl std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    one_line(&text)
+    one_line(&cli::one_line(error))
 }
