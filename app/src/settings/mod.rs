@@ -6,6 +6,7 @@ pub(crate) mod parse;
 mod read;
 pub mod table;
 mod values;
+mod variables;
 
 pub use crate::logs::LogFormat;
 pub use error::{Problem, SettingsError};
