@@ -1,11 +1,10 @@
 //! Signatures: of which key, and of which image.
 
 use oci::Descriptor;
-use serde_json::Value;
 use test_registry::{Behaviour, TestRegistry};
 
-use crate::sandbox::{QUIET, Run, Sandbox, tool};
-use crate::{BUNDLE, attach, build, encode, layout, referrers, refused, replace, sandbox, verify};
+use crate::sandbox::{QUIET, Run, tool};
+use crate::{BUNDLE, build, encode, layout, referrers, refused, replace, sandbox, verify};
 
 #[test]
 fn a_signature_is_verified_only_with_its_key() {
@@ -193,7 +192,7 @@ fn a_key_that_cannot_sign_is_refused_before_anything_is_compiled() {
         "openssl",
         &["genpkey", "-algorithm", "RSA", "-out", "rsa.key"],
     );
-    let encrypted = include_str!("../../tests/fixtures/keys/cosign.key");
+    let encrypted = include_str!("../../../tests/fixtures/keys/cosign.key");
     sandbox.write("cosign.key", encrypted);
     let check = |key: &str, password: Option<&str>, expected: &str| {
         let mut command = sandbox.command(&["build", "hello", QUIET, "--sign-key", key]);
@@ -239,11 +238,11 @@ fn an_encrypted_key_signs_with_its_password() {
     let sandbox = sandbox();
     sandbox.write(
         "cosign.key",
-        include_str!("../../tests/fixtures/keys/cosign.key"),
+        include_str!("../../../tests/fixtures/keys/cosign.key"),
     );
     sandbox.write(
         "cosign.pub",
-        include_str!("../../tests/fixtures/keys/cosign.pub"),
+        include_str!("../../../tests/fixtures/keys/cosign.pub"),
     );
     // A build script does not get the password.
     sandbox.write(
