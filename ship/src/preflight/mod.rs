@@ -9,6 +9,7 @@ mod problem;
 mod subnets;
 #[cfg(test)]
 mod tests;
+mod too_few_subnets;
 
 use cli::{Exit, ExitError, Printer};
 use serde_json::Value;

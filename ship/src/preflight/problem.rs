@@ -4,7 +4,7 @@ use std::fmt;
 
 use cli::Exit;
 
-use super::subnets::TooFewSubnets;
+use super::too_few_subnets::TooFewSubnets;
 
 /// One reason why a deploy would not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
