@@ -1,5 +1,5 @@
-//! `make cluster-down` removes resources that outlive a stopped cluster. Needs root; the test runs in its
-//! own network and mount namespaces.
+//! `make cluster-down` removes resources that outlive a stopped cluster, and containers whose shims do not
+//! answer. Needs root; the tests run in their own namespaces.
 #![allow(
     clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
@@ -27,6 +27,65 @@ dev/cluster/down
 ls /run/netns /run/containerd/s
 ls -d "$CLUSTER_DIR" || :
 "#;
+
+/// Stops the shim of a running container, as a cluster's, in a namespace for processes that ends with the
+/// script. `down` finds only those processes.
+const STUCK: &str = r#"
+mkdir -p "$CLUSTER_DIR"/run "$CLUSTER_DIR"/logs /run/containerd
+mount -t tmpfs tmpfs /run/containerd
+mkdir /run/containerd/s
+source dev/cluster/lib.sh
+cat >"$dir/containerd.toml" <<TOML
+version = 2
+root = "$node_root/var/lib/containerd"
+state = "$dir/containerd/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "$socket"
+[plugins."io.containerd.internal.v1.opt"]
+path = "$dir/containerd/opt"
+TOML
+start containerd containerd --config "$dir/containerd.toml"
+wait_for_process containerd 60 ctr --address "$socket" version
+dev/pause-image "$dir/pause.tar"
+ctr --address "$socket" -n k8s.io images import "$dir/pause.tar" >/dev/null
+group=cluster-down-$$
+for name in healthy stuck; do
+    ctr --address "$socket" -n k8s.io run -d --cgroup "/$group/$name" registry.k8s.io/pause:3.6 "$name"
+done
+for shim in $(pgrep -x containerd-shim); do
+    ! tr '\0' ' ' <"/proc/$shim/cmdline" | grep -q -- '-id stuck ' || kill -STOP "$shim"
+done
+# A limit against a hang.
+timeout 120 dev/cluster/down || echo "down failed"
+pgrep -fa "$dir/" || :
+ls /run/containerd/s
+ls -d "$dir" || :
+pkill -KILL -x pause || :
+wait_for 10 eval '! pgrep -x pause'
+find /sys/fs/cgroup -depth -type d -path "*/$group*" -exec rmdir {} \;
+"#;
+
+#[test]
+fn a_container_whose_shim_does_not_answer_is_removed() {
+    let dir = tempfile::Builder::new()
+        .prefix("cd")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let cluster = dir.path().join("cluster");
+    let output = Command::new("unshare")
+        .args(["--net", "--mount", "--propagation", "private"])
+        .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(["bash", "-euc", STUCK])
+        .env("CLUSTER_DIR", &cluster)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{stderr}");
+    assert!(!cluster.exists());
+}
 
 #[test]
 fn namespaces_and_sockets_of_the_clusters_own_are_removed() {
