@@ -24,6 +24,15 @@ pub(super) struct ImageArguments {
     /// buildah's binary; without it buildah is not measured
     #[arg(long, value_name = "FILE")]
     buildah: Option<PathBuf>,
+    /// Docker's client; without it and its engine Docker is not measured
+    #[arg(long, value_name = "FILE", requires = "dockerd")]
+    docker: Option<PathBuf>,
+    /// Docker's engine, which is started
+    #[arg(long, value_name = "FILE", requires = "docker")]
+    dockerd: Option<PathBuf>,
+    /// The release build of the benchmark's `compress`, which only hashes and compresses
+    #[arg(long, value_name = "FILE")]
+    compress: PathBuf,
     /// Rounds of each program
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
@@ -38,6 +47,7 @@ impl ImageArguments {
             ("crane (--crane)", self.crane.is_some()),
             ("umoci (--umoci)", self.umoci.is_some()),
             ("buildah (--buildah)", self.buildah.is_some()),
+            ("Docker (--docker, --dockerd)", self.docker.is_some()),
         ];
         warn_of_missing(printer, &peers);
         let inputs = image::Inputs {
@@ -47,6 +57,9 @@ impl ImageArguments {
             crane: self.crane,
             umoci: self.umoci,
             buildah: self.buildah,
+            docker: self.docker,
+            dockerd: self.dockerd,
+            compress: self.compress,
             rounds: self.rounds.into(),
             file_bytes: u64::from(self.megabytes) * 1_000_000,
         };

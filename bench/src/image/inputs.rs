@@ -11,6 +11,10 @@ pub(crate) struct Inputs {
     pub(crate) crane: Option<PathBuf>,
     pub(crate) umoci: Option<PathBuf>,
     pub(crate) buildah: Option<PathBuf>,
+    pub(crate) docker: Option<PathBuf>,
+    pub(crate) dockerd: Option<PathBuf>,
+    /// The binary that only hashes and compresses.
+    pub(crate) compress: PathBuf,
     pub(crate) rounds: usize,
     pub(crate) file_bytes: u64,
 }

@@ -1,5 +1,7 @@
-//! Packing a file into an image, beside umoci, buildah and crane; building an unchanged package; memory.
+//! Packing a file into an image, beside umoci, buildah, crane and Docker, and beside hashing and compressing it
+//! alone; building an unchanged package; memory.
 
+mod engine;
 mod inputs;
 pub(crate) mod markdown;
 mod nothing_new;

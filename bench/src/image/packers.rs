@@ -6,21 +6,28 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use super::engine::Engine;
 use super::inputs::Inputs;
 use crate::process::{Cost, run as run_once};
 
 /// A way to pack the file `elf` of a folder into an image below `out` in that folder.
 pub(super) struct Packer {
     pub(super) name: String,
+    /// Run before it, and not measured.
+    before: Vec<Vec<String>>,
     /// The commands, which run one after the other.
     commands: Vec<Vec<String>>,
 }
 
+/// The name of the way that hashes and compresses the file, and does no more.
+pub(super) const ALONE: &str = "hash and compress alone, gzip";
+
 /// All available packers, this program's first.
-pub(super) fn packers(inputs: &Inputs) -> Vec<Packer> {
+pub(super) fn packers(inputs: &Inputs, engine: Option<&Engine>) -> Vec<Packer> {
     let path = |path: &PathBuf| path.display().to_string();
     let ours = ["gzip", "gzip:6", "zstd", "zstd:1"].map(|compression| Packer {
         name: format!("imagebuilder, {compression}"),
+        before: Vec::new(),
         commands: vec![words(&format!(
             "{} assemble --progress quiet elf --file elf:/elf:0755 --compression {compression} --output oci:out",
             path(&inputs.imagebuilder)
@@ -28,6 +35,7 @@ pub(super) fn packers(inputs: &Inputs) -> Vec<Packer> {
     });
     let crane = inputs.crane.iter().map(|crane| Packer {
         name: "tar, crane append".to_owned(),
+        before: Vec::new(),
         commands: vec![
             words("tar -cf layer.tar elf"),
             words(&format!(
@@ -40,6 +48,7 @@ pub(super) fn packers(inputs: &Inputs) -> Vec<Packer> {
         let umoci = path(umoci);
         Packer {
             name: "umoci insert".to_owned(),
+            before: Vec::new(),
             commands: vec![
                 words(&format!("{umoci} init --layout out")),
                 words(&format!("{umoci} new --image out:x")),
@@ -54,6 +63,7 @@ pub(super) fn packers(inputs: &Inputs) -> Vec<Packer> {
         );
         Packer {
             name: "buildah build, push".to_owned(),
+            before: Vec::new(),
             commands: vec![
                 words(&format!(
                     "{buildah} build --isolation chroot -t elf -f Dockerfile ."
@@ -62,10 +72,33 @@ pub(super) fn packers(inputs: &Inputs) -> Vec<Packer> {
             ],
         }
     });
+    let docker = inputs.docker.iter().zip(engine).map(|(docker, engine)| {
+        let docker = format!(
+            "{} --host unix://{}",
+            path(docker),
+            engine.socket().display()
+        );
+        Packer {
+            name: "docker build, save".to_owned(),
+            // Succeeds where there is none.
+            before: vec![words(&format!("{docker} rmi --force elf"))],
+            commands: vec![
+                words(&format!("{docker} build --quiet --no-cache --tag elf .")),
+                words(&format!("{docker} save --output out elf")),
+            ],
+        }
+    });
+    let alone = Packer {
+        name: ALONE.to_owned(),
+        before: Vec::new(),
+        commands: vec![words(&format!("{} elf", path(&inputs.compress)))],
+    };
     ours.into_iter()
+        .chain([alone])
         .chain(crane)
         .chain(umoci)
         .chain(buildah)
+        .chain(docker)
         .collect()
 }
 
@@ -87,21 +120,30 @@ impl Packer {
             };
             removed.with_context(|| format!("cannot remove {}", path.display()))?;
         }
-        let mut all = Cost::default();
-        for words in &self.commands {
+        let measure = |words: &[String]| {
             let mut command = Command::new(&words[0]);
             command
                 .args(&words[1..])
                 .current_dir(folder)
                 .env("HOME", folder)
-                .env("XDG_CACHE_HOME", folder.join("cache"));
-            let cost = run_once(&mut command);
-            let cost = cost.with_context(|| format!("cannot measure {}", self.name))?;
+                .env("XDG_CACHE_HOME", folder.join("cache"))
+                // Without its plugin, the client's other builder only prints how to install it.
+                .env("DOCKER_BUILDKIT", "0");
+            run_once(&mut command).with_context(|| format!("cannot measure {}", self.name))
+        };
+        for words in &self.before {
+            measure(words)?;
+        }
+        let mut all = Cost::default();
+        for words in &self.commands {
+            let cost = measure(words)?;
             all.wall += cost.wall;
             all.cpu += cost.cpu;
             all.peak_rss_bytes = all.peak_rss_bytes.max(cost.peak_rss_bytes);
         }
-        Ok((all, size(&folder.join("out"))?))
+        let out = folder.join("out");
+        let bytes = if out.exists() { size(&out)? } else { 0 };
+        Ok((all, bytes))
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use cli::Printer;
 
+use super::engine::Engine;
 use super::inputs::Inputs;
 use super::nothing_new;
 use super::packers::packers;
@@ -28,6 +29,8 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
         crane: inputs.crane.as_deref().map(absolute).transpose()?,
         umoci: inputs.umoci.as_deref().map(absolute).transpose()?,
         buildah: inputs.buildah.as_deref().map(absolute).transpose()?,
+        docker: inputs.docker.as_deref().map(absolute).transpose()?,
+        compress: absolute(&inputs.compress)?,
         ..inputs.clone()
     };
     let mut machine = machine::describe(&inputs.root);
@@ -35,7 +38,8 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
     let folder = directory.path();
     write_elf(&folder.join("elf"), &inputs.elf, inputs.file_bytes)?;
     fs::write(folder.join("Dockerfile"), "FROM scratch\nCOPY elf /elf\n")?;
-    let packers = packers(inputs);
+    let engine = inputs.dockerd.as_deref().map(Engine::start).transpose()?;
+    let packers = packers(inputs, engine.as_ref());
     let mut results: Vec<_> = packers
         .iter()
         .map(|packer| Packer {
@@ -56,6 +60,7 @@ pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> 
             }
         }
     }
+    drop(engine);
     printer.status("Builds of an unchanged package");
     let workspace = folder.join("workspace");
     let nothing_new = nothing_new::measure(&inputs.imagebuilder, &workspace, inputs.rounds)?;
