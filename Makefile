@@ -28,7 +28,7 @@ cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer)
 # The tests of nodectl that work with any containerd.
 containerd_tests = crictl node node_sandboxes up
 # On a cluster that CONTEXT= names, only the tests that need no access to its nodes.
-e2e_tests = cluster cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests \
+e2e_tests = cluster cluster_apply cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests \
 	cluster_nlb cluster_together cluster_components cluster_node cluster_inspector)
 
 .PHONY: help
@@ -104,8 +104,13 @@ test-eksctl: deps-test ## Test the definitions of the EKS clusters with eksctl i
 	@eksctl=$$(dev/go-program eksctl) && EKSCTL=$$eksctl cargo test --locked -p e2e --features eksctl --test eksctl
 
 .PHONY: test-crates
-test-crates: deps-test build ## Build published crates into images for both platforms and start them (an hour)
+test-crates: deps-crates build ## Build published crates into images for both platforms, start and scan them (an hour)
 	@dev/test-crates
+
+.PHONY: test-audit
+test-audit: deps-crates build ## Run the tests that let cargo-audit scan the binaries of images
+	@PATH="$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/rust-k8s-app/cargo-audit/bin" \
+		cargo test --locked -p imagebuilder --features audit --test audit
 
 .PHONY: e2e
 e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
@@ -147,8 +152,8 @@ release: deps-release ## Build static programs, the image and their checksums in
 ci: ## Run what CI runs: the README and the lints on new machines, and a real Kubernetes
 	@dev/ci
 
-.PHONY: deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm
-deps-cluster deps-containerds deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm:
+.PHONY: deps-cluster deps-containerds deps-crates deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm
+deps-cluster deps-containerds deps-crates deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm:
 	@dev/install $(@:deps-%=%)
 
 include dev/eks.mk

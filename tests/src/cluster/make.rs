@@ -1,10 +1,11 @@
-//! The make targets, as a user types them.
+//! The make targets and `imagebuilder apply`, as a user types them.
 
 use std::path::Path;
 use std::process::Stdio;
 
-use super::{Cluster, Deployed};
+use super::{Cluster, Deployed, registry};
 use crate::manifests::repository;
+use crate::program;
 
 impl Cluster {
     /// Runs `make TARGET` on this cluster with the overlay `local` and further settings. The registry is
@@ -22,5 +23,19 @@ impl Cluster {
             make.env_remove(variable);
         }
         Deployed::of(&mut make)
+    }
+
+    /// Runs `imagebuilder apply` with a manifest or a folder of them, and further arguments of kubectl.
+    pub fn apply(&self, manifests: &Path, kubectl: &[&str]) -> Deployed {
+        let mut apply = self.command(&program("imagebuilder"));
+        apply
+            .args(["apply", "--recursive", "--filename"])
+            .arg(manifests)
+            .args(registry())
+            .args(["--", "--context", self.kubectl.context()])
+            .args(kubectl)
+            .current_dir(repository())
+            .stdin(Stdio::null());
+        Deployed::of(&mut apply)
     }
 }
