@@ -8,13 +8,16 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::{Message, PackageId};
 
-use crate::c::{self, CError, CToolchain};
+use crate::c::{CError, CToolchain};
 use crate::cargo_config::{CargoConfigError, CargoConfigFiles};
 use crate::compile;
 use crate::environment::{Environment, PASSWORD_VARIABLE};
+use crate::fetch;
 use crate::options::Options;
 use crate::paths::PathMap;
-use crate::target::{Target, TargetError, Toolchain};
+use crate::rustup;
+use crate::target::{Target, TargetError};
+use crate::toolchain::Toolchain;
 use crate::workspace::{Service, Workspace};
 
 /// The beginning of Cargo's error when a build script fails.
@@ -34,6 +37,8 @@ pub(crate) enum CompileError {
         package: String,
         triple: &'static str,
     },
+    #[error("there is no linker for {triple}")]
+    NoLinker { triple: &'static str },
     #[error("interrupted while Cargo was compiling")]
     Interrupted,
     #[error("cannot run `{}`", cargo.display())]
@@ -87,6 +92,8 @@ pub(crate) fn compile(
     options: &Options,
     notes: &mut dyn FnMut(Note<'_>),
 ) -> Result<Build, CompileError> {
+    fetch::fetch(environment, workspace, toolchain, target, options)
+        .map_err(|fetch::Interrupted| CompileError::Interrupted)?;
     let paths = PathMap::new(environment, workspace, toolchain);
     let compiler = CToolchain::prepare(
         environment,
@@ -104,11 +111,26 @@ pub(crate) fn compile(
     };
     let config = files.choose(target.triple, &cfgs);
     let config = config.with_linker(environment.sets(&target.linker_variable()));
-    let cross_linker = c::cross_linker(target, &environment.search_path);
+    let linker = compiler.linker();
+    // On this machine Cargo uses `cc`; for another, `cc` would only fail.
+    let links = target.links_itself() || target.is_native();
+    if !links && !config.chooses_linker() && linker.is_none() {
+        return Err(CompileError::NoLinker {
+            triple: target.triple,
+        });
+    }
     let profile = &options.cargo.profile;
-    let linker = cross_linker.as_deref();
     let flags = compile::arguments(target, &paths, &config, profile, linker);
-    let mut command = command(environment, workspace, service, &flags, &compiler, options);
+    let mut command = rustup::cargo(environment, &toolchain.sysroot);
+    configure(
+        &mut command,
+        environment,
+        workspace,
+        service,
+        &flags,
+        &compiler,
+        options,
+    );
     let spawned = environment.interrupts.spawn(&mut command);
     let mut running = spawned.map_err(|source| CompileError::Spawn {
         cargo: environment.cargo.clone(),
@@ -163,16 +185,16 @@ pub(crate) fn compile(
     })
 }
 
-/// `cargo build`, with the arguments `flags` and the environment that the image may depend on.
-fn command(
+/// Makes a command `cargo build`, with the arguments `flags` and the environment that the image may depend on.
+fn configure(
+    command: &mut Command,
     environment: &Environment,
     workspace: &Workspace,
     service: &Service,
     flags: &[OsString],
     c: &CToolchain,
     options: &Options,
-) -> Command {
-    let mut command = Command::new(&environment.cargo);
+) {
     command
         .current_dir(workspace.root())
         .args(["build", "--message-format", "json-render-diagnostics"])
@@ -190,7 +212,7 @@ fn command(
     }
     // Build scripts must not see the password of a key.
     command.env_remove(PASSWORD_VARIABLE);
-    c.apply(&mut command);
+    c.apply(command);
     for (name, value) in &service.settings.build_env {
         command.env(&name.0, value);
     }
@@ -217,7 +239,6 @@ fn command(
     }
     command.args(options.cargo.lock_flags());
     command.args(&options.cargo.arguments);
-    command
 }
 
 /// Passes Cargo's diagnostics on, except those from a failed build script onwards, which are returned.

@@ -14,20 +14,19 @@ use crate::toml_string::toml_string;
 
 /// The arguments that choose target, linker and flags, for a Cargo profile.
 ///
-/// They use `--config`, because the variable `RUSTFLAGS` would replace the flags of `config`. A linker that
-/// `config` sets is kept; otherwise `cross_linker` is used, if there is one.
+/// They are `--config`, not the variable `RUSTFLAGS`, which would replace the flags of `config`. A
+/// linker that `config` chooses is left alone; else `linker` is used, where there is one.
 pub(crate) fn arguments(
     target: Target,
     paths: &PathMap,
     config: &CargoConfig,
     profile: &str,
-    cross_linker: Option<&Path>,
+    linker: Option<&Path>,
 ) -> Vec<OsString> {
     let triple = target.triple;
-    let rust_lld = target.rust_lld && !config.chooses_linker();
+    let rust_lld = target.links_itself() && !config.chooses_linker();
     let mut flags = config.flags_to_pass_on().to_vec();
     match target.libc {
-        // rust-lld finds only the C library and start files of the Rust target.
         Libc::Musl if rust_lld => flags.push("-Clink-self-contained=yes".to_owned()),
         Libc::Musl | Libc::Glibc => flags.push("-Ctarget-feature=+crt-static".to_owned()),
         Libc::GlibcOfBase => {}
@@ -43,7 +42,7 @@ pub(crate) fn arguments(
         // Symbols are useless in an image without a debugger, and would make up most of its size.
         format!("profile.{}.strip=\"symbols\"", toml_string(profile)),
     ];
-    if let Some(linker) = cross_linker.filter(|_| !config.chooses_linker()) {
+    if let Some(linker) = linker.filter(|_| !config.chooses_linker()) {
         let linker = toml_string(&linker.display().to_string());
         configs.push(format!("target.{triple}.linker={linker}"));
     }

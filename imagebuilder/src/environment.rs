@@ -21,6 +21,8 @@ pub(crate) struct Environment {
     pub(crate) cargo: PathBuf,
     /// Where Cargo keeps the sources of dependencies.
     pub(crate) cargo_home: Option<PathBuf>,
+    /// Where rustup keeps its toolchains.
+    pub(crate) rustup_home: Option<PathBuf>,
     /// The user's cache directory.
     pub(crate) cache_home: Option<PathBuf>,
     /// The credential files of `docker login` and `podman login`, unless the command line names another; the
@@ -64,6 +66,8 @@ impl Environment {
             cargo: path("CARGO").unwrap_or_else(|| "cargo".into()),
             cargo_home: path("CARGO_HOME")
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))),
+            rustup_home: path("RUSTUP_HOME")
+                .or_else(|| std::env::home_dir().map(|home| home.join(".rustup"))),
             cache_home: path("XDG_CACHE_HOME")
                 .or_else(|| std::env::home_dir().map(|home| home.join(".cache"))),
             auth_files: auth_files(path, std::env::home_dir()),

@@ -1,8 +1,8 @@
-//! Files that are written atomically.
+//! Files that are written atomically, and whether two paths refer to the same one.
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Writes a file with these permissions, as [`cli::replace_file`].
@@ -21,4 +21,14 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = path.canonicalize()?;
     let mode = fs::metadata(&path)?.permissions().mode() & 0o7777;
     replace(&path, bytes, mode)
+}
+
+/// Whether two paths refer to the same file or directory.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| {
+        fs::metadata(path)
+            .ok()
+            .map(|found| (found.dev(), found.ino()))
+    };
+    one == other || identity(one).is_some_and(|one| Some(one) == identity(other))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
-use crate::target::Toolchain;
+use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// Pairs of a path of this machine and the path that replaces it in a binary.
@@ -54,7 +54,8 @@ impl PathMap {
     }
 }
 
-fn registries(cargo_home: &Path) -> Vec<PathBuf> {
+/// The folders of the sources of registries.
+pub(crate) fn registries(cargo_home: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(cargo_home.join("registry/src"));
     let mut paths: Vec<_> = entries
         .into_iter()

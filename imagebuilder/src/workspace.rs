@@ -7,7 +7,9 @@ use cargo_metadata::{
     DependencyKind, Metadata as CargoMetadata, MetadataCommand, Package, TargetKind,
 };
 
+use crate::cache::Cache;
 use crate::environment::Environment;
+use crate::files::is_same_file;
 use crate::metadata::{self, Metadata, MetadataError};
 use crate::settings::Settings;
 use crate::spec;
@@ -147,6 +149,11 @@ impl Workspace {
     /// Cargo's target directory.
     pub(crate) fn target_dir(&self) -> &Path {
         self.metadata.target_directory.as_std_path()
+    }
+
+    /// What was found in earlier runs: among what Cargo builds, and as easily removed.
+    pub(crate) fn cache(&self) -> Cache {
+        Cache::new(self.target_dir().join("imagebuilder-cache"))
     }
 
     /// Whether a dependency may compile C: one that does is in Cargo.lock, or there is no lock file yet.
@@ -306,12 +313,6 @@ pub(crate) fn manifest(named: Option<&Path>) -> Result<PathBuf, WorkspaceError> 
         .ok_or(WorkspaceError::NoManifest {
             directory: directory.clone(),
         })
-}
-
-/// Whether two paths refer to the same file.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let resolved = |path: &Path| path.canonicalize().ok();
-    one == other || resolved(one).is_some_and(|one| Some(one) == resolved(other))
 }
 
 /// The package whose name or whose binary's name is closest to `name`, if it is close at all.

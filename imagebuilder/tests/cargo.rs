@@ -146,6 +146,12 @@ fn without_a_package_the_one_of_the_current_directory_is_built() {
          hint: run it in the workspace, or name its Cargo.toml with --manifest-path\n"
     );
 
+    let broken = Sandbox::new();
+    broken.write("hello/Cargo.toml", "[package\n");
+    let broken = broken.run(&BUILD);
+    broken.fails(2, "hello/Cargo.toml:1:");
+    assert!(!broken.stderr.contains("hint:"), "{}", broken.stderr);
+
     let several = run("", &[]);
     assert_eq!(several.code, Some(2));
     assert_eq!(

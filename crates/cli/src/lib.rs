@@ -20,5 +20,5 @@ pub use chain::{chain, one_line};
 pub use exit::Exit;
 pub use parse::{parse, version};
 pub use printer::{Printer, Progress};
-pub use replace::replace_file;
+pub use replace::{check_replaceable, replace_file};
 pub use report::{ExitError, Verdict, finish};

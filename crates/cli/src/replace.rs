@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Creates a file with these permissions from what `write` writes, or replaces it, and creates its
 /// directory. A reader sees either the old or the new content, also after a failure.
 ///
@@ -15,15 +17,32 @@ pub fn replace_file<T>(
     mode: u32,
     write: impl FnOnce(&mut File) -> io::Result<T>,
 ) -> io::Result<T> {
-    let directory = path.parent().filter(|parent| *parent != Path::new(""));
-    let directory = directory.unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory)?;
+    let mut file = temporary(path, mode)?;
     let written = write(file.as_file_mut())?;
     file.persist(path)?;
     Ok(written)
+}
+
+/// Checks that [`replace_file`] could write a file, and leaves nothing but the directory that it would create. What
+/// takes long to compute need not be computed where it cannot be written.
+///
+/// # Errors
+/// As [`replace_file`].
+pub fn check_replaceable(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    temporary(path, 0o600).map(drop)
+}
+
+/// A file beside `path`, which disappears unless it is renamed.
+fn temporary(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let directory = path.parent().filter(|parent| *parent != Path::new(""));
+    let directory = directory.unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    tempfile::Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory)
 }
 
 #[cfg(test)]
@@ -50,5 +69,22 @@ mod tests {
             0o640
         );
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_known_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        check_replaceable(&path("new/file")).unwrap();
+        assert_eq!(fs::read_dir(path("new")).unwrap().count(), 0);
+        fs::write(path("file"), "").unwrap();
+        check_replaceable(&path("file")).unwrap();
+        for (name, kind) in [
+            ("new", io::ErrorKind::IsADirectory),
+            ("file/x", io::ErrorKind::AlreadyExists),
+        ] {
+            let error = check_replaceable(&path(name)).unwrap_err();
+            assert_eq!(error.kind(), kind, "{name}");
+        }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Build {
 
 #[derive(Debug, Args)]
 pub(crate) struct Resolve {
-    /// A manifest, a directory of *.yaml and *.yml, or `-` for standard input. May be repeated.
+    /// A manifest, a directory of *.yaml, *.yml and *.json, or `-` for standard input. May be repeated.
     #[arg(short, long = "filename", value_name = "PATH", required = true)]
     pub(crate) filenames: Vec<PathBuf>,
     /// Read the directories in a directory too.

@@ -21,6 +21,10 @@ pub(crate) struct Inspect {
     /// --format json, print the documents themselves.
     #[arg(long)]
     pub(crate) sbom: bool,
+    /// Show the commit and the command that each image was built from, by the provenance that `build
+    /// --provenance` attached. Only `verify --key` checks who signed it.
+    #[arg(long)]
+    pub(crate) provenance: bool,
     /// The format of standard output: a table, or one JSON object.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

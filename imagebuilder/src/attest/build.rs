@@ -11,7 +11,7 @@ use super::provenance::Provenance;
 use super::sign::{attach_signed, sign};
 use super::{Artifact, statement};
 use crate::options::{Attest, Options, ProvenanceOptions};
-use crate::target::Toolchain;
+use crate::toolchain::Toolchain;
 use crate::workspace::Service;
 
 /// Why an image could not be attested.

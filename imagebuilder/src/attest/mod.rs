@@ -17,4 +17,4 @@ pub(crate) use attached::{Attached, attached};
 pub(crate) use build::{AttestError, BuildFacts, Subjects, attest};
 pub(crate) use check::{SignatureError, check};
 pub(crate) use legacy::{SignatureTagError, sign as sign_tag};
-pub(crate) use recorded::{Recorded, recorded};
+pub(crate) use recorded::{Recorded, RecordedSource, recorded};

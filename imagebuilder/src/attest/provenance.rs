@@ -15,7 +15,7 @@ use super::statement::Statement;
 use crate::checkout::Checkout;
 use crate::options::{CargoOptions, Options};
 use crate::package_id::Identity;
-use crate::target::Toolchain;
+use crate::toolchain::Toolchain;
 use crate::workspace::Service;
 
 /// The type of the predicate.

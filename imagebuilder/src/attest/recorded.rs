@@ -1,7 +1,7 @@
 //! Reads provenance: the source and the arguments of the build.
 
 use oci::Descriptor;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::attached;
 use super::bundle::{self, Bundle};
@@ -11,7 +11,7 @@ use crate::image_source::{ImageSource, SourceError};
 use crate::key::PublicKey;
 
 /// How an image was built, according to its provenance.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Recorded {
     pub(crate) source: RecordedSource,
     /// The workspace's directory in the source.
@@ -22,13 +22,13 @@ pub(crate) struct Recorded {
 }
 
 /// A commit.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct RecordedSource {
     pub(crate) uri: String,
     pub(crate) digest: Commit,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Commit {
     pub(crate) git_commit: String,

@@ -20,7 +20,8 @@ use crate::layer::{Files, Packer};
 use crate::options::Options;
 use crate::setting_values::ImageName;
 use crate::settings::Settings;
-use crate::target::{CLibrary, Target, TargetError, Toolchain};
+use crate::target::{CLibrary, Target, TargetError};
+use crate::toolchain::Toolchain;
 use crate::workspace::{Service, Workspace};
 
 /// The directory of binaries: it is on the default `PATH`, so that `kubectl exec` finds them without a shell.
@@ -44,13 +45,13 @@ impl Builder {
         toolchain: Toolchain,
         options: Options,
     ) -> Self {
-        let folder = workspace.target_dir().join("imagebuilder-cache");
+        let cache = workspace.cache();
         Self {
             environment,
             workspace,
             toolchain,
             options,
-            cache: Cache::new(folder),
+            cache,
         }
     }
 
@@ -113,6 +114,7 @@ impl Builder {
     ) -> Result<(), BuildError> {
         let settings = &service.settings;
         self.targets(settings, &self.platforms(settings))?;
+        self.options.sbom.check()?;
         if base.is_none() && settings.libc == Some(CLibrary::Glibc) {
             return Err(BuildError::NoGlibc);
         }

@@ -11,55 +11,63 @@ use crate::target::{Libc, Target};
 /// A C compiler that produces objects for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compiler {
-    /// Zig, which has the headers of musl for every machine.
+    /// Zig, which has the headers of musl and glibc for every machine.
     Zig(PathBuf),
-    /// A GCC for musl.
-    Musl(PathBuf),
-    /// A GCC for glibc, whose headers agree with musl's in what most dependencies use.
-    Glibc(PathBuf),
+    /// A GCC for the C library that is linked.
+    Gcc(PathBuf),
+    /// A GCC for glibc where musl is linked, whose headers agree with musl's in what most dependencies use.
+    Foreign(PathBuf),
 }
 
-/// The names under which Debian, Alpine and musl-cross-make install compilers for an architecture,
-/// best first; `native`: it is this machine's architecture.
-fn candidates(architecture: &str, native: bool) -> Vec<(String, bool)> {
-    let mut names = vec![(format!("{architecture}-linux-musl-gcc"), true)];
-    if native {
-        // Debian's musl-tools.
-        names.push(("musl-gcc".to_owned(), true));
+/// What a program of some name is.
+type Kind = fn(PathBuf) -> Compiler;
+
+/// The names under which Debian, Alpine and musl-cross-make install compilers for a target, best first.
+fn candidates(target: Target) -> Vec<(String, Kind)> {
+    let architecture = target.architecture();
+    let gnu = format!("{architecture}-linux-gnu-gcc");
+    let mut names: Vec<(String, Kind)> = Vec::new();
+    match target.libc {
+        Libc::Musl => {
+            names.push((format!("{architecture}-linux-musl-gcc"), Compiler::Gcc));
+            if target.is_native() {
+                // Debian's musl-tools.
+                names.push(("musl-gcc".to_owned(), Compiler::Gcc));
+            }
+            names.push((gnu, Compiler::Foreign));
+        }
+        Libc::Glibc | Libc::GlibcOfBase => {
+            if target.is_native() {
+                names.push(("cc".to_owned(), Compiler::Gcc));
+                names.push(("gcc".to_owned(), Compiler::Gcc));
+            }
+            names.push((gnu, Compiler::Gcc));
+        }
     }
-    names.push((format!("{architecture}-linux-gnu-gcc"), false));
     names
 }
 
-/// The compiler for `architecture`, as a Rust target names it, found in the folders of `path`. `zig` caches
-/// where zig is, since starting Python takes time and each platform needs it.
+/// The compiler for a target, found in the folders of `path`: for musl zig rather than a GCC, which hardly a
+/// machine has, and for glibc the GCC of the distribution, which links too. `zig` keeps where zig is, since
+/// starting Python takes its time and every platform asks.
 pub(crate) fn find(
     path: &OsStr,
-    architecture: &str,
+    target: Target,
     zig: &OnceLock<Option<PathBuf>>,
 ) -> Option<Compiler> {
-    let zig = zig.get_or_init(|| program(path, "zig").or_else(|| zig_of_python(path)));
-    if let Some(zig) = zig {
-        return Some(Compiler::Zig(zig.clone()));
+    let zig = || {
+        let zig = zig.get_or_init(|| program(path, "zig").or_else(|| zig_of_python(path)));
+        zig.clone().map(Compiler::Zig)
+    };
+    let gcc = || {
+        candidates(target)
+            .into_iter()
+            .find_map(|(name, kind)| program(path, &name).map(kind))
+    };
+    match target.libc {
+        Libc::Musl => zig().or_else(gcc),
+        Libc::Glibc | Libc::GlibcOfBase => gcc().or_else(zig),
     }
-    let native = architecture == std::env::consts::ARCH;
-    candidates(architecture, native)
-        .into_iter()
-        .find_map(|(name, musl)| {
-            let found = program(path, &name)?;
-            Some(if musl {
-                Compiler::Musl(found)
-            } else {
-                Compiler::Glibc(found)
-            })
-        })
-}
-
-/// The linker for a binary that is linked dynamically with the glibc of another architecture.
-pub(crate) fn cross_linker(target: Target, path: &OsStr) -> Option<PathBuf> {
-    let architecture = target.architecture();
-    let foreign = target.libc == Libc::GlibcOfBase && architecture != std::env::consts::ARCH;
-    foreign.then(|| program(path, &format!("{architecture}-linux-gnu-gcc")))?
 }
 
 /// The executable file `name` in a folder of `path`.
@@ -93,26 +101,71 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn zig_is_preferred_then_musl_then_glibc() {
-        let folder = tempfile::tempdir().unwrap();
-        let add = |name: &str, mode| {
-            let file = folder.path().join(name);
-            fs::write(&file, "").unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            file
+    fn musl(architecture: &str) -> Target {
+        let triple = match architecture {
+            "aarch64" => "aarch64-unknown-linux-musl",
+            _ => "x86_64-unknown-linux-musl",
         };
-        let found = || find(folder.path().as_os_str(), "aarch64", &OnceLock::new());
+        Target {
+            triple,
+            libc: Libc::Musl,
+            rust_lld: true,
+        }
+    }
+
+    fn glibc(architecture: &str) -> Target {
+        let triple = match architecture {
+            "aarch64" => "aarch64-unknown-linux-gnu",
+            _ => "x86_64-unknown-linux-gnu",
+        };
+        Target {
+            triple,
+            libc: Libc::GlibcOfBase,
+            rust_lld: false,
+        }
+    }
+
+    fn add(folder: &Path, name: &str, mode: u32) -> PathBuf {
+        let file = folder.join(name);
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        file
+    }
+
+    #[test]
+    fn for_musl_zig_is_preferred_then_musl_then_glibc() {
+        let folder = tempfile::tempdir().unwrap();
+        let add = |name: &str, mode| add(folder.path(), name, mode);
+        let found = || find(folder.path().as_os_str(), musl("aarch64"), &OnceLock::new());
         assert_eq!(found(), None);
         let file = add("aarch64-linux-gnu-gcc", 0o755);
-        assert_eq!(found(), Some(Compiler::Glibc(file)));
+        assert_eq!(found(), Some(Compiler::Foreign(file)));
         let file = add("aarch64-linux-musl-gcc", 0o755);
-        assert_eq!(found(), Some(Compiler::Musl(file.clone())));
+        assert_eq!(found(), Some(Compiler::Gcc(file.clone())));
         add("zig", 0o644);
-        assert_eq!(found(), Some(Compiler::Musl(file)), "not executable");
+        assert_eq!(found(), Some(Compiler::Gcc(file)), "not executable");
         fs::remove_file(folder.path().join("zig")).unwrap();
         let file = add("zig", 0o755);
         assert_eq!(found(), Some(Compiler::Zig(file)));
+    }
+
+    #[test]
+    fn for_glibc_the_gcc_of_the_distribution_is_preferred() {
+        for architecture in ["aarch64", "x86_64"] {
+            let folder = tempfile::tempdir().unwrap();
+            let add = |name: &str| add(folder.path(), name, 0o755);
+            let target = glibc(architecture);
+            let found = || find(folder.path().as_os_str(), target, &OnceLock::new());
+            let zig = add("zig");
+            add(&format!("{architecture}-linux-musl-gcc"));
+            assert_eq!(found(), Some(Compiler::Zig(zig.clone())));
+            let cc = add("cc");
+            let native = Compiler::Gcc(cc);
+            assert_eq!(found() == Some(native), target.is_native());
+            fs::remove_file(folder.path().join("cc")).unwrap();
+            let gcc = add(&format!("{architecture}-linux-gnu-gcc"));
+            assert_eq!(found(), Some(Compiler::Gcc(gcc)));
+        }
     }
 
     #[test]
@@ -125,14 +178,24 @@ mod tests {
         fs::set_permissions(path("python3"), fs::Permissions::from_mode(0o755)).unwrap();
         let zig = OnceLock::new();
         for architecture in ["x86_64", "aarch64"] {
-            find(folder.path().as_os_str(), architecture, &zig);
+            find(folder.path().as_os_str(), musl(architecture), &zig);
         }
         assert_eq!(fs::read_to_string(asked).unwrap(), "asked\n");
     }
 
     #[test]
     fn only_the_native_compiler_may_have_a_name_without_an_architecture() {
-        assert!(candidates("x86_64", true).contains(&("musl-gcc".to_owned(), true)));
-        assert!(!candidates("x86_64", false).contains(&("musl-gcc".to_owned(), true)));
+        for target in [
+            musl("x86_64"),
+            musl("aarch64"),
+            glibc("x86_64"),
+            glibc("aarch64"),
+        ] {
+            let names = candidates(target);
+            let plain = names
+                .iter()
+                .any(|(name, _)| !name.starts_with(target.architecture()));
+            assert_eq!(plain, target.is_native(), "{target:?}");
+        }
     }
 }

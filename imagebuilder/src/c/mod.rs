@@ -4,7 +4,8 @@
 //! `CC_x86_64_unknown_linux_musl` (<https://docs.rs/cc/latest/cc/#external-configuration-via-environment-variables>).
 //! They are set to the names of wrapper scripts, whose folder is the first of Cargo's `PATH`: some
 //! dependencies compile the compiler's name and flags into the binary (OpenSSL does), so neither may
-//! contain a path of this machine. Rust does the linking, with the C library of the Rust target.
+//! have a path of this machine in it. The Rust side links with musl, which the Rust target has; with glibc, the
+//! C compiler links.
 //!
 //! If the environment sets a compiler for the target, it is used as it is. C++ dependencies
 //! compile, but a C++ standard library is not linked.
@@ -13,5 +14,5 @@ mod find;
 mod toolchain;
 mod wrapper;
 
-pub(crate) use find::cross_linker;
+pub(crate) use find::program;
 pub(crate) use toolchain::{CError, CToolchain};

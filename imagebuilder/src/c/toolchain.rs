@@ -27,6 +27,8 @@ pub(crate) struct CError {
 pub(crate) struct CToolchain {
     /// The compiler from the environment, or a wrapper around one that was found; `None` if there is none.
     compiler: Option<Choice>,
+    /// The program that links, where Rust has none for the target.
+    linker: Option<PathBuf>,
     /// The variables for Cargo's environment.
     variables: Vec<(String, OsString)>,
     /// The file in which the stub of a missing compiler records the package that needs one, and in which a
@@ -57,12 +59,12 @@ impl CToolchain {
         let folder = folder.join(target.triple);
         let mut toolchain = Self {
             compiler: Some(Choice::Unneeded),
+            linker: None,
             variables: Vec::new(),
             record: folder.join("record"),
         };
-        // With glibc, the target is either this machine, whose `cc` is right, or the crates `cc` and
-        // `cmake` find a cross compiler by its name.
-        if !needed || matches!(target.libc, Libc::Glibc | Libc::GlibcOfBase) {
+        let links = target.libc != Libc::Musl && !target.is_native();
+        if !needed && !links {
             return Ok(toolchain);
         }
         let suffix = target.triple.replace('-', "_");
@@ -75,28 +77,30 @@ impl CToolchain {
             ];
             names.iter().any(|name| environment.sets(name))
         };
-        if chosen(Tool::Cc) {
+        if chosen(Tool::Cc) && !links {
             return Ok(toolchain.of_the_environment(&suffix, paths));
         }
         let search_path = environment.search_path.clone();
-        let compiler = find(&search_path, target.architecture(), &environment.zig);
-        // `CC` is meant for this machine's own target, but better than nothing.
-        if compiler.is_none() && environment.sets("CC") {
+        let compiler = find(&search_path, target, &environment.zig);
+        let bin = folder.join("bin");
+        if links && let Some(compiler) = &compiler {
+            toolchain.linker = Some(linker(compiler, target, paths, &bin, &toolchain.record)?);
+        }
+        // It is meant for this machine, which is right for glibc, and for musl better than nothing.
+        let own = target.libc != Libc::Musl && target.is_native();
+        if chosen(Tool::Cc) || ((own || compiler.is_none()) && environment.sets("CC")) {
             return Ok(toolchain.of_the_environment(&suffix, paths));
         }
         let mut scripts = Vec::new();
         for tool in Tool::ALL.into_iter().filter(|tool| !chosen(*tool)) {
             let script = match &compiler {
-                Some(compiler) => {
-                    compiler.script(tool, target.architecture(), paths, &toolchain.record)
-                }
-                None => missing(target.architecture(), &toolchain.record),
+                Some(compiler) => compiler.script(tool, target, paths, &toolchain.record),
+                None => missing(target, &toolchain.record),
             };
             let name = format!("{}_{suffix}", tool.variable());
             toolchain.variables.push((name, script.name.clone().into()));
             scripts.push(script);
         }
-        let bin = folder.join("bin");
         for script in &scripts {
             write(&bin, script)?;
         }
@@ -128,6 +132,11 @@ impl CToolchain {
         }
     }
 
+    /// The program that links, where Rust has none for the target and one was found.
+    pub(crate) fn linker(&self) -> Option<&Path> {
+        self.linker.as_deref()
+    }
+
     /// Whether there is no compiler for packages that compile C.
     pub(crate) fn is_missing(&self) -> bool {
         self.compiler.is_none()
@@ -135,13 +144,31 @@ impl CToolchain {
 
     /// Whether C was compiled with the headers of a C library other than the one that is linked.
     pub(crate) fn used_foreign_headers(&self) -> bool {
-        matches!(self.compiler, Some(Choice::Found(Compiler::Glibc(_)))) && self.record.exists()
+        matches!(self.compiler, Some(Choice::Found(Compiler::Foreign(_)))) && self.record.exists()
     }
 
     /// The package whose build script called a compiler that is missing.
     pub(crate) fn wanted_by(&self) -> Option<String> {
         let name = fs::read_to_string(&self.record).ok()?;
         Some(name.trim_end().to_owned()).filter(|_| self.is_missing())
+    }
+}
+
+/// What links with a compiler: itself, or its script in `bin`, where it has to be told the target.
+fn linker(
+    compiler: &Compiler,
+    target: Target,
+    paths: &PathMap,
+    bin: &Path,
+    record: &Path,
+) -> Result<PathBuf, CError> {
+    match compiler {
+        Compiler::Gcc(gcc) | Compiler::Foreign(gcc) => Ok(gcc.clone()),
+        Compiler::Zig(_) => {
+            let script = compiler.script(Tool::Cc, target, paths, record);
+            write(bin, &script)?;
+            Ok(bin.join(script.name))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::find::Compiler;
 use crate::paths::PathMap;
+use crate::target::{Libc, Target};
 
 /// A script, with the name of the program that it replaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,31 +67,32 @@ impl Compiler {
     pub(crate) fn script(
         &self,
         tool: Tool,
-        architecture: &str,
+        target: Target,
         paths: &PathMap,
         record: &Path,
     ) -> Script {
+        let libc = c_library(target);
         let kind = match (self, tool) {
-            (_, Tool::Ar) => "ar",
-            (_, Tool::Ranlib) => "ranlib",
-            (Self::Zig(_), Tool::Cc) => "zig-clang",
-            (Self::Zig(_), Tool::Cxx) => "zig-clang++",
-            (Self::Musl(_), Tool::Cc) => "musl-gcc",
-            (Self::Musl(_), Tool::Cxx) => "musl-g++",
-            (Self::Glibc(_), Tool::Cc) => "gnu-gcc",
-            (Self::Glibc(_), Tool::Cxx) => "gnu-g++",
+            (_, Tool::Ar) => "ar".to_owned(),
+            (_, Tool::Ranlib) => "ranlib".to_owned(),
+            (Self::Zig(_), Tool::Cc) => "zig-clang".to_owned(),
+            (Self::Zig(_), Tool::Cxx) => "zig-clang++".to_owned(),
+            (Self::Gcc(_), Tool::Cc) => format!("{libc}-gcc"),
+            (Self::Gcc(_), Tool::Cxx) => format!("{libc}-g++"),
+            (Self::Foreign(_), Tool::Cc) => "gnu-gcc".to_owned(),
+            (Self::Foreign(_), Tool::Cxx) => "gnu-g++".to_owned(),
         };
         let mut text = String::from("#!/bin/sh\n");
         let compiles = matches!(tool, Tool::Cc | Tool::Cxx);
         if compiles && matches!(self, Self::Zig(_)) {
             text.push_str(FILTER);
         }
-        if compiles && matches!(self, Self::Glibc(_)) {
+        if compiles && matches!(self, Self::Foreign(_)) {
             writeln!(text, ": >{}", quote(&record.display().to_string()))
                 .expect("writing to memory cannot fail");
         }
         text.push_str("exec");
-        for word in self.command(tool, architecture) {
+        for word in self.command(tool, target) {
             write!(text, " {}", quote(&word)).expect("writing to memory cannot fail");
         }
         if compiles {
@@ -100,12 +102,12 @@ impl Compiler {
         }
         text.push_str(" \"$@\"\n");
         Script {
-            name: format!("{architecture}-linux-{kind}"),
+            name: format!("{}-linux-{kind}", target.architecture()),
             text,
         }
     }
 
-    fn command(&self, tool: Tool, architecture: &str) -> Vec<String> {
+    fn command(&self, tool: Tool, target: Target) -> Vec<String> {
         match self {
             Self::Zig(zig) => {
                 let mut words = vec![zig.display().to_string()];
@@ -118,14 +120,14 @@ impl Compiler {
                 words.push(word.to_owned());
                 if matches!(tool, Tool::Cc | Tool::Cxx) {
                     words.push("-target".to_owned());
-                    words.push(format!("{architecture}-linux-musl"));
+                    words.push(zig_target(target));
                     // Zig's default without optimization; its runtime is not linked.
                     words.push("-fno-sanitize=undefined".to_owned());
                 }
                 words
             }
-            Self::Musl(gcc) => vec![sibling(gcc, tool)],
-            Self::Glibc(gcc) => {
+            Self::Gcc(gcc) => vec![sibling(gcc, tool)],
+            Self::Foreign(gcc) => {
                 let mut words = vec![sibling(gcc, tool)];
                 if matches!(tool, Tool::Cc | Tool::Cxx) {
                     // Its functions are glibc's own.
@@ -134,6 +136,24 @@ impl Compiler {
                 words
             }
         }
+    }
+}
+
+/// The C library of a target, as the names of GCCs have it.
+fn c_library(target: Target) -> &'static str {
+    match target.libc {
+        Libc::Musl => "musl",
+        Libc::Glibc | Libc::GlibcOfBase => "gnu",
+    }
+}
+
+/// Zig's name for a target. A binary needs no newer glibc than Rust's own standard library, which supports 2.17
+/// (<https://doc.rust-lang.org/rustc/platform-support.html>).
+fn zig_target(target: Target) -> String {
+    let architecture = target.architecture();
+    match target.libc {
+        Libc::Musl => format!("{architecture}-linux-musl"),
+        Libc::Glibc | Libc::GlibcOfBase => format!("{architecture}-linux-gnu.2.17"),
     }
 }
 
@@ -156,14 +176,16 @@ fn sibling(gcc: &Path, tool: Tool) -> String {
 }
 
 /// The stub of a missing compiler: it records the package that needs it in `record`, and fails.
-pub(crate) fn missing(architecture: &str, record: &Path) -> Script {
+pub(crate) fn missing(target: Target, record: &Path) -> Script {
+    let architecture = target.architecture();
+    let libc = c_library(target);
     let record = quote(&record.display().to_string());
     Script {
         name: format!("{architecture}-linux-missing-cc"),
         text: format!(
             "#!/bin/sh\n\
              echo \"$CARGO_PKG_NAME\" >{record}\n\
-             echo 'no C compiler for {architecture}-linux-musl' >&2\n\
+             echo 'no C compiler for {architecture}-linux-{libc}' >&2\n\
              exit 1\n"
         ),
     }
@@ -192,12 +214,13 @@ mod tests {
             file
         };
         let zig = write("it's zig", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
-        let script = Compiler::Zig(zig).script(
-            Tool::Cc,
-            "aarch64",
-            &PathMap::default(),
-            Path::new("record"),
-        );
+        let target = Target {
+            triple: "aarch64-unknown-linux-musl",
+            libc: Libc::Musl,
+            rust_lld: true,
+        };
+        let paths = PathMap::default();
+        let script = Compiler::Zig(zig).script(Tool::Cc, target, &paths, Path::new("record"));
         let wrapper = write(&script.name, &script.text);
         let output = Command::new(wrapper).args(arguments).output().unwrap();
         assert!(output.status.success(), "{output:?}");

@@ -89,6 +89,7 @@ fn assembled(
         let event = Event::ReadingBase { base, bytes };
         context.printer.status(&event.to_string());
     })?;
+    delivery.check()?;
     let layout = delivery.layout(home.layout(), home.layout())?;
     let root = prepared.pack(&Packer {
         layout: &layout,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cli::{Exit, ExitError as _};
 use oci::archive::Archive;
 use oci::layout::Layout;
 use oci::referrers::{Referrers, copy_with_referrers};
@@ -64,6 +65,30 @@ impl<'a> Delivery<'a> {
             publisher,
             engine: engine.transpose()?,
         })
+    }
+
+    /// Reports what would be reported only once the images are built: a registry that refuses the credentials or
+    /// cannot be reached, and a tar that cannot be written.
+    pub(super) fn check(&self) -> Result<(), ImageError> {
+        for local in self.locals() {
+            if let Store::Archive(path) = &local.store {
+                let writable = cli::check_replaceable(path);
+                writable.map_err(|source| ImageError::WriteArchive {
+                    path: path.clone(),
+                    source,
+                })?;
+            }
+        }
+        let Some((_, publisher)) = &self.publisher else {
+            return Ok(());
+        };
+        match publisher.authenticate() {
+            Err(error) if matches!(error.exit(), Exit::Authentication | Exit::Unreachable) => {
+                Err(error.into())
+            }
+            // A push says more of any other answer.
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// The layout in which images are built: the first one that is named; else `default`, or `own` if they

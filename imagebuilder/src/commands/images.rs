@@ -20,7 +20,7 @@ use crate::environment::Environment;
 use crate::key::PrivateKey;
 use crate::options::{Attest, CargoOptions, Options, ProvenanceOptions};
 use crate::sbom::Sbom;
-use crate::target::Toolchain;
+use crate::toolchain::Toolchain;
 use crate::workspace::{self, Service, Workspace};
 
 /// Builds images and delivers them.
@@ -175,6 +175,7 @@ impl<'a> Images<'a> {
             let base = plan.base.as_deref();
             self.builder.check(&plan.service, base, &mut events)?;
         }
+        self.delivery.check()?;
         bases.pin()?;
         Ok(plans)
     }
@@ -230,19 +231,22 @@ fn sources(
 ) -> Result<(Workspace, Toolchain), ImageError> {
     let manifest = workspace::manifest(named)?;
     let directory = manifest.parent().unwrap_or(&manifest).to_owned();
-    let (workspace, toolchain) = thread::scope(|scope| {
-        let toolchain = scope.spawn(|| Toolchain::read(&directory));
+    let (workspace, sysroot) = thread::scope(|scope| {
+        let sysroot = scope.spawn(|| Toolchain::sysroot(&directory));
         let workspace = Workspace::read(environment, manifest);
-        let toolchain = toolchain.join();
-        (workspace, toolchain.expect("asking rustc does not panic"))
+        let sysroot = sysroot.join();
+        (workspace, sysroot.expect("asking rustc does not panic"))
     });
     let workspace = workspace?;
-    let toolchain = if workspace.root() == directory {
-        toolchain
+    let sysroot = if workspace.root() == directory {
+        sysroot
     } else {
-        Toolchain::read(workspace.root())
+        Toolchain::sysroot(workspace.root())
     };
-    Ok((workspace, toolchain.map_err(BuildError::from)?))
+    let toolchain = sysroot
+        .and_then(|sysroot| Toolchain::read(workspace.root(), sysroot, &workspace.cache()))
+        .map_err(BuildError::from)?;
+    Ok((workspace, toolchain))
 }
 
 /// The attachments of the images, checked before anything is compiled.

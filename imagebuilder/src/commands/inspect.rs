@@ -12,6 +12,7 @@ use super::context::Context;
 use super::inspect_sbom::Sbom;
 use super::source::{self, images};
 use crate::args::{Format, Inspect};
+use crate::attest::{self, Recorded, RecordedSource};
 use crate::contents::{self, ContentError, Entry};
 use crate::image_source::ImageSource;
 
@@ -40,9 +41,14 @@ struct Manifest {
     labels: BTreeMap<String, String>,
     layers: Vec<Layer>,
     platform: String,
+    ports: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<Recorded>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sbom: Option<Sbom>,
+    stop_signal: Option<String>,
     user: String,
+    volumes: Vec<String>,
     working_dir: String,
 }
 
@@ -94,8 +100,15 @@ fn read(source: &ImageSource, image: source::Image, args: &Inspect) -> Result<Im
                 read_layer(source, layer, created_by, args.files)
             })
             .collect();
-        let labels = config.spec.config().as_ref();
-        let labels = labels.and_then(|config| config.labels().clone());
+        let run = config.spec.config().as_ref();
+        let labels = run.and_then(|run| run.labels().clone());
+        let ports = run.and_then(|run| run.exposed_ports().clone());
+        let volumes = run.and_then(|run| run.volumes().clone());
+        let provenance = if args.provenance {
+            attest::recorded(source, &descriptor, None)?
+        } else {
+            None
+        };
         let sbom = if args.sbom {
             Some(Sbom::read(source, &descriptor, &manifest.layers)?)
         } else {
@@ -110,8 +123,12 @@ fn read(source: &ImageSource, image: source::Image, args: &Inspect) -> Result<Im
             labels: labels.into_iter().flatten().collect(),
             layers: layers?,
             platform: config.platform().to_string(),
+            ports: ports.unwrap_or_default(),
+            provenance,
             sbom,
+            stop_signal: run.and_then(|run| run.stop_signal().clone()),
             user: config.user().to_owned(),
+            volumes: volumes.unwrap_or_default(),
             working_dir: config.working_dir().to_owned(),
         })
     });
@@ -165,11 +182,39 @@ fn table(images: &[Image]) -> String {
             row(&mut out, "  ", "args", &manifest.args.join(" "));
             row(&mut out, "  ", "user", &manifest.user);
             row(&mut out, "  ", "workdir", &manifest.working_dir);
+            row(&mut out, "  ", "ports", &manifest.ports.join(" "));
+            row(&mut out, "  ", "volumes", &manifest.volumes.join(" "));
+            row(
+                &mut out,
+                "  ",
+                "stop signal",
+                manifest.stop_signal.as_deref().unwrap_or_default(),
+            );
             for variable in &manifest.env {
                 row(&mut out, "  ", "env", variable);
             }
+            for (key, value) in &manifest.labels {
+                row(&mut out, "  ", "label", &format!("{key}={value}"));
+            }
             for (key, value) in &manifest.annotations {
                 row(&mut out, "  ", "annotation", &format!("{key}={value}"));
+            }
+            if let Some(provenance) = &manifest.provenance {
+                let RecordedSource { uri, digest } = &provenance.source;
+                row(
+                    &mut out,
+                    "  ",
+                    "source",
+                    &format!("{uri} {}", digest.git_commit),
+                );
+                row(&mut out, "  ", "directory", &provenance.directory);
+                let command = provenance.arguments.join(" ");
+                row(
+                    &mut out,
+                    "  ",
+                    "command",
+                    &format!("imagebuilder {command}"),
+                );
             }
             for layer in &manifest.layers {
                 let size = Bytes(layer.size_bytes).to_string();

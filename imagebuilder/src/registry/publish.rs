@@ -125,6 +125,18 @@ impl Publisher {
         })
     }
 
+    /// Checks that the registry can be reached and accepts the credentials.
+    ///
+    /// # Errors
+    /// Also where it answers something else, which need not prevent a push.
+    pub(crate) fn authenticate(&self) -> Result<(), PublishError> {
+        let answer = self.registry.authenticate();
+        answer.map(drop).map_err(|source| PublishError::Connect {
+            registry: self.registry.host().to_owned(),
+            source,
+        })
+    }
+
     /// Pushes `root` of `source` to `destination`, with its tag if it has one, and returns the name by digest.
     /// `mounts` need not be sent, and `elapsed` is the clock.
     #[allow(

@@ -32,6 +32,17 @@ pub(crate) struct Sbom {
 }
 
 impl Sbom {
+    /// Checks that the files can be written.
+    pub(crate) fn check(&self) -> Result<(), SbomError> {
+        let Some(directory) = &self.directory else {
+            return Ok(());
+        };
+        cli::check_replaceable(&directory.join("sbom")).map_err(|source| SbomError::Write {
+            path: directory.clone(),
+            source,
+        })
+    }
+
     /// Whether bills of materials are needed.
     pub(crate) fn is_wanted(&self) -> bool {
         self.attach || self.directory.is_some()

@@ -162,10 +162,12 @@ impl ExitError for WorkspaceError {
                 "choose with --bin, or `bin = \"…\"` in [package.metadata.image]; several go into one image"
             }
             Self::Ambiguous { .. } => "name it with its version, NAME@VERSION, or by its path",
-            Self::Metadata(_) | Self::NoManifest { .. } => {
+            Self::NoManifest { .. } => {
                 "run it in the workspace, or name its Cargo.toml with --manifest-path"
             }
-            Self::CurrentDirectory(_)
+            // Cargo says what is wrong, and where.
+            Self::Metadata(_)
+            | Self::CurrentDirectory(_)
             | Self::NoGraph
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchBinary { .. }
@@ -224,6 +226,7 @@ impl ExitError for CompileError {
             Self::Spawn { .. }
             | Self::C(_)
             | Self::NoCCompiler { .. }
+            | Self::NoLinker { .. }
             | Self::Messages(_)
             | Self::Failed { .. }
             | Self::NoArtifact { .. } => Exit::Failed,
@@ -235,6 +238,7 @@ impl ExitError for CompileError {
             Self::Spawn { .. } => Some("install Rust: https://rustup.rs".to_owned()),
             Self::Target(error) => error.hint(),
             Self::NoCCompiler { triple, .. } => Some(c_compiler(triple)),
+            Self::NoLinker { triple } => Some(linker(triple)),
             Self::Config(_)
             | Self::C(_)
             | Self::Interrupted
@@ -245,18 +249,32 @@ impl ExitError for CompileError {
     }
 }
 
-/// The C compiler to install for a target.
+/// What to install to compile C for a target.
 fn c_compiler(triple: &str) -> String {
     let architecture = triple.split('-').next().unwrap_or(triple);
-    let other = if architecture == std::env::consts::ARCH {
-        "Debian's `musl-tools`".to_owned()
-    } else {
-        format!("`{architecture}-linux-musl-gcc`")
+    let native = architecture == std::env::consts::ARCH;
+    let other = match (triple.ends_with("-musl"), native) {
+        (true, true) => "Debian's `musl-tools`".to_owned(),
+        (true, false) => format!("`{architecture}-linux-musl-gcc`"),
+        (false, true) => "`gcc`".to_owned(),
+        (false, false) => format!("`{architecture}-linux-gnu-gcc`"),
     };
     format!(
         "install zig (`pip install ziglang`), or {other}, or set CC_{}",
         triple.replace('-', "_")
     )
+}
+
+/// What to install to link for a target.
+fn linker(triple: &str) -> String {
+    let variable = triple.replace('-', "_").to_ascii_uppercase();
+    let install = if triple.ends_with("-musl") {
+        "use a toolchain of rustup, which has a linker".to_owned()
+    } else {
+        let architecture = triple.split('-').next().unwrap_or(triple);
+        format!("install zig (`pip install ziglang`), or `{architecture}-linux-gnu-gcc`")
+    };
+    format!("{install}, or set CARGO_TARGET_{variable}_LINKER")
 }
 
 impl ExitError for BaseError {

@@ -7,6 +7,7 @@ use std::process::Command;
 use oci::Platform;
 
 use crate::bases::{File, base, release};
+use crate::sandbox::c::with_c;
 use crate::sandbox::{QUIET, Run, Sandbox, tool};
 
 /// The loader and libraries that a small program needs here, as `ldd` finds them.
@@ -130,6 +131,19 @@ fn missing_libraries_are_reported_before_anything_is_stored() {
     }
     let listed = sandbox.run(&["inspect", "oci:img"]);
     assert_eq!(listed.code, Some(2), "{}", listed.stdout);
+}
+
+#[test]
+fn code_in_c_has_no_path_of_this_machine() {
+    let [first, second] = [(); 2].map(|()| {
+        let sandbox = with_c();
+        let files = libraries();
+        base(&sandbox.path().join("os"), "x", &[&host()], &files);
+        let run = build(&sandbox, "oci:os", &[]);
+        assert_eq!(run.stderr, "");
+        run.reference()
+    });
+    assert_eq!(first, second);
 }
 
 /// A library that defines the symbol versions of an old glibc.

@@ -4,7 +4,7 @@ use std::fs;
 
 use oci::layout::Layout;
 
-use crate::sandbox::{QUIET, Sandbox};
+use crate::sandbox::{QUIET, Sandbox, tool};
 
 #[test]
 fn json_is_one_object_of_known_fields() {
@@ -99,6 +99,37 @@ fn json_levels(stderr: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_commit_and_the_command_of_an_image_are_inspected() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".gitignore", "/target\n/img\n");
+    let script = "git init -q .
+        git remote add origin https://example.com/team/hello.git
+        git add .
+        git -c user.name=x -c user.email=x@example.com commit -qm 'A commit'
+        git rev-parse HEAD";
+    let lock = ["build", "hello", "--output", "oci:img", QUIET];
+    sandbox.run(&lock).reference();
+    let commit = tool(sandbox.path(), "bash", &["-ec", script]);
+    let commit = commit.trim_end();
+    let none = sandbox.run(&["inspect", "oci:img", "--provenance"]).stdout;
+    assert!(!none.contains("  source "), "{none}");
+    sandbox
+        .run(&[&lock[..], &["--provenance"]].concat())
+        .reference();
+    let text = sandbox.run(&["inspect", "oci:img", "--provenance"]).stdout;
+    for expected in [
+        format!("  source      git+https://example.com/team/hello.git {commit}\n"),
+        "  command     imagebuilder build hello".to_owned(),
+    ] {
+        assert!(text.contains(&expected), "{expected}: {text}");
+    }
+    let json = ["inspect", "oci:img", "--provenance", "--format=json"];
+    let json: serde_json::Value = serde_json::from_str(&sandbox.run(&json).stdout).unwrap();
+    let provenance = &json["images"][0]["manifests"][0]["provenance"];
+    assert_eq!(provenance["source"]["digest"]["gitCommit"], commit);
+}
+
+#[test]
 fn a_layout_is_inspected_and_verified() {
     let sandbox = Sandbox::new();
     let platforms = "linux/amd64,linux/arm64";
@@ -118,6 +149,9 @@ fn a_layout_is_inspected_and_verified() {
         "  platform    linux/arm64\n",
         "  args        /usr/local/bin/hello --x\n",
         "  user        65532:65532\n",
+        "  ports       5000/tcp\n",
+        "  stop signal SIGTERM\n",
+        "  label       org.opencontainers.image.title=hello\n",
         "    drwxrwxrwt 0:0                 0 B tmp/\n",
         " usr/local/bin/hello\n",
     ] {

@@ -54,6 +54,21 @@ fn packages_that_cannot_be_built_are_refused_and_leave_nothing() {
 }
 
 #[test]
+fn what_cannot_be_written_is_known_before_compiling() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/src/main.rs", "not Rust");
+    for destination in [
+        "--output=tar:Cargo.toml/x.tar",
+        "--output=tar:hello",
+        "--sbom-dir=Cargo.toml",
+    ] {
+        let run = sandbox.run(&["build", "hello", QUIET, destination]);
+        run.fails(1, "cannot write `");
+        assert!(!run.stderr.contains("could not compile"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn an_invalid_setting_is_named_with_its_line() {
     let sandbox = Sandbox::new();
     let check = |settings: &str, line: usize, expected: &str| {

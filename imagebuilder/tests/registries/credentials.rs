@@ -1,10 +1,13 @@
 //! The sources of credentials.
 
 use std::fs;
+use std::net::TcpListener;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use test_registry::{Auth, Behaviour, TestRegistry};
 
-use crate::sandbox::Run;
+use crate::sandbox::{QUIET, Run, Sandbox};
 use crate::services::{built, sh};
 
 #[test]
@@ -59,6 +62,43 @@ fn credentials_come_from_a_helper() {
         "{}",
         broken.stderr
     );
+}
+
+#[test]
+fn a_registry_that_will_refuse_an_image_is_reported_before_compiling() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/src/main.rs", "not Rust");
+    let registry = TestRegistry::start(Behaviour {
+        auth: Auth::Basic("name".into(), "hunter2".into()),
+        ..Behaviour::default()
+    });
+    let host = registry.host();
+    let file = |password: &str| {
+        let auth = STANDARD.encode(format!("name:{password}"));
+        let text = format!(r#"{{"auths": {{"{host}": {{"auth": "{auth}"}}}}}}"#);
+        sandbox.write("login/config.json", &text);
+    };
+    let build = |repo: &str| {
+        let args = ["build", "hello", QUIET, "--docker-config", "login"];
+        sandbox.run(&[&args[..], &["--repo", repo]].concat())
+    };
+    let check = |run: &Run, code: i32| {
+        run.fails(code, "  Caused by: GET http://");
+        assert!(!run.stderr.contains("could not compile"), "{}", run.stderr);
+    };
+    file("wrong");
+    check(&build(&host), 3);
+    // A port that nothing listens on.
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    check(&build(&format!("{closed}/x")), 4);
+    file("hunter2");
+    build(&host).fails(1, "could not compile");
+    // What its login says besides is left to the push.
+    let without = TestRegistry::start(Behaviour::default());
+    build(&without.host()).fails(1, "could not compile");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 fn errors_of_building() {
     verdict_table!(Verdict::of, WorkspaceError,
         WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
-            cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, HINT;
+            cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, NONE;
         WorkspaceError::NoGraph => WorkspaceError::NoGraph, Failed, NONE;
         WorkspaceError::CurrentDirectory(_) => WorkspaceError::CurrentDirectory(io_error()), Failed, NONE;
         WorkspaceError::NoManifest { .. } => WorkspaceError::NoManifest { directory: path() }, Usage, HINT;
@@ -56,6 +56,7 @@ fn errors_of_compiling() {
         CompileError::Target(_) => CompileError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
         CompileError::C(_) => CompileError::C(c_error()), Failed, NONE;
         CompileError::NoCCompiler { .. } => CompileError::NoCCompiler { package: text(), triple: "x" }, Failed, HINT;
+        CompileError::NoLinker { .. } => CompileError::NoLinker { triple: "x" }, Failed, HINT;
         CompileError::Interrupted => CompileError::Interrupted, Interrupted, NONE;
         CompileError::Messages(_) => CompileError::Messages(io_error()), Failed, NONE;
         CompileError::Failed { .. } => CompileError::Failed {
