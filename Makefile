@@ -29,7 +29,7 @@ cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer)
 containerd_tests = crictl node node_sandboxes up
 # On a cluster that CONTEXT= names, only the tests that need no access to its nodes.
 e2e_tests = cluster cluster_apply cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests \
-	cluster_nlb cluster_together cluster_components cluster_node cluster_inspector)
+	cluster_nlb cluster_together cluster_components cluster_node cluster_inspector cluster_down)
 
 .PHONY: help
 help: ## List these commands
