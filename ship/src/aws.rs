@@ -66,7 +66,7 @@ impl ExitError for AwsError {
 
 /// The registry of the caller's account in a region.
 pub(crate) fn registry(region: &str) -> Result<String, AwsError> {
-    let domain = domain(region).ok_or_else(|| AwsError::Region(region.to_owned()))?;
+    let domain = known(region)?;
     let account = account()?;
     Ok(format!("{account}.dkr.ecr.{region}.{domain}"))
 }
@@ -77,6 +77,11 @@ pub(crate) fn is_ecr(repo: &str) -> bool {
     account.len() == 12
         && account.bytes().all(|byte| byte.is_ascii_digit())
         && (rest.starts_with("dkr.ecr") || rest.starts_with("dkr-ecr"))
+}
+
+/// The domain of the registries of a region, whose name is in the form of one.
+fn known(region: &str) -> Result<&'static str, AwsError> {
+    domain(region).ok_or_else(|| AwsError::Region(region.to_owned()))
 }
 
 fn domain(region: &str) -> Option<&'static str> {
@@ -108,9 +113,7 @@ pub(crate) fn query(region: &str, command: &[&str], args: &[&str]) -> Result<Val
         command: command.join(" "),
         message,
     };
-    if domain(region).is_none() {
-        return Err(AwsError::Region(region.to_owned()));
-    }
+    known(region)?;
     let options = ["--region", region, "--output", "json"];
     let answer = run(&[command, args, &options].concat())?.map_err(error)?;
     serde_json::from_str(&answer).map_err(|source| error(format!("invalid JSON: {source}")))

@@ -125,10 +125,9 @@ pub(crate) fn registry(destination: &Destination) -> Result<Option<String>, Imag
 
 /// The registry that images are pushed to.
 fn repository(destination: &Destination) -> Result<String, ImageError> {
-    match (&destination.repo, &destination.region) {
-        (Some(repo), _) => Ok(repo.to_string()),
-        (None, Some(region)) => Ok(aws::registry(region)?),
-        (None, None) => Err(ImageError::NoDestination),
+    match &destination.repo {
+        Some(repo) => Ok(repo.to_string()),
+        None => registry(destination)?.ok_or(ImageError::NoDestination),
     }
 }
 

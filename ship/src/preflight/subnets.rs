@@ -18,13 +18,14 @@ const CLUSTER_TAG: &str = "kubernetes.io/cluster/";
 
 /// A subnet of the cluster's VPC.
 #[derive(Clone, Debug)]
-pub(super) struct Subnet {
-    pub(super) zone: String,
-    pub(super) free_addresses: u64,
+struct Subnet {
+    id: String,
+    zone: String,
+    free_addresses: u64,
     /// By key.
-    pub(super) tags: Vec<(String, String)>,
-    /// Whether it has a route to an internet gateway.
-    pub(super) is_public: bool,
+    tags: Vec<(String, String)>,
+    /// Whether it has a route to an internet gateway, if no tag decides.
+    is_public: bool,
 }
 
 impl Subnet {
@@ -48,7 +49,7 @@ pub(super) fn problems(cluster: &str, region: &str, objects: &[Value]) -> Vec<Pr
     if balancers.is_empty() {
         return Vec::new();
     }
-    match discover(cluster, region) {
+    match discover(cluster, region, &balancers) {
         Ok((vpc, subnets)) => balancers
             .into_iter()
             .filter_map(|balancer| too_few(&vpc, cluster, &subnets, balancer))
@@ -57,25 +58,39 @@ pub(super) fn problems(cluster: &str, region: &str, objects: &[Value]) -> Vec<Pr
     }
 }
 
-/// The VPC of a cluster, and its subnets.
-fn discover(cluster: &str, region: &str) -> Result<(String, Vec<Subnet>), AwsError> {
+/// The VPC of a cluster, and its subnets. Routes are only queried if a load balancer has no tagged subnet.
+fn discover(
+    cluster: &str,
+    region: &str,
+    balancers: &[Balancer],
+) -> Result<(String, Vec<Subnet>), AwsError> {
     let command = ["eks", "describe-cluster"];
     let answer = query(region, &command, &["--name", cluster])?;
     let vpc = text(&answer["cluster"]["resourcesVpcConfig"]["vpcId"]);
     let filter = format!("Name=vpc-id,Values={vpc}");
     let of_vpc = ["--filters", &filter];
     let subnets = query(region, &["ec2", "describe-subnets"], &of_vpc)?;
-    let tables = query(region, &["ec2", "describe-route-tables"], &of_vpc)?;
-    let public = public(&tables);
     let subnets = items(&subnets["Subnets"]).map(|subnet| Subnet {
+        id: text(&subnet["SubnetId"]),
         zone: text(&subnet["AvailabilityZone"]),
         free_addresses: subnet["AvailableIpAddressCount"].as_u64().unwrap_or(0),
         tags: items(&subnet["Tags"])
             .map(|tag| (text(&tag["Key"]), text(&tag["Value"])))
             .collect(),
-        is_public: public(&text(&subnet["SubnetId"])),
+        is_public: false,
     });
-    Ok((vpc, subnets.collect()))
+    let mut subnets: Vec<_> = subnets.collect();
+    let are_tagged = balancers
+        .iter()
+        .all(|balancer| subnets.iter().any(|one| one.has_role(balancer.role())));
+    if !are_tagged {
+        let tables = query(region, &["ec2", "describe-route-tables"], &of_vpc)?;
+        let public = public(&tables);
+        for subnet in &mut subnets {
+            subnet.is_public = public(&subnet.id);
+        }
+    }
+    Ok((vpc, subnets))
 }
 
 /// Whether a subnet has a route to an internet gateway, in its own route table or else in the VPC's main one.
@@ -102,12 +117,7 @@ fn public(tables: &Value) -> impl Fn(&str) -> bool {
 }
 
 /// The problem if a load balancer has subnets in too few availability zones.
-pub(super) fn too_few(
-    vpc: &str,
-    cluster: &str,
-    subnets: &[Subnet],
-    balancer: Balancer,
-) -> Option<Problem> {
+fn too_few(vpc: &str, cluster: &str, subnets: &[Subnet], balancer: Balancer) -> Option<Problem> {
     let tagged: Vec<_> = subnets
         .iter()
         .filter(|subnet| subnet.has_role(balancer.role()))
@@ -157,6 +167,7 @@ mod tests {
     fn subnet(zone: &str, tags: &[(&str, &str)]) -> Subnet {
         let tags = tags.iter();
         Subnet {
+            id: String::new(),
             zone: zone.to_owned(),
             free_addresses: FREE_ADDRESSES,
             tags: tags
