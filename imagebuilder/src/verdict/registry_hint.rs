@@ -28,42 +28,37 @@ enum Cause {
 
 pub(super) fn hint(error: &RegistryError) -> Option<String> {
     let host = error.url.split('/').nth(2).unwrap_or_default();
-    match &*error.problem {
-        Problem::Unreachable(error) if error.is_certificate() => Some(
-            "the registry's certificate is not from a trusted authority: name the authority's certificate \
-            with --ca-file"
-                .to_owned(),
-        ),
-        Problem::Unreachable(error) if error.proxy().is_some() => Some(
-            "the proxy is from HTTPS_PROXY or HTTP_PROXY; NO_PROXY lists the hosts that are reached \
-             without it"
-                .to_owned(),
-        ),
-        // A registry's own error has its JSON form; the response of a TLS server does not.
-        Problem::Status {
-            status: 400,
-            error: None,
-        } if error.url.starts_with("http:") => Some(
-            "the registry may require TLS; for one on this machine, give --ca-file".to_owned(),
-        ),
-        Problem::Unreachable(_)
-        | Problem::Status { .. }
-        | Problem::Unauthorized { .. }
-        | Problem::Immutable { .. }
-        | Problem::Credentials(_)
-        | Problem::Challenge
-        | Problem::Token
-        | Problem::Redirect { .. }
-        | Problem::Proxy(_)
-        | Problem::Header { .. }
-        | Problem::Mismatch(_)
-        | Problem::OtherDigest { .. }
-        | Problem::Contended { .. }
-        | Problem::Read(_)
-        | Problem::Document(_) => {
-            cause(error).and_then(|cause| advice(&cause, host))
+    connection_hint(error).or_else(|| cause(error).and_then(|cause| advice(&cause, host)))
+}
+
+/// The hint for a registry that could not be reached as expected, whatever it would answer.
+fn connection_hint(error: &RegistryError) -> Option<String> {
+    if let Problem::Unreachable(error) = &*error.problem {
+        if error.is_certificate() {
+            return Some(
+                "the registry's certificate is not from a trusted authority: name the authority's certificate \
+                with --ca-file"
+                    .to_owned(),
+            );
+        }
+        if error.proxy().is_some() {
+            return Some(
+                "the proxy is from HTTPS_PROXY or HTTP_PROXY; NO_PROXY lists the hosts that are reached \
+                 without it"
+                    .to_owned(),
+            );
         }
     }
+    // A registry's own error has its JSON form; the response of a TLS server does not.
+    let is_bare_400 = matches!(
+        *error.problem,
+        Problem::Status {
+            status: 400,
+            error: None
+        }
+    );
+    (is_bare_400 && error.url.starts_with("http:"))
+        .then(|| "the registry may require TLS; for one on this machine, give --ca-file".to_owned())
 }
 
 fn cause(error: &RegistryError) -> Option<Cause> {

@@ -27,15 +27,9 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
     sandbox.write("Cargo.lock", &std::fs::read_to_string(lock).unwrap());
     build(&sandbox, "oci:img", &[]);
-    let before = sandbox.run(&[
-        "build",
-        "hello",
-        QUIET,
-        "--output",
-        "oci:img",
-        "--provenance",
-    ]);
-    before.fails(2, "is not in a git repository with a commit");
+    let args = ["build", "hello", QUIET, "--output", "oci:img"];
+    let refused = || sandbox.run(&[&args[..], &["--provenance"]].concat());
+    refused().fails(2, "is not in a git repository with a commit");
 
     commit(&sandbox);
     let args = ["--provenance", "--sbom"];
@@ -76,15 +70,7 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
     build(&sandbox, "oci:img", &args);
     assert_eq!(layout(&sandbox, "img").images().unwrap().len(), count);
     sandbox.write("hello/src/main.rs", "fn main() {}");
-    let dirty = sandbox.run(&[
-        "build",
-        "hello",
-        QUIET,
-        "--output",
-        "oci:img",
-        "--provenance",
-    ]);
-    dirty.fails(2, ": M hello/src/main.rs\n");
+    refused().fails(2, ": M hello/src/main.rs\n");
 }
 
 /// The only statement in the layout `img`.
