@@ -121,11 +121,10 @@ pub(crate) fn compile(
     }
     let profile = &options.cargo.profile;
     let flags = compile::arguments(target, &paths, &config, profile, linker);
-    let mut command = rustup::cargo(environment, &toolchain.sysroot);
-    configure(
-        &mut command,
+    let mut command = command(
         environment,
         workspace,
+        toolchain,
         service,
         &flags,
         &compiler,
@@ -185,16 +184,17 @@ pub(crate) fn compile(
     })
 }
 
-/// Makes a command `cargo build`, with the arguments `flags` and the environment that the image may depend on.
-fn configure(
-    command: &mut Command,
+/// `cargo build`, with the arguments `flags` and the environment that the image may depend on.
+fn command(
     environment: &Environment,
     workspace: &Workspace,
+    toolchain: &Toolchain,
     service: &Service,
     flags: &[OsString],
     c: &CToolchain,
     options: &Options,
-) {
+) -> Command {
+    let mut command = rustup::cargo(environment, &toolchain.sysroot);
     command
         .current_dir(workspace.root())
         .args(["build", "--message-format", "json-render-diagnostics"])
@@ -212,7 +212,7 @@ fn configure(
     }
     // Build scripts must not see the password of a key.
     command.env_remove(PASSWORD_VARIABLE);
-    c.apply(command);
+    c.apply(&mut command);
     for (name, value) in &service.settings.build_env {
         command.env(&name.0, value);
     }
@@ -239,6 +239,7 @@ fn configure(
     }
     command.args(options.cargo.lock_flags());
     command.args(&options.cargo.arguments);
+    command
 }
 
 /// Passes Cargo's diagnostics on, except those from a failed build script onwards, which are returned.
