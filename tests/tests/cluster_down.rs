@@ -74,8 +74,10 @@ wait_for 10 eval '! pgrep -x pause'
 find /sys/fs/cgroup -depth -type d -path "*/$group*" -exec rmdir {} \;
 "#;
 
-#[test]
-fn a_container_whose_shim_does_not_answer_is_removed() {
+/// Runs a script with a cluster's directory in namespaces of its own, and returns what it printed on both streams.
+/// Asserts that the directory is gone then.
+fn run(script: &str, namespaces: &[&str]) -> (String, String) {
+    // A socket's path has at most 107 bytes.
     let dir = tempfile::Builder::new()
         .prefix("cd")
         .tempdir_in("/tmp")
@@ -83,37 +85,33 @@ fn a_container_whose_shim_does_not_answer_is_removed() {
     let cluster = dir.path().join("cluster");
     let output = Command::new("unshare")
         .args(["--net", "--mount", "--propagation", "private"])
-        .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
-        .args(["bash", "-euc", STUCK])
+        .args(namespaces)
+        .args(["bash", "-euc", script])
         .env("CLUSTER_DIR", &cluster)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(repository())
         .output()
         .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{stderr}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{stderr}");
     assert!(!cluster.exists());
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    (stdout, stderr)
+}
+
+#[test]
+fn a_container_whose_shim_does_not_answer_is_removed() {
+    let processes = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+    let (stdout, stderr) = run(STUCK, &processes);
+    assert_eq!(stdout, "", "{stderr}");
 }
 
 #[test]
 fn namespaces_and_sockets_of_the_clusters_own_are_removed() {
-    let dir = tempfile::tempdir().unwrap();
-    let cluster = dir.path().join("cluster");
-    let output = Command::new("unshare")
-        .args(["--net", "--mount", "--propagation", "private"])
-        .args(["bash", "-euc", SCRIPT])
-        .env("CLUSTER_DIR", &cluster)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .output()
-        .unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
+    let (stdout, stderr) = run(SCRIPT, &[]);
     assert_eq!(
         stdout, "/run/containerd/s:\n0c\n\n/run/netns:\ncni-55555555-1111-2222-3333-444444444444\n",
         "{stderr}"
     );
-    assert!(!cluster.exists());
 }
 
 /// Pods that take an hour to terminate. The image is on every node of dev/cluster.

@@ -25,7 +25,6 @@ pub(crate) struct Inputs {
 pub(crate) fn run(inputs: &Inputs, printer: Printer) -> anyhow::Result<Results> {
     let records = tempfile::tempdir().context("cannot create a directory")?;
     let mut machine = machine::describe(&inputs.root);
-    machine.load_before = machine::load();
     printer.status(
         "Rolling out behind the simulated load balancers; at AWS's own times, half an hour",
     );
