@@ -39,6 +39,17 @@ impl PathMap {
         Self(pairs)
     }
 
+    /// The pairs `(FROM, TO)`.
+    #[cfg(test)]
+    pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
+        let pairs = pairs.iter();
+        Self(
+            pairs
+                .map(|(from, to)| (from.into(), (*to).to_owned()))
+                .collect(),
+        )
+    }
+
     /// The pairs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Path, &str)> {
         self.0

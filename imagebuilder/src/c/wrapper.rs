@@ -37,13 +37,16 @@ impl Tool {
     }
 }
 
+/// What changes arguments is between these: it may set `argument`, or `continue` without it.
+const EACH_ARGUMENT: [&str; 2] = [
+    "for argument do\n    shift\n",
+    "    set -- \"$@\" \"$argument\"\ndone\n",
+];
+
 /// Removes flags that Rust's and other build systems pass, and that `zig cc` refuses or interprets
 /// differently: the target is set in zig's form below, `-march` requires zig's names, and `-Wp,` is for
 /// GCC's preprocessor.
-const FILTER: &str = r#"skip=
-for argument do
-    shift
-    if [ -n "$skip" ]; then skip=; continue; fi
+const FILTER: &str = r#"    if [ -n "$skip" ]; then skip=; continue; fi
     case $argument in
         --target=*) continue ;;
         -target) skip=1; continue ;;
@@ -55,9 +58,36 @@ for argument do
                 *) continue ;;
             esac ;;
     esac
-    set -- "$@" "$argument"
-done
 "#;
+
+/// Defines a function that replaces the path `$1` by `$2` in `argument`.
+const REMAP: &str = r#"remap() {
+    left=$argument argument=
+    while case $left in *"$1"*) ;; *) false ;; esac; do
+        argument=$argument${left%%"$1"*}$2
+        left=${left#*"$1"}
+    done
+    argument=$argument$left
+}
+"#;
+
+/// The macros whose strings the compiler does not remap, and which the program would contain. OpenSSL's name folders
+/// below the one that it was built in, where the program looks for modules. Others may name a file to include, so
+/// they are passed on as they are.
+const FOLDER_MACROS: [&str; 2] = ["ENGINESDIR", "MODULESDIR"];
+
+/// Replaces the paths of this machine in [`FOLDER_MACROS`].
+fn remap_macros(paths: &PathMap) -> String {
+    let names = FOLDER_MACROS.map(|name| format!("-D{name}=*"));
+    let mut text = format!("    case $argument in\n        {})", names.join(" | "));
+    // Of paths that match, the innermost counts, which is the last of the map.
+    for (from, to) in paths.iter().collect::<Vec<_>>().into_iter().rev() {
+        let (from, to) = (quote(&from.display().to_string()), quote(to));
+        write!(text, "\n            remap {from} {to}").expect("writing to memory cannot fail");
+    }
+    text.push_str("\n            ;;\n    esac\n");
+    text
+}
 
 impl Compiler {
     /// Its script for a tool. The name depends on the kind of compiler, so that Cargo runs a build
@@ -84,8 +114,15 @@ impl Compiler {
         };
         let mut text = String::from("#!/bin/sh\n");
         let compiles = matches!(tool, Tool::Cc | Tool::Cxx);
-        if compiles && matches!(self, Self::Zig(_)) {
-            text.push_str(FILTER);
+        if compiles {
+            let [before, after] = EACH_ARGUMENT;
+            let filter = match self {
+                Self::Zig(_) => FILTER,
+                Self::Gcc(_) | Self::Foreign(_) => "",
+            };
+            text.extend([REMAP, "skip=\n", before, filter]);
+            text.push_str(&remap_macros(paths));
+            text.push_str(after);
         }
         if compiles && matches!(self, Self::Foreign(_)) {
             writeln!(text, ": >{}", quote(&record.display().to_string()))
@@ -200,12 +237,13 @@ fn quote(word: &str) -> String {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
     use std::process::Command;
 
     use super::*;
 
-    /// The arguments of `zig` for those of a build script.
-    fn passed(arguments: &[&str]) -> Vec<String> {
+    /// The arguments of a compiler for those of a build script.
+    fn passed(kind: fn(PathBuf) -> Compiler, paths: &PathMap, arguments: &[&str]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let file = folder.path().join(name);
@@ -213,19 +251,45 @@ mod tests {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
             file
         };
-        let zig = write("it's zig", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
+        let compiler = write("it's gcc", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
         let target = Target {
             triple: "aarch64-unknown-linux-musl",
             libc: Libc::Musl,
             rust_lld: true,
         };
-        let paths = PathMap::default();
-        let script = Compiler::Zig(zig).script(Tool::Cc, target, &paths, Path::new("record"));
+        let script = kind(compiler).script(Tool::Cc, target, paths, Path::new("record"));
         let wrapper = write(&script.name, &script.text);
         let output = Command::new(wrapper).args(arguments).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn openssl_does_not_name_the_folder_that_it_was_built_in() {
+        let paths = PathMap::of(&[("/work", "/workspace"), ("/work/it's", "/target")]);
+        for kind in [Compiler::Zig, Compiler::Gcc] {
+            let passed = |argument| passed(kind, &paths, &[argument]).pop().unwrap();
+            for (argument, expected) in [
+                (
+                    r#"-DENGINESDIR="/work/it's/a b/engines-3""#,
+                    r#"-DENGINESDIR="/target/a b/engines-3""#,
+                ),
+                (
+                    "-DMODULESDIR=/work:/work/x",
+                    "-DMODULESDIR=/workspace:/workspace/x",
+                ),
+                ("-DENGINESDIR=\"/usr/lib\"", "-DENGINESDIR=\"/usr/lib\""),
+                // The compiler opens it.
+                (
+                    "-DCONFIG_FILE=\"/work/config.h\"",
+                    "-DCONFIG_FILE=\"/work/config.h\"",
+                ),
+                ("-I/work/include", "-I/work/include"),
+            ] {
+                assert_eq!(passed(argument), expected);
+            }
+        }
     }
 
     #[test]
@@ -238,7 +302,7 @@ mod tests {
         ];
         let check = |arguments: &[&str], expected: &[&str]| {
             assert_eq!(
-                passed(arguments),
+                passed(Compiler::Zig, &PathMap::default(), arguments),
                 [&own[..], expected].concat(),
                 "{arguments:?}"
             );
