@@ -33,20 +33,35 @@ struct Known {
 /// If it cannot be read.
 pub(crate) fn digest(cache: &Cache, file: &File) -> io::Result<Digest> {
     let before = file.metadata()?;
-    let key = format!("{}-{}", before.dev(), before.ino());
-    if let Some(known) = cache.get::<Known>(KIND, &key)
-        && known == entry(&before, known.digest)
-        && is_old(cache, &key, &before)
-    {
-        return Ok(known.digest);
+    if let Some(digest) = of_unchanged(cache, &before) {
+        return Ok(digest);
     }
     let digest = read(file)?;
     // A file that changes while it is read is not cached.
     let after = entry(&file.metadata()?, digest);
     if after == entry(&before, digest) {
-        cache.put(KIND, &key, &after);
+        cache.put(KIND, &key(&before), &after);
     }
     Ok(digest)
+}
+
+/// The digest of an open file, if that is known without reading it.
+///
+/// # Errors
+/// If its metadata cannot be read.
+pub(crate) fn known(cache: &Cache, file: &File) -> io::Result<Option<Digest>> {
+    Ok(of_unchanged(cache, &file.metadata()?))
+}
+
+fn of_unchanged(cache: &Cache, file: &Metadata) -> Option<Digest> {
+    let key = key(file);
+    let known: Known = cache.get(KIND, &key)?;
+    let is_unchanged = known == entry(file, known.digest) && is_old(cache, &key, file);
+    is_unchanged.then_some(known.digest)
+}
+
+fn key(file: &Metadata) -> String {
+    format!("{}-{}", file.dev(), file.ino())
 }
 
 fn entry(metadata: &Metadata, digest: Digest) -> Known {
@@ -93,13 +108,15 @@ mod tests {
         let cache = Cache::new(folder.path().join("cache"));
         let path = folder.path().join("file");
         let of = || digest(&cache, &File::open(&path).unwrap()).unwrap();
+        let known_of = || known(&cache, &File::open(&path).unwrap()).unwrap();
         fs::write(&path, "one").unwrap();
+        assert_eq!(known_of(), None);
         assert_eq!(of(), Digest::of(b"one"));
         // Changed within a tick, with the same size: the entry is too young to be trusted.
         fs::write(&path, "two").unwrap();
         assert_eq!(of(), Digest::of(b"two"));
         let metadata = fs::metadata(&path).unwrap();
-        let key = format!("{}-{}", metadata.dev(), metadata.ino());
+        let key = key(&metadata);
         let forge = |digest: Digest| cache.put(KIND, &key, &entry(&metadata, digest));
         let entry_file = || {
             File::options()
@@ -113,8 +130,10 @@ mod tests {
         forge(Digest::of(b"forged"));
         written(changed + 2 * TICKS);
         assert_eq!(of(), Digest::of(b"forged"));
+        assert_eq!(known_of(), Some(Digest::of(b"forged")));
         forge(Digest::of(b"forged"));
         written(changed + TICKS / 2);
+        assert_eq!(known_of(), None);
         assert_eq!(of(), Digest::of(b"two"));
     }
 }

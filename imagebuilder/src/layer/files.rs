@@ -106,25 +106,43 @@ impl Files {
         self.0.insert(path.to_owned(), entry);
     }
 
-    /// Everything that the tar depends on, with digests in place of contents.
+    /// Everything that the tar depends on, with digests in place of contents. Files are read for it unless they
+    /// are unchanged.
     pub(super) fn key(&self, cache: &Cache) -> Result<String, LayerError> {
+        let key = self.key_by(&|file| file_digest::digest(cache, file).map(Some))?;
+        Ok(key.expect("every file that can be read has a digest"))
+    }
+
+    /// The key, if no file has to be read for it.
+    pub(super) fn known_key(&self, cache: &Cache) -> Result<Option<String>, LayerError> {
+        self.key_by(&|file| file_digest::known(cache, file))
+    }
+
+    fn key_by(
+        &self,
+        digest: &dyn Fn(&File) -> io::Result<Option<Digest>>,
+    ) -> Result<Option<String>, LayerError> {
         let mut hasher = Hasher::new();
         for (path, entry) in &self.0 {
+            let text = |digest: Option<Digest>| digest.map(|digest| digest.to_string());
             let (kind, content) = match &entry.content {
-                Content::Directory => ('d', String::new()),
-                Content::Link(target) => ('l', target.clone()),
-                Content::Bytes(bytes) => ('f', Digest::of(bytes).to_string()),
-                Content::Open(file, _) => {
-                    let digest = file_digest::digest(cache, file).map_err(LayerError::Write)?;
-                    ('f', digest.to_string())
+                Content::Directory => ('d', Some(String::new())),
+                Content::Link(target) => ('l', Some(target.clone())),
+                Content::Bytes(bytes) => ('f', text(Some(Digest::of(bytes)))),
+                Content::Open(file, _) => ('f', text(digest(file).map_err(LayerError::Write)?)),
+                Content::Path(source, _) => {
+                    let file = File::open(source).map_err(unreadable(source))?;
+                    ('f', text(digest(&file).map_err(unreadable(source))?))
                 }
-                Content::Path(source, _) => ('f', digest_at(cache, source)?.to_string()),
+            };
+            let Some(content) = content else {
+                return Ok(None);
             };
             let (mode, owner) = (entry.mode, entry.owner);
             let line = format!("{path:?} {kind} {mode:o} {owner} {content:?}\n");
             hasher.update(line.as_bytes());
         }
-        Ok(hasher.finish().0.to_string())
+        Ok(Some(hasher.finish().0.to_string()))
     }
 
     /// Writes the files as a tar; `mtime` is in seconds since 1970.
@@ -182,11 +200,6 @@ impl Files {
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> LayerError {
     let path = path.to_owned();
     move |source| LayerError::File { path, source }
-}
-
-fn digest_at(cache: &Cache, path: &Path) -> Result<Digest, LayerError> {
-    let file = File::open(path).map_err(unreadable(path))?;
-    file_digest::digest(cache, &file).map_err(unreadable(path))
 }
 
 /// Sets the name of an entry, and its link target. A name that does not fit ustar is in a record before it, by

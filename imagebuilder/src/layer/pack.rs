@@ -1,6 +1,7 @@
 //! Packs files into a layer in a layout.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Digest, Hasher};
@@ -46,28 +47,56 @@ impl Packer<'_> {
     /// # Errors
     /// If a file cannot be read, or the layer cannot be written.
     pub(crate) fn pack(&self, files: &Files, created_by: &str) -> Result<Layer, LayerError> {
-        let Self {
-            compression, mtime, ..
-        } = self;
-        let content = files.key(self.cache)?;
-        let key = format!("{CONTRACT} {compression} {mtime} {content}");
-        let known: Option<Packed> = self.cache.get("layers", &key);
-        let known = known.filter(|known| self.layout.has_blob(&known.descriptor));
-        let packed = if let Some(known) = known {
-            known
-        } else {
-            let packed = self.store(files).map_err(|error| self.named(error))?;
-            // If a file changed since its digest was computed, it is another layer.
-            if files.key(self.cache)? == content {
-                self.cache.put("layers", &key, &packed);
-            }
-            packed
+        let key = files.known_key(self.cache)?;
+        let packed = match key.and_then(|key| self.known(&key)) {
+            Some(known) => known,
+            None => self.store(files)?,
         };
         Ok(Layer {
             descriptor: packed.descriptor,
             diff_id: packed.diff_id,
             created_by: created_by.to_owned(),
         })
+    }
+
+    /// The layer of the files with this key, if the layout has it from an earlier run.
+    fn known(&self, key: &str) -> Option<Packed> {
+        let known: Packed = self.cache.get("layers", &self.cache_key(key))?;
+        self.layout.has_blob(&known.descriptor).then_some(known)
+    }
+
+    fn cache_key(&self, key: &str) -> String {
+        let Self {
+            compression, mtime, ..
+        } = self;
+        format!("{CONTRACT} {compression} {mtime} {key}")
+    }
+
+    /// Stores the files as a layer. Meanwhile they are read for their key, which takes a fraction of the time, and
+    /// writing stops if the layout turns out to have the layer.
+    fn store(&self, files: &Files) -> Result<Packed, LayerError> {
+        let found = OnceLock::new();
+        let (written, key) = std::thread::scope(|scope| {
+            let key = scope.spawn(|| {
+                let key = files.key(self.cache)?;
+                if let Some(known) = self.known(&key) {
+                    let _ = found.set(known);
+                }
+                Ok::<_, LayerError>(key)
+            });
+            let written = self.write(files, &found);
+            (written, key.join().expect("reading does not panic"))
+        });
+        if let Some(known) = found.into_inner() {
+            return Ok(known);
+        }
+        let packed = written.map_err(|error| self.named(error))?;
+        let key = key?;
+        // If a file changed since its digest was computed, it is another layer.
+        if files.key(self.cache)? == key {
+            self.cache.put("layers", &self.cache_key(&key), &packed);
+        }
+        Ok(packed)
     }
 
     /// An error of writing, with its path.
@@ -82,7 +111,8 @@ impl Packer<'_> {
         }
     }
 
-    fn store(&self, files: &Files) -> Result<Packed, LayerError> {
+    /// Writes the layer, until one is `found`.
+    fn write(&self, files: &Files, found: &OnceLock<Packed>) -> Result<Packed, LayerError> {
         let blob = self.layout.blob_writer()?;
         let jobs = Jobs::default();
         let (diff_id, (digest, size)) = std::thread::scope(|scope| {
@@ -90,6 +120,7 @@ impl Packer<'_> {
             let mut tee = Tee {
                 inner: writer,
                 hasher: Hasher::new(),
+                found,
             };
             let written = files.write_tar(self.mtime, &mut tee);
             let (diff_id, _) = tee.hasher.finish();
@@ -104,14 +135,18 @@ impl Packer<'_> {
     }
 }
 
-/// Hashes the bytes that it passes on.
-struct Tee<W> {
+/// Hashes the bytes that it passes on, and fails once a layer is found.
+struct Tee<'a, W> {
     inner: W,
     hasher: Hasher,
+    found: &'a OnceLock<Packed>,
 }
 
-impl<W: Write> Write for Tee<W> {
+impl<W: Write> Write for Tee<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.found.get().is_some() {
+            return Err(io::Error::other("the layout has the layer"));
+        }
         let count = self.inner.write(bytes)?;
         self.hasher.update(&bytes[..count]);
         Ok(count)
@@ -154,14 +189,17 @@ mod tests {
             }
         }
 
-        fn pack(&self, files: &Files, compression: &str) -> Result<Layer, LayerError> {
-            let packer = Packer {
+        fn packer(&self, compression: &str) -> Packer<'_> {
+            Packer {
                 layout: &self.layout,
                 mtime: 0,
                 compression: compression.parse().unwrap(),
                 cache: &self.cache,
-            };
-            packer.pack(files, "test")
+            }
+        }
+
+        fn pack(&self, files: &Files, compression: &str) -> Result<Layer, LayerError> {
+            self.packer(compression).pack(files, "test")
         }
 
         fn unpacked(&self, layer: &Layer) -> Vec<u8> {
@@ -245,6 +283,24 @@ mod tests {
         let mut other = Files::sample();
         other.file("usr/local/bin/x", 0o750, b"binary".to_vec());
         assert_ne!(folder.pack(&other, "gzip").unwrap().diff_id, layer.diff_id);
+    }
+
+    #[test]
+    fn packing_stops_without_a_blob_once_the_layer_is_found() {
+        for compression in ["gzip", "zstd"] {
+            let folder = Folder::new();
+            let known = folder.pack(&Files::sample(), compression).unwrap();
+            let found = OnceLock::from(Packed {
+                descriptor: known.descriptor,
+                diff_id: known.diff_id,
+            });
+            let mut other = Files::default();
+            other.file("x", 0o644, noise(3 << 20));
+            let written = folder.packer(compression).write(&other, &found);
+            assert!(written.is_err());
+            let blobs = folder.layout.path().join("blobs/sha256");
+            assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 1);
+        }
     }
 
     #[test]
