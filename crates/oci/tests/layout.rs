@@ -305,6 +305,29 @@ fn a_reader_that_fails_leaves_nothing() {
     );
 }
 
+/// The disk starts on a large blob before it is complete.
+#[test]
+fn a_large_blob_is_stored_or_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::create(directory.path()).unwrap();
+    let bytes: Vec<u8> = (0..=250).cycle().take(9 << 20).collect();
+    let begin = || {
+        let mut writer = layout.blob_writer().unwrap();
+        for part in bytes.chunks(100_000) {
+            writer.write_all(part).unwrap();
+        }
+        writer
+    };
+    drop(begin());
+    for folder in [".ingest", "blobs/sha256"] {
+        let left = fs::read_dir(directory.path().join(folder)).unwrap();
+        assert_eq!(left.count(), 0, "{folder}");
+    }
+    let (digest, size) = begin().commit().unwrap();
+    let stored = Descriptor::new(MediaType::OCI_LAYER_GZIP, digest, size);
+    assert!(read(&layout, &stored).unwrap() == bytes);
+}
+
 #[test]
 fn leftovers_of_killed_writers_are_removed_and_files_of_running_ones_are_not() {
     let Sample {

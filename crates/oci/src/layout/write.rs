@@ -1,7 +1,10 @@
 //! Writing: blobs get their name when they are complete and on disk, never before.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
 
@@ -11,6 +14,9 @@ use crate::{Descriptor, Digest, Hasher, verify};
 
 /// How much is copied at a time. For files on disk, larger sizes were not measurably faster.
 const BUFFER_BYTES: usize = 128 * 1024;
+
+/// How much is written before the disk starts on it, so that it does not start only when all is written.
+const FLUSH_BYTES: usize = 4 << 20;
 
 impl Layout {
     /// Whether the blob exists and has the right size. Its content is verified when it is read.
@@ -75,7 +81,31 @@ impl Layout {
             layout: self.clone(),
             file: claim(self)?,
             hasher: Hasher::new(),
+            unflushed: 0,
+            flusher: None,
         })
+    }
+}
+
+/// A thread that writes a file's bytes to disk while more are added.
+#[derive(Debug)]
+struct Flusher {
+    wake: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Flusher {
+    fn start(file: File) -> Self {
+        let (wake, woken) = sync_channel(1);
+        // The kernel reports an error of the disk once, so it may not be ignored here.
+        let thread = thread::spawn(move || woken.iter().try_for_each(|()| file.sync_data()));
+        Self { wake, thread }
+    }
+
+    /// Waits for the thread, and returns its error.
+    fn finish(self) -> io::Result<()> {
+        drop(self.wake);
+        self.thread.join().expect("flushing does not panic")
     }
 }
 
@@ -85,6 +115,10 @@ pub struct BlobWriter {
     layout: Layout,
     file: NamedTempFile,
     hasher: Hasher,
+    /// The number of bytes since the flusher was last woken.
+    unflushed: usize,
+    /// It is started for a large blob.
+    flusher: Option<Flusher>,
 }
 
 impl BlobWriter {
@@ -94,7 +128,7 @@ impl BlobWriter {
     /// If it cannot be written.
     pub fn commit(self) -> Result<(Digest, u64), LayoutError> {
         let (digest, size) = self.hasher.finish();
-        persist(self.file, &self.layout.blob_path(&digest))?;
+        store(self.file, self.flusher, &self.layout.blob_path(&digest))?;
         Ok((digest, size))
     }
 
@@ -109,7 +143,21 @@ impl BlobWriter {
                 source,
             }
         })?;
-        persist(self.file, &self.layout.blob_path(&descriptor.digest))
+        let path = self.layout.blob_path(&descriptor.digest);
+        store(self.file, self.flusher, &path)
+    }
+
+    fn flush_in_background(&mut self) -> io::Result<()> {
+        if self.flusher.is_none() {
+            let file = self.file.as_file().try_clone()?;
+            self.flusher = Some(Flusher::start(file));
+        }
+        // If it is busy, it will find these bytes too. If it failed, `store` returns its error.
+        if let Some(flusher) = &self.flusher {
+            let _ = flusher.wake.try_send(());
+        }
+        self.unflushed = 0;
+        Ok(())
     }
 }
 
@@ -117,12 +165,24 @@ impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
         self.hasher.update(&bytes[..count]);
+        self.unflushed += count;
+        if self.unflushed >= FLUSH_BYTES {
+            self.flush_in_background()?;
+        }
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Gives a blob its name once it is on disk.
+fn store(file: NamedTempFile, flusher: Option<Flusher>, path: &Path) -> Result<(), LayoutError> {
+    if let Some(flusher) = flusher {
+        flusher.finish().map_err(io_error("write", path))?;
+    }
+    persist(file, path)
 }
 
 /// A new file in `.ingest`, locked so that no other process takes it for a leftover.
