@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
+use std::thread;
 
 use oci::{Descriptor, Platform};
 
@@ -12,7 +13,7 @@ use crate::builder::BuildError;
 use crate::cache::Cache;
 use crate::fit::{self, Surroundings};
 use crate::image::Image;
-use crate::layer::{Files, Layer, Packer};
+use crate::layer::{Files, Layer, LayerError, Packer};
 use crate::settings::Settings;
 
 /// The first bytes of every ELF file.
@@ -72,10 +73,17 @@ impl Prepared<'_> {
     /// When a file cannot be read, or the layout not be written.
     pub(crate) fn pack(&self, packer: &Packer<'_>) -> Result<Descriptor, BuildError> {
         let assembly = &self.assembly;
-        let mut below = Vec::new();
-        if assembly.base.is_none() {
-            below.push(packer.pack(&base::files(), "imagebuilder: base files")?);
-        }
+        let (below, own) = thread::scope(|scope| {
+            let below = scope.spawn(|| match assembly.base {
+                Some(_) => Ok(None),
+                None => base::layer(packer).map(Some),
+            });
+            let own = self.contents.iter();
+            let own = own.map(|(_, contents)| contents.pack(packer));
+            let own = own.collect::<Result<Vec<_>, _>>();
+            (below.join().expect("packing does not panic"), own)
+        });
+        let (below, own) = (below?, own?);
         let annotations = BTreeMap::new();
         let image = Image {
             settings: assembly.settings,
@@ -85,15 +93,8 @@ impl Prepared<'_> {
             base: assembly.base,
         };
         let mut manifests = Vec::new();
-        for (platform, contents) in &self.contents {
-            let mut layers: Vec<Layer> = below.clone();
-            for (created_by, files) in &contents.layers {
-                let mut of_layer = Files::default();
-                for (path, asset) in files {
-                    of_layer.asset(path, asset);
-                }
-                layers.push(packer.pack(&of_layer, created_by)?);
-            }
+        for ((platform, contents), own) in self.contents.iter().zip(own) {
+            let layers: Vec<Layer> = below.iter().cloned().chain(own).collect();
             let image = Image {
                 entrypoint: contents.entrypoint.as_deref(),
                 ..image
@@ -101,6 +102,19 @@ impl Prepared<'_> {
             manifests.push(image.store(packer.layout, platform, &layers)?);
         }
         Ok(image.root(packer.layout, manifests)?)
+    }
+}
+
+impl Contents {
+    fn pack(&self, packer: &Packer<'_>) -> Result<Vec<Layer>, LayerError> {
+        let layers = self.layers.iter().map(|(created_by, files)| {
+            let mut of_layer = Files::default();
+            for (path, asset) in files {
+                of_layer.asset(path, asset);
+            }
+            packer.pack(&of_layer, created_by)
+        });
+        layers.collect()
     }
 }
 

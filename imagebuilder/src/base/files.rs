@@ -8,14 +8,22 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::layer::Files;
+use crate::layer::{Files, Layer, LayerError, Packer};
 use crate::setting_values::{NONROOT, User};
 
 /// Where programs look for certificate authorities, as on Debian and Alpine.
 pub(crate) const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
+/// Packs this layer.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn layer(packer: &Packer<'_>) -> Result<Layer, LayerError> {
+    packer.pack(&files(), "imagebuilder: base files")
+}
+
 /// The files of this layer.
-pub(crate) fn files() -> Files {
+fn files() -> Files {
     let mut files = Files::default();
     let passwd = format!(
         "root:x:0:0:root:/root:/sbin/nologin\n\

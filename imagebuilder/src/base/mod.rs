@@ -14,7 +14,7 @@ mod pins;
 
 pub(crate) use content::Content;
 pub(crate) use error::BaseError;
-pub(crate) use files::{CERTIFICATES, files};
+pub(crate) use files::{CERTIFICATES, layer};
 pub(crate) use image::{Base, BaseImage};
 pub(crate) use origin::Origin;
 pub(crate) use pins::{PinError, Pins};

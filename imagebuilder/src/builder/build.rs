@@ -170,7 +170,7 @@ impl Builder {
         let assets = self.assets(service)?;
         let mut below = Vec::new();
         if base.is_none() {
-            below.push(packer.pack(&base::files(), "imagebuilder: base files")?);
+            below.push(base::layer(&packer)?);
         }
         if !assets.is_empty() {
             let mut files = Files::default();
