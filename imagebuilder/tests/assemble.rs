@@ -3,7 +3,7 @@
 //! Needs `skopeo`, `umoci`, `cc` and, as root, `unshare`, `mount` and `chroot`; it fails where they are
 //! missing.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test builds the environment of a program"

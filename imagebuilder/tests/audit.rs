@@ -2,7 +2,7 @@
 //!
 //! Needs `umoci`, and `cargo-audit` on `PATH`: `make test-audit` compiles it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod sandbox;
 

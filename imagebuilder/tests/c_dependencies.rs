@@ -3,7 +3,7 @@
 //! Needs `ziglang` of `PyPI` in `target/zig`, which `dev/install test` installs, and `qemu-aarch64-static`
 //! where this machine is not arm64.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test builds the environment of a program"

@@ -3,7 +3,7 @@
 //!
 //! Needs root, `dockerd` and `docker`, `podman`, `skopeo` and `ctr`; it fails where they are missing.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod sandbox;
 

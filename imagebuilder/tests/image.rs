@@ -2,7 +2,7 @@
 //!
 //! Needs `skopeo`, `umoci` and, as root, `chroot`; it fails where they are missing.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod sandbox;
 

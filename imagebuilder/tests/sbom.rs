@@ -1,6 +1,6 @@
 //! Bills of materials: which crates they list, and whether the formats' own tools accept them.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod sandbox;
 

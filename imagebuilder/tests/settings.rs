@@ -1,6 +1,6 @@
 //! `[package.metadata.image]` and `[workspace.metadata.image]`, and their effects on an image.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod sandbox;
 

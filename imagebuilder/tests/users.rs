@@ -4,7 +4,7 @@
 //! Needs root, `unshare` and `setpriv` of util-linux, and `ziglang` of `PyPI` in `target/zig`, which
 //! `dev/install test` installs.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test builds the environment of a program"

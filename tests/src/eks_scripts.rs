@@ -1,9 +1,6 @@
 //! The scripts in `dev/eks`, run with stubs of aws, eksctl, helm and kubectl that record their calls.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy's exceptions for tests do not cover"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

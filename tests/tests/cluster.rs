@@ -1,7 +1,7 @@
 //! The service on a real Kubernetes. `make e2e` runs these tests, and `make test` does not: they need the
 //! cluster that `dev/cluster/run` starts.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

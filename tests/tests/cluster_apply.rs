@@ -2,7 +2,7 @@
 //!
 //! Needs the cluster that `dev/cluster/run` starts, or another one.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::Path;

@@ -3,7 +3,7 @@
 //!
 //! Needs the cluster that `dev/cluster/run` starts on this machine, openssl and curl.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::chown;

@@ -1,10 +1,7 @@
 //! `make cluster-down` removes everything: resources that outlive a stopped cluster, containers whose shims do
 //! not answer, and terminating pods. Needs root: two tests run in their own namespaces, the last removes and
 //! restarts the cluster that `dev/cluster/run` starts.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;

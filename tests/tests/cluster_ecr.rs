@@ -4,7 +4,7 @@
 //! Needs the cluster that `dev/cluster/run` starts on this machine, `unshare`, and
 //! `moto_server` (on PATH or in `target/moto/bin`).
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 //! the pod's few permissions it has to report the same as on the node itself. Needs the cluster that
 //! `dev/cluster/run` starts on this machine.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! `make deploy`, `diff`, `smoke`, `status`, `rollout-test` and `undeploy` on a real Kubernetes, as a
 //! user types them. Needs the cluster that `dev/cluster/run` starts, or another one.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Every combination of components against a real API server, which refuses more than the schemas
 //! do. Needs the cluster that `dev/cluster/run` starts.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::Path;
 

@@ -8,7 +8,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "helpers of tests, which clippy's exceptions for tests do not cover"
+    reason = "a panic fails the test"
 )]
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! to report the same as kubectl and the kubelet. Needs the cluster that `dev/cluster/run` starts on this
 //! machine.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! The cost tables in docs/eks.md add up and match the nodes of the cluster definition.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 

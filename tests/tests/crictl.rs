@@ -1,9 +1,6 @@
 //! `nodectl -k` reports the same as crictl and ctr, field by field, on pods of containerd's CRI plugin.
 //! Needs root, a containerd with its shim, ctr and runc, crictl and rustc's musl target.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::time::{Duration, Instant};
 

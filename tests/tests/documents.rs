@@ -1,9 +1,6 @@
 //! The documents name files, `make` targets and settings that exist.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy's exceptions for tests do not cover"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::{Path, PathBuf};
 

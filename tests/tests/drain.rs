@@ -9,7 +9,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::format_push_string,
-    reason = "helpers of tests, which clippy's exceptions for tests do not cover"
+    reason = "a panic fails the test"
 )]
 
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 //!
 //! Needs `moto_server` and `aws` (on PATH or in `target/moto/bin`).
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

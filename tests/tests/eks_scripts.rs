@@ -1,7 +1,7 @@
 //! The scripts behind `make cluster`, `cluster-upgrade`, `kubeconfig` and `cluster-delete`, with stubs of
 //! aws, eksctl, helm and kubectl that record their calls. No cloud, no cluster.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 

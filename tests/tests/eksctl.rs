@@ -4,7 +4,7 @@
 //!
 //! Needs `EKSCTL`, the path of an eksctl (`make test-eksctl` builds one), and `moto_server`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

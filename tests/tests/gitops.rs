@@ -1,7 +1,7 @@
 //! docs/gitops.md: the manifests that Argo CD and Flux apply, its YAML and its commands. Needs kubectl,
 //! and no cluster.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,7 @@
 //! The IAM policies in `k8s/iam`, checked against a table of the programs' calls: each call is allowed, and
 //! nothing else is. No cloud.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -4,7 +4,7 @@
 //! Needs root, for a cgroup of either version. Version 1 accounts for socket buffers separately: the sum
 //! of both figures has to stay below the limit.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

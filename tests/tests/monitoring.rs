@@ -2,7 +2,7 @@
 //! running service. Needs kubectl, `prometheus` and `promtool` (on PATH or in `target/prometheus`), and no
 //! cluster.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;

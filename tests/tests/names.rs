@@ -1,7 +1,7 @@
 //! `ship render` with names, a host, tags and components from the command line. Needs kubectl, and no
 //! cluster.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};

@@ -1,9 +1,6 @@
 //! `nodectl -k` on a real containerd whose containers look like a kubelet's. Needs root, containerd,
 //! ctr, runc and rustc's musl target.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,9 +1,6 @@
 //! `nodectl -k` with sandboxes that a runtime's shim runs: they have no container of their own and are only
 //! in containerd's sandbox store. Needs root, containerd, ctr, runc and rustc's musl target.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use e2e::containerd::{Daemon, Kubelet, Nodectl, Sandboxes, shim_of};
 use rustix::process::{Signal, kill_process};

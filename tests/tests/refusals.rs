@@ -1,7 +1,7 @@
 //! Invalid settings of `make` for a deployment: each is refused before anything is queried, built or
 //! changed, and the error says what is wrong, where, and what to do. Needs kubectl, and no cluster.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

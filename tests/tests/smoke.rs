@@ -1,7 +1,7 @@
 //! `ship smoke` behind a load balancer that goes on sending to pods that drain, as an NLB does for
 //! about two minutes after their deregistration.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A layout on disk: its content after writing, and its errors when it is damaged.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -3,7 +3,7 @@
 //! Needs `skopeo`, `umoci`, `qemu-user-static`, `ziglang` of `PyPI` in `target/zig`, and as linkers for glibc
 //! `cc` and the GCC for the other architecture; it fails where they are missing. `dev/install test` installs them.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "../sandbox/mod.rs"]
 mod sandbox;

@@ -1,6 +1,6 @@
 //! The real program on small workspaces: its output, its exit code, and the files that it leaves.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test builds the environment of a program"

@@ -4,7 +4,7 @@
 //! Needs `docker-registry`, `htpasswd`, `openssl`, `skopeo`, `unshare` and, as root,
 //! `moto_server` (on PATH or in `target/moto/bin`); it fails where they are missing.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test builds the environment of a program"

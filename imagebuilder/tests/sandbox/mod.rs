@@ -1,6 +1,6 @@
 //! A small workspace in a folder of its own, and the real program in it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(dead_code, reason = "not every file of tests uses all of it")]
 
 pub(crate) mod c;

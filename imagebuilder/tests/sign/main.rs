@@ -2,7 +2,7 @@
 //!
 //! Needs `openssl` and `git`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test builds the environment of a program"

@@ -1,6 +1,6 @@
 //! The manifests under `k8s/`, as kustomize renders them. Needs kubectl, and no cluster.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod load_balancer;
 mod pods;

@@ -1,9 +1,6 @@
 //! `nodectl up` on a real containerd and runc. Needs root, containerd, ctr, runc and rustc's musl
 //! target.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod balancer;
 mod elsewhere;

@@ -1,6 +1,6 @@
 //! The registry client and the copy engine against a registry that misbehaves.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod chunks;
 mod conformance;
