@@ -52,7 +52,11 @@ pub(crate) fn write(out: &mut String, results: &Results) -> fmt::Result {
         "\nThe registry's CPU time is the same for all: it hashes and writes every byte. Together with that \
         of the program, divided by the number of cores, it is a lower bound for the time of a push here. \
         crane sends files with sendfile, without reading them, and leaves it to the registry to detect \
-        damage; imagebuilder hashes the bytes that it sends, which is most of its CPU time.\n"
+        damage; imagebuilder hashes the bytes that it sends, at the 1.8 GB/s of the machine's SHA instructions, \
+        which is most of its CPU time. Where the disk is fast enough for the processors to be the limit, this \
+        is what is missing to 0.9 of crane's time: with the hash removed for an experiment, the ratio was \
+        0.93 instead of 1.12 in the same seven rounds, both without link-time optimization (0.89 with two \
+        bodies at once).\n"
     )
 }
 
