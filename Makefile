@@ -24,7 +24,8 @@ renderer := $(shell command -v kubectl || command -v go)
 comma := ,
 # Always for the whole workspace, with the same features, so that cargo compiles every crate once for all kinds
 # of tests.
-cargo_test = cargo test --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
+whole = --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
+cargo_test = cargo test $(whole)
 # The tests of nodectl that work with any containerd.
 containerd_tests = crictl node node_sandboxes up
 # On a cluster that CONTEXT= names, only the tests that need no access to its nodes.
@@ -57,8 +58,8 @@ build: deps-up ## Compile the programs that `make up` runs
 	@cargo build --locked --package imagebuilder --package nodectl
 
 .PHONY: build-all
-build-all: deps-up ## Compile all programs
-	@cargo build --locked --workspace --bins
+build-all: deps-up ## Compile all programs and tests
+	@cargo build $(whole) --bins --tests
 
 .PHONY: image
 image: build ## Build the service's image into target/image
@@ -139,10 +140,6 @@ bench: ## Measure the programs beside their peers and write docs/benchmarks.md (
 .PHONY: test-rendered
 test-rendered: deps-up ## Run the tests of the manifests as kustomize renders them
 	@$(cargo_test) --test manifests
-
-.PHONY: test-programs
-test-programs: build-all
-	@$(cargo_test) --no-run $(patsubst %,--test %,manifests registries $(containerd_tests) $(e2e_tests))
 
 .PHONY: release
 release: deps-release ## Build static programs, the image and their checksums into target/dist
