@@ -19,9 +19,6 @@ use super::{leftovers, traces};
 /// The containerd namespace that `nodectl` works in unless another is named.
 const NAMESPACE: &str = "nodectl";
 
-/// One daemon at a time in a test binary, so that a leak is attributed to the test that caused it.
-static TURN: Mutex<()> = Mutex::new(());
-
 /// The limit of open files that the daemon runs with: a number that is no program's default.
 pub const OPEN_FILES: u32 = 16_000;
 
@@ -37,7 +34,6 @@ pub struct Daemon {
     namespaces: Mutex<BTreeSet<String>>,
     /// The test has containers of its own, which run until the daemon is dropped.
     leaves_containers: AtomicBool,
-    _turn: MutexGuard<'static, ()>,
 }
 
 impl Daemon {
@@ -67,7 +63,6 @@ impl Daemon {
             rustix::process::geteuid().is_root(),
             "this test starts containerd and needs root"
         );
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         // A socket's path has at most 107 bytes, and containerd adds `.ttrpc`.
         let dir = tempfile::Builder::new()
             .prefix("nc")
@@ -78,7 +73,6 @@ impl Daemon {
             dir,
             namespaces: Mutex::default(),
             leaves_containers: AtomicBool::new(false),
-            _turn: turn,
         };
         daemon.write_config(more);
         daemon.launch();
