@@ -48,9 +48,9 @@ impl Packer<'_> {
     /// If a file cannot be read, or the layer cannot be written.
     pub(crate) fn pack(&self, files: &Files, created_by: &str) -> Result<Layer, LayerError> {
         let key = files.known_key(self.cache)?;
-        let packed = match key.and_then(|key| self.known(&key)) {
+        let packed = match key.as_deref().and_then(|key| self.known(key)) {
             Some(known) => known,
-            None => self.store(files)?,
+            None => self.store(files, key)?,
         };
         Ok(Layer {
             descriptor: packed.descriptor,
@@ -72,18 +72,19 @@ impl Packer<'_> {
         format!("{CONTRACT} {compression} {mtime} {key}")
     }
 
-    /// Stores the files as a layer. Meanwhile they are read for their key, which takes a fraction of the time, and
-    /// writing stops if the layout turns out to have the layer.
-    fn store(&self, files: &Files) -> Result<Packed, LayerError> {
+    /// Stores the files as a layer. If their key is not known, they are read for it meanwhile, which takes a fraction
+    /// of the time, and writing stops if the layout turns out to have the layer.
+    fn store(&self, files: &Files, key: Option<String>) -> Result<Packed, LayerError> {
         let found = OnceLock::new();
+        let read = || {
+            let key = files.key(self.cache)?;
+            if let Some(known) = self.known(&key) {
+                let _ = found.set(known);
+            }
+            Ok::<_, LayerError>(key)
+        };
         let (written, key) = std::thread::scope(|scope| {
-            let key = scope.spawn(|| {
-                let key = files.key(self.cache)?;
-                if let Some(known) = self.known(&key) {
-                    let _ = found.set(known);
-                }
-                Ok::<_, LayerError>(key)
-            });
+            let key = scope.spawn(|| key.map_or_else(read, Ok));
             let written = self.write(files, &found);
             (written, key.join().expect("reading does not panic"))
         });
