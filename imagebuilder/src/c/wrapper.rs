@@ -37,12 +37,6 @@ impl Tool {
     }
 }
 
-/// What changes arguments is between these: it may set `argument`, or `continue` without it.
-const EACH_ARGUMENT: [&str; 2] = [
-    "for argument do\n    shift\n",
-    "    set -- \"$@\" \"$argument\"\ndone\n",
-];
-
 /// Removes flags that Rust's and other build systems pass, and that `zig cc` refuses or interprets
 /// differently: the target is set in zig's form below, `-march` requires zig's names, and `-Wp,` is for
 /// GCC's preprocessor.
@@ -115,14 +109,17 @@ impl Compiler {
         let mut text = String::from("#!/bin/sh\n");
         let compiles = matches!(tool, Tool::Cc | Tool::Cxx);
         if compiles {
-            let [before, after] = EACH_ARGUMENT;
             let filter = match self {
                 Self::Zig(_) => FILTER,
                 Self::Gcc(_) | Self::Foreign(_) => "",
             };
-            text.extend([REMAP, "skip=\n", before, filter]);
-            text.push_str(&remap_macros(paths));
-            text.push_str(after);
+            // Either may change `argument`, and the filter drop it.
+            let macros = remap_macros(paths);
+            write!(
+                text,
+                "{REMAP}skip=\nfor argument do\n    shift\n{filter}{macros}    set -- \"$@\" \"$argument\"\ndone\n"
+            )
+            .expect("writing to memory cannot fail");
         }
         if compiles && matches!(self, Self::Foreign(_)) {
             writeln!(text, ": >{}", quote(&record.display().to_string()))
