@@ -2,10 +2,39 @@
 
 use std::collections::BTreeSet;
 
-use e2e::manifests::{Annotations, BadAnnotation};
+use e2e::manifests::{Annotations, BadAnnotation, Rendered};
 use serde_json::Value;
 
 use super::{combinations, k8s};
+
+/// What creates the load balancer of a combination: an Ingress an ALB, the Service an NLB.
+struct Balancer<'a> {
+    is_alb: bool,
+    annotations: &'a Value,
+    /// What the names of AWS's annotations begin with.
+    prefix: &'static str,
+}
+
+impl<'a> Balancer<'a> {
+    fn of(name: &str, rendered: &'a Rendered) -> Self {
+        let is_alb = name.contains("+alb-ingress");
+        let (kind, prefix) = if is_alb {
+            ("Ingress", "alb.ingress.kubernetes.io/")
+        } else {
+            let prefix = "service.beta.kubernetes.io/aws-load-balancer-";
+            ("Service", prefix)
+        };
+        Self {
+            is_alb,
+            annotations: &rendered.only(kind)["metadata"]["annotations"],
+            prefix,
+        }
+    }
+
+    fn annotation(&self, key: &str) -> &'a Value {
+        &self.annotations[format!("{}{key}", self.prefix)]
+    }
+}
 
 /// Auto Mode has an EBS driver and load balancer classes of its own, no EFS driver, and no support
 /// for the annotation of the PROXY protocol. Each overlay offers only what works there.
@@ -60,16 +89,14 @@ fn tls_has_a_host_name() {
     for (name, rendered) in combinations() {
         let service = rendered.only("Service");
         let tls = name.contains("+tls");
+        let Balancer {
+            is_alb,
+            annotations,
+            ..
+        } = Balancer::of(name, rendered);
         // An ALB redirects port 80; an NLB serves one port.
-        let is_alb = name.contains("+alb-ingress");
-        let balancer = if is_alb {
-            rendered.only("Ingress")
-        } else {
-            service
-        };
         let https = service["spec"]["ports"][0]["port"] == 443;
         assert_eq!(https, tls && !is_alb, "{name}");
-        let annotations = &balancer["metadata"]["annotations"];
         let host = &annotations["external-dns.alpha.kubernetes.io/hostname"];
         assert_eq!(host.is_string(), tls, "{name}");
         let redirect = &annotations["alb.ingress.kubernetes.io/ssl-redirect"];
@@ -87,14 +114,8 @@ fn the_load_balancer_is_internal_or_has_ipv6_where_that_is_chosen() {
         if !name.starts_with("eks") {
             continue;
         }
-        let is_alb = name.contains("+alb-ingress");
-        let (balancer, prefix) = if is_alb {
-            (rendered.only("Ingress"), "alb.ingress.kubernetes.io/")
-        } else {
-            let prefix = "service.beta.kubernetes.io/aws-load-balancer-";
-            (rendered.only("Service"), prefix)
-        };
-        let annotation = |key: &str| &balancer["metadata"]["annotations"][format!("{prefix}{key}")];
+        let balancer = Balancer::of(name, rendered);
+        let (is_alb, annotation) = (balancer.is_alb, |key| balancer.annotation(key));
         let (internal, dual) = (name.contains("+internal"), name.contains("+dual-stack"));
         let scheme = if internal {
             "internal"
@@ -122,19 +143,14 @@ fn every_load_balancer_of_aws_takes_part_in_a_zonal_shift() {
         if !name.starts_with("eks") {
             continue;
         }
-        let is_alb = name.contains("+alb-ingress");
-        let (kind, prefix, attributes) = if is_alb {
-            (
-                "Ingress",
-                "alb.ingress.kubernetes.io/",
-                "load-balancer-attributes",
-            )
+        let balancer = Balancer::of(name, rendered);
+        let is_alb = balancer.is_alb;
+        let attributes = if is_alb {
+            "load-balancer-attributes"
         } else {
-            let prefix = "service.beta.kubernetes.io/aws-load-balancer-";
-            ("Service", prefix, "attributes")
+            "attributes"
         };
-        let annotations = &rendered.only(kind)["metadata"]["annotations"];
-        let list = |key: &str| annotations[format!("{prefix}{key}")].as_str().unwrap();
+        let list = |key: &str| balancer.annotation(key).as_str().unwrap();
         let has = |key: &str, wanted: &str| list(key).split(',').any(|one| one == wanted);
         assert!(has(attributes, "zonal_shift.config.enabled=true"), "{name}");
         if !is_alb {
