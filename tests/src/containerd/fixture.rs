@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use oci::Digest;
+
+/// One thread of a test binary compiles at a time: the next finds the program.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// The program of `fixtures/NAME.rs`, compiled if it has changed.
 ///
@@ -15,10 +19,11 @@ pub(super) fn fixture(name: &str) -> PathBuf {
     let text = std::fs::read(&source).expect("the fixture is there");
     let name = format!("e2e-{name}-{}", &Digest::of(&text).hex()[..16]);
     let path = crate::program("nodectl").with_file_name(name);
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if path.exists() {
         return path;
     }
-    // Two tests may compile at once: each to a file of its own, and the last rename wins.
+    // Two test binaries may compile at once: each to a file of its own, and the last rename wins.
     let own = path.with_extension(std::process::id().to_string());
     let status = Command::new("rustc")
         .args(["--edition", "2024", "-O", "-C", "panic=abort", "-C"])
