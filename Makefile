@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# A registry may be unreachable for a minute: cargo tries three times by default, pip five times.
+export CARGO_NET_RETRY ?= 10
+export PIP_RETRIES ?= 10
 
 # HOST:SERVICE port of the local load balancer.
 PUBLISH ?= 8080:80
