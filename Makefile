@@ -152,8 +152,8 @@ release: deps-release ## Build static programs, the image and their checksums in
 ci: ## Run what CI runs: the README and the lints on new machines, and a real Kubernetes
 	@dev/ci
 
-.PHONY: deps-cluster deps-containerds deps-crates deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm
-deps-cluster deps-containerds deps-crates deps-deploy deps-e2e deps-fresh deps-lint deps-release deps-test deps-up deps-vm:
+.PHONY: deps-cluster deps-containerds deps-crates deps-deploy deps-e2e deps-fresh deps-inspector deps-lint deps-release deps-ship deps-test deps-up deps-vm
+deps-cluster deps-containerds deps-crates deps-deploy deps-e2e deps-fresh deps-inspector deps-lint deps-release deps-ship deps-test deps-up deps-vm:
 	@dev/install $(@:deps-%=%)
 
 include dev/eks.mk

@@ -67,7 +67,7 @@ ship_test = $(call option,service-ca,$(SERVICE_CA)) $(call option,test-from,$(TE
 eks_cluster = $(call quoted,$(CLUSTER)) $(call quoted,$(REGION))
 
 .PHONY: build-ship
-build-ship: deps-up
+build-ship: deps-ship
 	@cargo build --locked --package imagebuilder --package ship
 
 ##@ On Amazon EKS, or any Kubernetes
@@ -122,7 +122,7 @@ cluster-delete: ## Delete the cluster and everything eksctl created for it: CLUS
 	@dev/eks/cluster-delete.sh $(eks_cluster)
 
 .PHONY: node-ps
-node-ps: deps-deploy build-ship ## nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
+node-ps: deps-inspector build-ship ## nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
 	@read -ra args <<<$(call quoted,$(ARGS)); $(ship) node $(ship_context) $(ship_source) -- $(call quoted,$(NODE)) "$${args[@]}"
 
 .PHONY: cluster-up cluster-down

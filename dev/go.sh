@@ -22,8 +22,8 @@ build_go() {
     say "Built $program after $((SECONDS - started))s"
 }
 
-# need_go WHAT: fails if there is no Go to build it with.
+# need_go WHAT [ALTERNATIVE]: fails if there is no Go to build it with.
 need_go() {
     command -v go >/dev/null \
-        || fail 1 "no Go toolchain on PATH, so $1 cannot be built" "install Go 1.26 or newer"
+        || fail 1 "no Go toolchain on PATH, so $1 cannot be built" "install Go 1.26 or newer${2:-}"
 }

@@ -265,7 +265,10 @@ fn the_commands_of_the_document_write_the_manifests() {
         let words: Vec<_> = words.collect();
         let output = Command::new(&words[0])
             // The programs are built and the dependencies installed already.
-            .args(["--old-file=deps-deploy", "--old-file=build-ship"])
+            .args(
+                ["deps-deploy", "deps-ship", "build-ship"]
+                    .map(|built| format!("--old-file={built}")),
+            )
             .args(&words[1..])
             .env("PATH", path_with_kubectl())
             .current_dir(repository())

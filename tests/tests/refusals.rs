@@ -27,7 +27,7 @@ fn make(scratch: &Path, settings: &[&str]) -> Output {
     let kubeconfig = scratch.join("kubeconfig");
     fs::write(&kubeconfig, KUBECONFIG).unwrap();
     let mut make = Command::new("make");
-    for built in ["deps-deploy", "deps-up", "build-ship"] {
+    for built in ["deps-deploy", "deps-inspector", "deps-ship", "build-ship"] {
         make.arg(format!("--old-file={built}"));
     }
     // Independent of the make that runs the tests, and its settings.
