@@ -343,7 +343,9 @@ fn an_output_that_cannot_be_written_is_reported_and_contains_no_image() {
     let read_only = run("size=20m", "mount -o remount,ro out;");
     read_only.fails(1, "Read-only file system");
     assert!(
-        read_only.stderr.contains("hint: name another destination"),
+        read_only
+            .stderr
+            .contains("hint: choose another destination"),
         "{}",
         read_only.stderr
     );

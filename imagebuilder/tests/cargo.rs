@@ -14,7 +14,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{QUIET, Run, Sandbox};
+use oci::layout::Layout;
+
+use crate::sandbox::{QUIET, Run, Sandbox, created_by};
 
 /// The longest wait for another process. None of them takes long.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -104,6 +106,15 @@ fn cargos_options_are_passed_on() {
     sandbox.write("Cargo.toml", &own);
     run(&["--profile", "own", "--", "--config", "build.jobs=1"]).reference();
     assert_eq!(output(&sandbox, "own"), "false");
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    let root = layout.find(&"team/hello".parse().unwrap()).unwrap();
+    let manifest = layout.manifest(&root).unwrap();
+    let config = layout.config(&manifest.config).unwrap();
+    let created = created_by(&config);
+    assert_eq!(
+        created.last().unwrap(),
+        "imagebuilder: cargo build --profile own"
+    );
 }
 
 #[test]

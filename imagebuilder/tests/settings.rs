@@ -163,7 +163,7 @@ fn init_writes_a_table_that_builds() {
     let built = sandbox.run(&["build", "two", "--output", "oci:img", QUIET]);
     assert_eq!(built.reference().name(), "a");
     let again = sandbox.run(&["init", "two"]);
-    again.fails(2, "has [package.metadata.image] already");
+    again.fails(2, "already has [package.metadata.image]");
     assert_eq!(sandbox.read("two/Cargo.toml"), manifest);
     let library = sandbox.run(&["init", "lib"]);
     assert_eq!(library.code, Some(2), "{}", library.stderr);

@@ -205,7 +205,7 @@ fn an_invalid_index_is_an_error_and_is_not_changed() {
         let path = sample.directory.path().join("index.json");
         fs::write(&path, bad).unwrap();
         assert!(
-            matches!(sample.layout.images(), Err(LayoutError::Document { .. })),
+            matches!(sample.layout.entries(), Err(LayoutError::Document { .. })),
             "{bad}"
         );
         let put = sample.layout.put_index_entry(&sample.manifest);
@@ -366,7 +366,7 @@ fn an_entry_replaces_one_of_the_same_name_and_unknown_fields_are_preserved() {
     let mut replaced = Descriptor::of(MediaType::OCI_MANIFEST, b"other");
     name(&mut replaced, "x");
     layout.put_index_entry(&replaced).unwrap();
-    assert_eq!(layout.images().unwrap(), [replaced, other]);
+    assert_eq!(layout.entries().unwrap(), [replaced, other]);
     assert!(
         fs::read_to_string(&path)
             .unwrap()
@@ -398,7 +398,7 @@ fn no_entry_is_lost_when_many_write_at_once() {
         writer.join().unwrap();
     }
     let layout = Layout::open(directory.path()).unwrap();
-    let images = layout.images().unwrap();
+    let images = layout.entries().unwrap();
     assert_eq!(images.len(), WRITERS);
     for image in images {
         read(&layout, &image).unwrap();
@@ -465,9 +465,10 @@ fn referrers_are_found_level_by_level_and_read_once() {
         [signature.digest].into(),
     ];
     assert_eq!(*counted.asked.lock().unwrap(), levels);
-    let entries = copy.images().unwrap();
+    let entries = copy.entries().unwrap();
     assert_eq!(entries.len(), 4);
     assert_eq!(entries[3].ref_name(), Some("x"), "the name is written last");
+    assert_eq!(copy.images().unwrap(), entries[3..]);
 
     // The subject of a digest is known, so the blob is not read again.
     fs::remove_file(layout.blob_path(&signature.digest)).unwrap();

@@ -49,4 +49,7 @@ pub(crate) struct Destinations {
     pub(crate) tags: Vec<String>,
     #[command(flatten)]
     pub(crate) registry: Registry,
+    /// Create the repository if it does not exist. For Amazon ECR.
+    #[arg(long, help_heading = "Registry")]
+    pub(crate) create_repository: bool,
 }

@@ -25,9 +25,6 @@ pub(crate) struct Registry {
     /// Connect to ADDRESS instead of HOST:PORT. May be repeated.
     #[arg(long, value_name = "HOST:PORT:ADDRESS")]
     pub(crate) resolve: Vec<oci::registry::Resolve>,
-    /// Create the repository if it does not exist. For Amazon ECR.
-    #[arg(long)]
-    pub(crate) create_repository: bool,
     /// The directory with the config.json of `docker login`, instead of all other credentials:
     /// `$REGISTRY_AUTH_FILE`, ~/.docker, and podman's auth.json.
     #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]

@@ -39,6 +39,9 @@ pub(crate) struct Push {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
+    /// Create the repository if it does not exist. For Amazon ECR.
+    #[arg(long, help_heading = "Registry")]
+    pub(crate) create_repository: bool,
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +66,9 @@ pub(crate) struct Copy {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
+    /// Create the repository if it does not exist. For Amazon ECR.
+    #[arg(long, help_heading = "Registry")]
+    pub(crate) create_repository: bool,
 }
 
 #[derive(Debug, Args)]

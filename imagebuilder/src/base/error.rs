@@ -52,10 +52,10 @@ pub(crate) enum BaseError {
         pinned: Digest,
         actual: Digest,
     },
-    #[error("`{}` has {count} images: name one of them, oci:DIR:NAME", layout.display())]
+    #[error("`{}` has {count} images, but only one can be used", layout.display())]
     Several { layout: PathBuf, count: usize },
-    #[error("it is not in `{}`, and --locked was given", lock.display())]
+    #[error("it is not in `{}`, and --locked or --frozen was given", lock.display())]
     Unpinned { lock: PathBuf },
-    #[error("it is not on this machine, and --offline was given")]
+    #[error("it is not on this machine, and --offline or --frozen was given")]
     Offline,
 }

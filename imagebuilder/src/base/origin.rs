@@ -77,7 +77,7 @@ impl Origin {
         match self {
             Self::Layout { layout, .. } => layout.open(descriptor),
             Self::Registry { offline: true, .. } => Err(io::Error::other(format!(
-                "{} of the base is not on this machine, and --offline was given",
+                "{} of the base is not on this machine, and --offline or --frozen was given",
                 descriptor.digest
             ))),
             Self::Registry { repository, .. } => repository.open(descriptor),

@@ -187,6 +187,10 @@ impl Builder {
             created: self.options.created,
             base,
         };
+        let created_by = match &*self.options.cargo.profile {
+            "release" => "imagebuilder: cargo build --release".to_owned(),
+            profile => format!("imagebuilder: cargo build --profile {profile}"),
+        };
         let (mut manifests, mut bills) = (Vec::new(), Vec::new());
         let mut packages = BTreeSet::new();
         for (platform, target) in platforms.iter().zip(targets) {
@@ -201,7 +205,7 @@ impl Builder {
             packages.extend(compiled.packages);
             let mut layers = below.clone();
             for files in &compiled.layers {
-                layers.push(packer.pack(files, "imagebuilder: cargo build --release")?);
+                layers.push(packer.pack(files, &created_by)?);
             }
             let of_binaries = &layers[below.len()..];
             let layer_bytes = of_binaries.iter().map(|layer| layer.descriptor.size).sum();

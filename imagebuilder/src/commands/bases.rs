@@ -10,7 +10,7 @@ use oci::{Descriptor, Digest, Platform};
 
 use super::ImageError;
 use super::context::Context;
-use super::publishing::base_publisher;
+use super::publishing::publisher_for;
 use crate::args::Registry;
 use crate::base::{Base, BaseError, Origin, Pins};
 use crate::base_name::BaseName;
@@ -113,7 +113,7 @@ impl<'a> Bases<'a> {
         match place {
             Place::Registry(reference) => {
                 let registry = reference.registry().unwrap_or_default();
-                let publisher = base_publisher(self.context, registry, self.options.registry)?;
+                let publisher = publisher_for(self.context, registry, self.options.registry)?;
                 Ok(Origin::Registry {
                     repository: Box::new(publisher.repository(reference, Access::Pull)),
                     reference: Box::new(reference.clone()),

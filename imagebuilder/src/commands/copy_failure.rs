@@ -6,6 +6,8 @@ use oci::copy::CopyError;
 use oci::layout::LayoutError;
 use oci::registry::RegistryError;
 
+use crate::registry::is_missing;
+
 /// The error of a copy, by source and destination.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CopyFailure {
@@ -27,4 +29,15 @@ pub(crate) enum CopyFailure {
     /// From a registry to another.
     #[error(transparent)]
     Registries(#[from] CopyError<RegistryError, RegistryError>),
+}
+
+impl CopyFailure {
+    /// Whether the destination is a registry that does not have the repository.
+    pub(super) fn found_no_repository(&self) -> bool {
+        match self {
+            Self::Push(error) => is_missing(error),
+            Self::Registries(error) => is_missing(error),
+            Self::Layouts(_) | Self::Pull(_) | Self::Pack(_) | Self::PullPacked(_) => false,
+        }
+    }
 }

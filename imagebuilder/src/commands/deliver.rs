@@ -46,7 +46,10 @@ impl<'a> Delivery<'a> {
         arguments: &'a Destinations,
     ) -> Result<Self, ImageError> {
         let publisher = arguments.repo.clone().map(|prefix| {
-            let publisher = publisher_for(context, prefix.registry(), &arguments.registry)?;
+            let mut publisher = publisher_for(context, prefix.registry(), &arguments.registry)?;
+            if arguments.create_repository {
+                publisher = publisher.creating_repositories()?;
+            }
             Ok::<_, ImageError>((prefix, publisher))
         });
         let publisher = publisher.transpose()?;

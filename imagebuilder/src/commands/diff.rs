@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::CommandError;
 use super::context::Context;
-use super::source::{Image, images, one};
+use super::source::{Image, images, only};
 use crate::args::{Diff, Format};
 use crate::diff::{self, Compared, Difference};
 use crate::image_source::ImageSource;
@@ -22,8 +22,8 @@ struct Report {
 pub(super) fn run(context: &Context, args: &Diff) -> Result<(), CommandError> {
     let (source_a, images_a) = images(context, &args.a, &args.registry)?;
     let (source_b, images_b) = images(context, &args.b, &args.registry)?;
-    let a = one(&args.a, &images_a)?;
-    let b = one(&args.b, &images_b)?;
+    let a = only(&args.a, &images_a)?;
+    let b = only(&args.b, &images_b)?;
     let differences = compare((&source_a, a), (&source_b, b))?;
     let text = match args.format {
         Format::Text => diff::text(&differences),

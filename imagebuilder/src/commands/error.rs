@@ -73,8 +73,6 @@ pub(crate) enum CommandError {
         name: String,
         problem: &'static str,
     },
-    #[error("`{}` has {count} images, but REFERENCE names only one", layout.display())]
-    Several { layout: PathBuf, count: usize },
     #[error("`{place}` has {count} images, but only one can be used")]
     NameOne { place: String, count: usize },
     /// The two images of `diff`.
@@ -138,7 +136,7 @@ pub(crate) enum CommandError {
         #[source]
         source: ContentError,
     },
-    #[error("`{}` has [package.metadata.image] already", path.display())]
+    #[error("`{}` already has [package.metadata.image]", path.display())]
     HasTable { path: PathBuf },
     #[error("cannot change `{}`", path.display())]
     Manifest {
@@ -166,7 +164,7 @@ pub(crate) enum CommandError {
     Credentials(#[source] CredentialError),
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error("cannot keep the image of the container engine")]
+    #[error("cannot store the image of the container engine in a temporary file")]
     Keep(#[source] io::Error),
     #[error("cannot run `kubectl apply`")]
     Kubectl(#[source] io::Error),

@@ -32,35 +32,15 @@ pub(super) fn publisher_for(
     host: &str,
     registry: &Registry,
 ) -> Result<Publisher, ImageError> {
-    new_publisher(context, host, &connection(context, registry))
-}
-
-fn new_publisher(
-    context: &Context,
-    host: &str,
-    connection: &Connection,
-) -> Result<Publisher, ImageError> {
     let printer = context.printer;
     let on_retry = Arc::new(move |what: &str, _: &str, pause: std::time::Duration| {
         printer.warn(&format!("{what}; retrying in {:.1}s", pause.as_secs_f64()));
     });
-    Publisher::new(host, connection, on_retry).map_err(|source| ImageError::Publisher {
+    let connection = connection(context, registry);
+    Publisher::new(host, &connection, on_retry).map_err(|source| ImageError::Publisher {
         registry: host.to_owned(),
         source,
     })
-}
-
-/// A publisher to the registry of a base, where it creates no repository.
-pub(super) fn base_publisher(
-    context: &Context,
-    host: &str,
-    registry: &Registry,
-) -> Result<Publisher, ImageError> {
-    let connection = Connection {
-        create_repository: false,
-        ..connection(context, registry)
-    };
-    new_publisher(context, host, &connection)
 }
 
 /// The settings for registries, from the arguments and the environment.
@@ -73,7 +53,6 @@ pub(super) fn connection(context: &Context, registry: &Registry) -> Connection {
         resolve: registry.resolve.clone(),
         proxies: environment.proxies.clone(),
         trust: environment.trust.clone(),
-        create_repository: registry.create_repository,
         auth_files: match &registry.docker_config {
             Some(directory) => vec![directory.join("config.json")],
             None => environment.auth_files.clone(),

@@ -39,7 +39,11 @@ pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     for (_, destination) in &pushes {
         let registry = destination.registry().unwrap_or_default().to_owned();
         if let Entry::Vacant(entry) = publishers.entry(registry) {
-            entry.insert(publisher(context, destination, &args.registry)?);
+            let mut publisher = publisher(context, destination, &args.registry)?;
+            if args.create_repository {
+                publisher = publisher.creating_repositories()?;
+            }
+            entry.insert(publisher);
         }
     }
     let parcel = |(root, destination): (Descriptor, Reference)| Parcel {
@@ -133,7 +137,7 @@ fn pushes(layout: &Layout, args: &Push) -> Result<Vec<(Descriptor, Reference)>, 
         };
         return images.into_iter().map(place).collect();
     }
-    let image = select(only(layout, &images)?)?;
+    let image = select(only(&args.source, &images)?)?;
     let references = args.references.iter().map(|reference| {
         expect_digest_of(reference, &image)?;
         Ok((image.clone(), reference.clone().without_digest()))

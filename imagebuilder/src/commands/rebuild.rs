@@ -7,7 +7,7 @@ use clap::Parser as _;
 
 use super::context::Context;
 use super::rebuild_error::RebuildError;
-use super::source::{Image, images, one};
+use super::source::{Image, images, only};
 use super::{CommandError, build, diff};
 use crate::args::{self, Cli, Verify};
 use crate::attest::{self, Recorded};
@@ -72,7 +72,7 @@ pub(super) fn rebuild(
         image: None,
     });
     let (rebuilt_source, rebuilt) = images(context, &place, &args.registry)?;
-    let rebuilt = one(&place, &rebuilt)?;
+    let rebuilt = only(&place, &rebuilt)?;
     if rebuilt.root.digest == original {
         context.printer.status(&format!(
             "Rebuilding commit {commit} gives the same {original}"

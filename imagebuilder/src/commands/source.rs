@@ -72,13 +72,12 @@ pub(super) fn images(
     Ok((source, images.map_err(CommandError::Source)?))
 }
 
-/// The images that are named: one, or all of the layout, which has at least one. Referrers of another
-/// image, such as its bill of materials, are left out.
+/// The images that are named: one, or all of the layout, which has at least one.
 pub(super) fn roots(layout: &Layout, source: &Local) -> Result<Vec<Descriptor>, CommandError> {
     let roots = match (&source.store, &source.image) {
         (Store::Layout(_) | Store::Archive(_), Some(reference)) => vec![layout.find(reference)?],
         // The engine returned only that image.
-        (Store::Engine, _) | (_, None) => own_images(layout)?,
+        (Store::Engine, _) | (_, None) => layout.images()?,
     };
     if roots.is_empty() {
         return Err(CommandError::NoImages {
@@ -88,32 +87,8 @@ pub(super) fn roots(layout: &Layout, source: &Local) -> Result<Vec<Descriptor>, 
     Ok(roots)
 }
 
-fn own_images(layout: &Layout) -> Result<Vec<Descriptor>, CommandError> {
-    let mut own = Vec::new();
-    for image in layout.images()? {
-        if image.ref_name().is_some() || layout.referrer(&image)?.is_none() {
-            own.push(image);
-        }
-    }
-    Ok(own)
-}
-
 /// The only image, for commands that do not accept several.
-pub(super) fn only<'a>(
-    layout: &Layout,
-    images: &'a [Descriptor],
-) -> Result<&'a Descriptor, CommandError> {
-    match images {
-        [image] => Ok(image),
-        _ => Err(CommandError::Several {
-            layout: layout.path().to_owned(),
-            count: images.len(),
-        }),
-    }
-}
-
-/// The only image of a place, for commands that do not accept several.
-pub(super) fn one<'a>(place: &Place, images: &'a [Image]) -> Result<&'a Image, CommandError> {
+pub(super) fn only<'a, T>(place: &impl ToString, images: &'a [T]) -> Result<&'a T, CommandError> {
     match images {
         [image] => Ok(image),
         _ => Err(CommandError::NameOne {

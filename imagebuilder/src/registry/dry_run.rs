@@ -60,8 +60,8 @@ impl Holdings for Option<Layout> {
         let Some(layout) = self else {
             return Ok(None);
         };
-        let images = layout.images()?;
-        let named = images.iter().find(|image| image.ref_name() == Some(name));
+        let entries = layout.entries()?;
+        let named = entries.iter().find(|image| image.ref_name() == Some(name));
         Ok(named.map(|image| image.digest))
     }
 }

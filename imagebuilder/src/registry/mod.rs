@@ -15,7 +15,7 @@ pub(crate) use ecr::{EcrError, HttpError};
 pub(crate) use ecr::{EcrHost, is_public};
 pub(crate) use event::{Plan, PublishEvent};
 pub(crate) use prefix::Prefix;
-pub(crate) use publish::{Connection, PublishError, Publisher, check_login};
+pub(crate) use publish::{Connection, Creation, PublishError, Publisher, check_login, is_missing};
 pub(crate) use transfer::{Mounts, TransferOptions, transfer};
 #[cfg(test)]
 pub(crate) use trust::TrustError;

@@ -65,7 +65,6 @@ pub(crate) struct Connection {
     pub(crate) proxies: Proxies,
     /// The replacement for the machine's certificate authorities.
     pub(crate) trust: TrustPaths,
-    pub(crate) create_repository: bool,
     /// The files that may have credentials, in order.
     pub(crate) auth_files: Vec<PathBuf>,
 }
@@ -74,7 +73,7 @@ pub(crate) struct Connection {
 /// requests, and the knowledge of existing blobs.
 pub(crate) struct Publisher {
     registry: Registry,
-    #[cfg(feature = "ecr")]
+    /// Create missing repositories.
     create: bool,
     #[cfg(feature = "ecr")]
     ecr: Option<Arc<super::ecr::Ecr>>,
@@ -87,12 +86,6 @@ impl Publisher {
         connection: &Connection,
         on_retry: OnRetry,
     ) -> Result<Self, PublishError> {
-        let host = EcrHost::parse(registry);
-        if connection.create_repository && (host.is_none() || cfg!(not(feature = "ecr"))) {
-            return Err(PublishError::NotEcr {
-                registry: registry.to_owned(),
-            });
-        }
         let settings = settings(registry, connection, Some(on_retry))?;
         let files: Vec<_> = connection
             .auth_files
@@ -118,10 +111,27 @@ impl Publisher {
         })?;
         Ok(Self {
             registry,
-            #[cfg(feature = "ecr")]
-            create: connection.create_repository,
+            create: false,
             #[cfg(feature = "ecr")]
             ecr,
+        })
+    }
+
+    /// The same, but a missing repository is created before a push.
+    pub(crate) fn creating_repositories(mut self) -> Result<Self, PublishError> {
+        self.check_private_ecr()?;
+        self.create = true;
+        Ok(self)
+    }
+
+    /// Only private registries in Amazon ECR create repositories by request.
+    fn check_private_ecr(&self) -> Result<(), PublishError> {
+        let registry = self.registry.host();
+        if EcrHost::parse(registry).is_some() && cfg!(feature = "ecr") {
+            return Ok(());
+        }
+        Err(PublishError::NotEcr {
+            registry: registry.to_owned(),
         })
     }
 
@@ -154,8 +164,11 @@ impl Publisher {
         events: &(dyn Fn(PublishEvent) + Sync),
     ) -> Result<Reference, PublishError> {
         let reference = destination.clone().without_tag();
-        #[cfg(feature = "ecr")]
-        let refusal = self.create_repository(reference.repository(), events)?;
+        let creation = if self.create {
+            self.create_repository(reference.repository(), events)?
+        } else {
+            Creation::default()
+        };
         let mut repository = self.repository(&reference, Access::Push);
         if let Some(mounts) = mounts {
             let blobs = mounts.blobs.iter().copied();
@@ -164,16 +177,7 @@ impl Publisher {
         let started = elapsed();
         let tags: Vec<&str> = destination.tag().into_iter().collect();
         let copied = transfer(source, &repository, root, &tags, options, events);
-        #[cfg(feature = "ecr")]
-        if let Some(refusal) = refusal {
-            match &copied {
-                Ok(_) => events(PublishEvent::CreatedOnPush(
-                    reference.repository().to_owned(),
-                )),
-                Err(error) if is_missing(error) => return Err(refusal.into()),
-                Err(_) => {}
-            }
-        }
+        creation.finish(copied.as_ref().err().map(is_missing), events)?;
         let summary = copied.map_err(|source| PublishError::Copy {
             reference: Box::new(destination.clone()),
             source,
@@ -212,30 +216,54 @@ impl Publisher {
         self.registry.repository(reference.repository(), access)
     }
 
-    /// Creates a repository of Amazon ECR if that was requested and it does not exist. If these credentials may
-    /// not create it, returns the refusal: ECR itself may create it when the image is pushed.
-    #[cfg(feature = "ecr")]
-    fn create_repository(
+    /// Creates a repository of Amazon ECR if it does not exist.
+    pub(crate) fn create_repository(
         &self,
         name: &str,
         events: &(dyn Fn(PublishEvent) + Sync),
-    ) -> Result<Option<super::EcrError>, PublishError> {
-        let Some(ecr) = self.ecr.as_ref().filter(|_| self.create) else {
-            return Ok(None);
-        };
-        match ecr.create_repository(name) {
-            Ok(true) => events(PublishEvent::Created(name.to_owned())),
-            Ok(false) => {}
-            Err(error) if error.is_denied() => return Ok(Some(error)),
-            Err(error) => return Err(error.into()),
+    ) -> Result<Creation, PublishError> {
+        self.check_private_ecr()?;
+        #[cfg(feature = "ecr")]
+        if let Some(ecr) = &self.ecr {
+            match ecr.create_repository(name) {
+                Ok(true) => events(PublishEvent::Created(name.to_owned())),
+                Ok(false) => {}
+                Err(error) if error.is_denied() => {
+                    return Ok(Creation(Some((name.to_owned(), error))));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(None)
+        Ok(Creation::default())
+    }
+}
+
+/// The attempt to create a repository. If the credentials may not, ECR itself may create it when an image is pushed.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Creation(#[cfg(feature = "ecr")] Option<(String, super::EcrError)>);
+
+impl Creation {
+    /// The outcome once the image was pushed: `failure` is whether a failed push found no repository.
+    pub(crate) fn finish(
+        self,
+        failure: Option<bool>,
+        events: &(dyn Fn(PublishEvent) + Sync),
+    ) -> Result<(), PublishError> {
+        #[cfg(feature = "ecr")]
+        if let Some((name, refusal)) = self.0 {
+            match failure {
+                None => events(PublishEvent::CreatedOnPush(name)),
+                Some(true) => return Err(refusal.into()),
+                Some(false) => {}
+            }
+        }
+        Ok(())
     }
 }
 
 /// Whether the repository does not exist, so that nothing was stored.
-#[cfg(feature = "ecr")]
-fn is_missing(error: &CopyError<LayoutError, RegistryError>) -> bool {
+pub(crate) fn is_missing<S: std::error::Error>(error: &CopyError<S, RegistryError>) -> bool {
     match error {
         CopyError::Write { source, .. } | CopyError::Name { source, .. } => {
             source.code() == Some("NAME_UNKNOWN")

@@ -302,13 +302,15 @@ impl ExitError for BaseError {
                 "leave the other platforms out with --platform, or choose a base that has them"
             }
             Self::Moved { .. } => "to use the image that it has now, give --update-base",
-            Self::Unpinned { .. } => "build once without --locked, and commit imagebuilder.lock",
-            Self::Offline => "build once without --offline",
+            Self::Unpinned { .. } => {
+                "build once without --locked or --frozen, and commit imagebuilder.lock"
+            }
+            Self::Offline => "build once without --offline or --frozen",
             Self::Document { .. }
             | Self::Layers { .. }
             | Self::DiffId { .. }
-            | Self::Several { .. }
             | Self::Layer { .. } => return None,
+            Self::Several { .. } => "append the image's name: oci:DIR:NAME or tar:FILE:NAME",
         };
         Some(hint.to_owned())
     }

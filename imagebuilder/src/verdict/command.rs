@@ -29,7 +29,6 @@ impl ExitError for CommandError {
             | Self::NoImages { .. }
             | Self::Unnamed { .. }
             | Self::Place { .. }
-            | Self::Several { .. }
             | Self::NoRegistry { .. }
             | Self::Untagged { .. }
             | Self::OtherImage { .. }
@@ -81,8 +80,8 @@ impl ExitError for CommandError {
                     "name the destination: `imagebuilder push oci:{layout}:{name} REGISTRY/NAME:TAG`"
                 ))
             }
-            Self::NameOne { .. } | Self::Several { .. } => {
-                Some("name the image: oci:DIR:NAME".to_owned())
+            Self::NameOne { .. } => {
+                Some("append the image's name: oci:DIR:NAME or tar:FILE:NAME".to_owned())
             }
             Self::EngineReferrers => {
                 Some("leave --referrers out, or copy to oci:DIR or tar:FILE".to_owned())

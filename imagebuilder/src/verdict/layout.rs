@@ -7,14 +7,17 @@ use oci::layout::{LayoutError, LayoutErrorKind};
 
 /// The exit code and hint of an error of a layout.
 pub(super) fn layout(error: &LayoutError) -> Verdict {
-    if let LayoutError::Io { source, .. } = error {
-        let hint = file_system(source);
+    if let LayoutError::Io {
+        operation, source, ..
+    } = error
+    {
+        let is_read = matches!(*operation, "list" | "open" | "read");
         return Verdict {
             exit: Exit::Failed,
-            hint,
+            hint: file_system(source).filter(|_| !is_read),
         };
     }
-    let damaged = || Some("the layout is damaged: build the image again".to_owned());
+    let damaged = || Some("the image is damaged: create it again from its source".to_owned());
     let (exit, hint) = match error.kind() {
         LayoutErrorKind::Argument => (Exit::Usage, None),
         LayoutErrorKind::Mismatch => (Exit::Mismatch, damaged()),
@@ -28,10 +31,10 @@ pub(super) fn layout(error: &LayoutError) -> Verdict {
 pub(super) fn file_system(error: &io::Error) -> Option<String> {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space there, or name another destination with --output"
+            "free some space there, or choose another destination"
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "name another destination with --output"
+            "choose another destination"
         }
         _ => return None,
     };

@@ -58,7 +58,7 @@ fn connection_hint(error: &RegistryError) -> Option<String> {
         }
     );
     (is_bare_400 && error.url.starts_with("http:"))
-        .then(|| "the registry may require TLS; for one on this machine, give --ca-file".to_owned())
+        .then(|| "the registry may require TLS: omit --plain-http, or for one on this machine give --ca-file".to_owned())
 }
 
 fn cause(error: &RegistryError) -> Option<Cause> {
@@ -144,12 +144,12 @@ fn advice(cause: &Cause, host: &str) -> Option<String> {
         }
         Cause::Denied if host == "ghcr.io" => {
             "pushing to ghcr.io needs a token with write:packages, and the package must let the \
-             repository write to it: `docker login ghcr.io`"
+             repository write to it: `imagebuilder login ghcr.io` stores the token"
         }
         Cause::Expired | Cause::Denied => {
             let host = hub(host);
             return Some(format!(
-                "`docker login {host}` stores credentials that can push there"
+                "`imagebuilder login {host}` stores credentials that permit it"
             ));
         }
     };
@@ -178,7 +178,7 @@ fn no_repository(host: &str, ecr: Option<EcrHost>) -> Option<String> {
     })
 }
 
-/// The name for `docker login`, which for Docker Hub differs from its address.
+/// The name for `imagebuilder login`, which for Docker Hub differs from its address.
 fn hub(host: &str) -> &str {
     match host {
         "registry-1.docker.io" | "auth.docker.io" => "docker.io",
@@ -194,7 +194,7 @@ mod tests {
 
     const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
     const OTHER: &str = "r.example";
-    const LOGIN: &str = "`docker login r.example`";
+    const LOGIN: &str = "`imagebuilder login r.example`";
     const QUOTA: &str = "the registry's storage quota";
 
     /// Host, status, code, message, and the start of the hint.
@@ -217,7 +217,7 @@ mod tests {
         (OTHER, 412, "PRECONDITION", "'app:v1' configured as immutable.", "the tag is immutable"),
         (OTHER, 412, "PROJECTPOLICYVIOLATION", "", "a policy of the registry's project"),
         (OTHER, 400, "MANIFEST_INVALID", "manifest invalid", "the registry does not accept"),
-        ("registry-1.docker.io", 401, "UNAUTHORIZED", "", "`docker login docker.io`"),
+        ("registry-1.docker.io", 401, "UNAUTHORIZED", "", "`imagebuilder login docker.io`"),
         ("ghcr.io", 403, "DENIED", "permission_denied: write_package", "pushing to ghcr.io"),
         ("europe-docker.pkg.dev", 404, "NAME_UNKNOWN", "", "a repository of Artifact Registry"),
     ];

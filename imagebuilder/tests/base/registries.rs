@@ -137,14 +137,17 @@ fn offline_builds_use_the_base_on_this_machine() {
     let output = ["--output", "oci:img"];
     let offline = ["--output", "oci:img", "--offline"];
     let run = build(&sandbox, &registry, &offline);
-    run.fails(2, "it is not on this machine, and --offline was given");
+    run.fails(
+        2,
+        "it is not on this machine, and --offline or --frozen was given",
+    );
     let built = build(&sandbox, &registry, &output).reference();
     registry.forget();
     assert_eq!(build(&sandbox, &registry, &offline).reference(), built);
     assert!(registry.seen().is_empty(), "{:?}", registry.seen());
     // Another layout has no layer of the base.
     let run = build(&sandbox, &registry, &["--output", "oci:other", "--offline"]);
-    run.fails(1, "--offline was given");
+    run.fails(1, "--offline or --frozen was given");
     let other = Layout::open(sandbox.path().join("other")).unwrap();
     assert!(other.images().unwrap().is_empty());
 }

@@ -233,6 +233,38 @@ fn a_denied_creation_fails_if_the_registry_does_not_create_on_push() {
 }
 
 #[test]
+fn a_copy_creates_the_repository_of_its_destination() {
+    let (sandbox, _) = built();
+    let copy = |registry: &TestRegistry, api: &Api, create: &[&str]| {
+        let name = format!("{}/copies/hello:v1", private(registry));
+        let args = ["copy", "oci:img", &name, "--plain-http"];
+        run(&sandbox, api, &[&args, create].concat())
+    };
+    let start = |create_on_push| {
+        TestRegistry::start(Behaviour {
+            repositories: Some([].into()),
+            create_on_push,
+            ..Behaviour::default()
+        })
+    };
+    let (api, registry) = (Api::start(), start(true));
+    let copied = copy(&registry, &api, &["--create-repository"]);
+    assert_eq!(copied.code, Some(0), "{}", copied.stderr);
+    assert!(
+        copied.stderr.contains("created") && copied.stderr.contains("copies/hello"),
+        "{}",
+        copied.stderr
+    );
+    assert_eq!(api.calls("CreateRepository"), 1);
+
+    let refused = copy(&start(false), &api, &["--create-repository"]);
+    refused.fails(3, "not authorized to create");
+    let missing = copy(&start(false), &api, &[]);
+    missing.fails(1, "hint: a repository of Amazon ECR must exist");
+    assert_eq!(api.calls("CreateRepository"), 2);
+}
+
+#[test]
 fn ecr_public_is_read_without_credentials_and_written_with_aws_credentials() {
     let (sandbox, built) = built();
     let auth = |password: &str| Behaviour {

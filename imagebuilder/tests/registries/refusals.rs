@@ -43,7 +43,7 @@ fn errors_have_a_hint_and_their_exit_code() {
         3,
         &[
             "the registry requires credentials",
-            "hint: `docker login 127.0.0.1:",
+            "hint: `imagebuilder login 127.0.0.1:",
         ],
     );
     let denied = r#"{"errors":[{"code":"DENIED","message":"not authorized"}]}"#;
@@ -51,7 +51,7 @@ fn errors_have_a_hint_and_their_exit_code() {
         plain(),
         fault("PUT", "/manifests/v1", Action::Respond(403, vec![], denied)),
         3,
-        &["/manifests/v1: 403 DENIED: not authorized\nhint: `docker login"],
+        &["/manifests/v1: 403 DENIED: not authorized\nhint: `imagebuilder login"],
     );
     check(
         plain(),

@@ -46,7 +46,9 @@ fn an_index_is_pushed_to_a_registry_with_tls_and_a_password() {
     let stranger = push(&["--ca-file", &ca, "--docker-config", "none"]);
     assert_eq!((stranger.code, stranger.stdout.as_str()), (Some(3), ""));
     assert!(
-        stranger.stderr.contains("hint: `docker login localhost:"),
+        stranger
+            .stderr
+            .contains("hint: `imagebuilder login localhost:"),
         "{}",
         stranger.stderr
     );

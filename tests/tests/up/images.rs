@@ -3,6 +3,9 @@
 use std::process::Command;
 
 use e2e::containerd::{Image, Nodectl, manifest, pod_program};
+use oci::image::Manifest;
+use oci::layout::Layout;
+use oci::{Descriptor, MediaType};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -12,6 +15,15 @@ use crate::world::World;
 fn images_are_imported_listed_and_removed() {
     let world = World::new();
     let run = |args: &[&str]| Nodectl::run(&world.daemon, &[&["images"], args].concat());
+    // As a bill of materials beside it, which is no second image.
+    let layout = Layout::open(world.daemon.path("image")).unwrap();
+    let image = layout.images().unwrap().remove(0);
+    let empty = Descriptor::of(MediaType::EMPTY_JSON, b"{}");
+    layout.write_bytes(b"{}").unwrap();
+    let bill = Manifest::artifact("application/spdx+json", &image, vec![empty]);
+    let (bytes, bill) = bill.to_bytes();
+    layout.write_bytes(&bytes).unwrap();
+    layout.put_index_entry(&bill).unwrap();
     let outcome = run(&["import", &world.layout]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(

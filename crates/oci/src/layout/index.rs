@@ -8,11 +8,11 @@ use crate::image::{DocumentError, Index, canonical};
 use crate::{Descriptor, Kind, Reference, annotation};
 
 impl Layout {
-    /// The entries of `index.json`.
+    /// The entries of `index.json`: images, and referrers of images.
     ///
     /// # Errors
     /// If it is missing or not an index.
-    pub fn images(&self) -> Result<Vec<Descriptor>, LayoutError> {
+    pub fn entries(&self) -> Result<Vec<Descriptor>, LayoutError> {
         let path = self.root.join("index.json");
         let index = match &self.archive {
             Some(archive) => Index::parse(&archive.index),
@@ -23,6 +23,21 @@ impl Layout {
             .map_err(|source| LayoutError::Document { path, source })
     }
 
+    /// The images. Entries without a name that refer to another image, such as its bill of materials, are not
+    /// among them.
+    ///
+    /// # Errors
+    /// If `index.json`, or an entry without a name, cannot be read.
+    pub fn images(&self) -> Result<Vec<Descriptor>, LayoutError> {
+        let mut images = Vec::new();
+        for entry in self.entries()? {
+            if entry.ref_name().is_some() || self.referrer(&entry)?.is_none() {
+                images.push(entry);
+            }
+        }
+        Ok(images)
+    }
+
     /// The image that `reference` names: by digest where it has one, else by the name in
     /// `index.json`, which is the whole reference.
     ///
@@ -31,7 +46,7 @@ impl Layout {
     /// # Errors
     /// [`LayoutError::NoSuchImage`] if there is none.
     pub fn find(&self, reference: &Reference) -> Result<Descriptor, LayoutError> {
-        let images = self.images()?;
+        let images = self.entries()?;
         let found = if let Some(digest) = reference.digest() {
             let is = |image: &Descriptor| image.digest == digest;
             let here = images.iter().find(|image| is(image)).cloned();

@@ -14,7 +14,7 @@ impl Layout {
     /// If `index.json` or one of them cannot be read.
     pub fn referrers(&self, subjects: &BTreeSet<Digest>) -> Result<Vec<Descriptor>, LayoutError> {
         let mut found = Vec::new();
-        for entry in self.images()? {
+        for entry in self.entries()? {
             if let Some(referrer) = self.referrer(&entry)?
                 && subjects.contains(&referrer.subject.digest)
             {

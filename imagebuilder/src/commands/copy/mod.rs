@@ -20,13 +20,15 @@ use super::{CommandError, CopyFailure};
 use crate::args::Copy;
 use crate::image_source::SourceError;
 use crate::place::{Place, Store};
-use crate::registry::{DryRun, Holdings, Plan, PublishEvent, Publisher, TransferOptions, transfer};
+use crate::registry::{
+    Creation, DryRun, Holdings, Plan, PublishEvent, Publisher, TransferOptions, transfer,
+};
 
 pub(super) fn run(context: &Context, args: &Copy) -> Result<(), CommandError> {
     match &args.source {
         Place::Local(local) => {
             let layout = open(context, local)?;
-            let root = only(&layout, &roots(&layout, local)?)?.clone();
+            let root = only(local, &roots(&layout, local)?)?.clone();
             let name = root.ref_name().map(str::to_owned);
             from(context, args, &layout, None, &root, name)
         }
@@ -97,18 +99,33 @@ where
         Place::Registry(reference) => {
             expect_digest_of(reference, root)?;
             let same = origin.filter(|origin| origin.reference.registry() == reference.registry());
-            let repository = if let Some(origin) = same {
-                // Within one registry, blobs are mounted instead of sent.
-                let repository = origin.publisher.repository(reference, Access::Push);
-                repository.with_mount_source(origin.reference.repository())
+            let other;
+            let publisher = if let Some(origin) = same {
+                origin.publisher
             } else {
-                let publisher = publisher(context, reference, &args.registry)?;
-                publisher.repository(reference, Access::Push)
+                other = publisher(context, reference, &args.registry)?;
+                &other
             };
+            let mut repository = publisher.repository(reference, Access::Push);
+            if let Some(origin) = same {
+                // Within one registry, blobs are mounted instead of sent.
+                repository = repository.with_mount_source(origin.reference.repository());
+            }
             if args.dry_run {
                 return would(context, args, source, repository, root, reference.tag());
             }
-            to(context, args, source, &repository, root, reference.tag())?;
+            let events = |event: PublishEvent| context.printer.status(&event.to_string());
+            let creation = if args.create_repository {
+                publisher.create_repository(reference.repository(), &events)?
+            } else {
+                Creation::default()
+            };
+            let copied = to(context, args, source, &repository, root, reference.tag());
+            let failure = copied.as_ref().err().map(|error| {
+                matches!(error, CommandError::Copy { source, .. } if source.found_no_repository())
+            });
+            creation.finish(failure, &events)?;
+            copied?;
             let pushed = reference.clone().without_tag().with_digest(root.digest);
             print(context, args, &pushed.to_string())
         }

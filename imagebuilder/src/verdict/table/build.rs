@@ -106,7 +106,7 @@ fn errors_of_bases_and_layers() {
             config: digest(), source: "x".parse::<Digest>().unwrap_err() }, Mismatch, NONE;
         BaseError::Moved { .. } => BaseError::Moved {
             layout: path(), pinned: digest(), actual: digest() }, Usage, HINT;
-        BaseError::Several { .. } => BaseError::Several { layout: path(), count: 2 }, Usage, NONE;
+        BaseError::Several { .. } => BaseError::Several { layout: path(), count: 2 }, Usage, HINT;
         BaseError::Unpinned { .. } => BaseError::Unpinned { lock: path() }, Usage, HINT;
         BaseError::Offline => BaseError::Offline, Usage, HINT;
     );

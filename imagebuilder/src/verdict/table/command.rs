@@ -94,7 +94,6 @@ fn errors_of_commands() {
         CommandError::Unnamed { .. } => CommandError::Unnamed { layout: path(), digest: digest() }, Usage, HINT;
         CommandError::Place { .. } => CommandError::Place {
             layout: path(), name: text(), problem: "x" }, Usage, HINT;
-        CommandError::Several { .. } => CommandError::Several { layout: path(), count: 2 }, Usage, HINT;
         CommandError::Remote { .. } => CommandError::Remote {
             operation: "x", reference: reference(), source: unreachable() }, Unreachable, NONE;
         CommandError::Publish(_) => CommandError::Publish(publish_error()), Usage, NONE;
