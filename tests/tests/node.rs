@@ -270,12 +270,15 @@ fn logs_are_read_across_rotation_and_followed() {
         json!({"stream": "stderr", "text": "two parts", "time": "2026-11-22T15:39:02.5Z"});
     assert_eq!(last, expected);
 
-    let mut child = Command::new(e2e::program("nodectl"))
-        .args(["-k", "logs", "shop/web-1", "--follow", "--tail", "1"])
-        .env("CONTAINERD_ADDRESS", daemon.socket())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let follow = || {
+        Command::new(e2e::program("nodectl"))
+            .args(["-k", "logs", "shop/web-1", "--follow", "--tail", "1"])
+            .env("CONTAINERD_ADDRESS", daemon.socket())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut child = follow();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || lines.next().unwrap().unwrap();
     assert_eq!(next(), "two parts");
@@ -286,6 +289,14 @@ fn logs_are_read_across_rotation_and_followed() {
     assert_eq!(next(), "six");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    // As `| head -1`: it ends with the first line that nobody reads.
+    let mut child = follow();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "six");
+    drop(lines);
+    append(&log, &line(7, "stdout", "F", "seven"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 /// The widths of the live lines at the bottom. The process has one stderr, and so one of these.
@@ -72,15 +73,24 @@ impl Printer {
     ///
     /// # Errors
     /// As [`Printer::data`].
+    pub fn data_raw(self, bytes: &[u8]) -> io::Result<()> {
+        self.data_while_read(bytes).map(|_| ())
+    }
+
+    /// As [`Printer::data_raw`], for output without an end: breaks once the pipe is closed.
+    ///
+    /// # Errors
+    /// As [`Printer::data`].
     #[allow(
         clippy::unused_self,
         reason = "only the holder of a printer writes to the stream"
     )]
-    pub fn data_raw(self, bytes: &[u8]) -> io::Result<()> {
+    pub fn data_while_read(self, bytes: &[u8]) -> io::Result<ControlFlow<()>> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+            Err(error) => Err(error),
         }
     }
 

@@ -38,20 +38,27 @@ pub(super) async fn down(printer: Printer, global: &Global, args: &DownArgs) -> 
 /// Takes the lock. An `up` that holds it gets SIGTERM, and is waited for.
 async fn take(printer: Printer, instance: &Instance, wait: Duration) -> Result<Lock> {
     let deadline = Instant::now() + wait;
-    let mut signalled = false;
+    let mut signalled = None;
     loop {
-        match instance.lock() {
-            Err(InstanceError::Locked { .. }) if Instant::now() < deadline => {
-                // The lock's holder is alive, so the ID in the file is its own.
-                if let Some(pid) = instance.locked_by().filter(|_| !signalled) {
-                    printer.status(&format!("Stopping `nodectl up`, process {pid}"));
-                    kill(Pid::from_raw(pid), Signal::SIGTERM)
-                        .map_err(|source| CommandError::Stop { pid, source })?;
-                    signalled = true;
-                }
-                sleep(Duration::from_millis(50)).await;
-            }
+        let locked = match instance.lock() {
+            Err(locked @ InstanceError::Locked { .. }) => locked,
             result => return Ok(result?),
+        };
+        if signalled.is_none() {
+            // The lock's holder is alive, so the ID in the file is its own.
+            signalled = instance.locked_by();
+            if let Some(pid) = signalled {
+                printer.status(&format!("Stopping `nodectl up`, process {pid}"));
+                kill(Pid::from_raw(pid), Signal::SIGTERM)
+                    .map_err(|source| CommandError::Stop { pid, source })?;
+            }
         }
+        if Instant::now() >= deadline {
+            return Err(match signalled {
+                Some(pid) => CommandError::StillRunning { pid, wait },
+                None => locked.into(),
+            });
+        }
+        sleep(Duration::from_millis(50)).await;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cli::input::InputError;
 use oci::ReferenceError;
@@ -100,6 +101,8 @@ pub(crate) enum CommandError {
         #[source]
         source: nix::errno::Errno,
     },
+    #[error("`nodectl up`, process {pid}, did not stop within {} s", wait.as_secs())]
+    StillRunning { pid: i32, wait: Duration },
     #[error(transparent)]
     Select(#[from] SelectError),
     #[error("there is no pod `{pod}`")]
@@ -117,7 +120,7 @@ pub(crate) enum CommandError {
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),
     #[error("cannot write to standard output")]
-    Stdout(#[from] io::Error),
+    Stdout(#[source] io::Error),
 }
 
 /// What a command returns.

@@ -4,8 +4,9 @@ use cli::{Bytes, Exit, Printer};
 use oci::layout::Layout;
 use serde_json::json;
 
-use super::edge::{now_ms, random_hex};
 use super::error::{CommandError, Result, UsageError};
+use super::process::{now_ms, random_hex};
+use super::stdout::data;
 use super::table::table;
 use crate::args::{Global, ImagesCommand, ImportArgs, Output};
 use crate::containerd::{Containerd, Labels};
@@ -28,7 +29,7 @@ pub(super) async fn images(
                         namespace: client.namespace().to_owned(),
                     });
                 }
-                printer.data(name)?;
+                data(printer, name)?;
             }
             Ok(Exit::Ok)
         }
@@ -69,7 +70,7 @@ async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> Res
         imported.present,
         Bytes(imported.bytes)
     ));
-    printer.data(&format!("{} {}", imported.name, imported.digest))?;
+    data(printer, &format!("{} {}", imported.name, imported.digest))?;
     Ok(Exit::Ok)
 }
 
@@ -92,7 +93,7 @@ async fn list(printer: Printer, client: &Containerd, output: Output) -> Result<E
                 .map(|image| vec![image.name.clone(), image.target.digest.clone()])
                 .collect();
             for line in table(&["NAME", "DIGEST"], &rows) {
-                printer.data(&line)?;
+                data(printer, &line)?;
             }
         }
         Output::Json => {
@@ -100,7 +101,10 @@ async fn list(printer: Printer, client: &Containerd, output: Output) -> Result<E
                 .iter()
                 .map(|image| json!({"digest": image.target.digest, "media_type": image.target.media_type, "name": image.name}))
                 .collect();
-            printer.data(&json!({"images": images, "schema_version": 1}).to_string())?;
+            data(
+                printer,
+                &json!({"images": images, "schema_version": 1}).to_string(),
+            )?;
         }
     }
     Ok(Exit::Ok)

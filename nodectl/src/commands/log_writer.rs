@@ -8,7 +8,7 @@ use crate::logs::writer::{Input, run};
 /// Writes a container's log, if that is what this process was started for.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the edge: the environment that the shim passes is read here"
+    reason = "the environment that the shim passes is read here"
 )]
 pub fn log_writer() -> Option<ExitCode> {
     let of_shim = std::env::var("CONTAINER_ID").ok();

@@ -1,8 +1,7 @@
-//! One file for each command; the edge, where the clock, the environment and the streams are accessed.
+//! One file for each command: here the clock, the environment and the streams are accessed.
 
 mod choose;
 mod down;
-mod edge;
 mod error;
 mod images;
 mod log_lines;
@@ -10,9 +9,11 @@ mod log_writer;
 mod logs;
 mod node;
 mod node_logs;
+mod process;
 mod ps;
 mod run;
 mod screen;
+mod stdout;
 mod table;
 mod up;
 

@@ -1,13 +1,15 @@
 //! `nodectl -k`: views of the kubelet's containers.
 
+use std::io;
 use std::time::Duration;
 
 use cli::{Bytes, Exit, Printer};
 use serde_json::{Value, json};
 
-use super::edge::now_ms;
 use super::error::{Result, UsageError};
 use super::node_logs;
+use super::process::now_ms;
+use super::stdout::data;
 use super::table::{DIGEST_CHARS, age, image_name, table};
 use crate::args::{Command, Global, InspectArgs, Output, OutputArgs, StatsArgs};
 use crate::containerd::Containerd;
@@ -22,9 +24,9 @@ pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command
         command,
         Command::Up(_) | Command::Down(_) | Command::Images(_)
     ) {
-        let message =
-            "-k only reads the kubelet's containers, and this command changes containerd's state";
-        return Err(UsageError::new(message, None).into());
+        let message = "`up`, `down` and `images` are not available with -k, which only reads the \
+                       kubelet's containers";
+        return Err(UsageError::new(message, Some("omit -k")).into());
     }
     let host = global.host();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
@@ -39,7 +41,7 @@ pub(super) async fn dispatch(printer: Printer, global: &Global, command: Command
         Command::Stats(args) => stats(printer, &host, pods, &args).await,
         Command::Logs(args) => node_logs::logs(printer, &host, &pods, &args).await,
         Command::Pods(_) | Command::Up(_) | Command::Down(_) | Command::Images(_) => {
-            Ok(Exit::Usage)
+            unreachable!("shown or refused above")
         }
     }
 }
@@ -57,7 +59,10 @@ fn ps(printer: Printer, pods: &[NodePod], args: OutputArgs) -> Result<Exit> {
         let containers: Vec<_> = all()
             .map(|(pod, container)| container_json(pod, container))
             .collect();
-        printer.data(&json!({"containers": containers, "schema_version": 1}).to_string())?;
+        data(
+            printer,
+            &json!({"containers": containers, "schema_version": 1}).to_string(),
+        )?;
         return Ok(Exit::Ok);
     }
     let rows: Vec<_> = all()
@@ -122,7 +127,10 @@ fn show_pods(
                 value
             })
             .collect();
-        printer.data(&json!({"pods": pods, "schema_version": 1}).to_string())?;
+        data(
+            printer,
+            &json!({"pods": pods, "schema_version": 1}).to_string(),
+        )?;
         return Ok(Exit::Ok);
     }
     let rows: Vec<_> = pods
@@ -193,7 +201,7 @@ fn last_lines(host: &Host, container: &NodeContainer) -> Vec<String> {
     // A missing log has no lines.
     let _ = read(&host.path(&container.log_path), query, |line| {
         lines.push(String::from_utf8_lossy(&line.text).into_owned());
-        Ok(())
+        Ok::<_, io::Error>(())
     });
     lines
 }
@@ -216,14 +224,14 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
             json["stats"] = json!(stats_of(container).map(|one| one.cgroup));
             json["last_lines"] = json!(last_lines(host, container));
         }
-        printer.data(&value.to_string())?;
+        data(printer, &value.to_string())?;
         return Ok(Exit::Ok);
     }
     let pair = |name: &str, value: &str| {
         if value.is_empty() {
             Ok(())
         } else {
-            printer.data(&format!("{name:<12} {value}"))
+            data(printer, &format!("{name:<12} {value}"))
         }
     };
     pair("Pod", &format!("{}/{}", pod.namespace, pod.name))?;
@@ -247,7 +255,7 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
         } else {
             " (earlier start)"
         };
-        printer.data("")?;
+        data(printer, "")?;
         pair("Container", &format!("{}{which}", container.name))?;
         pair("  ID", &container.id)?;
         pair("  State", &state(container))?;
@@ -269,7 +277,7 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
         pair("  Log", &container.log_path)?;
         if container.problem().is_some() {
             for line in last_lines(host, container) {
-                printer.data(&format!("    | {line}"))?;
+                data(printer, &format!("    | {line}"))?;
             }
         }
     }
@@ -293,7 +301,10 @@ async fn stats(
     let second = sample(host, &pods);
     let used = rates(&first, second, began.elapsed());
     if args.output == Output::Json {
-        printer.data(&json!({"schema_version": 1, "stats": used}).to_string())?;
+        data(
+            printer,
+            &json!({"schema_version": 1, "stats": used}).to_string(),
+        )?;
         return Ok(Exit::Ok);
     }
     let number = |value: Option<u64>, unit: &str| {
@@ -372,6 +383,6 @@ fn age_of(created_unix: Option<i64>) -> String {
 }
 
 fn print(printer: Printer, header: &[&str], rows: &[Vec<String>]) -> Result<Exit> {
-    printer.data(&table(header, rows).join("\n"))?;
+    data(printer, &table(header, rows).join("\n"))?;
     Ok(Exit::Ok)
 }

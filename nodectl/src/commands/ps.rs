@@ -3,8 +3,9 @@
 use cli::{Exit, Printer};
 use serde_json::{Value, json};
 
-use super::edge::now_ms;
 use super::error::Result;
+use super::process::now_ms;
+use super::stdout::data;
 use super::table::{age, image_name, table_of_pods};
 use crate::args::{Global, Output, OutputArgs};
 use crate::containerd::Containerd;
@@ -24,10 +25,13 @@ pub(super) async fn ps(printer: Printer, global: &Global, args: OutputArgs) -> R
         instance,
     };
     match args.output {
-        Output::Text => printer.data(&view.table().join("\n"))?,
+        Output::Text => data(printer, &view.table().join("\n"))?,
         Output::Json => {
             let pods: Vec<_> = view.pods.iter().map(|pod| view.pod_json(pod)).collect();
-            printer.data(&json!({"pods": pods, "schema_version": 1}).to_string())?;
+            data(
+                printer,
+                &json!({"pods": pods, "schema_version": 1}).to_string(),
+            )?;
         }
     }
     Ok(Exit::Ok)

@@ -9,10 +9,7 @@ use super::{down, images, logs, node, ps, up};
 use crate::args::{Cli, Command};
 
 /// Runs a command and returns its exit code.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge: TERM is read here and passed in"
-)]
+#[expect(clippy::disallowed_methods, reason = "TERM is read here and passed in")]
 pub fn main(cli: Cli) -> ExitCode {
     let dumb = std::env::var("TERM").map_or(true, |term| term == "dumb");
     let printer = Printer::new(cli.global.progress, dumb);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use cli::{Printer, Progress};
 
-use super::edge::now_ms;
+use super::process::now_ms;
 use super::table::{age, table_of_pods};
 use crate::play::{Event, PodRow};
 

@@ -167,7 +167,7 @@ mod tests {
         let mut before = Vec::new();
         read(&path, query, |line| {
             before.push(line.text);
-            Ok(())
+            Ok::<_, io::Error>(())
         })
         .unwrap();
         assert_eq!(before, [b"one"]);

@@ -30,11 +30,11 @@ pub(crate) struct LogQuery {
 ///
 /// # Errors
 /// As the file system's, or the sink's.
-pub(crate) fn read(
+pub(crate) fn read<E: From<io::Error>>(
     path: &Path,
     query: LogQuery,
-    mut sink: impl FnMut(LogLine) -> io::Result<()>,
-) -> io::Result<()> {
+    mut sink: impl FnMut(LogLine) -> Result<(), E>,
+) -> Result<(), E> {
     let mut files = log_files(path)?;
     if let Some(end) = query.end {
         cut(&mut files, end);
@@ -66,7 +66,7 @@ pub(crate) fn read(
         for file in &files[start..] {
             each_line(file, &mut joiner, &mut |line| {
                 tail_of.push(line);
-                Ok(())
+                Ok::<_, E>(())
             })?;
         }
         joiner.finish().for_each(|line| tail_of.push(line));
@@ -116,11 +116,11 @@ fn wanted(line: LogLine, query: LogQuery) -> Option<LogLine> {
         .then_some(line)
 }
 
-fn each_line(
+fn each_line<E: From<io::Error>>(
     file: &LogFile,
     joiner: &mut Joiner,
-    sink: &mut dyn FnMut(LogLine) -> io::Result<()>,
-) -> io::Result<()> {
+    sink: &mut dyn FnMut(LogLine) -> Result<(), E>,
+) -> Result<(), E> {
     let mut reader = match file.open() {
         // Deleted or compressed since the files were listed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -183,7 +183,7 @@ mod tests {
         let mut all = Vec::new();
         read(path, query, |line| {
             all.push(String::from_utf8(line.text).unwrap());
-            Ok(())
+            Ok::<_, io::Error>(())
         })
         .unwrap();
         all

@@ -28,6 +28,7 @@ impl ExitError for CommandError {
             | Self::RemoveDir { .. }
             | Self::Signals(_)
             | Self::Stop { .. }
+            | Self::StillRunning { .. }
             | Self::Log { .. }
             | Self::Balancer(_)
             | Self::Runtime(_)
@@ -53,6 +54,9 @@ impl ExitError for CommandError {
             Self::Network(error) => error.hint(),
             Self::Adopt(error) | Self::Remove(error) => error.hint(),
             Self::Select(error) => error.hint(),
+            Self::StillRunning { .. } => {
+                Some("it is still stopping pods: wait longer with --wait SECONDS".to_owned())
+            }
             Self::NoSuchImage { .. } => Some("`nodectl images list` lists them".to_owned()),
             Self::Interrupted
             | Self::Reference(_)

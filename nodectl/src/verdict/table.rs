@@ -304,6 +304,8 @@ fn commands() {
         CommandError::Signals(_) => CommandError::Signals(other()), Failed, NONE;
         CommandError::Stop { .. } =>
             CommandError::Stop { pid: 1, source: nix::errno::Errno::EPERM }, Failed, NONE;
+        CommandError::StillRunning { .. } =>
+            CommandError::StillRunning { pid: 1, wait: Duration::ZERO }, Failed, HINT;
         CommandError::Select(_) => SelectError::None(text()).into(), Usage, HINT;
         CommandError::NoSuchPod { .. } => CommandError::NoSuchPod { pod: text() }, Usage, HINT;
         CommandError::NoSuchImage { .. } =>

@@ -279,6 +279,22 @@ fn a_pod_with_a_stuck_shim_is_left_alone_until_down() {
 }
 
 #[test]
+fn a_down_that_may_not_wait_reports_the_running_up() {
+    let world = World::new();
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let down = Nodectl::run(&world.daemon, &["down", "--wait", "0"]);
+    assert_eq!(down.code, Some(1), "{}", down.stderr);
+    assert!(
+        down.stderr.contains("did not stop within 0 s\nhint: ") && down.stderr.contains("--wait"),
+        "{}",
+        down.stderr
+    );
+    // It was asked to stop nevertheless.
+    assert_eq!(up.wait(), Some(130));
+}
+
+#[test]
 fn a_killed_shims_socket_is_removed() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);

@@ -10,8 +10,8 @@ use cli::{Exit, Printer};
 use tokio::sync::watch;
 
 use self::plan::UpPlan;
-use super::edge::stop_on_signals;
 use super::error::{CommandError, Result, UsageError};
+use super::process::stop_on_signals;
 use crate::args::{Global, UpArgs};
 use crate::containerd::Containerd;
 use crate::play::{Instance, Lock, Stop, observe, remove_all};

@@ -11,7 +11,7 @@ use crate::play::Stop;
 /// Milliseconds since 1970.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the edge: the clock is read here and passed in"
+    reason = "the clock is read here and passed in"
 )]
 pub(super) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
