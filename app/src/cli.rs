@@ -50,6 +50,11 @@ pub fn main() -> ExitCode {
             build_info::VERSION,
             build_info::REVISION
         )),
+        [
+            "check" | "--help" | "-h" | "help" | "--version" | "-V",
+            other,
+            ..,
+        ] => fail(USAGE, &format!("unexpected argument `{other}`")),
         ["probe", ..] => fail(
             USAGE,
             "probe needs one URL, such as http://127.0.0.1:5000/healthz",

@@ -215,6 +215,10 @@ fn help_lists_every_setting() {
             Some(code)
         );
     }
+    let more = command(&[]).args(["check", "x"]).output().unwrap();
+    assert_eq!(more.status.code(), Some(2));
+    let stderr = String::from_utf8(more.stderr).unwrap();
+    assert!(stderr.contains("unexpected argument `x`"), "{stderr}");
 }
 
 proptest! {
