@@ -60,7 +60,10 @@ impl ExitError for ImageError {
                  or --image (IMAGE=) for an existing image"
                     .to_owned(),
             ),
-            Self::Start { .. } => Some("`make build` compiles it".to_owned()),
+            Self::Start { .. } => Some(
+                "`make build` compiles it: name it with --imagebuilder target/debug/imagebuilder"
+                    .to_owned(),
+            ),
             Self::Aws(error) => error.hint(),
             Self::Manifests(error) => error.hint(),
             Self::Build(_) => None,

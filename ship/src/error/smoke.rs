@@ -53,7 +53,8 @@ impl ExitError for SmokeError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoAnswer { url, .. } if url.starts_with("https://") => Some(
+            // `invalid peer certificate: UnknownIssuer`, by rustls.
+            Self::NoAnswer { source, .. } if source.to_string().contains("certificate") => Some(
                 "the certificate has to cover the host name, and be signed by a public CA or by \
                  one in --service-ca (SERVICE_CA=)"
                     .to_owned(),

@@ -45,11 +45,20 @@ impl ExitError for UndeployError {
         Some(match self {
             Self::HoldsData { .. } => "--delete-data (DELETE_DATA=1) deletes it as well".to_owned(),
             Self::Held {
+                object,
+                namespace,
+                holders,
+                ..
+            } if holders.iter().any(Holder::is_gone) => format!(
+                "`make cluster CLUSTER= REGION= [OVERLAY=]` installs the controller again, and then \
+                 this command deletes the load balancer; if it is gone in AWS already: kubectl patch \
+                 {object} -n {namespace} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+            ),
+            Self::Held {
                 object, namespace, ..
             } => format!(
-                "`make cluster CLUSTER= REGION=` installs the controller again, and then this \
-                 command deletes the load balancer; if it is gone in AWS already: kubectl patch \
-                 {object} -n {namespace} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+                "`kubectl describe {object} -n {namespace}` shows what the controller reports; \
+                 repeat this command once it can delete the load balancer"
             ),
             Self::Namespace { namespace, .. } => format!(
                 "`kubectl get namespace {namespace} -o yaml` shows what it waits for; \
