@@ -170,7 +170,8 @@ mod tests {
         let page = |name| std::fs::read_to_string(directory.path().join(name)).unwrap();
         assert!(page("program.1").contains(".TH program 1"));
         assert!(page("program-run.1").contains("program\\-run"));
-        assert!(run(&["program", "man", "/nonexistent"]).unwrap().is_err());
+        let file = format!("{path}/program.1");
+        assert!(run(&["program", "man", &file]).unwrap().is_err());
     }
 
     #[test]
