@@ -38,23 +38,26 @@ pub(crate) enum CargoConfigError {
 pub(crate) struct CargoConfigFiles(Vec<Table>);
 
 impl CargoConfigFiles {
-    /// Reads the files that Cargo reads when it runs in `directory`.
+    /// Reads what Cargo reads when it runs in `directory` with these arguments.
     pub(crate) fn read(
         directory: &Path,
         cargo_home: Option<&Path>,
+        arguments: &[String],
     ) -> Result<Self, CargoConfigError> {
-        let read = |path: PathBuf| {
-            let text = fs::read_to_string(&path).map_err(|source| CargoConfigError::Read {
-                path: path.clone(),
-                source,
-            })?;
-            text.parse().map_err(|source| CargoConfigError::Parse {
-                path,
-                source: Box::new(source),
-            })
-        };
-        let files = files(directory, cargo_home).into_iter().map(read);
-        files.collect::<Result<_, _>>().map(Self)
+        let mut tables = Vec::new();
+        for path in files(directory, cargo_home) {
+            add_file(&path, &mut tables, &mut Vec::new())?;
+        }
+        for value in configs(arguments) {
+            let path = directory.join(value);
+            if path.is_file() {
+                add_file(&path, &mut tables, &mut Vec::new())?;
+            } else {
+                // Cargo refuses what is neither a file nor TOML.
+                tables.extend(value.parse::<Table>().ok());
+            }
+        }
+        Ok(Self(tables))
     }
 
     /// Whether an entry selects targets by a `cfg`.
@@ -164,6 +167,67 @@ fn add_flags(flags: &mut Vec<String>, value: &Value) {
     }
 }
 
+/// Adds a file, after those that it includes, which have lower precedence. `open` are those that are being read.
+fn add_file(
+    path: &Path,
+    tables: &mut Vec<Table>,
+    open: &mut Vec<PathBuf>,
+) -> Result<(), CargoConfigError> {
+    // Cargo refuses a file that includes itself.
+    if open.iter().any(|other| other == path) {
+        return Ok(());
+    }
+    let text = fs::read_to_string(path).map_err(|source| CargoConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let table: Table = text.parse().map_err(|source| CargoConfigError::Parse {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    open.push(path.to_owned());
+    let folder = path.parent().unwrap_or(path);
+    for (included, optional) in includes(&table) {
+        let included = folder.join(included);
+        if !optional || included.exists() {
+            add_file(&included, tables, open)?;
+        }
+    }
+    open.pop();
+    tables.push(table);
+    Ok(())
+}
+
+/// The paths that a file includes, relative to its folder, and whether they may be missing.
+fn includes<'a>(file: &'a Table) -> Vec<(&'a str, bool)> {
+    let entry = |value: &'a Value| match value {
+        Value::String(path) => Some((path.as_str(), false)),
+        Value::Table(entry) => {
+            let optional = entry.get("optional").and_then(Value::as_bool);
+            Some((entry.get("path")?.as_str()?, optional.unwrap_or(false)))
+        }
+        _ => None,
+    };
+    let entries = file.get("include").and_then(Value::as_array);
+    entries.into_iter().flatten().filter_map(entry).collect()
+}
+
+/// The values of `--config` among Cargo's arguments.
+fn configs(arguments: &[String]) -> impl Iterator<Item = &str> {
+    let mut arguments = arguments.iter();
+    std::iter::from_fn(move || {
+        loop {
+            let argument = arguments.next()?;
+            if argument == "--config" {
+                return arguments.next().map(String::as_str);
+            }
+            if let Some(value) = argument.strip_prefix("--config=") {
+                return Some(value);
+            }
+        }
+    })
+}
+
 /// The configuration files, the one of lowest precedence first.
 fn files(directory: &Path, cargo_home: Option<&Path>) -> Vec<PathBuf> {
     let folders = directory.ancestors().map(|folder| folder.join(".cargo"));
@@ -242,6 +306,40 @@ mod tests {
             config(&[array, string]).flags_to_pass_on(),
             ["-Cc=3", "-Cd=4"]
         );
+    }
+
+    #[test]
+    fn reads_what_files_include_and_arguments_set() {
+        let top = tempfile::tempdir().unwrap();
+        let write = |name: &str, flag: &str, more: &str| {
+            let path = top.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("{more}\n[build]\nrustflags = [\"-C{flag}\"]")).unwrap();
+        };
+        let include =
+            "include = [\"a.toml\", { path = \"../b.toml\" }, { path = \"no\", optional = true }]";
+        write("ws/.cargo/config.toml", "top", include);
+        // One that includes itself is Cargo's error, and must not be endless.
+        write("ws/.cargo/a.toml", "a", "include = [\"a.toml\"]");
+        write("ws/b.toml", "b", "");
+        write("ws/c.toml", "c", "");
+        let arguments = [
+            "--config",
+            "c.toml",
+            "--jobs",
+            "1",
+            "--config=build.rustflags=['-Cd']",
+        ];
+        let arguments = arguments.map(str::to_owned);
+        let read = CargoConfigFiles::read(&top.path().join("ws"), None, &arguments).unwrap();
+        let config = read.choose(TRIPLE, &[]);
+        assert_eq!(
+            config.flags_to_pass_on(),
+            ["-Ca", "-Cb", "-Ctop", "-Cc", "-Cd"]
+        );
+        write("ws/.cargo/a.toml", "a", "include = [\"no.toml\"]");
+        let missing = CargoConfigFiles::read(&top.path().join("ws"), None, &[]);
+        assert!(matches!(missing, Err(CargoConfigError::Read { .. })));
     }
 
     #[test]
