@@ -77,6 +77,8 @@ pub(crate) struct Build {
     pub(crate) packages: BTreeSet<PackageId>,
     /// All packages that were compiled.
     pub(crate) all_packages: BTreeSet<PackageId>,
+    /// The folders of the packages that were compiled for the target.
+    pub(crate) folders: BTreeSet<PathBuf>,
 }
 
 /// Compiles a service.
@@ -102,7 +104,11 @@ pub(crate) fn compile(
         &paths,
         &workspace.target_dir().join("imagebuilder-c"),
     )?;
-    let files = CargoConfigFiles::read(workspace.root(), environment.cargo_home.as_deref())?;
+    let files = CargoConfigFiles::read(
+        workspace.root(),
+        environment.cargo_home.as_deref(),
+        &options.cargo.arguments,
+    )?;
     // Only if needed: it starts rustc once more.
     let cfgs = if files.select_by_cfg() {
         toolchain.cfgs(target.triple)?
@@ -181,6 +187,7 @@ pub(crate) fn compile(
         binaries,
         packages: found.packages,
         all_packages: found.all_packages,
+        folders: found.folders,
     })
 }
 
@@ -271,6 +278,7 @@ struct Artifacts {
     binaries: BTreeMap<String, PathBuf>,
     packages: BTreeSet<PackageId>,
     all_packages: BTreeSet<PackageId>,
+    folders: BTreeSet<PathBuf>,
 }
 
 fn artifacts(
@@ -288,6 +296,8 @@ fn artifacts(
         let mut files = artifact.filenames.iter();
         if files.any(|file| file.components().any(|part| part.as_str() == triple)) {
             found.packages.insert(artifact.package_id.clone());
+            let folder = artifact.manifest_path.parent();
+            found.folders.extend(folder.map(PathBuf::from));
         }
         found.all_packages.insert(artifact.package_id);
         if let Some(path) = artifact.executable

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
-const SIGNALS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
+const SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// The signal handlers of this process.
 #[derive(Clone, Debug)]
@@ -70,6 +70,7 @@ impl Interrupts {
                     _ if again => Signal::KILL,
                     SIGINT => Signal::INT,
                     SIGHUP => Signal::HUP,
+                    SIGQUIT => Signal::QUIT,
                     _ => Signal::TERM,
                 };
                 // It fails when all of them have exited.

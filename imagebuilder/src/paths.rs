@@ -57,6 +57,17 @@ impl PathMap {
             .map(|(from, to)| (from.as_path(), to.as_str()))
     }
 
+    /// The folders that are not inside any path of this map, so that nothing replaces them.
+    pub(crate) fn outside<'a>(
+        &self,
+        folders: impl IntoIterator<Item = &'a PathBuf>,
+    ) -> Vec<&'a Path> {
+        let folders = folders.into_iter().map(PathBuf::as_path);
+        folders
+            .filter(|folder| !self.iter().any(|(from, _)| folder.starts_with(from)))
+            .collect()
+    }
+
     /// A flag of a compiler for each pair: the option's name, then `FROM=TO`.
     pub(crate) fn flags(&self, option: &str) -> Vec<String> {
         self.iter()

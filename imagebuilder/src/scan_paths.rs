@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use memchr::memmem::Finder;
 
@@ -13,8 +14,12 @@ use crate::scan;
 /// The longest part of a path that is shown.
 const SHOWN_BYTES: usize = 200;
 
-/// The first path in `binary` that `paths` should have replaced.
-pub(crate) fn find(binary: &File, paths: &PathMap) -> io::Result<Option<String>> {
+/// The first path in `binary` that `paths` should have replaced, or that is in a folder `outside` of them.
+pub(crate) fn find(
+    binary: &File,
+    paths: &PathMap,
+    outside: &[&Path],
+) -> io::Result<Option<String>> {
     let replacements: Vec<&str> = paths.iter().map(|(_, to)| to).collect();
     let needles: Vec<Vec<u8>> = paths
         .iter()
@@ -25,7 +30,9 @@ pub(crate) fn find(binary: &File, paths: &PathMap) -> io::Result<Option<String>>
                     .to_str()
                     .is_none_or(|from| !replacements.contains(&from))
         })
-        .map(|(from, _)| from.as_os_str().as_bytes().to_vec())
+        .map(|(from, _)| from)
+        .chain(outside.iter().copied())
+        .map(|from| from.as_os_str().as_bytes().to_vec())
         .collect();
     let finders: Vec<Finder> = needles.iter().map(Finder::new).collect();
     // The byte after a path determines where it ends.

@@ -9,6 +9,7 @@
 mod sandbox;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -61,6 +62,15 @@ fn rustflags_of_cargos_configuration_reach_the_binary() {
         "[build]\nrustflags = [\"--cfg=shouty\"]\n[target.'cfg(unix)']\nrustflags = []\n",
         "false",
     );
+    sandbox.write(
+        ".cargo/more.toml",
+        "[build]\nrustflags = [\"--cfg=shouty\"]\n",
+    );
+    check("include = [\"more.toml\"]\n", "true");
+    check("", "false");
+    let config = ["--", "--config", "build.rustflags=['--cfg=shouty']"];
+    sandbox.run(&[&BUILD[..], &config].concat()).reference();
+    assert_eq!(output(&sandbox, "release"), "true");
 }
 
 #[test]
@@ -197,6 +207,31 @@ fn exited(pid: &str) -> bool {
     })
 }
 
+/// Else one could pack what the other compiled with other features.
+#[test]
+fn builds_for_one_target_take_turns_until_their_binaries_are_open() {
+    let sandbox = Sandbox::new();
+    let built = sandbox.run(&BUILD).reference();
+    let arch = std::env::consts::ARCH;
+    let lock = format!("target/.imagebuilder-{arch}-unknown-linux-musl-release.lock");
+    let lock = fs::File::open(sandbox.path().join(lock)).unwrap();
+    lock.lock().unwrap();
+    let mut command = sandbox.command(&["build", "hello", "--progress", "plain"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let waits = |line: &str| line.starts_with("Waiting for another build for ");
+    while !waits(&lines.next().expect("it waits").unwrap()) {}
+    lock.unlock().unwrap();
+    let rest: Vec<_> = lines.map(Result::unwrap).collect();
+    let run = Run::of(sandbox.path(), child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(0), "{rest:?}");
+    assert_eq!(run.reference().digest(), built.digest());
+}
+
 #[test]
 fn a_signal_stops_cargo_and_its_build_scripts() {
     let sandbox = Sandbox::new();
@@ -209,7 +244,7 @@ fn a_signal_stops_cargo_and_its_build_scripts() {
              std::thread::sleep(std::time::Duration::from_secs(600));
          }",
     );
-    for signal in ["INT", "TERM", "HUP"] {
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
         let mut command = sandbox.command(&BUILD);
         let child = command
             .stdout(Stdio::piped())

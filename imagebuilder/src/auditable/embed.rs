@@ -127,6 +127,5 @@ fn store(path: &Path, mut binary: &File, addition: &Addition) -> io::Result<File
     file.write_all(&addition.tail)?;
     file.as_file().write_all_at(&addition.head, 0)?;
     file.as_file().set_modified(metadata.modified()?)?;
-    file.persist(path)?;
-    File::open(path)
+    Ok(file.persist(path)?)
 }

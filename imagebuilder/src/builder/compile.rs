@@ -53,6 +53,7 @@ impl Builder {
             platform: platform.clone(),
             target,
         });
+        let turn = self.turn(target, events)?;
         let built = cargo::compile(
             &self.environment,
             &self.workspace,
@@ -72,10 +73,12 @@ impl Builder {
             && !allocator::is_replaced(&built.packages);
         let (mut binaries, mut waits) = (Vec::new(), false);
         for (bin, path) in &built.binaries {
-            let binary = self.checked(path, &package, image, events)?;
+            let binary = self.checked(path, &package, &built, image, events)?;
             waits |= may_wait && self.has_threads(&binary)?;
             binaries.push(self.audited(service, target, &built, bin, binary)?);
         }
+        // The binaries are open, whatever replaces them.
+        drop(turn);
         if waits {
             let package = package.clone();
             events(Event::MuslAllocator { package });
@@ -114,6 +117,7 @@ impl Builder {
         &self,
         path: &Path,
         package: &str,
+        built: &Build,
         image: Surroundings<'_>,
         events: &mut dyn FnMut(Event),
     ) -> Result<Binary, BuildError> {
@@ -123,7 +127,7 @@ impl Builder {
             events(Event::ReadingBase { base, bytes });
         })?;
         let binary = self.binary(path, file)?;
-        self.check_paths(&binary, package, events)?;
+        self.check_paths(&binary, package, built, events)?;
         Ok(binary)
     }
 
@@ -209,15 +213,17 @@ impl Builder {
         &self,
         binary: &Binary,
         package: &str,
+        built: &Build,
         events: &mut dyn FnMut(Event),
     ) -> Result<(), BuildError> {
         let paths = PathMap::new(&self.environment, &self.workspace, &self.toolchain);
-        let key = format!("{} {paths:?}", binary.digest);
+        let outside = paths.outside(&built.folders);
+        let key = format!("{} {paths:?} {outside:?}", binary.digest);
         let known: Option<Option<String>> = self.cache.get("paths", &key);
         let found = if let Some(found) = known {
             found
         } else {
-            let found = scan_paths::find(&binary.file, &paths);
+            let found = scan_paths::find(&binary.file, &paths, &outside);
             let found = found.map_err(|error| cannot(&binary.path, error))?;
             self.cache.put("paths", &key, &found);
             found

@@ -26,6 +26,12 @@ pub(crate) enum BuildError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Compile(#[from] CompileError),
+    #[error("cannot lock `{}` against other builds", path.display())]
+    Lock {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot read the binary `{}`", path.display())]
     Binary {
         path: PathBuf,

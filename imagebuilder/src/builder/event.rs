@@ -17,6 +17,8 @@ pub(crate) enum Event {
         platform: Platform,
         target: Target,
     },
+    /// Another build has the turn.
+    Waiting { target: Target },
     /// A binary is ready to be packed.
     Compiled {
         package: String,
@@ -59,6 +61,9 @@ impl fmt::Display for Event {
                         ": the musl target is not installed, so it is static against glibc",
                     ),
                 }
+            }
+            Self::Waiting { target } => {
+                write!(f, "Waiting for another build for {}", target.triple)
             }
             Self::Compiled {
                 package,

@@ -5,6 +5,7 @@ mod built;
 mod compile;
 mod error;
 mod event;
+mod turn;
 
 pub(crate) use build::{Builder, image_name};
 pub(crate) use built::Built;

@@ -25,7 +25,7 @@ impl ExitError for BuildError {
             Self::Workspace(error) => error.exit(),
             Self::Target(error) => error.exit(),
             Self::Compile(error) => error.exit(),
-            Self::Binary { .. } | Self::Path { .. } => Exit::Failed,
+            Self::Lock { .. } | Self::Binary { .. } | Self::Path { .. } => Exit::Failed,
             Self::Base { source, .. } => source.exit(),
             Self::Pin(error) => error.exit(),
             Self::NoGlibc => Exit::Usage,
@@ -62,7 +62,7 @@ impl ExitError for BuildError {
             ),
             Self::Fit(error) => error.hint(),
             Self::Asset(error) => error.hint(),
-            Self::Binary { .. } | Self::AssetOverBinary { .. } => None,
+            Self::Lock { .. } | Self::Binary { .. } | Self::AssetOverBinary { .. } => None,
             Self::NoProgram { .. } => Some("add it with --file SRC:DEST".to_owned()),
             Self::NoEntrypoint => Some(
                 "name it with --entrypoint, or make the first --file executable: SRC:DEST:0755"

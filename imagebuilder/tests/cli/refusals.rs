@@ -122,6 +122,32 @@ fn a_path_of_this_machine_in_the_binary_is_found() {
 }
 
 #[test]
+fn a_path_of_a_dependency_outside_the_workspace_is_found() {
+    let sandbox = Sandbox::new();
+    let outside = tempfile::tempdir().unwrap();
+    let folder = outside.path().canonicalize().unwrap().join("shared");
+    fs::create_dir_all(folder.join("src")).unwrap();
+    let manifest = "[package]\nname = \"shared\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    let source = "pub fn is_some(x: Option<u8>) -> bool { x.expect(\"it is\") > 0 }\n";
+    fs::write(folder.join("src/lib.rs"), source).unwrap();
+    let dependency = format!("shared = {{ path = \"{}\" }}\n", folder.display());
+    sandbox.write(
+        "hello/Cargo.toml",
+        &(sandbox.read("hello/Cargo.toml") + &dependency),
+    );
+    let main = "fn main() { shared::is_some(std::env::args().next().map(|_| 1)); }\n";
+    sandbox.write("hello/src/main.rs", main);
+    let args = ["build", "hello", "--output", "oci:img", QUIET];
+    let found = format!("contains `{}/src/lib.rs", folder.display());
+    let run = sandbox.run(&args);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains(&found), "{}", run.stderr);
+    let run = sandbox.run(&[&args[..], &["--deny-paths"]].concat());
+    run.fails(1, &found);
+}
+
+#[test]
 fn a_compile_error_is_reported_by_cargo_and_exits_with_1() {
     let sandbox = Sandbox::new();
     sandbox.write("hello/src/main.rs", "fn main() { oops }\n");

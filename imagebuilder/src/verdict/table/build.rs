@@ -150,6 +150,7 @@ fn errors_of_images() {
         BuildError::Workspace(_) => BuildError::Workspace(WorkspaceError::NoBinary { package: text() }), Usage, HINT;
         BuildError::Target(_) => BuildError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
         BuildError::Compile(_) => BuildError::Compile(CompileError::Messages(io_error())), Failed, NONE;
+        BuildError::Lock { .. } => BuildError::Lock { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Path { .. } => BuildError::Path { path: path(), found: text() }, Failed, HINT;
         BuildError::Base { .. } => BuildError::Base { base: text(), source: BaseError::Offline }, Usage, HINT;
