@@ -11,7 +11,8 @@ export PIP_RETRIES ?= 10
 PUBLISH ?= 8080:80
 # What `make up` runs: a manifest or a folder of manifests.
 MANIFESTS ?= k8s/base
-# The containerd of `make test-containerd`: 2.MINOR or 2.MINOR.PATCH.
+# The containerd of `make test-containerd`: 2.MINOR or 2.MINOR.PATCH. `make test-vm` uses Debian's package unless
+# it is set.
 VERSION ?= 2.4
 # The OCI layout where `make up` keeps the service's image.
 image_layout := target/image
@@ -22,7 +23,7 @@ with_containerd := dev/with-containerd
 revision := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 revision_flag = $(if $(revision),--revision $(revision))
 build_image = $(BIN)/imagebuilder build app --output oci:$(image_layout) $(revision_flag)
-# Rendering the manifests needs kubectl, or Go to build it. Nothing else here needs either.
+# Rendering the manifests needs kubectl, or Go to build it.
 renderer := $(shell command -v kubectl || command -v go)
 comma := ,
 # Always for the whole workspace, with the same features, so that cargo compiles every crate once for all kinds
@@ -77,7 +78,7 @@ test: deps-test build-all ## Run all tests against the real containerd, runc, re
 	@$(cargo_test)
 
 .PHONY: test-containerd
-test-containerd: deps-containerds build-all ## Run the tests of nodectl against another containerd: [VERSION=2.4]
+test-containerd: deps-containerds build-all ## Run the tests of nodectl against another containerd, by default 2.4: [VERSION=]
 	@path=$$(dev/containerd-build $(VERSION)) && PATH="$$path:$$PATH" \
 		$(cargo_test) --no-fail-fast $(containerd_tests:%=--test %) -- --include-ignored
 
@@ -100,7 +101,7 @@ test-cosign: deps-test build ## Run the tests of signing against both major vers
 	done
 
 .PHONY: test-vm
-test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd and cgroup v2: [VERSION=2.4]
+test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd and cgroup v2: [VERSION= of containerd]
 	@dev/vm/run $(if $(filter command line environment,$(origin VERSION)),--containerd $(VERSION))
 
 .PHONY: test-eksctl
@@ -149,7 +150,7 @@ release: deps-release ## Build static programs, the image and their checksums in
 	@dev/release
 
 .PHONY: ci
-ci: ## Run what CI runs: the README and the lints on new machines, and a real Kubernetes
+ci: ## Run what CI runs: the README and the lints on new machines, Kubernetes, newer containerds and registry
 	@dev/ci
 
 .PHONY: deps-cluster deps-containerds deps-crates deps-deploy deps-e2e deps-fresh deps-inspector deps-lint deps-release deps-ship deps-test deps-up deps-vm

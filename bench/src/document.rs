@@ -12,8 +12,8 @@ use crate::{app, balancer, image, node, registry, rollout};
 const HEAD: &str = "# Benchmarks\n\n\
 <!-- Written by `bench document` from bench/results; change those, not this. -->\n\n\
 Each program is measured beside its peers, in one run on one machine. `make bench` repeats the \
-measurements and writes this page. Figures from different machines are not comparable; ratios are to \
-some extent.\n\n";
+measurements, except those of a rollout (`bench/rollout/run`), and writes this page. Figures from \
+different machines are not comparable; ratios are to some extent.\n\n";
 
 /// A file of results, of which this version reads one schema.
 trait Document: DeserializeOwned {

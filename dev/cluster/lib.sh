@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2100  # the names are for the scripts that source this
-# Shared by `up` and `down`: paths and names, and functions that start and stop processes.
+# Shared by `up`, `down`, `run` and `eks-api`: paths and names, and functions that start and stop processes.
 #
 # The PID and start time of every process are recorded in a file, so that no other process is ever
 # signalled: the kernel may reuse a PID.

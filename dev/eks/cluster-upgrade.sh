@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Upgrades a cluster to the Kubernetes version of its definition, one minor version at a time as EKS
-# requires: control plane, add-ons, load balancer controller, nodes. EKS Auto Mode replaces its nodes
-# itself.
+# requires: control plane, add-ons, nodes; then the load balancer controller. EKS Auto Mode replaces its
+# nodes itself.
 #
 #   dev/eks/cluster-upgrade.sh CLUSTER REGION OVERLAY
 # shellcheck disable=SC1091

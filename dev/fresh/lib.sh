@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034  # the names are for the scripts that source this
+# shellcheck shell=bash disable=SC1091,SC2034  # the names are for the scripts that source this
 # Shared by the scripts of a new machine: its paths, what it uses of this machine, and its removal.
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -10,12 +10,7 @@ debs=$cache/debs-$release
 # The cgroup, in every hierarchy. One run at a time uses it.
 cgroup=rust-k8s-app-fresh-$(cksum <<<"$top" | cut -d' ' -f1)
 
-say() { printf '==> %s\n' "$*" >&2; }
-fail() {
-    printf 'error: %s\n' "$1" >&2
-    [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2
-    exit 1
-}
+source "$top/dev/messages.sh"
 
 # The mount points of the cgroup hierarchies, each with its type and its controllers.
 hierarchies() {

@@ -83,7 +83,7 @@ pub struct Global {
         env = "NODECTL_PROGRESS",
         value_enum,
         default_value_t = Progress::Auto,
-        value_name = "HOW"
+        value_name = "FORMAT"
     )]
     pub progress: Progress,
 }
@@ -168,8 +168,8 @@ pub enum Command {
     Ps(OutputArgs),
     /// Show pods (with -k)
     ///
-    /// RUNNING counts the containers that run. Which of them are ready, only the kubelet knows, and the API
-    /// server by it: `kubectl get pods` shows it, and `kubectl describe pod` the answer to a failed probe.
+    /// RUNNING is the number of running containers. Only the kubelet knows which are ready, and reports it to
+    /// the API server: see `kubectl get pods`, and `kubectl describe pod` for the response to a failed probe.
     Pods(OutputArgs),
     /// Show everything about a pod (with -k)
     Inspect(InspectArgs),
@@ -196,15 +196,15 @@ pub struct UpArgs {
     /// An OCI layout with the images, as imagebuilder writes it
     #[arg(long, env = "NODECTL_IMAGES", value_name = "oci:DIR")]
     pub images: Option<LayoutArg>,
-    /// Publish a port of a Service, named where several have the port; may be given several times. By
-    /// default each `LoadBalancer` Service has its own ports on 127.0.0.1
+    /// Publish a port of a Service. SERVICE is required if several Services have the port. May be repeated.
+    /// By default each port of a `LoadBalancer` Service is published on 127.0.0.1
     #[arg(long, value_name = "[ADDRESS:]PORT:[[NAMESPACE/]SERVICE:]SERVICEPORT")]
     pub publish: Vec<Publish>,
     /// Run the pods of manifests with a `NetworkPolicy`, which is not enforced here: pods reach each other and
     /// this machine
     #[arg(long)]
     pub ignore_network_policies: bool,
-    /// The pods' subnet; the first free /24 of 10.88.0.0/16 by default
+    /// The pods' subnet; by default the first free /24 of 10.88.0.0/16, 172.30.0.0/16 or 192.168.0.0/16
     #[arg(long, env = "NODECTL_POD_CIDR", value_name = "CIDR")]
     pub pod_cidr: Option<Subnet>,
     /// Seconds that pods have to stop after Ctrl-C, unless their own grace period is shorter
@@ -228,8 +228,8 @@ pub struct DownArgs {
 /// Commands that print data.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct OutputArgs {
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
+    /// The output format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
 }
 
@@ -238,8 +238,8 @@ pub struct OutputArgs {
 pub struct InspectArgs {
     /// The pod's name, NAMESPACE/NAME or unique ID, or the ID of one of its containers
     pub pod: String,
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
+    /// The output format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
 }
 
@@ -256,8 +256,8 @@ pub struct StatsArgs {
         value_parser = clap::value_parser!(u32).range(10..=60_000)
     )]
     pub interval: u32,
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
+    /// The output format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
 }
 
@@ -284,8 +284,8 @@ pub struct LogsArgs {
     /// Prefix each line with its time
     #[arg(long)]
     pub timestamps: bool,
-    /// How to print it; JSON is one object a line
-    #[arg(short, long, value_enum, default_value_t, value_name = "HOW")]
+    /// The output format; JSON is one object per line
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
 }
 
@@ -319,7 +319,10 @@ impl std::str::FromStr for Since {
             return Ok(Self::Time(time));
         }
         let wrong = || {
-            format!("invalid time `{text}`: expected 2026-01-31T12:00:00Z, or 90s, 10m, 2h, 1d ago")
+            format!(
+                "invalid time `{text}`: expected a time such as 2026-01-31T12:00:00Z or a duration such as \
+                 90s, 10m, 2h or 1d"
+            )
         };
         let unit_at = text
             .len()

@@ -150,8 +150,8 @@ pub(super) struct Destination {
     /// Registry and prefix to push images to, such as registry.example/team.
     #[arg(long, value_name = "PREFIX", conflicts_with = "image")]
     pub(super) repo: Option<Prefix>,
-    /// The region of the cluster, and of ECR, in the account of the AWS credentials in use; `--repo` and
-    /// `--image` take precedence over ECR.
+    /// The cluster's region. Without --repo and --image, images are pushed to ECR in this region, in the
+    /// account of the AWS credentials in use.
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
     /// Use this image, by digest, instead of building one.
@@ -243,7 +243,7 @@ pub(super) struct Node {
         default_value = "k8s/node-inspector/pod.yaml"
     )]
     pub(super) manifest: PathBuf,
-    /// The directory with the node's files, if not its root.
+    /// The directory that contains the node's file system, if it is not `/`.
     #[arg(
         long = "node-root",
         env = "NODE_ROOT",

@@ -1,6 +1,6 @@
-//! `ship`, the program behind `make deploy`, `diff`, `render`, `smoke`, `rollout-test`, `status`, `node-ps`
-//! and `undeploy`. It applies the rendered manifests to a cluster, waits for the rollout, and reports why
-//! it does not complete.
+//! `ship`, the program behind `make preflight`, `deploy`, `render`, `diff`, `smoke`, `rollout-test`, `status`,
+//! `node-ps` and `undeploy`; `ship url` prints the URL of a deployed service. It applies the rendered manifests
+//! to a cluster, waits for the rollout, and reports why it does not complete.
 //!
 //! It runs kubectl and imagebuilder, as a user would, and has neither a Kubernetes nor a registry client.
 //! Every command requires an explicit context.

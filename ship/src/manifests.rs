@@ -22,7 +22,7 @@ pub(crate) enum ManifestError {
     #[error(transparent)]
     Kustomize(#[from] KustomizeError),
     /// A placeholder was not replaced.
-    #[error("{folder} still says {PLACEHOLDER}: `{line}`")]
+    #[error("{folder} still contains the placeholder {PLACEHOLDER}: `{line}`")]
     Placeholder {
         /// The overlay.
         folder: String,
@@ -237,7 +237,7 @@ mod tests {
         let error = parse("kind: Service\nmetadata: {name: fs-REPLACE-ME}\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "k8s still says REPLACE-ME: `metadata: {name: fs-REPLACE-ME}`"
+            "k8s still contains the placeholder REPLACE-ME: `metadata: {name: fs-REPLACE-ME}`"
         );
         assert!(error.hint().unwrap().contains("k8s/components"));
     }

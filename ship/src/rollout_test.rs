@@ -104,14 +104,17 @@ pub(super) fn run(printer: Printer, args: &RolloutTest) -> Result<(), ShipError>
         vec![Step::Scale(pods + 2), Step::Scale(pods), Step::DeletePod],
     ]
     .concat();
-    printer.status(&format!("{} requests a second to {endpoint}", args.rate));
+    printer.status(&format!(
+        "Sending {} requests per second to {endpoint}",
+        args.rate
+    ));
     let (outcome, losses) = under_load(address, args.rate, |_| {
         let mut steps = steps.into_iter();
         steps.try_for_each(|one| step(printer, &kubectl, &target, one, args.timeout))
     })?;
     outcome?;
     printer.status(&format!("kept-alive: {}", losses.kept));
-    printer.status(&format!("one a connection: {}", losses.one_shot));
+    printer.status(&format!("one request per connection: {}", losses.one_shot));
     if losses.failed() > 0 {
         return Err(RolloutTestError::Lost {
             failed: losses.failed(),

@@ -114,7 +114,7 @@ fn delete_balancer(printer: Printer, kubectl: &Kubectl, target: &Target) -> Resu
             }
             if !reported {
                 for holder in &holders {
-                    printer.status(&format!("Waiting: {name} is held by {holder}"));
+                    printer.status(&format!("Waiting: {name} is blocked by {holder}"));
                 }
                 reported = true;
             }

@@ -55,10 +55,7 @@ pub(super) fn progress(deployment: &Value) -> Progress {
             "{available} of {updated} updated pods are available"
         ))
     } else if all > updated {
-        Progress::Waiting(format!(
-            "{} old pods are pending termination",
-            all - updated
-        ))
+        Progress::Waiting(format!("old pods pending termination: {}", all - updated))
     } else {
         Progress::Complete
     }
@@ -219,7 +216,7 @@ mod tests {
         );
         check(
             &json!({"observedGeneration": 4, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 4}),
-            &waiting("1 old pods are pending termination"),
+            &waiting("old pods pending termination: 1"),
         );
         check(
             &json!({"observedGeneration": 4, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// The path of one of the workspace's binaries, as `make build` left it beside the test.
+/// The path of one of the workspace's binaries, as `make build-all` left it beside the test.
 ///
 /// # Panics
 /// When it has not been built.
@@ -16,7 +16,7 @@ pub fn program(name: &str) -> PathBuf {
     let path = profile.join(name);
     assert!(
         path.exists(),
-        "{} is missing; `make build` compiles it",
+        "{} is missing; `make build-all` compiles it",
         path.display()
     );
     path

@@ -22,7 +22,6 @@ const OURS: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("actix", &["app"]),
     ("aws-", &["imagebuilder"]),
-    ("bollard", &["imagebuilder"]),
     ("containerd-client", &["nodectl", "e2e"]),
     ("tonic", &["nodectl", "e2e"]),
 ];

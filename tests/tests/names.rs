@@ -231,7 +231,11 @@ fn a_host_and_a_certificate_enable_tls() {
     assert_eq!(service["spec"]["ports"][0]["port"], 80);
 
     // A certificate covers a name, and nothing terminates TLS on this machine.
-    refused("eks", &args[2..], "still says REPLACE-ME");
+    refused(
+        "eks",
+        &args[2..],
+        "still contains the placeholder REPLACE-ME",
+    );
     refused("local", &args, "offers no component `tls`");
 }
 
@@ -284,7 +288,10 @@ fn values_that_kubernetes_or_aws_would_refuse_are_usage_errors() {
             "offers no component `spot-auto`",
         ),
         (["--component", "alb-ingress"], "replaces the load balancer"),
-        (["--component", "spot-karpenter"], "still says REPLACE-ME"),
+        (
+            ["--component", "spot-karpenter"],
+            "still contains the placeholder REPLACE-ME",
+        ),
     ] {
         refused("eks", &args, message);
     }

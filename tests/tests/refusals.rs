@@ -101,12 +101,12 @@ const RENDER: [Case; 34] = [
     // No certificate covers the load balancer's own name.
     (
         &["CERTIFICATE=arn:aws:acm:eu-west-1:123456789012:certificate/1"],
-        "still says REPLACE-ME",
+        "still contains the placeholder REPLACE-ME",
         "hint: HOST=",
     ),
     (
         &["COMPONENTS=tls", "HOST=a.example"],
-        "still says REPLACE-ME",
+        "still contains the placeholder REPLACE-ME",
         "hint: CERTIFICATE=",
     ),
     (&["TAGS=team"], "'team' for '--tags", "KEY=VALUE"),
@@ -153,12 +153,12 @@ const RENDER: [Case; 34] = [
     ),
     (
         &["COMPONENTS=spot-karpenter"],
-        "still says REPLACE-ME",
+        "still contains the placeholder REPLACE-ME",
         "hint: CLUSTER=hello",
     ),
     (
         &["COMPONENTS=storage-efs"],
-        "still says REPLACE-ME: `fileSystemId: ",
+        "still contains the placeholder REPLACE-ME: `fileSystemId: ",
         "file, below k8s/components",
     ),
     (

@@ -1,4 +1,5 @@
-//! The exit codes of all programs. `docs/ARCHITECTURE.md` has the same table.
+//! The exit codes of all programs. `docs/ARCHITECTURE.md` has the same table, and `imagebuilder/README.md` and
+//! `docs/nodectl.md` have those of one program.
 
 use std::process::ExitCode;
 
@@ -46,7 +47,7 @@ impl Exit {
         }
     }
 
-    /// One phrase for the table in the docs and for `--help`.
+    /// One phrase, as in the documents' tables.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -70,21 +71,32 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_architecture_document_has_the_same_table() {
-        let doc = include_str!("../../../docs/ARCHITECTURE.md");
-        let documented: Vec<_> = doc
+    /// The rows of a document whose first cell is an exit code.
+    fn documented(document: &str) -> Vec<(u8, &str)> {
+        document
             .lines()
             .filter_map(|line| {
                 let mut cells = line.strip_prefix("| ")?.split(" | ");
                 let code = cells.next()?.parse::<u8>().ok()?;
-                Some((code, cells.next()?.trim_end_matches(" |").to_owned()))
+                Some((code, cells.next()?.trim_end_matches(" |")))
             })
-            .collect();
-        let coded: Vec<_> = Exit::ALL
+            .collect()
+    }
+
+    #[test]
+    fn the_documents_have_the_same_tables() {
+        let mut coded: Vec<_> = Exit::ALL
             .iter()
-            .map(|exit| (exit.code(), exit.meaning().to_owned()))
+            .map(|exit| (exit.code(), exit.meaning()))
             .collect();
-        assert_eq!(documented, coded);
+        for document in [
+            include_str!("../../../docs/ARCHITECTURE.md"),
+            include_str!("../../../imagebuilder/README.md"),
+        ] {
+            assert_eq!(documented(document), coded);
+        }
+        // nodectl needs no credentials.
+        coded.retain(|(code, _)| *code != Exit::Authentication.code());
+        assert_eq!(documented(include_str!("../../../docs/nodectl.md")), coded);
     }
 }

@@ -27,7 +27,7 @@ pub enum Progress {
     /// `tty` if stderr is a terminal that can move its cursor, else `plain`.
     #[default]
     Auto,
-    /// Lines, and one live line at the bottom.
+    /// Lines, and live progress at the bottom.
     Tty,
     /// A line at the start and the end of each step.
     Plain,

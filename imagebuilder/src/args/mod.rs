@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Digest(Remote),
     /// Print the manifest or index of an image in a registry, byte for byte.
     Manifest(Remote),
-    /// Delete a tag, or an image by its digest, if the registry allows it.
+    /// Delete a tag, or an image by its digest, if the registry allows it. Succeeds if it does not exist.
     Delete(Remote),
     /// Check a name and password with a registry, and store them where docker and podman find them.
     Login(Login),

@@ -45,7 +45,7 @@ async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> Res
         (None, [only]) => only.clone(),
         (None, _) => {
             let message = format!("`{}` has {} images", layout.path().display(), all.len());
-            return Err(UsageError::new(message, Some("say which one with --ref NAME")).into());
+            return Err(UsageError::new(message, Some("choose one with --ref NAME")).into());
         }
     };
     let name = match (&args.reference, image.ref_name()) {

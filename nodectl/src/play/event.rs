@@ -147,7 +147,7 @@ impl std::fmt::Display for Event {
             ),
             Self::Stuck { pod } => write!(
                 f,
-                "pod {pod}: left alone, its shim does not answer; `nodectl down` removes it"
+                "pod {pod}: not adopted, because its shim does not answer; `nodectl down` removes it"
             ),
             Self::Creating { pod } => write!(f, "pod {pod}: creating"),
             Self::Started {
@@ -210,15 +210,12 @@ impl std::fmt::Display for Event {
                 over,
             } => {
                 let bytes = cli::Bytes(*bytes);
-                let state = if *over {
-                    "complete again, without"
+                write!(f, "pod {pod}: log of container {container}")?;
+                if *over {
+                    write!(f, " resumed; {lines} lines ({bytes}) were lost: {reason}")
                 } else {
-                    "dropped so far:"
-                };
-                write!(
-                    f,
-                    "pod {pod}: log of container {container}: {state} {lines} lines ({bytes}): {reason}"
-                )
+                    write!(f, ": {lines} lines ({bytes}) lost so far: {reason}")
+                }
             }
             Self::LogWriter { pod, container } => write!(
                 f,

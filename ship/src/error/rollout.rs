@@ -9,7 +9,7 @@ use crate::diagnose::{Cause, Finding};
 
 /// A rollout that did not complete, or a load balancer without an address.
 #[derive(Debug, Error)]
-#[error("{what} did not become ready, waited {}s{}", after.as_secs(), list(findings))]
+#[error("{what} is not ready after {}s{}", after.as_secs(), list(findings))]
 pub(crate) struct RolloutError {
     /// The Deployment or the load balancer.
     pub(crate) what: String,

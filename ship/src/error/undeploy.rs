@@ -14,7 +14,11 @@ pub(crate) enum UndeployError {
     #[error("{namespace} holds data in {claims}")]
     HoldsData { namespace: String, claims: String },
     /// The Service or Ingress is not deleted.
-    #[error("{object} in {namespace} is held{}{}", waited(*after), list(holders, event.as_deref()))]
+    #[error(
+        "{object} in {namespace} cannot be deleted: blocked by a finalizer{}{}",
+        waited(*after),
+        list(holders, event.as_deref())
+    )]
     Held {
         /// `service/NAME` or `ingress/NAME`.
         object: String,
@@ -70,20 +74,15 @@ impl ExitError for UndeployError {
 
 fn waited(after: Duration) -> String {
     if after.is_zero() {
-        ", and was not deleted".to_owned()
+        " (nothing was deleted)".to_owned()
     } else {
-        format!(", waited {}s", after.as_secs())
+        format!(" for {}s", after.as_secs())
     }
 }
 
 fn list(holders: &[Holder], event: Option<&str>) -> String {
     let event = event.map(|event| format!("the controller's last warning: {event}"));
-    lines(
-        holders
-            .iter()
-            .map(|holder| format!("by {holder}"))
-            .chain(event),
-    )
+    lines(holders.iter().map(ToString::to_string).chain(event))
 }
 
 fn lines(items: impl Iterator<Item = impl std::fmt::Display>) -> String {

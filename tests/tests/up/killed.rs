@@ -86,7 +86,7 @@ fn a_killed_nodectl_is_followed_by_one_that_adopts_its_pods() {
     up.wait_for("all ready: 3 pods", 1);
     assert_eq!(world.running(), running);
     assert_eq!(
-        up.printed().matches("adopted").count(),
+        up.printed().matches(": adopted").count(),
         3,
         "{}",
         up.printed()
@@ -248,12 +248,12 @@ fn a_pod_with_a_stuck_shim_is_left_alone_until_down() {
     kill_process(shim, Signal::STOP).unwrap();
     let mut up = world.up(&manifest(2, &[]));
     up.wait_for(
-        &format!("pod {pod}: left alone, its shim does not answer"),
+        &format!("pod {pod}: not adopted, because its shim does not answer"),
         1,
     );
     up.wait_for("all ready: 2 pods", 1);
     assert_eq!(
-        up.printed().matches("adopted").count(),
+        up.printed().matches(": adopted").count(),
         1,
         "{}",
         up.printed()

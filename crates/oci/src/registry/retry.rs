@@ -18,8 +18,8 @@ pub struct Retry {
 }
 
 impl Default for Retry {
-    /// Six attempts with pauses of at most half a minute in total: Amazon ECR's limits are per second, and
-    /// the restart of a registry takes a few seconds.
+    /// Six attempts with pauses of at most 16 seconds in total, unless the registry asks for longer ones:
+    /// Amazon ECR's limits are per second, and the restart of a registry takes a few seconds.
     fn default() -> Self {
         Self {
             attempts: 6,

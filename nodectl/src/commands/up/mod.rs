@@ -72,7 +72,7 @@ async fn finish(
                 source,
             })?;
         if outcome.is_ok() {
-            session.printer.status("Stopped; nothing is left");
+            session.printer.status("Stopped; everything was removed");
         }
     }
     outcome
