@@ -142,7 +142,7 @@ bench: ## Measure the programs beside their peers and write docs/benchmarks.md (
 	@bench/balancer/run
 
 .PHONY: test-rendered
-test-rendered: deps-up ## Run the tests of the manifests as kustomize renders them
+test-rendered: build-all ## Run the tests of the manifests as kustomize renders them
 	@$(cargo_test) --test manifests
 
 .PHONY: release
