@@ -1,5 +1,6 @@
 //! The git repository and commit that a workspace is a checkout of.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +14,9 @@ pub(crate) enum CheckoutError {
     /// The working tree is not the commit's.
     #[error("the working tree differs from commit {commit}: {changes}")]
     Dirty { commit: String, changes: String },
+    /// Whoever clones the repository does not have the file.
+    #[error("`{}` is not in commit {commit}: git ignores it", path.display())]
+    Ignored { path: PathBuf, commit: String },
     #[error("the git repository of `{}` has no remote `origin`", root.display())]
     NoRemote { root: PathBuf },
 }
@@ -25,9 +29,28 @@ pub(crate) struct Checkout {
     pub(crate) commit: String,
     /// The workspace's directory, relative to the repository; empty if they are the same.
     pub(crate) directory: String,
+    /// The files of the commit that are below the workspace.
+    files: BTreeSet<PathBuf>,
 }
 
+/// The variables that git sets for its hooks, and that would select another repository or index.
+const OF_HOOKS: [&str; 4] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"];
+
 impl Checkout {
+    /// Checks that the commit has these files of the workspace, which git may ignore.
+    pub(crate) fn check<'a>(
+        &self,
+        mut files: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<(), CheckoutError> {
+        match files.find(|path| !self.files.contains(*path)) {
+            Some(path) => Err(CheckoutError::Ignored {
+                path: path.clone(),
+                commit: self.commit.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Finds the repository of the workspace `root` with git.
     pub(crate) fn read(root: &Path) -> Result<Self, CheckoutError> {
         let git = |args: &[&str]| run(root, args);
@@ -35,9 +58,25 @@ impl Checkout {
             root: root.to_owned(),
             problem,
         })?;
-        let changes = git(&["status", "--porcelain"])?.unwrap_or_else(|problem| problem);
+        // Whatever the user's configuration leaves out of it.
+        let status = [
+            "status",
+            "--porcelain",
+            "--untracked-files=all",
+            "--ignore-submodules=none",
+        ];
+        let mut changes = git(&status)?.unwrap_or_else(|problem| problem);
+        let index = git(&["ls-files", "-v"])?.unwrap_or_default();
+        // A lowercase letter: git does not look whether it was changed (`--assume-unchanged`).
+        let unseen = index
+            .lines()
+            .filter(|line| line.starts_with(char::is_lowercase));
+        for line in unseen {
+            changes.push_str(&format!("\n{line} (assumed unchanged)"));
+        }
         if !changes.is_empty() {
-            let mut lines = changes.lines().map(|line| line.trim().to_owned());
+            let lines = changes.lines().filter(|line| !line.is_empty());
+            let mut lines = lines.map(|line| line.trim().to_owned());
             let first: Vec<String> = lines.by_ref().take(3).collect();
             let more = match lines.count() {
                 0 => String::new(),
@@ -51,7 +90,12 @@ impl Checkout {
             root: root.to_owned(),
         })?;
         let directory = git(&["rev-parse", "--show-prefix"])?.unwrap_or_default();
+        let files = git(&["ls-files", "-z", "--recurse-submodules"])?.unwrap_or_default();
+        // Assets are found by their canonical paths.
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let files = files.split('\0').map(|path| root.join(path));
         Ok(Self {
+            files: files.collect(),
             uri: uri(&remote),
             commit,
             directory: directory.trim_end_matches('/').to_owned(),
@@ -61,8 +105,12 @@ impl Checkout {
 
 /// The output of a git command, or its error.
 fn run(root: &Path, args: &[&str]) -> Result<Result<String, String>, CheckoutError> {
-    let output = Command::new("git").args(args).current_dir(root).output();
-    let output = output.map_err(CheckoutError::Run)?;
+    let mut git = Command::new("git");
+    git.args(args).current_dir(root);
+    for name in OF_HOOKS {
+        git.env_remove(name);
+    }
+    let output = git.output().map_err(CheckoutError::Run)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     Ok(if output.status.success() {
         Ok(text(&output.stdout))

@@ -229,11 +229,11 @@ fn move_bundle(from: &Layout, to: &Layout) {
             .as_ref()
             .map(|kind| kind.as_str() == BUNDLE)
     };
-    let entries = from.images().unwrap();
+    let entries = from.entries().unwrap();
     let referrer = entries.iter().find(|entry| of_kind(entry) == Some(true));
     let blob = from.manifest(referrer.unwrap()).unwrap().layers[0].clone();
     let bytes = std::fs::read(from.blob_path(&blob.digest)).unwrap();
-    let image = to.images().unwrap().remove(0);
+    let image = to.entries().unwrap().remove(0);
     let subject = Descriptor::new(image.media_type, image.digest, image.size);
     let (manifest, mut descriptor) = Manifest::artifact(BUNDLE, &subject, vec![blob]).to_bytes();
     descriptor.artifact_type = Some(BUNDLE.into());

@@ -201,7 +201,7 @@ fn subject(sandbox: &Sandbox, layout: &str, referrer: &Descriptor) -> Descriptor
 
 fn listed(sandbox: &Sandbox, layout: &str) -> Vec<Descriptor> {
     let layout = Layout::open(sandbox.path().join(layout)).unwrap();
-    layout.images().unwrap()
+    layout.entries().unwrap()
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Provenance<'_> {
             uri,
             commit,
             directory,
+            ..
         } = self.checkout;
         let source = json!({"uri": uri, "digest": {"gitCommit": commit}});
         let mut dependencies = vec![source.clone()];

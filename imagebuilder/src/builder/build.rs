@@ -119,6 +119,13 @@ impl Builder {
             return Err(BuildError::NoGlibc);
         }
         let files = self.assets(service)?;
+        if let Some(provenance) = &self.options.attest.provenance {
+            let of_files = files.values().filter_map(|asset| match &asset.source {
+                Source::File { path, .. } => Some(path),
+                Source::Directory | Source::Link { .. } => None,
+            });
+            provenance.checkout.check(of_files)?;
+        }
         for platform in &self.platforms(settings) {
             let surroundings = Surroundings {
                 base,

@@ -10,6 +10,7 @@ use crate::attest::AttestError;
 use crate::auditable::EmbedError;
 use crate::base::{BaseError, PinError};
 use crate::cargo::CompileError;
+use crate::checkout::CheckoutError;
 use crate::fit::FitError;
 use crate::layer::LayerError;
 use crate::sbom::SbomError;
@@ -60,6 +61,8 @@ pub(crate) enum BuildError {
     NoEntrypoint,
     #[error("the asset /{path} has the path of a binary")]
     AssetOverBinary { path: String },
+    #[error("the provenance cannot name the source of an asset")]
+    Checkout(#[from] CheckoutError),
     #[error(transparent)]
     Auditable(#[from] EmbedError),
     #[error(transparent)]

@@ -35,7 +35,10 @@ impl ExitError for CheckoutError {
     fn exit(&self) -> Exit {
         match self {
             Self::Run(_) => Exit::Failed,
-            Self::NoCommit { .. } | Self::Dirty { .. } | Self::NoRemote { .. } => Exit::Usage,
+            Self::NoCommit { .. }
+            | Self::Dirty { .. }
+            | Self::Ignored { .. }
+            | Self::NoRemote { .. } => Exit::Usage,
         }
     }
 
@@ -43,6 +46,10 @@ impl ExitError for CheckoutError {
         match self {
             Self::Dirty { .. } => Some(
                 "provenance names a commit: commit the changes, or build without --provenance"
+                    .to_owned(),
+            ),
+            Self::Ignored { .. } => Some(
+                "provenance names a commit: commit the file, or build without --provenance"
                     .to_owned(),
             ),
             Self::NoRemote { .. } => {

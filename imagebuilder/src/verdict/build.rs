@@ -34,6 +34,7 @@ impl ExitError for BuildError {
             Self::AssetOverBinary { .. } | Self::NoProgram { .. } | Self::NoEntrypoint => {
                 Exit::Usage
             }
+            Self::Checkout(error) => error.exit(),
             Self::Auditable(error) => error.exit(),
             Self::Sbom(error) => error.exit(),
             Self::Attest(error) => error.exit(),
@@ -68,6 +69,7 @@ impl ExitError for BuildError {
                 "name it with --entrypoint, or make the first --file executable: SRC:DEST:0755"
                     .to_owned(),
             ),
+            Self::Checkout(error) => error.hint(),
             Self::Auditable(error) => error.hint(),
             Self::Sbom(error) => error.hint(),
             Self::Attest(error) => error.hint(),

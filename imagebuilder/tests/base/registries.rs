@@ -149,7 +149,7 @@ fn offline_builds_use_the_base_on_this_machine() {
     let run = build(&sandbox, &registry, &["--output", "oci:other", "--offline"]);
     run.fails(1, "--offline or --frozen was given");
     let other = Layout::open(sandbox.path().join("other")).unwrap();
-    assert!(other.images().unwrap().is_empty());
+    assert!(other.entries().unwrap().is_empty());
 }
 
 #[test]

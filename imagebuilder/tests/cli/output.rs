@@ -54,7 +54,7 @@ fn a_layout_gets_the_image_under_the_name_that_was_given() {
     };
     let names = || {
         let layout = Layout::open(sandbox.path().join("img")).unwrap();
-        let images = layout.images().unwrap();
+        let images = layout.entries().unwrap();
         let names = images
             .iter()
             .map(|image| image.ref_name().unwrap().to_owned());

@@ -118,7 +118,7 @@ fn a_path_of_this_machine_in_the_binary_is_found() {
         run.stderr
     );
     let layout = Layout::open(sandbox.path().join("img")).unwrap();
-    assert!(layout.images().unwrap().is_empty());
+    assert!(layout.entries().unwrap().is_empty());
 }
 
 #[test]

@@ -57,14 +57,14 @@ fn layout(sandbox: &Sandbox, name: &str) -> Layout {
 
 /// The referrers of one kind in a layout.
 fn referrers(layout: &Layout, kind: &str) -> Vec<Descriptor> {
-    let mut images = layout.images().unwrap();
-    images.retain(|image| {
-        image
+    let mut entries = layout.entries().unwrap();
+    entries.retain(|entry| {
+        entry
             .artifact_type
             .as_ref()
             .is_some_and(|found| found.as_str() == kind)
     });
-    images
+    entries
 }
 
 /// Reads a bundle, and replaces it by a changed one.

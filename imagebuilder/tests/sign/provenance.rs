@@ -32,6 +32,15 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
     refused().fails(2, "is not in a git repository with a commit");
 
     commit(&sandbox);
+    let git = |args: &[&str]| tool(sandbox.path(), "git", args);
+    // Whatever git is told to leave out of its status.
+    git(&["config", "status.showUntrackedFiles", "no"]);
+    sandbox.write("hello/src/extra.rs", "");
+    refused().fails(2, "?? hello/src/extra.rs");
+    std::fs::remove_file(sandbox.path().join("hello/src/extra.rs")).unwrap();
+    git(&["update-index", "--assume-unchanged", "hello/src/main.rs"]);
+    refused().fails(2, "h hello/src/main.rs (assumed unchanged)");
+    git(&["update-index", "--no-assume-unchanged", "hello/src/main.rs"]);
     let args = ["--provenance", "--sbom"];
     let image = build(&sandbox, "oci:img", &args);
     let statement = statement(&sandbox);
@@ -66,9 +75,9 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
     assert_eq!(byproducts[0]["mediaType"], "application/spdx+json");
 
     // Building again gives the same statement; with a change it is refused.
-    let count = layout(&sandbox, "img").images().unwrap().len();
+    let count = layout(&sandbox, "img").entries().unwrap().len();
     build(&sandbox, "oci:img", &args);
-    assert_eq!(layout(&sandbox, "img").images().unwrap().len(), count);
+    assert_eq!(layout(&sandbox, "img").entries().unwrap().len(), count);
     sandbox.write("hello/src/main.rs", "fn main() {}");
     refused().fails(2, ": M hello/src/main.rs\n");
 }
@@ -81,6 +90,31 @@ fn statement(sandbox: &Sandbox) -> Value {
     let manifest = layout.manifest(&found[0]).unwrap();
     let bytes = std::fs::read(layout.blob_path(&manifest.layers[0].digest)).unwrap();
     serde_json::from_slice(&bytes).unwrap()
+}
+
+#[test]
+fn provenance_is_refused_for_an_asset_that_git_ignores() {
+    let sandbox = sandbox();
+    let name = "name = \"team/hello\"\n";
+    let assets = format!("{name}assets = [{{ src = \"dist\", dest = \"/srv\" }}]\n");
+    let manifest = sandbox.read("hello/Cargo.toml").replace(name, &assets);
+    sandbox.write("hello/Cargo.toml", &manifest);
+    sandbox.write("hello/dist/.gitignore", "*.js\n");
+    sandbox.write("hello/dist/x.js", "");
+    build(&sandbox, "oci:img", &[]);
+    commit(&sandbox);
+    let args = [
+        "build",
+        "hello",
+        QUIET,
+        "--output",
+        "oci:img",
+        "--provenance",
+    ];
+    let run = sandbox.run(&args);
+    run.fails(2, "hello/dist/x.js` is not in commit ");
+    std::fs::remove_file(sandbox.path().join("hello/dist/x.js")).unwrap();
+    sandbox.run(&args).reference();
 }
 
 #[test]

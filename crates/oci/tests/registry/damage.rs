@@ -64,7 +64,7 @@ fn damaged_content_is_not_pulled() {
             source = cause.source();
         }
         assert!(text.contains(expected), "{text}");
-        assert_eq!(layout.images().unwrap(), []);
+        assert_eq!(layout.entries().unwrap(), []);
     };
     check("/blobs/", Action::DamageBody, "is damaged: its digest is");
     check(

@@ -150,6 +150,7 @@ fn errors_of_images() {
         BuildError::Workspace(_) => BuildError::Workspace(WorkspaceError::NoBinary { package: text() }), Usage, HINT;
         BuildError::Target(_) => BuildError::Target(TargetError::Unsupported { platform: platform() }), Usage, NONE;
         BuildError::Compile(_) => BuildError::Compile(CompileError::Messages(io_error())), Failed, NONE;
+        BuildError::Checkout(_) => BuildError::Checkout(CheckoutError::Run(io_error())), Failed, NONE;
         BuildError::Lock { .. } => BuildError::Lock { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Binary { .. } => BuildError::Binary { path: path(), source: io_error() }, Failed, NONE;
         BuildError::Path { .. } => BuildError::Path { path: path(), found: text() }, Failed, HINT;
@@ -193,6 +194,7 @@ fn errors_of_bills_of_materials() {
         CheckoutError::Run(_) => CheckoutError::Run(io_error()), Failed, NONE;
         CheckoutError::NoCommit { .. } => CheckoutError::NoCommit { root: path(), problem: text() }, Usage, NONE;
         CheckoutError::Dirty { .. } => CheckoutError::Dirty { commit: text(), changes: text() }, Usage, HINT;
+        CheckoutError::Ignored { .. } => CheckoutError::Ignored { path: path(), commit: text() }, Usage, HINT;
         CheckoutError::NoRemote { .. } => CheckoutError::NoRemote { root: path() }, Usage, HINT;
     );
     verdict_table!(Verdict::of, SignatureError,
