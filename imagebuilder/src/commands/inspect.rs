@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cli::Bytes;
+use cli::{Bytes, printable};
 use oci::{Descriptor, Digest};
 use serde::Serialize;
 
@@ -232,6 +232,7 @@ fn table(images: &[Image]) -> String {
             for (name, value, lines) in manifest.sbom.iter().flat_map(Sbom::rows) {
                 row(&mut out, "  ", name, &value);
                 for line in lines {
+                    let line = printable(&line);
                     writeln!(out, "    {line}").expect("writing to memory cannot fail");
                 }
             }
@@ -242,6 +243,7 @@ fn table(images: &[Image]) -> String {
 
 fn row(out: &mut String, indent: &str, name: &str, value: &str) {
     if !value.is_empty() {
+        let value = printable(value);
         writeln!(out, "{indent}{name:<11} {value}").expect("writing to memory cannot fail");
     }
 }
@@ -253,11 +255,23 @@ fn file(out: &mut String, entry: &Entry) {
         "    {} {owner:<12} {:>10} {}",
         entry.mode,
         Bytes(entry.size_bytes).to_string(),
-        entry.path
+        printable(&entry.path)
     )
     .expect("writing to memory cannot fail");
     if let Some(target) = &entry.target {
-        write!(out, " -> {target}").expect("writing to memory cannot fail");
+        write!(out, " -> {}", printable(target)).expect("writing to memory cannot fail");
     }
     out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_an_image_stays_in_its_row() {
+        let mut out = String::new();
+        row(&mut out, "", "label", "a=\u{1b}[2Jb\nlabel       forged=1");
+        assert_eq!(out, "label       a=\\u{1b}[2Jb\\nlabel       forged=1\n");
+    }
 }

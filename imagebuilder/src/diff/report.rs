@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
+use cli::printable;
 use oci::Digest;
 use serde::Serialize;
 use serde_json::Value;
@@ -93,7 +94,8 @@ pub(crate) enum FileChange {
 pub(crate) fn text(differences: &[Difference]) -> String {
     let mut out = String::new();
     for difference in differences {
-        writeln!(out, "{difference}").expect("writing to memory cannot fail");
+        let line = difference.to_string();
+        writeln!(out, "{}", printable(&line)).expect("writing to memory cannot fail");
     }
     out
 }
@@ -173,5 +175,25 @@ fn value(value: &Value) -> String {
         "none".to_owned()
     } else {
         value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_an_image_stays_in_its_line() {
+        let change = FileChange::Only { only_in: Side::B };
+        let what = What::File {
+            layer: 0,
+            path: "a\u{1b}[2J\nlayer 1 /forged".to_owned(),
+            change,
+        };
+        let platform = None;
+        assert_eq!(
+            text(&[Difference { platform, what }]),
+            "layer 0 /a\\u{1b}[2J\\nlayer 1 /forged: only in B\n"
+        );
     }
 }

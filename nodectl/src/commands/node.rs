@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use cli::{Bytes, Exit, Printer};
+use cli::{Bytes, Exit, Printer, printable};
 use serde_json::{Value, json};
 
 use super::error::{Result, UsageError};
@@ -231,7 +231,7 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
         if value.is_empty() {
             Ok(())
         } else {
-            data(printer, &format!("{name:<12} {value}"))
+            data(printer, &format!("{name:<12} {}", printable(value)))
         }
     };
     pair("Pod", &format!("{}/{}", pod.namespace, pod.name))?;
@@ -277,7 +277,7 @@ fn inspect(printer: Printer, host: &Host, pods: &[NodePod], args: &InspectArgs) 
         pair("  Log", &container.log_path)?;
         if container.problem().is_some() {
             for line in last_lines(host, container) {
-                data(printer, &format!("    | {line}"))?;
+                data(printer, &format!("    | {}", printable(&line)))?;
             }
         }
     }

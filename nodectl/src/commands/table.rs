@@ -1,9 +1,16 @@
 //! Tables for people.
 
+use cli::printable;
+
 /// Lays out rows in columns, two spaces apart; the last column is not padded.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<_>>()];
-    all.extend(rows.iter().cloned());
+    let cells = |row: &Vec<String>| {
+        row.iter()
+            .map(|cell| printable(cell).into_owned())
+            .collect()
+    };
+    all.extend(rows.iter().map(cells));
     let widths: Vec<usize> = (0..header.len())
         .map(|column| {
             all.iter()
