@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::controller::controller_is_available;
 use crate::kubectl::{Kubectl, KubectlError, items};
 
 /// The suffix of the AWS Load Balancer Controller's finalizers.
@@ -42,8 +43,7 @@ impl fmt::Display for Holder {
 
 /// The finalizers of an object.
 pub(crate) fn holders(kubectl: &Kubectl, object: &Value) -> Result<Vec<Holder>, KubectlError> {
-    let finalizers = object["metadata"]["finalizers"].as_array();
-    let names = finalizers.into_iter().flatten().filter_map(Value::as_str);
+    let names = items(&object["metadata"]["finalizers"]).filter_map(Value::as_str);
     names
         .map(|finalizer| {
             let (remover, running) = if finalizer.ends_with(AUTO_MODE) {
@@ -51,7 +51,8 @@ pub(crate) fn holders(kubectl: &Kubectl, object: &Value) -> Result<Vec<Holder>, 
             } else if finalizer.ends_with(CONTROLLER) {
                 (
                     "the AWS Load Balancer Controller",
-                    controller_runs(kubectl)?,
+                    // Assumed if the user may not read it.
+                    controller_is_available(kubectl)?.unwrap_or(true),
                 )
             } else {
                 return Ok(Holder {
@@ -69,20 +70,6 @@ pub(crate) fn holders(kubectl: &Kubectl, object: &Value) -> Result<Vec<Holder>, 
         .collect()
 }
 
-/// Whether a pod of the controller is available; assumed if the user may not read it.
-fn controller_runs(kubectl: &Kubectl) -> Result<bool, KubectlError> {
-    let label = "app.kubernetes.io/name=aws-load-balancer-controller";
-    let listed = kubectl.json(&["get", "deployments.apps", "--all-namespaces", "-l", label]);
-    match listed {
-        Ok(list) => Ok(list["items"].as_array().is_some_and(|items| {
-            let available = |one: &Value| one["status"]["availableReplicas"].as_u64();
-            items.iter().any(|one| available(one) > Some(0))
-        })),
-        Err(error) if error.is_forbidden() => Ok(true),
-        Err(error) => Err(error),
-    }
-}
-
 /// Whether the cluster has Auto Mode's resources.
 fn serves_auto_mode(kubectl: &Kubectl) -> Result<bool, KubectlError> {
     let apis = kubectl.raw("/apis")?;
@@ -92,11 +79,8 @@ fn serves_auto_mode(kubectl: &Kubectl) -> Result<bool, KubectlError> {
 /// Why a terminating namespace still exists, by its conditions: an API that does not answer, remaining
 /// objects, and their finalizers.
 pub(crate) fn namespace_reasons(namespace: &Value) -> Vec<String> {
-    let conditions = namespace["status"]["conditions"].as_array();
-    let met = conditions
-        .into_iter()
-        .flatten()
-        .filter(|condition| condition["status"] == "True");
+    let conditions = items(&namespace["status"]["conditions"]);
+    let met = conditions.filter(|condition| condition["status"] == "True");
     let messages = met.filter_map(|condition| condition["message"].as_str());
     messages.map(str::to_owned).collect()
 }

@@ -46,9 +46,8 @@ impl ExitError for ImageError {
             Self::Aws(error) => error.exit(),
             Self::Manifests(error) => error.exit(),
             Self::Build(status) => {
-                let code = status.code().and_then(|code| u8::try_from(code).ok());
-                let exit = Exit::ALL.into_iter().find(|exit| Some(exit.code()) == code);
-                exit.unwrap_or(Exit::Failed)
+                let code = status.code().and_then(|code| u64::try_from(code).ok());
+                code.map_or(Exit::Failed, Exit::from_code)
             }
         }
     }

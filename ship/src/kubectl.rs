@@ -296,6 +296,15 @@ pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> + Clone {
     list.as_array().into_iter().flatten()
 }
 
+/// What was read; `None` if the user may not read it.
+pub(crate) fn readable(result: Result<Value, KubectlError>) -> Result<Option<Value>, KubectlError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// A string of an object; empty where it is none.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()

@@ -8,6 +8,7 @@
 mod args;
 mod aws;
 mod commands;
+mod controller;
 mod custom;
 mod customize;
 mod deploy;

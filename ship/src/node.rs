@@ -156,11 +156,7 @@ impl NodePod<'_> {
             let status = self.status()?;
             let code = &status["containerStatuses"][0]["state"]["terminated"]["exitCode"];
             if let Some(code) = code.as_u64() {
-                let known = Exit::ALL.into_iter();
-                let exit = known
-                    .into_iter()
-                    .find(|exit| u64::from(exit.code()) == code);
-                return Ok(exit.unwrap_or(Exit::Failed));
+                return Ok(Exit::from_code(code));
             }
             std::thread::sleep(INTERVAL);
         }

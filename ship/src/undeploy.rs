@@ -10,7 +10,7 @@ use crate::args::Undeploy;
 use crate::custom;
 use crate::error::{ShipError, UndeployError};
 use crate::finalizers::{self, Holder};
-use crate::kubectl::{Kubectl, KubectlError, text};
+use crate::kubectl::{Kubectl, KubectlError, items, text};
 use crate::manifests::{Manifests, Target};
 
 /// The grace period of pods once nothing sends to them any more.
@@ -139,11 +139,9 @@ fn last_warning(kubectl: &Kubectl, object: &Value) -> Result<Option<String>, Kub
         &about,
         "--sort-by=.lastTimestamp",
     ])?;
-    let events = events["items"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    Ok(events.last().map(|event| text(&event["message"])))
+    Ok(items(&events["items"])
+        .last()
+        .map(|event| text(&event["message"])))
 }
 
 /// Stops the pods, which would otherwise drain for minutes although the load balancer is gone. A

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::diagnose::diagnose;
 use crate::endpoint::Endpoint;
 use crate::error::{RolloutError, ShipError};
-use crate::kubectl::{Kubectl, KubectlError};
+use crate::kubectl::{Kubectl, KubectlError, items};
 use crate::manifests::Target;
 use crate::snapshot::Snapshot;
 
@@ -34,13 +34,9 @@ pub(super) fn progress(deployment: &Value) -> Progress {
     if number(&status["observedGeneration"]) < number(&deployment["metadata"]["generation"]) {
         return Progress::Waiting("the controller has not observed the change yet".to_owned());
     }
-    let gave_up = status["conditions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .any(|condition| {
-            condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded"
-        });
+    let gave_up = items(&status["conditions"]).any(|condition| {
+        condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded"
+    });
     if gave_up {
         return Progress::DeadlineExceeded;
     }

@@ -47,6 +47,13 @@ impl Exit {
         }
     }
 
+    /// The exit of a process that ended with this code; `Failed` where no program here has it.
+    pub fn from_code(code: u64) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|exit| u64::from(exit.code()) == code)
+            .unwrap_or(Self::Failed)
+    }
+
     /// One phrase, as in the documents' tables.
     pub const fn meaning(self) -> &'static str {
         match self {

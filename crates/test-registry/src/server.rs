@@ -151,11 +151,6 @@ impl TestRegistry {
         self.state().blobs.get(&digest).cloned()
     }
 
-    /// Deletes a blob but not the manifests that refer to it, as a garbage collection may.
-    pub fn delete_blob(&self, digest: Digest) {
-        self.state().blobs.remove(&digest);
-    }
-
     /// How many requests were answered with 429.
     pub fn refused_rates(&self) -> u32 {
         self.state().refused_rates

@@ -1,7 +1,7 @@
 //! What to do about a registry's refusal, by its code and message, not only by the status.
 
 use cli::Exit;
-use oci::registry::{Problem, RegistryError};
+use oci::registry::{OciError, Problem, RegistryError};
 
 use super::registry_exit::exit;
 use crate::registry::{EcrHost, is_public};
@@ -82,9 +82,7 @@ fn cause(error: &RegistryError) -> Option<Cause> {
     let words = reason.map_or_else(String::new, |reason| reason.message.to_lowercase());
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     Some(match (code, error.status()) {
-        // Amazon ECR responds with `TAG_INVALID`, Harbor with 412 and this message.
-        ("TAG_INVALID" | "ImageTagAlreadyExistsException", _) => Cause::ImmutableTag,
-        _ if says(&["immutable"]) => Cause::ImmutableTag,
+        _ if reason.is_some_and(OciError::is_immutable_tag) => Cause::ImmutableTag,
         ("QUOTA_EXCEEDED", _) => Cause::Quota,
         // Harbor's 403 `DENIED`, Quay's and GitLab's.
         _ if says(&[
@@ -188,8 +186,6 @@ fn hub(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use oci::registry::OciError;
-
     use super::*;
 
     const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

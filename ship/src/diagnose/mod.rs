@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::endpoint;
+use crate::kubectl::items;
 use crate::snapshot::Snapshot;
 
 /// The restarts that make a crash loop: the first crash may be a dependency's fault.
@@ -158,11 +159,7 @@ fn missing_gate(pod: &Value, gated: bool) -> Option<Cause> {
 
 fn pod_cause(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     let condition = |kind: &str| {
-        let conditions = pod["status"]["conditions"].as_array();
-        conditions
-            .into_iter()
-            .flatten()
-            .find(|condition| condition["type"] == kind)
+        items(&pod["status"]["conditions"]).find(|condition| condition["type"] == kind)
     };
     if let Some(scheduled) = condition("PodScheduled")
         && scheduled["reason"] == "Unschedulable"

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::controller::controller_is_available;
 use crate::custom::{self, Kind};
-use crate::kubectl::{Kubectl, KubectlError, items, text};
+use crate::kubectl::{Kubectl, KubectlError, items, readable, text};
 
 /// The input of [`super::problems`]. `None` means that the user may not read it.
 #[derive(Clone, Debug, Default)]
@@ -50,16 +51,7 @@ impl Facts {
         let apis = kubectl.raw("/apis")?;
         let kinds = custom::served(kubectl, &apis, custom)?;
         let groups = items(&apis["groups"]).map(|group| text(&group["name"]));
-        let controllers = readable(kubectl.json(&[
-            "get",
-            "deployments.apps",
-            "--all-namespaces",
-            "-l",
-            "app.kubernetes.io/name=aws-load-balancer-controller",
-        ]))?;
-        let controller_available = controllers.map(|list| {
-            items(&list["items"]).any(|one| one["status"]["availableReplicas"].as_u64() > Some(0))
-        });
+        let controller_available = controller_is_available(kubectl)?;
         let classes = |kind| -> Result<_, KubectlError> {
             let list = readable(kubectl.json(&["get", kind]))?;
             let names = |list: Value| items(&list["items"]).map(name).collect();
@@ -96,14 +88,6 @@ impl Facts {
 }
 
 /// `None` if the user may not read it: a deployer does not need all of these permissions.
-fn readable(result: Result<Value, KubectlError>) -> Result<Option<Value>, KubectlError> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_forbidden() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 fn webhooks_of(list: &Value) -> Vec<Webhook> {
     items(&list["items"])
         .flat_map(|configuration| items(&configuration["webhooks"]))

@@ -93,13 +93,6 @@ pub enum LayoutError {
     },
 }
 
-impl LayoutError {
-    /// Whether content did not have its expected digest or size.
-    pub fn is_mismatch(&self) -> bool {
-        matches!(self, Self::Damaged { .. })
-    }
-}
-
 /// The kinds of errors, by what a caller can do about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayoutErrorKind {

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{fs, io};
 
 use base64::Engine as _;
@@ -25,7 +24,6 @@ const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1
 pub struct DockerConfig {
     path: PathBuf,
     file: File,
-    helper_timeout: Duration,
 }
 
 impl Default for DockerConfig {
@@ -33,7 +31,6 @@ impl Default for DockerConfig {
         Self {
             path: PathBuf::new(),
             file: File::default(),
-            helper_timeout: HELPER_TIMEOUT,
         }
     }
 }
@@ -78,18 +75,7 @@ impl DockerConfig {
             Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
             Err(error) => return Err(error),
         };
-        Ok(Self {
-            path,
-            file,
-            helper_timeout: HELPER_TIMEOUT,
-        })
-    }
-
-    /// Sets how long a credential helper may take, in place of a minute.
-    #[must_use]
-    pub fn with_helper_timeout(mut self, timeout: Duration) -> Self {
-        self.helper_timeout = timeout;
-        self
+        Ok(Self { path, file })
     }
 
     fn entry(&self, host: &str) -> Option<&Entry> {
@@ -118,14 +104,13 @@ impl DockerConfig {
     pub fn credentials(&self, host: &str) -> Result<Credentials, CredentialError> {
         if let Some(helper) = self.helper(host) {
             let program = format!("docker-credential-{helper}");
-            let found = ask(&program, server(host), self.helper_timeout).map_err(|source| {
-                CredentialError {
+            let found =
+                ask(&program, server(host), HELPER_TIMEOUT).map_err(|source| CredentialError {
                     registry: host.to_owned(),
                     origin: format!("`{program}`"),
                     unreachable: false,
                     source: Box::new(source),
-                }
-            })?;
+                })?;
             if let Some(credentials) = found {
                 return Ok(credentials);
             }
@@ -144,10 +129,6 @@ impl DockerConfig {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(super) fn helper_timeout(&self) -> Duration {
-        self.helper_timeout
     }
 
     /// The helper that has the credentials of a registry, without the prefix `docker-credential-`.

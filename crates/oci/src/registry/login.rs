@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::credential_helper::{erase, store};
+use super::credential_helper::{HELPER_TIMEOUT, erase, store};
 use super::credentials::{CredentialError, Secret};
 use super::docker_config::{DockerConfig, names, server};
 
@@ -36,14 +36,8 @@ impl DockerConfig {
     ) -> Result<Kept, CredentialError> {
         if let Some(helper) = self.helper(host) {
             let program = format!("docker-credential-{helper}");
-            store(
-                &program,
-                server(host),
-                username,
-                password,
-                self.helper_timeout(),
-            )
-            .map_err(|error| failed(host, &format!("`{program}`"), error))?;
+            store(&program, server(host), username, password, HELPER_TIMEOUT)
+                .map_err(|error| failed(host, &format!("`{program}`"), error))?;
             return Ok(Kept::Helper(program));
         }
         let pair = STANDARD.encode(format!("{username}:{}", password.reveal()));
@@ -64,7 +58,7 @@ impl DockerConfig {
         let mut erased = Vec::new();
         if let Some(helper) = self.helper(host) {
             let program = format!("docker-credential-{helper}");
-            let known = erase(&program, server(host), self.helper_timeout())
+            let known = erase(&program, server(host), HELPER_TIMEOUT)
                 .map_err(|error| failed(host, &format!("`{program}`"), error))?;
             if known {
                 erased.push(Kept::Helper(program));
