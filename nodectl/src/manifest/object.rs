@@ -136,14 +136,19 @@ pub fn parse(documents: &[Input]) -> Result<Objects, ReadError> {
         for (at, mut value) in values.into_iter().enumerate() {
             nulls::strip(&mut value);
             if !value.is_null() {
-                add(&mut objects, origin, at + 1, &value)?;
+                add(&mut objects, origin, at + 1, value)?;
             }
         }
     }
     Ok(objects)
 }
 
-fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Result<(), ReadError> {
+fn add(
+    objects: &mut Objects,
+    origin: &str,
+    number: usize,
+    mut value: Value,
+) -> Result<(), ReadError> {
     let not_an_object = |problem| ReadError::NotAnObject {
         origin: origin.to_owned(),
         number,
@@ -175,17 +180,18 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
             wanted,
         })
     };
+    nulls::strip_zeroes(&kind, &mut value);
     match kind.as_str() {
         "List" => {
-            let items = value.get("items").and_then(Value::as_array);
-            for item in items.into_iter().flatten() {
+            let items = value.get_mut("items").and_then(Value::as_array_mut);
+            for item in items.map(std::mem::take).unwrap_or_default() {
                 add(objects, origin, number, item)?;
             }
         }
         "Deployment" => {
             version("Deployment", "apps/v1")?;
             let template = value.pointer("/spec/template").cloned().unwrap_or_default();
-            let deployment = typed(&mut objects.warnings, origin, &kind, &name, value)?;
+            let deployment = typed(&mut objects.warnings, origin, &kind, &name, &value)?;
             objects.deployments.push(Located {
                 origin: origin.to_owned(),
                 object: (deployment, template),
@@ -193,7 +199,7 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
         }
         "Service" => {
             version("Service", "v1")?;
-            let service = typed(&mut objects.warnings, origin, &kind, &name, value)?;
+            let service = typed(&mut objects.warnings, origin, &kind, &name, &value)?;
             objects.services.push(Located {
                 origin: origin.to_owned(),
                 object: service,
@@ -356,6 +362,24 @@ mod tests {
             ["Deployment `web`: ignored: spec.template.spec.priority, \
               spec.template.spec.volumes[0].emptyDir.sizeLimit"]
         );
+    }
+
+    #[test]
+    fn an_empty_text_means_unset_where_kubernetes_has_a_default() {
+        let objects = read(
+            "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: ''}, spec: {selector: \
+             {}, template: {spec: {containers: [{name: web, image: '', command: [''], livenessProbe: \
+             {httpGet: {host: '', port: 80}}, readinessProbe: {tcpSocket: {host: '', port: 80}}}]}}}}",
+        )
+        .unwrap();
+        let (deployment, _) = &objects.deployments[0].object;
+        assert_eq!(deployment.metadata.namespace, None);
+        let container = &deployment.spec.template.spec.containers[0];
+        assert_eq!(container.command, [""]);
+        let http = container.liveness_probe.as_ref().unwrap();
+        assert_eq!(http.http_get.as_ref().unwrap().host, None);
+        let tcp = container.readiness_probe.as_ref().unwrap();
+        assert_eq!(tcp.tcp_socket.as_ref().unwrap().host, None);
     }
 
     #[test]
