@@ -74,3 +74,17 @@ fn volumes_and_what_is_written_to_them_belong_to_the_fs_group() {
     stop(up);
     assert_eq!(Inventory::take(&world.daemon), before);
 }
+
+#[test]
+fn a_mount_hides_no_mount_below_it() {
+    let world = World::new();
+    let mounts =
+        "{name: b, mountPath: /data/sub}, {name: a, mountPath: /data}, {name: c, mountPath: /etc}";
+    let mut up = world.up(&with_volumes("", &["a", "b", "c"], mounts));
+    up.wait_for("all ready: 1 pod", 1);
+    assert_eq!(get(pod(&world), "/write/data/sub/x"), "written");
+    assert!(volume(&world, "b").join("x").exists());
+    let hosts = get(pod(&world), "/read/etc/hosts");
+    assert!(hosts.contains("localhost"), "{hosts}");
+    stop(up);
+}
