@@ -65,7 +65,11 @@ fn create_dir(path: &Path) -> Result<(), SandboxError> {
     fs::create_dir_all(path).map_err(failed(path))
 }
 
+/// A file that exists is kept: containers may have written to it.
 fn create_file(path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
+    if path.exists() {
+        return Ok(());
+    }
     fs::write(path, bytes).map_err(failed(path))
 }
 
@@ -87,19 +91,25 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> SandboxError {
     move |source| SandboxError::File { path, source }
 }
 
-/// The files and volumes that are mounted into a container.
+/// The files and volumes that are mounted into a container. As with the kubelet and containerd's CRI plugin,
+/// /etc/hosts is writable, and the other files are if the root file system is.
 pub(super) fn binds(
     instance: &Instance,
     record: &PodRecord,
     container: &ContainerSpec,
 ) -> Vec<BindMount> {
     let dir = instance.pods_dir().join(&record.name);
-    let file = |name: &str| BindMount {
+    let file = |name: &str, read_only| BindMount {
         source: dir.join(name),
         destination: Path::new("/etc").join(name),
-        read_only: true,
+        read_only,
     };
-    let mut binds = vec![file("hosts"), file("hostname"), file("resolv.conf")];
+    let read_only = container.security_context.read_only_root_filesystem == Some(true);
+    let mut binds = vec![
+        file("hosts", false),
+        file("hostname", read_only),
+        file("resolv.conf", read_only),
+    ];
     binds.extend(container.volume_mounts.iter().map(|mount| BindMount {
         source: dir.join("volumes").join(&mount.name),
         destination: PathBuf::from(&mount.mount_path),

@@ -88,3 +88,32 @@ fn a_mount_hides_no_mount_below_it() {
     assert!(hosts.contains("localhost"), "{hosts}");
     stop(up);
 }
+
+#[test]
+fn a_containers_files_in_etc_are_writable_as_in_kubernetes() {
+    let world = World::new();
+    let as_root = manifest(1, &[])
+        .replace("runAsNonRoot: true", "runAsNonRoot: false")
+        .replace("runAsUser: 65532", "runAsUser: 0")
+        .replace("drop: [ALL]", "drop: [NET_RAW]");
+    let check = |manifest: &str, expected: [bool; 3]| {
+        let mut up = world.up(manifest);
+        up.wait_for("all ready: 1 pod", 1);
+        let written = ["hosts", "hostname", "resolv.conf"]
+            .map(|name| get(pod(&world), &format!("/write/etc/{name}")) == "written");
+        assert_eq!(written, expected);
+        // The file is kept when the pod is adopted.
+        up.signal(Signal::KILL);
+        up.wait();
+        let mut up = world.up(manifest);
+        up.wait_for("all ready: 1 pod", 1);
+        assert_eq!(get(pod(&world), "/read/etc/hosts"), "written");
+        stop(up);
+    };
+    check(&as_root, [true, false, false]);
+    let writable = as_root.replace(
+        "readOnlyRootFilesystem: true",
+        "readOnlyRootFilesystem: false",
+    );
+    check(&writable, [true, true, true]);
+}
