@@ -151,10 +151,15 @@ async fn serve(
         };
         if let Ok(address) = listener.local_addr() {
             urls.push(format!("http://{address}/"));
+        let name = service.as_str().into();
             let _ = ctx.events.send(Event::Listening { service, address });
         }
         let listener = listener.into_std().map_err(CommandError::Balancer)?;
-        ports.push(Port { listener, pool });
+        ports.push(Port {
+            service: name,
+            listener,
+            pool,
+        });
     }
     let (notify, mut notices) = mpsc::unbounded_channel();
     let balancer = start_balancer(ports, notify)?;
