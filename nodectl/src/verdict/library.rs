@@ -194,9 +194,19 @@ impl ExitError for BindError {
     }
 }
 
+/// Whether a path can never be a directory of ours.
+fn is_unusable(error: &io::Error) -> bool {
+    [
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ]
+    .contains(&error.kind())
+}
+
 impl ExitError for InstanceError {
     fn exit(&self) -> Exit {
         match self {
+            Self::File { source, .. } if is_unusable(source) => Exit::Usage,
             Self::File { .. } | Self::Locked { .. } => Exit::Failed,
             Self::Data { .. } => Exit::Usage,
         }
@@ -206,6 +216,9 @@ impl ExitError for InstanceError {
         match self {
             Self::Locked { .. } => {
                 some("`nodectl down` stops it; another --namespace runs beside it")
+            }
+            Self::File { source, .. } if is_unusable(source) => {
+                some("choose other directories with --state-dir and --data-dir")
             }
             Self::File { .. } => None,
             Self::Data { .. } => Some(

@@ -239,6 +239,9 @@ fn the_machine() {
         }, Failed, NONE;
         InstanceError::Locked { .. } =>
             InstanceError::Locked { dir: path(), pid: text() }, Failed, HINT;
+        InstanceError::File { .. } => InstanceError::File {
+            action: "create", path: path(), source: failure(io::ErrorKind::NotADirectory),
+        }, Usage, HINT;
         InstanceError::Data { .. } =>
             InstanceError::Data { found: path(), asked: path() }, Usage, HINT;
     }
