@@ -107,8 +107,17 @@ pub(crate) enum CommandError {
     Select(#[from] SelectError),
     #[error("there is no pod `{pod}`")]
     NoSuchPod { pod: String },
-    #[error("there is no image `{name}` in namespace `{namespace}`")]
-    NoSuchImage { name: String, namespace: String },
+    #[error("container `{container}` of pod `{pod}` has not started: {reason}")]
+    NotStarted {
+        pod: String,
+        container: String,
+        reason: String,
+    },
+    #[error("there is no image `{}` in namespace `{namespace}`", names.join("` or `"))]
+    NoSuchImages {
+        names: Vec<String>,
+        namespace: String,
+    },
     #[error("cannot read the log `{}`", path.display())]
     Log {
         path: PathBuf,

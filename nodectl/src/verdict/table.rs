@@ -311,8 +311,12 @@ fn commands() {
             CommandError::StillRunning { pid: 1, wait: Duration::ZERO }, Failed, HINT;
         CommandError::Select(_) => SelectError::None(text()).into(), Usage, HINT;
         CommandError::NoSuchPod { .. } => CommandError::NoSuchPod { pod: text() }, Usage, HINT;
-        CommandError::NoSuchImage { .. } =>
-            CommandError::NoSuchImage { name: text(), namespace: text() }, Failed, HINT;
+        CommandError::NotStarted { .. } => CommandError::NotStarted {
+            pod: text(), container: text(), reason: text(),
+        }, Failed, NONE;
+        CommandError::NoSuchImages { .. } => CommandError::NoSuchImages {
+            names: vec![text()], namespace: text(),
+        }, Failed, HINT;
         CommandError::Log { .. } => CommandError::Log { path: path(), source: other() }, Failed, NONE;
         CommandError::Balancer(_) => CommandError::Balancer(other()), Failed, NONE;
         CommandError::Runtime(_) => CommandError::Runtime(other()), Failed, NONE;
