@@ -54,8 +54,9 @@ pub(crate) enum CommandError {
     Containerd(#[from] containerd::Error),
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    #[error("Deployment `{deployment}`: container `{container}`")]
+    #[error("{origin}: Deployment `{deployment}`: container `{container}`")]
     ContainerImage {
+        origin: String,
         deployment: String,
         container: String,
         #[source]
@@ -70,8 +71,9 @@ pub(crate) enum CommandError {
     },
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    #[error("Deployment `{deployment}`: container `{container}`")]
+    #[error("{origin}: Deployment `{deployment}`: container `{container}`")]
     User {
+        origin: String,
         deployment: String,
         container: String,
         #[source]

@@ -17,6 +17,8 @@ pub struct Desired {
 /// A Deployment.
 #[derive(Clone, Debug)]
 pub struct DesiredDeployment {
+    /// The file that it is in.
+    pub origin: String,
     /// Its namespace in the manifests.
     pub namespace: String,
     /// Its name.

@@ -285,14 +285,14 @@ fn commands() {
         CommandError::Containerd(_) => lost().into(), Unreachable, HINT;
         CommandError::Layout(_) => damaged().into(), Mismatch, HINT;
         CommandError::ContainerImage { .. } => CommandError::ContainerImage {
-            deployment: text(), container: text(), source: Box::new(damaged()),
+            origin: text(), deployment: text(), container: text(), source: Box::new(damaged()),
         }, Mismatch, HINT;
         CommandError::Import { .. } => CommandError::Import {
             name: text(), layout: path(), source: Box::new(lost().into()),
         }, Unreachable, HINT;
         CommandError::Lookup(_) => LookupError::from(lost()).into(), Unreachable, HINT;
         CommandError::User { .. } => CommandError::User {
-            deployment: text(), container: text(), source: UserError::Root,
+            origin: text(), deployment: text(), container: text(), source: UserError::Root,
         }, Usage, NONE;
         CommandError::Instance(_) =>
             InstanceError::Locked { dir: path(), pid: text() }.into(), Failed, HINT;

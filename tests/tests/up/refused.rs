@@ -93,9 +93,12 @@ fn bad_input_is_reported_and_leaves_nothing() {
         &missing,
         &layout,
         2,
-        &["has no image `nosuch:1`; available: `pod:1`"],
+        &[
+            "error: standard input: Deployment `web`: container `web`",
+            "has no image `nosuch:1`; available: `pod:1`",
+        ],
     );
-    let printed = "image `pod:1` is not in containerd";
+    let printed = "error: standard input: Deployment `web`: container `web`: image `pod:1` is not in containerd";
     check(
         &good,
         &["--publish", "0:80"],

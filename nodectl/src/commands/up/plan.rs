@@ -72,8 +72,8 @@ impl UpPlan {
             }
             let Some(layout) = &self.layout else {
                 let message = format!(
-                    "Deployment `{}`: container `{}`: image `{name}` is not in containerd",
-                    deployment.name, container.name
+                    "{}: Deployment `{}`: container `{}`: image `{name}` is not in containerd",
+                    deployment.origin, deployment.name, container.name
                 );
                 let hint = "name a layout that has it with --images oci:DIR";
                 return Err(UsageError::new(message, Some(hint)).into());
@@ -99,6 +99,7 @@ pub(super) fn find_in(
 ) -> std::result::Result<Descriptor, LayoutError> {
     let as_written = layout.find(reference);
     if as_written.is_ok() {
+                    origin: deployment.origin.clone(),
         return as_written;
     }
     let full = candidates(reference)

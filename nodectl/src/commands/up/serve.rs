@@ -74,6 +74,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
         spec::resolve_user(image.config.user(), &image.accounts, pod, own).map_err(|source| {
             CommandError::User {
                 deployment: deployment.name.clone(),
+                origin: deployment.origin.clone(),
                 container: container.name.to_string(),
                 source,
             }
