@@ -39,6 +39,13 @@ pub struct DesiredDeployment {
     pub hash: String,
 }
 
+impl DesiredDeployment {
+    /// The Deployment as `namespace/name`.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
 /// A Service.
 #[derive(Clone, Debug)]
 pub struct DesiredService {

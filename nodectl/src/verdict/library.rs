@@ -232,7 +232,10 @@ impl ExitError for InstanceError {
 impl ExitError for network::Error {
     fn exit(&self) -> Exit {
         match self {
-            Self::Overlap { .. } | Self::OtherSubnet { .. } | Self::NoFreeSubnet => Exit::Usage,
+            Self::Overlap { .. }
+            | Self::OtherSubnet { .. }
+            | Self::NoFreeSubnet
+            | Self::TooSmall { .. } => Exit::Usage,
             Self::Netlink { .. }
             | Self::Setup { .. }
             | Self::Namespace { .. }
@@ -248,6 +251,7 @@ impl ExitError for network::Error {
             Self::Overlap { .. } | Self::OtherSubnet { .. } | Self::NoFreeSubnet => {
                 some("choose another subnet with --pod-cidr")
             }
+            Self::TooSmall { .. } => some("choose a larger subnet with --pod-cidr"),
             Self::Unseen { .. } => some(
                 "run nodectl in containerd's mount namespace, or with a state directory that is on a \
                  mount shared with it",

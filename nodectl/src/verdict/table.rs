@@ -228,6 +228,8 @@ fn the_machine() {
             bridge: text(), wanted: subnet(), actual: subnet(),
         }, Usage, HINT;
         network::Error::NotABridge(_) => network::Error::NotABridge(text()), Failed, NONE;
+        network::Error::TooSmall { .. } =>
+            network::Error::TooSmall { subnet: subnet(), pods: 1, surge: 1 }, Usage, HINT;
         network::Error::Full { .. } => network::Error::Full { subnet: subnet() }, Failed, NONE;
         network::Error::Foreign { .. } => network::Error::Foreign {
             address: [127, 0, 0, 1].into(), subnet: subnet(),
@@ -237,11 +239,11 @@ fn the_machine() {
         InstanceError::File { .. } => InstanceError::File {
             action: "open", path: path(), source: other(),
         }, Failed, NONE;
-        InstanceError::Locked { .. } =>
-            InstanceError::Locked { dir: path(), pid: text() }, Failed, HINT;
         InstanceError::File { .. } => InstanceError::File {
             action: "create", path: path(), source: failure(io::ErrorKind::NotADirectory),
         }, Usage, HINT;
+        InstanceError::Locked { .. } =>
+            InstanceError::Locked { dir: path(), pid: text() }, Failed, HINT;
         InstanceError::Data { .. } =>
             InstanceError::Data { found: path(), asked: path() }, Usage, HINT;
     }

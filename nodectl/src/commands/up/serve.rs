@@ -44,7 +44,8 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
             published: published.clone(),
         });
     }
-    Bridge::check(&instance.bridge, plan.subnet).await?;
+    let subnet = Bridge::check(&instance.bridge, plan.subnet).await?;
+    plan.check_fits(subnet)?;
     let daemon = client.daemon_pid().await;
     if let Some(daemon) = daemon {
         network::check_seen_by(daemon, &instance.netns_dir())?;
@@ -73,8 +74,8 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
         let own = &container.security_context;
         spec::resolve_user(image.config.user(), &image.accounts, pod, own).map_err(|source| {
             CommandError::User {
-                deployment: deployment.name.clone(),
                 origin: deployment.origin.clone(),
+                deployment: deployment.name.clone(),
                 container: container.name.to_string(),
                 source,
             }
@@ -150,9 +151,9 @@ async fn serve(
         let Some(pool) = controller.pool(&namespace, &service, port) else {
             continue;
         };
+        let name = service.as_str().into();
         if let Ok(address) = listener.local_addr() {
             urls.push(format!("http://{address}/"));
-        let name = service.as_str().into();
             let _ = ctx.events.send(Event::Listening { service, address });
         }
         let listener = listener.into_std().map_err(CommandError::Balancer)?;
