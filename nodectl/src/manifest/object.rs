@@ -1,12 +1,24 @@
 //! Parses YAML into typed objects. An unsupported field is refused or warned about by its path.
 
+use std::collections::BTreeMap;
+
 use cli::input::Input;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::standard::{ENFORCE, PodStandard, STANDARDS};
 use super::unsupported::{Unsupported, judge};
 use super::{Deployment, Service, nulls, shape};
+
+/// Kinds of objects that restrict pods or clients, beside network policies.
+const RESTRICTING: [&str; 5] = [
+    "AuthorizationPolicy",
+    "LimitRange",
+    "PeerAuthentication",
+    "RequestAuthentication",
+    "ResourceQuota",
+];
 
 /// Something in a manifest that has no effect here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +124,8 @@ pub struct Objects {
     pub deployments: Vec<Located<(Deployment, Value)>>,
     /// Services.
     pub services: Vec<Located<Service>>,
+    /// The Pod Security Standards that namespaces enforce, by the namespace's name.
+    pub standards: BTreeMap<String, PodStandard>,
     /// Objects of other kinds, which are ignored.
     pub others: Vec<String>,
     /// Network policies, which are not enforced here.
@@ -215,8 +229,27 @@ fn add(
             let origin = origin.to_owned();
             return Err(ReadError::Workload { origin, kind, name });
         }
-        // They only organize files and names.
-        "Kustomization" | "Namespace" => {}
+        // It only organizes files.
+        "Kustomization" => {}
+        "Namespace" => {
+            if let Some(level) = value["metadata"]["labels"].get(ENFORCE) {
+                let standard = level.as_str().and_then(|level| level.parse().ok());
+                let standard = standard.ok_or_else(|| ReadError::Unsupported {
+                    origin: origin.to_owned(),
+                    kind,
+                    name: name.clone(),
+                    fields: vec![(format!("metadata.labels[{ENFORCE}]"), STANDARDS)],
+                })?;
+                objects.standards.insert(name, standard);
+            }
+        }
+        _ if RESTRICTING.contains(&kind.as_str()) => {
+            let other = format!("{kind} `{name}`");
+            objects
+                .warnings
+                .push(Warning(format!("{other} is not enforced here")));
+            objects.others.push(other);
+        }
         // Including those of network plugins, such as CiliumNetworkPolicy.
         _ if kind.ends_with("NetworkPolicy") => {
             objects.network_policies.push(format!("{kind} `{name}`"));
