@@ -142,11 +142,10 @@ pub fn parse(documents: &[Input]) -> Result<Objects, ReadError> {
     let mut objects = Objects::default();
     for document in documents {
         let origin = &document.origin;
-        let values: Vec<Value> =
-            serde_saphyr::from_multiple(&document.text).map_err(|error| ReadError::Yaml {
-                origin: origin.clone(),
-                message: yaml_message(&error),
-            })?;
+        let values = values(&document.text).map_err(|error| ReadError::Yaml {
+            origin: origin.clone(),
+            message: yaml_message(&error),
+        })?;
         for (at, mut value) in values.into_iter().enumerate() {
             nulls::strip(&mut value);
             if !value.is_null() {
@@ -155,6 +154,28 @@ pub fn parse(documents: &[Input]) -> Result<Objects, ReadError> {
         }
     }
     Ok(objects)
+}
+
+/// The documents of a text: YAML, or JSON, of which several need no `---` between them.
+fn values(text: &str) -> Result<Vec<Value>, serde_saphyr::Error> {
+    serde_saphyr::from_multiple(text).or_else(|error| {
+        let json = serde_json::Deserializer::from_str(text).into_iter();
+        json.collect::<Result<_, _>>().map_err(|_| error)
+    })
+}
+
+/// The items of a list. An item of `DeploymentList`, say, need not repeat its kind.
+fn items(kind: &str, api_version: &str, list: &mut Value) -> Vec<Value> {
+    let items = list.get_mut("items").and_then(Value::as_array_mut);
+    let mut items = items.map(std::mem::take).unwrap_or_default();
+    let of_item = kind.trim_end_matches("List");
+    for item in items.iter_mut().filter_map(Value::as_object_mut) {
+        if !of_item.is_empty() && !item.contains_key("kind") {
+            item.insert("kind".to_owned(), of_item.into());
+            item.insert("apiVersion".to_owned(), api_version.into());
+        }
+    }
+    items
 }
 
 fn add(
@@ -196,9 +217,8 @@ fn add(
     };
     nulls::strip_zeroes(&kind, &mut value);
     match kind.as_str() {
-        "List" => {
-            let items = value.get_mut("items").and_then(Value::as_array_mut);
-            for item in items.map(std::mem::take).unwrap_or_default() {
+        _ if kind == "List" || kind.ends_with("List") && value["items"].is_array() => {
+            for item in items(&kind, &api_version, &mut value) {
                 add(objects, origin, number, item)?;
             }
         }
