@@ -24,7 +24,7 @@ use crate::publish;
 use crate::spec;
 
 /// What the pods' network lacks compared with a cluster's.
-const REACH: &str = "Pods reach each other and this machine by address: there are no Service names, and \
+const NETWORK: &str = "Pods reach each other and this machine by address: there are no Service names, and \
                      no route to other networks";
 
 /// A bound port of this machine, and the Service's port that it is for.
@@ -96,7 +96,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
     let _reports = play::listen(instance, ctx.events.clone())?;
     let mut controller = Controller::new(Arc::clone(&ctx), plan.desired);
     controller.adopt().await.map_err(CommandError::Adopt)?;
-    session.printer.status(REACH);
+    session.printer.status(NETWORK);
     serve(session, &ctx, controller, listeners, events).await?;
     Ok(Exit::Interrupted)
 }
