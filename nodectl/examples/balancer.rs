@@ -43,7 +43,12 @@ fn run() -> Result<(), Error> {
         max_connections: connections_for(maximum.unwrap_or(u64::MAX)),
         on_notice: Box::new(|_| {}),
     };
-    let _balancer = Balancer::start(vec![Port { listener, pool }], settings)?;
+    let port = Port {
+        service: "web".into(),
+        listener,
+        pool,
+    };
+    let _balancer = Balancer::start(vec![port], settings)?;
     loop {
         std::thread::park();
     }

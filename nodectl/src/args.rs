@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::Progress;
@@ -10,6 +11,7 @@ use crate::network::Subnet;
 use crate::node::Host;
 use crate::play::Instance;
 use crate::publish::Publish;
+use crate::window::{Tail, duration};
 
 /// Runs Kubernetes Deployments and Services on this machine's containerd, and inspects a node.
 #[derive(Debug, Parser)]
@@ -273,8 +275,8 @@ pub struct LogsArgs {
     #[arg(short, long)]
     pub follow: bool,
     /// Show only the last lines
-    #[arg(long, value_name = "LINES")]
-    pub tail: Option<usize>,
+    #[arg(long, value_name = "LINES", allow_negative_numbers = true)]
+    pub tail: Option<Tail>,
     /// Show only lines since a time (RFC 3339), or since a duration ago (90s, 10m, 2h)
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
@@ -294,8 +296,8 @@ pub struct LogsArgs {
 pub enum Since {
     /// A time.
     Time(jiff::Timestamp),
-    /// Seconds ago.
-    Ago(i64),
+    /// A duration ago.
+    Ago(Duration),
 }
 
 impl Since {
@@ -303,8 +305,9 @@ impl Since {
     pub fn at(self, now_ms: i64) -> jiff::Timestamp {
         match self {
             Self::Time(time) => time,
-            Self::Ago(seconds) => {
-                let ms = now_ms.saturating_sub(seconds.saturating_mul(1000));
+            Self::Ago(duration) => {
+                let ago_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+                let ms = now_ms.saturating_sub(ago_ms);
                 jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MIN)
             }
         }
@@ -324,20 +327,7 @@ impl std::str::FromStr for Since {
                  90s, 10m, 2h or 1d"
             )
         };
-        let unit_at = text
-            .len()
-            .checked_sub(1)
-            .filter(|at| text.is_char_boundary(*at));
-        let (number, unit) = text.split_at(unit_at.ok_or_else(wrong)?);
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
-            _ => return Err(wrong()),
-        };
-        let number: u32 = number.parse().map_err(|_| wrong())?;
-        Ok(Self::Ago(i64::from(number) * seconds))
+        duration(text).map(Self::Ago).ok_or_else(wrong)
     }
 }
 

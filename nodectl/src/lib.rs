@@ -13,3 +13,4 @@ pub mod play;
 mod publish;
 mod spec;
 mod verdict;
+mod window;

@@ -58,7 +58,12 @@ impl World {
             max_connections,
             on_notice: Box::new(move |notice| drop(notify.send(notice))),
         };
-        let balancer = Balancer::start(vec![Port { listener, pool }], settings).unwrap();
+        let port = Port {
+            service: "web".into(),
+            listener,
+            pool,
+        };
+        let balancer = Balancer::start(vec![port], settings).unwrap();
         Self {
             balancer,
             address,

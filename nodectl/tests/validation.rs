@@ -226,3 +226,156 @@ fn a_value_of_a_wrong_type_is_refused_in_the_terms_of_yaml() {
         "a.yaml: Deployment `web`: spec.template.spec.containers: expected a list, found an object"
     );
 }
+
+#[test]
+fn what_kubectl_get_prints_runs_without_a_warning() {
+    let deployment = deployment("")
+        .replace(
+            "spec: {containers",
+            "spec: {schedulerName: default-scheduler, serviceAccount: default, \
+                  containers",
+        )
+        .replace(
+            "image: web",
+            "image: web, terminationMessagePath: /dev/termination-log, \
+                  terminationMessagePolicy: File",
+        );
+    let service = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {clusterIP: 10.0.0.10, \
+                   clusterIPs: [10.0.0.10], ipFamilies: [IPv4], ipFamilyPolicy: SingleStack, selector: \
+                   {app: web}, ports: [{port: 80, targetPort: 80}]}}";
+    assert_eq!(
+        judge(&format!("{deployment}\n---\n{service}")),
+        Ok((1, vec![]))
+    );
+}
+
+#[test]
+fn the_ports_of_a_service_differ_by_protocol_too() {
+    let service = |more: &str| {
+        format!(
+            "{}\n---\n{{apiVersion: v1, kind: Service, metadata: {{name: web}}, spec: {{{more}selector: {{app: \
+             web}}, ports: [{{name: a, port: 53}}, {{name: b, port: 53, protocol: UDP}}]}}}}",
+            deployment("")
+        )
+    };
+    assert_eq!(
+        judge(&service("")),
+        Err("test: Service `web`: spec.ports[1].protocol: only TCP is supported here".to_owned())
+    );
+    let (_, warnings) = judge(&service("clusterIP: None, ")).unwrap();
+    assert_eq!(
+        warnings,
+        [
+            "Service `web`: spec.ports[1].protocol: only TCP is supported here",
+            "Service `web`: spec.clusterIP: ignored: Services have no names here",
+        ]
+    );
+}
+
+#[test]
+fn lists_and_several_json_documents_are_read_as_by_kubectl() {
+    let of_kind = deployment("").replace("apiVersion: apps/v1, kind: Deployment, ", "");
+    let list = format!("{{apiVersion: apps/v1, kind: DeploymentList, items: [{of_kind}]}}");
+    assert_eq!(judge(&list), Ok((1, vec![])));
+    let two = deployment("").replace("metadata: {name: web}, spec", "metadata: {name: two}, spec");
+    let json = [deployment(""), two].map(|yaml| {
+        let value: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+        value.to_string()
+    });
+    assert_eq!(judge(&json.join("\n")), Ok((2, vec![])));
+}
+
+#[test]
+fn what_restricts_is_not_ignored_without_saying_so() {
+    for (api, kind) in [
+        ("v1", "ResourceQuota"),
+        ("v1", "LimitRange"),
+        ("security.istio.io/v1", "AuthorizationPolicy"),
+    ] {
+        let object = format!("{{apiVersion: {api}, kind: {kind}, metadata: {{name: a}}}}");
+        let (_, warnings) = judge(&format!("{}\n---\n{object}", deployment(""))).unwrap();
+        assert_eq!(warnings, [format!("{kind} `a` is not enforced here")]);
+    }
+}
+
+/// A Deployment in a namespace that enforces a Pod Security Standard, with fields of its pod and its
+/// container.
+fn secured(level: &str, pod: &str, container: &str) -> Result<(usize, Vec<String>), String> {
+    let deployment = deployment("")
+        .replace("spec: {containers", &format!("spec: {{{pod}containers"))
+        .replace("image: web", &format!("image: web{container}"));
+    judge(&format!(
+        "{deployment}\n---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: default, labels: \
+         {{pod-security.kubernetes.io/enforce: {level}}}}}}}"
+    ))
+}
+
+#[test]
+fn the_pod_security_standard_of_a_namespace_is_enforced() {
+    let refused = |outcome: Result<_, String>, fields: &[&str]| {
+        let error = outcome.unwrap_err();
+        let all: Vec<_> = error.matches("spec.template.spec").collect();
+        assert_eq!(all.len(), fields.len(), "{error}");
+        for field in fields {
+            assert!(error.contains(field), "`{field}` is not in: {error}");
+        }
+        assert!(error.contains("Pod Security Standard"), "{error}");
+    };
+    let ok = Ok((1, vec![]));
+    assert_eq!(secured("privileged", "", ""), ok);
+    assert_eq!(secured("baseline", "", ""), ok);
+    refused(
+        secured("restricted", "", ""),
+        &[
+            "containers[0].securityContext.allowPrivilegeEscalation: must be false",
+            "containers[0].securityContext.capabilities.drop: must have ALL",
+            "containers[0].securityContext.runAsNonRoot: must be true",
+            "containers[0].securityContext.seccompProfile.type: must be RuntimeDefault",
+        ],
+    );
+    let strict =
+        ", securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}";
+    let pod = "securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}, ";
+    assert_eq!(secured("restricted", pod, strict), ok);
+    let root = pod.replace("runAsNonRoot", "runAsUser: 0, runAsNonRoot");
+    refused(
+        secured("restricted", &root, strict),
+        &["spec.template.spec.securityContext.runAsUser: must not be 0"],
+    );
+    let adding = strict.replace("drop", "add: [CHOWN], drop");
+    refused(
+        secured("restricted", pod, &adding),
+        &["capabilities.add: must not have CHOWN"],
+    );
+    let adding = ", securityContext: {capabilities: {add: [CHOWN, NET_ADMIN]}}";
+    refused(
+        secured("baseline", "", adding),
+        &["capabilities.add: must not have NET_ADMIN"],
+    );
+    refused(
+        secured(
+            "baseline",
+            "securityContext: {seccompProfile: {type: Unconfined}}, ",
+            "",
+        ),
+        &["spec.template.spec.securityContext.seccompProfile.type: must not be Unconfined"],
+    );
+    refused(
+        secured(
+            "baseline",
+            "",
+            ", livenessProbe: {tcpSocket: {port: 80, host: 10.0.0.1}}",
+        ),
+        &["livenessProbe.tcpSocket.host: must not be set"],
+    );
+    let apparmor = "securityContext: {appArmorProfile: {type: Unconfined}}, ";
+    refused(
+        secured("baseline", apparmor, ""),
+        &["spec.template.spec.securityContext.appArmorProfile.type: must not be Unconfined"],
+    );
+    assert_eq!(
+        secured("strict", "", "").unwrap_err(),
+        "test: Namespace `default`: metadata.labels[pod-security.kubernetes.io/enforce]: expected privileged, \
+         baseline or restricted"
+    );
+}

@@ -1,27 +1,34 @@
 //! The pods that were tried for a client, across failed connections.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::notice::Failure;
 use super::pool::{Place, Pool};
 
 /// How long a client waits while no pod accepts its connection: long enough for a restart.
-const READY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The attempts to find a pod for one client.
 pub(super) struct Attempts {
+    service: Arc<str>,
     pool: Arc<Pool>,
     tried: Vec<SocketAddr>,
+    /// The last one that failed.
+    failure: Option<Failure>,
     /// When the client is refused; set once no pod was left to try.
     expires: Option<Instant>,
 }
 
 impl Attempts {
-    pub(super) fn new(pool: Arc<Pool>) -> Self {
+    pub(super) fn new(service: Arc<str>, pool: Arc<Pool>) -> Self {
         Self {
+            service,
             pool,
             tried: Vec::new(),
+            failure: None,
             expires: None,
         }
     }
@@ -31,9 +38,15 @@ impl Attempts {
         self.pool.pick(&self.tried)
     }
 
-    /// Notes that the pod at this address did not accept the connection.
-    pub(super) fn failed(&mut self, address: SocketAddr) {
+    /// Notes why the pod at this address did not accept the connection.
+    pub(super) fn failed(&mut self, address: SocketAddr, source: io::Error) {
         self.tried.push(address);
+        self.failure = Some(Failure { address, source });
+    }
+
+    /// The Service that the client wants, and the last failed attempt; `None` if no pod was ready.
+    pub(super) fn into_failure(self) -> (Arc<str>, Option<Failure>) {
+        (self.service, self.failure)
     }
 
     /// Notes that all pods were tried: they are retried until the client has waited for too long.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::notice::Reporter;
-use super::socket::close_both;
+use super::socket::{close_both, reset_on_drop};
 use super::stats::Stats;
 use super::wake::Waker;
 
@@ -175,9 +175,11 @@ impl Registered {
     /// Reverses [`Place::register`], without the pod's connection.
     ///
     /// # Errors
-    /// When this process has no file descriptor left.
+    /// When this process has no file descriptor left; the client is reset, since an orderly close would look
+    /// like a response.
     pub(super) fn unregister(self) -> io::Result<(TcpStream, Place)> {
-        let client = self.pair.client.try_clone()?;
+        let client = &self.pair.client;
+        let client = client.try_clone().inspect_err(|_| reset_on_drop(client))?;
         let limit = Arc::clone(&self.place.0);
         // Dropping `self` releases one.
         limit.lock().open += 1;

@@ -14,6 +14,7 @@ use super::socket::FLAGS;
 /// A thread's listener, and the pods that its connections go to.
 pub(super) struct Listener {
     socket: TcpListener,
+    pub(super) service: Arc<str>,
     pub(super) pool: Arc<Pool>,
     /// There may be a client to accept.
     pub(super) ready: bool,
@@ -24,9 +25,10 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(socket: TcpListener, pool: Arc<Pool>) -> Self {
+    pub(super) fn new(socket: TcpListener, service: Arc<str>, pool: Arc<Pool>) -> Self {
         Self {
             socket,
+            service,
             pool,
             ready: true,
             held: None,

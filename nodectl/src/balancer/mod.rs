@@ -20,7 +20,7 @@ mod threads;
 mod wake;
 mod worker;
 
-pub use notice::Notice;
+pub use notice::{Failure, Notice};
 pub use pool::{Pool, Target};
 pub use stats::Stats;
 pub use threads::{Balancer, OPEN_FILES, Port, Settings, connections_for};

@@ -1,9 +1,13 @@
 //! The load balancer's notices to the operator, rate-limited.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::attempts::READY_TIMEOUT;
 
 /// The shortest time between two notices of the same kind.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -23,6 +27,22 @@ pub enum Notice {
         /// The system's error.
         source: io::Error,
     },
+    /// A client was refused, since no pod accepted its connection in time.
+    Unserved {
+        /// The Service.
+        service: Arc<str>,
+        /// The last attempt; `None` if no pod was ready.
+        failure: Option<Failure>,
+    },
+}
+
+/// A failed attempt to connect to a pod.
+#[derive(Debug)]
+pub struct Failure {
+    /// The pod's address.
+    pub address: SocketAddr,
+    /// Why it failed.
+    pub source: io::Error,
 }
 
 impl fmt::Display for Notice {
@@ -40,6 +60,19 @@ impl fmt::Display for Notice {
             Self::Exhausted { source } => {
                 write!(f, "load balancer: cannot accept a connection: {source}")
             }
+            Self::Unserved { service, failure } => {
+                let secs = READY_TIMEOUT.as_secs();
+                write!(f, "service {service}: no pod ")?;
+                match failure {
+                    None => write!(f, "was ready for {secs} s"),
+                    Some(Failure { address, source }) => {
+                        write!(
+                            f,
+                            "accepted a connection for {secs} s ({address}: {source})"
+                        )
+                    }
+                }
+            }
         }
     }
 }
@@ -47,43 +80,58 @@ impl fmt::Display for Notice {
 /// Emits notices, at most one of each kind in [`INTERVAL`].
 pub(super) struct Reporter {
     emit: Box<dyn Fn(Notice) + Send + Sync>,
-    full: Throttle,
-    exhausted: Throttle,
+    throttle: Throttle,
 }
 
 impl Reporter {
     pub(super) fn new(emit: Box<dyn Fn(Notice) + Send + Sync>) -> Self {
         Self {
             emit,
-            full: Throttle::default(),
-            exhausted: Throttle::default(),
+            throttle: Throttle::default(),
         }
     }
 
     pub(super) fn full(&self, limit: usize, evicted: u64) {
-        if self.full.is_due(Instant::now()) {
+        if self.throttle.is_due(Kind::Full, Instant::now()) {
             (self.emit)(Notice::Full { limit, evicted });
         }
     }
 
     pub(super) fn exhausted(&self, source: io::Error) {
-        if self.exhausted.is_due(Instant::now()) {
+        if self.throttle.is_due(Kind::Exhausted, Instant::now()) {
             (self.emit)(Notice::Exhausted { source });
+        }
+    }
+
+    pub(super) fn unserved(&self, service: Arc<str>, failure: Option<Failure>) {
+        let kind = Kind::Unserved(Arc::clone(&service));
+        if self.throttle.is_due(kind, Instant::now()) {
+            (self.emit)(Notice::Unserved { service, failure });
         }
     }
 }
 
+/// What is rate-limited by itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Full,
+    Exhausted,
+    Unserved(Arc<str>),
+}
+
 #[derive(Default)]
-struct Throttle(Mutex<Option<Instant>>);
+struct Throttle(Mutex<BTreeMap<Kind, Instant>>);
 
 impl Throttle {
-    /// Whether [`INTERVAL`] has passed since this last returned true.
-    fn is_due(&self, now: Instant) -> bool {
+    /// Whether [`INTERVAL`] has passed since this last returned true for the kind.
+    fn is_due(&self, kind: Kind, now: Instant) -> bool {
         // No holder of the lock leaves it inconsistent.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = last.is_none_or(|last| now.duration_since(last) >= INTERVAL);
+        let due = last
+            .get(&kind)
+            .is_none_or(|last| now.duration_since(*last) >= INTERVAL);
         if due {
-            *last = Some(now);
+            last.insert(kind, now);
         }
         due
     }
@@ -98,7 +146,10 @@ mod tests {
         let throttle = Throttle::default();
         let start = Instant::now();
         let due = [0, 1, 9_999, 10_000, 10_001, 19_999, 35_000]
-            .map(|millis| throttle.is_due(start + Duration::from_millis(millis)));
+            .map(|millis| throttle.is_due(Kind::Full, start + Duration::from_millis(millis)));
         assert_eq!(due, [true, false, false, true, false, false, true]);
+        let services =
+            ["a", "b", "a"].map(|name| throttle.is_due(Kind::Unserved(name.into()), start));
+        assert_eq!(services, [true, true, false]);
     }
 }

@@ -3,10 +3,12 @@
 
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempts::Attempts;
 use super::limit;
+use super::notice::Failure;
 use super::poll::Ready;
 use super::pool;
 use super::relay::{Direction, Relay, Unused};
@@ -43,6 +45,17 @@ struct Attempt {
     pod: TcpStream,
     target: pool::Place,
     since: Instant,
+}
+
+impl Attempt {
+    /// Why it failed, or that it has not been answered.
+    fn error(&self) -> io::Error {
+        let error = self.pod.take_error().ok().flatten();
+        error.unwrap_or_else(|| {
+            let secs = CONNECT_TIMEOUT.as_secs();
+            io::Error::other(format!("no answer within {secs} s"))
+        })
+    }
 }
 
 impl Opening {
@@ -83,7 +96,8 @@ impl Opening {
         } = unused;
         let (client, place) = connection.unregister()?;
         Stats::count(&stats.retried);
-        attempts.failed(target.target().address);
+        let closed = "it closed the connection before any byte had passed";
+        attempts.failed(target.target().address, io::Error::other(closed));
         Ok(Self {
             client,
             place,
@@ -112,11 +126,12 @@ impl Opening {
     pub(super) fn try_next(&mut self, stats: &Stats, now: Instant) -> Outcome {
         if let Some(failed) = self.attempt.take() {
             Stats::count(&stats.retried);
-            self.attempts.failed(failed.target.target().address);
+            let address = failed.target.target().address;
+            self.attempts.failed(address, failed.error());
         }
         while let Some(target) = self.attempts.next() {
             let address = target.target().address;
-            match start_connect(address) {
+            let error = match start_connect(address) {
                 Ok(pod) => {
                     // On one machine, the handshake has already succeeded or failed.
                     let rest = self.early.rest();
@@ -125,25 +140,28 @@ impl Opening {
                     } else {
                         transmit(&pod, rest)
                     };
-                    if let Ok(sent) = sent {
-                        self.early.advance(sent);
-                        self.attempt = Some(Attempt {
-                            pod,
-                            target,
-                            since: now,
-                        });
-                        return if sent > 0 {
-                            Outcome::Taken
-                        } else {
-                            Outcome::Asked
-                        };
+                    match sent {
+                        Ok(sent) => {
+                            self.early.advance(sent);
+                            self.attempt = Some(Attempt {
+                                pod,
+                                target,
+                                since: now,
+                            });
+                            return if sent > 0 {
+                                Outcome::Taken
+                            } else {
+                                Outcome::Asked
+                            };
+                        }
+                        Err(error) => error,
                     }
                 }
                 Err(error) if is_exhausted(&error) => return Outcome::Exhausted(error),
-                Err(_) => {}
-            }
+                Err(error) => error,
+            };
             Stats::count(&stats.retried);
-            self.attempts.failed(address);
+            self.attempts.failed(address, error);
         }
         self.attempts.exhausted(now);
         Outcome::NoPod
@@ -177,8 +195,10 @@ impl Opening {
         Some(Relay::new(registered, target, self.attempts, self.early))
     }
 
-    /// Refuses the client with a reset, since an orderly close would look like a response.
-    pub(super) fn refuse(self) {
+    /// Refuses the client with a reset, since an orderly close would look like a response. Returns the
+    /// Service, and the last failed attempt to reach one of its pods.
+    pub(super) fn refuse(self) -> (Arc<str>, Option<Failure>) {
         reset_on_drop(&self.client);
+        self.attempts.into_failure()
     }
 }

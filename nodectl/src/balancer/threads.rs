@@ -43,6 +43,8 @@ pub const OPEN_FILES: u64 = (2 * MAX_CONNECTIONS + RESERVED_FILES) as u64;
 /// A listener, and the pods that its connections go to.
 #[derive(Debug)]
 pub struct Port {
+    /// The Service's name.
+    pub service: Arc<str>,
     /// Where clients connect.
     pub listener: TcpListener,
     /// The pods.
@@ -102,11 +104,16 @@ impl Balancer {
 
     fn thread(&self, ports: &[Port]) -> io::Result<(Arc<Waker>, JoinHandle<()>)> {
         let mut listeners = Vec::new();
-        for Port { listener, pool } in ports {
+        for Port {
+            service,
+            listener,
+            pool,
+        } in ports
+        {
             // All threads share a socket, and whichever is free accepts. A socket for each, with SO_REUSEPORT,
             // would let another process take a share of the clients.
             let socket = listener.try_clone()?;
-            listeners.push(Listener::new(socket, Arc::clone(pool)));
+            listeners.push(Listener::new(socket, Arc::clone(service), Arc::clone(pool)));
         }
         let worker = Worker::new(listeners, Arc::clone(&self.shared))?;
         let waker = worker.waker();

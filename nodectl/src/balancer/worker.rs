@@ -12,7 +12,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::attempts::Attempts;
 use super::limit::Limit;
 use super::listener::Listener;
-use super::notice::Reporter;
+use super::notice::{Failure, Reporter};
 use super::opening::{CONNECT_TIMEOUT, Opening, Outcome};
 use super::poll::{Events, Poll, Ready, Side, Source};
 use super::relay::{BUFFER_BYTES, Progress, Relay};
@@ -193,7 +193,11 @@ impl Worker {
         });
         match failed {
             None => self.ask_next(key),
-            Some(error) => self.shared.reporter.exhausted(error),
+            // The client was reset.
+            Some(error) => {
+                Stats::count(&self.shared.stats.refused);
+                self.shared.reporter.exhausted(error);
+            }
         }
     }
 
@@ -237,7 +241,7 @@ impl Worker {
             listener.rests_until = Some(self.now + RETRY);
             return;
         };
-        let attempts = Attempts::new(Arc::clone(&listener.pool));
+        let attempts = Attempts::new(Arc::clone(&listener.service), Arc::clone(&listener.pool));
         // A client that has disconnected needs no pod.
         if let Ok(opening) = Opening::new(client, place, attempts, &mut self.buffer) {
             let key = self.connections.insert(Connection::Opening(opening));
@@ -260,14 +264,18 @@ impl Worker {
                 self.pod_took(key);
                 self.watch(key, Side::Pod);
             }
-            Outcome::NoPod if opening.has_expired(self.now) => self.refuse(key, None),
+            Outcome::NoPod if opening.has_expired(self.now) => {
+                if let Some((service, failure)) = self.refuse(key) {
+                    self.shared.reporter.unserved(service, failure);
+                }
+            }
             Outcome::NoPod => {
                 if self.without_pod.is_empty() {
                     self.retry_at = self.now + RETRY;
                 }
                 self.without_pod.push(key);
             }
-            Outcome::Exhausted(error) => self.refuse(key, Some(error)),
+            Outcome::Exhausted(error) => self.refuse_exhausted(key, error),
         }
     }
 
@@ -281,7 +289,7 @@ impl Worker {
         };
         let Some(stream) = stream else { return };
         if let Err(error) = self.poll.add(stream, Source::Connection(key, side)) {
-            self.refuse(key, Some(error));
+            self.refuse_exhausted(key, error);
         }
     }
 
@@ -296,14 +304,19 @@ impl Worker {
         self.taken.push_back((now, key));
     }
 
-    fn refuse(&mut self, key: Key, exhausted: Option<io::Error>) {
-        if let Some(error) = exhausted {
-            self.shared.reporter.exhausted(error);
-        }
-        if let Some(Connection::Opening(opening)) = self.connections.remove(key) {
-            Stats::count(&self.shared.stats.refused);
-            opening.refuse();
-        }
+    /// Refuses a client for which this process has no file descriptor or port left.
+    fn refuse_exhausted(&mut self, key: Key, error: io::Error) {
+        self.shared.reporter.exhausted(error);
+        self.refuse(key);
+    }
+
+    /// Refuses a client; returns the Service that it wanted, and the last failed attempt.
+    fn refuse(&mut self, key: Key) -> Option<(Arc<str>, Option<Failure>)> {
+        let Some(Connection::Opening(opening)) = self.connections.remove(key) else {
+            return None;
+        };
+        Stats::count(&self.shared.stats.refused);
+        Some(opening.refuse())
     }
 
     /// Handles expired timers.

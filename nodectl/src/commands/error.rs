@@ -54,8 +54,9 @@ pub(crate) enum CommandError {
     Containerd(#[from] containerd::Error),
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    #[error("Deployment `{deployment}`: container `{container}`")]
+    #[error("{origin}: Deployment `{deployment}`: container `{container}`")]
     ContainerImage {
+        origin: String,
         deployment: String,
         container: String,
         #[source]
@@ -70,8 +71,9 @@ pub(crate) enum CommandError {
     },
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    #[error("Deployment `{deployment}`: container `{container}`")]
+    #[error("{origin}: Deployment `{deployment}`: container `{container}`")]
     User {
+        origin: String,
         deployment: String,
         container: String,
         #[source]
@@ -107,8 +109,17 @@ pub(crate) enum CommandError {
     Select(#[from] SelectError),
     #[error("there is no pod `{pod}`")]
     NoSuchPod { pod: String },
-    #[error("there is no image `{name}` in namespace `{namespace}`")]
-    NoSuchImage { name: String, namespace: String },
+    #[error("container `{container}` of pod `{pod}` has not started: {reason}")]
+    NotStarted {
+        pod: String,
+        container: String,
+        reason: String,
+    },
+    #[error("there is no image `{}` in namespace `{namespace}`", names.join("` or `"))]
+    NoSuchImages {
+        names: Vec<String>,
+        namespace: String,
+    },
     #[error("cannot read the log `{}`", path.display())]
     Log {
         path: PathBuf,

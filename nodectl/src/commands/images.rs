@@ -22,16 +22,21 @@ pub(super) async fn images(
         ImagesCommand::Import(args) => import(printer, &client, &args).await,
         ImagesCommand::List(args) => list(printer, &client, args.output).await,
         ImagesCommand::Rm(args) => {
-            for name in &args.names {
-                if !client.remove_image(name, true).await? {
-                    return Err(CommandError::NoSuchImage {
-                        name: name.clone(),
-                        namespace: client.namespace().to_owned(),
-                    });
+            let mut missing = Vec::new();
+            for name in args.names {
+                if client.remove_image(&name, true).await? {
+                    data(printer, &name)?;
+                } else {
+                    missing.push(name);
                 }
-                data(printer, name)?;
             }
-            Ok(Exit::Ok)
+            if missing.is_empty() {
+                return Ok(Exit::Ok);
+            }
+            Err(CommandError::NoSuchImages {
+                names: missing,
+                namespace: client.namespace().to_owned(),
+            })
         }
     }
 }

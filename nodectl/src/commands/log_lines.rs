@@ -13,6 +13,7 @@ use super::process::{now_ms, stop_on_signals};
 use crate::args::{LogsArgs, Output};
 use crate::logs::{Follower, LogLine, LogQuery, read};
 use crate::play::Stop;
+use crate::window::Tail;
 
 /// How often a followed log is read.
 const POLL: Duration = Duration::from_millis(100);
@@ -54,7 +55,7 @@ async fn print_lines(
     // The follower reads everything written from now on, so no line is missed or printed twice.
     let mut follower = args.follow.then(|| Follower::at_end(path)).transpose()?;
     let query = LogQuery {
-        tail: args.tail,
+        tail: args.tail.and_then(Tail::limit),
         since: args.since.map(|since| since.at(now_ms())),
         end: follower.as_ref().and_then(Follower::begins),
     };

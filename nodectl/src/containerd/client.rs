@@ -34,7 +34,6 @@ pub struct Containerd {
     namespace: String,
     namespace_header: MetadataValue<Ascii>,
     lease_header: Option<MetadataValue<Ascii>>,
-    deadline: Duration,
 }
 
 impl Containerd {
@@ -66,7 +65,6 @@ impl Containerd {
             namespace: namespace.to_owned(),
             namespace_header,
             lease_header: None,
-            deadline: DEADLINE,
         })
     }
 
@@ -98,15 +96,6 @@ impl Containerd {
         }
     }
 
-    /// The same client with another deadline for each call.
-    #[must_use]
-    pub fn with_deadline(&self, deadline: Duration) -> Self {
-        Self {
-            deadline,
-            ..self.clone()
-        }
-    }
-
     pub(super) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
@@ -124,7 +113,7 @@ impl Containerd {
         object: &str,
         answer: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Error> {
-        self.call_within(self.deadline, call, object, answer).await
+        self.call_within(DEADLINE, call, object, answer).await
     }
 
     /// Awaits one call with its own deadline, as for unpacking a layer.

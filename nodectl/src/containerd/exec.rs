@@ -1,5 +1,6 @@
 //! Additional processes in a running task.
 
+use std::path::Path;
 use std::time::Duration;
 
 use containerd_client::services::v1 as proto;
@@ -14,7 +15,8 @@ const PROCESS_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Pr
 const WAIT_DEADLINE: Duration = Duration::from_hours(1);
 
 impl Containerd {
-    /// Starts an additional process in a task. Its output is discarded.
+    /// Starts an additional process in a task. `output` is the FIFO that gets what it prints, to standard
+    /// output and standard error; without one, that is discarded.
     ///
     /// # Errors
     /// As the calls'.
@@ -23,7 +25,10 @@ impl Containerd {
         id: &str,
         exec_id: &str,
         process_json: Vec<u8>,
+        output: Option<&Path>,
     ) -> Result<(), Error> {
+        let output = output.map(|path| path.display().to_string());
+        let output = output.unwrap_or_default();
         let request = proto::ExecProcessRequest {
             container_id: id.to_owned(),
             exec_id: exec_id.to_owned(),
@@ -31,6 +36,8 @@ impl Containerd {
                 type_url: PROCESS_TYPE.to_owned(),
                 value: process_json,
             }),
+            stdout: output.clone(),
+            stderr: output,
             ..proto::ExecProcessRequest::default()
         };
         let mut client = self.tasks_client();

@@ -1,9 +1,7 @@
 //! Namespaces divide a containerd between its users.
 
 use containerd_client::services::v1::namespaces_client::NamespacesClient;
-use containerd_client::services::v1::{
-    CreateNamespaceRequest, DeleteNamespaceRequest, ListNamespacesRequest, Namespace,
-};
+use containerd_client::services::v1::{CreateNamespaceRequest, DeleteNamespaceRequest, Namespace};
 
 use super::{Containerd, Error, Labels};
 
@@ -34,25 +32,6 @@ impl Containerd {
             Err(error) if error.is_already_exists() => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// The labels of the client's namespace, or `None` if it does not exist.
-    ///
-    /// # Errors
-    /// As the call's.
-    pub async fn namespace_labels(&self) -> Result<Option<Labels>, Error> {
-        let mut client = NamespacesClient::new(self.channel.clone());
-        let request = ListNamespacesRequest {
-            filter: String::new(),
-        };
-        let answer = self
-            .call("Namespaces.List", "", client.list(self.request(request)))
-            .await?;
-        Ok(answer
-            .namespaces
-            .into_iter()
-            .find(|namespace| namespace.name == self.namespace())
-            .map(|namespace| namespace.labels.into_iter().collect()))
     }
 
     /// Deletes the client's namespace, which must be empty. A missing one is not an error.

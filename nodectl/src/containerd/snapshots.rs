@@ -6,8 +6,8 @@ use containerd_client::services::v1::ApplyRequest;
 use containerd_client::services::v1::diff_client::DiffClient;
 use containerd_client::services::v1::snapshots::snapshots_client::SnapshotsClient;
 use containerd_client::services::v1::snapshots::{
-    CommitSnapshotRequest, ListSnapshotsRequest, MountsRequest, PrepareSnapshotRequest,
-    RemoveSnapshotRequest, StatSnapshotRequest,
+    CommitSnapshotRequest, ListSnapshotsRequest, PrepareSnapshotRequest, RemoveSnapshotRequest,
+    StatSnapshotRequest,
 };
 use containerd_client::tonic::transport::Channel;
 use containerd_client::types::{Descriptor, Mount};
@@ -59,26 +59,6 @@ impl Containerd {
                 "Snapshots.Prepare",
                 key,
                 client.prepare(self.request(request)),
-            )
-            .await?;
-        Ok(answer.mounts)
-    }
-
-    /// The mounts of a writable snapshot.
-    ///
-    /// # Errors
-    /// As the call's.
-    pub async fn snapshot_mounts(&self, key: &str) -> Result<Vec<Mount>, Error> {
-        let request = MountsRequest {
-            snapshotter: SNAPSHOTTER.to_owned(),
-            key: key.to_owned(),
-        };
-        let mut client = self.snapshots_client();
-        let answer = self
-            .call(
-                "Snapshots.Mounts",
-                key,
-                client.mounts(self.request(request)),
             )
             .await?;
         Ok(answer.mounts)

@@ -17,6 +17,8 @@ pub struct Desired {
 /// A Deployment.
 #[derive(Clone, Debug)]
 pub struct DesiredDeployment {
+    /// The file that it is in.
+    pub origin: String,
     /// Its namespace in the manifests.
     pub namespace: String,
     /// Its name.
@@ -35,6 +37,13 @@ pub struct DesiredDeployment {
     pub template: PodTemplate,
     /// Identifies the template: 10 hex digits.
     pub hash: String,
+}
+
+impl DesiredDeployment {
+    /// The Deployment as `namespace/name`.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
 }
 
 /// A Service.

@@ -16,6 +16,7 @@ mod pod;
 mod probe;
 mod quantity;
 mod shape;
+mod standard;
 mod unsupported;
 mod workload;
 
@@ -36,4 +37,5 @@ pub use object::{Located, Objects, ReadError, Warning, parse};
 pub use pod::{EmptyDir, GroupsPolicy, PodMetadata, PodSecurity, PodSpec, PodTemplate, Volume};
 pub use probe::{Exec, Grpc, HttpGet, HttpHeader, Probe, Scheme, TcpSocket};
 pub use quantity::{Quantity, QuantityError};
+pub use standard::{PodStandard, PodStandardError};
 pub use workload::{Deployment, Metadata, Service};

@@ -1,12 +1,24 @@
 //! Parses YAML into typed objects. An unsupported field is refused or warned about by its path.
 
+use std::collections::BTreeMap;
+
 use cli::input::Input;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::standard::{ENFORCE, PodStandard, STANDARDS};
 use super::unsupported::{Unsupported, judge};
 use super::{Deployment, Service, nulls, shape};
+
+/// Kinds of objects that restrict pods or clients, beside network policies.
+const RESTRICTING: [&str; 5] = [
+    "AuthorizationPolicy",
+    "LimitRange",
+    "PeerAuthentication",
+    "RequestAuthentication",
+    "ResourceQuota",
+];
 
 /// Something in a manifest that has no effect here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +124,8 @@ pub struct Objects {
     pub deployments: Vec<Located<(Deployment, Value)>>,
     /// Services.
     pub services: Vec<Located<Service>>,
+    /// The Pod Security Standards that namespaces enforce, by the namespace's name.
+    pub standards: BTreeMap<String, PodStandard>,
     /// Objects of other kinds, which are ignored.
     pub others: Vec<String>,
     /// Network policies, which are not enforced here.
@@ -128,22 +142,48 @@ pub fn parse(documents: &[Input]) -> Result<Objects, ReadError> {
     let mut objects = Objects::default();
     for document in documents {
         let origin = &document.origin;
-        let values: Vec<Value> =
-            serde_saphyr::from_multiple(&document.text).map_err(|error| ReadError::Yaml {
-                origin: origin.clone(),
-                message: yaml_message(&error),
-            })?;
+        let values = values(&document.text).map_err(|error| ReadError::Yaml {
+            origin: origin.clone(),
+            message: yaml_message(&error),
+        })?;
         for (at, mut value) in values.into_iter().enumerate() {
             nulls::strip(&mut value);
             if !value.is_null() {
-                add(&mut objects, origin, at + 1, &value)?;
+                add(&mut objects, origin, at + 1, value)?;
             }
         }
     }
     Ok(objects)
 }
 
-fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Result<(), ReadError> {
+/// The documents of a text: YAML, or JSON, of which several need no `---` between them.
+fn values(text: &str) -> Result<Vec<Value>, serde_saphyr::Error> {
+    serde_saphyr::from_multiple(text).or_else(|error| {
+        let json = serde_json::Deserializer::from_str(text).into_iter();
+        json.collect::<Result<_, _>>().map_err(|_| error)
+    })
+}
+
+/// The items of a list. An item of `DeploymentList`, say, need not repeat its kind.
+fn items(kind: &str, api_version: &str, list: &mut Value) -> Vec<Value> {
+    let items = list.get_mut("items").and_then(Value::as_array_mut);
+    let mut items = items.map(std::mem::take).unwrap_or_default();
+    let of_item = kind.trim_end_matches("List");
+    for item in items.iter_mut().filter_map(Value::as_object_mut) {
+        if !of_item.is_empty() && !item.contains_key("kind") {
+            item.insert("kind".to_owned(), of_item.into());
+            item.insert("apiVersion".to_owned(), api_version.into());
+        }
+    }
+    items
+}
+
+fn add(
+    objects: &mut Objects,
+    origin: &str,
+    number: usize,
+    mut value: Value,
+) -> Result<(), ReadError> {
     let not_an_object = |problem| ReadError::NotAnObject {
         origin: origin.to_owned(),
         number,
@@ -175,17 +215,17 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
             wanted,
         })
     };
+    nulls::strip_zeroes(&kind, &mut value);
     match kind.as_str() {
-        "List" => {
-            let items = value.get("items").and_then(Value::as_array);
-            for item in items.into_iter().flatten() {
+        _ if kind == "List" || kind.ends_with("List") && value["items"].is_array() => {
+            for item in items(&kind, &api_version, &mut value) {
                 add(objects, origin, number, item)?;
             }
         }
         "Deployment" => {
             version("Deployment", "apps/v1")?;
             let template = value.pointer("/spec/template").cloned().unwrap_or_default();
-            let deployment = typed(&mut objects.warnings, origin, &kind, &name, value)?;
+            let deployment = typed(&mut objects.warnings, origin, &kind, &name, &value)?;
             objects.deployments.push(Located {
                 origin: origin.to_owned(),
                 object: (deployment, template),
@@ -193,7 +233,7 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
         }
         "Service" => {
             version("Service", "v1")?;
-            let service = typed(&mut objects.warnings, origin, &kind, &name, value)?;
+            let service = typed(&mut objects.warnings, origin, &kind, &name, &value)?;
             objects.services.push(Located {
                 origin: origin.to_owned(),
                 object: service,
@@ -209,8 +249,27 @@ fn add(objects: &mut Objects, origin: &str, number: usize, value: &Value) -> Res
             let origin = origin.to_owned();
             return Err(ReadError::Workload { origin, kind, name });
         }
-        // They only organize files and names.
-        "Kustomization" | "Namespace" => {}
+        // It only organizes files.
+        "Kustomization" => {}
+        "Namespace" => {
+            if let Some(level) = value["metadata"]["labels"].get(ENFORCE) {
+                let standard = level.as_str().and_then(|level| level.parse().ok());
+                let standard = standard.ok_or_else(|| ReadError::Unsupported {
+                    origin: origin.to_owned(),
+                    kind,
+                    name: name.clone(),
+                    fields: vec![(format!("metadata.labels[{ENFORCE}]"), STANDARDS)],
+                })?;
+                objects.standards.insert(name, standard);
+            }
+        }
+        _ if RESTRICTING.contains(&kind.as_str()) => {
+            let other = format!("{kind} `{name}`");
+            objects
+                .warnings
+                .push(Warning(format!("{other} is not enforced here")));
+            objects.others.push(other);
+        }
         // Including those of network plugins, such as CiliumNetworkPolicy.
         _ if kind.ends_with("NetworkPolicy") => {
             objects.network_policies.push(format!("{kind} `{name}`"));
@@ -356,6 +415,24 @@ mod tests {
             ["Deployment `web`: ignored: spec.template.spec.priority, \
               spec.template.spec.volumes[0].emptyDir.sizeLimit"]
         );
+    }
+
+    #[test]
+    fn an_empty_text_means_unset_where_kubernetes_has_a_default() {
+        let objects = read(
+            "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: ''}, spec: {selector: \
+             {}, template: {spec: {containers: [{name: web, image: '', command: [''], livenessProbe: \
+             {httpGet: {host: '', port: 80}}, readinessProbe: {tcpSocket: {host: '', port: 80}}}]}}}}",
+        )
+        .unwrap();
+        let (deployment, _) = &objects.deployments[0].object;
+        assert_eq!(deployment.metadata.namespace, None);
+        let container = &deployment.spec.template.spec.containers[0];
+        assert_eq!(container.command, [""]);
+        let http = container.liveness_probe.as_ref().unwrap();
+        assert_eq!(http.http_get.as_ref().unwrap().host, None);
+        let tcp = container.readiness_probe.as_ref().unwrap();
+        assert_eq!(tcp.tcp_socket.as_ref().unwrap().host, None);
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct QuantityError {
     text: String,
 }
 
+/// Suffixes that stand for less than a thousandth, with how many of them one has.
+const TINY: [(&str, i128); 2] = [("u", 1000), ("n", 1_000_000)];
+
 /// Suffixes with their values in thousandths.
 const SUFFIXES: [(&str, i128); 14] = [
     ("Ki", 1000 << 10),
@@ -73,30 +76,41 @@ impl FromStr for Quantity {
         let error = || QuantityError {
             text: text.to_owned(),
         };
-        let number_end = text
+        let unsigned = text.strip_prefix('+').unwrap_or(text);
+        let number_end = unsigned
             .char_indices()
             .find(|(_, c)| !c.is_ascii_digit() && *c != '.')
-            .map_or(text.len(), |(at, _)| at);
-        let (number, suffix) = text.split_at(number_end);
-        let scale = match suffix.strip_prefix(['e', 'E']).map(str::parse::<u32>) {
-            Some(Ok(exponent)) if exponent <= 18 => 1000 * 10_i128.pow(exponent),
-            _ => SUFFIXES
-                .iter()
-                .find(|(name, _)| *name == suffix)
-                .map(|(_, scale)| *scale)
-                .ok_or_else(error)?,
-        };
+            .map_or(unsigned.len(), |(at, _)| at);
+        let (number, suffix) = unsigned.split_at(number_end);
+        let (scale, parts) = unit(suffix).ok_or_else(error)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.len() > 9 || whole.len() > 18 {
             return Err(error());
         }
         let digits: i128 = format!("{whole}{fraction}").parse().map_err(|_| error())?;
-        let unit = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
+        let unit = parts * 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
         let thousandths = digits.checked_mul(scale).ok_or_else(error)?;
         // Rounded up, as Kubernetes rounds beyond its precision.
         Ok(Self {
             thousandths: (thousandths + unit - 1) / unit,
         })
+    }
+}
+
+/// The value of a suffix, as a fraction of thousandths.
+fn unit(suffix: &str) -> Option<(i128, i128)> {
+    let named = |table: &[(&str, i128)]| {
+        let mut entries = table.iter();
+        entries
+            .find(|(name, _)| *name == suffix)
+            .map(|(_, value)| *value)
+    };
+    match suffix.strip_prefix(['e', 'E']).map(str::parse::<i32>) {
+        Some(Ok(exponent @ 0..=18)) => Some((1000 * 10_i128.pow(exponent.unsigned_abs()), 1)),
+        Some(Ok(exponent @ -9..0)) => Some((1000, 10_i128.pow(exponent.unsigned_abs()))),
+        _ => named(&SUFFIXES)
+            .map(|scale| (scale, 1))
+            .or_else(|| named(&TINY).map(|parts| (1, parts))),
     }
 }
 
@@ -149,6 +163,11 @@ mod tests {
         check(".25", 250);
         check("1e3", 1_000_000);
         check("1k", 1_000_000);
+        check("+2", 2000);
+        check("1e-1", 100);
+        check("100u", 1);
+        check("1500000n", 2);
+        check("250000u", 250);
         assert_eq!("128Mi".parse::<Quantity>().unwrap().whole(), 128 << 20);
         assert_eq!("1.5Gi".parse::<Quantity>().unwrap().whole(), 3 << 29);
         for text in ["", "m", "1Xi", "-1", "1..2", "1e99", "99999999999999999999"] {

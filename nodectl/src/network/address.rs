@@ -14,11 +14,23 @@ pub struct Subnet {
 
 /// A text that is not a subnet for pods.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "invalid subnet `{text}`: expected IPv4 in CIDR notation with a prefix of 8 to 29, such as 10.88.0.0/24"
-)]
-pub struct ParseSubnetError {
-    text: String,
+pub enum ParseSubnetError {
+    /// It is not a subnet.
+    #[error(
+        "invalid subnet `{0}`: expected IPv4 in CIDR notation with a prefix of 8 to 29, such as 10.88.0.0/24"
+    )]
+    Syntax(String),
+    /// Its address is not the first one.
+    #[error("{address} is an address in the network {network}: name the network")]
+    Address {
+        /// The address.
+        address: Ipv4Addr,
+        /// The network that it is in.
+        network: Subnet,
+    },
+    /// No machine can have its addresses.
+    #[error("{0} is in a multicast or reserved range")]
+    Reserved(Subnet),
 }
 
 impl Subnet {
@@ -39,6 +51,11 @@ impl Subnet {
     /// The first address, which the bridge has.
     pub fn gateway(self) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.base + 1)
+    }
+
+    /// How many addresses it has for pods: all but the network's own, the bridge's and the broadcast address.
+    pub fn pods(self) -> u32 {
+        (!mask(self.prefix)).saturating_sub(2)
     }
 
     /// Whether the two share an address.
@@ -93,17 +110,20 @@ impl FromStr for Subnet {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parse = || {
             let (address, prefix) = text.split_once('/')?;
-            let prefix = prefix
-                .parse()
-                .ok()
-                .filter(|prefix| (8..=29).contains(prefix))?;
+            let prefix = prefix.parse().ok()?;
             let address: Ipv4Addr = address.parse().ok()?;
-            let subnet = Self::of(address, prefix);
-            (subnet.base == address.to_bits()).then_some(subnet)
+            (8..=29).contains(&prefix).then_some((address, prefix))
         };
-        parse().ok_or_else(|| ParseSubnetError {
-            text: text.to_owned(),
-        })
+        let (address, prefix) = parse().ok_or_else(|| ParseSubnetError::Syntax(text.to_owned()))?;
+        let network = Self::of(address, prefix);
+        if network.base != address.to_bits() {
+            return Err(ParseSubnetError::Address { address, network });
+        }
+        // 0.0.0.0/8, 224.0.0.0/4 and 240.0.0.0/4: a prefix of at least 8 is all in or all out.
+        if matches!(address.octets()[0], 0 | 224..) {
+            return Err(ParseSubnetError::Reserved(network));
+        }
+        Ok(network)
     }
 }
 
@@ -123,11 +143,18 @@ mod tests {
             "10.88.0.0",
             "10.88.0.0/30",
             "10.0.0.0/7",
+            "0.0.0.0/8",
+            "224.0.0.0/24",
+            "255.0.0.0/8",
             "::/64",
             "",
         ] {
             assert!(text.parse::<Subnet>().is_err(), "{text}");
         }
+        assert_eq!(
+            "10.99.0.5/24".parse::<Subnet>().unwrap_err().to_string(),
+            "10.99.0.5 is an address in the network 10.99.0.0/24: name the network"
+        );
     }
 
     #[test]
@@ -151,6 +178,7 @@ mod tests {
         assert_eq!(net.allocate(&used, Some(address(2))).unwrap(), address(3));
         assert_eq!(net.allocate(&used, Some(address(6))).unwrap(), address(2));
         used.extend((2..=6).map(address));
+        assert_eq!(used.len(), net.pods() as usize);
         assert_eq!(net.allocate(&used, None), None);
         used.remove(&address(4));
         assert_eq!(net.allocate(&used, Some(address(5))).unwrap(), address(4));

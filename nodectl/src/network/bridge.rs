@@ -102,19 +102,18 @@ impl Bridge {
         }
     }
 
-    /// Checks, without creating anything, that [`Bridge::ensure`] would find a subnet.
+    /// The subnet that [`Bridge::ensure`] would find. Creates nothing.
     ///
     /// # Errors
     /// As [`Bridge::ensure`].
-    pub async fn check(name: &str, choice: SubnetChoice) -> Result<(), Error> {
+    pub async fn check(name: &str, choice: SubnetChoice) -> Result<Subnet, Error> {
         let netlink = Netlink::open()?;
-        match netlink.index(name).await? {
-            Some(index) => match netlink.subnet(name, index).await? {
-                Some(subnet) => Self::existing(name, subnet, choice).map(drop),
-                None => Ok(()),
-            },
-            None => choose(choice, &netlink.networks().await?).map(drop),
+        if let Some(index) = netlink.index(name).await?
+            && let Some(subnet) = netlink.subnet(name, index).await?
+        {
+            return Self::existing(name, subnet, choice).map(|bridge| bridge.subnet);
         }
+        choose(choice, &netlink.networks().await?)
     }
 }
 

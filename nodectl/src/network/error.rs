@@ -72,6 +72,19 @@ pub enum Error {
     /// A link with this name exists and is not nodectl's bridge.
     #[error("`{0}` already exists and is not a bridge with an IPv4 subnet")]
     NotABridge(String),
+    /// The subnet has fewer addresses than the pods need.
+    #[error(
+        "{subnet} has {} addresses for pods, too few for {pods} and {surge} more during an update",
+        subnet.pods()
+    )]
+    TooSmall {
+        /// The pods' subnet.
+        subnet: Subnet,
+        /// How many pods are desired.
+        pods: u32,
+        /// How many more an update may create.
+        surge: u32,
+    },
     /// All addresses are in use.
     #[error("no address is left in {subnet} for another pod")]
     Full {

@@ -93,6 +93,13 @@ pub enum Event {
         /// The operation, and its error.
         reason: String,
     },
+    /// A pod cannot be created yet.
+    NotCreated {
+        /// The Deployment, as `namespace/name`.
+        deployment: String,
+        /// Why.
+        reason: String,
+    },
     /// A part of a container's log could not be written.
     LogDropped {
         /// The pod.
@@ -201,6 +208,10 @@ impl std::fmt::Display for Event {
                 "pod {pod}: not stopped, containerd does not answer; `nodectl down` removes it later"
             ),
             Self::Failed { pod, reason } => write!(f, "pod {pod}: {reason}"),
+            Self::NotCreated { deployment, reason } => write!(
+                f,
+                "Deployment {deployment}: cannot create another pod yet: {reason}"
+            ),
             Self::LogDropped {
                 pod,
                 container,

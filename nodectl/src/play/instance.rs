@@ -224,8 +224,10 @@ impl Lock {
     /// As the file system's.
     pub fn remove_dir(self, state_dir: &Path) -> io::Result<()> {
         let lock = self.dir.join("lock");
+        // Below a file, there is nothing either.
+        let gone = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
         let gone_is_fine = |result: io::Result<()>| match result {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if !gone.contains(&error.kind()) => Err(error),
             _ => Ok(()),
         };
         let mut data = BTreeSet::from([self.data.clone()]);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use super::instance::Instance;
@@ -41,52 +41,75 @@ pub(super) async fn ensure(
         record.address, record.name
     );
     let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
-    let write = |path: &Path, bytes: &[u8]| {
-        fs::write(path, bytes).map_err(|source| SandboxError::File {
-            path: path.to_owned(),
-            source,
-        })
-    };
-    let create_dir = |path: &Path| {
-        fs::create_dir_all(path).map_err(|source| SandboxError::File {
-            path: path.to_owned(),
-            source,
-        })
-    };
     create_dir(&dir.join("volumes"))?;
-    write(&dir.join("hosts"), hosts.as_bytes())?;
-    write(
+    create_file(&dir.join("hosts"), hosts.as_bytes())?;
+    create_file(
         &dir.join("hostname"),
         format!("{}\n", record.name).as_bytes(),
     )?;
-    write(&dir.join("resolv.conf"), &resolv)?;
-    for volume in &record.template.spec.volumes {
+    create_file(&dir.join("resolv.conf"), &resolv)?;
+    let spec = &record.template.spec;
+    for volume in &spec.volumes {
         let path = dir.join("volumes").join(&volume.name);
         create_dir(&path)?;
-        // Any user of the pod may write, as in a kubelet's emptyDir.
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o777))
-            .map_err(|source| SandboxError::File { path, source })?;
+        own_volume(&path, spec.security_context.fs_group)?;
     }
     Shared::of(instance, record).ensure()?;
-    for container in &record.template.spec.containers {
+    for container in &spec.containers {
         create_dir(&record.logs_dir(instance).join(&container.name))?;
     }
     Ok(())
 }
 
-/// The files and volumes that are mounted into a container.
+fn create_dir(path: &Path) -> Result<(), SandboxError> {
+    fs::create_dir_all(path).map_err(failed(path))
+}
+
+/// A file that exists is kept: containers may have written to it.
+fn create_file(path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
+    if path.exists() {
+        return Ok(());
+    }
+    fs::write(path, bytes).map_err(failed(path))
+}
+
+/// Any user of the pod may write to a volume, as to a kubelet's emptyDir; with an `fsGroup`, what is written
+/// belongs to that group.
+fn own_volume(path: &Path, fs_group: Option<u32>) -> Result<(), SandboxError> {
+    let mode = match fs_group {
+        None => 0o777,
+        Some(_) => 0o2777,
+    };
+    // A change of the group may clear the set-group-ID bit.
+    chown(path, None, fs_group)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        .map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> SandboxError {
+    let path = path.to_owned();
+    move |source| SandboxError::File { path, source }
+}
+
+/// The files and volumes that are mounted into a container. As with the kubelet and containerd's CRI plugin,
+/// /etc/hosts is writable, and the other files are if the root file system is.
 pub(super) fn binds(
     instance: &Instance,
     record: &PodRecord,
     container: &ContainerSpec,
 ) -> Vec<BindMount> {
     let dir = instance.pods_dir().join(&record.name);
-    let file = |name: &str| BindMount {
+    let file = |name: &str, read_only| BindMount {
         source: dir.join(name),
         destination: Path::new("/etc").join(name),
-        read_only: true,
+        read_only,
     };
-    let mut binds = vec![file("hosts"), file("hostname"), file("resolv.conf")];
+    let read_only = container.security_context.read_only_root_filesystem == Some(true);
+    let mut binds = vec![
+        file("hosts", false),
+        file("hostname", read_only),
+        file("resolv.conf", read_only),
+    ];
     binds.extend(container.volume_mounts.iter().map(|mount| BindMount {
         source: dir.join("volumes").join(&mount.name),
         destination: PathBuf::from(&mount.mount_path),

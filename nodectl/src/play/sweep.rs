@@ -17,7 +17,7 @@ use super::sandbox_error::SandboxError;
 use super::shared;
 use super::shim;
 use super::writers;
-use crate::containerd::{self, Containerd};
+use crate::containerd::{self, Containerd, Labels};
 use crate::images::UPLOAD_PREFIX;
 use crate::network;
 
@@ -68,11 +68,33 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
             removed.images += 1;
         }
     }
-    // containerd refuses to delete a namespace that is not empty.
-    match client.delete_namespace().await {
-        Err(error) if !error.is_failed_precondition() => Err(error.into()),
-        _ => Ok(removed),
+    if !delete_namespace(client).await? {
+        // What nothing refers to any more is still there.
+        collect_garbage(client, instance).await?;
+        delete_namespace(client).await?;
     }
+    Ok(removed)
+}
+
+/// Deletes the client's namespace; `false` if it is not empty.
+async fn delete_namespace(client: &Containerd) -> Result<bool, containerd::Error> {
+    match client.delete_namespace().await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_failed_precondition() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes containerd collect its garbage, and waits for it: containerd does so when a lease is deleted.
+async fn collect_garbage(
+    client: &Containerd,
+    instance: &Instance,
+) -> Result<(), containerd::Error> {
+    let id = format!("nodectl-{}-garbage", instance.id);
+    let mark = Labels::from([(labels::INSTANCE.to_owned(), instance.id.clone())]);
+    // It holds nothing, so it may expire at once.
+    client.lease(&id, mark, "1970-01-01T00:00:00Z").await?;
+    client.release(&id, true).await
 }
 
 /// How often, and at what interval, to look for uploads and shims that appear late.

@@ -156,8 +156,6 @@ pub(crate) fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
             input.oom_floor,
         ))
         .build()?;
-    let mut all_mounts = mounts::common(input.shm);
-    all_mounts.extend(input.binds.iter().map(mounts::bind));
     let paths = |paths: &[&str]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut linux = LinuxBuilder::default()
         .namespaces(namespaces(input.netns, input.ipc, input.cgroup2)?)
@@ -177,7 +175,7 @@ pub(crate) fn build(input: &SpecInput<'_>) -> Result<Spec, SpecError> {
         .process(process)
         .root(root)
         .hostname(input.pod.name.clone())
-        .mounts(all_mounts)
+        .mounts(mounts::all(input.shm, &input.binds))
         .linux(linux.build()?)
         .build()?)
 }

@@ -1,6 +1,6 @@
 //! The mounts of every container, and of the pod's files and volumes.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use oci_spec::runtime::{Mount, MountBuilder};
 
@@ -15,8 +15,24 @@ pub(crate) struct BindMount {
     pub read_only: bool,
 }
 
+/// All mounts of a container, in the order in which the runtime mounts them: by depth, so that none hides
+/// another one below it (as containerd's CRI plugin sorts them).
+pub(super) fn all(pod_shm: &Path, binds: &[BindMount]) -> Vec<Mount> {
+    let mut all = common(pod_shm);
+    all.extend(binds.iter().map(bind));
+    all.sort_by_key(|mount| depth(mount.destination()));
+    all
+}
+
+fn depth(path: &Path) -> usize {
+    let steps = path.components();
+    steps
+        .filter(|step| matches!(step, Component::Normal(_)))
+        .count()
+}
+
 /// The file systems of every container, as runc's own default spec has them, with the pod's /dev/shm.
-pub(super) fn common(pod_shm: &Path) -> Vec<Mount> {
+fn common(pod_shm: &Path) -> Vec<Mount> {
     let safe = ["nosuid", "noexec", "nodev"];
     let mut shm = mount(
         "/dev/shm",
@@ -65,7 +81,7 @@ pub(super) fn common(pod_shm: &Path) -> Vec<Mount> {
 }
 
 /// A bind mount with private propagation, so that mounts inside are not visible outside.
-pub(super) fn bind(bind: &BindMount) -> Mount {
+fn bind(bind: &BindMount) -> Mount {
     let write = if bind.read_only { "ro" } else { "rw" };
     let mut mount = mount(
         "",

@@ -9,12 +9,19 @@ use crate::manifest::{Quantity, Resources};
 /// The period of CPU quotas, in µs: the kernel's and the kubelet's default.
 const CPU_PERIOD_US: u64 = 100_000;
 
+/// The fewest and the most shares that the kernel accepts.
+const MIN_SHARES: u64 = 2;
+const MAX_SHARES: u64 = 262_144;
+
 /// The lowest quota that the kernel accepts, in µs.
 const MIN_QUOTA_US: i64 = 1000;
 
-/// cgroup settings; the runtime translates them for cgroup v2.
+/// cgroup settings; the runtime translates them for cgroup v2. A limit of 0 is none, as for the kubelet.
 pub(super) fn cgroup(resources: &Resources) -> LinuxResources {
-    let limit = |name: &str| resources.limits.get(name).copied();
+    let limit = |name: &str| {
+        let limit = resources.limits.get(name).copied();
+        limit.filter(|limit| !limit.is_zero())
+    };
     // A limit without a request is also the request.
     let request = |name: &str| {
         resources
@@ -23,11 +30,15 @@ pub(super) fn cgroup(resources: &Resources) -> LinuxResources {
             .copied()
             .or_else(|| limit(name))
     };
-    // 1024 shares are one CPU; 2 is the kernel's minimum, and the kubelet's value without a request.
-    let shares = request("cpu").map_or(2, |cpu| (cpu.milli() * 1024 / 1000).max(2));
+    // 1024 shares are one CPU; the minimum is the kubelet's value without a request.
+    let shares = request("cpu").map_or(MIN_SHARES, |cpu| {
+        let shares = cpu.milli().saturating_mul(1024) / 1000;
+        shares.clamp(MIN_SHARES, MAX_SHARES)
+    });
     let mut cpu = LinuxCpuBuilder::default().shares(shares);
     if let Some(limit) = limit("cpu") {
-        let quota = i64::try_from(limit.milli() * CPU_PERIOD_US / 1000).unwrap_or(i64::MAX);
+        let quota =
+            i64::try_from(limit.milli().saturating_mul(CPU_PERIOD_US) / 1000).unwrap_or(i64::MAX);
         cpu = cpu.quota(quota.max(MIN_QUOTA_US)).period(CPU_PERIOD_US);
     }
     let mut all = LinuxResourcesBuilder::default().cpu(cpu.build().expect("all fields default"));
@@ -88,6 +99,20 @@ mod tests {
         let none = cgroup(&Resources::default());
         assert_eq!(none.cpu().as_ref().unwrap().quota(), None);
         assert!(none.memory().is_none());
+    }
+
+    #[test]
+    fn a_limit_of_0_is_none() {
+        let all = cgroup(&resources(r#"{"limits": {"cpu": 0, "memory": "0"}}"#));
+        let cpu = all.cpu().as_ref().unwrap();
+        assert_eq!((cpu.shares(), cpu.quota()), (Some(2), None));
+        assert!(all.memory().is_none());
+    }
+
+    #[test]
+    fn a_request_of_many_cpus_has_the_kernels_highest_weight() {
+        let all = cgroup(&resources(r#"{"requests": {"cpu": 1000}}"#));
+        assert_eq!(all.cpu().as_ref().unwrap().shares(), Some(262_144));
     }
 
     #[test]

@@ -24,7 +24,8 @@ impl ExitError for CommandError {
             Self::Network(error) => error.exit(),
             Self::Adopt(error) | Self::Remove(error) => error.exit(),
             Self::Select(error) => error.exit(),
-            Self::NoSuchImage { .. }
+            Self::NoSuchImages { .. }
+            | Self::NotStarted { .. }
             | Self::RemoveDir { .. }
             | Self::Signals(_)
             | Self::Stop { .. }
@@ -57,8 +58,9 @@ impl ExitError for CommandError {
             Self::StillRunning { .. } => {
                 Some("it is still stopping pods: wait longer with --wait SECONDS".to_owned())
             }
-            Self::NoSuchImage { .. } => Some("`nodectl images list` lists them".to_owned()),
+            Self::NoSuchImages { .. } => Some("`nodectl images list` lists them".to_owned()),
             Self::Interrupted
+            | Self::NotStarted { .. }
             | Self::Reference(_)
             | Self::RemoveDir { .. }
             | Self::Signals(_)

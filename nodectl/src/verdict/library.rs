@@ -194,9 +194,19 @@ impl ExitError for BindError {
     }
 }
 
+/// Whether a path can never be a directory of ours.
+fn is_unusable(error: &io::Error) -> bool {
+    [
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ]
+    .contains(&error.kind())
+}
+
 impl ExitError for InstanceError {
     fn exit(&self) -> Exit {
         match self {
+            Self::File { source, .. } if is_unusable(source) => Exit::Usage,
             Self::File { .. } | Self::Locked { .. } => Exit::Failed,
             Self::Data { .. } => Exit::Usage,
         }
@@ -206,6 +216,9 @@ impl ExitError for InstanceError {
         match self {
             Self::Locked { .. } => {
                 some("`nodectl down` stops it; another --namespace runs beside it")
+            }
+            Self::File { source, .. } if is_unusable(source) => {
+                some("choose other directories with --state-dir and --data-dir")
             }
             Self::File { .. } => None,
             Self::Data { .. } => Some(
@@ -219,7 +232,10 @@ impl ExitError for InstanceError {
 impl ExitError for network::Error {
     fn exit(&self) -> Exit {
         match self {
-            Self::Overlap { .. } | Self::OtherSubnet { .. } | Self::NoFreeSubnet => Exit::Usage,
+            Self::Overlap { .. }
+            | Self::OtherSubnet { .. }
+            | Self::NoFreeSubnet
+            | Self::TooSmall { .. } => Exit::Usage,
             Self::Netlink { .. }
             | Self::Setup { .. }
             | Self::Namespace { .. }
@@ -235,6 +251,7 @@ impl ExitError for network::Error {
             Self::Overlap { .. } | Self::OtherSubnet { .. } | Self::NoFreeSubnet => {
                 some("choose another subnet with --pod-cidr")
             }
+            Self::TooSmall { .. } => some("choose a larger subnet with --pod-cidr"),
             Self::Unseen { .. } => some(
                 "run nodectl in containerd's mount namespace, or with a state directory that is on a \
                  mount shared with it",

@@ -228,6 +228,8 @@ fn the_machine() {
             bridge: text(), wanted: subnet(), actual: subnet(),
         }, Usage, HINT;
         network::Error::NotABridge(_) => network::Error::NotABridge(text()), Failed, NONE;
+        network::Error::TooSmall { .. } =>
+            network::Error::TooSmall { subnet: subnet(), pods: 1, surge: 1 }, Usage, HINT;
         network::Error::Full { .. } => network::Error::Full { subnet: subnet() }, Failed, NONE;
         network::Error::Foreign { .. } => network::Error::Foreign {
             address: [127, 0, 0, 1].into(), subnet: subnet(),
@@ -237,6 +239,9 @@ fn the_machine() {
         InstanceError::File { .. } => InstanceError::File {
             action: "open", path: path(), source: other(),
         }, Failed, NONE;
+        InstanceError::File { .. } => InstanceError::File {
+            action: "create", path: path(), source: failure(io::ErrorKind::NotADirectory),
+        }, Usage, HINT;
         InstanceError::Locked { .. } =>
             InstanceError::Locked { dir: path(), pid: text() }, Failed, HINT;
         InstanceError::Data { .. } =>
@@ -282,14 +287,14 @@ fn commands() {
         CommandError::Containerd(_) => lost().into(), Unreachable, HINT;
         CommandError::Layout(_) => damaged().into(), Mismatch, HINT;
         CommandError::ContainerImage { .. } => CommandError::ContainerImage {
-            deployment: text(), container: text(), source: Box::new(damaged()),
+            origin: text(), deployment: text(), container: text(), source: Box::new(damaged()),
         }, Mismatch, HINT;
         CommandError::Import { .. } => CommandError::Import {
             name: text(), layout: path(), source: Box::new(lost().into()),
         }, Unreachable, HINT;
         CommandError::Lookup(_) => LookupError::from(lost()).into(), Unreachable, HINT;
         CommandError::User { .. } => CommandError::User {
-            deployment: text(), container: text(), source: UserError::Root,
+            origin: text(), deployment: text(), container: text(), source: UserError::Root,
         }, Usage, NONE;
         CommandError::Instance(_) =>
             InstanceError::Locked { dir: path(), pid: text() }.into(), Failed, HINT;
@@ -308,8 +313,12 @@ fn commands() {
             CommandError::StillRunning { pid: 1, wait: Duration::ZERO }, Failed, HINT;
         CommandError::Select(_) => SelectError::None(text()).into(), Usage, HINT;
         CommandError::NoSuchPod { .. } => CommandError::NoSuchPod { pod: text() }, Usage, HINT;
-        CommandError::NoSuchImage { .. } =>
-            CommandError::NoSuchImage { name: text(), namespace: text() }, Failed, HINT;
+        CommandError::NotStarted { .. } => CommandError::NotStarted {
+            pod: text(), container: text(), reason: text(),
+        }, Failed, NONE;
+        CommandError::NoSuchImages { .. } => CommandError::NoSuchImages {
+            names: vec![text()], namespace: text(),
+        }, Failed, HINT;
         CommandError::Log { .. } => CommandError::Log { path: path(), source: other() }, Failed, NONE;
         CommandError::Balancer(_) => CommandError::Balancer(other()), Failed, NONE;
         CommandError::Runtime(_) => CommandError::Runtime(other()), Failed, NONE;

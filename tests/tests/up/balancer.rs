@@ -43,3 +43,24 @@ fn idle_connections_make_room_for_new_clients_with_a_message() {
     // The connection that was idle for longest was closed cleanly.
     assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
 }
+
+#[test]
+fn a_service_that_no_pod_answers_is_reported() {
+    let world = World::new();
+    let nowhere = manifest(1, &[]).replace("targetPort: http", "targetPort: 9999");
+    let mut up = world.up(&nowhere);
+    up.wait_for("all ready: 1 pod", 1);
+    let ip = world.ps()["pods"][0]["ip"].as_str().unwrap().to_owned();
+    let clients: Vec<_> = (0..2)
+        .map(|_| TcpStream::connect(world.address()).unwrap())
+        .collect();
+    for mut client in clients {
+        let refused = client.read(&mut [0]).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    let notice = format!(
+        "service web: no pod accepted a connection for 5 s ({ip}:9999: Connection refused (os error 111))"
+    );
+    up.wait_for(&notice, 1);
+    assert_eq!(up.printed().matches("no pod accepted").count(), 1);
+}

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use e2e::containerd::{Image, Nodectl, manifest, pod_program};
+use e2e::containerd::{Image, Inventory, Nodectl, manifest, pod_program};
 use oci::image::Manifest;
 use oci::layout::Layout;
 use oci::{Descriptor, MediaType};
@@ -57,6 +57,39 @@ fn images_are_imported_listed_and_removed() {
         "{}",
         again.stderr
     );
+}
+
+#[test]
+fn the_images_that_exist_are_removed_even_if_one_does_not() {
+    let world = World::new();
+    let run = |args: &[&str]| Nodectl::run(&world.daemon, &[&["images"], args].concat());
+    for name in ["pod:1", "pod:2"] {
+        let imported = run(&["import", &world.layout, "--ref", name]);
+        assert_eq!(imported.code, Some(0), "{}", imported.stderr);
+    }
+    let removed = run(&["rm", "nosuch:1", "pod:1", "nosuch:2", "pod:2"]);
+    assert_eq!(removed.code, Some(1));
+    assert_eq!(removed.stdout, "pod:1\npod:2\n");
+    assert!(
+        removed
+            .stderr
+            .contains("there is no image `nosuch:1` or `nosuch:2` in namespace `nodectl`"),
+        "{}",
+        removed.stderr
+    );
+}
+
+#[test]
+fn nothing_is_left_of_an_image_that_was_removed_while_it_ran() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut up = world.up(&manifest(1, &[]));
+    up.wait_for("all ready: 1 pod", 1);
+    let removed = Nodectl::run(&world.daemon, &["images", "rm", "pod:1"]);
+    assert_eq!(removed.code, Some(0), "{}", removed.stderr);
+    up.signal(Signal::INT);
+    assert_eq!(up.wait(), Some(130));
+    assert_eq!(Inventory::take(&world.daemon), before);
 }
 
 #[test]

@@ -17,4 +17,5 @@ mod refused;
 mod screen;
 mod serve;
 mod shared;
+mod volumes;
 mod world;

@@ -172,3 +172,15 @@ fn ps_shows_why_a_pod_is_not_ready() {
     assert_eq!(container(&world)["ready"], Value::Null);
     assert_eq!(world.ps()["pods"][0]["ready"], Value::Null);
 }
+
+#[test]
+fn a_failed_command_is_reported_with_its_first_line() {
+    let world = World::new();
+    let exec = "{exec: {command: [/pod, say, no such table, \"7\"]}, periodSeconds: 1, failureThreshold: 1}";
+    let mut up = world.up(&manifest(1, &[]).replace(READINESS, &format!("readinessProbe: {exec}")));
+    up.wait_for(
+        "readiness probe: `/pod say no such table 7` exited with 7: no such table",
+        1,
+    );
+    stop(up);
+}

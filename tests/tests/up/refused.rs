@@ -93,9 +93,12 @@ fn bad_input_is_reported_and_leaves_nothing() {
         &missing,
         &layout,
         2,
-        &["has no image `nosuch:1`; available: `pod:1`"],
+        &[
+            "error: standard input: Deployment `web`: container `web`",
+            "has no image `nosuch:1`; available: `pod:1`",
+        ],
     );
-    let printed = "image `pod:1` is not in containerd";
+    let printed = "error: standard input: Deployment `web`: container `web`: image `pod:1` is not in containerd";
     check(
         &good,
         &["--publish", "0:80"],
@@ -131,6 +134,29 @@ fn bad_input_is_reported_and_leaves_nothing() {
         &overlap,
         2,
         &["pod network 127.0.0.0/24 overlaps 127.0.0.0/"],
+    );
+    let multicast = [&layout[..], &["--pod-cidr", "224.0.0.0/24"]].concat();
+    check(&good, &multicast, 2, &["224.0.0.0/24", "multicast"]);
+    let host = [&layout[..], &["--pod-cidr", "10.99.0.5/24"]].concat();
+    let printed = "10.99.0.5 is an address in the network 10.99.0.0/24";
+    check(&good, &host, 2, &[printed]);
+    let small = [&layout[..], &["--pod-cidr", "10.99.0.0/29"]].concat();
+    let printed =
+        "error: 10.99.0.0/29 has 5 addresses for pods, too few for 5 and 1 more during an update";
+    check(
+        &manifest(5, &[]),
+        &small,
+        2,
+        &[printed, "hint: choose a larger subnet with --pod-cidr"],
+    );
+    let file = world.daemon.path("up.log").display().to_string();
+    std::fs::write(&file, "").unwrap();
+    let no_dir = [&layout[..], &["--data-dir", &file]].concat();
+    check(
+        &good,
+        &no_dir,
+        2,
+        &[&format!("error: cannot create `{file}/"), "hint: "],
     );
     let nowhere = [&layout[..], &["--address", "/nosuch/socket"]].concat();
     let printed = "error: cannot reach containerd at /nosuch/socket";

@@ -104,6 +104,17 @@ fn a_pod_whose_container_cannot_start_is_shown_with_the_reason() {
     let ps = Nodectl::run(&world.daemon, &["ps"]);
     assert!(ps.stdout.contains("StartError"), "{}", ps.stdout);
     assert!(ps.stdout.contains("/missing"), "{}", ps.stdout);
+    let pod = world.ps()["pods"][0]["name"].as_str().unwrap().to_owned();
+    let logs = Nodectl::run(&world.daemon, &["logs", &pod]);
+    assert_eq!(logs.code, Some(1), "{}", logs.stderr);
+    let printed = format!("error: container `web` of pod `{pod}` has not started: ");
+    assert!(
+        logs.stderr.starts_with(&printed) && logs.stderr.contains("/missing"),
+        "{}",
+        logs.stderr
+    );
+    let unknown = Nodectl::run(&world.daemon, &["logs", &pod, "-c", "other"]);
+    assert_eq!(unknown.code, Some(2), "{}", unknown.stderr);
     // Only the running `up` knows the reason.
     up.signal(Signal::KILL);
     up.wait();

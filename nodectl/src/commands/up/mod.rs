@@ -66,11 +66,10 @@ async fn finish(
             (Err(_), Err(_)) => return outcome,
             _ => {}
         }
-        lock.remove_dir(&global.state_dir)
-            .map_err(|source| CommandError::RemoveDir {
-                path: instance.dir.clone(),
-                source,
-            })?;
+        if let (Ok(_), Err(source)) = (&outcome, lock.remove_dir(&global.state_dir)) {
+            let path = instance.dir.clone();
+            return Err(CommandError::RemoveDir { path, source });
+        }
         if outcome.is_ok() {
             session.printer.status("Stopped; everything was removed");
         }

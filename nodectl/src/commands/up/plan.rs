@@ -12,7 +12,7 @@ use crate::commands::error::{CommandError, Result, UsageError};
 use crate::containerd::Containerd;
 use crate::images::{candidates, find_name};
 use crate::manifest::{self, ContainerSpec, Desired, DesiredDeployment};
-use crate::network::SubnetChoice;
+use crate::network::{self, Subnet, SubnetChoice};
 
 /// The desired state, the published ports, and the source of the images.
 pub(super) struct UpPlan {
@@ -54,6 +54,23 @@ impl UpPlan {
         })
     }
 
+    /// Checks that the subnet has addresses for all pods, and for those that an update adds.
+    pub(super) fn check_fits(&self, subnet: Subnet) -> std::result::Result<(), network::Error> {
+        let sum = |count: fn(&DesiredDeployment) -> u32| {
+            let counts = self.desired.deployments.iter().map(count);
+            counts.fold(0, u32::saturating_add)
+        };
+        let (pods, surge) = (sum(|one| one.replicas), sum(|one| one.max_surge));
+        if pods.saturating_add(surge) > subnet.pods() {
+            return Err(network::Error::TooSmall {
+                subnet,
+                pods,
+                surge,
+            });
+        }
+        Ok(())
+    }
+
     /// Every container with its Deployment.
     pub(super) fn containers(&self) -> impl Iterator<Item = (&DesiredDeployment, &ContainerSpec)> {
         self.desired.deployments.iter().flat_map(|deployment| {
@@ -72,8 +89,8 @@ impl UpPlan {
             }
             let Some(layout) = &self.layout else {
                 let message = format!(
-                    "Deployment `{}`: container `{}`: image `{name}` is not in containerd",
-                    deployment.name, container.name
+                    "{}: Deployment `{}`: container `{}`: image `{name}` is not in containerd",
+                    deployment.origin, deployment.name, container.name
                 );
                 let hint = "name a layout that has it with --images oci:DIR";
                 return Err(UsageError::new(message, Some(hint)).into());
@@ -82,6 +99,7 @@ impl UpPlan {
             find_in(layout, &reference)
                 .and_then(|image| layout.select(&image, &oci::Platform::host()))
                 .map_err(|source| CommandError::ContainerImage {
+                    origin: deployment.origin.clone(),
                     deployment: deployment.name.clone(),
                     container: container.name.to_string(),
                     source: Box::new(source),

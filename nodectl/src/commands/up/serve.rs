@@ -24,7 +24,7 @@ use crate::publish;
 use crate::spec;
 
 /// What the pods' network lacks compared with a cluster's.
-const REACH: &str = "Pods reach each other and this machine by address: there are no Service names, and \
+const NETWORK: &str = "Pods reach each other and this machine by address: there are no Service names, and \
                      no route to other networks";
 
 /// A bound port of this machine, and the Service's port that it is for.
@@ -44,7 +44,8 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
             published: published.clone(),
         });
     }
-    Bridge::check(&instance.bridge, plan.subnet).await?;
+    let subnet = Bridge::check(&instance.bridge, plan.subnet).await?;
+    plan.check_fits(subnet)?;
     let daemon = client.daemon_pid().await;
     if let Some(daemon) = daemon {
         network::check_seen_by(daemon, &instance.netns_dir())?;
@@ -73,6 +74,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
         let own = &container.security_context;
         spec::resolve_user(image.config.user(), &image.accounts, pod, own).map_err(|source| {
             CommandError::User {
+                origin: deployment.origin.clone(),
                 deployment: deployment.name.clone(),
                 container: container.name.to_string(),
                 source,
@@ -94,7 +96,7 @@ pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
     let _reports = play::listen(instance, ctx.events.clone())?;
     let mut controller = Controller::new(Arc::clone(&ctx), plan.desired);
     controller.adopt().await.map_err(CommandError::Adopt)?;
-    session.printer.status(REACH);
+    session.printer.status(NETWORK);
     serve(session, &ctx, controller, listeners, events).await?;
     Ok(Exit::Interrupted)
 }
@@ -149,12 +151,17 @@ async fn serve(
         let Some(pool) = controller.pool(&namespace, &service, port) else {
             continue;
         };
+        let name = service.as_str().into();
         if let Ok(address) = listener.local_addr() {
             urls.push(format!("http://{address}/"));
             let _ = ctx.events.send(Event::Listening { service, address });
         }
         let listener = listener.into_std().map_err(CommandError::Balancer)?;
-        ports.push(Port { listener, pool });
+        ports.push(Port {
+            service: name,
+            listener,
+            pool,
+        });
     }
     let (notify, mut notices) = mpsc::unbounded_channel();
     let balancer = start_balancer(ports, notify)?;

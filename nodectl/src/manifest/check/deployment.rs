@@ -40,6 +40,7 @@ pub(super) fn check(
     let canonical = oci::image::canonical(template);
     let hash = Digest::of(&canonical).hex()[..10].to_owned();
     Ok(DesiredDeployment {
+        origin: problems.origin().to_owned(),
         namespace: namespace(raw.metadata.namespace.as_ref()),
         name: raw.metadata.name.to_string(),
         replicas: spec.replicas,

@@ -11,6 +11,7 @@ mod probe;
 mod problems;
 mod security;
 mod service;
+mod standard;
 
 use std::collections::BTreeMap;
 
@@ -79,6 +80,16 @@ pub fn check(objects: &Objects) -> Result<(Desired, Vec<Warning>), CheckError> {
         let (raw, template) = object;
         let mut problems = Problems::new(origin, "Deployment", &raw.metadata.name);
         let checked = deployment::check(raw, template, &mut problems)?;
+        if let Some(standard) = objects.standards.get(&checked.namespace) {
+            let namespace = &checked.namespace;
+            standard::check(
+                namespace,
+                *standard,
+                &checked.template,
+                template,
+                &mut problems,
+            );
+        }
         warnings.extend(problems.finish()?);
         let name = ("Deployment", &*checked.namespace, &*checked.name);
         unique(&mut names, origin, name)?;

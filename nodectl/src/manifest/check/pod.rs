@@ -4,11 +4,11 @@ use super::security::{seccomp, user_id};
 use super::{CheckError, Problems, container};
 use crate::manifest::PodTemplate;
 
-const SPEC: &str = "spec.template.spec";
+pub(super) const SPEC: &str = "spec.template.spec";
 
 /// The prefix of the annotations that select a container's AppArmor profile
 /// (<https://kubernetes.io/docs/tutorials/security/apparmor/>).
-const APPARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+pub(super) const APPARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 pub(super) fn check(
     deployment: &str,

@@ -44,8 +44,9 @@ pub(super) fn check(
     if spec.ports.is_empty() && !headless && !is_name {
         problems.add("spec.ports", "at least one port is required");
     }
-    ports(raw, problems);
-    if is_name || headless {
+    let forwards = !is_name && !headless;
+    ports(raw, forwards, problems);
+    if !forwards {
         let path = if is_name {
             "spec.type"
         } else {
@@ -89,7 +90,7 @@ pub(super) fn check(
     service
 }
 
-fn ports(raw: &Service, problems: &mut Problems) {
+fn ports(raw: &Service, forwards: bool, problems: &mut Problems) {
     let ports = &raw.spec.ports;
     let path_of = |index| format!("spec.ports[{index}]");
     for (index, port) in ports.iter().enumerate() {
@@ -98,7 +99,12 @@ fn ports(raw: &Service, problems: &mut Problems) {
             problems.add(&format!("{path}.port"), "must be between 1 and 65535");
         }
         if port.protocol != Protocol::Tcp {
-            problems.add(&format!("{path}.protocol"), "only TCP is supported here");
+            let (path, problem) = (format!("{path}.protocol"), "only TCP is supported here");
+            if forwards {
+                problems.add(&path, problem);
+            } else {
+                problems.warn(&path, problem);
+            }
         }
         if port.name.is_none() && ports.len() > 1 {
             problems.add(
@@ -115,7 +121,9 @@ fn ports(raw: &Service, problems: &mut Problems) {
         names.filter_map(|(index, port)| Some((index, port.name.as_ref()?))),
         |index| format!("{}.name", path_of(index)),
     );
-    problems.unique(ports.iter().map(|port| port.port).enumerate(), |index| {
+    let numbers = ports.iter().map(|port| (port.protocol, port.port));
+    let numbers = numbers.map(|(protocol, port)| format!("{port}/{protocol}"));
+    problems.unique(numbers.enumerate(), |index| {
         format!("{}.port", path_of(index))
     });
 }

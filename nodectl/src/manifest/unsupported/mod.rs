@@ -73,6 +73,12 @@ fn is_default(path: &str, value: &Value) -> bool {
         "procMount" => *value == json!("Default"),
         "apiVersion" => *value == json!("v1"),
         "appArmorProfile" => *value == json!({"type": "Unconfined"}),
+        "schedulerName" => [json!("default-scheduler"), json!("")].contains(value),
+        "serviceAccount" => [json!("default"), json!("")].contains(value),
+        "terminationMessagePath" => [json!("/dev/termination-log"), json!("")].contains(value),
+        "terminationMessagePolicy" => [json!("File"), json!("")].contains(value),
+        "ipFamilies" => [json!(["IPv4"]), json!([])].contains(value),
+        "ipFamilyPolicy" => [json!("SingleStack"), json!("")].contains(value),
         "os" => *value == json!({"name": "linux"}),
         // A source that is present, even if empty, replaces the default one.
         _ if value.is_object() && (path.contains("volumes[].") || field.ends_with("KeyRef")) => {

@@ -39,7 +39,7 @@ pub(super) const DEPLOYMENT: [Entry; 1] = [(
 /// Fields of a Service.
 pub(super) const SERVICE: [Entry; 18] = [
     ("spec.allocateLoadBalancerNodePorts", Silent),
-    ("spec.clusterIPs", Ignored),
+    ("spec.clusterIPs", Silent),
     (
         "spec.externalIPs",
         Refused("use --publish to listen on an address"),

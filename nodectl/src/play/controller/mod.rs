@@ -61,14 +61,15 @@ pub struct Controller {
     pods: BTreeMap<String, Entry>,
     pools: Vec<(DesiredService, ServicePort, Arc<Pool>)>,
     workers: JoinSet<()>,
-    reports: (
-        mpsc::UnboundedSender<Report>,
-        mpsc::UnboundedReceiver<Report>,
-    ),
+    /// For the workers.
+    report: mpsc::UnboundedSender<Report>,
+    reports: mpsc::UnboundedReceiver<Report>,
     rows: watch::Sender<Vec<PodRow>>,
     last_address: Option<Ipv4Addr>,
-    /// Addresses of stuck pods, which were not adopted.
-    reserved: BTreeSet<Ipv4Addr>,
+    /// Stuck pods, which were not adopted, but have their names and addresses.
+    stuck: Vec<PodRecord>,
+    /// The last pod could not be created for lack of an address.
+    out_of_addresses: bool,
     rollout_complete: bool,
 }
 
@@ -83,16 +84,19 @@ impl Controller {
                 service.ports.iter().map(pool)
             })
             .collect();
+        let (report, reports) = mpsc::unbounded_channel();
         Self {
             ctx,
             desired,
             pods: BTreeMap::new(),
             pools,
             workers: JoinSet::new(),
-            reports: mpsc::unbounded_channel(),
+            report,
+            reports,
             rows: watch::channel(Vec::new()).0,
             last_address: None,
-            reserved: BTreeSet::new(),
+            stuck: Vec::new(),
+            out_of_addresses: false,
             rollout_complete: false,
         }
     }
@@ -134,9 +138,10 @@ impl Controller {
         sweep::orphans(client, &self.ctx.instance, &names).await?;
         for pod in keep {
             if pod.stuck() {
-                self.reserved.insert(pod.record.address);
-                let pod = pod.record.name;
-                self.ctx.emit(Event::Stuck { pod });
+                self.ctx.emit(Event::Stuck {
+                    pod: pod.record.name.clone(),
+                });
+                self.stuck.push(pod.record);
                 continue;
             }
             let running = pod.running();
@@ -157,12 +162,12 @@ impl Controller {
         loop {
             let wake = self.next_wake();
             tokio::select! {
-                Some(report) = self.reports.1.recv() => self.handle_report(report),
+                Some(report) = self.reports.recv() => self.handle_report(report),
                 Some(_) = self.workers.join_next() => {}
                 () = sleep_until(wake) => {}
                 _ = stop.wait_for(|stop| *stop != Stop::No) => break,
             }
-            while let Ok(report) = self.reports.1.try_recv() {
+            while let Ok(report) = self.reports.try_recv() {
                 self.handle_report(report);
             }
             self.reconcile();
@@ -188,7 +193,7 @@ impl Controller {
                 return;
             }
             tokio::select! {
-                Some(report) = self.reports.1.recv() => {
+                Some(report) = self.reports.recv() => {
                     self.handle_report(report);
                     self.publish();
                 }
@@ -218,7 +223,7 @@ impl Controller {
         };
         self.pods.insert(record.name.clone(), entry);
         let ctx = Arc::clone(&self.ctx);
-        let reports = self.reports.0.clone();
+        let reports = self.report.clone();
         self.workers
             .spawn(worker::run(ctx, record, found, orders, reports));
     }

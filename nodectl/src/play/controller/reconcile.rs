@@ -63,7 +63,7 @@ impl Controller {
 
     fn deployment(&self, key: &str) -> Option<&DesiredDeployment> {
         let mut deployments = self.desired.deployments.iter();
-        deployments.find(|one| format!("{}/{}", one.namespace, one.name) == key)
+        deployments.find(|one| one.key() == key)
     }
 
     fn min_ready(&self, key: &str) -> Duration {
@@ -120,25 +120,26 @@ impl Controller {
         let Some(deployment) = self.deployment(key) else {
             return;
         };
-        let used: BTreeSet<_> = self
-            .pods
-            .values()
-            .map(|entry| entry.record.address)
-            .chain(self.reserved.iter().copied())
-            .collect();
+        let records = self.pods.values().map(|entry| &entry.record);
+        let records: Vec<_> = records.chain(&self.stuck).collect();
+        let used: BTreeSet<_> = records.iter().map(|record| record.address).collect();
         let address = match self.ctx.bridge.allocate(&used, self.last_address) {
             Ok(address) => address,
             Err(error) => {
-                let pod = deployment.name.clone();
-                return self.ctx.emit(Event::Failed {
-                    pod,
-                    reason: error.to_string(),
-                });
+                // Once, until a pod has freed an address.
+                if !std::mem::replace(&mut self.out_of_addresses, true) {
+                    self.ctx.emit(Event::NotCreated {
+                        deployment: key.to_owned(),
+                        reason: error.to_string(),
+                    });
+                }
+                return;
             }
         };
-        let random = (self.ctx.random)();
+        let names = records.iter().map(|record| record.name.as_str());
+        let random = draw(self.ctx.random, &names.collect::<Vec<_>>());
         let record = PodRecord {
-            name: pod_name(&deployment.name, &deployment.hash, &random[..5]),
+            name: pod_name(&deployment.name, &deployment.hash, suffix(&random)),
             uid: uid(&random),
             namespace: deployment.namespace.clone(),
             deployment: deployment.name.clone(),
@@ -148,6 +149,7 @@ impl Controller {
             template: deployment.template.clone(),
         };
         self.last_address = Some(address);
+        self.out_of_addresses = false;
         self.ctx.emit(Event::Creating {
             pod: record.name.clone(),
         });
@@ -157,12 +159,28 @@ impl Controller {
 
 fn desired_state(deployment: &DesiredDeployment) -> DesiredState {
     DesiredState {
-        deployment: format!("{}/{}", deployment.namespace, deployment.name),
+        deployment: deployment.key(),
         hash: deployment.hash.clone(),
         replicas: deployment.replicas,
         max_surge: deployment.max_surge,
         max_unavailable: deployment.max_unavailable,
         recreate: deployment.recreate,
+    }
+}
+
+/// The last part of a pod's name, and of the name of its link.
+fn suffix(hex: &str) -> &str {
+    &hex[..5]
+}
+
+/// Random hex digits of which no pod has the suffix.
+fn draw(random: impl Fn() -> String, pods: &[&str]) -> String {
+    loop {
+        let hex = random();
+        let is_taken = |pod: &&str| pod.rsplit('-').next() == Some(suffix(&hex));
+        if !pods.iter().any(is_taken) {
+            return hex;
+        }
     }
 }
 
@@ -176,4 +194,22 @@ fn uid(hex: &str) -> String {
         &hex[17..20],
         &hex[20..32]
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_suffix_that_a_pod_has_is_drawn_again() {
+        let drawn = Cell::new(0);
+        let random = || {
+            drawn.set(drawn.get() + 1);
+            format!("{:05x}{}", drawn.get(), "0".repeat(27))
+        };
+        let pods = ["web-0123456789-00001", "api-0123456789-00002"];
+        assert_eq!(suffix(&draw(random, &pods)), "00003");
+    }
 }

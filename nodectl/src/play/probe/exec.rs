@@ -1,11 +1,13 @@
 //! A probe that runs a command in the container, with the container's user, environment and limits.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::Target;
+use super::output::Output;
 use crate::containerd::Error;
 use crate::manifest::Exec;
 
@@ -18,27 +20,37 @@ pub(super) async fn ask(exec: &Exec, target: &Target<'_>, limit: Duration) -> Re
     let process = process(exec, target).await.map_err(failed)?;
     let (client, id) = (&target.ctx.client, target.id);
     let exec_id = format!("probe-{}", &(target.ctx.random)()[..16]);
-    let started = client.start_exec(id, &exec_id, process).await;
-    let outcome = match started {
-        Err(error) => Err(failed(error)),
-        Ok(()) => match timeout(limit, client.wait_exec(id, &exec_id)).await {
-            Ok(Ok(exit)) if exit.code == 0 => Ok(()),
-            Ok(Ok(exit)) => Err(format!("`{command}` exited with {}", exit.code)),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(_) => {
-                // The probe has failed, even if the process cannot be killed.
-                let _ = client.kill_exec(id, &exec_id).await;
-                let _ = timeout(KILL_TIMEOUT, client.wait_exec(id, &exec_id)).await;
-                Err(format!(
-                    "`{command}` ran for more than {} s",
-                    limit.as_secs()
-                ))
-            }
-        },
+    let run = async |fifo: Option<&Path>| {
+        let started = client.start_exec(id, &exec_id, process, fifo).await;
+        let outcome = match started {
+            Err(error) => Err(failed(error)),
+            Ok(()) => match timeout(limit, client.wait_exec(id, &exec_id)).await {
+                Ok(Ok(exit)) if exit.code == 0 => Ok(()),
+                Ok(Ok(exit)) => Err(format!("`{command}` exited with {}", exit.code)),
+                Ok(Err(error)) => Err(failed(error)),
+                Err(_) => {
+                    // The probe has failed, even if the process cannot be killed.
+                    let _ = client.kill_exec(id, &exec_id).await;
+                    let _ = timeout(KILL_TIMEOUT, client.wait_exec(id, &exec_id)).await;
+                    let secs = limit.as_secs();
+                    Err(format!("`{command}` ran for more than {secs} s"))
+                }
+            },
+        };
+        // A process that never started does not exist; a remaining one is deleted with the container.
+        let _ = client.delete_exec(id, &exec_id).await;
+        outcome
     };
-    // A process that never started does not exist; a remaining one is deleted with the container.
-    let _ = client.delete_exec(id, &exec_id).await;
-    outcome
+    // Without it, the probe is only reported in less detail.
+    let Ok(mut output) = Output::create(target.ctx.instance.dir.join(&exec_id)) else {
+        return run(None).await;
+    };
+    let fifo = output.path().to_owned();
+    let outcome = output.read_during(run(Some(&fifo))).await;
+    outcome.map_err(|error| match output.first_line() {
+        None => error,
+        Some(line) => format!("{error}: {line}"),
+    })
 }
 
 /// The process of the container's spec, with the probe's command.

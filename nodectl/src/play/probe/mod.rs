@@ -3,6 +3,7 @@
 mod exec;
 mod grpc;
 mod http;
+mod output;
 #[cfg(test)]
 mod servers;
 #[cfg(feature = "https-probes")]
