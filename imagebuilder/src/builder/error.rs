@@ -12,6 +12,7 @@ use crate::base::{BaseError, PinError};
 use crate::cargo::CompileError;
 use crate::fit::FitError;
 use crate::layer::LayerError;
+use crate::program::ProgramError;
 use crate::sbom::SbomError;
 use crate::setting_values::SettingError;
 use crate::target::TargetError;
@@ -48,8 +49,8 @@ pub(crate) enum BuildError {
     Fit(#[from] FitError),
     #[error(transparent)]
     Asset(#[from] AssetError),
-    #[error("the program `{program}` is not in the image")]
-    NoProgram { program: String },
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     #[error("the image has no program to run")]
     NoEntrypoint,
     #[error("the asset /{path} has the path of a binary")]
