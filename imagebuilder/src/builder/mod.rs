@@ -6,7 +6,7 @@ mod compile;
 mod error;
 mod event;
 
-pub(crate) use build::{Builder, image_name};
+pub(crate) use build::{Builder, image_name, target_platforms};
 pub(crate) use built::Built;
 pub(crate) use error::BuildError;
 pub(crate) use event::Event;
