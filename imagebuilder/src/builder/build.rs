@@ -18,6 +18,7 @@ use crate::fit::{self, Surroundings};
 use crate::image::Image;
 use crate::layer::{Files, Packer};
 use crate::options::Options;
+use crate::program::Programs;
 use crate::setting_values::ImageName;
 use crate::settings::Settings;
 use crate::target::{CLibrary, Target, TargetError};
@@ -89,20 +90,12 @@ impl Builder {
     /// The platforms that a service's image is built for: those of the command line, else of its
     /// settings, else this machine's; each once.
     pub(crate) fn platforms(&self, settings: &Settings) -> Vec<Platform> {
-        let of_settings = settings.platforms.iter().map(|platform| &platform.0);
-        let named = self.options.platforms.iter();
-        let named: Vec<&Platform> = named.collect();
-        let mut platforms: Vec<Platform> = if named.is_empty() {
-            of_settings.cloned().collect()
+        let named = &self.options.platforms;
+        if named.is_empty() {
+            target_platforms(settings.platforms.iter().map(|platform| &platform.0))
         } else {
-            named.into_iter().cloned().collect()
-        };
-        if platforms.is_empty() {
-            platforms.push(Platform::host());
+            target_platforms(named.iter())
         }
-        let mut seen = BTreeSet::new();
-        platforms.retain(|platform| seen.insert(platform.clone()));
-        platforms
     }
 
     /// Checks everything that can be checked before minutes of compiling, and before anything is stored.
@@ -126,6 +119,13 @@ impl Builder {
             });
             provenance.checkout.check(of_files)?;
         }
+        let binaries: Vec<String> = service.bins().map(image_path).collect();
+        let programs = Programs {
+            files: &files,
+            binaries: &binaries,
+            has_base: base.is_some(),
+        };
+        programs.check(settings)?;
         for platform in &self.platforms(settings) {
             let surroundings = Surroundings {
                 base,
@@ -264,7 +264,8 @@ impl Builder {
     fn assets(&self, service: &Service) -> Result<BTreeMap<String, Asset>, BuildError> {
         let settings = &service.settings;
         let folder = &settings.assets_folder;
-        let assets = assets::collect(&settings.assets, folder, self.workspace.root())?;
+        let (root, skipped) = (self.workspace.root(), self.workspace.target_dirs());
+        let assets = assets::collect(&settings.assets, folder, root, &skipped)?;
         let binaries: Vec<String> = service.bins().map(image_path).collect();
         let is_over = |path: &str, asset: &Asset| {
             let is_parent = binaries[0].starts_with(&format!("{path}/"));
@@ -298,6 +299,16 @@ impl Builder {
             .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
             .collect()
     }
+}
+
+/// The platforms of an image: those that are named, each once and in their order, else this machine's.
+pub(crate) fn target_platforms<'a>(named: impl Iterator<Item = &'a Platform>) -> Vec<Platform> {
+    let mut seen = BTreeSet::new();
+    let mut platforms: Vec<Platform> = named.filter(|one| seen.insert(*one)).cloned().collect();
+    if platforms.is_empty() {
+        platforms.push(Platform::host());
+    }
+    platforms
 }
 
 /// The path of a binary in the image, without a leading slash.

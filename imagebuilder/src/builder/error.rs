@@ -13,6 +13,7 @@ use crate::cargo::CompileError;
 use crate::checkout::CheckoutError;
 use crate::fit::FitError;
 use crate::layer::LayerError;
+use crate::program::ProgramError;
 use crate::sbom::SbomError;
 use crate::setting_values::SettingError;
 use crate::target::TargetError;
@@ -55,8 +56,8 @@ pub(crate) enum BuildError {
     Fit(#[from] FitError),
     #[error(transparent)]
     Asset(#[from] AssetError),
-    #[error("the program `{program}` is not in the image")]
-    NoProgram { program: String },
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     #[error("the image has no program to run")]
     NoEntrypoint,
     #[error("the asset /{path} has the path of a binary")]
@@ -73,6 +74,9 @@ pub(crate) enum BuildError {
     Layer(#[from] LayerError),
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    #[error("the binary's name is not an image name; set `name` in [package.metadata.image]")]
+    #[error("the binary's name is not an image name")]
     Name(#[source] SettingError),
+    /// That of `assemble`.
+    #[error("the program's name is not an image name")]
+    ProgramName(#[source] SettingError),
 }

@@ -138,6 +138,9 @@ pub(crate) enum CommandError {
     },
     #[error("`{}` already has [package.metadata.image]", path.display())]
     HasTable { path: PathBuf },
+    /// The result would not be TOML.
+    #[error("cannot append [package.metadata.image] to `{}`: {problem}", path.display())]
+    Append { path: PathBuf, problem: String },
     #[error("cannot change `{}`", path.display())]
     Manifest {
         path: PathBuf,
@@ -184,6 +187,8 @@ pub(crate) enum ImageError {
     #[error("the images of `{one}` and `{other}` have the same name, `{name}`")]
     SameName {
         name: Box<Reference>,
+        /// Whether a destination sets the name.
+        of_output: bool,
         one: String,
         other: String,
     },
@@ -201,6 +206,13 @@ pub(crate) enum ImageError {
     NoRepo,
     #[error("no destination for the image")]
     NoDestination,
+    #[error("cannot store intermediate images")]
+    Cache {
+        /// The environment variable that chooses the directory.
+        variable: &'static str,
+        #[source]
+        source: LayoutError,
+    },
     #[error("cannot create a folder for temporary files")]
     Temporary(#[source] io::Error),
     #[error("cannot copy the image to `{}`", path.display())]

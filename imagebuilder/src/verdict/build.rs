@@ -14,10 +14,14 @@ use crate::cargo_config::CargoConfigError;
 use crate::elf::ElfError;
 use crate::fit::FitError;
 use crate::layer::LayerError;
+use crate::program::ProgramError;
 use crate::sbom::SbomError;
 use crate::setting_values::SettingError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
+
+/// What to do where Cargo or rustc cannot be run.
+const INSTALL_RUST: &str = "install Rust: https://rustup.rs";
 
 impl ExitError for BuildError {
     fn exit(&self) -> Exit {
@@ -31,16 +35,15 @@ impl ExitError for BuildError {
             Self::NoGlibc => Exit::Usage,
             Self::Fit(error) => error.exit(),
             Self::Asset(error) => error.exit(),
-            Self::AssetOverBinary { .. } | Self::NoProgram { .. } | Self::NoEntrypoint => {
-                Exit::Usage
-            }
+            Self::AssetOverBinary { .. } | Self::NoEntrypoint => Exit::Usage,
+            Self::Program(error) => error.exit(),
             Self::Checkout(error) => error.exit(),
             Self::Auditable(error) => error.exit(),
             Self::Sbom(error) => error.exit(),
             Self::Attest(error) => error.exit(),
             Self::Layer(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
-            Self::Name(error) => error.exit(),
+            Self::Name(error) | Self::ProgramName(error) => error.exit(),
         }
     }
 
@@ -64,7 +67,7 @@ impl ExitError for BuildError {
             Self::Fit(error) => error.hint(),
             Self::Asset(error) => error.hint(),
             Self::Lock { .. } | Self::Binary { .. } | Self::AssetOverBinary { .. } => None,
-            Self::NoProgram { .. } => Some("add it with --file SRC:DEST".to_owned()),
+            Self::Program(error) => error.hint(),
             Self::NoEntrypoint => Some(
                 "name it with --entrypoint, or make the first --file executable: SRC:DEST:0755"
                     .to_owned(),
@@ -75,8 +78,29 @@ impl ExitError for BuildError {
             Self::Attest(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
-            Self::Name(error) => error.hint(),
+            Self::Name(_) => Some("set `name` in [package.metadata.image]".to_owned()),
+            Self::ProgramName(_) => Some("name the image: imagebuilder assemble NAME".to_owned()),
         }
+    }
+}
+
+impl ExitError for ProgramError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Unnamed | Self::Missing { .. } | Self::NotExecutable { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Unnamed => "leave the entrypoint out to run the default program",
+            Self::Missing { .. } => {
+                "add it with `assets` or --file, or choose a base that has it; a name without a slash is \
+                 searched in the image's PATH"
+            }
+            Self::NotExecutable { .. } => "give the file a mode such as 0755",
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -137,9 +161,10 @@ impl ExitError for SbomError {
 impl ExitError for WorkspaceError {
     fn exit(&self) -> Exit {
         match self {
-            Self::CurrentDirectory(_) | Self::NoGraph => Exit::Failed,
+            Self::CurrentDirectory(_) | Self::Spawn { .. } | Self::NoGraph => Exit::Failed,
             Self::NoManifest { .. }
             | Self::Metadata(_)
+            | Self::NoBinaries { .. }
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchPackage { .. }
             | Self::Ambiguous { .. }
@@ -157,7 +182,8 @@ impl ExitError for WorkspaceError {
                     .as_ref()
                     .map(|name| format!("did you mean `{name}`?"));
             }
-            Self::NoBinary { .. } => {
+            Self::Spawn { .. } => INSTALL_RUST,
+            Self::NoBinary { .. } | Self::NoBinaries { .. } => {
                 "an image runs a program: give the package a src/main.rs or a [[bin]]"
             }
             Self::SeveralBinaries { .. } => {
@@ -211,7 +237,7 @@ impl ExitError for TargetError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotInstalled { triple, .. } => Some(format!("rustup target add {triple}")),
-            Self::Rustc { .. } => Some("install Rust: https://rustup.rs".to_owned()),
+            Self::Rustc { .. } => Some(INSTALL_RUST.to_owned()),
             Self::Unsupported { .. } | Self::RustcFailed { .. } => None,
         }
     }
@@ -237,7 +263,7 @@ impl ExitError for CompileError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Spawn { .. } => Some("install Rust: https://rustup.rs".to_owned()),
+            Self::Spawn { .. } => Some(INSTALL_RUST.to_owned()),
             Self::Target(error) => error.hint(),
             Self::NoCCompiler { triple, .. } => Some(c_compiler(triple)),
             Self::NoLinker { triple } => Some(linker(triple)),
@@ -351,6 +377,7 @@ impl ExitError for AssetError {
             | Self::Outside { .. }
             | Self::Kind { .. }
             | Self::Name { .. }
+            | Self::Whiteout { .. }
             | Self::Twice { .. } => Exit::Usage,
             Self::Read { .. } => Exit::Failed,
         }
@@ -358,8 +385,10 @@ impl ExitError for AssetError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Whiteout { .. } => Some("give it another name".to_owned()),
             Self::Link { .. } => Some(
-                "the image will not have that path: copy the file, or make the link relative, to a path inside"
+                "that path does not exist in the image: copy the file, or use a relative link to a path \
+                 inside the directory"
                     .to_owned(),
             ),
             Self::Missing { .. }
@@ -443,7 +472,9 @@ impl ExitError for LayerError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Layout(error) => layout(error).hint,
-            Self::File { .. } => Some("build again while nothing changes the files".to_owned()),
+            Self::File { .. } => {
+                Some("build again, and do not change the files meanwhile".to_owned())
+            }
             Self::Write(_) | Self::Incomplete => None,
         }
     }

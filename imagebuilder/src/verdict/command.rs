@@ -7,6 +7,7 @@ use super::place::{PlaceError as _, copy};
 use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
 use crate::contents::ContentError;
 use crate::image_source::SourceError;
+use crate::place::add_registry;
 use crate::resolve::ResolveError;
 
 impl ExitError for CommandError {
@@ -37,6 +38,7 @@ impl ExitError for CommandError {
             | Self::Name { .. }
             | Self::PasswordArgument
             | Self::HasTable { .. }
+            | Self::Append { .. }
             | Self::NoPassword
             | Self::NoHome
             | Self::CredentialFile { .. } => Exit::Usage,
@@ -93,14 +95,15 @@ impl ExitError for CommandError {
             Self::Untagged { reference } => {
                 Some(format!("add a tag or a digest, such as {reference}:latest"))
             }
-            Self::NoRegistry { reference } => Some(format!(
-                "write the registry in front, such as docker.io/{reference}"
-            )),
+            Self::NoRegistry { reference } => Some(add_registry(reference)),
             Self::Kubectl(_) => Some(
                 "apply needs kubectl on PATH; `imagebuilder resolve` prints the manifests"
                     .to_owned(),
             ),
             Self::HasTable { .. } => Some("--print shows a new one".to_owned()),
+            Self::Append { .. } => Some(
+                "--print shows the table: add its keys to the inline table by hand".to_owned(),
+            ),
             Self::PasswordArgument => Some(
                 "every process of the machine can read it, and the shell records it in its history: pipe it \
                 to --password-stdin"
@@ -134,6 +137,7 @@ impl ExitError for ImageError {
             Self::Layout(error) => layout(error).exit,
             Self::Publisher { source, .. } => source.exit(),
             Self::SameName { .. } | Self::NoRepo | Self::NoDestination => Exit::Usage,
+            Self::Cache { source, .. } => layout(source).exit,
             Self::Temporary(_) => Exit::Failed,
             Self::Copy { source, .. } => copy(source).exit,
             Self::Archive { source, .. } => copy(source).exit,
@@ -155,11 +159,17 @@ impl ExitError for ImageError {
             Self::NoDestination => {
                 Some("add --output or --repo, such as --output oci:images".to_owned())
             }
+            Self::Cache { variable, .. } => {
+                Some(format!("set {variable} to a directory that can be written"))
+            }
             Self::Temporary(_) => None,
             Self::Copy { source, .. } => copy(source).hint,
             Self::Archive { source, .. } => copy(source).hint,
             Self::WriteArchive { source, .. } => source.verdict().hint,
             Self::Engine(error) => error.hint(),
+            Self::SameName {
+                of_output: true, ..
+            } => Some("leave the name out of --output, so that each image has its own".to_owned()),
             Self::SameName { .. } => {
                 Some("set `name` in the [package.metadata.image] of one of them".to_owned())
             }

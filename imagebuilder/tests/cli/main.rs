@@ -12,5 +12,8 @@ mod sandbox;
 mod apply;
 mod differences;
 mod images;
+mod init;
+mod manifests;
 mod output;
+mod packages;
 mod refusals;

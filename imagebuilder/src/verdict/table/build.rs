@@ -7,6 +7,8 @@ fn errors_of_building() {
     verdict_table!(Verdict::of, WorkspaceError,
         WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
             cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, NONE;
+        WorkspaceError::Spawn { .. } => WorkspaceError::Spawn { cargo: path(), source: io_error() }, Failed, HINT;
+        WorkspaceError::NoBinaries { .. } => WorkspaceError::NoBinaries { manifest: path() }, Usage, HINT;
         WorkspaceError::NoGraph => WorkspaceError::NoGraph, Failed, NONE;
         WorkspaceError::CurrentDirectory(_) => WorkspaceError::CurrentDirectory(io_error()), Failed, NONE;
         WorkspaceError::NoManifest { .. } => WorkspaceError::NoManifest { directory: path() }, Usage, HINT;
@@ -135,7 +137,17 @@ fn errors_of_bases_and_layers() {
         AssetError::Outside { .. } => AssetError::Outside { path: path(), root: path() }, Usage, NONE;
         AssetError::Kind { .. } => AssetError::Kind { path: path() }, Usage, NONE;
         AssetError::Name { .. } => AssetError::Name { path: path() }, Usage, NONE;
+        AssetError::Whiteout { .. } => AssetError::Whiteout { path: text() }, Usage, HINT;
         AssetError::Twice { .. } => AssetError::Twice { path: text() }, Usage, NONE;
+    );
+}
+
+#[test]
+fn errors_of_programs() {
+    verdict_table!(Verdict::of, ProgramError,
+        ProgramError::Unnamed => ProgramError::Unnamed, Usage, HINT;
+        ProgramError::Missing { .. } => ProgramError::Missing { program: text() }, Usage, HINT;
+        ProgramError::NotExecutable { .. } => ProgramError::NotExecutable { program: text() }, Usage, HINT;
     );
 }
 
@@ -160,7 +172,7 @@ fn errors_of_images() {
         BuildError::Fit(_) => BuildError::Fit(FitError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() })), Failed, HINT;
         BuildError::Asset(_) => BuildError::Asset(AssetError::Twice { path: text() }), Usage, NONE;
-        BuildError::NoProgram { .. } => BuildError::NoProgram { program: text() }, Usage, HINT;
+        BuildError::Program(_) => BuildError::Program(ProgramError::Unnamed), Usage, HINT;
         BuildError::NoEntrypoint => BuildError::NoEntrypoint, Usage, HINT;
         BuildError::AssetOverBinary { .. } => BuildError::AssetOverBinary { path: text() }, Usage, NONE;
         BuildError::Auditable(_) => BuildError::Auditable(EmbedError::Write {
@@ -170,7 +182,8 @@ fn errors_of_images() {
         BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;
         BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, HINT;
         BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, HINT;
-        BuildError::Name(_) => BuildError::Name(SettingError::Name(bad_reference())), Usage, NONE;
+        BuildError::Name(_) => BuildError::Name(SettingError::Name(bad_reference())), Usage, HINT;
+        BuildError::ProgramName(_) => BuildError::ProgramName(SettingError::Name(bad_reference())), Usage, HINT;
     );
 }
 

@@ -56,6 +56,7 @@ fn errors_of_commands() {
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
         ImageError::NoRepo => ImageError::NoRepo, Usage, HINT;
         ImageError::NoDestination => ImageError::NoDestination, Usage, HINT;
+        ImageError::Cache { .. } => ImageError::Cache { variable: "x", source: damaged() }, Mismatch, HINT;
         ImageError::Temporary(_) => ImageError::Temporary(io_error()), Failed, NONE;
         ImageError::Copy { .. } => ImageError::Copy { path: path(), source: unread() }, Mismatch, HINT;
         ImageError::Archive { .. } => ImageError::Archive { path: path(), source: CopyError::Read {
@@ -66,7 +67,7 @@ fn errors_of_commands() {
         ImageError::Publisher { .. } => ImageError::Publisher {
             registry: text(), source: publish_error() }, Usage, NONE;
         ImageError::SameName { .. } => ImageError::SameName {
-            name: reference(), one: text(), other: text() }, Usage, HINT;
+            name: reference(), of_output: false, one: text(), other: text() }, Usage, HINT;
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
     );
     verdict_table!(Verdict::of, ResolveError,
@@ -123,6 +124,7 @@ fn errors_of_commands() {
             name: text(), source: ContentError::Source(SourceError::Layout(damaged())) }, Mismatch, HINT;
         CommandError::Engine(_) => CommandError::Engine(no_such_image()), Usage, HINT;
         CommandError::HasTable { .. } => CommandError::HasTable { path: path() }, Usage, HINT;
+        CommandError::Append { .. } => CommandError::Append { path: path(), problem: text() }, Usage, HINT;
         CommandError::Manifest { .. } => CommandError::Manifest { path: path(), source: io_error() }, Failed, NONE;
         CommandError::Keep(_) => CommandError::Keep(io_error()), Failed, NONE;
         CommandError::Kubectl(_) => CommandError::Kubectl(io_error()), Failed, HINT;
