@@ -71,9 +71,7 @@ impl Checkout {
         let unseen = index
             .lines()
             .filter(|line| line.starts_with(char::is_lowercase));
-        for line in unseen {
-            changes.push_str(&format!("\n{line} (assumed unchanged)"));
-        }
+        changes.extend(unseen.map(|line| format!("\n{line} (assumed unchanged)")));
         if !changes.is_empty() {
             let lines = changes.lines().filter(|line| !line.is_empty());
             let mut lines = lines.map(|line| line.trim().to_owned());

@@ -20,19 +20,10 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
 /// A `config.json`; the default is empty.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DockerConfig {
     path: PathBuf,
     file: File,
-}
-
-impl Default for DockerConfig {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::new(),
-            file: File::default(),
-        }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -203,7 +194,6 @@ mod tests {
         DockerConfig {
             path: "config.json".into(),
             file: serde_json::from_str(json).unwrap(),
-            ..DockerConfig::default()
         }
     }
 
