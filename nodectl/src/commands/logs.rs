@@ -65,8 +65,7 @@ fn reason(rows: &[PodRow], pod: &str, container: &str) -> String {
     let mut containers = row.status.containers.iter();
     let status = containers.find(|one| one.name == container);
     let reason = status.and_then(|one| match (&one.reason, &one.state) {
-        (Some(reason), _) => Some(reason.clone()),
-        (None, ContainerState::Waiting(reason)) => Some(reason.clone()),
+        (Some(reason), _) | (None, ContainerState::Waiting(reason)) => Some(reason.clone()),
         (None, ContainerState::Running { .. } | ContainerState::Exited { .. }) => None,
     });
     reason.unwrap_or_else(|| "it is being created".to_owned())
