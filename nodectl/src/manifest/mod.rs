@@ -34,7 +34,9 @@ pub use name::{
     NameError, PortName,
 };
 pub use object::{Located, Objects, ReadError, Warning, parse};
-pub use pod::{EmptyDir, GroupsPolicy, PodMetadata, PodSecurity, PodSpec, PodTemplate, Volume};
+pub use pod::{
+    EmptyDir, GroupsPolicy, Medium, PodMetadata, PodSecurity, PodSpec, PodTemplate, Volume,
+};
 pub use probe::{Exec, Grpc, HttpGet, HttpHeader, Probe, Scheme, TcpSocket};
 pub use quantity::{Quantity, QuantityError};
 pub use standard::{PodStandard, PodStandardError};

@@ -405,15 +405,14 @@ mod tests {
     fn a_field_that_is_ignored_is_warned_about_by_its_path() {
         let objects = read(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {}\n  \
-             template:\n    spec:\n      priority: 3\n      containers: []\n      volumes:\n      - \
-             {name: tmp, emptyDir: {sizeLimit: 1Mi}}\n",
+             template:\n    spec:\n      priority: 3\n      containers: []\n      tolerations: [{}]\n",
         )
         .unwrap();
         let warnings: Vec<_> = objects.warnings.iter().map(|of| of.0.as_str()).collect();
         assert_eq!(
             warnings,
             ["Deployment `web`: ignored: spec.template.spec.priority, \
-              spec.template.spec.volumes[0].emptyDir.sizeLimit"]
+              spec.template.spec.tolerations"]
         );
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::name::{AnnotationKey, DnsLabel, DnsSubdomain, Labels};
-use super::{ContainerSpec, IntOrString, SeccompProfile};
+use super::{ContainerSpec, IntOrString, Quantity, SeccompProfile};
 
 /// The template of a Deployment's pods.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +114,25 @@ pub struct Volume {
     pub empty_dir: EmptyDir,
 }
 
-/// A directory that lives as long as the pod, on the file system of the state directory. `medium`
-/// and `sizeLimit` are ignored with a warning.
+/// A directory that lives as long as the pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EmptyDir {}
+#[serde(rename_all = "camelCase")]
+pub struct EmptyDir {
+    /// Where its files are.
+    #[serde(default)]
+    pub medium: Medium,
+    /// The most that it holds, in bytes; enforced in memory only.
+    #[serde(default)]
+    pub size_limit: Option<Quantity>,
+}
+
+/// Where the files of an `emptyDir` are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Medium {
+    /// On the file system of the data directory.
+    #[default]
+    #[serde(rename = "")]
+    Disk,
+    /// In memory.
+    Memory,
+}

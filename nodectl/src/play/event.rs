@@ -181,13 +181,7 @@ impl std::fmt::Display for Event {
                 restart_in_secs,
             } => {
                 write!(f, "pod {pod}: container {container} exited with {code}")?;
-                match code.checked_sub(128) {
-                    _ if *oom => f.write_str(" (OOMKilled: its memory limit was reached)")?,
-                    Some(9) => f.write_str(" (SIGKILL)")?,
-                    Some(15) => f.write_str(" (SIGTERM)")?,
-                    Some(signal @ 1..=64) => write!(f, " (signal {signal})")?,
-                    _ => {}
-                }
+                write_cause(f, *code, *oom)?;
                 match restart_in_secs {
                     Some(0) => f.write_str(", restarting"),
                     Some(secs) => write!(f, ", restarting in {secs} s"),
@@ -238,5 +232,16 @@ impl std::fmt::Display for Event {
             Self::RolloutComplete { pods: 1 } => write!(f, "all ready: 1 pod"),
             Self::RolloutComplete { pods } => write!(f, "all ready: {pods} pods"),
         }
+    }
+}
+
+/// What ended a process, if it did not exit by itself.
+fn write_cause(f: &mut std::fmt::Formatter<'_>, code: u32, oom: bool) -> std::fmt::Result {
+    match code.checked_sub(128) {
+        _ if oom => f.write_str(" (OOMKilled: its memory limit was reached)"),
+        Some(9) => f.write_str(" (SIGKILL)"),
+        Some(15) => f.write_str(" (SIGTERM)"),
+        Some(signal @ 1..=64) => write!(f, " (signal {signal})"),
+        _ => Ok(()),
     }
 }

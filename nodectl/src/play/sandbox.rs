@@ -5,11 +5,13 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
+use nix::mount::MsFlags;
+
 use super::instance::Instance;
 use super::record::PodRecord;
 use super::sandbox_error::SandboxError;
-use super::shared::Shared;
-use crate::manifest::ContainerSpec;
+use super::shared::{self, Shared, mount_memory, volumes_of};
+use crate::manifest::{ContainerSpec, EmptyDir, Medium};
 use crate::network::{self, Bridge, PodNetwork};
 use crate::spec::BindMount;
 
@@ -41,7 +43,8 @@ pub(super) async fn ensure(
         record.address, record.name
     );
     let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
-    create_dir(&dir.join("volumes"))?;
+    let volumes = volumes_of(&dir);
+    create_dir(&volumes)?;
     create_file(&dir.join("hosts"), hosts.as_bytes())?;
     create_file(
         &dir.join("hostname"),
@@ -50,8 +53,11 @@ pub(super) async fn ensure(
     create_file(&dir.join("resolv.conf"), &resolv)?;
     let spec = &record.template.spec;
     for volume in &spec.volumes {
-        let path = dir.join("volumes").join(&volume.name);
+        let path = volumes.join(&volume.name);
         create_dir(&path)?;
+        if volume.empty_dir.medium == Medium::Memory {
+            mount_memory(&path, MsFlags::empty(), &size(&volume.empty_dir))?;
+        }
         own_volume(&path, spec.security_context.fs_group)?;
     }
     Shared::of(instance, record).ensure()?;
@@ -59,6 +65,13 @@ pub(super) async fn ensure(
         create_dir(&record.logs_dir(instance).join(&container.name))?;
     }
     Ok(())
+}
+
+/// The mount option that limits a volume in memory. Without a limit, or with one of 0, it may take half of the
+/// memory, the kernel's default.
+fn size(dir: &EmptyDir) -> String {
+    let limit = dir.size_limit.filter(|limit| !limit.is_zero());
+    limit.map_or_else(String::new, |limit| format!("size={}", limit.whole()))
 }
 
 fn create_dir(path: &Path) -> Result<(), SandboxError> {
@@ -111,7 +124,7 @@ pub(super) fn binds(
         file("resolv.conf", read_only),
     ];
     binds.extend(container.volume_mounts.iter().map(|mount| BindMount {
-        source: dir.join("volumes").join(&mount.name),
+        source: volumes_of(&dir).join(&mount.name),
         destination: PathBuf::from(&mount.mount_path),
         read_only: mount.read_only,
     }));
@@ -121,7 +134,8 @@ pub(super) fn binds(
 /// Removes the network, files and volumes of a pod; missing ones are not an error.
 pub(super) async fn remove(instance: &Instance, record: &PodRecord) -> Result<(), SandboxError> {
     network::detach(&pod_network(instance, record)).await?;
-    Shared::of(instance, record).remove()?;
+    shared::release(&Shared::of(instance, record).ipc)?;
+    shared::unmount_all(&instance.pods_dir().join(&record.name))?;
     super::cgroup::remove(&format!("{}/{}", instance.cgroup(), record.name));
     for path in [
         instance.pods_dir().join(&record.name),

@@ -1,4 +1,4 @@
-//! The IPC namespace and /dev/shm that the containers of a pod share. Both outlive each container, as the
+//! The IPC namespace, /dev/shm and the volumes in memory that the containers of a pod share. They outlive each container, as the
 //! sandbox of a Kubernetes pod does.
 
 use std::fs::{self, OpenOptions};
@@ -47,19 +47,8 @@ impl Shared {
             release(&self.ipc)?;
             self.create_ipc()?;
         }
-        if !is_mount_point(&self.shm) {
-            fs::create_dir_all(&self.shm).map_err(failed("create", &self.shm))?;
-            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-            mount(
-                Some("shm"),
-                &self.shm,
-                Some("tmpfs"),
-                flags,
-                Some(SHM_OPTIONS),
-            )
-            .map_err(|errno| failed("mount", &self.shm)(errno.into()))?;
-        }
-        Ok(())
+        fs::create_dir_all(&self.shm).map_err(failed("create", &self.shm))?;
+        mount_memory(&self.shm, MsFlags::MS_NOEXEC, SHM_OPTIONS)
     }
 
     fn create_ipc(&self) -> Result<(), SandboxError> {
@@ -83,12 +72,6 @@ impl Shared {
         });
         created.map_err(failed("create the IPC namespace", &self.ipc))
     }
-
-    /// Removes both; missing ones are not an error.
-    pub(super) fn remove(&self) -> Result<(), SandboxError> {
-        unmount(&self.shm)?;
-        release(&self.ipc)
-    }
 }
 
 /// The directory that is /dev/shm of the pod whose files are in `pod`.
@@ -96,9 +79,29 @@ fn shm_of(pod: &Path) -> PathBuf {
     pod.join("shm")
 }
 
-/// Unmounts /dev/shm of the pod whose files are in `pod`.
-pub(super) fn release_shm(pod: &Path) -> Result<(), SandboxError> {
-    unmount(&shm_of(pod))
+/// The directory of a pod's volumes.
+pub(super) fn volumes_of(pod: &Path) -> PathBuf {
+    pod.join("volumes")
+}
+
+/// Mounts a file system in memory on a directory, unless one is mounted there.
+pub(super) fn mount_memory(path: &Path, flags: MsFlags, options: &str) -> Result<(), SandboxError> {
+    if is_mount_point(path) {
+        return Ok(());
+    }
+    let flags = flags | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options))
+        .map_err(|errno| failed("mount", path)(errno.into()))
+}
+
+/// Unmounts /dev/shm and the volumes of the pod whose files are in `pod`.
+pub(super) fn unmount_all(pod: &Path) -> Result<(), SandboxError> {
+    unmount(&shm_of(pod))?;
+    let volumes = fs::read_dir(volumes_of(pod)).into_iter().flatten();
+    for volume in volumes.flatten() {
+        unmount(&volume.path())?;
+    }
+    Ok(())
 }
 
 /// Releases the IPC namespace at `path`; a missing one is not an error.

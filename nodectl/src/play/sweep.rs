@@ -174,7 +174,7 @@ pub(super) async fn orphans(
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if !keep.contains(&*name) {
-            shared::release_shm(&entry.path())?;
+            shared::unmount_all(&entry.path())?;
             super::cgroup::remove(&format!("{}/{name}", instance.cgroup()));
             // It is removed with the data directory otherwise.
             let _ = fs::remove_dir_all(entry.path());

@@ -117,3 +117,40 @@ fn a_containers_files_in_etc_are_writable_as_in_kubernetes() {
     );
     check(&writable, [true, true, true]);
 }
+
+#[test]
+fn a_volume_in_memory_has_its_limit_and_is_removed_with_the_pod() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let manifest = with_volumes(
+        "        fsGroup: 2000\n",
+        &["a"],
+        "{name: a, mountPath: /data}",
+    )
+    .replace("emptyDir: {}", "emptyDir: {medium: Memory, sizeLimit: 1Mi}");
+    let mounts = |world: &World| {
+        let mounts = get(pod(world), "/read/proc/mounts");
+        let data = mounts.lines().find(|line| line.contains(" /data "));
+        data.unwrap_or_default().to_owned()
+    };
+    let mut up = world.up(&manifest);
+    up.wait_for("all ready: 1 pod", 1);
+    let data = mounts(&world);
+    assert!(
+        data.starts_with("tmpfs ") && data.contains("size=1024k"),
+        "{data}"
+    );
+    assert_eq!(get(pod(&world), "/write/data/x"), "written");
+    up.signal(Signal::KILL);
+    up.wait();
+    // It is adopted with what was written.
+    let mut up = world.up(&manifest);
+    up.wait_for("all ready: 1 pod", 1);
+    assert_eq!(get(pod(&world), "/read/data/x"), "written");
+    let written = fs::metadata(volume(&world, "a").join("x")).unwrap();
+    assert_eq!(written.gid(), 2000);
+    up.signal(Signal::KILL);
+    up.wait();
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
+}

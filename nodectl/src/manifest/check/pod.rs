@@ -2,7 +2,7 @@
 
 use super::security::{seccomp, user_id};
 use super::{CheckError, Problems, container};
-use crate::manifest::PodTemplate;
+use crate::manifest::{Medium, PodTemplate};
 
 pub(super) const SPEC: &str = "spec.template.spec";
 
@@ -52,6 +52,12 @@ pub(super) fn check(
         user_id(&format!("{path}.{field}"), id, problems);
     }
     seccomp(&path, security.seccomp_profile.as_ref(), problems);
+    for (index, volume) in spec.volumes.iter().enumerate() {
+        if volume.empty_dir.medium == Medium::Disk && volume.empty_dir.size_limit.is_some() {
+            let path = format!("{SPEC}.volumes[{index}].emptyDir.sizeLimit");
+            problems.warn(&path, "only enforced for the medium Memory");
+        }
+    }
     problems.unique(
         spec.volumes.iter().map(|volume| &volume.name).enumerate(),
         |index| format!("{SPEC}.volumes[{index}].name"),

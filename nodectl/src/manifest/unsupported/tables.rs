@@ -161,7 +161,7 @@ pub(super) const POD: [Entry; 41] = [
 ];
 
 /// More fields of a pod template, in lists; the others are in [`POD`].
-pub(super) const POD_LISTS: [Entry; 33] = [
+pub(super) const POD_LISTS: [Entry; 31] = [
     ("topologySpreadConstraints", Ignored),
     ("volumes[].awsElasticBlockStore", DISK),
     ("volumes[].azureDisk", DISK),
@@ -171,8 +171,6 @@ pub(super) const POD_LISTS: [Entry; 33] = [
     ("volumes[].configMap", DISK),
     ("volumes[].csi", DISK),
     ("volumes[].downwardAPI", DISK),
-    ("volumes[].emptyDir.medium", Ignored),
-    ("volumes[].emptyDir.sizeLimit", Ignored),
     ("volumes[].ephemeral", DISK),
     ("volumes[].fc", DISK),
     ("volumes[].flexVolume", DISK),
