@@ -138,6 +138,9 @@ pub(crate) enum CommandError {
     },
     #[error("`{}` already has [package.metadata.image]", path.display())]
     HasTable { path: PathBuf },
+    /// The result would not be TOML.
+    #[error("cannot append [package.metadata.image] to `{}`: {problem}", path.display())]
+    Append { path: PathBuf, problem: String },
     #[error("cannot change `{}`", path.display())]
     Manifest {
         path: PathBuf,

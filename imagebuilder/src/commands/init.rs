@@ -6,7 +6,7 @@ use super::CommandError;
 use super::context::Context;
 use crate::args::Init;
 use crate::files;
-use crate::init::{find, text};
+use crate::init::{append, find, text};
 use crate::workspace::{self, Workspace};
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<(), CommandError> {
@@ -33,12 +33,11 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<(), CommandError> {
             path: manifest.clone(),
         });
     }
-    let mut all = fs::read_to_string(manifest).map_err(cannot)?;
-    if !all.ends_with('\n') {
-        all.push('\n');
-    }
-    all.push('\n');
-    all.push_str(&table);
+    let all = fs::read_to_string(manifest).map_err(cannot)?;
+    let all = append(&all, &table).map_err(|error| CommandError::Append {
+        path: manifest.clone(),
+        problem: error.message().to_owned(),
+    })?;
     files::rewrite(manifest, all.as_bytes()).map_err(cannot)?;
     let status = format!("Wrote [package.metadata.image] to {}", manifest.display());
     context.printer.status(&status);

@@ -1,7 +1,9 @@
 //! A commented `[package.metadata.image]` for a package, with settings that are detected in its sources.
 
+mod append;
 mod find;
 mod text;
 
+pub(crate) use append::append;
 pub(crate) use find::find;
 pub(crate) use text::text;

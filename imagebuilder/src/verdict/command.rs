@@ -37,6 +37,7 @@ impl ExitError for CommandError {
             | Self::Name { .. }
             | Self::PasswordArgument
             | Self::HasTable { .. }
+            | Self::Append { .. }
             | Self::NoPassword
             | Self::NoHome
             | Self::CredentialFile { .. } => Exit::Usage,
@@ -101,6 +102,9 @@ impl ExitError for CommandError {
                     .to_owned(),
             ),
             Self::HasTable { .. } => Some("--print shows a new one".to_owned()),
+            Self::Append { .. } => Some(
+                "--print shows the table: add its keys to the inline table by hand".to_owned(),
+            ),
             Self::PasswordArgument => Some(
                 "every process of the machine can read it, and the shell records it in its history: pipe it \
                 to --password-stdin"

@@ -12,5 +12,6 @@ mod sandbox;
 mod apply;
 mod differences;
 mod images;
+mod init;
 mod output;
 mod refusals;

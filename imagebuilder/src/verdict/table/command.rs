@@ -123,6 +123,7 @@ fn errors_of_commands() {
             name: text(), source: ContentError::Source(SourceError::Layout(damaged())) }, Mismatch, HINT;
         CommandError::Engine(_) => CommandError::Engine(no_such_image()), Usage, HINT;
         CommandError::HasTable { .. } => CommandError::HasTable { path: path() }, Usage, HINT;
+        CommandError::Append { .. } => CommandError::Append { path: path(), problem: text() }, Usage, HINT;
         CommandError::Manifest { .. } => CommandError::Manifest { path: path(), source: io_error() }, Failed, NONE;
         CommandError::Keep(_) => CommandError::Keep(io_error()), Failed, NONE;
         CommandError::Kubectl(_) => CommandError::Kubectl(io_error()), Failed, HINT;
