@@ -8,7 +8,7 @@ use super::context::Context;
 use super::images::Images;
 use super::{CommandError, ImageError};
 use crate::args::Resolve;
-use crate::resolve::{Found, scan, splice};
+use crate::resolve::{Found, scan, splice, stream};
 
 pub(super) fn run(context: &Context, args: &Resolve) -> Result<(), CommandError> {
     let resolved = resolved(context, args)?;
@@ -38,14 +38,10 @@ pub(super) fn resolved(context: &Context, args: &Resolve) -> Result<String, Comm
         places.entry(package).or_insert(place);
     }
     let images = build(context, args, &places)?;
-    let mut out = String::new();
-    for (input, found) in &scanned {
-        append(
-            &mut out,
-            &splice(&input.text, found, |package| &images[package]),
-        );
-    }
-    Ok(out)
+    let resolved = scanned
+        .iter()
+        .map(|(input, found)| splice(&input.text, found, |package| &images[package]));
+    Ok(stream(&resolved.collect::<Vec<_>>()))
 }
 
 /// Builds the packages, and returns the name by digest of each.
@@ -91,17 +87,4 @@ fn build<'a>(
         .into_iter()
         .map(|(package, image)| (package, image.reference.to_string()));
     Ok(names.collect())
-}
-
-/// Appends a file's text, as a document of its own.
-fn append(out: &mut String, text: &str) {
-    if !out.is_empty() {
-        if !out.ends_with('\n') {
-            out.push('\n');
-        }
-        if !text.starts_with("---") {
-            out.push_str("---\n");
-        }
-    }
-    out.push_str(text);
 }

@@ -2,6 +2,8 @@
 
 mod scan;
 mod splice;
+mod stream;
 
 pub use scan::{Found, ResolveError, scan};
 pub use splice::splice;
+pub use stream::stream;

@@ -13,5 +13,6 @@ mod apply;
 mod differences;
 mod images;
 mod init;
+mod manifests;
 mod output;
 mod refusals;
