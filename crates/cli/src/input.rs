@@ -108,7 +108,7 @@ fn files_of(directory: &Path, recursive: bool) -> Result<Vec<PathBuf>, InputErro
                     open.push(path);
                 }
             } else if extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-                && path.is_file()
+                && may_be_file(&path)
             {
                 files.push(path);
             }
@@ -121,6 +121,11 @@ fn files_of(directory: &Path, recursive: bool) -> Result<Vec<PathBuf>, InputErro
         });
     }
     Ok(files)
+}
+
+/// Whether a path is a file, or cannot be examined: opening it reports why.
+fn may_be_file(path: &Path) -> bool {
+    path.metadata().map_or(true, |metadata| metadata.is_file())
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
@@ -177,6 +182,15 @@ mod tests {
         };
         check(false, &["a.json", "b.yaml", "c.yml"]);
         check(true, &["a.json", "f.yaml", "b.yaml", "c.yml"]);
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.yaml");
+        std::os::unix::fs::symlink("none", &path).unwrap();
+        let error = read(&[directory.path().to_owned()], false).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot read {}", path.display()));
     }
 
     #[test]
