@@ -205,6 +205,8 @@ fn command(
     command
         .current_dir(workspace.root())
         .args(["build", "--message-format", "json-render-diagnostics"])
+        .arg("--manifest-path")
+        .arg(workspace.root_manifest())
         .args(["--profile", &options.cargo.profile])
         .args(["--package", &service.id])
         .args(service.bins().flat_map(|bin| ["--bin", bin]))

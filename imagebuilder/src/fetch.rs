@@ -35,6 +35,8 @@ pub(crate) fn fetch(
     command
         .current_dir(workspace.root())
         .args(["fetch", "--target", target.triple])
+        .arg("--manifest-path")
+        .arg(workspace.root_manifest())
         .args(options.cargo.lock_flags())
         .stdin(Stdio::null())
         .stdout(Stdio::null());

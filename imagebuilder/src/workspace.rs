@@ -21,6 +21,12 @@ pub(crate) enum WorkspaceError {
     CurrentDirectory(#[source] io::Error),
     #[error("there is no Cargo.toml in `{}` or a directory above it", directory.display())]
     NoManifest { directory: PathBuf },
+    #[error("cannot run `{}`", cargo.display())]
+    Spawn {
+        cargo: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot read the Cargo workspace")]
     Metadata(#[source] Box<cargo_metadata::Error>),
     #[error("the workspace `{}` has no package `{wanted}`, only {available}", root.display())]
@@ -36,6 +42,8 @@ pub(crate) enum WorkspaceError {
         manifest: PathBuf,
         available: String,
     },
+    #[error("no package of `{}` has a binary to put into an image", manifest.display())]
+    NoBinaries { manifest: PathBuf },
     #[error("package `{package}` has no binary to put into an image")]
     NoBinary { package: String },
     #[error("package `{package}` has several binaries: {available}")]
@@ -112,28 +120,26 @@ impl Workspace {
         let metadata = command
             .manifest_path(&manifest)
             .exec()
-            .map_err(|error| WorkspaceError::Metadata(Box::new(error)))?;
+            .map_err(unread(environment))?;
         Ok(Self { metadata, manifest })
     }
 
-    /// The default package: the one of the manifest, as in Cargo, or the only one with a binary in the
-    /// workspace.
+    /// The default package: the only one that Cargo builds by default, or the only one of these with a binary.
     pub(crate) fn default_package(&self) -> Result<&str, WorkspaceError> {
-        let packages = self.metadata.workspace_packages();
-        if let Some(package) = packages
-            .iter()
-            .find(|package| is_same_file(package.manifest_path.as_std_path(), &self.manifest))
-        {
-            return Ok(package.name.as_str());
+        let packages = self.default_packages();
+        if let [only] = packages[..] {
+            return Ok(only.name.as_str());
         }
-        let with_binary = packages.iter().filter(|package| {
-            let mut targets = package.targets.iter();
-            targets.any(|target| target.is_kind(TargetKind::Bin))
-        });
+        let with_binary = packages
+            .into_iter()
+            .filter(|package| bins(package).next().is_some());
         let mut names: Vec<&str> = with_binary.map(|package| package.name.as_str()).collect();
         names.sort_unstable();
         match names[..] {
             [only] => Ok(only),
+            [] => Err(WorkspaceError::NoBinaries {
+                manifest: self.manifest.clone(),
+            }),
             _ => Err(WorkspaceError::NoDefaultPackage {
                 manifest: self.manifest.clone(),
                 available: quoted(&names),
@@ -141,9 +147,27 @@ impl Workspace {
         }
     }
 
+    /// The packages that Cargo builds by default: that of the manifest, or for the manifest of the workspace its
+    /// default members.
+    fn default_packages(&self) -> Vec<&Package> {
+        if is_same_file(&self.root_manifest(), &self.manifest) {
+            return self.metadata.workspace_default_packages();
+        }
+        let mut packages = self.metadata.workspace_packages();
+        packages
+            .retain(|package| is_same_file(package.manifest_path.as_std_path(), &self.manifest));
+        packages
+    }
+
     /// The directory with the workspace's Cargo.toml.
     pub(crate) fn root(&self) -> &Path {
         self.metadata.workspace_root.as_std_path()
+    }
+
+    /// The workspace's Cargo.toml, by the path in the IDs of its packages: the path of a Cargo.toml that was named
+    /// may have links, which the current directory of a process does not.
+    pub(crate) fn root_manifest(&self) -> PathBuf {
+        self.root().join("Cargo.toml")
     }
 
     /// Cargo's target directory.
@@ -172,7 +196,7 @@ impl Workspace {
         let settings = metadata::settings(
             Metadata {
                 value: &self.metadata.workspace_metadata,
-                manifest: &self.root().join("Cargo.toml"),
+                manifest: &self.root_manifest(),
             },
             Metadata {
                 value: &package.metadata,
@@ -238,7 +262,7 @@ impl Workspace {
             .manifest_path(&package.manifest_path)
             .other_options(options)
             .exec()
-            .map_err(|error| WorkspaceError::Metadata(Box::new(error)))
+            .map_err(unread(environment))
     }
 
     /// Whether a package of the workspace uses another only in its build script or its tests, so that it does
@@ -313,6 +337,15 @@ pub(crate) fn manifest(named: Option<&Path>) -> Result<PathBuf, WorkspaceError> 
         .ok_or(WorkspaceError::NoManifest {
             directory: directory.clone(),
         })
+}
+
+/// Why `cargo metadata` failed.
+fn unread(environment: &Environment) -> impl FnOnce(cargo_metadata::Error) -> WorkspaceError {
+    let cargo = environment.cargo.clone();
+    move |error| match error {
+        cargo_metadata::Error::Io(source) => WorkspaceError::Spawn { cargo, source },
+        error => WorkspaceError::Metadata(Box::new(error)),
+    }
 }
 
 /// The package whose name or whose binary's name is closest to `name`, if it is close at all.

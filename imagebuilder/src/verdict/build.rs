@@ -19,6 +19,9 @@ use crate::setting_values::SettingError;
 use crate::target::TargetError;
 use crate::workspace::WorkspaceError;
 
+/// What to do where Cargo or rustc cannot be run.
+const INSTALL_RUST: &str = "install Rust: https://rustup.rs";
+
 impl ExitError for BuildError {
     fn exit(&self) -> Exit {
         match self {
@@ -137,9 +140,10 @@ impl ExitError for SbomError {
 impl ExitError for WorkspaceError {
     fn exit(&self) -> Exit {
         match self {
-            Self::CurrentDirectory(_) | Self::NoGraph => Exit::Failed,
+            Self::CurrentDirectory(_) | Self::Spawn { .. } | Self::NoGraph => Exit::Failed,
             Self::NoManifest { .. }
             | Self::Metadata(_)
+            | Self::NoBinaries { .. }
             | Self::NoDefaultPackage { .. }
             | Self::NoSuchPackage { .. }
             | Self::Ambiguous { .. }
@@ -157,7 +161,8 @@ impl ExitError for WorkspaceError {
                     .as_ref()
                     .map(|name| format!("did you mean `{name}`?"));
             }
-            Self::NoBinary { .. } => {
+            Self::Spawn { .. } => INSTALL_RUST,
+            Self::NoBinary { .. } | Self::NoBinaries { .. } => {
                 "an image runs a program: give the package a src/main.rs or a [[bin]]"
             }
             Self::SeveralBinaries { .. } => {
@@ -211,7 +216,7 @@ impl ExitError for TargetError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotInstalled { triple, .. } => Some(format!("rustup target add {triple}")),
-            Self::Rustc { .. } => Some("install Rust: https://rustup.rs".to_owned()),
+            Self::Rustc { .. } => Some(INSTALL_RUST.to_owned()),
             Self::Unsupported { .. } | Self::RustcFailed { .. } => None,
         }
     }
@@ -237,7 +242,7 @@ impl ExitError for CompileError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Spawn { .. } => Some("install Rust: https://rustup.rs".to_owned()),
+            Self::Spawn { .. } => Some(INSTALL_RUST.to_owned()),
             Self::Target(error) => error.hint(),
             Self::NoCCompiler { triple, .. } => Some(c_compiler(triple)),
             Self::NoLinker { triple } => Some(linker(triple)),

@@ -15,4 +15,5 @@ mod images;
 mod init;
 mod manifests;
 mod output;
+mod packages;
 mod refusals;

@@ -7,6 +7,8 @@ fn errors_of_building() {
     verdict_table!(Verdict::of, WorkspaceError,
         WorkspaceError::Metadata(_) => WorkspaceError::Metadata(Box::new(
             cargo_metadata::Error::CargoMetadata { stderr: text() })), Usage, NONE;
+        WorkspaceError::Spawn { .. } => WorkspaceError::Spawn { cargo: path(), source: io_error() }, Failed, HINT;
+        WorkspaceError::NoBinaries { .. } => WorkspaceError::NoBinaries { manifest: path() }, Usage, HINT;
         WorkspaceError::NoGraph => WorkspaceError::NoGraph, Failed, NONE;
         WorkspaceError::CurrentDirectory(_) => WorkspaceError::CurrentDirectory(io_error()), Failed, NONE;
         WorkspaceError::NoManifest { .. } => WorkspaceError::NoManifest { directory: path() }, Usage, HINT;
