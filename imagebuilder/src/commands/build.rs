@@ -4,6 +4,7 @@ use super::CommandError;
 use super::context::Context;
 use super::images::{Done, Images};
 use crate::args::{Build, Format};
+use crate::workspace::Service;
 
 pub(super) fn run(context: &Context, args: &Build) -> Result<(), CommandError> {
     for done in images(context, args)? {
@@ -31,11 +32,14 @@ pub(super) fn images(context: &Context, args: &Build) -> Result<Vec<Done>, Comma
     if packages.is_empty() {
         packages.push(images.default_package()?);
     }
-    let mut services = Vec::new();
+    let mut services: Vec<Service> = Vec::new();
     for package in packages {
         let mut service = images
             .service(package, &args.bin)
             .map_err(failed(package))?;
+        if services.iter().any(|other| other.id == service.id) {
+            continue;
+        }
         service.settings.features.extend_from_slice(&args.features);
         service.settings.no_default_features |= args.no_default_features;
         services.push(service);

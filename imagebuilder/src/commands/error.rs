@@ -187,6 +187,8 @@ pub(crate) enum ImageError {
     #[error("the images of `{one}` and `{other}` have the same name, `{name}`")]
     SameName {
         name: Box<Reference>,
+        /// Whether a destination sets the name.
+        of_output: bool,
         one: String,
         other: String,
     },

@@ -144,6 +144,7 @@ impl<'a> Images<'a> {
             {
                 return Err(ImageError::SameName {
                     name: Box::new(lead),
+                    of_output: other.name.name() != name.name(),
                     one: other.service.package.clone(),
                     other: service.package,
                 });

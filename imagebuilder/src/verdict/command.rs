@@ -164,6 +164,9 @@ impl ExitError for ImageError {
             Self::Archive { source, .. } => copy(source).hint,
             Self::WriteArchive { source, .. } => source.verdict().hint,
             Self::Engine(error) => error.hint(),
+            Self::SameName {
+                of_output: true, ..
+            } => Some("leave the name out of --output, so that each image has its own".to_owned()),
             Self::SameName { .. } => {
                 Some("set `name` in the [package.metadata.image] of one of them".to_owned())
             }

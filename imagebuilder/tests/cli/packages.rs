@@ -95,6 +95,25 @@ fn a_workspace_without_a_binary_is_refused() {
 }
 
 #[test]
+fn a_package_that_is_named_twice_is_built_once() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(&["build", "hello", "hello@1.2.3", "./hello", QUIET]);
+    assert_eq!(run.reference().name(), "team/hello");
+}
+
+#[test]
+fn an_output_with_a_name_takes_one_image() {
+    let sandbox = Sandbox::new();
+    sandbox.package("other", "");
+    sandbox.write("other/src/main.rs", "fn main() {}\n");
+    workspace(&sandbox, "members = [\"hello\", \"lib\", \"other\"]\n");
+    let run = sandbox.run(&["build", "hello", "other", "--output", "oci:o:foo", QUIET]);
+    let expected = "error: the images of `hello` and `other` have the same name, `foo`\n\
+                    hint: leave the name out of --output, so that each image has its own\n";
+    assert_eq!((run.code, &*run.stderr), (Some(2), expected));
+}
+
+#[test]
 fn a_machine_without_cargo_gets_a_hint() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(&["build", "hello", QUIET]);

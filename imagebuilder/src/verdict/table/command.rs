@@ -66,7 +66,7 @@ fn errors_of_commands() {
         ImageError::Publisher { .. } => ImageError::Publisher {
             registry: text(), source: publish_error() }, Usage, NONE;
         ImageError::SameName { .. } => ImageError::SameName {
-            name: reference(), one: text(), other: text() }, Usage, HINT;
+            name: reference(), of_output: false, one: text(), other: text() }, Usage, HINT;
         ImageError::Publish(_) => ImageError::Publish(publish_error()), Usage, NONE;
     );
     verdict_table!(Verdict::of, ResolveError,
