@@ -92,7 +92,7 @@ impl TryFrom<String> for User {
     }
 }
 
-/// A path in the image, from its root.
+/// A path in the image, from its root, without repeated slashes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct AbsolutePath(pub(crate) String);
@@ -104,12 +104,35 @@ impl TryFrom<String> for AbsolutePath {
         let valid = text.starts_with('/')
             && !text.contains('\0')
             && text.split('/').all(|part| part != "." && part != "..");
-        if valid {
-            Ok(Self(text))
-        } else {
-            Err(SettingError::Path { text })
+        if !valid {
+            return Err(SettingError::Path { text });
         }
+        let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
+        let end = if text.ends_with('/') && !parts.is_empty() {
+            "/"
+        } else {
+            ""
+        };
+        Ok(Self(format!("/{}{end}", parts.join("/"))))
     }
+}
+
+/// The signals of Linux by their names without `SIG`, as containerd and Docker know them
+/// (<https://github.com/moby/sys/blob/main/signal/signal_linux.go>), except those for real time.
+const SIGNALS: [&str; 34] = [
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL",
+    "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP",
+    "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+];
+
+/// Whether this is the name of a signal for real time without `SIG`: `RTMIN`, `RTMIN+1` to `RTMIN+15`, `RTMAX-14`
+/// to `RTMAX-1`, `RTMAX`.
+fn is_real_time(name: &str) -> bool {
+    let up_to = |prefix: &str, most: u8| {
+        name.strip_prefix(prefix)
+            .is_some_and(|number| (1..=most).any(|valid| number == valid.to_string()))
+    };
+    matches!(name, "RTMIN" | "RTMAX") || up_to("RTMIN+", 15) || up_to("RTMAX-", 14)
 }
 
 /// A signal, by its name or number.
@@ -124,10 +147,9 @@ impl TryFrom<String> for Signal {
         let number = text
             .parse()
             .is_ok_and(|number: u8| (1..=64).contains(&number));
-        let name = text.strip_prefix("SIG").is_some_and(|name| {
-            let word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"+-".contains(&b);
-            !name.is_empty() && name.len() <= 8 && name.bytes().all(word)
-        });
+        let name = text
+            .strip_prefix("SIG")
+            .is_some_and(|name| SIGNALS.contains(&name) || is_real_time(name));
         if number || name {
             Ok(Self(text))
         } else {
@@ -185,5 +207,54 @@ impl TryFrom<String> for PlatformName {
 
     fn try_from(text: String) -> Result<Self, SettingError> {
         Ok(Self(text.parse()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_form() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(AbsolutePath::try_from(text.to_owned()).unwrap().0, expected);
+        };
+        check("/a/b", "/a/b");
+        check("//a///b", "/a/b");
+        check("/a//", "/a/");
+        check("/", "/");
+        check("//", "/");
+    }
+
+    #[test]
+    fn a_signal_exists() {
+        let valid = |text: &str| Signal::try_from(text.to_owned()).is_ok();
+        for yes in [
+            "SIGTERM",
+            "SIGUSR1",
+            "SIGRTMIN",
+            "SIGRTMIN+3",
+            "SIGRTMAX-14",
+            "1",
+            "64",
+        ] {
+            assert!(valid(yes), "{yes}");
+        }
+        for no in [
+            "SIGFOO",
+            "SIG",
+            "TERM",
+            "sigterm",
+            "0",
+            "65",
+            "SIGRTMIN+16",
+            "SIGRTMAX-15",
+            "SIGRTMIN-1",
+            "SIGRTMIN+",
+            "SIGRTMIN+03",
+            "SIGRTMIN++1",
+        ] {
+            assert!(!valid(no), "{no}");
+        }
     }
 }
