@@ -137,7 +137,7 @@ fn collect(assembly: &Assembly<'_>, platform: &Platform) -> Result<Contents, Bui
         })
         .collect();
     // Files that are named on a command line may be anywhere.
-    let collect = |files: &[AssetSetting]| assets::collect(files, ".".as_ref(), "/".as_ref());
+    let collect = |files: &[AssetSetting]| assets::collect(files, ".".as_ref(), "/".as_ref(), &[]);
     let all = collect(&files)?;
     let layers = if assembly.layer_per_file {
         let layer = |file: &AssetSetting| {

@@ -175,6 +175,14 @@ impl Workspace {
         self.metadata.target_directory.as_std_path()
     }
 
+    /// The directories that Cargo writes into: the target directory and, if it is another, the one for intermediate
+    /// files.
+    pub(crate) fn target_dirs(&self) -> Vec<&Path> {
+        let build = self.metadata.build_directory.as_ref();
+        let build = build.map(|directory| directory.as_std_path());
+        [self.target_dir()].into_iter().chain(build).collect()
+    }
+
     /// What was found in earlier runs: among what Cargo builds, and as easily removed.
     pub(crate) fn cache(&self) -> Cache {
         Cache::new(self.target_dir().join("imagebuilder-cache"))

@@ -34,6 +34,8 @@ pub(crate) enum AssetError {
     Kind { path: PathBuf },
     #[error("the name of the asset `{}` is not UTF-8", path.display())]
     Name { path: PathBuf },
+    #[error("/{path} would delete a file of the layers below: its name begins with `.wh.`")]
+    Whiteout { path: String },
     #[error("two files of the image have the same path, /{path}")]
     Twice { path: String },
 }

@@ -264,7 +264,8 @@ impl Builder {
     fn assets(&self, service: &Service) -> Result<BTreeMap<String, Asset>, BuildError> {
         let settings = &service.settings;
         let folder = &settings.assets_folder;
-        let assets = assets::collect(&settings.assets, folder, self.workspace.root())?;
+        let (root, skipped) = (self.workspace.root(), self.workspace.target_dirs());
+        let assets = assets::collect(&settings.assets, folder, root, &skipped)?;
         let binaries: Vec<String> = service.bins().map(image_path).collect();
         let is_over = |path: &str, asset: &Asset| {
             let is_parent = binaries[0].starts_with(&format!("{path}/"));

@@ -356,6 +356,7 @@ impl ExitError for AssetError {
             | Self::Outside { .. }
             | Self::Kind { .. }
             | Self::Name { .. }
+            | Self::Whiteout { .. }
             | Self::Twice { .. } => Exit::Usage,
             Self::Read { .. } => Exit::Failed,
         }
@@ -363,6 +364,7 @@ impl ExitError for AssetError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Whiteout { .. } => Some("give it another name".to_owned()),
             Self::Link { .. } => Some(
                 "the image will not have that path: copy the file, or make the link relative, to a path inside"
                     .to_owned(),

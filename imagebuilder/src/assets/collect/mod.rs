@@ -10,6 +10,7 @@ use glob::{MatchOptions, Pattern};
 
 use super::error::AssetError;
 use super::setting::{AssetSetting, FileMode};
+use crate::files::is_same_file;
 use crate::setting_values::User;
 
 /// Patterns as in a shell, except that names that begin with a dot match like all others.
@@ -18,6 +19,10 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_separator: true,
     require_literal_leading_dot: false,
 };
+
+/// The prefix of the names that delete files of the layers below
+/// ([layer.md](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts)).
+const WHITEOUT: &str = ".wh.";
 
 /// A file, directory or link that goes into the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +41,8 @@ pub(crate) enum Source {
 }
 
 /// Finds the assets in `settings`, relative to `folder`, by their paths in the image without a leading
-/// slash. All of them must be inside `root`.
+/// slash. All of them must be inside `root`. The directories `skipped`, into which builds write, are left out of
+/// directories and of the matches of patterns.
 ///
 /// # Errors
 /// [`AssetError`], for the first asset that cannot be packed.
@@ -44,9 +50,11 @@ pub(crate) fn collect(
     settings: &[AssetSetting],
     folder: &Path,
     root: &Path,
+    skipped: &[&Path],
 ) -> Result<BTreeMap<String, Asset>, AssetError> {
     let mut found = Found {
         root: canonical(root)?,
+        skipped,
         assets: BTreeMap::new(),
     };
     for setting in settings {
@@ -55,8 +63,9 @@ pub(crate) fn collect(
     Ok(found.assets)
 }
 
-struct Found {
+struct Found<'a> {
     root: PathBuf,
+    skipped: &'a [&'a Path],
     assets: BTreeMap<String, Asset>,
 }
 
@@ -68,16 +77,20 @@ struct Common<'a> {
     folder: &'a Path,
 }
 
-impl Found {
+impl Found<'_> {
     fn add(&mut self, setting: &AssetSetting, folder: &Path) -> Result<(), AssetError> {
         let dest = setting.dest.0.trim_matches('/').to_owned();
-        if setting.src.contains(['*', '?', '[']) {
-            return self.add_matches(setting, folder, &dest);
-        }
         let path = folder.join(&setting.src);
-        if fs::symlink_metadata(&path).is_err() {
-            let src = setting.src.clone();
-            return Err(AssetError::Missing { src, path });
+        let is_pattern = setting.src.contains(['*', '?', '[']);
+        match exists(&path) {
+            // The name of a file may contain these characters too.
+            Ok(true) => {}
+            _ if is_pattern => return self.add_matches(setting, folder, &dest),
+            Ok(false) => {
+                let src = setting.src.clone();
+                return Err(AssetError::Missing { src, path });
+            }
+            Err(error) => return Err(error),
         }
         // If the setting names a link itself, the link's target is packed.
         let actual = canonical(&path)?;
@@ -124,10 +137,13 @@ impl Found {
             src: setting.src.clone(),
             folder: start.clone(),
         };
-        if !start.is_dir() {
+        if !exists(&start)? {
             return Err(no_match());
         }
         let actual = canonical(&start)?;
+        if !actual.is_dir() {
+            return Err(no_match());
+        }
         self.inside(&start, &actual)?;
         let common = Common {
             setting,
@@ -136,7 +152,7 @@ impl Found {
         let mut open = vec![actual.clone()];
         let mut any = false;
         while let Some(directory) = open.pop() {
-            for path in entries(&directory)? {
+            for path in self.entries(&directory)? {
                 let below = path.strip_prefix(&actual).expect("it was found there");
                 let is_link = path.is_symlink();
                 if pattern.matches_path_with(below, OPTIONS) {
@@ -170,7 +186,7 @@ impl Found {
                 let mode = common.setting.mode.unwrap_or(FileMode(0o644));
                 self.insert(&dest, common, Source::Directory, mode.of_directory())?;
             }
-            for path in entries(&directory)? {
+            for path in self.entries(&directory)? {
                 let dest = join(&dest, &name(&path)?);
                 if path.is_dir() && !path.is_symlink() {
                     open.push((path, dest));
@@ -244,6 +260,10 @@ impl Found {
         source: Source,
         mode: FileMode,
     ) -> Result<(), AssetError> {
+        if dest.split('/').any(|name| name.starts_with(WHITEOUT)) {
+            let path = dest.to_owned();
+            return Err(AssetError::Whiteout { path });
+        }
         let asset = Asset {
             source,
             mode,
@@ -280,6 +300,16 @@ impl Found {
         Ok(())
     }
 
+    /// The entries of a directory that are not left out.
+    fn entries(&self, directory: &Path) -> Result<Vec<PathBuf>, AssetError> {
+        let mut paths = entries(directory)?;
+        paths.retain(|path| {
+            let mut skipped = self.skipped.iter();
+            !(path.is_dir() && skipped.any(|skipped| is_same_file(path, skipped)))
+        });
+        Ok(paths)
+    }
+
     fn inside(&self, path: &Path, actual: &Path) -> Result<(), AssetError> {
         if actual.starts_with(&self.root) {
             return Ok(());
@@ -288,6 +318,25 @@ impl Found {
             path: path.to_owned(),
             root: self.root.clone(),
         })
+    }
+}
+
+/// Whether there is a file, directory or link at `path`.
+fn exists(path: &Path) -> Result<bool, AssetError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(source) => Err(AssetError::Read {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

@@ -23,7 +23,9 @@ impl Folder {
             .map(|text| toml::from_str(text).unwrap())
             .collect();
         let root = self.0.path();
-        let found = collect(&settings, root, root).map_err(|error| error.to_string())?;
+        let target = root.join("target");
+        let found =
+            collect(&settings, root, root, &[&target]).map_err(|error| error.to_string())?;
         let line = |(path, asset): (&String, &Asset)| {
             let end = match &asset.source {
                 Source::File { .. } => String::new(),
@@ -118,6 +120,74 @@ fn links_inside_are_kept_and_links_to_the_outside_are_refused() {
     assert_eq!(found, ["644 x"]);
 }
 
+/// Names that the layers of an image use to delete what is below them.
+#[test]
+fn whiteouts_are_refused() {
+    let folder = Folder::new(&["a", "web/sub/.wh.x", "web/.wh/y"]);
+    let check = |setting: &str, path: &str| {
+        let error = folder.collect(&[setting]).unwrap_err();
+        let expected =
+            format!("/{path} would delete a file of the layers below: its name begins with `.wh.`");
+        assert_eq!(error, expected);
+    };
+    check("src = 'web'\ndest = '/srv'", "srv/sub/.wh.x");
+    check("src = 'web/**/*x'\ndest = '/srv'", "srv/sub/.wh.x");
+    check("src = 'a'\ndest = '/srv/.wh.a'", "srv/.wh.a");
+    check("src = 'a'\ndest = '/.wh..wh..opq/a'", ".wh..wh..opq/a");
+    folder.collect(&["src = 'web/.wh'\ndest = '/srv'"]).unwrap();
+}
+
+#[test]
+fn cargos_target_directory_is_left_out() {
+    let folder = Folder::new(&["a", "target/images/x", "sub/target/y"]);
+    let check = |setting: &str, expected: &[&str]| {
+        assert_eq!(folder.collect(&[setting]).unwrap(), expected, "{setting}");
+    };
+    let all = ["644 a", "755 sub/", "755 sub/target/", "644 sub/target/y"];
+    check("src = '.'\ndest = '/'", &all);
+    check("src = '*'\ndest = '/'", &all);
+    check("src = '**/[xy]'\ndest = '/'", &["644 sub/target/y"]);
+    // What is named is packed.
+    check("src = 'target/images'\ndest = '/i'", &["755 i/", "644 i/x"]);
+    check("src = 'target/*/x'\ndest = '/'", &["644 images/x"]);
+    fs::rename(
+        folder.0.path().join("target"),
+        folder.0.path().join("sub/other"),
+    )
+    .unwrap();
+    symlink("sub/other", folder.0.path().join("target")).unwrap();
+    check("src = '.'\ndest = '/'", &all);
+}
+
+#[test]
+fn a_file_comes_before_the_pattern_that_is_its_name() {
+    let folder = Folder::new(&["web/[id].html", "web/i.html"]);
+    let check = |setting: &str, expected: &[&str]| {
+        assert_eq!(folder.collect(&[setting]).unwrap(), expected, "{setting}");
+    };
+    check(
+        "src = 'web/[id].html'\ndest = '/srv/'",
+        &["644 srv/[id].html"],
+    );
+    check("src = 'web/[ij].html'\ndest = '/srv/'", &["644 srv/i.html"]);
+}
+
+#[test]
+fn an_asset_that_cannot_be_examined_may_exist() {
+    let folder = Folder::new(&[]);
+    symlink("loop", folder.0.path().join("loop")).unwrap();
+    for src in ["loop/x", "loop/*.x"] {
+        let error = folder
+            .collect(&[&format!("src = '{src}'\ndest = '/x'")])
+            .unwrap_err();
+        let expected = format!(
+            "cannot read the asset `{}",
+            folder.0.path().join("loop").display()
+        );
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}
+
 #[test]
 fn assets_that_cannot_be_packed_are_refused() {
     let folder = Folder::new(&["a", "b", "web/x"]);
@@ -145,6 +215,10 @@ fn assets_that_cannot_be_packed_are_refused() {
     check(
         &["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x'"],
         "two files of the image have the same path, /x",
+    );
+    check(
+        &["src = 'a'\ndest = '/x/y'", "src = 'b'\ndest = '//x//y'"],
+        "two files of the image have the same path, /x/y",
     );
     check(
         &["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x/y'"],

@@ -137,6 +137,7 @@ fn errors_of_bases_and_layers() {
         AssetError::Outside { .. } => AssetError::Outside { path: path(), root: path() }, Usage, NONE;
         AssetError::Kind { .. } => AssetError::Kind { path: path() }, Usage, NONE;
         AssetError::Name { .. } => AssetError::Name { path: path() }, Usage, NONE;
+        AssetError::Whiteout { .. } => AssetError::Whiteout { path: text() }, Usage, HINT;
         AssetError::Twice { .. } => AssetError::Twice { path: text() }, Usage, NONE;
     );
 }
