@@ -14,6 +14,7 @@ use crate::cache::Cache;
 use crate::fit::{self, Surroundings};
 use crate::image::Image;
 use crate::layer::{Files, Layer, LayerError, Packer};
+use crate::program::Programs;
 use crate::settings::Settings;
 
 /// The first bytes of every ELF file.
@@ -199,14 +200,13 @@ fn entrypoint(
     assembly: &Assembly<'_>,
     contents: &Contents,
 ) -> Result<Option<Vec<String>>, BuildError> {
-    if let Some(entrypoint) = &assembly.settings.entrypoint {
-        let program = entrypoint.first().map(String::as_str).unwrap_or_default();
-        let path = program.trim_start_matches('/');
-        // The files of a base are not known.
-        if assembly.base.is_none() && !contents.all.contains_key(path) {
-            let program = program.to_owned();
-            return Err(BuildError::NoProgram { program });
-        }
+    if assembly.settings.entrypoint.is_some() {
+        let programs = Programs {
+            files: &contents.all,
+            binaries: &[],
+            has_base: assembly.base.is_some(),
+        };
+        programs.check(assembly.settings)?;
         return Ok(None);
     }
     let first = assembly.files.first();

@@ -19,6 +19,9 @@ use crate::settings::Settings;
 /// do not apply to the image.
 const OWN_LABELS: &str = "org.opencontainers.image.";
 
+/// `PATH` in an image, unless it or its base sets another.
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// An image to store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Image<'a> {
@@ -165,7 +168,7 @@ impl Image<'_> {
     }
 
     fn env(&self, base: Option<&BaseImage>) -> Vec<String> {
-        let mut env = BTreeMap::from([("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned())]);
+        let mut env = BTreeMap::from([("PATH", DEFAULT_PATH.to_owned())]);
         if base.is_none() {
             env.insert("SSL_CERT_FILE", format!("/{CERTIFICATES}"));
         }

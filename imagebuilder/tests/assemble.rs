@@ -115,6 +115,25 @@ fn files_become_an_image_that_other_tools_read() {
     assert_eq!(assemble(&other, &args).reference(), reference);
 }
 
+/// As in a shell, and through the links of the image.
+#[test]
+fn the_program_is_searched_in_the_image() {
+    let sandbox = files();
+    let file = ["--file", "run.sh:/bin/run"];
+    let assembled = |args: &[&str]| {
+        assemble(&sandbox, &[&file, args, &["--output", "oci:img"]].concat()).succeeds();
+    };
+    assembled(&["--entrypoint", "run"]);
+    assembled(&["--entrypoint", "run", "--env", "PATH=/srv:/bin"]);
+    assembled(&["--entrypoint", "./run", "--workdir", "/bin"]);
+    sandbox.write("tree/v1/run", "x");
+    let program = sandbox.path().join("tree/v1/run");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("v1", sandbox.path().join("tree/latest")).unwrap();
+    let tree = ["--file", "tree:/opt", "--entrypoint", "/opt/latest/run"];
+    assembled(&tree);
+}
+
 #[test]
 fn each_file_can_have_its_own_layer_and_each_platform_its_own_files() {
     let sandbox = files();
@@ -295,6 +314,27 @@ fn images_that_cannot_be_assembled_are_refused_and_leave_nothing() {
     check(
         &["--file", "web:/srv", "--entrypoint", "/tool"],
         "`/tool` is not in the image",
+    );
+    check(
+        &["--file", "run.sh:/opt/run", "--entrypoint", "run"],
+        "`run` is not in the image",
+    );
+    check(
+        &["--file", "run.sh:/x:0644", "--entrypoint", "/x"],
+        "`/x` is not executable",
+    );
+    check(
+        &[
+            "--file",
+            "run.sh:/srv/f",
+            "--file",
+            "web/index.html:/srv//f",
+        ],
+        "have the same path, /srv/f",
+    );
+    check(
+        &["--file", "run.sh:/x", "--stop-signal", "SIGFOO"],
+        "`SIGFOO` is not a signal",
     );
     check(&["--file", "run.sh:/x", "--env", "A"], "expected KEY=VALUE");
     let nowhere = assemble(&sandbox, &["--file", "run.sh:/x"]);

@@ -5,6 +5,7 @@
 mod sandbox;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use oci::image::{Config, Manifest};
 use oci::layout::Layout;
@@ -84,12 +85,103 @@ fn an_asset_cannot_have_the_path_of_the_binary() {
     sandbox.write("hello/x", "x");
     set(
         &sandbox,
-        "assets = [{ src = \"x\", dest = \"/usr/local/bin/hello\" }]\n",
+        "assets = [{ src = \"x\", dest = \"/usr/local//bin/hello\" }]\n",
     );
     let run = build(&sandbox, &[]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     let expected = "the asset /usr/local/bin/hello has the path of a binary";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
+
+#[test]
+fn an_asset_does_not_contain_what_builds_write() {
+    let sandbox = Sandbox::new();
+    set(&sandbox, "assets = [{ src = \"..\", dest = \"/srv\" }]\n");
+    let build = || sandbox.run(&["build", "hello", QUIET]).reference();
+    build();
+    let second = build();
+    assert_eq!(
+        build(),
+        second,
+        "Cargo.lock is there, and nothing else is new"
+    );
+    let files = sandbox
+        .run(&["inspect", "oci:target/images", "--files"])
+        .stdout;
+    assert!(files.contains(" srv/hello/Cargo.toml\n"), "{files}");
+    assert!(!files.contains(" srv/target"), "{files}");
+}
+
+#[test]
+fn a_program_that_cannot_start_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/data", "x");
+    sandbox.write("hello/tool", "x");
+    let tool = sandbox.path().join("hello/tool");
+    fs::set_permissions(tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let manifest = sandbox
+        .read("hello/Cargo.toml")
+        .replace("args = [\"--x\"]\n", "");
+    let run = |lines: &str| {
+        let header = "[package.metadata.image]\n";
+        let assets = "assets = [{ src = \"data\", dest = \"/srv/\" }, { src = \"tool\", dest = \"/opt/\" }]\n";
+        let changed = manifest.replace(header, &format!("{header}{assets}{lines}\n"));
+        sandbox.write("hello/Cargo.toml", &changed);
+        build(&sandbox, &[])
+    };
+    let check = |lines: &str, expected: &str| {
+        let run = run(lines);
+        run.fails(2, expected);
+        assert!(run.stderr.contains("\nhint: "), "{lines}: {}", run.stderr);
+        assert!(!sandbox.path().join("img").exists());
+    };
+    check(
+        "entrypoint = [\"/nope\"]",
+        "the program `/nope` is not in the image",
+    );
+    check(
+        "entrypoint = [\"nope\"]",
+        "the program `nope` is not in the image",
+    );
+    check(
+        "entrypoint = [\"/srv\"]",
+        "the program `/srv` is not in the image",
+    );
+    check(
+        "entrypoint = [\"tool\"]",
+        "the program `tool` is not in the image",
+    );
+    check(
+        "entrypoint = [\"/srv/data\"]",
+        "the program `/srv/data` is not executable",
+    );
+    check(
+        "entrypoint = [\"\"]",
+        "the image's entrypoint names no program",
+    );
+    check("entrypoint = []", "the image's entrypoint names no program");
+    check(
+        "entrypoint = []\nargs = [\"/nope\"]",
+        "the program `/nope` is not in the image",
+    );
+    for lines in [
+        "entrypoint = [\"/usr/local/bin/hello\"]",
+        "entrypoint = [\"/usr/local/../local//bin/hello\"]",
+        "entrypoint = [\"hello\"]",
+        "entrypoint = []\nargs = [\"hello\"]",
+        "entrypoint = [\"opt/tool\"]",
+        "entrypoint = [\"./tool\"]\nworkdir = \"/opt\"",
+    ] {
+        run(lines).succeeds();
+    }
+    sandbox.write(
+        "hello/Cargo.toml",
+        &sandbox
+            .read("hello/Cargo.toml")
+            .replace("A = \"b\"", "PATH = \"/opt:/bin\"")
+            .replace("./tool", "tool"),
+    );
+    build(&sandbox, &[]).succeeds();
 }
 
 #[test]

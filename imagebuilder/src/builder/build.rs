@@ -18,6 +18,7 @@ use crate::fit::{self, Surroundings};
 use crate::image::Image;
 use crate::layer::{Files, Packer};
 use crate::options::Options;
+use crate::program::Programs;
 use crate::setting_values::ImageName;
 use crate::settings::Settings;
 use crate::target::{CLibrary, Target, TargetError};
@@ -126,6 +127,13 @@ impl Builder {
             });
             provenance.checkout.check(of_files)?;
         }
+        let binaries: Vec<String> = service.bins().map(image_path).collect();
+        let programs = Programs {
+            files: &files,
+            binaries: &binaries,
+            has_base: base.is_some(),
+        };
+        programs.check(settings)?;
         for platform in &self.platforms(settings) {
             let surroundings = Surroundings {
                 base,

@@ -13,6 +13,7 @@ use crate::cargo::CompileError;
 use crate::checkout::CheckoutError;
 use crate::fit::FitError;
 use crate::layer::LayerError;
+use crate::program::ProgramError;
 use crate::sbom::SbomError;
 use crate::setting_values::SettingError;
 use crate::target::TargetError;
@@ -55,8 +56,8 @@ pub(crate) enum BuildError {
     Fit(#[from] FitError),
     #[error(transparent)]
     Asset(#[from] AssetError),
-    #[error("the program `{program}` is not in the image")]
-    NoProgram { program: String },
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     #[error("the image has no program to run")]
     NoEntrypoint,
     #[error("the asset /{path} has the path of a binary")]

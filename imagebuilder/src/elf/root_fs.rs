@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use tar::EntryType;
 
 use super::glibc::GlibcVersion;
-
-/// How many links are followed on the way to a file, as Linux does (`MAXSYMLINKS`).
-const MAX_LINKS: usize = 40;
+use crate::links::{self, join};
 
 /// The largest libc or loader configuration that is read; those of Debian have 2 MB and 100 bytes.
 const MAX_FILE_BYTES: u64 = 32 << 20;
@@ -145,29 +143,8 @@ impl RootFs {
     }
 
     fn find(&self, path: &str) -> Option<&Node> {
-        let mut links = 0;
-        let mut at = String::new();
-        let mut rest: Vec<String> = components(path);
-        while let Some(part) = rest.pop() {
-            if part == ".." {
-                at.truncate(at.rfind('/').unwrap_or_default());
-                continue;
-            }
-            let next = join(&at, &part);
-            if let Some(Node::Link(target)) = self.nodes.get(&next) {
-                links += 1;
-                if links > MAX_LINKS {
-                    return None;
-                }
-                if target.starts_with('/') {
-                    at.clear();
-                }
-                rest.extend(components(target));
-            } else {
-                at = next;
-            }
-        }
-        self.nodes.get(&at)
+        self.nodes
+            .get(&links::follow(path, |path| self.link(path))?)
     }
 }
 
@@ -203,20 +180,6 @@ fn normalized(path: &str) -> Option<String> {
         .filter(|part| !matches!(*part, "" | "."))
         .collect();
     (!parts.is_empty() && !parts.contains(&"..")).then(|| parts.join("/"))
-}
-
-/// The parts of a path, the last one first.
-fn components(path: &str) -> Vec<String> {
-    let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
-    parts.rev().map(str::to_owned).collect()
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
 }
 
 #[cfg(test)]

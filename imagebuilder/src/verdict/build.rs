@@ -14,6 +14,7 @@ use crate::cargo_config::CargoConfigError;
 use crate::elf::ElfError;
 use crate::fit::FitError;
 use crate::layer::LayerError;
+use crate::program::ProgramError;
 use crate::sbom::SbomError;
 use crate::setting_values::SettingError;
 use crate::target::TargetError;
@@ -34,10 +35,9 @@ impl ExitError for BuildError {
             Self::NoGlibc => Exit::Usage,
             Self::Fit(error) => error.exit(),
             Self::Asset(error) => error.exit(),
-            Self::AssetOverBinary { .. } | Self::NoProgram { .. } | Self::NoEntrypoint => {
-                Exit::Usage
-            }
+            Self::AssetOverBinary { .. } | Self::NoEntrypoint => Exit::Usage,
             Self::Checkout(error) => error.exit(),
+            Self::Program(error) => error.exit(),
             Self::Auditable(error) => error.exit(),
             Self::Sbom(error) => error.exit(),
             Self::Attest(error) => error.exit(),
@@ -67,7 +67,7 @@ impl ExitError for BuildError {
             Self::Fit(error) => error.hint(),
             Self::Asset(error) => error.hint(),
             Self::Lock { .. } | Self::Binary { .. } | Self::AssetOverBinary { .. } => None,
-            Self::NoProgram { .. } => Some("add it with --file SRC:DEST".to_owned()),
+            Self::Program(error) => error.hint(),
             Self::NoEntrypoint => Some(
                 "name it with --entrypoint, or make the first --file executable: SRC:DEST:0755"
                     .to_owned(),
@@ -80,6 +80,26 @@ impl ExitError for BuildError {
             Self::Layout(error) => layout(error).hint,
             Self::Name(error) => error.hint(),
         }
+    }
+}
+
+impl ExitError for ProgramError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Unnamed | Self::Missing { .. } | Self::NotExecutable { .. } => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Unnamed => "leave the entrypoint out to run the default program",
+            Self::Missing { .. } => {
+                "add it with `assets` or --file, or choose a base that has it; a name without a slash is \
+                 searched in the image's PATH"
+            }
+            Self::NotExecutable { .. } => "give the file a mode such as 0755",
+        };
+        Some(hint.to_owned())
     }
 }
 

@@ -11,6 +11,7 @@ use glob::{MatchOptions, Pattern};
 use super::error::AssetError;
 use super::setting::{AssetSetting, FileMode};
 use crate::files::is_same_file;
+use crate::links::join;
 use crate::setting_values::User;
 
 /// Patterns as in a shell, except that names that begin with a dot match like all others.
@@ -366,14 +367,6 @@ fn name(path: &Path) -> Result<String, AssetError> {
     name.map(str::to_owned).ok_or_else(|| AssetError::Name {
         path: path.to_owned(),
     })
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
 }
 
 /// A path without `.` and `..`, resolved lexically.

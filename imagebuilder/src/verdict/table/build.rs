@@ -143,6 +143,15 @@ fn errors_of_bases_and_layers() {
 }
 
 #[test]
+fn errors_of_programs() {
+    verdict_table!(Verdict::of, ProgramError,
+        ProgramError::Unnamed => ProgramError::Unnamed, Usage, HINT;
+        ProgramError::Missing { .. } => ProgramError::Missing { program: text() }, Usage, HINT;
+        ProgramError::NotExecutable { .. } => ProgramError::NotExecutable { program: text() }, Usage, HINT;
+    );
+}
+
+#[test]
 fn errors_of_images() {
     let platform = || Box::new(Platform::host());
     let pin = || PinError::Version {
@@ -163,7 +172,7 @@ fn errors_of_images() {
         BuildError::Fit(_) => BuildError::Fit(FitError::Elf(ElfError::Dynamic {
             path: path(), interpreter: text() })), Failed, HINT;
         BuildError::Asset(_) => BuildError::Asset(AssetError::Twice { path: text() }), Usage, NONE;
-        BuildError::NoProgram { .. } => BuildError::NoProgram { program: text() }, Usage, HINT;
+        BuildError::Program(_) => BuildError::Program(ProgramError::Unnamed), Usage, HINT;
         BuildError::NoEntrypoint => BuildError::NoEntrypoint, Usage, HINT;
         BuildError::AssetOverBinary { .. } => BuildError::AssetOverBinary { path: text() }, Usage, NONE;
         BuildError::Auditable(_) => BuildError::Auditable(EmbedError::Write {

@@ -46,6 +46,7 @@ use crate::image_source::SourceError;
 use crate::key::{DecryptError, KeyError};
 use crate::layer::LayerError;
 use crate::metadata::MetadataError;
+use crate::program::ProgramError;
 use crate::registry::{EcrError, HttpError};
 use crate::registry::{PublishError, TrustError};
 use crate::resolve::ResolveError;
