@@ -190,6 +190,29 @@ fn several_packages_are_built_unless_their_images_have_the_same_name() {
 }
 
 #[test]
+fn a_copy_is_not_named_by_the_digest_of_another_image() {
+    let sandbox = Sandbox::new();
+    let args = ["build", "hello", "--output", "oci:img", QUIET];
+    let digest = sandbox.run(&args).reference().digest().unwrap();
+    let copy = |to: &str| sandbox.run(&["copy", "oci:img", to, QUIET]);
+    let other = format!("foo@sha256:{}", "b".repeat(64));
+    for store in ["oci:new", "tar:new", "docker"] {
+        let expected = format!("error: `{other}` names an image other than {digest}\n");
+        let run = copy(&format!("{store}:{other}"));
+        assert_eq!((run.code, run.stderr), (Some(2), expected), "{store}");
+        assert!(!sandbox.path().join("new").exists());
+    }
+    copy(&format!("oci:new:foo@{digest}")).succeeds();
+    let verified = sandbox.run(&["verify", "oci:new:foo", QUIET]);
+    assert_eq!(
+        verified.stdout,
+        format!("{digest} foo\n"),
+        "{}",
+        verified.stderr
+    );
+}
+
+#[test]
 fn a_package_is_named_as_in_cargo() {
     let sandbox = Sandbox::new();
     let expected = sandbox.run(&["build", "hello", QUIET]).reference();

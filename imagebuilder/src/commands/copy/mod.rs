@@ -79,7 +79,13 @@ where
     let root = &select(source, root, platform, &args.source.to_string())?;
     match &args.destination {
         Place::Local(local) => {
-            let named = local.image.as_ref().map(Reference::to_string);
+            let named = match &local.image {
+                Some(image) => {
+                    expect_digest_of(image, root)?;
+                    Some(image.clone().without_digest().to_string())
+                }
+                None => None,
+            };
             let name = named.or(name);
             match &local.store {
                 Store::Layout(path) if args.dry_run => {
