@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::settings::Settings;
 
@@ -16,6 +18,9 @@ const MERGED: [&str; 4] = ["env", "labels", "annotations", "build-env"];
 
 /// Keys that cannot have the same value for every package.
 const OWN: [&str; 2] = ["name", "bin"];
+
+/// The names of the tables.
+const TABLES: [&str; 2] = ["package.metadata.image", "workspace.metadata.image"];
 
 /// Why a table is invalid.
 #[derive(Debug, thiserror::Error)]
@@ -150,9 +155,8 @@ fn in_manifest(text: &str) -> Option<(Option<usize>, String)> {
     }
     let error = toml::from_str::<Manifest>(text).err()?;
     let start = error.span().map(|span| span.start);
-    let line = start.map(|at| text[..at].matches('\n').count() + 1);
-    let key = line.and_then(|line| key(text.lines().nth(line - 1)?));
-    let message = match key {
+    let line = start.map(|at| line_at(text, at));
+    let message = match start.and_then(|at| key_at(text, at)) {
         Some(key) if !error.message().contains(&format!("`{key}`")) => {
             format!("`{key}`: {}", error.message())
         }
@@ -161,21 +165,53 @@ fn in_manifest(text: &str) -> Option<(Option<usize>, String)> {
     Some((line, message))
 }
 
-/// The line that sets a key of a table, if the table has a header of its own.
-fn line_of(text: &str, table: &str, wanted: &str) -> Option<usize> {
-    let header = format!("[{table}]");
-    let mut lines = text.lines().enumerate();
-    lines.find(|(_, line)| line.trim() == header)?;
-    let mut own = lines.take_while(|(_, line)| !line.trim_start().starts_with('['));
-    own.find(|(_, line)| key(line) == Some(wanted))
-        .map(|(at, _)| at + 1)
+/// The line of a byte, from 1.
+fn line_at(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
 }
 
-/// The key that a line of TOML sets.
-fn key(line: &str) -> Option<&str> {
-    let (key, _) = line.split_once('=')?;
-    let key = key.trim().trim_matches(['"', '\'']);
-    (!key.is_empty()).then_some(key)
+/// The line of a key of a table.
+fn line_of(text: &str, table: &str, wanted: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let (key, _) = image(document.get_ref(), table)?.get_key_value(wanted)?;
+    Some(line_at(text, key.span().start))
+}
+
+/// The key of the tables whose value is at a byte, with those of its own tables: `env.RUST_LOG`.
+fn key_at(text: &str, at: usize) -> Option<String> {
+    let document = DeTable::parse(text).ok()?;
+    TABLES
+        .iter()
+        .find_map(|table| key_in(image(document.get_ref(), table)?, at))
+}
+
+/// The table of a manifest with this name.
+fn image<'a, 'i>(document: &'a DeTable<'i>, name: &str) -> Option<&'a DeTable<'i>> {
+    name.split('.')
+        .try_fold(document, |table, key| table.get(key)?.get_ref().as_table())
+}
+
+fn key_in(table: &DeTable<'_>, at: usize) -> Option<String> {
+    let mut entries = table.iter();
+    let (key, value) = entries.find(|entry| is_at(*entry, at))?;
+    let inner = value.get_ref().as_table();
+    let inner = inner.and_then(|table| key_in(table, at));
+    let key = key.get_ref();
+    Some(inner.map_or_else(|| key.to_string(), |inner| format!("{key}.{inner}")))
+}
+
+/// Whether an entry of a table has a byte. The span of a table with a header is that of the header.
+fn is_at((key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>), at: usize) -> bool {
+    key.span().contains(&at) || has(value, at)
+}
+
+fn has(value: &Spanned<DeValue<'_>>, at: usize) -> bool {
+    let inside = match value.get_ref() {
+        DeValue::Table(table) => table.iter().any(|entry| is_at(entry, at)),
+        DeValue::Array(array) => array.iter().any(|value| has(value, at)),
+        _ => false,
+    };
+    inside || value.span().contains(&at)
 }
 
 fn at(line: Option<usize>) -> String {
@@ -237,6 +273,8 @@ mod tests {
         let text = "[a]\nname = 1\n[workspace.metadata.image]\n# name\nuser = 1\nname = 'x'\n[b]\nbin = 1\n";
         let table = "workspace.metadata.image";
         assert_eq!(line_of(text, table, "name"), Some(6));
+        let inline = "[workspace]\nmetadata.image = { user = '1', name = 'x' }\n";
+        assert_eq!(line_of(inline, table, "name"), Some(2));
         assert_eq!(line_of(text, table, "bin"), None);
     }
 }

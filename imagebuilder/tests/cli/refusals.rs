@@ -92,6 +92,26 @@ fn an_invalid_setting_is_named_with_its_line() {
         "`user`: `app` is not a user: expected UID or UID:GID, in numbers",
     );
     check(
+        "env = { A = 5 }",
+        6,
+        "`env.A`: invalid type: integer `5`, expected a string",
+    );
+    check(
+        "[package.metadata.image.env]\nA = 5",
+        7,
+        "`env.A`: invalid type: integer `5`, expected a string",
+    );
+    check(
+        "assets = [\n    { src = \"x\", dst = \"/y\" },\n]",
+        7,
+        "`assets`: unknown field `dst`, expected one of `src`, `dest`, `mode`, `owner`",
+    );
+    check(
+        "args = [\n    \"--y=3\",\n    5, # x = y\n]",
+        8,
+        "`args`: invalid type: integer `5`, expected a string",
+    );
+    check(
         "args = 3",
         6,
         "`args`: invalid type: integer `3`, expected a sequence",
