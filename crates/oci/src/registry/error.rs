@@ -26,7 +26,7 @@ pub struct RegistryError {
     pub url: String,
     /// What went wrong.
     pub problem: Box<Problem>,
-    /// The attempts, if there was more than one.
+    /// The attempts, if it was retried or could have been.
     pub gave_up: Option<GaveUp>,
 }
 
@@ -43,11 +43,11 @@ impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.method, self.url, self.problem)?;
         match self.gave_up {
-            Some(GaveUp { attempts, outage }) => write!(
-                f,
-                "; gave up after {attempts} attempts in {:.1}s",
-                outage.as_secs_f64()
-            ),
+            Some(GaveUp { attempts, outage }) => {
+                let noun = if attempts == 1 { "attempt" } else { "attempts" };
+                let seconds = outage.as_secs_f64();
+                write!(f, "; gave up after {attempts} {noun} in {seconds:.1}s")
+            }
             None => Ok(()),
         }
     }
@@ -255,5 +255,29 @@ impl RegistryError {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_counted() {
+        let check = |attempts, expected: &str| {
+            let error = RegistryError {
+                method: "GET",
+                url: "https://r.example/v2/".to_owned(),
+                problem: Box::new(Problem::Token),
+                gave_up: Some(GaveUp {
+                    attempts,
+                    outage: Duration::from_millis(500),
+                }),
+            };
+            let text = error.to_string();
+            assert!(text.ends_with(expected), "{text}");
+        };
+        check(1, "; gave up after 1 attempt in 0.5s");
+        check(2, "; gave up after 2 attempts in 0.5s");
     }
 }
