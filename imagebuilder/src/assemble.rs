@@ -7,7 +7,7 @@ use std::thread;
 
 use oci::{Descriptor, Platform};
 
-use crate::assets::{self, Asset, AssetSetting, Source};
+use crate::assets::{self, Asset, AssetError, AssetSetting, Source};
 use crate::base::{self, Base};
 use crate::builder::BuildError;
 use crate::cache::Cache;
@@ -59,7 +59,7 @@ pub(crate) fn prepare<'a>(
     let mut contents = Vec::new();
     for platform in assembly.platforms {
         let mut found = collect(&assembly, platform)?;
-        found.entrypoint = entrypoint(&assembly, &found)?;
+        found.entrypoint = entrypoint(&assembly, platform, &found)?;
         check(&assembly, platform, &found.all, cache, reading)?;
         contents.push((platform, found));
     }
@@ -119,24 +119,24 @@ impl Contents {
     }
 }
 
-fn collect(assembly: &Assembly<'_>, platform: &Platform) -> Result<Contents, BuildError> {
+/// A file for a platform, whose names replace those in braces.
+fn on_platform(file: &AssetSetting, platform: &Platform) -> AssetSetting {
     let machine = match platform.architecture.as_str() {
         "amd64" => "x86_64",
         "arm64" => "aarch64",
         other => other,
     };
-    let files: Vec<AssetSetting> = assembly
-        .files
-        .iter()
-        .map(|file| AssetSetting {
-            src: file
-                .src
-                .replace("{os}", &platform.os)
-                .replace("{arch}", &platform.architecture)
-                .replace("{machine}", machine),
-            ..file.clone()
-        })
-        .collect();
+    let src = file.src.replace("{os}", &platform.os);
+    let src = src.replace("{arch}", &platform.architecture);
+    AssetSetting {
+        src: src.replace("{machine}", machine),
+        ..file.clone()
+    }
+}
+
+fn collect(assembly: &Assembly<'_>, platform: &Platform) -> Result<Contents, BuildError> {
+    let files = assembly.files.iter();
+    let files: Vec<_> = files.map(|file| on_platform(file, platform)).collect();
     // Files that are named on a command line may be anywhere.
     let collect = |files: &[AssetSetting]| assets::collect(files, ".".as_ref(), "/".as_ref(), &[]);
     let all = collect(&files)?;
@@ -176,7 +176,7 @@ fn check(
         let Source::File { path, .. } = &asset.source else {
             continue;
         };
-        let cannot = |source| BuildError::Binary {
+        let cannot = |source| AssetError::Read {
             path: path.clone(),
             source,
         };
@@ -198,6 +198,7 @@ fn check(
 /// The default program of the image: its first file if that is a program, else the base's.
 fn entrypoint(
     assembly: &Assembly<'_>,
+    platform: &Platform,
     contents: &Contents,
 ) -> Result<Option<Vec<String>>, BuildError> {
     if assembly.settings.entrypoint.is_some() {
@@ -211,15 +212,8 @@ fn entrypoint(
     }
     let first = assembly.files.first();
     let path = first.and_then(|first| {
-        let dest = first.dest.0.trim_matches('/');
-        let name = first.src.rsplit('/').next().unwrap_or_default();
-        let below = format!("{dest}/{name}");
-        let path = if first.dest.0.ends_with('/') {
-            &below
-        } else {
-            dest
-        };
-        let asset = contents.all.get(path)?;
+        let path = on_platform(first, platform).file_path();
+        let asset = contents.all.get(&path)?;
         let is_program = matches!(asset.source, Source::File { .. }) && asset.mode.0 & 0o111 != 0;
         is_program.then(|| format!("/{path}"))
     });

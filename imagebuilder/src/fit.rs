@@ -24,7 +24,7 @@ pub(crate) enum FitError {
         #[source]
         source: BaseError,
     },
-    #[error("/{path} would hide what {base} has in /{folder}, which is a link to `{target}` there")]
+    #[error("/{path} would replace /{folder}, which is a symbolic link to `{target}` in {base}")]
     Hidden {
         path: String,
         folder: String,

@@ -128,8 +128,8 @@ impl FromStr for Place {
         match reference.registry() {
             Some(_) => Ok(Self::Registry(reference)),
             None => Err(format!(
-                "it names no registry: write it in front, such as docker.io/{reference}; a place on \
-                 this machine is oci:DIR, tar:FILE or docker:NAME"
+                "it names no registry: {}; a place on this machine is oci:DIR, tar:FILE or docker:NAME",
+                add_registry(&reference)
             )),
         }
     }
@@ -145,6 +145,20 @@ impl Place {
             })),
             other => other.parse(),
         }
+    }
+}
+
+/// What to write instead of a reference without a registry. `127.0.0.1:5000` is a name with a tag.
+pub(crate) fn add_registry(reference: &Reference) -> String {
+    let name = reference.repository();
+    let port = reference.tag().unwrap_or_default();
+    let is_host = (name == "localhost" || name.contains('.'))
+        && !name.contains('/')
+        && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_host {
+        format!("if it is a registry, add a name, such as {reference}/app")
+    } else {
+        format!("write it in front, such as docker.io/{reference}")
     }
 }
 

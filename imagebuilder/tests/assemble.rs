@@ -14,6 +14,7 @@ mod sandbox;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+use oci::Platform;
 use oci::image::{Config, Manifest};
 use oci::layout::Layout;
 
@@ -113,6 +114,111 @@ fn files_become_an_image_that_other_tools_read() {
     // The same files give the same digest in another folder.
     let other = files();
     assert_eq!(assemble(&other, &args).reference(), reference);
+}
+
+#[test]
+fn an_image_has_the_name_of_its_program() {
+    let sandbox = files();
+    let named = |args: &[&str]| assemble(&sandbox, &[args, &["--output", "oci:img"]].concat());
+    let into = named(&["--file", "run.sh:/usr/local/bin/"]).reference();
+    assert_eq!(into.name(), "run.sh");
+    sandbox.write(&format!("dist/run-{}", Platform::host().architecture), "x");
+    let args = ["run", "--file", "dist/run-{arch}:/bin/:0755"];
+    named(&args).reference();
+    let refused = named(&["--file", "run.sh:/S.sh"]);
+    refused.fails(2, "error: the program's name is not an image name\n");
+    let hint = "hint: name the image: imagebuilder assemble NAME\n";
+    assert!(refused.stderr.ends_with(hint), "{}", refused.stderr);
+    named(&["s", "--file", "run.sh:/S.sh"]).reference();
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let args = [
+        "--file",
+        "run.sh:/x",
+        "--file",
+        "/proc/self/mem:/m",
+        "--output",
+        "oci:img",
+    ];
+    let run = assemble(&files(), &args);
+    run.fails(1, "Caused by: cannot read the asset `/proc/");
+}
+
+/// A base, for images of the same folder.
+fn with_base() -> Sandbox {
+    let sandbox = files();
+    let args = [
+        "base",
+        "--file",
+        "run.sh:/x",
+        "--platform",
+        "linux/amd64,linux/arm64",
+    ];
+    assemble(&sandbox, &[&args[..], &["--output", "oci:os"]].concat()).reference();
+    sandbox
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_has_a_hint() {
+    let sandbox = with_base();
+    let args = [
+        "assemble",
+        "--file",
+        "run.sh:/x",
+        "--base",
+        "oci:os",
+        "--output",
+        "tar:x.tar",
+        QUIET,
+    ];
+    for more in [&[][..], &["--base", "scratch"]] {
+        let mut all = args.to_vec();
+        if !more.is_empty() {
+            all.splice(3..5, more.iter().copied());
+        }
+        let mut command = sandbox.command(&all);
+        let output = command.env("XDG_CACHE_HOME", "/sys/none").output().unwrap();
+        let run = Run::of(sandbox.path(), output);
+        run.fails(1, "`/sys/none/imagebuilder/layout");
+        let hint = "\nhint: set XDG_CACHE_HOME to a directory that can be written\n";
+        assert!(run.stderr.ends_with(hint), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn platforms_keep_their_order() {
+    let sandbox = files();
+    let platforms = "linux/arm64,linux/amd64,linux/arm64";
+    let args = [
+        "--file",
+        "run.sh:/x",
+        "--platform",
+        platforms,
+        "--output",
+        "oci:img",
+    ];
+    assemble(&sandbox, &args).reference();
+    let layout = Layout::open(sandbox.path().join("img")).unwrap();
+    let root = layout.find(&"x".parse().unwrap()).unwrap();
+    let manifests = layout.index(&root).unwrap().manifests;
+    let found = manifests
+        .iter()
+        .map(|image| image.platform.as_ref().unwrap().to_string());
+    assert_eq!(found.collect::<Vec<_>>(), ["linux/arm64", "linux/amd64"]);
+}
+
+#[test]
+fn a_base_is_pinned_once_everything_is_checked() {
+    let sandbox = with_base();
+    let args = ["--file", "run.sh:/x", "--base", "oci:os"];
+    let lock = sandbox.path().join("imagebuilder.lock");
+    let failing = ["--output", "tar:run.sh/x.tar"];
+    assemble(&sandbox, &[&args[..], &failing].concat()).fails(1, "cannot write `run.sh/x.tar`");
+    assert!(!lock.exists());
+    assemble(&sandbox, &[&args[..], &["--output", "tar:x.tar"]].concat()).reference();
+    assert!(lock.exists());
 }
 
 /// As in a shell, and through the links of the image.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::links;
 use crate::setting_values::{AbsolutePath, User};
 
 /// An entry of `assets`.
@@ -19,6 +20,18 @@ pub(crate) struct AssetSetting {
     pub(crate) mode: Option<FileMode>,
     /// The owner; root by default.
     pub(crate) owner: Option<User>,
+}
+
+impl AssetSetting {
+    /// The path in the image, without a leading slash, if `src` is a file.
+    pub(crate) fn file_path(&self) -> String {
+        let dest = self.dest.0.trim_matches('/');
+        if !self.dest.0.ends_with('/') {
+            return dest.to_owned();
+        }
+        let name = self.src.rsplit('/').next().unwrap_or_default();
+        links::join(dest, name)
+    }
 }
 
 /// Permissions, in octal.

@@ -90,20 +90,12 @@ impl Builder {
     /// The platforms that a service's image is built for: those of the command line, else of its
     /// settings, else this machine's; each once.
     pub(crate) fn platforms(&self, settings: &Settings) -> Vec<Platform> {
-        let of_settings = settings.platforms.iter().map(|platform| &platform.0);
-        let named = self.options.platforms.iter();
-        let named: Vec<&Platform> = named.collect();
-        let mut platforms: Vec<Platform> = if named.is_empty() {
-            of_settings.cloned().collect()
+        let named = &self.options.platforms;
+        if named.is_empty() {
+            target_platforms(settings.platforms.iter().map(|platform| &platform.0))
         } else {
-            named.into_iter().cloned().collect()
-        };
-        if platforms.is_empty() {
-            platforms.push(Platform::host());
+            target_platforms(named.iter())
         }
-        let mut seen = BTreeSet::new();
-        platforms.retain(|platform| seen.insert(platform.clone()));
-        platforms
     }
 
     /// Checks everything that can be checked before minutes of compiling, and before anything is stored.
@@ -307,6 +299,16 @@ impl Builder {
             .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
             .collect()
     }
+}
+
+/// The platforms of an image: those that are named, each once and in their order, else this machine's.
+pub(crate) fn target_platforms<'a>(named: impl Iterator<Item = &'a Platform>) -> Vec<Platform> {
+    let mut seen = BTreeSet::new();
+    let mut platforms: Vec<Platform> = named.filter(|one| seen.insert(*one)).cloned().collect();
+    if platforms.is_empty() {
+        platforms.push(Platform::host());
+    }
+    platforms
 }
 
 /// The path of a binary in the image, without a leading slash.

@@ -74,6 +74,9 @@ pub(crate) enum BuildError {
     Layer(#[from] LayerError),
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    #[error("the binary's name is not an image name; set `name` in [package.metadata.image]")]
+    #[error("the binary's name is not an image name")]
     Name(#[source] SettingError),
+    /// That of `assemble`.
+    #[error("the program's name is not an image name")]
+    ProgramName(#[source] SettingError),
 }

@@ -7,7 +7,7 @@ mod error;
 mod event;
 mod turn;
 
-pub(crate) use build::{Builder, image_name};
+pub(crate) use build::{Builder, image_name, target_platforms};
 pub(crate) use built::Built;
 pub(crate) use error::BuildError;
 pub(crate) use event::Event;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use oci::{Platform, Reference};
+use oci::Reference;
 use tempfile::TempDir;
 
 use super::bases::{BaseOptions, Bases};
@@ -13,11 +13,14 @@ use super::{CommandError, ImageError};
 use crate::args::{Assemble, FileArgument};
 use crate::assemble::{Assembly, prepare};
 use crate::assets::AssetSetting;
-use crate::builder::{BuildError, Built, Event};
+use crate::builder::{BuildError, Built, Event, target_platforms};
 use crate::cache::Cache;
 use crate::layer::Packer;
 use crate::setting_values::ImageName;
 use crate::settings::Settings;
+
+/// The variable that chooses the directory of [`Home`].
+const CACHE_VARIABLE: &str = "XDG_CACHE_HOME";
 
 pub(super) fn run(context: &Context, args: &Assemble) -> Result<(), CommandError> {
     let name = name(args).map_err(|error| CommandError::Images(error.into()))?;
@@ -34,11 +37,11 @@ fn name(args: &Assemble) -> Result<Reference, BuildError> {
     if let Some(name) = &args.name {
         return Ok(name.reference().clone());
     }
-    let program = args.run.entrypoint.first();
-    let program = program.or_else(|| args.files.first().map(|file| &file.dest.0));
-    let path = program.map(String::as_str).unwrap_or_default();
+    let program = args.run.entrypoint.first().cloned();
+    let program = program.or_else(|| Some(args.files.first()?.setting().file_path()));
+    let path = program.unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default().to_owned();
-    let name = ImageName::try_from(last).map_err(BuildError::Name)?;
+    let name = ImageName::try_from(last).map_err(BuildError::ProgramName)?;
     Ok(name.reference().clone())
 }
 
@@ -55,12 +58,7 @@ fn assembled(
     let cache = Cache::new(home.folder.join("cache"));
     let delivery = Delivery::new(context, destinations)?;
     let settings = settings(args);
-    let mut platforms = args.platform.clone();
-    if platforms.is_empty() {
-        platforms.push(Platform::host());
-    }
-    platforms.sort();
-    platforms.dedup();
+    let platforms = target_platforms(args.platform.iter());
     let options = BaseOptions {
         registry: &destinations.registry,
         update: args.update_base,
@@ -68,6 +66,7 @@ fn assembled(
         offline: false,
         root: ".".into(),
         documents: home.layout(),
+        variable: CACHE_VARIABLE,
         cache: &cache,
     };
     let mut bases = Bases::new(context, options)?;
@@ -75,7 +74,6 @@ fn assembled(
         Some(base) => bases.get(base, &platforms)?,
         None => None,
     };
-    bases.pin()?;
     let files: Vec<AssetSetting> = args.files.iter().map(FileArgument::setting).collect();
     let assembly = Assembly {
         files: &files,
@@ -90,7 +88,8 @@ fn assembled(
         context.printer.status(&event.to_string());
     })?;
     delivery.check()?;
-    let layout = delivery.layout(home.layout(), home.layout())?;
+    bases.pin()?;
+    let layout = delivery.layout(home.layout(), home.layout(), CACHE_VARIABLE)?;
     let root = prepared.pack(&Packer {
         layout: &layout,
         mtime: args.packing.source_date_epoch,

@@ -10,6 +10,7 @@ use oci::{Descriptor, Digest, Platform};
 
 use super::ImageError;
 use super::context::Context;
+use super::deliver::create_cache;
 use super::publishing::publisher_for;
 use crate::args::Registry;
 use crate::base::{Base, BaseError, Origin, Pins};
@@ -32,6 +33,8 @@ pub(super) struct BaseOptions<'a> {
     pub(super) root: PathBuf,
     /// The layout that caches documents of registries, and layers that were read.
     pub(super) documents: PathBuf,
+    /// The environment variable that chooses the directory of `documents`.
+    pub(super) variable: &'static str,
     pub(super) cache: &'a Cache,
 }
 
@@ -87,7 +90,7 @@ impl<'a> Bases<'a> {
             return Err(failed(BaseError::Unpinned { lock }).into());
         }
         let origin = self.origin(place, &text)?;
-        let cache = Layout::create(&self.options.documents)?;
+        let cache = create_cache(self.options.documents.clone(), self.options.variable)?;
         let base = Base::read(text.clone(), origin, pinned, platforms, cache);
         let base = Arc::new(base.map_err(failed)?);
         if pinned.is_none() && kept != Some(base.root()) {

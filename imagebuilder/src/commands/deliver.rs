@@ -95,15 +95,18 @@ impl<'a> Delivery<'a> {
     }
 
     /// The layout in which images are built: the first one that is named; else `default`, or `own` if they
-    /// are only passed on.
-    pub(super) fn layout(&self, own: PathBuf, default: PathBuf) -> Result<Layout, ImageError> {
-        let named = self.locals().find_map(|local| layout(local));
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None if self.arguments.output.is_empty() && self.publisher.is_none() => default,
-            None => own,
-        };
-        Ok(Layout::create(path)?)
+    /// are only passed on. `variable` chooses the directory of the latter two.
+    pub(super) fn layout(
+        &self,
+        own: PathBuf,
+        default: PathBuf,
+        variable: &'static str,
+    ) -> Result<Layout, ImageError> {
+        if let Some(path) = self.locals().find_map(|local| layout(local)) {
+            return Ok(Layout::create(path)?);
+        }
+        let is_default = self.arguments.output.is_empty() && self.publisher.is_none();
+        create_cache(if is_default { default } else { own }, variable)
     }
 
     /// The name under which an image called `name` is reported and pushed, without a tag: that of the first
@@ -275,6 +278,11 @@ impl<'a> Delivery<'a> {
             None => with_tags(name, &self.tags()),
         }
     }
+}
+
+/// Creates a layout in a directory that `variable` of the environment chooses.
+pub(super) fn create_cache(path: PathBuf, variable: &'static str) -> Result<Layout, ImageError> {
+    Layout::create(path).map_err(|source| ImageError::Cache { variable, source })
 }
 
 fn layout(local: &Local) -> Option<&Path> {

@@ -206,6 +206,13 @@ pub(crate) enum ImageError {
     NoRepo,
     #[error("no destination for the image")]
     NoDestination,
+    #[error("cannot store intermediate images")]
+    Cache {
+        /// The environment variable that chooses the directory.
+        variable: &'static str,
+        #[source]
+        source: LayoutError,
+    },
     #[error("cannot create a folder for temporary files")]
     Temporary(#[source] io::Error),
     #[error("cannot copy the image to `{}`", path.display())]

@@ -23,6 +23,9 @@ use crate::sbom::Sbom;
 use crate::toolchain::Toolchain;
 use crate::workspace::{self, Service, Workspace};
 
+/// The variable that chooses Cargo's target directory, which contains intermediate images.
+const CACHE_VARIABLE: &str = "CARGO_TARGET_DIR";
+
 /// Builds images and delivers them.
 pub(super) struct Images<'a> {
     context: &'a Context,
@@ -123,7 +126,7 @@ impl<'a> Images<'a> {
     /// The layout in which images are built.
     pub(super) fn layout(&self) -> Result<Layout, ImageError> {
         let (own, default) = (self.builder.own_layout(), self.builder.default_layout());
-        self.delivery.layout(own, default)
+        self.delivery.layout(own, default, CACHE_VARIABLE)
     }
 
     /// The images to build for packages. Everything that can be checked is checked here, before anything is
@@ -164,6 +167,7 @@ impl<'a> Images<'a> {
             offline: cargo.offline || cargo.frozen,
             root: self.builder.root().to_owned(),
             documents: self.builder.own_layout(),
+            variable: CACHE_VARIABLE,
             cache: self.builder.cache(),
         };
         let mut bases = Bases::new(self.context, options)?;

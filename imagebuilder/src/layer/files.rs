@@ -34,7 +34,7 @@ pub(crate) enum LayerError {
         #[source]
         source: io::Error,
     },
-    #[error("a layer was not written to its end")]
+    #[error("a layer is incomplete")]
     Incomplete,
 }
 

@@ -43,7 +43,7 @@ impl ExitError for BuildError {
             Self::Attest(error) => error.exit(),
             Self::Layer(error) => error.exit(),
             Self::Layout(error) => layout(error).exit,
-            Self::Name(error) => error.exit(),
+            Self::Name(error) | Self::ProgramName(error) => error.exit(),
         }
     }
 
@@ -78,7 +78,8 @@ impl ExitError for BuildError {
             Self::Attest(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Layout(error) => layout(error).hint,
-            Self::Name(error) => error.hint(),
+            Self::Name(_) => Some("set `name` in [package.metadata.image]".to_owned()),
+            Self::ProgramName(_) => Some("name the image: imagebuilder assemble NAME".to_owned()),
         }
     }
 }
@@ -386,7 +387,8 @@ impl ExitError for AssetError {
         match self {
             Self::Whiteout { .. } => Some("give it another name".to_owned()),
             Self::Link { .. } => Some(
-                "the image will not have that path: copy the file, or make the link relative, to a path inside"
+                "that path does not exist in the image: copy the file, or use a relative link to a path \
+                 inside the directory"
                     .to_owned(),
             ),
             Self::Missing { .. }
@@ -470,7 +472,9 @@ impl ExitError for LayerError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Layout(error) => layout(error).hint,
-            Self::File { .. } => Some("build again while nothing changes the files".to_owned()),
+            Self::File { .. } => {
+                Some("build again, and do not change the files meanwhile".to_owned())
+            }
             Self::Write(_) | Self::Incomplete => None,
         }
     }

@@ -7,6 +7,7 @@ use super::place::{PlaceError as _, copy};
 use crate::commands::{CommandError, CopyFailure, ImageError, VerifyError};
 use crate::contents::ContentError;
 use crate::image_source::SourceError;
+use crate::place::add_registry;
 use crate::resolve::ResolveError;
 
 impl ExitError for CommandError {
@@ -94,9 +95,7 @@ impl ExitError for CommandError {
             Self::Untagged { reference } => {
                 Some(format!("add a tag or a digest, such as {reference}:latest"))
             }
-            Self::NoRegistry { reference } => Some(format!(
-                "write the registry in front, such as docker.io/{reference}"
-            )),
+            Self::NoRegistry { reference } => Some(add_registry(reference)),
             Self::Kubectl(_) => Some(
                 "apply needs kubectl on PATH; `imagebuilder resolve` prints the manifests"
                     .to_owned(),
@@ -138,6 +137,7 @@ impl ExitError for ImageError {
             Self::Layout(error) => layout(error).exit,
             Self::Publisher { source, .. } => source.exit(),
             Self::SameName { .. } | Self::NoRepo | Self::NoDestination => Exit::Usage,
+            Self::Cache { source, .. } => layout(source).exit,
             Self::Temporary(_) => Exit::Failed,
             Self::Copy { source, .. } => copy(source).exit,
             Self::Archive { source, .. } => copy(source).exit,
@@ -158,6 +158,9 @@ impl ExitError for ImageError {
             Self::NoRepo => Some("add --repo PREFIX".to_owned()),
             Self::NoDestination => {
                 Some("add --output or --repo, such as --output oci:images".to_owned())
+            }
+            Self::Cache { variable, .. } => {
+                Some(format!("set {variable} to a directory that can be written"))
             }
             Self::Temporary(_) => None,
             Self::Copy { source, .. } => copy(source).hint,

@@ -240,7 +240,7 @@ fn a_file_cannot_replace_a_link_of_the_base() {
     };
     let run = set("/lib/x.so");
     assert_eq!(run.code, Some(2), "{}", run.stderr);
-    let expected = "/lib/x.so would hide what oci:os has in /lib, which is a link to `usr/lib` there\n\
+    let expected = "/lib/x.so would replace /lib, which is a symbolic link to `usr/lib` in oci:os\n\
                     hint: put it into /usr/lib instead\n";
     assert!(run.stderr.ends_with(expected), "{}", run.stderr);
     set("/usr/lib/x.so").reference();

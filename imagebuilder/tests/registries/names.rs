@@ -43,7 +43,17 @@ fn an_image_that_another_program_named_needs_an_explicit_destination() {
         registry.forget();
     }
     let run = sandbox.run(&["push", "oci:img", "team/app:v1"]);
-    run.fails(2, "names no registry");
+    run.fails(
+        2,
+        "hint: write it in front, such as docker.io/team/app:v1\n",
+    );
+    for host in ["127.0.0.1:5000", "localhost", "r.example"] {
+        let hint = format!("if it is a registry, add a name, such as {host}/app");
+        sandbox
+            .run(&["push", "oci:img", host])
+            .fails(2, &format!("hint: {hint}\n"));
+        sandbox.run(&["copy", "oci:img", host]).fails(2, &hint);
+    }
 }
 
 #[test]

@@ -182,7 +182,8 @@ fn errors_of_images() {
         BuildError::Sbom(_) => BuildError::Sbom(SbomError::Write { path: path(), source: io_error() }), Failed, NONE;
         BuildError::Layer(_) => BuildError::Layer(LayerError::Layout(damaged())), Mismatch, HINT;
         BuildError::Layout(_) => BuildError::Layout(damaged()), Mismatch, HINT;
-        BuildError::Name(_) => BuildError::Name(SettingError::Name(bad_reference())), Usage, NONE;
+        BuildError::Name(_) => BuildError::Name(SettingError::Name(bad_reference())), Usage, HINT;
+        BuildError::ProgramName(_) => BuildError::ProgramName(SettingError::Name(bad_reference())), Usage, HINT;
     );
 }
 

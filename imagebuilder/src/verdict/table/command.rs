@@ -56,6 +56,7 @@ fn errors_of_commands() {
         ImageError::Layout(_) => ImageError::Layout(damaged()), Mismatch, HINT;
         ImageError::NoRepo => ImageError::NoRepo, Usage, HINT;
         ImageError::NoDestination => ImageError::NoDestination, Usage, HINT;
+        ImageError::Cache { .. } => ImageError::Cache { variable: "x", source: damaged() }, Mismatch, HINT;
         ImageError::Temporary(_) => ImageError::Temporary(io_error()), Failed, NONE;
         ImageError::Copy { .. } => ImageError::Copy { path: path(), source: unread() }, Mismatch, HINT;
         ImageError::Archive { .. } => ImageError::Archive { path: path(), source: CopyError::Read {
