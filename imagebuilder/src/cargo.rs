@@ -13,6 +13,7 @@ use crate::cargo_config::{CargoConfigError, CargoConfigFiles};
 use crate::compile;
 use crate::environment::{Environment, PASSWORD_VARIABLE};
 use crate::fetch;
+use crate::link_arguments;
 use crate::options::Options;
 use crate::paths::PathMap;
 use crate::rustup;
@@ -54,6 +55,8 @@ pub(crate) enum CompileError {
         package: String,
         triple: &'static str,
         status: ExitStatus,
+        /// An argument that rust-lld refuses, and the variable that chooses another linker.
+        argument: Option<(String, String)>,
     },
     #[error("Cargo built package `{package}`, but reported no binary `{bin}`")]
     NoArtifact { package: String, bin: String },
@@ -166,11 +169,20 @@ pub(crate) fn compile(
         for line in &held {
             notes(Note::Diagnostic(line));
         }
-        let package = service.package.clone();
+        let rust_lld = target.links_itself() && !config.chooses_linker();
+        let argument = rust_lld.then(|| {
+            let found = found.ok()?;
+            found
+                .outputs
+                .iter()
+                .find_map(|output| link_arguments::of_build_script(output))
+        });
+        let argument = argument.flatten();
         return Err(CompileError::Failed {
-            package,
+            package: service.package.clone(),
             triple: target.triple,
             status,
+            argument: argument.map(|argument| (argument, target.linker_variable())),
         });
     }
     let found = found.map_err(CompileError::Messages)?;
@@ -281,6 +293,8 @@ struct Artifacts {
     packages: BTreeSet<PackageId>,
     all_packages: BTreeSet<PackageId>,
     folders: BTreeSet<PathBuf>,
+    /// The files with what the build scripts of the service's package printed.
+    outputs: Vec<PathBuf>,
 }
 
 fn artifacts(
@@ -290,8 +304,15 @@ fn artifacts(
 ) -> std::io::Result<Artifacts> {
     let mut found = Artifacts::default();
     for message in Message::parse_stream(stdout) {
-        let Message::CompilerArtifact(artifact) = message? else {
-            continue;
+        let artifact = match message? {
+            Message::CompilerArtifact(artifact) => artifact,
+            Message::BuildScriptExecuted(script) if script.package_id.repr == service.id => {
+                found
+                    .outputs
+                    .push(script.out_dir.with_file_name("output").into());
+                continue;
+            }
+            _ => continue,
         };
         let is_service = artifact.package_id.repr == service.id;
         // Cargo builds for the target below a directory of its name, and for the host elsewhere.

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use cargo_platform::{Cfg, Platform};
 use toml::{Table, Value};
 
+use crate::link_arguments;
+
 /// Why a configuration file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CargoConfigError {
@@ -147,7 +149,7 @@ fn is_for_a_driver(flag: &str) -> bool {
         "linker" | "linker-flavor" => true,
         "link-arg" | "link-args" => value
             .split_whitespace()
-            .any(|argument| argument.starts_with("-Wl,") || argument.starts_with("-fuse-ld")),
+            .any(link_arguments::is_for_a_driver),
         _ => false,
     }
 }

@@ -38,6 +38,7 @@ mod init;
 mod interrupt;
 mod key;
 mod layer;
+mod link_arguments;
 mod links;
 mod metadata;
 mod options;

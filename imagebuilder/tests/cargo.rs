@@ -97,6 +97,32 @@ fn a_linker_of_cargos_configuration_is_used() {
     assert_eq!(output(&sandbox, "release"), "false");
 }
 
+/// rust-lld takes the arguments of a linker, and a C compiler takes those with `-Wl,`.
+#[test]
+fn link_arguments_for_a_c_compiler_get_a_hint() {
+    let sandbox = with_cfg();
+    let arch = std::env::consts::ARCH.to_uppercase();
+    let variable = format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_MUSL_LINKER");
+    let hint = format!(
+        "hint: rust-lld does not take `-Wl,-z,now`, an argument for a C compiler: set {variable}=cc\n"
+    );
+    let script = "fn main() { println!(\"cargo::rustc-link-arg=-Wl,-z,now\"); }\n";
+    sandbox.write("hello/build.rs", script);
+    let run = sandbox.run(&BUILD);
+    run.fails(1, "Cargo could not compile package `hello`");
+    assert!(run.stderr.ends_with(&hint), "{}", run.stderr);
+    let mut command = sandbox.command(&BUILD);
+    let built = command.env(&variable, "cc").output().unwrap();
+    Run::of(sandbox.path(), built).reference();
+    assert_eq!(output(&sandbox, "release"), "false");
+    // Other failures have other causes.
+    sandbox.write("hello/build.rs", "fn main() {}\n");
+    sandbox.write("hello/src/main.rs", "fn main() { oops }\n");
+    let run = sandbox.run(&BUILD);
+    run.fails(1, "Cargo could not compile package `hello`");
+    assert!(!run.stderr.contains("hint:"), "{}", run.stderr);
+}
+
 #[test]
 fn cargos_options_are_passed_on() {
     let sandbox = with_cfg();

@@ -266,6 +266,14 @@ impl ExitError for CompileError {
             Self::Target(error) => error.hint(),
             Self::NoCCompiler { triple, .. } => Some(c_compiler(triple)),
             Self::NoLinker { triple } => Some(linker(triple)),
+            Self::Failed {
+                argument: Some((argument, variable)),
+                triple,
+                ..
+            } => Some(format!(
+                "rust-lld does not take `{argument}`, an argument for a C compiler: set {variable}={}",
+                gcc(triple)
+            )),
             Self::Config(_)
             | Self::C(_)
             | Self::Interrupted
@@ -290,6 +298,16 @@ fn c_compiler(triple: &str) -> String {
         "install zig (`pip install ziglang`), or {other}, or set CC_{}",
         triple.replace('-', "_")
     )
+}
+
+/// A C compiler that links for a target.
+fn gcc(triple: &str) -> String {
+    let architecture = triple.split('-').next().unwrap_or(triple);
+    if architecture == std::env::consts::ARCH {
+        "cc".to_owned()
+    } else {
+        format!("{architecture}-linux-gnu-gcc")
+    }
 }
 
 /// What to install to link for a target.

@@ -61,8 +61,11 @@ fn errors_of_compiling() {
         CompileError::NoLinker { .. } => CompileError::NoLinker { triple: "x" }, Failed, HINT;
         CompileError::Interrupted => CompileError::Interrupted, Interrupted, NONE;
         CompileError::Messages(_) => CompileError::Messages(io_error()), Failed, NONE;
+        CompileError::Failed { argument: Some(_), .. } => CompileError::Failed {
+            package: text(), triple: "x", status: ExitStatus::from_raw(256),
+            argument: Some((text(), text())) }, Failed, HINT;
         CompileError::Failed { .. } => CompileError::Failed {
-            package: text(), triple: "x", status: ExitStatus::from_raw(256) }, Failed, NONE;
+            package: text(), triple: "x", status: ExitStatus::from_raw(256), argument: None }, Failed, NONE;
         CompileError::NoArtifact { .. } => CompileError::NoArtifact { package: text(), bin: text() }, Failed, NONE;
     );
     verdict_table!(Verdict::of, ElfError,
