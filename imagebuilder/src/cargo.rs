@@ -169,15 +169,8 @@ pub(crate) fn compile(
         for line in &held {
             notes(Note::Diagnostic(line));
         }
-        let rust_lld = target.links_itself() && !config.chooses_linker();
-        let argument = rust_lld.then(|| {
-            let found = found.ok()?;
-            found
-                .outputs
-                .iter()
-                .find_map(|output| link_arguments::of_build_script(output))
-        });
-        let argument = argument.flatten();
+        let refused = found.ok().and_then(|found| found.argument_for_a_driver());
+        let argument = refused.filter(|_| compile::rust_lld_links(target, &config));
         return Err(CompileError::Failed {
             package: service.package.clone(),
             triple: target.triple,
@@ -295,6 +288,14 @@ struct Artifacts {
     folders: BTreeSet<PathBuf>,
     /// The files with what the build scripts of the service's package printed.
     outputs: Vec<PathBuf>,
+}
+
+impl Artifacts {
+    /// An argument of a build script that is for a compiler's driver.
+    fn argument_for_a_driver(&self) -> Option<String> {
+        let mut outputs = self.outputs.iter();
+        outputs.find_map(|output| link_arguments::of_build_script(output))
+    }
 }
 
 fn artifacts(

@@ -12,6 +12,11 @@ use crate::paths::PathMap;
 use crate::target::{Libc, Target};
 use crate::toml_string::toml_string;
 
+/// Whether Rust's own linker links for a target, and no other one that is chosen.
+pub(crate) fn rust_lld_links(target: Target, config: &CargoConfig) -> bool {
+    target.links_itself() && !config.chooses_linker()
+}
+
 /// The arguments that choose target, linker and flags, for a Cargo profile.
 ///
 /// They are `--config`, not the variable `RUSTFLAGS`, which would replace the flags of `config`. A
@@ -24,7 +29,7 @@ pub(crate) fn arguments(
     linker: Option<&Path>,
 ) -> Vec<OsString> {
     let triple = target.triple;
-    let rust_lld = target.links_itself() && !config.chooses_linker();
+    let rust_lld = rust_lld_links(target, config);
     let mut flags = config.flags_to_pass_on().to_vec();
     match target.libc {
         Libc::Musl if rust_lld => flags.push("-Clink-self-contained=yes".to_owned()),

@@ -21,8 +21,8 @@ const SETTINGS: &str = "Settings of the image are in [package.metadata.image] of
 #[derive(Debug, Args)]
 #[command(after_long_help = SETTINGS)]
 pub(crate) struct Build {
-    /// The workspace's packages to build, as `cargo build --package` names them [default: the package
-    /// of the current directory]
+    /// The workspace's packages to build, as `cargo build --package` names them [default: the one with a
+    /// binary that `cargo build` builds]
     #[arg(value_name = "PACKAGE")]
     pub(crate) packages: Vec<String>,
     /// The binary to pack, if the package has several. May be repeated: each gets its own layer, and
@@ -172,7 +172,7 @@ pub(crate) struct Cargo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// The package [default: that of the current directory]
+    /// The package [default: as for `build`]
     #[arg(value_name = "PACKAGE")]
     pub(crate) package: Option<String>,
     /// Print the table instead of writing it.
