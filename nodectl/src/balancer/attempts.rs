@@ -5,11 +5,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::notice::Failure;
 use super::pool::{Place, Pool};
 
 /// How long a client waits while no pod accepts its connection: long enough for a restart.
 pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A failed attempt to connect to a pod.
+#[derive(Debug)]
+pub struct Failure {
+    /// The pod's address.
+    pub address: SocketAddr,
+    /// Why it failed.
+    pub source: io::Error,
+}
 
 /// The attempts to find a pod for one client.
 pub(super) struct Attempts {

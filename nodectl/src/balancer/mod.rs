@@ -20,7 +20,8 @@ mod threads;
 mod wake;
 mod worker;
 
-pub use notice::{Failure, Notice};
+pub use attempts::Failure;
+pub use notice::Notice;
 pub use pool::{Pool, Target};
 pub use stats::Stats;
 pub use threads::{Balancer, OPEN_FILES, Port, Settings, connections_for};

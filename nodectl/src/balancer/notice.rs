@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::attempts::READY_TIMEOUT;
+use super::attempts::{Failure, READY_TIMEOUT};
 
 /// The shortest time between two notices of the same kind.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -34,15 +33,6 @@ pub enum Notice {
         /// The last attempt; `None` if no pod was ready.
         failure: Option<Failure>,
     },
-}
-
-/// A failed attempt to connect to a pod.
-#[derive(Debug)]
-pub struct Failure {
-    /// The pod's address.
-    pub address: SocketAddr,
-    /// Why it failed.
-    pub source: io::Error,
 }
 
 impl fmt::Display for Notice {

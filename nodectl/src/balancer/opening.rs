@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempts::Attempts;
+use super::attempts::Failure;
 use super::limit;
-use super::notice::Failure;
 use super::poll::Ready;
 use super::pool;
 use super::relay::{Direction, Relay, Unused};

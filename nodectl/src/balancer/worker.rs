@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::attempts::Attempts;
+use super::attempts::Failure;
 use super::limit::Limit;
 use super::listener::Listener;
-use super::notice::{Failure, Reporter};
+use super::notice::Reporter;
 use super::opening::{CONNECT_TIMEOUT, Opening, Outcome};
 use super::poll::{Events, Poll, Ready, Side, Source};
 use super::relay::{BUFFER_BYTES, Progress, Relay};
