@@ -117,8 +117,11 @@ fn settings_override_the_base() {
     assert_eq!(run.volumes().clone().unwrap(), ["/data"]);
     assert_eq!(run.labels().clone().unwrap()["vendor"], "us");
     assert_eq!(manifest.annotations["team"], "a");
-    // The command line comes first.
+    // The command line comes first. Without the base, its program is missing.
     let args = ["--platform", "linux/amd64", "--base", "scratch"];
+    build(&sandbox, &args).fails(2, "the program `/bin/tini` is not in the image");
+    let own = sandbox.read("hello/Cargo.toml");
+    sandbox.write("hello/Cargo.toml", &own.replace("/bin/tini", "hello"));
     build(&sandbox, &args).reference();
     let (manifest, _) = read(&sandbox, &root(&sandbox));
     assert!(
