@@ -58,7 +58,7 @@ impl Checkout {
             root: root.to_owned(),
             problem,
         })?;
-        // Whatever the user's configuration leaves out of it.
+        // Also what the user's configuration excludes.
         let status = [
             "status",
             "--porcelain",
@@ -66,12 +66,14 @@ impl Checkout {
             "--ignore-submodules=none",
         ];
         let mut changes = git(&status)?.unwrap_or_else(|problem| problem);
-        let index = git(&["ls-files", "-v"])?.unwrap_or_default();
-        // A lowercase letter: git does not look whether it was changed (`--assume-unchanged`).
-        let unseen = index
-            .lines()
-            .filter(|line| line.starts_with(char::is_lowercase));
-        changes.extend(unseen.map(|line| format!("\n{line} (assumed unchanged)")));
+        let index = git(&["ls-files", "-v", "-z", "--recurse-submodules"])?.unwrap_or_default();
+        // Each is a letter, a space and a path.
+        let entries = index.split_terminator('\0');
+        // A lowercase letter: git does not check whether it was changed (`--assume-unchanged`).
+        let unchecked = entries
+            .clone()
+            .filter(|entry| entry.starts_with(char::is_lowercase));
+        changes.extend(unchecked.map(|entry| format!("\n{entry} (assumed unchanged)")));
         if !changes.is_empty() {
             let lines = changes.lines().filter(|line| !line.is_empty());
             let mut lines = lines.map(|line| line.trim().to_owned());
@@ -88,10 +90,10 @@ impl Checkout {
             root: root.to_owned(),
         })?;
         let directory = git(&["rev-parse", "--show-prefix"])?.unwrap_or_default();
-        let files = git(&["ls-files", "-z", "--recurse-submodules"])?.unwrap_or_default();
         // Assets are found by their canonical paths.
         let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-        let files = files.split('\0').map(|path| root.join(path));
+        let paths = entries.filter_map(|entry| entry.split_once(' '));
+        let files = paths.map(|(_, path)| root.join(path));
         Ok(Self {
             files: files.collect(),
             uri: uri(&remote),

@@ -33,7 +33,7 @@ fn provenance_names_the_commit_the_arguments_and_the_dependencies() {
 
     commit(&sandbox);
     let git = |args: &[&str]| tool(sandbox.path(), "git", args);
-    // Whatever git is told to leave out of its status.
+    // Also files that `git status` is configured not to report.
     git(&["config", "status.showUntrackedFiles", "no"]);
     sandbox.write("hello/src/extra.rs", "");
     refused().fails(2, "?? hello/src/extra.rs");
