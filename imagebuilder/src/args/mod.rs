@@ -19,7 +19,7 @@ pub(crate) use assemble::{Assemble, FileArgument};
 pub(crate) use build::{Apply, Build, Image, Init, Resolve};
 pub(crate) use inspect::{Diff, Inspect, Verify};
 pub(crate) use output::{Destinations, Packing};
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Creation, Registry};
 pub(crate) use transfer::{Copy, Login, Logout, Push, Remote};
 
 /// From a Cargo workspace to container images, without a Dockerfile.

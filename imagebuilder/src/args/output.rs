@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Registry;
 use super::registry::tag;
+use super::{Creation, Registry};
 use crate::layer::LayerCompression;
 use crate::place::Output;
 use crate::registry::Prefix;
@@ -49,7 +49,6 @@ pub(crate) struct Destinations {
     pub(crate) tags: Vec<String>,
     #[command(flatten)]
     pub(crate) registry: Registry,
-    /// Create the repository if it does not exist. For Amazon ECR.
-    #[arg(long, help_heading = "Registry")]
-    pub(crate) create_repository: bool,
+    #[command(flatten)]
+    pub(crate) creation: Creation,
 }

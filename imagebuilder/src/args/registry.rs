@@ -31,6 +31,15 @@ pub(crate) struct Registry {
     pub(crate) docker_config: Option<PathBuf>,
 }
 
+/// What a push does before.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct Creation {
+    /// Create the repository if it does not exist. For Amazon ECR.
+    #[arg(long)]
+    pub(crate) create_repository: bool,
+}
+
 pub(super) fn tag(text: &str) -> Result<String, oci::ReferenceError> {
     let name: oci::Reference = "x".parse()?;
     name.with_tag(text).map(|_| text.to_owned())

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use oci::{Platform, Reference};
 
-use super::Registry;
 use super::registry::tag;
+use super::{Creation, Registry};
 use crate::place::{Local, Place};
 use crate::registry::Prefix;
 
@@ -39,16 +39,11 @@ pub(crate) struct Push {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
-    /// Create the repository if it does not exist. For Amazon ECR.
-    #[arg(long, help_heading = "Registry")]
-    pub(crate) create_repository: bool,
+    #[command(flatten)]
+    pub(crate) creation: Creation,
 }
 
 #[derive(Debug, Args)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(crate) struct Copy {
     /// The image: `oci:DIR[:NAME]`, `tar:FILE[:NAME]`, `docker:NAME`, or a reference such as
     /// registry.example.com/team/app:v1.
@@ -70,9 +65,8 @@ pub(crate) struct Copy {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) registry: Registry,
-    /// Create the repository if it does not exist. For Amazon ECR.
-    #[arg(long, help_heading = "Registry")]
-    pub(crate) create_repository: bool,
+    #[command(flatten)]
+    pub(crate) creation: Creation,
 }
 
 #[derive(Debug, Args)]

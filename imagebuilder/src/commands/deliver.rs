@@ -12,7 +12,7 @@ use oci::{Descriptor, Platform, Reference, annotation};
 
 use super::ImageError;
 use super::context::Context;
-use super::publishing::{destination, publish, publisher_for};
+use super::publishing::{creating, destination, publish, publisher_for};
 use super::tar_file;
 use crate::args::Destinations;
 use crate::attest::sign_tag;
@@ -46,10 +46,8 @@ impl<'a> Delivery<'a> {
         arguments: &'a Destinations,
     ) -> Result<Self, ImageError> {
         let publisher = arguments.repo.clone().map(|prefix| {
-            let mut publisher = publisher_for(context, prefix.registry(), &arguments.registry)?;
-            if arguments.create_repository {
-                publisher = publisher.creating_repositories()?;
-            }
+            let publisher = publisher_for(context, prefix.registry(), &arguments.registry)?;
+            let publisher = creating(publisher, &arguments.creation)?;
             Ok::<_, ImageError>((prefix, publisher))
         });
         let publisher = publisher.transpose()?;

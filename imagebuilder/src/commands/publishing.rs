@@ -8,7 +8,7 @@ use oci::referrers::Referrers;
 use super::ImageError;
 use super::context::Context;
 use super::progress::show;
-use crate::args::Registry;
+use crate::args::{Creation, Registry};
 use crate::base::Content;
 use crate::builder::Built;
 use crate::registry::{Connection, Mounts, Prefix, PublishError, Publisher, TransferOptions};
@@ -41,6 +41,18 @@ pub(super) fn publisher_for(
         registry: host.to_owned(),
         source,
     })
+}
+
+/// The publisher, which creates missing repositories if that is requested.
+pub(super) fn creating(
+    publisher: Publisher,
+    creation: &Creation,
+) -> Result<Publisher, PublishError> {
+    if creation.create_repository {
+        publisher.creating_repositories()
+    } else {
+        Ok(publisher)
+    }
 }
 
 /// The settings for registries, from the arguments and the environment.

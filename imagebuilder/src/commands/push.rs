@@ -14,7 +14,7 @@ use super::CommandError;
 use super::context::Context;
 use super::platform::select;
 use super::progress::show;
-use super::publishing::destination;
+use super::publishing::{creating, destination};
 use super::repository::{expect_digest_of, publisher};
 use super::source::{only, open, roots};
 use crate::args::Push;
@@ -39,11 +39,8 @@ pub(super) fn run(context: &Context, args: &Push) -> Result<(), CommandError> {
     for (_, destination) in &pushes {
         let registry = destination.registry().unwrap_or_default().to_owned();
         if let Entry::Vacant(entry) = publishers.entry(registry) {
-            let mut publisher = publisher(context, destination, &args.registry)?;
-            if args.create_repository {
-                publisher = publisher.creating_repositories()?;
-            }
-            entry.insert(publisher);
+            let publisher = publisher(context, destination, &args.registry)?;
+            entry.insert(creating(publisher, &args.creation)?);
         }
     }
     let parcel = |(root, destination): (Descriptor, Reference)| Parcel {

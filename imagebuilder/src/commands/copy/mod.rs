@@ -121,7 +121,7 @@ where
                 return would(context, args, source, repository, root, reference.tag());
             }
             let events = |event: PublishEvent| context.printer.status(&event.to_string());
-            let creation = if args.create_repository {
+            let creation = if args.creation.create_repository {
                 publisher.create_repository(reference.repository(), &events)?
             } else {
                 Creation::default()
