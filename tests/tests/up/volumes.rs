@@ -34,6 +34,15 @@ fn with_volumes(security: &str, names: &[&str], mounts: &str) -> String {
         )
 }
 
+/// One volume, of a group.
+fn with_a_volume_of_group_2000() -> String {
+    with_volumes(
+        "        fsGroup: 2000\n",
+        &["a"],
+        "{name: a, mountPath: /data}",
+    )
+}
+
 /// The address of the only pod.
 fn pod(world: &World) -> SocketAddr {
     let ps = world.ps();
@@ -58,12 +67,7 @@ fn stop(up: Nodectl) {
 fn volumes_and_what_is_written_to_them_belong_to_the_fs_group() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
-    let manifest = with_volumes(
-        "        fsGroup: 2000\n",
-        &["a"],
-        "{name: a, mountPath: /data}",
-    );
-    let mut up = world.up(&manifest);
+    let mut up = world.up(&with_a_volume_of_group_2000());
     up.wait_for("all ready: 1 pod", 1);
     assert_eq!(get(pod(&world), "/write/data/x"), "written");
     let dir = volume(&world, "a");
@@ -122,12 +126,8 @@ fn a_containers_files_in_etc_are_writable_as_in_kubernetes() {
 fn a_volume_in_memory_has_its_limit_and_is_removed_with_the_pod() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
-    let manifest = with_volumes(
-        "        fsGroup: 2000\n",
-        &["a"],
-        "{name: a, mountPath: /data}",
-    )
-    .replace("emptyDir: {}", "emptyDir: {medium: Memory, sizeLimit: 1Mi}");
+    let manifest = with_a_volume_of_group_2000()
+        .replace("emptyDir: {}", "emptyDir: {medium: Memory, sizeLimit: 1Mi}");
     let mounts = |world: &World| {
         let mounts = get(pod(world), "/read/proc/mounts");
         let data = mounts.lines().find(|line| line.contains(" /data "));
