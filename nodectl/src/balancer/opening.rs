@@ -6,8 +6,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::attempts::Attempts;
-use super::attempts::Failure;
+use super::attempts::{Attempts, Failure};
 use super::limit;
 use super::poll::Ready;
 use super::pool;

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
-use super::attempts::Attempts;
-use super::attempts::Failure;
+use super::attempts::{Attempts, Failure};
 use super::limit::Limit;
 use super::listener::Listener;
 use super::notice::Reporter;

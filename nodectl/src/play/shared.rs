@@ -1,5 +1,5 @@
-//! The IPC namespace, /dev/shm and the volumes in memory that the containers of a pod share. They outlive each container, as the
-//! sandbox of a Kubernetes pod does.
+//! The IPC namespace, /dev/shm and the volumes in memory that the containers of a pod share. They outlive each
+//! container, as the sandbox of a Kubernetes pod does.
 
 use std::fs::{self, OpenOptions};
 use std::io;
