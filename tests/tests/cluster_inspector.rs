@@ -303,7 +303,10 @@ fn make_node_ps_shows_a_node_and_deletes_its_pod() {
         [&node, "ARGS=inspect nosuch"],
         "error: there is no pod `nosuch` on this node",
     );
-    refused([&node, "ARGS=down"], "error: -k only reads");
+    refused(
+        [&node, "ARGS=down"],
+        "error: `up`, `down` and `images` are not available with -k, which only reads",
+    );
     // No shell interprets the arguments.
     refused([&node, "ARGS=inspect a;id"], "`a;id`");
     for (node, name) in [("NODE=nosuch", "nosuch"), ("NODE=", "")] {
