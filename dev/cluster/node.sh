@@ -93,6 +93,10 @@ address = "$socket"
 [plugins."io.containerd.internal.v1.opt"]
 path = "$dir/containerd/opt"
 
+# By default, containerd 2 replaces the machine's socket.
+[plugins."io.containerd.nri.v1.nri"]
+socket_path = "$dir/containerd/nri.sock"
+
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "registry.k8s.io/pause:3.6"
 # A nested container may not be permitted to lower its OOM score, and runc then fails with

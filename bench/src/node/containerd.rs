@@ -113,6 +113,7 @@ fn configuration(directory: &Path) -> String {
         "version = 2\nroot = \"{directory}/root\"\nstate = \"{directory}/state\"\n\
          [grpc]\naddress = \"{directory}/c.sock\"\n\
          [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{directory}/opt\"\n\
+         [plugins.\"io.containerd.nri.v1.nri\"]\nsocket_path = \"{directory}/nri.sock\"\n\
          [plugins.\"io.containerd.grpc.v1.cri\"]\nsandbox_image = \"{IMAGE}\"\n\
          restrict_oom_score_adj = true\n\
          [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]\n\

@@ -79,12 +79,15 @@ impl Daemon {
         daemon
     }
 
+    /// Every path in it is the daemon's own. By default, each containerd 2 with the CRI plugin replaces the
+    /// machine's NRI socket, and ends where another one creates it at the same time.
     fn write_config(&self, more: &str) {
         let dir = self.dir.path().display();
         let text = format!(
             "version = 2\nroot = \"{dir}/root\"\nstate = \"{dir}/state\"\n\
              {more}[grpc]\naddress = \"{dir}/c.sock\"\n\
-             [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{dir}/opt\"\n"
+             [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{dir}/opt\"\n\
+             [plugins.\"io.containerd.nri.v1.nri\"]\nsocket_path = \"{dir}/nri.sock\"\n"
         );
         fs::write(self.path("config.toml"), text).expect("the directory takes a file");
     }
@@ -92,7 +95,7 @@ impl Daemon {
     /// Starts the daemon that is on `PATH`.
     ///
     /// # Panics
-    /// Where it cannot be started, or does not answer within 20 s.
+    /// Where it cannot be started, ends, or does not answer within two minutes.
     pub fn launch(&mut self) {
         let log = fs::OpenOptions::new()
             .create(true)
@@ -111,7 +114,7 @@ impl Daemon {
             .expect("containerd can be run; `make deps-test` installs it");
         self.child = Some(child);
         let deadline = Instant::now() + Duration::from_mins(2);
-        while Instant::now() < deadline {
+        while Instant::now() < deadline && self.child.as_mut().is_some_and(runs) {
             if UnixStream::connect(self.socket()).is_ok() && self.ctr_status(&["version"]) {
                 return;
             }
@@ -260,6 +263,10 @@ impl Daemon {
         command.arg("--address").arg(self.socket()).args(args);
         command
     }
+}
+
+fn runs(child: &mut Child) -> bool {
+    matches!(child.try_wait(), Ok(None))
 }
 
 impl Drop for Daemon {
