@@ -30,6 +30,7 @@ mod engine;
 mod environment;
 mod fetch;
 mod file_digest;
+mod file_state;
 mod files;
 mod fit;
 mod image;

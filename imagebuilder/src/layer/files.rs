@@ -5,8 +5,9 @@
 //! are in a pax record before the entry.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use oci::layout::LayoutError;
@@ -14,12 +15,14 @@ use oci::{Digest, Hasher};
 use tar::{EntryType, Header};
 
 use crate::assets::{Asset, Source};
-use crate::cache::Cache;
-use crate::file_digest;
+use crate::file_state::{self, FileState};
 use crate::setting_values::User;
 
 /// The bytes of a name in a ustar header.
 const NAME_BYTES: usize = 100;
+
+/// What a file's content is padded to in a tar.
+const TAR_BLOCK_BYTES: u64 = 512;
 
 /// Why a layer could not be packed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,8 @@ pub(crate) enum LayerError {
         #[source]
         source: io::Error,
     },
+    #[error("the files of a layer changed while they were packed")]
+    Changed,
     #[error("a layer is incomplete")]
     Incomplete,
 }
@@ -106,43 +111,29 @@ impl Files {
         self.0.insert(path.to_owned(), entry);
     }
 
-    /// Everything that the tar depends on, with digests in place of contents. Files are read for it unless they
-    /// are unchanged.
-    pub(super) fn key(&self, cache: &Cache) -> Result<String, LayerError> {
-        let key = self.key_by(&|file| file_digest::digest(cache, file).map(Some))?;
-        Ok(key.expect("every file that can be read has a digest"))
-    }
-
-    /// The key, if no file has to be read for it.
-    pub(super) fn known_key(&self, cache: &Cache) -> Result<Option<String>, LayerError> {
-        self.key_by(&|file| file_digest::known(cache, file))
-    }
-
-    fn key_by(
-        &self,
-        digest: &dyn Fn(&File) -> io::Result<Option<Digest>>,
-    ) -> Result<Option<String>, LayerError> {
+    /// A key for everything that the tar depends on but the content of files on disk, and the state of those.
+    pub(super) fn state(&self) -> Result<(String, FileState), LayerError> {
         let mut hasher = Hasher::new();
+        let mut state = FileState::default();
+        let mut add = |file: &Metadata| {
+            state.add(file);
+            file_state::identity(file)
+        };
         for (path, entry) in &self.0 {
-            let text = |digest: Option<Digest>| digest.map(|digest| digest.to_string());
             let (kind, content) = match &entry.content {
-                Content::Directory => ('d', Some(String::new())),
-                Content::Link(target) => ('l', Some(target.clone())),
-                Content::Bytes(bytes) => ('f', text(Some(Digest::of(bytes)))),
-                Content::Open(file, _) => ('f', text(digest(file).map_err(LayerError::Write)?)),
+                Content::Directory => ('d', String::new()),
+                Content::Link(target) => ('l', target.clone()),
+                Content::Bytes(bytes) => ('b', Digest::of(bytes).to_string()),
+                Content::Open(file, _) => ('f', add(&file.metadata().map_err(LayerError::Write)?)),
                 Content::Path(source, _) => {
-                    let file = File::open(source).map_err(unreadable(source))?;
-                    ('f', text(digest(&file).map_err(unreadable(source))?))
+                    ('f', add(&source.metadata().map_err(unreadable(source))?))
                 }
-            };
-            let Some(content) = content else {
-                return Ok(None);
             };
             let (mode, owner) = (entry.mode, entry.owner);
             let line = format!("{path:?} {kind} {mode:o} {owner} {content:?}\n");
             hasher.update(line.as_bytes());
         }
-        Ok(Some(hasher.finish().0.to_string()))
+        Ok((hasher.finish().0.to_string(), state))
     }
 
     /// Writes the files as a tar; `mtime` is in seconds since 1970.
@@ -229,26 +220,24 @@ fn set_names(
     tar.append_pax_extensions(records)
 }
 
-/// Appends a file from its start, and fails if it does not have the size in its header, which would make
-/// all later entries unreadable.
+/// Appends a file, and fails if it does not have the size in its header, which would make all later entries
+/// unreadable. The position of the file is neither used nor moved: another thread may read it too.
 fn append(
     tar: &mut tar::Builder<impl Write>,
     header: &Header,
-    mut file: &File,
+    file: &File,
     size: u64,
     name: &str,
 ) -> Result<(), LayerError> {
-    file.seek(SeekFrom::Start(0)).map_err(LayerError::Write)?;
     let out = tar.get_mut();
     let written = out
         .write_all(header.as_bytes())
-        .and_then(|()| copy(file.take(size), out));
-    written.map_err(LayerError::Write)?;
+        .and_then(|()| copy(file, size, out));
     let changed = |problem: &str| LayerError::File {
         path: name.into(),
         source: io::Error::other(problem.to_owned()),
     };
-    if file.stream_position().map_err(LayerError::Write)? != size {
+    if written.map_err(LayerError::Write)? != size {
         return Err(changed("it became shorter while it was packed"));
     }
     let now = file.metadata().map_err(LayerError::Write)?.len();
@@ -258,24 +247,27 @@ fn append(
     Ok(())
 }
 
-/// Writes the content of an entry, and zeros up to a whole block of the tar, as [`tar::Builder::append`] does with
-/// sixteen times as many reads.
-fn copy(mut content: impl io::Read, out: &mut impl Write) -> io::Result<()> {
+/// Writes the first `size` bytes of a file, and zeros up to a whole block of the tar, as [`tar::Builder::append`]
+/// does with sixteen times as many reads. Returns how many bytes the file had.
+fn copy(file: &File, size: u64, out: &mut impl Write) -> io::Result<u64> {
     let mut buffer = vec![0; 128 << 10];
     let mut written = 0;
-    loop {
-        match content.read(&mut buffer) {
+    while written < size {
+        let most =
+            usize::try_from(size - written).map_or(buffer.len(), |rest| rest.min(buffer.len()));
+        match file.read_at(&mut buffer[..most], written) {
             Ok(0) => break,
             Ok(count) => {
                 out.write_all(&buffer[..count])?;
-                written += count;
+                written += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    let block = [0; 512];
-    out.write_all(&block[..written.next_multiple_of(block.len()) - written])
+    let padding = written.next_multiple_of(TAR_BLOCK_BYTES) - written;
+    io::copy(&mut io::repeat(0).take(padding), out)?;
+    Ok(written)
 }
 
 #[cfg(test)]

@@ -3,15 +3,19 @@
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
+use flate2::Crc;
 use oci::layout::{Layout, LayoutError};
 use oci::{Descriptor, Digest, Hasher};
-use serde::{Deserialize, Serialize};
 
 use super::CONTRACT;
 use super::compression::LayerCompression;
 use super::files::{Files, LayerError};
 use super::writer::{CompressingWriter, Jobs};
 use crate::cache::Cache;
+
+/// The kinds of cached results.
+const TARS: &str = "tars";
+const LAYERS: &str = "layers";
 
 /// A stored layer, as the manifest and the configuration describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +28,17 @@ pub(crate) struct Layer {
     pub(crate) created_by: String,
 }
 
-/// The cached result for a layer.
-#[derive(Serialize, Deserialize)]
+/// A tar that is stored: as it is compressed, and by itself.
+#[derive(Clone, Debug)]
 struct Packed {
     descriptor: Descriptor,
     diff_id: Digest,
 }
 
 /// Packs the layers of a run.
+///
+/// Two results are cached: the digest of the tar of files, while those do not change, and the blob that a tar is
+/// compressed to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packer<'a> {
     pub(crate) layout: &'a Layout,
@@ -47,10 +54,18 @@ impl Packer<'_> {
     /// # Errors
     /// If a file cannot be read, or the layer cannot be written.
     pub(crate) fn pack(&self, files: &Files, created_by: &str) -> Result<Layer, LayerError> {
-        let key = files.known_key(self.cache)?;
-        let packed = match key.as_deref().and_then(|key| self.known(key)) {
-            Some(known) => known,
-            None => self.store(files, key)?,
+        let (files_key, state) = files.state()?;
+        let key = format!("{CONTRACT} {} {files_key}", self.mtime);
+        let diff_id = state.get(self.cache, TARS, &key);
+        let packed = if let Some(known) = diff_id.and_then(|diff_id| self.known(diff_id)) {
+            known
+        } else {
+            let packed = self.store(files)?;
+            // Files that changed meanwhile may be another layer now.
+            if files.state()?.1 == state {
+                state.put(self.cache, TARS, &key, packed.diff_id);
+            }
+            packed
         };
         Ok(Layer {
             descriptor: packed.descriptor,
@@ -59,45 +74,53 @@ impl Packer<'_> {
         })
     }
 
-    /// The layer of the files with this key, if the layout has it from an earlier run.
-    fn known(&self, key: &str) -> Option<Packed> {
-        let known: Packed = self.cache.get("layers", &self.cache_key(key))?;
-        self.layout.has_blob(&known.descriptor).then_some(known)
+    /// The layer with this tar, if the layout has it from an earlier run.
+    fn known(&self, diff_id: Digest) -> Option<Packed> {
+        let descriptor: Descriptor = self.cache.get(LAYERS, &self.layer_key(diff_id))?;
+        let packed = Packed {
+            descriptor,
+            diff_id,
+        };
+        self.layout.has_blob(&packed.descriptor).then_some(packed)
     }
 
-    fn cache_key(&self, key: &str) -> String {
-        let Self {
-            compression, mtime, ..
-        } = self;
-        format!("{CONTRACT} {compression} {mtime} {key}")
+    fn layer_key(&self, diff_id: Digest) -> String {
+        format!("{CONTRACT} {} {diff_id}", self.compression)
     }
 
-    /// Stores the files as a layer. If their key is not known, they are read for it meanwhile, which takes a fraction
-    /// of the time, and writing stops if the layout turns out to have the layer.
-    fn store(&self, files: &Files, key: Option<String>) -> Result<Packed, LayerError> {
+    /// Stores the files as a layer. The digest of the tar is computed meanwhile, in a fraction of the time; writing
+    /// stops if the layout turns out to have the layer.
+    fn store(&self, files: &Files) -> Result<Packed, LayerError> {
         let found = OnceLock::new();
-        let read = || {
-            let key = files.key(self.cache)?;
-            if let Some(known) = self.known(&key) {
+        let hash = || {
+            let mut tar = Sums::default();
+            files.write_tar(self.mtime, &mut tar)?;
+            let diff_id = tar.hasher.finish().0;
+            if let Some(known) = self.known(diff_id) {
                 let _ = found.set(known);
             }
-            Ok::<_, LayerError>(key)
+            Ok::<_, LayerError>((diff_id, tar.crc))
         };
-        let (written, key) = std::thread::scope(|scope| {
-            let key = scope.spawn(|| key.map_or_else(read, Ok));
-            let written = self.write(files, &found);
-            (written, key.join().expect("reading does not panic"))
+        let (stored, hashed) = std::thread::scope(|scope| {
+            let hashed = scope.spawn(hash);
+            let stored = self.write(files, &found);
+            (stored, hashed.join().expect("hashing does not panic"))
         });
         if let Some(known) = found.into_inner() {
             return Ok(known);
         }
-        let packed = written.map_err(|error| self.named(error))?;
-        let key = key?;
-        // If a file changed since its digest was computed, it is another layer.
-        if files.key(self.cache)? == key {
-            self.cache.put("layers", &self.cache_key(&key), &packed);
+        let (descriptor, compressed) = stored.map_err(|error| self.named(error))?;
+        let (diff_id, crc) = hashed?;
+        // The files were read twice.
+        if (crc.sum(), crc.amount()) != (compressed.sum(), compressed.amount()) {
+            return Err(LayerError::Changed);
         }
-        Ok(packed)
+        self.cache
+            .put(LAYERS, &self.layer_key(diff_id), &descriptor);
+        Ok(Packed {
+            descriptor,
+            diff_id,
+        })
     }
 
     /// An error of writing, with its path.
@@ -112,45 +135,62 @@ impl Packer<'_> {
         }
     }
 
-    /// Writes the layer, until one is `found`.
-    fn write(&self, files: &Files, found: &OnceLock<Packed>) -> Result<Packed, LayerError> {
+    /// Writes the layer, until one is `found`; also returns the checksum of the tar.
+    fn write(
+        &self,
+        files: &Files,
+        found: &OnceLock<Packed>,
+    ) -> Result<(Descriptor, Crc), LayerError> {
         let blob = self.layout.blob_writer()?;
         let jobs = Jobs::default();
-        let (diff_id, (digest, size)) = std::thread::scope(|scope| {
+        let stored = std::thread::scope(|scope| {
             let writer = CompressingWriter::start(scope, blob, self.compression, &jobs);
-            let mut tee = Tee {
+            let mut tar = Stoppable {
                 inner: writer,
-                hasher: Hasher::new(),
                 found,
             };
-            let written = files.write_tar(self.mtime, &mut tee);
-            let (diff_id, _) = tee.hasher.finish();
-            let stored = tee.inner.finish(written)?;
-            Ok::<_, LayerError>((diff_id, stored))
+            let written = files.write_tar(self.mtime, &mut tar);
+            tar.inner.finish(written)
         })?;
         let media_type = self.compression.media_type();
-        Ok(Packed {
-            descriptor: Descriptor::new(media_type, digest, size),
-            diff_id,
-        })
+        Ok((
+            Descriptor::new(media_type, stored.digest, stored.size),
+            stored.tar,
+        ))
     }
 }
 
-/// Hashes the bytes that it passes on, and fails once a layer is found.
-struct Tee<'a, W> {
-    inner: W,
+/// The digest and the checksum of what is written.
+#[derive(Default)]
+struct Sums {
     hasher: Hasher,
+    crc: Crc,
+}
+
+impl Write for Sums {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.hasher.update(bytes);
+        self.crc.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Passes bytes on, and fails once a layer is found.
+struct Stoppable<'a, W> {
+    inner: W,
     found: &'a OnceLock<Packed>,
 }
 
-impl<W: Write> Write for Tee<'_, W> {
+impl<W: Write> Write for Stoppable<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.found.get().is_some() {
             return Err(io::Error::other("the layout has the layer"));
         }
-        let count = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        Ok(count)
+        self.inner.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -161,6 +201,8 @@ impl<W: Write> Write for Tee<'_, W> {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
+    use std::os::unix::fs::FileExt as _;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -301,6 +343,46 @@ mod tests {
             assert!(written.is_err());
             let blobs = folder.layout.path().join("blobs/sha256");
             assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 1);
+        }
+    }
+
+    /// The files are read twice at once, and may change between the two with their size unchanged.
+    #[test]
+    fn a_layer_never_has_the_digest_of_another_tar() {
+        for compression in ["gzip", "zstd"] {
+            let folder = Folder::new();
+            let path = folder.directory.path().join("file");
+            let size = 1 << 20;
+            std::fs::write(&path, noise(size)).unwrap();
+            let mut files = Files::default();
+            let file = std::fs::File::open(&path).unwrap();
+            files.open_file("x", 0o644, file, size as u64);
+            let is_packed = AtomicBool::new(false);
+            let (mut packed, mut refused) = (0, 0);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let file = std::fs::File::options().write(true).open(&path).unwrap();
+                    for byte in (0..=u8::MAX).cycle() {
+                        file.write_at(&[byte], 900 << 10).unwrap();
+                        if is_packed.load(Ordering::Relaxed) {
+                            return;
+                        }
+                    }
+                });
+                for _ in 0..20 {
+                    match folder.pack(&files, compression) {
+                        Ok(layer) => {
+                            assert_eq!(Digest::of(&folder.unpacked(&layer)), layer.diff_id);
+                            packed += 1;
+                        }
+                        Err(LayerError::Changed) => refused += 1,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                is_packed.store(true, Ordering::Relaxed);
+            });
+            assert_eq!(packed + refused, 20, "{compression}");
+            assert!(refused > 0, "{compression}: the file never changed in time");
         }
     }
 

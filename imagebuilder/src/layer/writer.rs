@@ -22,13 +22,28 @@ type Job = (Block, SyncSender<io::Result<Compressed>>);
 /// Jobs for the compressing threads, which take one at a time.
 pub(super) type Jobs = Mutex<Option<Receiver<Job>>>;
 
+/// A stored blob.
+pub(super) struct Stored {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    /// The checksum of what was compressed.
+    pub(super) tar: Crc,
+}
+
+impl Stored {
+    fn commit(blob: BlobWriter, tar: Crc) -> Result<Self, LayerError> {
+        let (digest, size) = blob.commit()?;
+        Ok(Self { digest, size, tar })
+    }
+}
+
 /// The writer's side: blocks in their order.
 pub(super) struct CompressingWriter<'scope> {
     buffer: Vec<u8>,
     /// The end of the previous block.
     window: Vec<u8>,
     output: Output,
-    stored: ScopedJoinHandle<'scope, Result<(Digest, u64), LayerError>>,
+    stored: ScopedJoinHandle<'scope, Result<Stored, LayerError>>,
 }
 
 enum Output {
@@ -107,12 +122,9 @@ impl<'scope> CompressingWriter<'scope> {
         }
     }
 
-    /// Stores the blob if everything was written, and returns its digest and size. An error of the storing
-    /// thread takes precedence over one of writing, which it causes.
-    pub(super) fn finish(
-        mut self,
-        written: Result<(), LayerError>,
-    ) -> Result<(Digest, u64), LayerError> {
+    /// Stores the blob if everything was written. An error of the storing thread takes precedence over one of
+    /// writing, which it causes.
+    pub(super) fn finish(mut self, written: Result<(), LayerError>) -> Result<Stored, LayerError> {
         let written = written.and_then(|()| self.hand_on(true).map_err(LayerError::Write));
         let Self { output, stored, .. } = self;
         if let (Ok(()), Output::Zstd { blocks }) = (&written, &output) {
@@ -163,7 +175,7 @@ fn work(jobs: &Jobs, level: u32) {
 fn store_gzip(
     mut blob: BlobWriter,
     ordered: &Receiver<Receiver<io::Result<Compressed>>>,
-) -> Result<(Digest, u64), LayerError> {
+) -> Result<Stored, LayerError> {
     let mut crc = Crc::new();
     let mut is_first = true;
     while let Ok(result) = ordered.recv() {
@@ -182,7 +194,7 @@ fn store_gzip(
         if compressed.is_last {
             blob.write_all(&gzip::trailer(&crc))
                 .map_err(LayerError::Write)?;
-            return Ok(blob.commit()?);
+            return Stored::commit(blob, crc);
         }
     }
     Err(LayerError::Incomplete)
@@ -192,15 +204,17 @@ fn store_zstd(
     blob: BlobWriter,
     level: u32,
     blocks: &Receiver<Vec<u8>>,
-) -> Result<(Digest, u64), LayerError> {
+) -> Result<Stored, LayerError> {
     let level = i32::try_from(level).expect("the parser bounds it");
     let encoder = zstd::stream::write::Encoder::new(blob, level);
     let mut encoder = encoder.map_err(LayerError::Write)?;
+    let mut crc = Crc::new();
     while let Ok(block) = blocks.recv() {
         if block.is_empty() {
             let blob = encoder.finish().map_err(LayerError::Write)?;
-            return Ok(blob.commit()?);
+            return Stored::commit(blob, crc);
         }
+        crc.update(&block);
         encoder.write_all(&block).map_err(LayerError::Write)?;
     }
     Err(LayerError::Incomplete)

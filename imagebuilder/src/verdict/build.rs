@@ -482,14 +482,14 @@ impl ExitError for LayerError {
     fn exit(&self) -> Exit {
         match self {
             Self::Layout(error) => layout(error).exit,
-            Self::Write(_) | Self::File { .. } | Self::Incomplete => Exit::Failed,
+            Self::Write(_) | Self::File { .. } | Self::Changed | Self::Incomplete => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Layout(error) => layout(error).hint,
-            Self::File { .. } => {
+            Self::File { .. } | Self::Changed => {
                 Some("build again, and do not change the files meanwhile".to_owned())
             }
             Self::Write(_) | Self::Incomplete => None,

@@ -119,6 +119,7 @@ fn errors_of_bases_and_layers() {
         LayerError::Layout(_) => LayerError::Layout(damaged()), Mismatch, HINT;
         LayerError::Write(_) => LayerError::Write(io_error()), Failed, NONE;
         LayerError::File { .. } => LayerError::File { path: path(), source: io_error() }, Failed, HINT;
+        LayerError::Changed => LayerError::Changed, Failed, HINT;
         LayerError::Incomplete => LayerError::Incomplete, Failed, NONE;
     );
     verdict_table!(Verdict::of, FitError,
