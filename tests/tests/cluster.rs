@@ -65,7 +65,7 @@ fn fails_and_is_rolled_back(
 ) {
     let pods = cluster.identities();
     let ((), losses) = under_load(cluster.address(), 100, |_| {
-        let args = ["--timeout", "45s", "--balancer-timeout", "10s"];
+        let args = ["--timeout", "20s", "--balancer-timeout", "10s"];
         let deployed = match image {
             Some(image) => cluster.deploy_image(overlay, image, &args),
             None => cluster.deploy(overlay, &args),
