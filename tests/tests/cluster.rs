@@ -220,7 +220,7 @@ fn rollouts_scaling_deletions_and_a_node_drain_lose_no_request() {
     let cluster = Cluster::connect();
     cluster.deploy(&local(), &[]).succeeded();
     let began = Instant::now();
-    let ((), losses) = under_load(cluster.address(), 2500, |sent| {
+    let ((), losses) = under_load(cluster.address(), 3200, |sent| {
         for _ in 0..5 {
             cluster.restart();
         }
