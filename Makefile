@@ -32,9 +32,14 @@ whole = --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/ren
 cargo_test = cargo test $(whole)
 # The tests of nodectl that work with any containerd.
 containerd_tests = crictl node node_sandboxes up
-# On a cluster that CONTEXT= names, only the tests that need no access to its nodes.
-e2e_tests = cluster cluster_apply cluster_make cluster_validation $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_ecr cluster_manifests \
-	cluster_nlb cluster_together cluster_components cluster_node cluster_inspector cluster_down)
+# The tests on a Kubernetes: of the service, and of what a load balancer controller does, by GROUP. On a cluster that
+# CONTEXT= names, only the tests that need no access to its nodes.
+e2e_service = cluster cluster_apply cluster_make cluster_validation \
+	$(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_down cluster_inspector cluster_node)
+e2e_balancers = $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_components cluster_ecr cluster_manifests \
+	cluster_nlb cluster_together)
+GROUP ?= service balancers
+e2e_tests = $(strip $(foreach group,$(GROUP),$(e2e_$(group))))
 
 .PHONY: help
 help: ## List these commands
@@ -118,7 +123,8 @@ test-audit: deps-crates build ## Run the tests that let cargo-audit scan the bin
 		cargo test --locked -p imagebuilder --features audit --test audit
 
 .PHONY: e2e
-e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO=]
+e2e: deps-e2e build-all ## Deploy to a real Kubernetes on this machine, and roll out under load: [CONTEXT= REPO= GROUP=]
+	@[ -n "$(e2e_tests)" ] || { echo "error: no tests on $(or $(CONTEXT),this machine) are in GROUP=$(GROUP)" >&2; exit 2; }
 	@dev/cluster/run $(cargo_test) --no-fail-fast $(e2e_tests:%=--test %) -- --ignored --test-threads=1 --show-output
 
 .PHONY: lint

@@ -11,24 +11,7 @@ debs=$cache/debs-$release
 cgroup=rust-k8s-app-fresh-$(cksum <<<"$top" | cut -d' ' -f1)
 
 source "$top/dev/messages.sh"
-
-# The mount points of the cgroup hierarchies, each with its type and its controllers.
-hierarchies() {
-    awk '{
-        point = $5; sub(/.* - /, "")
-        if ($1 != "cgroup" && $1 != "cgroup2") next
-        n = split($3, options, ","); controllers = ""
-        for (i = 1; i <= n; i++) if (options[i] != "rw" && options[i] != "ro") controllers = controllers "," options[i]
-        print point, $1, substr(controllers, 2)
-    }' /proc/self/mountinfo
-}
-
-# delegate CGROUP: makes the controllers of a cgroup v2 available in the cgroups below it.
-delegate() {
-    local controllers
-    read -r -a controllers <"$1/cgroup.controllers" || return 0
-    echo "${controllers[@]/#/+}" >"$1/cgroup.subtree_control"
-}
+source "$top/dev/cgroups.sh"
 
 # This machine's package sources for the release; if none, mmdebstrap uses its defaults.
 sources() {
@@ -77,14 +60,9 @@ keep_build() {
 
 # Removes the files and the cgroups, retrying while the killed processes exit.
 clean() {
-    local point paths=()
-    while read -r point _; do
-        paths+=("$point/$cgroup")
-    done < <(hierarchies)
     for _ in $(seq 100); do
-        find "${paths[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || :
         rm -rf --one-file-system "$fresh" 2>/dev/null || :
-        compgen -G "$fresh" >/dev/null || [ -n "$(find "${paths[@]}" -maxdepth 0 2>/dev/null)" ] || return 0
+        ! remove_cgroup "$cgroup" || compgen -G "$fresh" >/dev/null || return 0
         sleep 0.1
     done
     return 1
