@@ -3,23 +3,8 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
 
-/// The widths of the live lines at the bottom. The process has one stderr, and so one of these.
-static LIVE_WIDTHS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-
-/// The size of a terminal that does not report it.
-const DEFAULT_SIZE: Size = Size {
-    columns: 80,
-    rows: 24,
-};
-
-/// The size of a terminal, in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Size {
-    columns: usize,
-    rows: usize,
-}
+use crate::live::{self, Size};
 
 /// How progress is shown on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -27,7 +12,7 @@ pub enum Progress {
     /// `tty` if stderr is a terminal that can move its cursor, else `plain`.
     #[default]
     Auto,
-    /// Lines, and live progress at the bottom.
+    /// Lines, and live ones below.
     Tty,
     /// A line at the start and the end of each step.
     Plain,
@@ -105,27 +90,21 @@ impl Printer {
         }
     }
 
-    /// How many characters a line of the terminal has.
+    /// The size of the terminal.
     #[allow(
         clippy::unused_self,
         reason = "only the holder of a printer writes to the stream"
     )]
-    pub fn columns(self) -> usize {
-        size().columns
+    pub fn size(self) -> Size {
+        Size::of_stderr()
     }
 
-    /// Shows `lines` at the bottom until the next output, on a terminal only. Each is cut to its width; if
+    /// Shows `lines` below all other output until they are replaced, on a terminal only. Each is cut to its width; if
     /// there are more than fit its height, only the last ones are shown.
     pub fn live(self, lines: &[String]) {
-        if self.progress != Progress::Tty {
-            return;
+        if self.progress == Progress::Tty {
+            live::show(lines);
         }
-        let size = size();
-        let shown = &lines[lines.len().saturating_sub(size.rows)..];
-        let cut = |line: &String| line.chars().take(size.columns).collect::<String>();
-        let shown: Vec<_> = shown.iter().map(cut).collect();
-        let widths = shown.iter().map(|line| line.chars().count()).collect();
-        write_live(&shown.join("\r\n"), widths);
     }
 
     /// Writes a step that is under way, with its figures: an object with `fields` for
@@ -172,53 +151,7 @@ impl Printer {
         reason = "only the holder of a printer writes to the stream"
     )]
     fn write_err(self, text: &str) {
-        write_live(text, Vec::new());
-    }
-}
-
-/// Replaces the live lines with `text`, whose last lines are live and have these widths.
-///
-/// A failed write is ignored: if stderr is closed, there is nowhere to report it.
-fn write_live(text: &str, live: Vec<usize>) {
-    let mut widths = LIVE_WIDTHS.lock().unwrap_or_else(PoisonError::into_inner);
-    let rows = if widths.is_empty() {
-        0
-    } else {
-        rows(&widths, size())
-    };
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all((erase(rows) + text).as_bytes());
-    *widths = live;
-}
-
-/// The rows that lines of these widths take. A terminal that became narrower has wrapped them; rows that
-/// have scrolled off its top cannot be erased.
-fn rows(widths: &[usize], size: Size) -> usize {
-    let rows: usize = widths
-        .iter()
-        .map(|width| width.div_ceil(size.columns).max(1))
-        .sum();
-    rows.min(size.rows)
-}
-
-/// Erases the last rows: cursor up to the first and to its left, then the rest of the screen (ECMA-48:
-/// CUU, CR, ED).
-fn erase(rows: usize) -> String {
-    match rows {
-        0 => String::new(),
-        1 => "\r\x1b[J".to_owned(),
-        rows => format!("\x1b[{}A\r\x1b[J", rows - 1),
-    }
-}
-
-/// The size of the terminal that stderr is connected to.
-fn size() -> Size {
-    match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
-            columns: size.ws_col.into(),
-            rows: size.ws_row.into(),
-        },
-        _ => DEFAULT_SIZE,
+        live::write_above(text);
     }
 }
 
@@ -243,27 +176,6 @@ fn json_line(level: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn live_lines_are_erased_and_nothing_else() {
-        assert_eq!(erase(0), "");
-        assert_eq!(erase(1), "\r\x1b[J");
-        assert_eq!(erase(3), "\x1b[2A\r\x1b[J");
-    }
-
-    #[test]
-    fn lines_that_a_narrower_terminal_wraps_take_more_rows() {
-        let size = |columns, rows| Size { columns, rows };
-        let check = |columns, expected| {
-            assert_eq!(rows(&[70, 0, 35], size(columns, 24)), expected, "{columns}");
-        };
-        check(80, 3);
-        check(70, 3);
-        check(69, 4);
-        check(35, 4);
-        check(34, 6);
-        check(1, 24);
-    }
 
     #[test]
     fn json_lines_escape_what_json_needs() {

@@ -89,7 +89,7 @@ impl Screen {
 
     fn under_way(&mut self, now: Duration, printer: Printer) {
         if printer.progress() == Progress::Tty {
-            let lines = self.transfers.lines(now, printer.columns());
+            let lines = self.transfers.lines(now, printer.size().columns);
             printer.live(&lines);
         } else if let Some(total) = self.transfers.total(now) {
             let fields = [
