@@ -1,8 +1,8 @@
-//! Handles signals that ask this process to stop while Cargo runs.
+//! Handles signals that ask this process to end, or to pause, while Cargo runs.
 //!
 //! Cargo runs in a process group of its own, with its compilers and build scripts. A signal is
-//! forwarded to all of them; the second one kills them. While no Cargo runs, signals have their
-//! default effect.
+//! forwarded to all of them; the second one that asks to end kills them. While no Cargo runs, signals
+//! have their default effect.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
 
-const SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// What asks a process to end, or to pause as Ctrl-Z does.
+const SIGNALS: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
 
 /// The signal handlers of this process.
 #[derive(Clone, Debug)]
@@ -54,7 +56,7 @@ impl Interrupts {
     /// If it cannot be started.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
         // Set before the child exists, so that no signal is lost in between.
-        let mut signals = Signals::new(SIGNALS)?;
+        let mut signals = Signals::new(SIGNALS.iter().chain(&[SIGCONT]))?;
         self.idle.store(false, Ordering::SeqCst);
         let child = command.process_group(0).spawn().inspect_err(|_| {
             self.idle.store(true, Ordering::SeqCst);
@@ -65,16 +67,22 @@ impl Interrupts {
         let seen = Arc::clone(&interrupted);
         let forwarder = std::thread::spawn(move || {
             for signal in signals.forever() {
-                let again = seen.swap(true, Ordering::SeqCst);
-                let signal = match signal {
-                    _ if again => Signal::KILL,
-                    SIGINT => Signal::INT,
-                    SIGHUP => Signal::HUP,
-                    SIGQUIT => Signal::QUIT,
-                    _ => Signal::TERM,
-                };
                 // It fails when all of them have exited.
-                let _ = kill_process_group(group, signal);
+                let forward = |signal| kill_process_group(group, signal);
+                let _ = match signal {
+                    SIGTSTP => {
+                        let _ = forward(Signal::STOP);
+                        let _ = emulate_default_handler(SIGTSTP);
+                        continue;
+                    }
+                    // Sent to this process alone.
+                    SIGCONT => forward(Signal::CONT),
+                    _ if seen.swap(true, Ordering::SeqCst) => forward(Signal::KILL),
+                    SIGINT => forward(Signal::INT),
+                    SIGHUP => forward(Signal::HUP),
+                    SIGQUIT => forward(Signal::QUIT),
+                    _ => forward(Signal::TERM),
+                };
             }
         });
         Ok(Running {

@@ -228,9 +228,19 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// A process that has exited, even if nobody has waited for it yet.
 fn exited(pid: &str) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
-        stat.rsplit(") ").next().unwrap().starts_with('Z')
-    })
+    state(pid).is_none_or(|state| state == 'Z')
+}
+
+/// The state of a process, as a letter (`proc(5)`).
+fn state(pid: &str) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+fn send(signal: &str, pid: u32) {
+    let kill = format!("kill -{signal} {pid}");
+    let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// Else one could pack what the other compiled with other features.
@@ -281,14 +291,7 @@ fn a_signal_stops_cargo_and_its_build_scripts() {
         let script = fs::read_to_string(&pid_file).unwrap();
         fs::remove_file(&pid_file).unwrap();
         assert!(!exited(&script));
-        let kill = format!("kill -{signal} {}", child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .unwrap()
-                .success()
-        );
+        send(signal, child.id());
         let run = Run::of(sandbox.path(), child.wait_with_output().unwrap());
         assert_eq!(run.code, Some(130), "{signal}: {}", run.stderr);
         assert!(
@@ -300,6 +303,44 @@ fn a_signal_stops_cargo_and_its_build_scripts() {
         assert_eq!(run.stdout, "");
         assert!(!PathBuf::from("img/index.json").exists());
     }
+}
+
+#[test]
+fn ctrl_z_pauses_cargo_and_its_build_scripts() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "hello/build.rs",
+        "fn main() {
+             std::fs::write(\"../pid.new\", std::process::id().to_string()).unwrap();
+             std::fs::rename(\"../pid.new\", \"../pid\").unwrap();
+             while !std::path::Path::new(\"../go\").exists() {
+                 std::thread::sleep(std::time::Duration::from_millis(20));
+             }
+         }",
+    );
+    let child = sandbox
+        .command(&BUILD)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid_file = sandbox.path().join("pid");
+    wait_until("the build script runs", || pid_file.exists());
+    let script = fs::read_to_string(&pid_file).unwrap();
+    let is_paused = |pid: &str| state(pid) == Some('T');
+    for _ in 0..2 {
+        send("TSTP", child.id());
+        wait_until("both are paused", || {
+            is_paused(&child.id().to_string()) && is_paused(&script)
+        });
+        send("CONT", child.id());
+        wait_until("both continue", || {
+            !is_paused(&child.id().to_string()) && !is_paused(&script)
+        });
+    }
+    sandbox.write("go", "");
+    let run = Run::of(sandbox.path(), child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
 }
 
 #[test]
