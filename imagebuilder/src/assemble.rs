@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
+use std::path::Path;
 use std::thread;
 
 use oci::{Descriptor, Platform};
@@ -30,6 +31,8 @@ pub(crate) struct Assembly<'a> {
     pub(crate) base: Option<&'a Base>,
     /// Each entry of `files` is a layer of its own.
     pub(crate) layer_per_file: bool,
+    /// The files and directories that the run writes. The image has none of them.
+    pub(crate) outputs: &'a [&'a Path],
 }
 
 /// An image that can be packed, for each platform.
@@ -138,7 +141,9 @@ fn collect(assembly: &Assembly<'_>, platform: &Platform) -> Result<Contents, Bui
     let files = assembly.files.iter();
     let files: Vec<_> = files.map(|file| on_platform(file, platform)).collect();
     // Files that are named on a command line may be anywhere.
-    let collect = |files: &[AssetSetting]| assets::collect(files, ".".as_ref(), "/".as_ref(), &[]);
+    let collect = |files: &[AssetSetting]| {
+        assets::collect(files, ".".as_ref(), "/".as_ref(), assembly.outputs)
+    };
     let all = collect(&files)?;
     let layers = if assembly.layer_per_file {
         let layer = |file: &AssetSetting| {

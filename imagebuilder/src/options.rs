@@ -1,5 +1,7 @@
 //! The command line's options for all images of a run.
 
+use std::path::PathBuf;
+
 use oci::Platform;
 
 use crate::checkout::Checkout;
@@ -30,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) attest: Attest,
     /// Fails if a binary contains a path of this machine.
     pub(crate) deny_paths: bool,
+    /// The files and directories that the run writes, besides Cargo's. No asset has them.
+    pub(crate) outputs: Vec<PathBuf>,
     /// How Cargo compiles.
     pub(crate) cargo: CargoOptions,
     /// Cargo shows only its diagnostics.

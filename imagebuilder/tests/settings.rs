@@ -79,6 +79,41 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
     gone.fails(2, "the asset `web` does not exist");
 }
 
+/// Else each build would pack what the one before has written.
+#[test]
+fn what_a_build_writes_is_not_an_asset() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hello/web/index.html", "index");
+    set(&sandbox, "assets = [{ src = \"web\", dest = \"/srv\" }]\n");
+    let built = || {
+        let outputs = [
+            "--output",
+            "oci:hello/web/img",
+            "--output",
+            "tar:hello/web/x.tar",
+        ];
+        let sboms = ["--sbom-dir", "hello/web/sbom"];
+        let args = [&["build", "hello", QUIET][..], &outputs, &sboms].concat();
+        sandbox.run(&args).reference()
+    };
+    let first = built();
+    assert!(sandbox.path().join("hello/web/x.tar").exists());
+    assert_eq!(built(), first);
+    let assembled = || {
+        let files = [
+            "--file",
+            "hello/web:/srv:0755",
+            "--entrypoint",
+            "/srv/index.html",
+        ];
+        let output = ["--output", "oci:hello/web/other"];
+        let args = [&["assemble", "web", QUIET][..], &files, &output].concat();
+        sandbox.run(&args).reference()
+    };
+    let first = assembled();
+    assert_eq!(assembled(), first);
+}
+
 #[test]
 fn an_asset_cannot_have_the_path_of_the_binary() {
     let sandbox = Sandbox::new();

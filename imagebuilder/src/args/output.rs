@@ -1,11 +1,13 @@
 //! The options of all commands that create images: how to pack them, and their destinations.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::registry::tag;
 use super::{Creation, Registry};
 use crate::layer::LayerCompression;
-use crate::place::Output;
+use crate::place::{Local, Output, Store};
 use crate::registry::Prefix;
 
 /// How to pack files into layers.
@@ -51,4 +53,22 @@ pub(crate) struct Destinations {
     pub(crate) registry: Registry,
     #[command(flatten)]
     pub(crate) creation: Creation,
+}
+
+impl Destinations {
+    /// The destinations on this machine.
+    pub(crate) fn locals(&self) -> impl Iterator<Item = &Local> {
+        self.output.iter().filter_map(|output| match output {
+            Output::Local(local) => Some(local),
+            Output::Registry => None,
+        })
+    }
+
+    /// The layouts and tars that are written.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.locals().filter_map(|local| match &local.store {
+            Store::Layout(path) | Store::Archive(path) => Some(path.as_path()),
+            Store::Engine => None,
+        })
+    }
 }

@@ -151,6 +151,7 @@ fn arguments(service: &Service, platforms: &[Platform], options: &Options) -> Ve
         attest: _,
         quiet: _,
         diagnostics_are_events: _,
+        outputs: _,
     } = options;
     let CargoOptions {
         profile,

@@ -264,7 +264,9 @@ impl Builder {
     fn assets(&self, service: &Service) -> Result<BTreeMap<String, Asset>, BuildError> {
         let settings = &service.settings;
         let folder = &settings.assets_folder;
-        let (root, skipped) = (self.workspace.root(), self.workspace.target_dirs());
+        let root = self.workspace.root();
+        let mut skipped = self.workspace.target_dirs();
+        skipped.extend(self.options.outputs.iter().map(PathBuf::as_path));
         let assets = assets::collect(&settings.assets, folder, root, &skipped)?;
         let binaries: Vec<String> = service.bins().map(image_path).collect();
         let is_over = |path: &str, asset: &Asset| {

@@ -74,6 +74,7 @@ fn assembled(
         Some(base) => bases.get(base, &platforms)?,
         None => None,
     };
+    let outputs: Vec<_> = destinations.paths().collect();
     let files: Vec<AssetSetting> = args.files.iter().map(FileArgument::setting).collect();
     let assembly = Assembly {
         files: &files,
@@ -81,6 +82,7 @@ fn assembled(
         platforms: &platforms,
         base: base.as_deref(),
         layer_per_file: args.layer_per_file,
+        outputs: &outputs,
     };
     let prepared = prepare(assembly, &cache, &mut |base, bytes| {
         let base = base.to_owned();

@@ -71,7 +71,7 @@ impl<'a> Delivery<'a> {
     /// Reports what would be reported only once the images are built: a registry that refuses the credentials or
     /// cannot be reached, and a tar that cannot be written.
     pub(super) fn check(&self) -> Result<(), ImageError> {
-        for local in self.locals() {
+        for local in self.arguments.locals() {
             if let Store::Archive(path) = &local.store {
                 let writable = cli::check_replaceable(path);
                 writable.map_err(|source| ImageError::WriteArchive {
@@ -100,7 +100,7 @@ impl<'a> Delivery<'a> {
         default: PathBuf,
         variable: &'static str,
     ) -> Result<Layout, ImageError> {
-        if let Some(path) = self.locals().find_map(|local| layout(local)) {
+        if let Some(path) = self.arguments.locals().find_map(|local| layout(local)) {
             return Ok(Layout::create(path)?);
         }
         let is_default = self.arguments.output.is_empty() && self.publisher.is_none();
@@ -110,7 +110,10 @@ impl<'a> Delivery<'a> {
     /// The name under which an image called `name` is reported and pushed, without a tag: that of the first
     /// destination.
     pub(super) fn lead(&self, name: &Reference) -> Reference {
-        let mut names = self.locals().filter_map(|local| local.image.clone());
+        let mut names = self
+            .arguments
+            .locals()
+            .filter_map(|local| local.image.clone());
         names.next().unwrap_or_else(|| name.clone()).without_tag()
     }
 
@@ -128,7 +131,7 @@ impl<'a> Delivery<'a> {
             bases: parcel.base.map(std::slice::from_ref).unwrap_or_default(),
         };
         let mut is_named = false;
-        for local in self.locals() {
+        for local in self.arguments.locals() {
             let names = self.names_at(local, parcel.name);
             match &local.store {
                 Store::Layout(path) if path == layout.path() => {
@@ -196,7 +199,7 @@ impl<'a> Delivery<'a> {
             layout,
             bases: &bases,
         };
-        for local in self.locals() {
+        for local in self.arguments.locals() {
             let Store::Archive(path) = &local.store else {
                 continue;
             };
@@ -244,22 +247,13 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    fn locals(&self) -> impl Iterator<Item = &'a Local> {
-        self.arguments
-            .output
-            .iter()
-            .filter_map(|output| match output {
-                Output::Local(local) => Some(local),
-                Output::Registry => None,
-            })
-    }
-
     /// The tags of `--tag`, else that of the first destination with one.
     fn tags(&self) -> Vec<&'a str> {
         if !self.arguments.tags.is_empty() {
             return self.given_tags();
         }
         let mut named = self
+            .arguments
             .locals()
             .filter_map(|local| local.image.as_ref()?.tag());
         named.next().into_iter().collect()

@@ -1,6 +1,6 @@
 //! Builds the images of packages and returns their names by digest, for `build` and `resolve`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -93,6 +93,7 @@ impl<'a> Images<'a> {
                 },
                 attest,
                 auditable: !arguments.no_auditable,
+                outputs: outputs(arguments),
                 cargo: CargoOptions {
                     profile: arguments.cargo.profile.clone(),
                     locked: arguments.cargo.locked,
@@ -271,4 +272,10 @@ fn attest(context: &Context, arguments: &Image, root: &Path) -> Result<Attest, I
         }),
         key: key.transpose()?,
     })
+}
+
+/// What a run with these arguments writes, besides Cargo's files.
+fn outputs(arguments: &Image) -> Vec<PathBuf> {
+    let paths = arguments.destinations.paths().map(Path::to_owned);
+    paths.chain(arguments.sbom_dir.clone()).collect()
 }

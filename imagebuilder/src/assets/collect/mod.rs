@@ -42,7 +42,7 @@ pub(crate) enum Source {
 }
 
 /// Finds the assets in `settings`, relative to `folder`, by their paths in the image without a leading
-/// slash. All of them must be inside `root`. The directories `skipped`, into which builds write, are left out of
+/// slash. All of them must be inside `root`. The files and directories `skipped`, which builds write, are left out of
 /// directories and of the matches of patterns.
 ///
 /// # Errors
@@ -306,7 +306,7 @@ impl Found<'_> {
         let mut paths = entries(directory)?;
         paths.retain(|path| {
             let mut skipped = self.skipped.iter();
-            !(path.is_dir() && skipped.any(|skipped| is_same_file(path, skipped)))
+            !skipped.any(|skipped| is_same_file(path, skipped))
         });
         Ok(paths)
     }
