@@ -32,13 +32,13 @@ whole = --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/ren
 cargo_test = cargo test $(whole)
 # The tests of nodectl that work with any containerd.
 containerd_tests = crictl node node_sandboxes up
-# The tests on a Kubernetes: of the service, and of what a load balancer controller does, by GROUP. On a cluster that
-# CONTEXT= names, only the tests that need no access to its nodes.
+# The tests on a Kubernetes, in two groups that take about as long: CI runs them side by side. On a cluster that CONTEXT=
+# names, only the tests that need no access to its nodes.
 e2e_service = cluster cluster_apply cluster_make cluster_validation \
 	$(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_down cluster_inspector cluster_node)
 e2e_balancers = $(if $(filter-out rust-k8s-local,$(CONTEXT)),,cluster_components cluster_ecr cluster_manifests \
 	cluster_nlb cluster_together)
-GROUP ?= service balancers
+GROUP = service balancers
 e2e_tests = $(strip $(foreach group,$(GROUP),$(e2e_$(group))))
 
 .PHONY: help

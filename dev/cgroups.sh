@@ -76,6 +76,7 @@ remove_cgroup() {
     while read -r point _; do
         paths+=("$point/$1")
     done < <(hierarchies)
+    [ ${#paths[@]} -gt 0 ] || return 0
     find "${paths[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || :
     [ -z "$(find "${paths[@]}" -maxdepth 0 2>/dev/null)" ]
 }

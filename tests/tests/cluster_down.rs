@@ -168,8 +168,13 @@ fn resources(directory: &Path, namespaces: &[String], sockets: &[String]) -> BTr
         let process = process.unwrap().path();
         let read = |name: &str| fs::read(process.join(name)).unwrap_or_default();
         let words = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
-        let cgroup = String::from_utf8_lossy(&read("cgroup")).contains("/kubepods");
-        if cgroup || words.contains(&inside) {
+        let cgroups = read("cgroup");
+        // Those of a cluster with namespaces of its own are below a cgroup of that.
+        let is_in_pod = String::from_utf8_lossy(&cgroups)
+            .lines()
+            .filter_map(|line| line.splitn(3, ':').nth(2))
+            .any(|cgroup| cgroup.starts_with("/kubepods"));
+        if is_in_pod || words.contains(&inside) {
             found.insert(format!("process {}: {words}", process.display()));
         }
     }
