@@ -1,4 +1,4 @@
-//! A cache of results that depend only on their key.
+//! A cache of results that depend only on their key, or also on files ([`crate::file_state`]).
 //!
 //! Each entry is a file of its own that is written atomically, so neither concurrent nor killed runs leave
 //! invalid entries. An entry that cannot be read counts as missing, and one that cannot be written is

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use oci::{Digest, Hasher};
 
 use crate::cache::Cache;
-use crate::file_state::{self, FileState};
+use crate::file_state::{self, FileState, Moment};
 
 const KIND: &str = "files";
 
@@ -21,10 +21,11 @@ pub(crate) fn digest(cache: &Cache, file: &File) -> io::Result<Digest> {
     if let Some(digest) = state.get(cache, KIND, &key) {
         return Ok(digest);
     }
+    let since = Moment::now(cache);
     let digest = read(file)?;
     // A file that changes while it is read is not cached.
     if FileState::of(&file.metadata()?) == state {
-        state.put(cache, KIND, &key, digest);
+        state.put(cache, KIND, &key, digest, since);
     }
     Ok(digest)
 }
@@ -43,7 +44,6 @@ fn read(file: &File) -> io::Result<Digest> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Duration;
 
     use super::*;
 
@@ -53,18 +53,29 @@ mod tests {
         let cache = Cache::new(folder.path().join("cache"));
         let path = folder.path().join("file");
         let of = || digest(&cache, &File::open(&path).unwrap()).unwrap();
+        for content in ["one", "two", "three"] {
+            // Changed within a tick, the first two with the same size.
+            fs::write(&path, content).unwrap();
+            assert_eq!(of(), Digest::of(content.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn an_unchanged_file_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("cache"));
+        let path = folder.path().join("file");
         fs::write(&path, "one").unwrap();
-        assert_eq!(of(), Digest::of(b"one"));
-        // Changed within a tick, with the same size: the entry is too young to be trusted.
-        fs::write(&path, "two").unwrap();
-        assert_eq!(of(), Digest::of(b"two"));
-        // A trusted entry is not compared with the content.
         let metadata = fs::metadata(&path).unwrap();
-        let key = file_state::identity(&metadata);
-        FileState::of(&metadata).put(&cache, KIND, &key, Digest::of(b"forged"));
-        let entry = File::options().write(true).open(cache.path(KIND, &key));
-        let later = metadata.modified().unwrap() + Duration::from_secs(1);
-        entry.unwrap().set_modified(later).unwrap();
-        assert_eq!(of(), Digest::of(b"forged"));
+        let (state, key) = (FileState::of(&metadata), file_state::identity(&metadata));
+        let is_stored = || state.get::<Digest>(&cache, KIND, &key).is_some();
+        // Until its last change is long enough ago.
+        while !is_stored() {
+            digest(&cache, &File::open(&path).unwrap()).unwrap();
+        }
+        let forged = Digest::of(b"forged");
+        let since = Moment::now(&cache);
+        FileState::of(&metadata).put(&cache, KIND, &key, forged, since);
+        assert_eq!(digest(&cache, &File::open(&path).unwrap()).unwrap(), forged);
     }
 }

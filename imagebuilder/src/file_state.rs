@@ -1,10 +1,10 @@
 //! Results that were computed from files, and are valid while those do not change.
 //!
 //! As in git's index, a file is considered unchanged as long as its device, inode, size and times are the
-//! same. Times have the granularity of the kernel's clock, so an entry counts only if it was written well
-//! after the files were last changed.
+//! same. Times have the granularity of the kernel's clock, so a result is stored only if its files were read well
+//! after they were last changed.
 
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
@@ -63,32 +63,57 @@ impl FileState {
         key: &str,
     ) -> Option<T> {
         let entry: Entry<T> = cache.get(kind, key)?;
-        let is_valid = entry.state == *self && self.is_older(cache, kind, key);
-        is_valid.then_some(entry.value)
+        (entry.state == *self).then_some(entry.value)
     }
 
-    /// Stores a result that was computed from files in this state.
-    pub(crate) fn put<T: Serialize>(self, cache: &Cache, kind: &str, key: &str, value: T) {
-        cache.put(kind, key, &Entry { state: self, value });
-    }
-
-    /// Whether the files changed well before the entry was written, by the clock of one file system.
-    fn is_older(&self, cache: &Cache, kind: &str, key: &str) -> bool {
-        if self.0.is_empty() {
-            return true;
+    /// Stores a result that was computed from files in this state, which were read after `since`. Without effect if
+    /// they had changed just before.
+    pub(crate) fn put<T: Serialize>(
+        self,
+        cache: &Cache,
+        kind: &str,
+        key: &str,
+        value: T,
+        since: Option<Moment>,
+    ) {
+        if self.is_older_than(since) {
+            cache.put(kind, key, &Entry { state: self, value });
         }
-        let Ok(entry) = cache.path(kind, key).metadata() else {
-            return false;
-        };
-        let written = nanos(entry.mtime(), entry.mtime_nsec());
-        let is_older = |file: &Stamp| {
-            file.device == entry.dev() && written - file.changed > TICKS.as_nanos().cast_signed()
-        };
-        self.0.iter().all(is_older)
+    }
+
+    /// Whether the files changed so long before that a later change has another time.
+    fn is_older_than(&self, moment: Option<Moment>) -> bool {
+        self.0.iter().all(|file| {
+            moment.is_some_and(|moment| {
+                file.device == moment.device
+                    && moment.nanos - file.changed > TICKS.as_nanos().cast_signed()
+            })
+        })
     }
 }
 
-/// What a file keeps when it changes, unless it is replaced.
+/// A moment by the clock of a file system, which may be another machine's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    device: u64,
+    /// Since 1970.
+    nanos: i128,
+}
+
+impl Moment {
+    /// Now, by the clock of the cache's file system; `None` if it cannot be written to.
+    pub(crate) fn now(cache: &Cache) -> Option<Self> {
+        let folder = cache.folder();
+        fs::create_dir_all(folder).ok()?;
+        let file = tempfile::tempfile_in(folder).ok()?.metadata().ok()?;
+        Some(Self {
+            device: file.dev(),
+            nanos: nanos(file.mtime(), file.mtime_nsec()),
+        })
+    }
+}
+
+/// Identifies a file: stays the same when its content changes, but not when it is replaced.
 pub(crate) fn identity(file: &Metadata) -> String {
     format!("{}-{}", file.dev(), file.ino())
 }
@@ -99,10 +124,6 @@ fn nanos(seconds: i64, nanos: i64) -> i128 {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-    use std::time::SystemTime;
-
     use super::*;
 
     #[test]
@@ -110,6 +131,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"));
         let paths = ["one", "two"].map(|name| folder.path().join(name));
+        for path in &paths {
+            fs::write(path, "one").unwrap();
+        }
         let state = || {
             let mut state = FileState::default();
             for path in &paths {
@@ -118,37 +142,35 @@ mod tests {
             state
         };
         let known = || state().get::<u32>(&cache, "numbers", "key");
-        let changed = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
-        let written = |at: SystemTime| {
-            let entry = cache.path("numbers", "key");
-            let entry = fs::File::options().write(true).open(entry).unwrap();
-            entry.set_modified(at).unwrap();
+        let put = |since| state().put(&cache, "numbers", "key", 7, since);
+        let after = |delay: Duration| {
+            let mut moment = Moment::now(&cache).unwrap();
+            let changed = state().0.iter().map(|file| file.changed).max().unwrap();
+            moment.nanos = changed + delay.as_nanos().cast_signed();
+            Some(moment)
         };
-        for path in &paths {
-            fs::write(path, "one").unwrap();
-        }
         assert_eq!(known(), None);
-        state().put(&cache, "numbers", "key", 7);
-        // Too young to be trusted: a file may have changed within the same tick.
-        written(changed(&paths[1]) + TICKS / 2);
+        // A file may have changed again within the same tick, after it was read.
+        put(after(TICKS));
         assert_eq!(known(), None);
-        written(changed(&paths[1]) + 2 * TICKS);
+        put(None);
+        assert_eq!(known(), None);
+        put(after(2 * TICKS));
         assert_eq!(known(), Some(7));
         for path in &paths {
+            fs::remove_file(path).unwrap();
             fs::write(path, "two").unwrap();
-            written(changed(path) + 2 * TICKS);
             assert_eq!(known(), None, "{}", path.display());
-            state().put(&cache, "numbers", "key", 7);
-            written(changed(path) + 2 * TICKS);
+            put(after(2 * TICKS));
             assert_eq!(known(), Some(7));
         }
     }
 
     #[test]
-    fn a_result_that_depends_on_no_file_is_valid_at_once() {
+    fn a_result_that_depends_on_no_file_is_always_stored() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"));
-        FileState::default().put(&cache, "numbers", "key", 7);
+        FileState::default().put(&cache, "numbers", "key", 7, None);
         let known = FileState::default().get::<u32>(&cache, "numbers", "key");
         assert_eq!(known, Some(7));
     }

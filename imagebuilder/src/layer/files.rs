@@ -5,7 +5,7 @@
 //! are in a pax record before the entry.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::setting_values::User;
 /// The bytes of a name in a ustar header.
 const NAME_BYTES: usize = 100;
 
-/// What a file's content is padded to in a tar.
+/// The block size of a tar: contents are padded to a multiple of it.
 const TAR_BLOCK_BYTES: u64 = 512;
 
 /// Why a layer could not be packed.
@@ -115,18 +115,19 @@ impl Files {
     pub(super) fn state(&self) -> Result<(String, FileState), LayerError> {
         let mut hasher = Hasher::new();
         let mut state = FileState::default();
-        let mut add = |file: &Metadata| {
-            state.add(file);
-            file_state::identity(file)
-        };
         for (path, entry) in &self.0 {
             let (kind, content) = match &entry.content {
                 Content::Directory => ('d', String::new()),
                 Content::Link(target) => ('l', target.clone()),
                 Content::Bytes(bytes) => ('b', Digest::of(bytes).to_string()),
-                Content::Open(file, _) => ('f', add(&file.metadata().map_err(LayerError::Write)?)),
+                Content::Open(file, _) => {
+                    let metadata = file.metadata().map_err(LayerError::Write)?;
+                    state.add(&metadata);
+                    ('o', file_state::identity(&metadata))
+                }
                 Content::Path(source, _) => {
-                    ('f', add(&source.metadata().map_err(unreadable(source))?))
+                    state.add(&source.metadata().map_err(unreadable(source))?);
+                    ('f', source.display().to_string())
                 }
             };
             let (mode, owner) = (entry.mode, entry.owner);

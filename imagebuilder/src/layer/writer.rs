@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use flate2::Crc;
-use oci::Digest;
 use oci::layout::BlobWriter;
 
 use super::compression::LayerCompression;
@@ -22,19 +21,11 @@ type Job = (Block, SyncSender<io::Result<Compressed>>);
 /// Jobs for the compressing threads, which take one at a time.
 pub(super) type Jobs = Mutex<Option<Receiver<Job>>>;
 
-/// A stored blob.
-pub(super) struct Stored {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+/// A blob that is written, but not stored yet.
+pub(super) struct Written {
+    pub(super) blob: BlobWriter,
     /// The checksum of what was compressed.
     pub(super) tar: Crc,
-}
-
-impl Stored {
-    fn commit(blob: BlobWriter, tar: Crc) -> Result<Self, LayerError> {
-        let (digest, size) = blob.commit()?;
-        Ok(Self { digest, size, tar })
-    }
 }
 
 /// The writer's side: blocks in their order.
@@ -43,7 +34,7 @@ pub(super) struct CompressingWriter<'scope> {
     /// The end of the previous block.
     window: Vec<u8>,
     output: Output,
-    stored: ScopedJoinHandle<'scope, Result<Stored, LayerError>>,
+    stored: ScopedJoinHandle<'scope, Result<Written, LayerError>>,
 }
 
 enum Output {
@@ -122,16 +113,16 @@ impl<'scope> CompressingWriter<'scope> {
         }
     }
 
-    /// Stores the blob if everything was written. An error of the storing thread takes precedence over one of
-    /// writing, which it causes.
-    pub(super) fn finish(mut self, written: Result<(), LayerError>) -> Result<Stored, LayerError> {
+    /// The blob, if everything was written. An error of the storing thread takes precedence over one of writing,
+    /// which it causes.
+    pub(super) fn finish(mut self, written: Result<(), LayerError>) -> Result<Written, LayerError> {
         let written = written.and_then(|()| self.hand_on(true).map_err(LayerError::Write));
         let Self { output, stored, .. } = self;
         if let (Ok(()), Output::Zstd { blocks }) = (&written, &output) {
             // An empty block terminates the stream.
             let _ = blocks.send(Vec::new());
         }
-        // Without the last block nothing is stored.
+        // Without the last block it is incomplete.
         drop(output);
         let stored = stored.join().expect("storing does not panic");
         match (written, stored) {
@@ -175,7 +166,7 @@ fn work(jobs: &Jobs, level: u32) {
 fn store_gzip(
     mut blob: BlobWriter,
     ordered: &Receiver<Receiver<io::Result<Compressed>>>,
-) -> Result<Stored, LayerError> {
+) -> Result<Written, LayerError> {
     let mut crc = Crc::new();
     let mut is_first = true;
     while let Ok(result) = ordered.recv() {
@@ -194,7 +185,7 @@ fn store_gzip(
         if compressed.is_last {
             blob.write_all(&gzip::trailer(&crc))
                 .map_err(LayerError::Write)?;
-            return Stored::commit(blob, crc);
+            return Ok(Written { blob, tar: crc });
         }
     }
     Err(LayerError::Incomplete)
@@ -204,7 +195,7 @@ fn store_zstd(
     blob: BlobWriter,
     level: u32,
     blocks: &Receiver<Vec<u8>>,
-) -> Result<Stored, LayerError> {
+) -> Result<Written, LayerError> {
     let level = i32::try_from(level).expect("the parser bounds it");
     let encoder = zstd::stream::write::Encoder::new(blob, level);
     let mut encoder = encoder.map_err(LayerError::Write)?;
@@ -212,7 +203,7 @@ fn store_zstd(
     while let Ok(block) = blocks.recv() {
         if block.is_empty() {
             let blob = encoder.finish().map_err(LayerError::Write)?;
-            return Stored::commit(blob, crc);
+            return Ok(Written { blob, tar: crc });
         }
         crc.update(&block);
         encoder.write_all(&block).map_err(LayerError::Write)?;
