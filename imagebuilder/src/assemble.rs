@@ -31,7 +31,7 @@ pub(crate) struct Assembly<'a> {
     pub(crate) base: Option<&'a Base>,
     /// Each entry of `files` is a layer of its own.
     pub(crate) layer_per_file: bool,
-    /// The files and directories that the run writes. The image has none of them.
+    /// The files and directories that the run writes. Directories among `files` leave them out.
     pub(crate) outputs: &'a [&'a Path],
 }
 

@@ -23,12 +23,16 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(&path, bytes, mode)
 }
 
+/// Identifies a file or directory among those that exist: its device and inode.
+pub(crate) type FileId = (u64, u64);
+
+/// The identity of what a path refers to, if that can be found.
+pub(crate) fn file_id(path: &Path) -> Option<FileId> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 /// Whether two paths refer to the same file or directory.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| {
-        fs::metadata(path)
-            .ok()
-            .map(|found| (found.dev(), found.ino()))
-    };
-    one == other || identity(one).is_some_and(|one| Some(one) == identity(other))
+    one == other || file_id(one).is_some_and(|one| Some(one) == file_id(other))
 }

@@ -32,7 +32,8 @@ pub(crate) struct Options {
     pub(crate) attest: Attest,
     /// Fails if a binary contains a path of this machine.
     pub(crate) deny_paths: bool,
-    /// The files and directories that the run writes, besides Cargo's. No asset has them.
+    /// The files and directories that the run writes, besides Cargo's. Assets that are directories or patterns leave
+    /// them out.
     pub(crate) outputs: Vec<PathBuf>,
     /// How Cargo compiles.
     pub(crate) cargo: CargoOptions,

@@ -17,4 +17,4 @@ pub(crate) use error::BaseError;
 pub(crate) use files::{CERTIFICATES, layer};
 pub(crate) use image::{Base, BaseImage};
 pub(crate) use origin::Origin;
-pub(crate) use pins::{PinError, Pins};
+pub(crate) use pins::{LOCK_FILE, PinError, Pins};

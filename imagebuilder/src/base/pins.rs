@@ -53,6 +53,9 @@ struct Pin {
     digest: Digest,
 }
 
+/// The name of the file.
+pub(crate) const LOCK_FILE: &str = "imagebuilder.lock";
+
 /// The digests of bases by their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pins {
@@ -66,7 +69,7 @@ impl Pins {
     /// # Errors
     /// If it exists and cannot be read or is invalid.
     pub(crate) fn read(root: &Path) -> Result<Self, PinError> {
-        let path = root.join("imagebuilder.lock");
+        let path = root.join(LOCK_FILE);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

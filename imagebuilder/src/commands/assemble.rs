@@ -13,6 +13,7 @@ use super::{CommandError, ImageError};
 use crate::args::{Assemble, FileArgument};
 use crate::assemble::{Assembly, prepare};
 use crate::assets::AssetSetting;
+use crate::base::LOCK_FILE;
 use crate::builder::{BuildError, Built, Event, target_platforms};
 use crate::cache::Cache;
 use crate::layer::Packer;
@@ -74,7 +75,8 @@ fn assembled(
         Some(base) => bases.get(base, &platforms)?,
         None => None,
     };
-    let outputs: Vec<_> = destinations.paths().collect();
+    let outputs = destinations.paths().chain([LOCK_FILE.as_ref()]);
+    let outputs: Vec<_> = outputs.collect();
     let files: Vec<AssetSetting> = args.files.iter().map(FileArgument::setting).collect();
     let assembly = Assembly {
         files: &files,

@@ -13,7 +13,7 @@ use super::bases::{BaseOptions, Bases};
 use super::context::Context;
 use super::deliver::{Delivery, Parcel};
 use crate::args::Image;
-use crate::base::Base;
+use crate::base::{Base, LOCK_FILE};
 use crate::builder::{BuildError, Builder, Built, Event, image_name};
 use crate::checkout::Checkout;
 use crate::environment::Environment;
@@ -75,6 +75,7 @@ impl<'a> Images<'a> {
             .key
             .clone()
             .filter(|_| arguments.attestation.sign_tag);
+        let outputs = outputs(arguments, workspace.root());
         let quiet = matches!(context.printer.progress(), Progress::Quiet | Progress::Json);
         let builder = Builder::new(
             environment.clone(),
@@ -93,7 +94,7 @@ impl<'a> Images<'a> {
                 },
                 attest,
                 auditable: !arguments.no_auditable,
-                outputs: outputs(arguments),
+                outputs,
                 cargo: CargoOptions {
                     profile: arguments.cargo.profile.clone(),
                     locked: arguments.cargo.locked,
@@ -275,7 +276,10 @@ fn attest(context: &Context, arguments: &Image, root: &Path) -> Result<Attest, I
 }
 
 /// What a run with these arguments writes, besides Cargo's files.
-fn outputs(arguments: &Image) -> Vec<PathBuf> {
+fn outputs(arguments: &Image, root: &Path) -> Vec<PathBuf> {
     let paths = arguments.destinations.paths().map(Path::to_owned);
-    paths.chain(arguments.sbom_dir.clone()).collect()
+    paths
+        .chain(arguments.sbom_dir.clone())
+        .chain([root.join(LOCK_FILE)])
+        .collect()
 }

@@ -10,7 +10,7 @@ use glob::{MatchOptions, Pattern};
 
 use super::error::AssetError;
 use super::setting::{AssetSetting, FileMode};
-use crate::files::is_same_file;
+use crate::files::{FileId, file_id};
 use crate::links::join;
 use crate::setting_values::User;
 
@@ -55,7 +55,7 @@ pub(crate) fn collect(
 ) -> Result<BTreeMap<String, Asset>, AssetError> {
     let mut found = Found {
         root: canonical(root)?,
-        skipped,
+        skipped: skipped.iter().filter_map(|path| file_id(path)).collect(),
         assets: BTreeMap::new(),
     };
     for setting in settings {
@@ -64,9 +64,9 @@ pub(crate) fn collect(
     Ok(found.assets)
 }
 
-struct Found<'a> {
+struct Found {
     root: PathBuf,
-    skipped: &'a [&'a Path],
+    skipped: Vec<FileId>,
     assets: BTreeMap<String, Asset>,
 }
 
@@ -78,7 +78,7 @@ struct Common<'a> {
     folder: &'a Path,
 }
 
-impl Found<'_> {
+impl Found {
     fn add(&mut self, setting: &AssetSetting, folder: &Path) -> Result<(), AssetError> {
         let dest = setting.dest.0.trim_matches('/').to_owned();
         let path = folder.join(&setting.src);
@@ -304,10 +304,9 @@ impl Found<'_> {
     /// The entries of a directory that are not left out.
     fn entries(&self, directory: &Path) -> Result<Vec<PathBuf>, AssetError> {
         let mut paths = entries(directory)?;
-        paths.retain(|path| {
-            let mut skipped = self.skipped.iter();
-            !skipped.any(|skipped| is_same_file(path, skipped))
-        });
+        if !self.skipped.is_empty() {
+            paths.retain(|path| file_id(path).is_none_or(|id| !self.skipped.contains(&id)));
+        }
         Ok(paths)
     }
 
