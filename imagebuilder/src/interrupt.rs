@@ -3,6 +3,9 @@
 //! Cargo runs in a process group of its own, with its compilers and build scripts. A signal is
 //! forwarded to all of them; the second one that asks to end kills them. While no Cargo runs, signals
 //! have their default effect.
+//!
+//! A process group that is its session's first, such as that of a container or of a command of ssh, has no
+//! shell that could continue it: there, Ctrl-Z has no effect, as without a handler.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -11,13 +14,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use rustix::process::{Pid, Signal, getpgrp, getsid, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 
-/// What asks a process to end, or to pause as Ctrl-Z does.
-const SIGNALS: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
+/// What asks a process to end.
+const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
+/// The signals that are handled.
+fn signals() -> io::Result<Vec<i32>> {
+    let mut signals = ENDING.to_vec();
+    if getpgrp() != getsid(None)? {
+        signals.push(SIGTSTP);
+    }
+    Ok(signals)
+}
 
 /// The signal handlers of this process.
 #[derive(Clone, Debug)]
@@ -44,7 +56,7 @@ impl Interrupts {
     /// If the system refuses.
     pub(crate) fn install() -> io::Result<Self> {
         let idle = Arc::new(AtomicBool::new(true));
-        for signal in SIGNALS {
+        for signal in signals()? {
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
         }
         Ok(Self { idle })
@@ -56,7 +68,7 @@ impl Interrupts {
     /// If it cannot be started.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
         // Set before the child exists, so that no signal is lost in between.
-        let mut signals = Signals::new(SIGNALS.iter().chain(&[SIGCONT]))?;
+        let mut signals = Signals::new(signals()?)?;
         self.idle.store(false, Ordering::SeqCst);
         let child = command.process_group(0).spawn().inspect_err(|_| {
             self.idle.store(true, Ordering::SeqCst);
@@ -72,11 +84,10 @@ impl Interrupts {
                 let _ = match signal {
                     SIGTSTP => {
                         let _ = forward(Signal::STOP);
+                        // Returns once this process is continued.
                         let _ = emulate_default_handler(SIGTSTP);
-                        continue;
+                        forward(Signal::CONT)
                     }
-                    // Sent to this process alone.
-                    SIGCONT => forward(Signal::CONT),
                     _ if seen.swap(true, Ordering::SeqCst) => forward(Signal::KILL),
                     SIGINT => forward(Signal::INT),
                     SIGHUP => forward(Signal::HUP),
@@ -101,7 +112,7 @@ impl Running {
         &mut self.child
     }
 
-    /// Whether a signal asked this process to stop.
+    /// Whether a signal asked this process to end.
     pub(crate) fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::SeqCst)
     }

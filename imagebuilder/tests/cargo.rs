@@ -11,6 +11,7 @@ mod sandbox;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -318,8 +319,10 @@ fn ctrl_z_pauses_cargo_and_its_build_scripts() {
              }
          }",
     );
+    // As a job of a shell: what leads its session cannot be paused.
     let child = sandbox
         .command(&BUILD)
+        .process_group(0)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
