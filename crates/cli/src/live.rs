@@ -24,6 +24,11 @@ impl Size {
         rows: 24,
     };
 
+    /// How many lines fit above the cursor, which has a line of its own below.
+    pub fn lines(self) -> usize {
+        self.rows.saturating_sub(1).max(1)
+    }
+
     /// The size of the terminal that stderr is connected to.
     pub(crate) fn of_stderr() -> Self {
         match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
@@ -62,10 +67,9 @@ fn write(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// The last lines that fit on a terminal, on which the cursor has a line of its own below.
+/// The last lines that fit on a terminal.
 fn fit(lines: &[String], size: Size) -> Vec<String> {
-    let most = size.rows.saturating_sub(1).max(1);
-    lines[lines.len().saturating_sub(most)..]
+    lines[lines.len().saturating_sub(size.lines())..]
         .iter()
         .map(|line| line.chars().take(size.columns).collect())
         .collect()

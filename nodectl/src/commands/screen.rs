@@ -9,17 +9,12 @@ use crate::play::{Event, PodRow};
 /// The display of `up`, on stderr.
 pub(super) struct Screen {
     printer: Printer,
-    rows: Vec<PodRow>,
     url: Option<String>,
 }
 
 impl Screen {
     pub(super) fn new(printer: Printer) -> Self {
-        Self {
-            printer,
-            rows: Vec::new(),
-            url: None,
-        }
+        Self { printer, url: None }
     }
 
     /// Shows an event, above the table.
@@ -38,9 +33,8 @@ impl Screen {
     }
 
     /// Shows the pods as they are now.
-    pub(super) fn update(&mut self, rows: Vec<PodRow>) {
-        self.rows = rows;
-        self.printer.live(&self.table());
+    pub(super) fn update(&self, rows: &[PodRow]) {
+        self.printer.live(&self.table(rows));
     }
 
     /// Removes the table, so that later output follows the events.
@@ -49,8 +43,8 @@ impl Screen {
     }
 
     /// The lines of the table, a blank one first.
-    fn table(&self) -> Vec<String> {
-        if self.rows.is_empty() {
+    fn table(&self, rows: &[PodRow]) -> Vec<String> {
+        if rows.is_empty() {
             return Vec::new();
         }
         let header = [
@@ -62,11 +56,11 @@ impl Screen {
             "AGE",
             "IP",
         ];
-        let rows: Vec<_> = self.rows.iter().map(row).collect();
+        let rows: Vec<_> = rows.iter().map(row).collect();
         let mut lines = vec![String::new()];
         lines.extend(table_of_pods(&header, &rows));
         lines.extend(self.url.clone());
-        fit(lines, self.printer.size().rows)
+        fit(lines, self.printer.size().lines())
     }
 }
 
@@ -89,10 +83,8 @@ fn row(row: &PodRow) -> Vec<String> {
     ]
 }
 
-/// The lines that fit on a terminal of this height. The blank line, the header and the last line stay.
-fn fit(mut lines: Vec<String>, height: usize) -> Vec<String> {
-    // The cursor is on a line of its own below.
-    let room = height.saturating_sub(1).max(1);
+/// The lines that fit where there is room for so many. The blank line, the header and the last line stay.
+fn fit(mut lines: Vec<String>, room: usize) -> Vec<String> {
     if lines.len() > room {
         let last = lines.pop();
         let kept = room.saturating_sub(2).max(1).min(lines.len());
@@ -119,17 +111,17 @@ mod tests {
                 .chain(["http://localhost/".to_owned()])
                 .collect()
         };
-        assert_eq!(fit(table(3), 24), table(3));
+        assert_eq!(fit(table(3), 23), table(3));
         for pods in 0..30 {
-            for height in 1..30 {
-                let lines = fit(table(pods), height);
+            for room in 1..30 {
+                let lines = fit(table(pods), room);
                 assert!(
-                    lines.len() < height.max(2),
-                    "{pods} pods in {height} rows: {lines:?}"
+                    lines.len() <= room,
+                    "{pods} pods in {room} lines: {lines:?}"
                 );
             }
         }
-        let lines = fit(table(30), 8);
+        let lines = fit(table(30), 7);
         assert_eq!(lines[1..4], ["POD", "web-0", "web-1"]);
         assert_eq!(
             lines[5..],

@@ -191,7 +191,7 @@ async fn serve(
                     let _ = reported::save(&ctx.instance, &now);
                     shown.clone_from(&now);
                 }
-                screen.update(now);
+                screen.update(&now);
             } else {
                 break;
             },
@@ -203,7 +203,7 @@ async fn serve(
             }
             _ = tick.tick() => {
                 let now = rows.borrow().clone();
-                screen.update(now);
+                screen.update(&now);
             }
             _ = &mut playing => break,
         }
