@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use rustix::process::{Pid, Signal, getpgrp, getsid, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
@@ -23,12 +23,24 @@ use signal_hook::low_level::emulate_default_handler;
 const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// The signals that are handled.
-fn signals() -> io::Result<Vec<i32>> {
+fn signals() -> Vec<i32> {
     let mut signals = ENDING.to_vec();
-    if getpgrp() != getsid(None)? {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    if is_job(&stat) {
         signals.push(SIGTSTP);
     }
-    Ok(signals)
+    signals
+}
+
+/// Whether the group of a process (proc(5), field 5 of stat) is not the first of its session (field 6). Both are 0 if
+/// they were created outside of its PID namespace.
+fn is_job(stat: &str) -> bool {
+    // The name in parentheses may contain spaces.
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
+    let mut ids = fields
+        .into_iter()
+        .flat_map(|fields| fields.split(' ').skip(2));
+    ids.next() != ids.next()
 }
 
 /// The signal handlers of this process.
@@ -56,7 +68,7 @@ impl Interrupts {
     /// If the system refuses.
     pub(crate) fn install() -> io::Result<Self> {
         let idle = Arc::new(AtomicBool::new(true));
-        for signal in signals()? {
+        for signal in signals() {
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
         }
         Ok(Self { idle })
@@ -68,7 +80,7 @@ impl Interrupts {
     /// If it cannot be started.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
         // Set before the child exists, so that no signal is lost in between.
-        let mut signals = Signals::new(signals()?)?;
+        let mut signals = Signals::new(signals())?;
         self.idle.store(false, Ordering::SeqCst);
         let child = command.process_group(0).spawn().inspect_err(|_| {
             self.idle.store(true, Ordering::SeqCst);
@@ -128,5 +140,19 @@ impl Drop for Running {
             let _ = forwarder.join();
         }
         self.idle.store(true, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_of_a_shell_is_not_in_the_first_group_of_its_session() {
+        assert!(is_job("17 (image (1) x) S 9 17 9 34816 17 4194304"));
+        assert!(!is_job("17 (imagebuilder) S 9 17 17 34816 17 4194304"));
+        // Entered from another PID namespace, as by `docker exec`.
+        assert!(!is_job("17 (imagebuilder) S 0 0 0 0 -1 4194304"));
+        assert!(!is_job(""));
     }
 }
