@@ -36,10 +36,8 @@ fn signals() -> Vec<i32> {
 /// they were created outside of its PID namespace.
 fn is_job(stat: &str) -> bool {
     // The name in parentheses may contain spaces.
-    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
-    let mut ids = fields
-        .into_iter()
-        .flat_map(|fields| fields.split(' ').skip(2));
+    let fields = stat.rsplit(") ").next().unwrap_or_default();
+    let mut ids = fields.split(' ').skip(2);
     ids.next() != ids.next()
 }
 
