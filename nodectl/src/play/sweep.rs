@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use oci::Digest;
 use tokio::time::sleep;
 
 use super::container;
@@ -68,24 +69,23 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
             removed.images += 1;
         }
     }
-    if !delete_namespace(client).await? {
-        // What nothing refers to any more is still there.
-        collect_garbage(client, instance).await?;
-        delete_namespace(client).await?;
-    }
+    delete_namespace(client).await?;
+    // What nothing refers to any more is still there, and the files of uploads that were in the namespace.
+    collect_garbage(client, instance).await?;
+    delete_namespace(client).await?;
     Ok(removed)
 }
 
-/// Deletes the client's namespace; `false` if it is not empty.
-async fn delete_namespace(client: &Containerd) -> Result<bool, containerd::Error> {
+/// Deletes the client's namespace, unless there is something in it besides uploads.
+async fn delete_namespace(client: &Containerd) -> Result<(), containerd::Error> {
     match client.delete_namespace().await {
-        Ok(()) => Ok(true),
-        Err(error) if error.is_failed_precondition() => Ok(false),
-        Err(error) => Err(error),
+        Err(error) if !error.is_failed_precondition() => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// Makes containerd collect its garbage, and waits for it: containerd does so when a lease is deleted.
+/// Makes containerd collect its garbage, and waits for it: containerd does so when a lease is deleted. It looks for
+/// the files of uploads that no namespace has only if a blob was removed as well.
 async fn collect_garbage(
     client: &Containerd,
     instance: &Instance,
@@ -94,7 +94,16 @@ async fn collect_garbage(
     let mark = Labels::from([(labels::INSTANCE.to_owned(), instance.id.clone())]);
     // It holds nothing, so it may expire at once.
     client.lease(&id, mark, "1970-01-01T00:00:00Z").await?;
-    client.release(&id, true).await
+    // Nothing refers to this blob.
+    let blob = id.clone().into_bytes();
+    let (digest, size_bytes) = (Digest::of(&blob).to_string(), blob.len() as u64);
+    let upload = format!("{UPLOAD_PREFIX}{}", instance.import_prefix());
+    let source = std::io::Cursor::new(blob);
+    let written = client
+        .write_blob(&upload, (&digest, size_bytes), Labels::new(), source)
+        .await;
+    client.release(&id, true).await?;
+    written.map(drop)
 }
 
 /// How often, and at what interval, to look for uploads and shims that appear late.

@@ -1,5 +1,6 @@
 //! Processes that exit, are killed or are stopped by other programs, and the recovery from it.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use e2e::containerd::{Inventory, Nodectl, manifest, shim_of, sockets_of};
@@ -130,6 +131,33 @@ fn down_removes_what_an_up_that_was_killed_at_any_moment_left() {
         }
         assert_eq!(after, before, "killed after {} ms", step * 25);
     }
+}
+
+/// containerd may begin an upload for a client that was just killed. It deletes a namespace with an upload in it, and
+/// then no longer knows the files.
+#[test]
+fn down_removes_the_files_of_an_upload_that_nodectl_does_not_know() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let mut ctr = Command::new("ctr")
+        .arg("--address")
+        .arg(world.daemon.socket())
+        .args(["-n", "nodectl", "content", "ingest", "late"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while Inventory::take(&world.daemon) == before {
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "there is no upload"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    ctr.kill().unwrap();
+    ctr.wait().unwrap();
+    world.down();
+    assert_eq!(Inventory::take(&world.daemon), before);
 }
 
 #[test]
