@@ -113,7 +113,8 @@ impl Packer<'_> {
         self.complete(written, &tar?)
     }
 
-    /// Stores the blob of a tar, whose files were read twice: for the blob and for the digest.
+    /// Stores the blob of a tar. The files were read twice, for the blob and for the digest: if one changed in between,
+    /// the two are not of the same tar, and no engine would accept the layer.
     fn complete(&self, written: Written, tar: &Tar) -> Result<Packed, LayerError> {
         let sums = |crc: &Crc| (crc.sum(), crc.amount());
         if sums(&written.tar) != sums(&tar.crc) {
