@@ -102,7 +102,7 @@ fn write_elf(path: &Path, parts: &[PathBuf], bytes: u64) -> anyhow::Result<()> {
 
 fn large(imagebuilder: &Path, folder: &Path) -> anyhow::Result<Large> {
     File::create(folder.join("large"))?.set_len(LARGE_BYTES)?;
-    let words = "assemble --progress quiet large --file large:/large --entrypoint /large --output oci:large-out";
+    let words = "assemble --progress quiet large --file large:/large:0755 --entrypoint /large --output oci:large-out";
     let mut command = Command::new(imagebuilder);
     command
         .args(words.split(' '))
