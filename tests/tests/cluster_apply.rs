@@ -16,6 +16,8 @@ const NAMESPACE: &str = "imagebuilder-apply";
 fn what_kubectl_applies_runs_the_image_that_was_built() {
     let cluster = Cluster::connect();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("apply");
+    // An earlier run's files would be applied too.
+    let _ = fs::remove_dir_all(&folder);
     let write = |path: &str, text: &str| {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
