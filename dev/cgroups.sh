@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Cgroups for processes with namespaces of their own, in the hierarchies of version 1 and of version 2.
+# Cgroups for processes with namespaces of their own, in the hierarchies of version 1 and of version 2, and the removal
+# of what such processes leave.
 
 # The mount points of the cgroup hierarchies, each with its type and its controllers.
 hierarchies() {
@@ -68,6 +69,16 @@ mount_cgroups() {
             delegate "$root$point"
         fi
     done
+}
+
+# clean_up DIRECTORY CGROUP: removes both, retrying while killed processes exit.
+clean_up() {
+    for _ in $(seq 100); do
+        rm -rf --one-file-system "$1" 2>/dev/null || :
+        ! remove_cgroup "$2" || [ -e "$1" ] || return 0
+        sleep 0.1
+    done
+    return 1
 }
 
 # remove_cgroup CGROUP: removes it from each hierarchy; fails while there is a process in it.

@@ -58,12 +58,7 @@ keep_build() {
     done
 }
 
-# Removes the files and the cgroups, retrying while the killed processes exit.
+# Removes the files and the cgroups.
 clean() {
-    for _ in $(seq 100); do
-        rm -rf --one-file-system "$fresh" 2>/dev/null || :
-        ! remove_cgroup "$cgroup" || compgen -G "$fresh" >/dev/null || return 0
-        sleep 0.1
-    done
-    return 1
+    clean_up "$fresh" "$cgroup"
 }
