@@ -22,7 +22,7 @@ use signal_hook::low_level::emulate_default_handler;
 /// What asks a process to end.
 const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// The signals that are handled.
+/// The signals to handle.
 fn signals() -> Vec<i32> {
     let mut signals = ENDING.to_vec();
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -44,6 +44,8 @@ fn is_job(stat: &str) -> bool {
 /// The signal handlers of this process.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupts {
+    /// The signals that are handled.
+    signals: Vec<i32>,
     /// No child runs, so a signal has its default effect.
     idle: Arc<AtomicBool>,
 }
@@ -66,10 +68,11 @@ impl Interrupts {
     /// If the system refuses.
     pub(crate) fn install() -> io::Result<Self> {
         let idle = Arc::new(AtomicBool::new(true));
-        for signal in signals() {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
+        let signals = signals();
+        for signal in &signals {
+            signal_hook::flag::register_conditional_default(*signal, Arc::clone(&idle))?;
         }
-        Ok(Self { idle })
+        Ok(Self { signals, idle })
     }
 
     /// Starts a command in a process group of its own.
@@ -78,7 +81,7 @@ impl Interrupts {
     /// If it cannot be started.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
         // Set before the child exists, so that no signal is lost in between.
-        let mut signals = Signals::new(signals())?;
+        let mut signals = Signals::new(&self.signals)?;
         self.idle.store(false, Ordering::SeqCst);
         let child = command.process_group(0).spawn().inspect_err(|_| {
             self.idle.store(true, Ordering::SeqCst);
