@@ -10,7 +10,6 @@ mod sandbox;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -79,12 +78,8 @@ fn a_linker_of_cargos_configuration_is_used() {
     let sandbox = with_cfg();
     let linker = sandbox.path().join("linker");
     let called = sandbox.path().join("called");
-    fs::write(
-        &linker,
-        format!("#!/bin/sh\n: >{}\nexec cc \"$@\"\n", called.display()),
-    )
-    .unwrap();
-    fs::set_permissions(&linker, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("#!/bin/sh\n: >{}\nexec cc \"$@\"\n", called.display());
+    test_programs::write_script(&linker, &script);
     let arch = std::env::consts::ARCH;
     sandbox.write(
         ".cargo/config.toml",
@@ -105,7 +100,7 @@ fn link_arguments_for_a_c_compiler_get_a_hint() {
     let arch = std::env::consts::ARCH.to_uppercase();
     let variable = format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_MUSL_LINKER");
     let hint = format!(
-        "hint: rust-lld does not take `-Wl,-z,now`, an argument for a C compiler: set {variable}=cc\n"
+        "hint: rust-lld does not accept `-Wl,-z,now`, an argument for a C compiler: set {variable}=cc\n"
     );
     let script = "fn main() { println!(\"cargo::rustc-link-arg=-Wl,-z,now\"); }\n";
     sandbox.write("hello/build.rs", script);
@@ -244,7 +239,7 @@ fn send(signal: &str, pid: u32) {
     assert!(sent.success());
 }
 
-/// Else one could pack what the other compiled with other features.
+/// Otherwise one could pack what the other compiled with other features.
 #[test]
 fn builds_for_one_target_take_turns_until_their_binaries_are_open() {
     let sandbox = Sandbox::new();
@@ -319,7 +314,7 @@ fn ctrl_z_pauses_cargo_and_its_build_scripts() {
              }
          }",
     );
-    // As a job of a shell: what leads its session cannot be paused.
+    // As a job of a shell: a session leader cannot be paused.
     let child = sandbox
         .command(&BUILD)
         .process_group(0)

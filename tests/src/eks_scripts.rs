@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use serde_json::Value;
@@ -78,9 +77,7 @@ impl Script {
     pub fn new(name: &str, args: &[&str]) -> Self {
         let stubs = tempfile::tempdir().unwrap();
         for program in ["aws", "eksctl", "helm", "kubectl"] {
-            let path = stubs.path().join(program);
-            fs::write(&path, STUB).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            test_programs::write_script(&stubs.path().join(program), STUB);
         }
         let mut command = Command::new("bash");
         command

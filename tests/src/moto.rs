@@ -1,6 +1,6 @@
 //! moto, in place of AWS's API.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -24,9 +24,7 @@ impl Moto {
     /// # Panics
     /// When it is not installed, or does not listen.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
+        let port = test_programs::free_port();
         let process = Command::new(installed("moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdin(Stdio::null())
@@ -62,7 +60,7 @@ impl Moto {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_DEFAULT_REGION", "eu-west-1"),
             ("AWS_DEFAULT_OUTPUT", "text"),
-            // moto answers with errors where it lacks an API.
+            // moto responds with errors if it lacks an API.
             ("AWS_MAX_ATTEMPTS", "1"),
         ]
     }

@@ -1,6 +1,6 @@
 //! The real Prometheus and promtool, of Debian's package.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
@@ -28,9 +28,7 @@ impl Prometheus {
     /// # Panics
     /// When it is not installed, or does not listen.
     pub fn start(config: &Path) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener.local_addr().expect("it is bound").to_string();
-        drop(listener);
+        let address = format!("127.0.0.1:{}", test_programs::free_port());
         let data = tempfile::tempdir().expect("a temporary folder");
         let mut process = Command::new(installed("prometheus"))
             .arg(format!("--config.file={}", config.display()))

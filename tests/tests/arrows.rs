@@ -7,14 +7,21 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 /// The workspace crates that each workspace crate may use. A crate that is missing here fails the test.
 const OURS: &[(&str, &[&str])] = &[
     ("app", &[]),
-    ("bench", &["cli", "loadgen", "oci", "test-registry"]),
+    (
+        "bench",
+        &["cli", "loadgen", "oci", "test-programs", "test-registry"],
+    ),
     ("cli", &[]),
-    ("e2e", &["loadgen", "nodectl", "oci", "ship"]),
+    (
+        "e2e",
+        &["loadgen", "nodectl", "oci", "ship", "test-programs"],
+    ),
     ("imagebuilder", &["cli", "oci"]),
     ("loadgen", &[]),
     ("nodectl", &["cli", "oci"]),
     ("oci", &[]),
     ("ship", &["cli", "loadgen", "oci"]),
+    ("test-programs", &[]),
     ("test-registry", &["oci"]),
 ];
 

@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -28,9 +27,7 @@ impl Account {
     fn new() -> Self {
         let stubs = tempfile::tempdir().unwrap();
         for name in ["eksctl", "helm", "kubectl"] {
-            let path = stubs.path().join(name);
-            fs::write(&path, STUB).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            test_programs::write_script(&stubs.path().join(name), STUB);
         }
         let moto = Moto::start();
         Self { moto, stubs }

@@ -126,16 +126,14 @@ impl Limited {
     fn start(settings: &[(&str, &str)]) -> Self {
         let cgroup = Cgroup::create();
         // A shell moves itself into the cgroup and execs the service, which then reads its limit as in a pod.
-        let script = tempfile::Builder::new().suffix(".sh").tempfile().unwrap();
+        let path = tempfile::Builder::new().suffix(".sh").tempfile().unwrap();
+        let path = path.into_temp_path();
         let text = format!(
             "#!/bin/sh\necho $$ >{}/cgroup.procs && exec {}\n",
             cgroup.directory.display(),
             e2e::program("rust-k8s-app").display()
         );
-        std::fs::write(&script, text).unwrap();
-        let path = script.into_temp_path();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&path, mode).unwrap();
+        test_programs::write_script(&path, &text);
         let mut all = vec![
             ("APP_WORKERS", "2".to_owned()),
             ("APP_REQUEST_LOG", "off".to_owned()),

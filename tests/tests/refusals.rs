@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -235,7 +234,7 @@ const OTHERS: [Case; 11] = [
     ),
     (
         &["preflight"],
-        "no context is named",
+        "no context is given",
         "CONTEXT=) is one of: here",
     ),
     (
@@ -297,8 +296,7 @@ fn every_invalid_value_is_refused_with_a_hint() {
 /// A program that writes its arguments, one a line.
 fn recorder(folder: &TempDir) -> PathBuf {
     let program = folder.path().join("ship");
-    fs::write(&program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    test_programs::write_script(&program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
     program
 }
 

@@ -1,7 +1,7 @@
 //! Debian's registry, empty at each start.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start() -> anyhow::Result<Self> {
         let directory = tempfile::tempdir().context("cannot create a directory")?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = test_programs::free_port();
         let data = directory.path().join("data");
         let config = format!(
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\

@@ -47,9 +47,9 @@ fn candidates(target: Target) -> Vec<(String, Kind)> {
     names
 }
 
-/// The compiler for a target, found in the folders of `path`: for musl zig rather than a GCC, which hardly a
-/// machine has, and for glibc the GCC of the distribution, which links too. `zig` keeps where zig is, since
-/// starting Python takes its time and every platform asks.
+/// The compiler for a target, found in the folders of `path`: for musl zig rather than a GCC, which hardly
+/// any machine has, and for glibc the GCC of the distribution, which links too. `zig` remembers where zig
+/// is, since starting Python takes time and every platform needs it.
 pub(crate) fn find(
     path: &OsStr,
     target: Target,
@@ -174,8 +174,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let asked = path("asked");
         let script = format!("#!/bin/sh\necho asked >>'{}'\nexit 1\n", asked.display());
-        fs::write(path("python3"), script).unwrap();
-        fs::set_permissions(path("python3"), fs::Permissions::from_mode(0o755)).unwrap();
+        test_programs::write_script(&path("python3"), &script);
         let zig = OnceLock::new();
         for architecture in ["x86_64", "aarch64"] {
             find(folder.path().as_os_str(), musl(architecture), &zig);

@@ -1,7 +1,6 @@
 //! `apply`, and what it has in common with `resolve`. kubectl is a script that records its input.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use test_registry::{Behaviour, TestRegistry};
 
@@ -15,13 +14,11 @@ fn run(sandbox: &Sandbox, script: Option<&str>, args: &[&str]) -> Run {
     let mut path = std::env::var_os("PATH").unwrap();
     if let Some(script) = script {
         fs::create_dir_all(&folder).unwrap();
-        let program = folder.join("kubectl");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        test_programs::write_script(&folder.join("kubectl"), &format!("#!/bin/sh\n{script}\n"));
         let paths = [folder].into_iter().chain(std::env::split_paths(&path));
         path = std::env::join_paths(paths).unwrap();
     } else {
-        // Where Cargo is, and no kubectl.
+        // Folders with Cargo, and without kubectl.
         let folders = std::env::split_paths(&path);
         let without = folders.filter(|folder| !folder.join("kubectl").exists());
         path = std::env::join_paths(without).unwrap();

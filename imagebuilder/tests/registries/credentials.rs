@@ -96,7 +96,7 @@ fn a_registry_that_will_refuse_an_image_is_reported_before_compiling() {
     check(&build(&format!("{closed}/x")), 4);
     file("hunter2");
     build(&host).fails(1, "could not compile");
-    // What its login says besides is left to the push.
+    // Other responses to the login are left to the push.
     let without = TestRegistry::start(Behaviour::default());
     build(&without.host()).fails(1, "could not compile");
 }
@@ -114,10 +114,6 @@ fn credentials_come_from_where_podman_stores_them() {
         sandbox.write(file, &auths);
         let mut command = sandbox.command(&["push", "oci:img", "--repo", &host]);
         command
-            .env_remove("DOCKER_CONFIG")
-            .env_remove("REGISTRY_AUTH_FILE")
-            .env_remove("XDG_CONFIG_HOME")
-            .env_remove("XDG_RUNTIME_DIR")
             .env("HOME", sandbox.path().join("nobody"))
             .env(variable, sandbox.path().join(value));
         let run = Run::of(sandbox.path(), command.output().unwrap());

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::sandbox::Run;
-use crate::services::{Registry, Service, built, free_port, sh};
+use crate::sandbox::{Run, clear_environment};
+use crate::services::{Registry, Service, built, sh};
 use crate::{ECR, PASSWORD};
 
 /// `moto_server`, from PATH or where the install script puts it.
@@ -27,7 +27,7 @@ fn moto_server() -> PathBuf {
 #[test]
 fn an_image_is_pushed_to_amazon_ecr() {
     let (registry, (sandbox, built)) = (Registry::start(), built());
-    let port = free_port();
+    let port = test_programs::free_port();
     let mut moto = Command::new(moto_server());
     let _moto = Service::start(
         moto.args(["-H", "127.0.0.1", "-p", &port.to_string()]),
@@ -41,7 +41,7 @@ fn an_image_is_pushed_to_amazon_ecr() {
     let endpoint = format!("http://127.0.0.1:{port}");
     let run = |endpoint: &str, key: Option<&str>, more: &[&str]| {
         let mut command = Command::new("unshare");
-        command
+        clear_environment(&mut command)
             .args([
                 "--mount",
                 "sh",
@@ -58,9 +58,7 @@ fn an_image_is_pushed_to_amazon_ecr() {
             .env("HOME", sandbox.path())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT_URL_ECR", endpoint)
-            .env_remove("AWS_ACCESS_KEY_ID")
-            .env_remove("AWS_PROFILE");
+            .env("AWS_ENDPOINT_URL_ECR", endpoint);
         if let Some(key) = key {
             command
                 .env("AWS_ACCESS_KEY_ID", key)
@@ -142,7 +140,7 @@ fn proxy(route: impl Fn(&str) -> u16 + Send + 'static) -> (u16, Arc<Mutex<Vec<St
 #[test]
 fn the_sdk_uses_the_proxy_and_the_authority() {
     let (registry, (sandbox, built)) = (Registry::start(), built());
-    let port = free_port();
+    let port = test_programs::free_port();
     let mut moto = Command::new(moto_server());
     let _moto = Service::start(
         moto.args(["-H", "127.0.0.1", "-p", &port.to_string()])

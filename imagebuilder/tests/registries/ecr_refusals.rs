@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use test_registry::{Action, Auth, Behaviour, Fault, TestRegistry};
 
 use crate::ECR;
-use crate::sandbox::{Run, Sandbox};
+use crate::sandbox::{Run, Sandbox, clear_environment};
 use crate::services::built;
 
 const PUBLIC: &str = "public.ecr.aws";
@@ -135,7 +135,7 @@ fn run(sandbox: &Sandbox, api: &Api, args: &[&str]) -> Run {
     fs::write(sandbox.path().join("hosts"), hosts).unwrap();
     let script = "mount --bind hosts /etc/hosts; exec \"$@\"";
     let mut command = Command::new("unshare");
-    command
+    clear_environment(&mut command)
         .args(["--mount", "sh", "-ec", script, "sh"])
         .arg(env!("CARGO_BIN_EXE_imagebuilder"))
         .args(args)
@@ -145,8 +145,7 @@ fn run(sandbox: &Sandbox, api: &Api, args: &[&str]) -> Run {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", api.port))
         .env("AWS_ACCESS_KEY_ID", "key")
-        .env("AWS_SECRET_ACCESS_KEY", "hunter2")
-        .env_remove("AWS_PROFILE");
+        .env("AWS_SECRET_ACCESS_KEY", "hunter2");
     Run::of(sandbox.path(), command.output().unwrap())
 }
 

@@ -1,9 +1,7 @@
 //! Storing credentials, and deleting them.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
 
 use crate::PASSWORD;
 use crate::sandbox::{Run, Sandbox};
@@ -11,25 +9,12 @@ use crate::services::{Registry, built, sh};
 
 /// Runs a command with input on standard input, and a home directory of its own.
 fn run(sandbox: &Sandbox, args: &[&str], input: &str, more: &[(&str, &str)]) -> Run {
-    let mut command: Command = sandbox.command(args);
-    for name in [
-        "DOCKER_CONFIG",
-        "REGISTRY_AUTH_FILE",
-        "XDG_RUNTIME_DIR",
-        "XDG_CONFIG_HOME",
-    ] {
-        command.env_remove(name);
-    }
+    let mut command = sandbox.command(args);
     command
         .env("HOME", sandbox.path())
-        .envs(more.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // A command that refuses its arguments does not read the input.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    Run::of(sandbox.path(), child.wait_with_output().unwrap())
+        .envs(more.iter().copied());
+    let output = test_programs::output_with_input(&mut command, input);
+    Run::of(sandbox.path(), output)
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The services that the tests start, and an image to push.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{QUIET, Run, Sandbox};
+use crate::sandbox::{QUIET, Run, Sandbox, clear_environment};
 use crate::{ECR, PASSWORD};
 
 /// A process that is killed when the test finishes.
@@ -23,7 +23,8 @@ impl Service {
     /// Starts `command` and waits until something listens on `port`.
     pub(crate) fn start(command: &mut Command, port: u16) -> Self {
         let program = command.get_program().to_string_lossy().into_owned();
-        let child = command
+        // The registry also takes its configuration from variables, whose names begin like Podman's.
+        let child = clear_environment(command)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -37,14 +38,6 @@ impl Service {
         }
         service
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 pub(crate) fn sh(directory: &Path, script: &str) -> String {
@@ -71,7 +64,7 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let port = test_programs::free_port();
         let script = format!(
             "key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
              openssl req -x509 $key -days 2 -subj /CN=authority -keyout ca.key -out ca.pem \

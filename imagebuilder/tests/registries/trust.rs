@@ -1,7 +1,5 @@
 //! Which registries are trusted, and how they are reached.
 
-use std::process::Command;
-
 use test_registry::{Behaviour, TestRegistry};
 
 use crate::sandbox::{QUIET, Run};
@@ -14,19 +12,10 @@ fn only_the_authorities_in_ssl_cert_file_are_trusted() {
     let repo = format!("registry.invalid:{}", registry.port);
     let resolve = format!("{repo}:127.0.0.1");
     let run = |file: &str, more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_imagebuilder"));
+        let mut command = sandbox.command(&["push", "oci:img", "--repo", &repo]);
         command
-            .args([
-                "push",
-                "oci:img",
-                "--repo",
-                &repo,
-                "--docker-config",
-                "none",
-            ])
-            .args(["--resolve", &resolve, QUIET])
+            .args(["--docker-config", "none", "--resolve", &resolve, QUIET])
             .args(more)
-            .current_dir(sandbox.path())
             .env("SSL_CERT_FILE", file);
         Run::of(sandbox.path(), command.output().unwrap())
     };

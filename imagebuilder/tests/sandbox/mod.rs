@@ -58,7 +58,7 @@ impl Sandbox {
     }
 
     /// A sandbox whose `hello` has these lines at the end of its Cargo.toml, below `[dependencies]`, with the
-    /// locked versions of this repository: no newer version is searched.
+    /// locked versions of this repository: no newer version is looked up.
     pub(crate) fn with_dependencies(lines: &str) -> Self {
         let sandbox = Self::new();
         let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
@@ -141,12 +141,9 @@ impl Sandbox {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_imagebuilder"));
-        command
+        clear_environment(&mut command)
             .args(args)
             .current_dir(self.path())
-            .env_remove("CARGO_TARGET_DIR")
-            .env_remove("SOURCE_DATE_EPOCH")
-            .env_remove("RUSTFLAGS")
             .stdin(Stdio::null());
         command
     }
@@ -154,6 +151,40 @@ impl Sandbox {
     pub(crate) fn run(&self, args: &[&str]) -> Run {
         Run::of(self.path(), self.command(args).output().unwrap())
     }
+}
+
+/// Removes the variables of this machine, except those that a build needs: where programs are, and how crates are
+/// fetched. Any other could change what is built, printed, or pushed.
+pub(crate) fn clear_environment(command: &mut Command) -> &mut Command {
+    const NAMES: [&str; 7] = [
+        "CARGO",
+        "CARGO_HOME",
+        "HOME",
+        "PATH",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TMPDIR",
+    ];
+    // Those of rustup also say whether it may change its toolchains.
+    const PREFIXES: [&str; 5] = [
+        "CARGO_HTTP_",
+        "CARGO_NET_",
+        "CARGO_REGISTR",
+        "CARGO_SOURCE_",
+        "RUSTUP_",
+    ];
+    let is_needed = |name: &str| {
+        NAMES.contains(&name)
+            || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || name.to_ascii_lowercase().ends_with("_proxy")
+    };
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a test builds the environment of a program"
+    )]
+    let variables = std::env::vars_os();
+    let needed = variables.filter(|(name, _)| name.to_str().is_some_and(is_needed));
+    command.env_clear().envs(needed)
 }
 
 /// The result of a run, with the paths of this machine removed.
@@ -205,7 +236,7 @@ pub(crate) fn created_by(config: &Config) -> Vec<String> {
 
 /// Runs another program in a directory, and returns its output.
 pub(crate) fn tool(directory: &Path, program: &str, args: &[&str]) -> String {
-    let output = Command::new(program)
+    let output = clear_environment(&mut Command::new(program))
         .args(args)
         .current_dir(directory)
         .output();

@@ -1,10 +1,10 @@
 //! The node of the cluster in `dev/cluster`, which is this machine.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::{Cluster, Deployed, registry, variable};
+use super::environment::{registry, variable};
+use super::{Cluster, Deployed};
 use crate::manifests::repository;
 use crate::program;
 
@@ -29,7 +29,7 @@ impl Cluster {
             .into()
     }
 
-    /// Kills the containers of a namespace's terminating pods, where the node is this machine. The
+    /// Kills the containers of a namespace's terminating pods, if the node is this machine. The
     /// kubelet does not shorten a grace period once it has begun, and a drain for an NLB takes minutes.
     pub fn kill_draining(&self, namespace: &str) {
         let Some(root) = variable("NODE_ROOT") else {
@@ -68,21 +68,12 @@ impl Cluster {
     /// # Panics
     /// When it cannot.
     pub fn resolve(&self, manifests: &str) -> String {
-        let mut child = Command::new(program("imagebuilder"))
+        let mut imagebuilder = Command::new(program("imagebuilder"));
+        imagebuilder
             .args(["resolve", "-f", "-"])
             .args(registry())
-            .current_dir(repository())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("imagebuilder starts");
-        let mut stdin = child.stdin.take().expect("stdin is piped");
-        stdin
-            .write_all(manifests.as_bytes())
-            .expect("imagebuilder reads its input");
-        drop(stdin);
-        let output = child.wait_with_output().expect("imagebuilder exits");
+            .current_dir(repository());
+        let output = test_programs::output_with_input(&mut imagebuilder, manifests);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{stderr}");
         String::from_utf8(output.stdout).expect("imagebuilder prints UTF-8")

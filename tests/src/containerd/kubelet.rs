@@ -139,7 +139,7 @@ impl<'a> Kubelet<'a> {
         let group = metadata["SandboxID"].as_str().unwrap_or(id);
         let rootfs = self.daemon.path("rootfs").join(id);
         fs::create_dir_all(&rootfs).expect("the directory can be created");
-        fs::copy(pod_program(), rootfs.join("pod")).expect("the program can be copied");
+        test_programs::copy(pod_program(), &rootfs.join("pod"));
         let spec = json!({
             "ociVersion": "1.0.2",
             "process": {"user": {"uid": 0, "gid": 0}, "args": ["/pod"], "cwd": "/", "env": ["PORT=0"]},

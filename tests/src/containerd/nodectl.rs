@@ -1,7 +1,6 @@
 //! `nodectl` as a user runs it: a process with arguments, streams and an exit code.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -80,18 +79,7 @@ impl Nodectl {
     /// # Panics
     /// When it cannot be run.
     pub fn run_with_input(daemon: &Daemon, args: &[&str], input: &str) -> Outcome {
-        let mut child = command(daemon, args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("nodectl can be run");
-        let mut stdin = child.stdin.take().expect("stdin is piped");
-        stdin
-            .write_all(input.as_bytes())
-            .expect("nodectl reads its input");
-        drop(stdin);
-        child.wait_with_output().expect("nodectl exits").into()
+        test_programs::output_with_input(&mut command(daemon, args), input).into()
     }
 
     /// Starts `up` with the manifest and arguments, in the background.

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use e2e::containerd::{Nodectl, manifest};
 use rustix::process::Signal;
+use test_programs::free_port;
 
-use crate::world::{World, free_port, get};
+use crate::world::{World, get};
 
 /// A Deployment and a `LoadBalancer` called `web`, port 80, in each of two namespaces.
 fn two_namespaces() -> String {

@@ -7,8 +7,9 @@ use std::path::Path;
 use e2e::containerd::{Image, Nodectl, health_program, pod_program};
 use rustix::process::Signal;
 use serde_json::json;
+use test_programs::free_port;
 
-use crate::world::{World, free_port, get};
+use crate::world::{World, get};
 
 /// A manifest of nodectl's own tests, which check the messages about each.
 fn public(name: &str) -> String {

@@ -174,7 +174,7 @@ fn a_socket_without_permission_is_reported() {
     let daemon = Daemon::start();
     // A copy that every user can execute; the build folder may not be accessible.
     let nodectl = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-    std::fs::copy(e2e::program("nodectl"), &nodectl).unwrap();
+    test_programs::copy(&e2e::program("nodectl"), &nodectl);
     let mut command = Command::new(&nodectl);
     command
         .args(["images", "list", "--address"])
@@ -184,7 +184,7 @@ fn a_socket_without_permission_is_reported() {
     assert_eq!(output.status.code(), Some(4), "{stderr}");
     for text in [
         "Permission denied",
-        "hint: the socket is root's: run this with sudo",
+        "hint: the socket belongs to root: run this with sudo",
     ] {
         assert!(stderr.contains(text), "`{text}` is not in:\n{stderr}");
     }

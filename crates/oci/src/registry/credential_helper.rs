@@ -207,11 +207,7 @@ mod tests {
     fn helper(script: &str) -> (tempfile::TempDir, String) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("helper");
-        // Written by another process: if this one had it open for writing while another test forks, the child
-        // would inherit the descriptor, and running the script would fail with ETXTBSY.
-        let write = format!("printf '%s' '#!/bin/sh\n{script}' >\"$0\"; chmod +x \"$0\"");
-        let status = Command::new("sh").arg("-c").arg(write).arg(&path).status();
-        assert!(status.unwrap().success());
+        test_programs::write_script(&path, &format!("#!/bin/sh\n{script}"));
         let path = path.display().to_string();
         (directory, path)
     }
