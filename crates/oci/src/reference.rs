@@ -390,14 +390,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_parses_prints_as_it_was(text in "[a-zA-Z0-9._:/@\\[\\]-]{0,40}") {
+        fn a_parsed_reference_prints_unchanged(text in "[a-zA-Z0-9._:/@\\[\\]-]{0,40}") {
             if let Ok(reference) = text.parse::<Reference>() {
                 prop_assert_eq!(reference.to_string(), text);
             }
         }
 
         #[test]
-        fn what_is_valid_parses(
+        fn a_valid_reference_parses(
             registry in prop::option::of("[a-z0-9]{1,8}\\.[a-z]{2,5}(:[1-9][0-9]{0,3})?"),
             path in "[a-z0-9]{1,5}((\\.|_|__|-{1,3})[a-z0-9]{1,5}){0,2}(/[a-z0-9]{1,5}){0,2}",
             tag in prop::option::of("[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}"),

@@ -405,7 +405,7 @@ fn no_entry_is_lost_when_many_write_at_once() {
     }
 }
 
-/// A layout that counts how often it is asked for referrers.
+/// A layout that counts how often its referrers are requested.
 struct Counted {
     layout: Layout,
     asked: Mutex<Vec<BTreeSet<Digest>>>,

@@ -6,7 +6,10 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::{Copied, CopyError, CopyEvent, Destination, Source};
+use super::destination::Destination;
+use super::error::{Copied, CopyError};
+use super::event::CopyEvent;
+use super::source::Source;
 use crate::Descriptor;
 
 /// Reports how much of a blob has been read.

@@ -46,7 +46,7 @@ pub enum DocumentError {
         what: &'static str,
     },
     /// `schemaVersion` is not 2: Docker's old schema, or something newer than this program.
-    #[error("{what} has schema version {actual}, only 2 is supported")]
+    #[error("{what} has schema version {actual}, but only 2 is supported")]
     SchemaVersion {
         /// Which document.
         what: &'static str,

@@ -38,10 +38,10 @@ impl Layout {
         Ok(images)
     }
 
-    /// The image that `reference` names: by digest where it has one, else by the name in
+    /// The image that `reference` names: by digest if it has one, else by the name in
     /// `index.json`, which is the whole reference.
     ///
-    /// A digest is searched among the images, and below them among the manifests of indexes.
+    /// A digest is looked up among the images, and below them among the manifests of indexes.
     ///
     /// # Errors
     /// [`LayoutError::NoSuchImage`] if there is none.

@@ -5,7 +5,8 @@
 //! bytes are on disk, and the index is changed last and under a lock. The next writer removes what a
 //! killed process left in `.ingest`.
 //!
-//! A layout may also be in a tar, which is read-only.
+//! `store` opens, locks and cleans it, `read` and `write` have the blobs, and `index` the images and their names.
+//! A layout may also be in a tar, which is read-only (`archive`).
 
 mod archive;
 mod error;

@@ -68,8 +68,8 @@ pub trait Keychain: Send + Sync {
     /// [`Credentials::Anonymous`].
     fn credentials(&self, host: &str, access: Access) -> Result<Credentials, CredentialError>;
 
-    /// The registry at `host` refused the credentials: if they can expire, they are obtained anew when next
-    /// needed.
+    /// The registry at `host` refused the credentials: if they can expire, they are obtained again when
+    /// next needed.
     fn refused(&self, host: &str) {
         let _ = host;
     }

@@ -70,7 +70,7 @@ pub enum Problem {
     Status {
         /// The HTTP status.
         status: u16,
-        /// The registry's own error, where it sent one.
+        /// The registry's own error, if it sent one.
         error: Option<OciError>,
     },
     /// The registry, or its token server, refused the credentials.
@@ -78,7 +78,7 @@ pub enum Problem {
     Unauthorized {
         /// Whether none were sent.
         anonymous: bool,
-        /// The registry's own error, where it sent one.
+        /// The registry's own error, if it sent one.
         error: Option<OciError>,
     },
     /// Credentials could not be obtained.
@@ -130,7 +130,7 @@ pub enum Problem {
         actual: Digest,
         /// The HTTP status.
         status: u16,
-        /// The registry's own error, where it sent one.
+        /// The registry's own error, if it sent one.
         error: Option<OciError>,
     },
     /// Other writers replaced the list of referrers at every attempt.

@@ -83,7 +83,7 @@ impl DockerConfig {
     }
 
     /// Changes the entry `auths` of the file, which is read again: another program may have changed
-    /// it. Nothing is written where `change` returns false.
+    /// it. Nothing is written if `change` returns false.
     fn change(&self, change: impl FnOnce(&mut Map<String, Value>) -> bool) -> io::Result<()> {
         // A symbolic link is preserved.
         let path = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path().to_owned());

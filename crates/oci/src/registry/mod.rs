@@ -4,6 +4,12 @@
 //! deals with sockets. Bodies are streamed, content is verified against its digest and size, and
 //! transient errors are retried. Secrets have a type that is never printed.
 //!
+//! `client` sends a request, with retries and redirects, at the rate that `rates` allows and through the proxy
+//! that `proxy` chooses; `session` adds the credentials, and asks for the reason of a refusal. `authorization`
+//! gets and renews tokens, `docker_config` and `credential_helper` read what is stored, and `login` stores it.
+//! `push` and `pull` transfer blobs, `blobs` mounts them, and `manifests`, `tags` and `referrers` have the other
+//! requests.
+//!
 //! Docker Hub is the only registry with special treatment: `docker.io` is not its address, and its
 //! official images are below `library/`. Credentials come from the [`Keychain`] that the caller passes in.
 

@@ -9,7 +9,7 @@ use super::session::Repository;
 use super::transport::{Call, Response};
 use crate::image::{DocumentError, MAX_DOCUMENT_BYTES};
 
-/// The most pages that are read, in case a registry's links form a circle.
+/// The most pages that are read, in case a registry's links form a cycle.
 const MAX_PAGES: u32 = 10_000;
 
 impl Repository {

@@ -121,7 +121,7 @@ impl Response {
             .filter_map(|value| value.to_str().ok())
     }
 
-    /// The body, up to `limit` bytes; one byte more where there is more.
+    /// The body, up to `limit` bytes; one byte more if there is more.
     pub(super) fn read(self, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.into_reader()

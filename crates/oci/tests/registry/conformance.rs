@@ -1,5 +1,5 @@
 //! The four workflows of the distribution specification's conformance suite, from the client's side: the
-//! client makes the suite's requests to a registry that adheres strictly to the specification, and sees
+//! client sends the suite's requests to a registry that adheres strictly to the specification, and gets
 //! the results that the suite checks. The comments quote the suite's names of the cases.
 //! <https://github.com/opencontainers/distribution-spec/tree/main/conformance>
 
@@ -131,7 +131,7 @@ fn content_is_pushed() {
         blob.digest
     );
 
-    // "Cross-Repository Blob Mount": from a repository that has it, and the upload where it is not mounted.
+    // "Cross-Repository Blob Mount": from a repository that has it, and the upload if it is not mounted.
     let other = registry.reference("team/other");
     let other = Repository::push(&other, settings(), anyone()).unwrap();
     let other = other.with_mount_source(NAME);

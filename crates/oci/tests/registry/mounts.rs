@@ -131,7 +131,7 @@ fn a_copy_within_a_registry_sends_no_blob() {
         let source = registry.repository(NAME, Access::Push);
         push(&image, &source, &["v1"]).unwrap();
         server.forget();
-        // Another run, which knows nothing of the first.
+        // Another run, without the first one's state.
         let registry = Registry::new(&server.host(), settings(), someone()).unwrap();
         let source = registry.repository(NAME, Access::Pull);
         let target = registry.repository("other/place", Access::Push);
