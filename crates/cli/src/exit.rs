@@ -47,7 +47,7 @@ impl Exit {
         }
     }
 
-    /// The exit of a process that ended with this code; `Failed` where no program here has it.
+    /// The exit of a process that exited with this code; `Failed` if no program here uses it.
     pub fn from_code(code: u64) -> Self {
         let mut all = Self::ALL.into_iter();
         all.find(|exit| u64::from(exit.code()) == code)

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_nothing_is_an_error() {
+    fn a_dangling_link_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.yaml");
         std::os::unix::fs::symlink("none", &path).unwrap();

@@ -126,8 +126,7 @@ fn width(line: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// The part of a terminal that live lines use. Rows that scroll off the top, or are erased from the
-    /// first row on, go to the scrollback.
+    /// The part of a terminal that live lines use. Rows that scroll off the top go to the scrollback.
     struct Terminal {
         width: usize,
         height: usize,
@@ -178,14 +177,6 @@ mod tests {
                                 let kept = self.at.1.min(self.width - 1);
                                 let row = &mut self.rows[self.at.0];
                                 *row = row.chars().take(kept).collect();
-                            }
-                            'J' => {
-                                if self.at == (0, 0) {
-                                    self.scrollback.append(&mut self.rows.clone());
-                                }
-                                let row = &mut self.rows[self.at.0];
-                                *row = row.chars().take(self.at.1).collect();
-                                self.rows[self.at.0 + 1..].fill(String::new());
                             }
                             other => panic!("unknown sequence {other}"),
                         }

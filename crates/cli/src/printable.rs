@@ -1,4 +1,4 @@
-//! Text of others, on a terminal.
+//! Text from other sources, on a terminal.
 
 use std::borrow::Cow;
 

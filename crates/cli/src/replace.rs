@@ -27,8 +27,8 @@ pub fn replace_file<T>(
     Ok(written)
 }
 
-/// Checks that [`replace_file`] could write a file, and leaves nothing but the directory that it would create. What
-/// takes long to compute need not be computed where it cannot be written.
+/// Checks that [`replace_file`] could write a file, and leaves nothing but the directory that it would create.
+/// Content that takes long to compute need not be computed if it cannot be written.
 ///
 /// # Errors
 /// As [`replace_file`].
@@ -40,7 +40,7 @@ pub fn check_replaceable(path: &Path) -> io::Result<()> {
 fn replaced(path: &Path) -> io::Result<PathBuf> {
     let path = match path.canonicalize() {
         Ok(path) => path,
-        // There is none yet. The target of a link that leads nowhere cannot be told from here.
+        // There is none yet. The target of a dangling link cannot be determined here.
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
             return Ok(path.to_owned());
         }
@@ -63,7 +63,7 @@ fn replaced(path: &Path) -> io::Result<PathBuf> {
 enum Draft {
     /// It has no name yet, so that nothing is left of it if this process is killed.
     Unnamed(File, PathBuf),
-    /// Where the file system has no unnamed files.
+    /// On a file system without unnamed files.
     Named(NamedTempFile),
 }
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replaced_is_known_before() {
+    fn a_path_that_cannot_be_replaced_is_detected_beforehand() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         check_replaceable(&path("new/file")).unwrap();

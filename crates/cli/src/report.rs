@@ -11,7 +11,7 @@ use crate::{Exit, Printer};
 pub struct Verdict {
     /// The exit code.
     pub exit: Exit,
-    /// What the user can do about it, where that is known.
+    /// What the user can do about it, if that is known.
     pub hint: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub trait ExitError: Error {
     /// The exit code.
     fn exit(&self) -> Exit;
 
-    /// What the user can do about it, where that is known.
+    /// What the user can do about it, if that is known.
     fn hint(&self) -> Option<String>;
 }
 

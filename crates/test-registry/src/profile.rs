@@ -9,7 +9,7 @@ const GHCR_CHUNK_BYTES: u64 = 4 << 20;
 /// The bounds of a part in Amazon ECR; the last one may be smaller.
 const ECR_PART_BYTES: (u64, u64) = (5 << 20, 10 << 20);
 
-/// A registry to behave as.
+/// A registry to imitate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Adheres strictly to the specification, and requires the same of a client.
@@ -50,7 +50,7 @@ impl Profile {
         Self::GitLab,
     ];
 
-    /// How it behaves to a client with this name and password.
+    /// How it behaves towards a client with this name and password.
     pub fn behaviour(self, name: &str, password: &str) -> Behaviour {
         let bearer = |requests| Auth::Bearer(name.to_owned(), password.to_owned(), requests);
         let basic = || Auth::Basic(name.to_owned(), password.to_owned());

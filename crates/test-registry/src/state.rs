@@ -11,7 +11,7 @@ pub enum Auth {
     /// Anyone.
     #[default]
     Open,
-    /// Those with the name and password, as Amazon ECR.
+    /// Those with the name and password, like Amazon ECR.
     Basic(String, String),
     /// Those with a token, issued for the name and password; a token is valid for the given number of
     /// requests.
@@ -31,18 +31,18 @@ pub struct Behaviour {
     pub public: bool,
     /// The status of its response to a PATCH; Amazon ECR's is 201.
     pub patch_status: u16,
-    /// Its `Range` stays behind after the first chunk, as ECR's.
+    /// Its `Range` lags after the first chunk, like ECR's.
     pub lagging_range: bool,
     /// It refuses a tag that exists, even for the same content, as ECR can.
     pub immutable_tags: bool,
-    /// The repositories there are; any where `None`.
+    /// The existing repositories; any if `None`.
     pub repositories: Option<BTreeSet<String>>,
     /// It sends no `Docker-Content-Digest` header.
     pub silent: bool,
     /// The minimum size of a chunk that it announces.
     pub chunk_min_bytes: Option<u64>,
     /// The largest chunk that it accepts: 4 MiB for GitHub's registry, 0 for one that accepts no
-    /// chunks, as Google's Artifact Registry.
+    /// chunks, such as Google's Artifact Registry.
     pub chunk_max_bytes: u64,
     /// The minimum size of every chunk but the last, as in Amazon ECR.
     pub chunk_least_bytes: u64,
@@ -159,8 +159,8 @@ pub enum Action {
     EndTokens,
     /// The response is sent in small pieces.
     Trickle,
-    /// The response is sent when the bodies of this many such requests have arrived. Where they do not
-    /// within half a minute, the connection is closed without one.
+    /// The response is sent when the bodies of this many such requests have arrived. If they do not
+    /// arrive within half a minute, the connection is closed without one.
     Gather(u32),
     /// A manifest is accepted and at once overwritten by another client: nothing is stored.
     LoseWrite,
@@ -187,7 +187,7 @@ pub struct Seen {
 pub(super) struct State {
     pub(super) behaviour: Behaviour,
     pub(super) blobs: BTreeMap<Digest, Vec<u8>>,
-    /// The repositories that contain a blob; all of them where there is no entry.
+    /// The repositories that contain a blob; all of them if there is no entry.
     pub(super) links: BTreeMap<Digest, BTreeSet<String>>,
     /// By `repository@digest`: media type and bytes.
     pub(super) manifests: BTreeMap<(String, Digest), (String, Vec<u8>)>,
