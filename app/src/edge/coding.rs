@@ -65,7 +65,7 @@ impl CodingSearch {
         self.unknown && !self.malformed
     }
 
-    /// A byte that belongs to no line end (RFC 9112 §3 and §5).
+    /// A byte that belongs to no line ending (RFC 9112 §3 and §5).
     fn examine(&mut self, byte: u8) {
         let is_token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let next = match (self.part, byte) {

@@ -9,7 +9,7 @@
 /// Searches for the empty line at the end of a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// Nothing but line ends has arrived; they are skipped before a request.
+    /// Nothing but line endings has arrived; they are skipped before a request.
     #[default]
     Before,
     /// In a line.
@@ -21,7 +21,7 @@ pub(crate) enum Head {
 }
 
 impl Head {
-    /// How many of `bytes` belong to the head; `None` where it continues behind them.
+    /// How many of `bytes` belong to the head; `None` if it continues after them.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (index, byte) in bytes.iter().enumerate() {
             *self = match (*self, byte) {
@@ -61,7 +61,7 @@ pub(crate) enum Chunks {
     Extension(u64),
     /// This many bytes of data.
     Data(u64),
-    /// The line end behind the data.
+    /// The line ending behind the data.
     DataEnd,
     /// A line of the trailer, which is empty so far.
     Trailer,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_before_a_request_are_skipped() {
+    fn line_endings_before_a_request_are_skipped() {
         head("\r\n\r\n\n", None);
         head("\r\n\r\nGET / HTTP/1.1\r\n\r\n", Some(22));
     }

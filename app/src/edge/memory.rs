@@ -11,7 +11,7 @@ use crate::metrics::counters::Counters;
 
 /// A connection at rest: its task, its socket, the kernel's structures for it, and both of the socket's
 /// buffers. The client may fill the receive buffer at any moment, and whether it has read what is in the
-/// send buffer is not known. The kernel makes buffers twice as large as it is asked to (socket(7)), here
+/// send buffer is not known. The kernel makes buffers twice as large as requested (socket(7)), here
 /// and below.
 pub(super) const CONNECTION_BYTES: usize = (4 << 10) + 4 * SMALL_BUFFER_BYTES;
 
@@ -92,7 +92,7 @@ pub(crate) fn largest_request(body_bytes: usize) -> u64 {
     (CONNECTION_BYTES + PARSER_BYTES + 2 * body_bytes) as u64
 }
 
-/// The memory limit of a process's cgroup, in bytes; `None` where there is none. `root` is where cgroups are
+/// The memory limit of a process's cgroup, in bytes; `None` if there is none. `root` is where cgroups are
 /// mounted, and `own` is the process's `/proc/PID/cgroup`.
 fn cgroup_limit(root: &Path, own: &str) -> Option<u64> {
     let read = |path: &str, file: &str| {
@@ -119,7 +119,7 @@ fn cgroup_limit(root: &Path, own: &str) -> Option<u64> {
     by_line.chain(mounted).min()
 }
 
-/// A limit in the kernel's format. Version 1 writes a number close to 2^63 where there is none.
+/// A limit in the kernel's format. Version 1 writes a number close to 2^63 if there is none.
 fn limit(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|bytes| *bytes < 1 << 60)
 }

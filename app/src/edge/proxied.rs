@@ -1,4 +1,4 @@
-//! Reads the PROXY header of a new connection, where the settings enable it.
+//! Reads the PROXY header of a new connection, if the settings enable it.
 
 use std::io;
 

@@ -30,7 +30,7 @@ pub struct Source {
     pub client: SocketAddr,
     /// The address that the client connected to.
     pub destination: SocketAddr,
-    /// The VPC endpoint it came through, where there was one.
+    /// The VPC endpoint it came through, if there was one.
     pub vpc_endpoint: Option<String>,
 }
 
@@ -58,7 +58,7 @@ pub enum Parsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ProxyError {
     /// The upper half of byte 13.
-    #[error("version {0} of the PROXY protocol; only 2 is known")]
+    #[error("version {0} of the PROXY protocol; only 2 is supported")]
     Version(u8),
     /// The lower half of byte 13.
     #[error("unknown PROXY command {0}")]
@@ -85,7 +85,7 @@ pub enum ProxyError {
 /// Parses the first bytes of a connection.
 ///
 /// # Errors
-/// [`ProxyError`] where the signature is followed by anything but a valid header.
+/// [`ProxyError`] if the signature is followed by anything but a valid header.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, ProxyError> {
     let common = bytes.len().min(SIGNATURE.len());
     if bytes[..common] != SIGNATURE[..common] {

@@ -9,7 +9,7 @@ use actix_http::error::DispatchError;
 use super::conn::{Conn, Phase};
 use crate::close_reason::CloseReason;
 
-/// Polls `dispatcher`, holds its request heads to the limit, and drops it where it does not notice that
+/// Polls `dispatcher`, holds its request heads to the limit, and drops it if it does not notice that
 /// its connection is to be reset.
 ///
 /// The parser decodes everything it has before its turn ends. A head that has grown beyond the limit

@@ -46,7 +46,7 @@ impl Conn {
             && !self.is_bulk.replace(true)
     }
 
-    /// The same, where the client reads: the send buffer did not hold what it is sent.
+    /// The same for a client that reads: the send buffer could not hold the response.
     pub(in crate::edge) fn starts_download(&self) -> bool {
         self.blocked.get() && !self.is_bulk.replace(true)
     }

@@ -98,7 +98,7 @@ impl Conn {
         self.holds.set(holds);
     }
 
-    /// Wakes the task where the stream holds bytes back: the parser may have them now.
+    /// Wakes the task if the stream holds bytes back: the parser may have them now.
     pub(super) fn offer(&self) {
         if self.holds.get() {
             self.wake();

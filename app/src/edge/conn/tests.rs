@@ -1,6 +1,11 @@
 //! Tests of the phases of a connection.
 
-use super::*;
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use super::{Conn, Phase};
+use crate::edge::framing::Body;
 
 fn conn() -> (Conn, Rc<Cell<u64>>) {
     let clock = Rc::new(Cell::new(1000));

@@ -1,16 +1,24 @@
 //! Tests of the socket under actix-http, on loopback.
 
 use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
+use std::task::{Context, Wake};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
+use socket2::SockRef;
+use tokio::io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::*;
-use crate::edge::memory::{Budget, SMALL_BUFFER_BYTES};
+use super::EdgeStream;
+use crate::close_reason::CloseReason;
+use crate::edge::conn::Conn;
+use crate::edge::memory::{Budget, LARGE_BUFFER_BYTES, SMALL_BUFFER_BYTES};
+use crate::edge::socket::Socket;
+use crate::edge::watch::Watch;
+use crate::edge::window;
 use crate::metrics::counters::Counters;
 use crate::settings::Timeouts;
 

@@ -4,7 +4,8 @@
 use std::cmp::Reverse;
 use std::rc::Rc;
 
-use super::{Watch, may_leave};
+use super::Watch;
+use super::room::may_leave;
 use crate::close_reason::CloseReason;
 use crate::edge::conn::Conn;
 use crate::edge::memory::LITTLE_BYTES;
@@ -87,12 +88,14 @@ impl Watch {
             left = left.saturating_sub(conn.held.get() as u64);
         }
         // Of those that hold little, and will hold little, first the idle ones, then those that have taken
-        // longest: to one that was accepted a moment ago, a request may be on its way.
+        // longest, and those that were accepted first: to one that was accepted a moment ago, a request may be
+        // on its way.
         staying.sort_by_key(|conn| {
             let held = conn.held.get();
             let is_little = held <= LITTLE_BYTES && !conn.expects_more_than(LITTLE_BYTES);
             let much = (!is_little).then_some(held);
-            Reverse((much, may_leave(conn), conn.waited(), conn.is_idle()))
+            let age = Reverse(conn.number.get());
+            Reverse((much, may_leave(conn), conn.waited(), conn.is_idle(), age))
         });
         for conn in staying {
             if excess == 0 || left <= self.budget.share() {
@@ -162,6 +165,24 @@ mod tests {
         watch.shed();
         assert_eq!(waiting.close_reason(), Some(CloseReason::Memory));
         assert!(!newcomer.is_unwanted() && !another.is_unwanted());
+    }
+
+    /// A flood between two ticks of the coarse clock, when no connection has waited longer than another.
+    #[test]
+    fn of_connections_that_waited_equally_long_the_first_are_closed() {
+        let watch = watch(4 * LITTLE_BYTES as u64);
+        let closed = watch.insert(Rc::new(Conn::new(
+            ([127, 0, 0, 1], 1).into(),
+            watch.clock(),
+            1,
+        )));
+        let flood: Vec<_> = (0..8).map(|_| accept(&watch)).collect();
+        watch.remove(closed);
+        // It has the place of the one that was closed.
+        let newcomer = accept(&watch);
+        watch.shed();
+        assert!(flood[0].is_unwanted());
+        assert!(!newcomer.is_unwanted());
     }
 
     #[test]
