@@ -42,7 +42,7 @@ pub(crate) fn write_message(result: DrainResult) {
 /// Saves the result in the data directory.
 ///
 /// # Errors
-/// Where the file cannot be written or renamed.
+/// If the file cannot be written or renamed.
 pub(crate) fn save(result: DrainResult, directory: &Path) -> io::Result<()> {
     let beside = directory.join(format!("{FILE}.new"));
     fs::write(&beside, text(result))?;

@@ -45,7 +45,7 @@ pub(crate) enum GreetingError {
     Thread,
 }
 
-/// The greeting in `text`: trimmed, printable and not too long. Line ends become those of Unix.
+/// The greeting in `text`: trimmed, printable and not too long. Line endings become those of Unix.
 pub(crate) fn clean(text: &str) -> Result<String, GreetingError> {
     let text = text.replace("\r\n", "\n");
     let text = text.trim();
@@ -63,7 +63,7 @@ pub(crate) fn clean(text: &str) -> Result<String, GreetingError> {
 /// Reads a greeting from a file.
 pub(crate) fn read(path: &Path) -> Result<String, GreetingError> {
     let mut bytes = Vec::new();
-    // One more than fits, and room for the line ends around it.
+    // One more than fits, and room for the line endings around it.
     File::open(path)?
         .take(MAX_BYTES as u64 + 16)
         .read_to_end(&mut bytes)?;

@@ -17,7 +17,7 @@ struct Problem<'a> {
     request_id: Option<&'a str>,
 }
 
-/// A problem's JSON, with a line end for terminals.
+/// A problem's JSON, with a line ending for terminals.
 pub(crate) fn body(status: StatusCode, detail: &str, request_id: Option<&str>) -> Vec<u8> {
     let problem = Problem {
         r#type: "about:blank",

@@ -76,7 +76,7 @@ impl Route {
         })
     }
 
-    /// The label before its placeholder, where it has one.
+    /// The label before its placeholder, if it has one.
     fn fixed_part(self) -> Option<&'static str> {
         let (prefix, _) = self.label().split_once('{')?;
         Some(prefix)

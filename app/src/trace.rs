@@ -18,7 +18,7 @@ pub(crate) struct TraceParent {
 /// The ids of one request's own span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SpanIds {
-    /// The trace; the caller's where there is one.
+    /// The trace; the caller's if there is one.
     pub(crate) trace: u128,
     /// This request's span.
     pub(crate) span: u64,
@@ -40,7 +40,7 @@ impl TraceParent {
             .then(|| Self::parse(value.as_bytes()))?
     }
 
-    /// Reads a header's value. A malformed one is ignored, as the specification asks.
+    /// Reads a header's value. A malformed one is ignored, as the specification requires.
     pub(crate) fn parse(value: &[u8]) -> Option<Self> {
         // version "-" trace-id "-" parent-id "-" trace-flags; later versions may add more.
         let (fixed, rest) = value.split_at_checked(55)?;

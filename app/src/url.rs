@@ -11,7 +11,7 @@ use thiserror::Error;
 pub(crate) struct HttpUrl {
     /// Host without brackets, for the resolver.
     pub(crate) host: String,
-    /// Port, 80 where the URL has none.
+    /// Port, 80 if the URL has none.
     pub(crate) port: u16,
     /// Host and port, for the Host header.
     pub(crate) authority: String,

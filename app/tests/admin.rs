@@ -204,7 +204,7 @@ fn faults_affect_requests_and_not_probes() {
 }
 
 #[test]
-fn a_request_can_ask_for_its_fault() {
+fn a_header_injects_a_fault_into_one_request() {
     let app = App::start(&[("APP_FAULTS", "on")]);
     let ask = |fault: &str| {
         format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-app-fault: {fault}\r\n\r\n")
@@ -358,7 +358,7 @@ fn bytes_that_are_not_a_request_are_a_problem() {
 }
 
 #[test]
-fn a_panic_aborts_the_process_where_faults_are_on() {
+fn a_panic_aborts_the_process_if_faults_are_on() {
     let app = App::start(&[]);
     app.admin("POST", "/panic", "").assert_problem(403);
     let app = App::start(&[("APP_FAULTS", "on")]);

@@ -197,7 +197,7 @@ fn a_greeting_file_that_blocks_no_longer_is_read_again() {
 }
 
 #[test]
-fn a_greeting_with_windows_line_ends_is_accepted() {
+fn a_greeting_with_windows_line_endings_is_accepted() {
     let volume = tempfile::tempdir().unwrap();
     let file = volume.path().join("greeting");
     fs::write(&file, "two\r\nlines\r\n").unwrap();

@@ -50,7 +50,7 @@ fn both_paths_give_the_same_response() {
             client.send(request.as_bytes());
             client.response()
         });
-        // Or one way would be compared with itself: actix-http writes the date last.
+        // Otherwise one way would be compared with itself: actix-http writes the date last.
         let last = |response: &Response| response.head.lines().last().unwrap().to_owned();
         assert!(
             last(&responses[0]).starts_with("x-request-id"),
@@ -95,7 +95,7 @@ fn both_paths_answer_a_client_of_one_request_alike() {
         assert_eq!(comparable[0], comparable[1], "{method}");
         let body = &comparable[0].1;
         assert_eq!(body.is_empty(), method == "HEAD", "{body}");
-        // Or one way would be compared with itself: actix-http writes the date last.
+        // Otherwise one way would be compared with itself: actix-http writes the date last.
         let last = responses.each_ref().map(|response| {
             let head = response.split_once("\r\n\r\n").unwrap().0;
             head.lines().last().unwrap().to_owned()

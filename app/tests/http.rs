@@ -183,7 +183,7 @@ fn a_hop_has_a_connection_of_its_own() {
 }
 
 #[test]
-fn info_knows_the_pod_and_the_client() {
+fn info_names_the_pod_and_the_client() {
     let app = App::start(&[
         ("APP_POD_NAMESPACE", "demo"),
         ("APP_NODE_NAME", "node-1"),

@@ -123,7 +123,7 @@ fn responses_that_nobody_reads_are_bounded() {
 }
 
 #[test]
-fn memory_of_clients_that_are_gone_is_free_again() {
+fn memory_of_disconnected_clients_is_released() {
     let app = app(&[]);
     let body = "x".repeat(1 << 20);
     let echo = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1048576\r\n\r\n{body}");

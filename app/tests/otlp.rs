@@ -38,7 +38,7 @@ fn collector(statuses: &'static [u16]) -> (String, Receiver<ExportTraceServiceRe
     (url, receiver)
 }
 
-/// The body of the next request on a connection; `None` where the connection is closed.
+/// The body of the next request on a connection; `None` if the connection is closed.
 fn export_request(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

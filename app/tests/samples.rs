@@ -30,7 +30,7 @@ fn line(stream: &mut BufReader<TcpStream>) -> String {
 }
 
 #[test]
-fn sample_routes_are_off_unless_the_settings_say_so() {
+fn sample_routes_are_off_unless_enabled() {
     let app = App::start(&[]);
     for path in [
         "/headers",

@@ -90,7 +90,8 @@ impl Here {
             runtime.expect("a runtime").block_on(app::run(settings, bound, never(), never()))
         });
         let handler = stand_still as extern "C" fn(libc::c_int);
-        // SAFETY: the handler has the signature that sigaction(2) wants, and is safe in a signal.
+        // SAFETY: the handler has the signature that sigaction(2) requires, and is safe in a
+        // signal.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handler as libc::sighandler_t;
@@ -138,7 +139,7 @@ impl Service for Here {
 
     fn freeze(&self, during: &mut dyn FnMut()) -> Duration {
         STOP.store(true, Ordering::SeqCst);
-        // SAFETY: a system call with numbers alone.
+        // SAFETY: a system call without pointers.
         unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), self.worker, libc::SIGURG) };
         let begun = Instant::now();
         while !STOPPED.load(Ordering::SeqCst) {
@@ -151,7 +152,7 @@ impl Service for Here {
         let is_stopped = STOPPED.load(Ordering::SeqCst);
         let stopped = begun.elapsed();
         STOP.store(false, Ordering::SeqCst);
-        // On a busy machine the worker may have gone on before.
+        // On a busy machine the worker may have continued already.
         if is_stopped { stopped } else { Duration::ZERO }
     }
 

@@ -85,8 +85,8 @@ async fn index() -> HttpResponse {
     text(
         "GET /livez     whether every worker runs\n\
          GET /metrics   for Prometheus\n\
-         GET /log       the log filter; PUT changes it, as info or warn,app::request=debug\n\
-         GET /faults    faults in force; PUT changes them, as percent=10 status=503 latency=250ms;\n\
+         GET /log       the log filter; PUT sets it, such as info or warn,app::request=debug\n\
+         GET /faults    faults in force; PUT sets them, such as percent=10 status=503 latency=250ms;\n\
          \x20              DELETE removes them\n\
          POST /panic    aborts the process, as a panic does\n",
     )

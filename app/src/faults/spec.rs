@@ -40,7 +40,7 @@ pub enum Latency {
 /// Faults of requests and of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// The percentage of requests that are affected; all where it is absent.
+    /// The percentage of requests that are affected; all if it is absent.
     pub percent: Option<u8>,
     /// The status they are answered with.
     pub status: Option<u16>,

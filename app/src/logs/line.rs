@@ -22,7 +22,7 @@ pub(crate) struct RequestLine {
     pub(crate) route: &'static str,
     /// The path, if the route does not imply it.
     pub(crate) path: Option<Box<str>>,
-    /// The response's status; 0 where there was none.
+    /// The response's status; 0 if there was none.
     pub(crate) status: u16,
     /// Bytes of the response's body.
     pub(crate) bytes: u64,
@@ -66,7 +66,7 @@ impl RequestLine {
         }
     }
 
-    /// One JSON object and a line end.
+    /// One JSON object and a line ending.
     pub(super) fn json(&self) -> Vec<u8> {
         let fields = Fields {
             timestamp: clock::rfc3339(self.at),

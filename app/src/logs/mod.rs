@@ -1,5 +1,8 @@
 //! Log lines: text on a terminal, JSON elsewhere, on stderr, written by a thread of their own. Logging
-//! never blocks: a line is dropped and counted where the queue is full.
+//! never blocks: a line is dropped and counted if the queue is full.
+//!
+//! `line` is that of a request, `subscriber` has the filter and the formats of events, and `writer` the queue
+//! and the thread.
 
 mod format;
 mod line;

@@ -73,7 +73,7 @@ impl Filter {
 /// services shares it.
 ///
 /// # Errors
-/// Where the thread that writes cannot be started.
+/// If the thread that writes cannot be started.
 pub(crate) fn start(filter: &str, format: LogFormat) -> io::Result<(Logs, Filter)> {
     let json = match format {
         LogFormat::Auto => !io::stderr().is_terminal(),

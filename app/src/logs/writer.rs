@@ -49,7 +49,7 @@ impl Logs {
         })
     }
 
-    /// Queues a request's line; `false` where the queue is full.
+    /// Queues a request's line; `false` if the queue is full.
     pub(crate) fn request(&self, line: RequestLine) -> bool {
         self.queue
             .try_send(Message::Request(Box::new(line)))

@@ -103,7 +103,7 @@ pub(crate) struct Counters {
     pub(crate) held: Counter,
     /// Asks the worker to close the connections that hold the most.
     pub(crate) shed: tokio::sync::Notify,
-    /// How long the longest idle connection has been idle, in milliseconds; 0 where none has been idle for
+    /// How long the longest idle connection has been idle, in milliseconds; 0 if none has been idle for
     /// long enough to make room.
     pub(crate) oldest_idle: Counter,
     pub(crate) ended: [Counter; ENDS.len()],

@@ -25,7 +25,7 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) config_digest: &'a str,
     /// Durable visits of all pods, once they are known.
     pub(crate) visits: Option<u64>,
-    /// Failed saves of visits, where visits are durable.
+    /// Failed saves of visits, if visits are durable.
     pub(crate) visits_errors: Option<u64>,
     /// Log lines other than those of requests that were dropped because the queue was full.
     pub(crate) logs_dropped: u64,

@@ -37,7 +37,7 @@ impl Client {
         }
     }
 
-    /// Why the last attempt failed, where there was no response.
+    /// Why the last attempt failed, if there was no response.
     pub(super) fn take_cause(&self) -> Option<String> {
         let mut cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner);
         cause.take()

@@ -32,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The thread.
 pub(crate) struct Exporter(Option<JoinHandle<()>>);
 
-/// Starts the exporter, where the settings name a collector.
+/// Starts the exporter, if the settings name a collector.
 pub(crate) fn start(settings: &Settings) -> (Spans, Exporter) {
     let Some(endpoint) = &settings.otlp_endpoint else {
         return (Spans::off(), Exporter(None));
@@ -173,7 +173,7 @@ fn export(queue: &Receiver<Message>, batches: &Batches, counts: &Spans) {
     }
 }
 
-/// Waits for a batch; `true` where it is the last.
+/// Waits for a batch; `true` if it is the last.
 fn collect(queue: &Receiver<Message>) -> (Vec<Span>, bool) {
     let mut batch = Vec::new();
     let mut until = None;

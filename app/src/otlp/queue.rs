@@ -1,4 +1,4 @@
-//! The queue of spans before the exporter. Recording a span never blocks: it is dropped and counted where
+//! The queue of spans before the exporter. Recording a span never blocks: it is dropped and counted if
 //! the queue is full.
 
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Spans {
         )
     }
 
-    /// Records a request, where its trace is recorded.
+    /// Records a request, if its trace is recorded.
     pub(crate) fn record(&self, finished: &Finished<'_>) {
         let Some(queue) = self.queue.as_ref().filter(|_| finished.ids.sampled) else {
             return;

@@ -16,7 +16,7 @@ const OTHERS: usize = 32;
 /// Raises the soft limit to what `workers` and `connections` need.
 ///
 /// # Errors
-/// [`ServeError::Descriptors`] where the hard limit is lower.
+/// [`ServeError::Descriptors`] if the hard limit is lower.
 pub(super) fn raise(workers: usize, connections: usize) -> Result<(), ServeError> {
     let needed = needed(workers, connections);
     let limits = getrlimit(Resource::Nofile);

@@ -1,6 +1,6 @@
 //! Threads and sockets: binding ([`bind`]), running and draining ([`run()`]), worker threads
 //! ([`thread`]) and their commands ([`message`]), accepting ([`accept`]), the life of one connection
-//! ([`connection`]), and the admin listener ([`admin`],
+//! ([`connection`]), the limit of file descriptors ([`descriptors`]), and the admin listener ([`admin`],
 //! [`admin_stream`]).
 
 mod accept;

@@ -43,8 +43,8 @@ const EXPORT: Duration = Duration::from_secs(2);
 /// delay is skipped.
 ///
 /// # Errors
-/// [`ServeError::Descriptors`] where the process may open too few files, [`ServeError::Start`] where
-/// a thread or runtime cannot be created.
+/// [`ServeError::Descriptors`] if the process may open too few files, [`ServeError::Start`] if a
+/// thread or runtime cannot be created.
 pub async fn run(
     settings: Settings,
     bound: Bound,
@@ -139,7 +139,7 @@ async fn serve(
     Ok(result)
 }
 
-/// Reads the files that the settings name, and starts to follow that of the greeting. A file that hangs
+/// Reads the files that the settings name, and starts to follow the greeting's. A file that hangs
 /// delays the start by [`FILE_TIMEOUT`](crate::background::FILE_TIMEOUT) at most.
 async fn read_files(shared: &Arc<Shared>) -> Option<tokio::task::JoinHandle<()>> {
     let following = shared.settings.greeting_file.clone().map(|path| {

@@ -22,7 +22,7 @@ pub(super) fn prefers_html<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> bo
     html > 0.0 && html >= text
 }
 
-/// The weight among a media range's parameters: 1 where there is none, 0 where it is malformed.
+/// The weight among a media range's parameters: 1 if there is none, 0 if it is malformed.
 fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> f32 {
     let weight = parameters.find_map(|parameter| match parameter {
         [b'q' | b'Q', b'=', weight @ ..] => Some(weight),

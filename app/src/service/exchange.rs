@@ -53,9 +53,9 @@ struct Given {
     parent: Option<TraceParent>,
     /// The client that a trusted proxy names.
     client: Option<IpAddr>,
-    /// The path, where the route does not imply it.
+    /// The path, if the route does not imply it.
     path: Option<Box<str>>,
-    /// The method, where it is not one of [`METHODS`].
+    /// The method, if it is not one of [`METHODS`].
     #[cfg_attr(
         not(feature = "otlp"),
         expect(dead_code, reason = "only a span names the method")
@@ -197,7 +197,7 @@ impl Exchange {
         )
     }
 
-    /// The header that continues the caller's trace, where there is one.
+    /// The header that continues the caller's trace, if there is one.
     pub(crate) fn traceparent(&self) -> Option<HeaderValue> {
         self.parent()?;
         HeaderValue::from_maybe_shared(Bytes::from(self.span().header())).ok()

@@ -2,6 +2,10 @@
 //!
 //! An actix-http service without actix-web: a dozen paths need no router. The admin listener, where speed
 //! does not matter, uses actix-web. [`plain`] answers the requests that need no parser.
+//!
+//! `dispatch` takes all others through `check` (limits, `host`, path, method) to `handlers`: a `page` or a line of
+//! text (`accept`), `info`, or `samples`. `body` reads what the client sends, `response` and `response_body` are
+//! what it gets, and `exchange` counts, logs and traces both. `worker` has the counters and cached state.
 
 mod accept;
 mod body;

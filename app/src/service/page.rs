@@ -9,7 +9,7 @@ use crate::settings::Identity;
 
 const TEMPLATE: &str = include_str!("page.html");
 
-/// Links to the sample routes, where they are served.
+/// Links to the sample routes, if they are served.
 const SAMPLES: &str = "\n    <p>To try out: \
     <a href=\"/headers\">the request as it arrived</a>, \
     <a href=\"/status/503\">a status</a>, \
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sample_route_has_a_link_where_it_is_served() {
+    fn every_sample_route_has_a_link_if_it_is_served() {
         let links = |has_samples| {
             let page = Page::new("{{samples}}", &identity("pod"), has_samples);
             let body = String::from_utf8(page.body.to_vec()).unwrap();

@@ -1,4 +1,4 @@
-//! Sample routes, to try out clients, proxies and load balancers. They are served where
+//! Sample routes, to try out clients, proxies and load balancers. They are served if
 //! `APP_SAMPLE_ROUTES` is on, and each is bounded.
 
 use std::borrow::Cow;

@@ -117,7 +117,7 @@ impl Worker {
         HeaderValue::from_maybe_shared(id).expect("hexadecimal digits are visible ASCII")
     }
 
-    /// The greeting with a line end.
+    /// The greeting with a line ending.
     pub(crate) fn greeting(&self) -> Bytes {
         let generation = self.shared.greeting.generation();
         let mut held = self.greeting.borrow_mut();

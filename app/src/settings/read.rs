@@ -18,8 +18,8 @@ const MAX_HEADERS: usize = 96;
 const MAX_HEADER_BYTES: usize = 128 << 10;
 
 impl Settings {
-    /// Reads the settings from environment variables. `host_name` names the pod where the downward
-    /// API does not.
+    /// Reads the settings from environment variables. `host_name` names the pod if the downward API
+    /// does not.
     ///
     /// # Errors
     /// All the problems of all the settings, unknown `APP_…` variables included.

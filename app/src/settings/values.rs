@@ -144,7 +144,7 @@ pub enum RequestLog {
 /// The identity of this pod, from the downward API. No metadata service is queried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The pod's name; the host name where it is not set.
+    /// The pod's name; the host name if it is not set.
     pub pod: String,
     /// The pod's namespace.
     pub namespace: Option<String>,

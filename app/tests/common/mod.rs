@@ -271,7 +271,7 @@ impl Client {
         self.stream.write_all(bytes).unwrap();
     }
 
-    /// Sends bytes; `false` where the connection is gone.
+    /// Sends bytes; `false` if the connection is gone.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
@@ -288,7 +288,7 @@ impl Client {
         response
     }
 
-    /// Reads one response; `None` where the connection is closed before its end.
+    /// Reads one response; `None` if the connection is closed before its end.
     pub(crate) fn try_response(&mut self) -> Option<Response> {
         let mut response = self.try_head()?;
         let length = response

@@ -33,7 +33,7 @@ pub(crate) enum Step {
     Ask(usize, Request),
     /// A client sends this many bytes of what it has to send, as far as it can.
     Send(usize, usize),
-    /// A client reads what there is.
+    /// A client reads what is available.
     Receive(usize),
     /// The process is stopped while a client sends all it can.
     Freeze(usize),
@@ -47,7 +47,7 @@ struct Peer {
     unsent: VecDeque<u8>,
     received: Vec<u8>,
     owed: VecDeque<Expected>,
-    /// Nothing more is asked: the last response closes the connection.
+    /// Nothing more is requested: the last response closes the connection.
     last_is_asked: bool,
     has_asked: bool,
     ended: bool,
@@ -95,7 +95,7 @@ impl Peer {
         }
     }
 
-    /// The connection failed, as it may where the client was late.
+    /// The connection failed, as it may if the client was late.
     fn fail(&mut self, error: &std::io::Error) {
         let is_late = self.may_be_late();
         assert!(is_late, "{error} with {:?} owed", self.owed);
@@ -158,7 +158,7 @@ impl Peer {
         );
     }
 
-    /// Compares one response with the model's, where all of it is here.
+    /// Compares one response with the model's, once all of it has arrived.
     fn take_response(&mut self) -> bool {
         let Some(end) = self
             .received

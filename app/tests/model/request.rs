@@ -64,7 +64,7 @@ impl Request {
         body
     }
 
-    /// The model: status, body where it is known, and whether the connection is closed.
+    /// The model: status, body if it is known, and whether the connection is closed.
     pub(crate) fn response(&self) -> Expected {
         let (status, body, closes) = match self {
             Self::Greeting => (

@@ -59,7 +59,7 @@ pub(super) fn recognise(
         let field = line.strip_prefix(b"\n")?;
         let colon = field.iter().position(|byte| *byte == b':')?;
         let (name, value) = (&field[..colon], &field[colon + 1..]);
-        // A lone line end, an obsolete fold or other text than ASCII is left to the parser.
+        // A lone line ending, an obsolete fold or other text than ASCII is left to the parser.
         if !value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Tests of plain requests. One compares the parser with actix-http's.
+//! Tests of which requests are plain. One compares the parser with actix-http's.
 
 use actix_http::h1::{Codec, Message, MessageType};
 use actix_http::{HttpMessage as _, ServiceConfig};
@@ -6,13 +6,10 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use tokio_util::codec::Decoder as _;
 
-use std::sync::Arc;
-
-use super::*;
-use crate::lifecycle::State;
-use crate::metrics::counters::{METHOD_GET, method_index};
-use crate::settings::{Limits, Settings};
-use crate::shared::Shared;
+use super::recognise::recognise;
+use crate::metrics::counters::{METHOD_GET, METHOD_HEAD, method_index};
+use crate::routes::Route;
+use crate::settings::Limits;
 
 const LIMITS: Limits = Limits {
     connections: 1,
@@ -118,55 +115,6 @@ fn forwarded_for_matters_where_proxies_are_trusted() {
     let request = b"GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
     assert!(recognise(request, &LIMITS, false).is_some());
     assert_eq!(recognise(request, &LIMITS, true), None);
-}
-
-/// A worker of a service that is ready.
-fn worker() -> Rc<Worker> {
-    let settings = Settings::from_env([], "host").unwrap();
-    let (logs, filter) = crate::logs::start("off", settings.log_format).unwrap();
-    #[cfg(feature = "otlp")]
-    let (spans, _) = crate::otlp::start(&settings);
-    let shared = Shared::new(
-        settings,
-        1,
-        u64::MAX,
-        logs,
-        filter,
-        #[cfg(feature = "otlp")]
-        spans,
-    );
-    shared.life.advance(State::Ready);
-    Rc::new(Worker::new(Arc::new(shared), 0))
-}
-
-#[test]
-fn successive_responses_differ_in_their_id_alone() {
-    let worker = worker();
-    let service = PlainService::new(Rc::clone(&worker));
-    let peer = ([127, 0, 0, 1], 1).into();
-    let conn = Rc::new(Conn::new(peer, Rc::default(), 1));
-    let answer = || {
-        let mut out = Vec::new();
-        let answered = service.answer(&conn, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", &mut out);
-        answered.map(|after| (String::from_utf8(out).unwrap(), after))
-    };
-    let ((first, after), (second, _)) = (answer().unwrap(), answer().unwrap());
-    assert_eq!(after, After::Keep);
-    let id = |answer: &str| {
-        let (_, rest) = answer.split_once("x-request-id: ").unwrap();
-        rest[..16].to_owned()
-    };
-    assert_ne!(id(&first), id(&second));
-    assert_eq!(first.replace(&id(&first), &id(&second)), second);
-    assert!(first.starts_with("HTTP/1.1 200 OK\r\n"), "{first}");
-    assert!(
-        first.ends_with("\r\n\r\nHello from Rust on Kubernetes!\n"),
-        "{first}"
-    );
-    worker.shared.life.advance(State::Draining);
-    let (last, after) = answer().unwrap();
-    assert_eq!(after, After::Close, "a draining pod closes the connection");
-    assert!(last.contains("\r\nconnection: close\r\n"), "{last}");
 }
 
 /// Mostly valid values, and sometimes others.
