@@ -3,6 +3,9 @@
 //! Programs are compared in one run on the same core, in alternating rounds, and the median round counts, so
 //! that other load on the machine affects all of them alike. Results are JSON files under `bench/results`,
 //! from which `docs/benchmarks.md` is written.
+//!
+//! There is a module for each measurement: its `run`, `results`, and section of the document (`markdown`), and
+//! where there are any, the compared programs (`subject`, `packers`) and the `targets`.
 
 mod app;
 mod balancer;

@@ -1,5 +1,5 @@
-//! The least work that packing a file is: its digest, its compression, and the digest of that. Anything above it is
-//! the cost of making an image.
+//! The minimum of work to pack a file: its digest, its compression, and the digest of that. Anything above it
+//! is the cost of creating an image.
 //!
 //! `compress FILE` compresses blocks of the file with all cores, by the codec and level of `imagebuilder`'s gzip,
 //! and stores nothing.

@@ -1,4 +1,4 @@
-//! The least work a server on one core can do: epoll, one read, and one write of the same bytes,
+//! The minimum of work of a server on one core: epoll, one read, and one write of the same bytes,
 //! whatever was read. Anything above it is the cost of the service.
 //!
 //! `floor ADDRESS:PORT FILE` answers every read with the file's bytes, and closes the connection if

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cli::Printer;
 
-use super::warn_of_missing;
+use super::peers::warn_of_missing;
 use crate::app::{self, results::Results};
 
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(super) struct AppArguments {
     /// The service's image as an OCI layout; without it the size is not measured
     #[arg(long, value_name = "DIR")]
     image: Option<PathBuf>,
-    /// The image of the service with the feature `otlp`, likewise
+    /// The image of the service with the feature `otlp`; without it its size is not measured
     #[arg(long, value_name = "DIR")]
     image_with_otlp: Option<PathBuf>,
     /// A Python environment with Flask and gunicorn; without it they are not measured

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cli::Printer;
 
-use super::warn_of_missing;
+use super::peers::warn_of_missing;
 use crate::balancer::{self, results::Results};
 
 #[derive(Debug, clap::Args)]

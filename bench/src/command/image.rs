@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use cli::Printer;
 
-use super::warn_of_missing;
+use super::peers::warn_of_missing;
 use crate::image::{self, results::Results};
 
 #[derive(Debug, clap::Args)]

@@ -80,7 +80,7 @@ pub(super) fn packers(inputs: &Inputs, engine: Option<&Engine>) -> Vec<Packer> {
         );
         Packer {
             name: "docker build, save".to_owned(),
-            // Succeeds where there is none.
+            // Succeeds if there is none.
             before: vec![words(&format!("{docker} rmi --force elf"))],
             commands: vec![
                 words(&format!("{docker} build --quiet --no-cache --tag elf .")),
