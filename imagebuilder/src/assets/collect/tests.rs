@@ -1,8 +1,11 @@
 //! Tests of finding the files of assets.
 
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use super::*;
+use super::super::asset::{Asset, Source};
+use super::super::setting::AssetSetting;
+use super::collect;
 
 struct Folder(tempfile::TempDir);
 
@@ -212,6 +215,7 @@ fn assets_that_cannot_be_packed_are_refused() {
         "is outside of the workspace",
     );
     check(&["src = '../'\ndest = '/x'"], "is outside of the workspace");
+    check(&["src = '/*'\ndest = '/x'"], "is outside of the workspace");
     check(
         &["src = 'a'\ndest = '/x'", "src = 'b'\ndest = '/x'"],
         "two files of the image have the same path, /x",
