@@ -13,7 +13,6 @@ mod sandbox;
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 use crate::sandbox::c::{path, with_c, zig};
@@ -23,9 +22,7 @@ fn build(sandbox: &Sandbox, path: &OsString, args: &[&str]) -> Run {
     let own = ["build", "hello", "--output", "oci:img"];
     let mut command = sandbox.command(&[&own[..], args].concat());
     command.env("PATH", path);
-    for name in ["CC", "CARGO"] {
-        command.env_remove(name);
-    }
+    command.env_remove("CARGO");
     Run::of(sandbox.path(), command.output().unwrap())
 }
 
@@ -59,7 +56,7 @@ fn zig_compiles_for_both_platforms_and_any_folder_gives_one_digest() {
 }
 
 #[test]
-fn a_missing_compiler_is_one_error_with_a_hint_what_to_install() {
+fn a_missing_compiler_is_one_error_with_a_hint_about_what_to_install() {
     let sandbox = with_c();
     let path = path(&sandbox, &[], &[]);
     let run = build(&sandbox, &path, &[QUIET, "--platform", "linux/arm64"]);
@@ -90,25 +87,35 @@ fn the_compiler_of_the_environment_is_used_and_its_flags_are_not() {
     let sandbox = with_c();
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let (compiler, called) = (sandbox.path().join("my-gcc"), sandbox.path().join("called"));
-    let script = format!("#!/bin/sh\n: >{}\nexec cc \"$@\"\n", called.display());
-    fs::write(&compiler, script).unwrap();
-    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = sandbox.command(&["build", "hello", "--output", "oci:img", QUIET]);
-    command
-        .env("PATH", path(&sandbox, &[zig()], &["ar"]))
-        .env(format!("CC_{triple}"), &compiler)
-        .env("CFLAGS", "-Danswer=other");
-    let run = Run::of(sandbox.path(), command.output().unwrap());
-    run.reference();
-    assert!(called.exists());
-    assert!(
-        run.stderr
-            .contains("the image would depend on it: CFLAGS\n"),
-        "{}",
-        run.stderr
+    // Ubuntu's compiles so by default.
+    let script = format!(
+        "#!/bin/sh\n: >{}\nexec cc -O2 -D_FORTIFY_SOURCE=2 \"$@\"\n",
+        called.display()
     );
-    let output = execute(&sandbox, std::env::consts::ARCH);
-    assert_eq!(output, "/workspace/hello/native.c 42 \n");
+    test_programs::write_script(&compiler, &script);
+    let build = |compiler_variable: &str, flags_variable: &str| {
+        let mut command = sandbox.command(&["build", "hello", "--output", "oci:img", QUIET]);
+        command
+            .env("PATH", path(&sandbox, &[zig()], &["ar"]))
+            .env(format!("{compiler_variable}_{triple}"), &compiler)
+            .env(flags_variable, "-Danswer=other");
+        let run = Run::of(sandbox.path(), command.output().unwrap());
+        run.reference();
+        fs::remove_file(&called).unwrap();
+        let ignored = format!("the image would depend on it: {flags_variable}\n");
+        assert!(run.stderr.contains(&ignored), "{}", run.stderr);
+        let output = execute(&sandbox, std::env::consts::ARCH);
+        assert_eq!(output, "/workspace/hello/native.c 42 \n");
+    };
+    build("CC", "CFLAGS");
+    // The compiler for C++ alone, which gets a file in C here, so that nothing of its library is needed.
+    let script = fs::read_to_string(sandbox.path().join("hello/build.rs")).unwrap();
+    let script = script.replace(
+        "cc::Build::new()",
+        "cc::Build::new().cpp(true).cpp_link_stdlib(None)",
+    );
+    sandbox.write("hello/build.rs", &script);
+    build("CXX", "CXXFLAGS");
 }
 
 #[test]
@@ -119,8 +126,7 @@ fn a_compiler_for_glibc_is_used_with_a_warning() {
         .path()
         .join(format!("gcc/{architecture}-linux-gnu-gcc"));
     sandbox.write("gcc/x", "");
-    fs::write(&gcc, "#!/bin/sh\nexec cc \"$@\"\n").unwrap();
-    fs::set_permissions(&gcc, fs::Permissions::from_mode(0o755)).unwrap();
+    test_programs::write_script(&gcc, "#!/bin/sh\nexec cc \"$@\"\n");
     let path = path(&sandbox, &[sandbox.path().join("gcc")], &["ar", "ranlib"]);
     let run = build(&sandbox, &path, &[QUIET]);
     let expected =

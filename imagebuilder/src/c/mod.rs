@@ -9,6 +9,8 @@
 //!
 //! If the environment sets a compiler for the target, it is used as it is. C++ dependencies
 //! compile, but a C++ standard library is not linked.
+//!
+//! `find` chooses the compiler, `wrapper` has the scripts and their flags, and `toolchain` the environment.
 
 mod find;
 mod toolchain;

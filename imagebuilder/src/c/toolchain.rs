@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::find::{Compiler, find};
-use super::wrapper::{Script, Tool, missing};
+use super::wrapper::{Script, Tool, UNFORTIFIED, missing};
 use crate::environment::Environment;
 use crate::files;
 use crate::paths::PathMap;
@@ -27,7 +27,7 @@ pub(crate) struct CError {
 pub(crate) struct CToolchain {
     /// The compiler from the environment, or a wrapper around one that was found; `None` if there is none.
     compiler: Option<Choice>,
-    /// The program that links, where Rust has none for the target.
+    /// The program that links, if Rust has none for the target.
     linker: Option<PathBuf>,
     /// The variables for Cargo's environment.
     variables: Vec<(String, OsString)>,
@@ -78,7 +78,7 @@ impl CToolchain {
             names.iter().any(|name| environment.sets(name))
         };
         if chosen(Tool::Cc) && !links {
-            return Ok(toolchain.of_the_environment(&suffix, paths));
+            return Ok(toolchain.of_the_environment(target, &suffix, paths));
         }
         let search_path = environment.search_path.clone();
         let compiler = find(&search_path, target, &environment.zig);
@@ -89,10 +89,14 @@ impl CToolchain {
         // It is meant for this machine, which is right for glibc, and for musl better than nothing.
         let own = target.libc != Libc::Musl && target.is_native();
         if chosen(Tool::Cc) || ((own || compiler.is_none()) && environment.sets("CC")) {
-            return Ok(toolchain.of_the_environment(&suffix, paths));
+            return Ok(toolchain.of_the_environment(target, &suffix, paths));
         }
         let mut scripts = Vec::new();
-        for tool in Tool::ALL.into_iter().filter(|tool| !chosen(*tool)) {
+        for tool in Tool::ALL {
+            if chosen(tool) {
+                toolchain.set_flags(tool, target, &suffix, paths);
+                continue;
+            }
             let script = match &compiler {
                 Some(compiler) => compiler.script(tool, target, paths, &toolchain.record),
                 None => missing(target, &toolchain.record),
@@ -114,15 +118,26 @@ impl CToolchain {
         Ok(toolchain)
     }
 
-    /// The compiler that the environment sets, with flags to remap paths as for the others.
-    fn of_the_environment(mut self, suffix: &str, paths: &PathMap) -> Self {
-        let flags = paths.flags("-ffile-prefix-map").join(" ");
-        for name in ["CFLAGS", "CXXFLAGS"] {
-            let value = flags.clone().into();
-            self.variables.push((format!("{name}_{suffix}"), value));
+    /// The compiler that the environment sets.
+    fn of_the_environment(mut self, target: Target, suffix: &str, paths: &PathMap) -> Self {
+        for tool in Tool::ALL {
+            self.set_flags(tool, target, suffix, paths);
         }
         self.compiler = Some(Choice::Environment);
         self
+    }
+
+    /// Gives a compiler of the environment the flags that the scripts of others have.
+    fn set_flags(&mut self, tool: Tool, target: Target, suffix: &str, paths: &PathMap) {
+        let Some(name) = tool.flags_variable() else {
+            return;
+        };
+        let mut flags = paths.flags("-ffile-prefix-map");
+        if target.libc == Libc::Musl {
+            flags.extend(UNFORTIFIED.map(str::to_owned));
+        }
+        let variable = (format!("{name}_{suffix}"), flags.join(" ").into());
+        self.variables.push(variable);
     }
 
     /// Sets the environment of Cargo.
@@ -132,7 +147,7 @@ impl CToolchain {
         }
     }
 
-    /// The program that links, where Rust has none for the target and one was found.
+    /// The program that links, if Rust has none for the target and one was found.
     pub(crate) fn linker(&self) -> Option<&Path> {
         self.linker.as_deref()
     }
@@ -154,7 +169,7 @@ impl CToolchain {
     }
 }
 
-/// What links with a compiler: itself, or its script in `bin`, where it has to be told the target.
+/// What links with a compiler: itself, or its script in `bin` if it needs flags for the target.
 fn linker(
     compiler: &Compiler,
     target: Target,

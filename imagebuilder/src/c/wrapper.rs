@@ -35,17 +35,28 @@ impl Tool {
             Self::Ranlib => "RANLIB",
         }
     }
+
+    /// The variable for its flags, without the target; `None` if it does not compile.
+    pub(crate) fn flags_variable(self) -> Option<&'static str> {
+        match self {
+            Self::Cc => Some("CFLAGS"),
+            Self::Cxx => Some("CXXFLAGS"),
+            Self::Ar | Self::Ranlib => None,
+        }
+    }
 }
 
 /// Removes flags that Rust's and other build systems pass, and that `zig cc` refuses or interprets
 /// differently: the target is set in zig's form below, `-march` requires zig's names, and `-Wp,` is for
-/// GCC's preprocessor.
+/// GCC's preprocessor. Of the linker's options, it ignores `-O1` with a warning, which Rust 1.99 shows, and
+/// refuses that version's workaround for an early Cortex-A53.
 const FILTER: &str = r#"    if [ -n "$skip" ]; then skip=; continue; fi
     case $argument in
         --target=*) continue ;;
         -target) skip=1; continue ;;
         -Wp,-MD* | -Wp,-MMD* | -Wp,-MT*) ;;
         -Wp,*) continue ;;
+        -Wl,-O* | -Wl,--fix-cortex-a53-843419) continue ;;
         -march=armv*)
             case $argument in
                 *+*) argument=-mcpu=generic+${argument#*+} ;;
@@ -164,14 +175,17 @@ impl Compiler {
             Self::Foreign(gcc) => {
                 let mut words = vec![sibling(gcc, tool)];
                 if matches!(tool, Tool::Cc | Tool::Cxx) {
-                    // Its functions are glibc's own.
-                    words.extend(["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=0"].map(str::to_owned));
+                    words.extend(UNFORTIFIED.map(str::to_owned));
                 }
                 words
             }
         }
     }
 }
+
+/// Turns off what distributions let their compilers do by default: to call functions such as `__snprintf_chk`,
+/// which only glibc has.
+pub(super) const UNFORTIFIED: [&str; 2] = ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=0"];
 
 /// The C library of a target, as the names of GCCs have it.
 fn c_library(target: Target) -> &'static str {
@@ -233,7 +247,6 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
     use std::process::Command;
 
@@ -244,8 +257,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let file = folder.path().join(name);
-            fs::write(&file, text).unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            test_programs::write_script(&file, text);
             file
         };
         let compiler = write("it's gcc", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
@@ -316,6 +328,12 @@ mod tests {
             &["-mcpu=generic+crypto+sha3"],
         );
         check(&["-march=armv8-a", "-march=native"], &["-march=native"]);
+        let of_linker = [
+            "-Wl,--fix-cortex-a53-843419",
+            "-Wl,--eh-frame-hdr",
+            "-Wl,-O1",
+        ];
+        check(&of_linker, &["-Wl,--eh-frame-hdr"]);
         check(&["*", ""], &["*", ""]);
     }
 
