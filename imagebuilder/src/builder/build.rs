@@ -1,32 +1,27 @@
-//! Builds images in order.
+//! Builds an image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use oci::layout::Layout;
-use oci::{Platform, Reference, annotation};
+use oci::{Descriptor, Reference, annotation};
 
 use super::built::Built;
 use super::error::BuildError;
 use super::event::Event;
-use crate::assets::{self, Asset, Source};
+use super::layers;
+use super::names::image_path;
 use crate::attest::{self, Artifact, BuildFacts, Subjects};
-use crate::base::{self, Base};
+use crate::base::Base;
 use crate::cache::Cache;
 use crate::environment::Environment;
-use crate::fit::{self, Surroundings};
+use crate::fit::Surroundings;
 use crate::image::Image;
-use crate::layer::{Files, Packer};
+use crate::layer::Packer;
 use crate::options::Options;
-use crate::program::Programs;
-use crate::setting_values::ImageName;
-use crate::settings::Settings;
-use crate::target::{CLibrary, Target, TargetError};
+use crate::sbom::Bill;
 use crate::toolchain::Toolchain;
 use crate::workspace::{Service, Workspace};
-
-/// The directory of binaries: it is on the default `PATH`, so that `kubectl exec` finds them without a shell.
-pub(super) const BIN_DIRECTORY: &str = "usr/local/bin";
 
 /// The parameters that all images of a run share.
 #[derive(Debug)]
@@ -87,71 +82,6 @@ impl Builder {
         self.workspace.root()
     }
 
-    /// The platforms that a service's image is built for: those of the command line, else of its
-    /// settings, else this machine's; each once.
-    pub(crate) fn platforms(&self, settings: &Settings) -> Vec<Platform> {
-        let named = &self.options.platforms;
-        if named.is_empty() {
-            target_platforms(settings.platforms.iter().map(|platform| &platform.0))
-        } else {
-            target_platforms(named.iter())
-        }
-    }
-
-    /// Checks everything that can be checked before minutes of compiling, and before anything is stored.
-    pub(crate) fn check(
-        &self,
-        service: &Service,
-        base: Option<&Base>,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<(), BuildError> {
-        let settings = &service.settings;
-        self.targets(settings, &self.platforms(settings))?;
-        self.options.sbom.check()?;
-        if base.is_none() && settings.libc == Some(CLibrary::Glibc) {
-            return Err(BuildError::NoGlibc);
-        }
-        let files = self.assets(service)?;
-        if let Some(provenance) = &self.options.attest.provenance {
-            let of_files = files.values().filter_map(|asset| match &asset.source {
-                Source::File { path, .. } => Some(path),
-                Source::Directory | Source::Link { .. } => None,
-            });
-            provenance.checkout.check(of_files)?;
-        }
-        let binaries: Vec<String> = service.bins().map(image_path).collect();
-        let programs = Programs {
-            files: &files,
-            binaries: &binaries,
-            has_base: base.is_some(),
-        };
-        programs.check(settings)?;
-        for platform in &self.platforms(settings) {
-            let surroundings = Surroundings {
-                base,
-                platform,
-                settings,
-                files: &files,
-                cache: &self.cache,
-            };
-            fit::check_links(surroundings, &mut |base, bytes| {
-                let base = base.to_owned();
-                events(Event::ReadingBase { base, bytes });
-            })?;
-        }
-        Ok(())
-    }
-
-    fn targets(
-        &self,
-        settings: &Settings,
-        platforms: &[Platform],
-    ) -> Result<Vec<Target>, TargetError> {
-        let targets = platforms.iter();
-        let targets = targets.map(|platform| self.toolchain.target(platform, settings.libc));
-        targets.collect()
-    }
-
     /// Builds a service's image on `base` into `layout`, and reports it as `name`. The layout's
     /// index does not list it yet. Layers of the base are not copied.
     ///
@@ -175,17 +105,7 @@ impl Builder {
             cache: &self.cache,
         };
         let assets = self.assets(service)?;
-        let mut below = Vec::new();
-        if base.is_none() {
-            below.push(base::layer(&packer)?);
-        }
-        if !assets.is_empty() {
-            let mut files = Files::default();
-            for (path, asset) in &assets {
-                files.asset(path, asset);
-            }
-            below.push(packer.pack(&files, "imagebuilder: assets")?);
-        }
+        let shared = layers::shared(&packer, base, &assets)?;
         let entrypoint = [format!("/{}", image_path(&service.bin))];
         let image = Image {
             settings,
@@ -193,10 +113,6 @@ impl Builder {
             annotations: &self.annotations(service),
             created: self.options.created,
             base,
-        };
-        let created_by = match &*self.options.cargo.profile {
-            "release" => "imagebuilder: cargo build --release".to_owned(),
-            profile => format!("imagebuilder: cargo build --profile {profile}"),
         };
         let (mut manifests, mut bills) = (Vec::new(), Vec::new());
         let mut packages = BTreeSet::new();
@@ -210,40 +126,29 @@ impl Builder {
             };
             let compiled = self.compile(service, target, surroundings, events)?;
             packages.extend(compiled.packages);
-            let mut layers = below.clone();
-            for files in &compiled.layers {
-                layers.push(packer.pack(files, &created_by)?);
-            }
-            let of_binaries = &layers[below.len()..];
-            let layer_bytes = of_binaries.iter().map(|layer| layer.descriptor.size).sum();
+            let profile = &self.options.cargo.profile;
+            let own = layers::of_binaries(&packer, profile, &compiled.layers)?;
+            let layer_bytes = own.iter().map(|layer| layer.descriptor.size).sum();
+            let layers = [shared.as_slice(), &own].concat();
             let manifest = image.store(layout, platform, &layers)?;
-            for bill in compiled.bills.iter().filter(|_| self.options.sbom.attach) {
-                let artifact = Artifact {
-                    media_type: self.options.sbom.format.media_type(),
-                    title: Some(&bill.name),
-                    annotations: BTreeMap::new(),
-                    document: &bill.document,
-                };
-                bills.push(artifact.store(layout, &manifest)?);
-            }
+            bills.extend(self.attach_bills(layout, &manifest, &compiled.bills)?);
             manifests.push(manifest);
-            let (name, platform) = (name.clone(), platform.clone());
             events(Event::Packed {
-                name,
-                platform,
+                name: name.clone(),
+                platform: platform.clone(),
                 layer_bytes,
             });
         }
         let root = image.root(layout, manifests.clone())?;
-        let mut images = vec![root.clone()];
+        // The root of an image for one platform is its manifest.
         manifests.retain(|manifest| manifest.digest != root.digest);
-        images.append(&mut manifests);
+        let images = [vec![root.clone()], manifests].concat();
         let subjects = Subjects {
             name: &name.name(),
             images: &images,
             bills: &bills,
         };
-        let build = BuildFacts {
+        let facts = BuildFacts {
             service,
             platforms: &platforms,
             options: &self.options,
@@ -251,36 +156,35 @@ impl Builder {
             packages: &packages,
             lock: self.workspace.root().join("Cargo.lock"),
         };
-        let mut referrers = attest::attest(layout, &subjects, &build)?;
-        referrers.splice(0..0, bills);
+        let attached = attest::attest(layout, &subjects, &facts)?;
+        bills.extend(attached);
         Ok(Built {
             root,
             images: images.iter().map(|image| image.digest).collect(),
-            referrers,
+            referrers: bills,
         })
     }
 
-    /// The assets of a service, none of which has the path of a binary.
-    fn assets(&self, service: &Service) -> Result<BTreeMap<String, Asset>, BuildError> {
-        let settings = &service.settings;
-        let folder = &settings.assets_folder;
-        let root = self.workspace.root();
-        let mut skipped = self.workspace.target_dirs();
-        skipped.extend(self.options.outputs.iter().map(PathBuf::as_path));
-        let assets = assets::collect(&settings.assets, folder, root, &skipped)?;
-        let binaries: Vec<String> = service.bins().map(image_path).collect();
-        let is_over = |path: &str, asset: &Asset| {
-            let is_parent = binaries[0].starts_with(&format!("{path}/"));
-            binaries.iter().any(|binary| path == binary)
-                || (is_parent && asset.source != Source::Directory)
-        };
-        match assets.iter().find(|(path, asset)| is_over(path, asset)) {
-            Some((path, _)) => {
-                let path = path.clone();
-                Err(BuildError::AssetOverBinary { path })
-            }
-            None => Ok(assets),
+    /// Attaches bills of materials to an image, if requested, and returns their descriptors.
+    fn attach_bills(
+        &self,
+        layout: &Layout,
+        image: &Descriptor,
+        bills: &[Bill],
+    ) -> Result<Vec<Descriptor>, BuildError> {
+        if !self.options.sbom.attach {
+            return Ok(Vec::new());
         }
+        let attach = |bill: &Bill| {
+            let artifact = Artifact {
+                media_type: self.options.sbom.format.media_type(),
+                title: Some(&bill.name),
+                annotations: BTreeMap::new(),
+                document: &bill.document,
+            };
+            Ok(artifact.store(layout, image)?)
+        };
+        bills.iter().map(attach).collect()
     }
 
     /// The package's metadata, under the standard keys of annotations.
@@ -300,30 +204,5 @@ impl Builder {
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
             .collect()
-    }
-}
-
-/// The platforms of an image: those that are named, each once and in their order, else this machine's.
-pub(crate) fn target_platforms<'a>(named: impl Iterator<Item = &'a Platform>) -> Vec<Platform> {
-    let mut seen = BTreeSet::new();
-    let mut platforms: Vec<Platform> = named.filter(|one| seen.insert(*one)).cloned().collect();
-    if platforms.is_empty() {
-        platforms.push(Platform::host());
-    }
-    platforms
-}
-
-/// The path of a binary in the image, without a leading slash.
-pub(super) fn image_path(bin: &str) -> String {
-    format!("{BIN_DIRECTORY}/{bin}")
-}
-
-/// The name of a service's image, unless the command line sets another.
-pub(crate) fn image_name(service: &Service) -> Result<Reference, BuildError> {
-    match &service.settings.name {
-        Some(name) => Ok(name.reference().clone()),
-        None => ImageName::try_from(service.bin.clone())
-            .map(|name| name.reference().clone())
-            .map_err(BuildError::Name),
     }
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use oci::Digest;
 
-use super::build::{BIN_DIRECTORY, Builder, image_path};
+use super::build::Builder;
 use super::built::Compiled;
 use super::error::BuildError;
 use super::event::Event;
+use super::names::{BIN_DIRECTORY, image_path};
 use crate::allocator::{self, Allocator};
 use crate::auditable;
 use crate::cargo::{self, Build, Note};
@@ -17,7 +18,7 @@ use crate::fit::{self, Surroundings};
 use crate::image;
 use crate::layer::Files;
 use crate::paths::PathMap;
-use crate::sbom::{self, Bill, Sbom};
+use crate::sbom::{self, Bill, SbomOptions};
 use crate::scan_paths;
 use crate::target::{Libc, Target};
 use crate::workspace::Service;
@@ -182,7 +183,7 @@ impl Builder {
         compiled: &sbom::Compiled<'_>,
         events: &mut dyn FnMut(Event),
     ) -> Result<Bill, BuildError> {
-        let Sbom {
+        let SbomOptions {
             format, directory, ..
         } = &self.options.sbom;
         let bill = sbom::bill(*format, &self.workspace, service, compiled, || {

@@ -58,7 +58,7 @@ impl fmt::Display for Event {
                 match target.libc {
                     Libc::Musl | Libc::GlibcOfBase => Ok(()),
                     Libc::Glibc => f.write_str(
-                        ": the musl target is not installed, so it is static against glibc",
+                        ": the musl target is not installed, so glibc is linked statically",
                     ),
                 }
             }

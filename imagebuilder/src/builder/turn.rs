@@ -11,7 +11,7 @@ use super::error::BuildError;
 use super::event::Event;
 use crate::target::Target;
 
-/// The turn of this build. It ends when this is dropped, or with the process.
+/// The turn of this build. It lasts until this is dropped, or the process exits.
 pub(super) struct Turn {
     _lock: File,
 }

@@ -7,12 +7,15 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::DecodePrivateKey as _;
 
-use super::{KeyError, PublicKey, body, encrypted, label};
+use super::encrypted;
+use super::error::KeyError;
+use super::pem::{body, label};
+use super::public::PublicKey;
 
 /// The labels of cosign's encrypted keys, now and before version 2.
 const ENCRYPTED: [&str; 2] = [
-    "a `ENCRYPTED SIGSTORE PRIVATE KEY`",
-    "a `ENCRYPTED COSIGN PRIVATE KEY`",
+    "ENCRYPTED SIGSTORE PRIVATE KEY",
+    "ENCRYPTED COSIGN PRIVATE KEY",
 ];
 
 /// A private key.
@@ -30,18 +33,17 @@ impl PrivateKey {
         let invalid = || KeyError::Invalid {
             path: path.to_owned(),
         };
-        let label = label(&pem);
-        let key = match label.as_str() {
-            "a `PRIVATE KEY`" => {
+        let key = match label(&pem) {
+            Some("PRIVATE KEY") => {
                 let der = body(&pem).ok_or_else(invalid)?;
                 SigningKey::from_pkcs8_der(&der).map_err(|_| invalid())?
             }
-            "a `EC PRIVATE KEY`" => {
+            Some("EC PRIVATE KEY") => {
                 let der = body(&pem).ok_or_else(invalid)?;
                 let key = SecretKey::from_sec1_der(&der).map_err(|_| invalid())?;
                 SigningKey::from(key)
             }
-            label if ENCRYPTED.contains(&label) => {
+            Some(label) if ENCRYPTED.contains(&label) => {
                 let password = password.ok_or_else(|| KeyError::NoPassword {
                     path: path.to_owned(),
                 })?;
@@ -53,13 +55,7 @@ impl PrivateKey {
                 })?;
                 SigningKey::from_pkcs8_der(&der).map_err(|_| invalid())?
             }
-            _ => {
-                return Err(KeyError::Kind {
-                    path: path.to_owned(),
-                    wanted: "private key",
-                    found: label,
-                });
-            }
+            label => return Err(KeyError::kind(path, "private key", label)),
         };
         Ok(Self(key))
     }

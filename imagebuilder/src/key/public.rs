@@ -9,7 +9,8 @@ use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{DerSignature, VerifyingKey};
 use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
 
-use super::{KeyError, body, label};
+use super::error::KeyError;
+use super::pem::{body, label};
 
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +28,8 @@ impl PublicKey {
             source,
         })?;
         let label = label(&pem);
-        if label != "a `PUBLIC KEY`" {
-            return Err(KeyError::Kind {
-                path: path.to_owned(),
-                wanted: "public key",
-                found: label,
-            });
+        if label != Some("PUBLIC KEY") {
+            return Err(KeyError::kind(path, "public key", label));
         }
         let key = body(&pem).and_then(|der| VerifyingKey::from_public_key_der(&der).ok());
         key.map(Self).ok_or_else(|| KeyError::Invalid {

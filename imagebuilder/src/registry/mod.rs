@@ -1,4 +1,7 @@
 //! Publishes images: destinations, credentials, and support for Amazon ECR.
+//!
+//! `publish` pushes below a `prefix`, with the credentials of `keychain` and the authorities of `trust`.
+//! `transfer` copies with each `event`, and `dry_run` reports what would be copied.
 
 mod dry_run;
 mod ecr;

@@ -138,7 +138,7 @@ impl Publisher {
     /// Checks that the registry can be reached and accepts the credentials.
     ///
     /// # Errors
-    /// Also where it answers something else, which need not prevent a push.
+    /// Also if it responds otherwise, which need not prevent a push.
     pub(crate) fn authenticate(&self) -> Result<(), PublishError> {
         let answer = self.registry.authenticate();
         answer.map(drop).map_err(|source| PublishError::Connect {

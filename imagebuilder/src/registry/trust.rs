@@ -27,7 +27,7 @@ pub(crate) struct TrustPaths {
 /// The certificate authorities to trust, as DER: those of `paths`, else the machine's, which may be none.
 ///
 /// # Errors
-/// If `paths` has no certificate or cannot be read, since the user wants only these.
+/// If `paths` has no certificate or cannot be read, since only these are to be trusted.
 pub(super) fn machine_roots(paths: &TrustPaths) -> Result<Arc<Vec<Vec<u8>>>, TrustError> {
     let der = |found: rustls_native_certs::CertificateResult| {
         let certificates = found.certs.iter().map(|der| der.to_vec());

@@ -7,6 +7,9 @@ use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
 use super::lock::Checksums;
 use crate::purl;
 
+/// The program that both formats name as the document's creator.
+pub(super) const TOOL: (&str, &str) = ("imagebuilder", env!("CARGO_PKG_VERSION"));
+
 /// The subject of a bill of materials.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {

@@ -3,8 +3,7 @@
 use oci::Digest;
 use serde_json::{Value, json};
 
-use super::TOOL;
-use super::bom::{Bom, Component};
+use super::bom::{Bom, Component, TOOL};
 
 pub(super) fn document(bom: &Bom) -> Value {
     let subject = &bom.subject;

@@ -6,31 +6,12 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, PackageId};
 use oci::{Digest, Platform};
 
-use super::Format;
 use super::bom::{Bom, Subject};
-use super::lock::{Checksums, LockError};
+use super::error::SbomError;
+use super::format::Format;
+use super::lock::Checksums;
 use crate::files;
 use crate::workspace::{Service, Workspace, WorkspaceError};
-
-/// Why a bill of materials could not be written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SbomError {
-    /// Cargo did not report the dependency graph.
-    #[error("cannot read the dependencies of package `{package}`")]
-    Graph {
-        package: String,
-        #[source]
-        source: Box<WorkspaceError>,
-    },
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error("cannot write `{}`", path.display())]
-    Write {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-}
 
 /// A binary that Cargo compiled.
 #[derive(Clone, Copy, Debug)]

@@ -95,7 +95,7 @@ impl ExitError for ProgramError {
             Self::Unnamed => "leave the entrypoint out to run the default program",
             Self::Missing { .. } => {
                 "add it with `assets` or --file, or choose a base that has it; a name without a slash is \
-                 searched in the image's PATH"
+                 looked up in the image's PATH"
             }
             Self::NotExecutable { .. } => "give the file a mode such as 0755",
         };
@@ -192,7 +192,7 @@ impl ExitError for WorkspaceError {
             Self::NoManifest { .. } => {
                 "run it in the workspace, or name its Cargo.toml with --manifest-path"
             }
-            // Cargo says what is wrong, and where.
+            // Cargo reports what is wrong, and where.
             Self::Metadata(_)
             | Self::CurrentDirectory(_)
             | Self::NoGraph
@@ -271,7 +271,7 @@ impl ExitError for CompileError {
                 triple,
                 ..
             } => Some(format!(
-                "rust-lld does not take `{argument}`, an argument for a C compiler: set {variable}={}",
+                "rust-lld does not accept `{argument}`, an argument for a C compiler: set {variable}={}",
                 gcc(triple)
             )),
             Self::Config(_)

@@ -105,7 +105,7 @@ impl ExitError for CommandError {
                 "--print shows the table: add its keys to the inline table by hand".to_owned(),
             ),
             Self::PasswordArgument => Some(
-                "every process of the machine can read it, and the shell records it in its history: pipe it \
+                "every process on the machine can read it, and the shell records it in its history: pipe it \
                 to --password-stdin"
                     .to_owned(),
             ),

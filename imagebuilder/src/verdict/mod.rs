@@ -2,6 +2,7 @@
 //!
 //! Each match names every variant, so that a new one does not compile until its exit code is decided. The
 //! errors of [`oci`] do not know this program's exit codes; `layout`, `place` and `registry` define them.
+//! `registry_hint` has the hints for a registry's refusals.
 
 mod attest;
 mod build;

@@ -5,33 +5,35 @@ use std::io::{self, Read};
 use oci::archive::{Archive, ArchiveReader};
 use oci::copy::{CopyError, Source, Stored};
 use oci::referrers::find_referrers;
-use oci::{Descriptor, Platform, Reference};
+use oci::{Platform, Reference};
 
 use super::super::context::Context;
 use super::super::progress::show;
 use super::super::{CommandError, CopyFailure, tar_file};
-use super::failed;
-use crate::args::Copy;
+use super::job::Job;
 use crate::engine::Engine;
 use crate::place::{Local, Store};
 use crate::registry::PublishEvent;
 
-/// Copies `root` into a tar, or through a tar into the container engine.
+/// Copies the image into a tar, or through a tar into the container engine.
 pub(super) fn pack<S: Source>(
-    context: &Context,
-    args: &Copy,
-    source: &S,
+    job: &Job<'_, S>,
     local: &Local,
-    root: &Descriptor,
     name: Option<String>,
 ) -> Result<(), CommandError>
 where
     CopyFailure: From<CopyError<S::Error, io::Error>>,
 {
+    let &Job {
+        context,
+        args,
+        source,
+        root,
+    } = job;
     if args.referrers && local.store == Store::Engine {
         return Err(CommandError::EngineReferrers);
     }
-    let failed = |error: CopyError<S::Error, io::Error>| failed(args, error);
+    let failed = |error: CopyError<S::Error, io::Error>| job.failed(error);
     let digest = root.digest;
     // Without a name it is reported by its digest.
     let name = name.unwrap_or_else(|| digest.hex());

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn other_hosts_are_not() {
+    fn other_hosts_are_not_those_of_ecr() {
         for host in [
             "public.ecr.aws",
             "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example",

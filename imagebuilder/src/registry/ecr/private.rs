@@ -5,8 +5,10 @@ use aws_sdk_ecr::error::SdkError;
 use oci::registry::Settings;
 use tokio::runtime::Runtime;
 
+use super::error::EcrError;
+use super::host::EcrHost;
+use super::sdk;
 use super::token::Token;
-use super::{EcrError, EcrHost, sdk};
 
 /// ECR in one region.
 pub(super) struct PrivateEcr {

@@ -4,8 +4,9 @@ use aws_sdk_ecrpublic::Client;
 use oci::registry::Settings;
 use tokio::runtime::Runtime;
 
+use super::error::EcrError;
+use super::sdk;
 use super::token::Token;
-use super::{EcrError, sdk};
 
 /// The region that issues its tokens, by
 /// [AWS](https://docs.aws.amazon.com/AmazonECR/latest/public/public-registry-auth.html).

@@ -4,7 +4,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use oci::registry::Settings;
 use tokio::runtime::Runtime;
 
-use super::EcrError;
+use super::error::EcrError;
 use super::http;
 
 /// Finds the SDK's settings and credentials for `region`, changed by `adjust`.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oci::registry::{Credentials, Secret};
 
-use super::EcrError;
+use super::error::EcrError;
 
 /// A token with less than this left is renewed: a push may take as long.
 const LEAST_VALID: Duration = Duration::from_mins(15);

@@ -1,6 +1,46 @@
 //! Errors of building, packing and describing an image.
 
-use super::*;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+use cli::{Verdict, verdict_table};
+use oci::{Digest, MediaType, Platform};
+
+use super::values::{
+    HINT, NONE, bad_reference, damaged, digest, document_error, io_error, no_platform, path, text,
+    unreachable,
+};
+use crate::assets::AssetError;
+use crate::attest::{AttestError, SignatureError, SignatureTagError};
+use crate::auditable::{EmbedError, SectionError};
+use crate::base::{BaseError, PinError};
+use crate::builder::BuildError;
+use crate::c::CError;
+use crate::cargo::CompileError;
+use crate::cargo_config::CargoConfigError;
+use crate::checkout::CheckoutError;
+use crate::elf::{ElfError, GlibcVersion};
+use crate::fit::FitError;
+use crate::image_source::SourceError;
+use crate::key::{DecryptError, KeyError};
+use crate::layer::LayerError;
+use crate::metadata::MetadataError;
+use crate::program::ProgramError;
+use crate::sbom::{LockError, SbomError};
+use crate::setting_values::SettingError;
+use crate::target::TargetError;
+use crate::workspace::WorkspaceError;
+
+fn c_error() -> CError {
+    CError {
+        path: path(),
+        source: io_error(),
+    }
+}
+
+fn glibc() -> GlibcVersion {
+    serde_json::from_str("[2, 36]").unwrap()
+}
 
 #[test]
 fn errors_of_building() {

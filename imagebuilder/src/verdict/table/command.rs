@@ -1,6 +1,27 @@
 //! Errors of commands.
 
-use super::*;
+use std::io;
+use std::process::ExitStatus;
+
+use cli::input::InputError;
+use cli::{Verdict, verdict_table};
+use oci::copy::CopyError;
+use oci::{Descriptor, Digest, MediaType};
+
+use super::values::{
+    HINT, NONE, bad_reference, credential_error, damaged, digest, document_error, io_error,
+    mismatch, no_platform, no_such_image, path, reference, text, unreachable, unread,
+};
+use crate::attest::{SignatureError, SignatureTagError};
+use crate::auditable::SectionError;
+use crate::builder::BuildError;
+use crate::checkout::CheckoutError;
+use crate::commands::{CommandError, ImageError, RebuildError, VerifyError};
+use crate::contents::ContentError;
+use crate::image_source::SourceError;
+use crate::key::KeyError;
+use crate::registry::PublishError;
+use crate::resolve::ResolveError;
 
 #[test]
 fn errors_of_reading_and_verifying() {
@@ -129,7 +150,7 @@ fn errors_of_commands() {
         CommandError::Keep(_) => CommandError::Keep(io_error()), Failed, NONE;
         CommandError::Kubectl(_) => CommandError::Kubectl(io_error()), Failed, HINT;
         CommandError::KubectlFailed { .. } => CommandError::KubectlFailed {
-            status: std::process::ExitStatus::default() }, Failed, NONE;
+            status: ExitStatus::default() }, Failed, NONE;
         CommandError::Stdout(_) => CommandError::Stdout(io_error()), Failed, NONE;
     );
 }

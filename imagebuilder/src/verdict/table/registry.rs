@@ -1,8 +1,57 @@
 //! Errors of places of images, registries among them.
 
-use super::*;
+use std::sync::Arc;
+
+use cli::{Verdict, verdict_table};
+use oci::copy::CopyError;
+use oci::layout::LayoutError;
+use oci::registry::{
+    CredentialError, Credentials, OciError, Problem, Proxies, ProxyError, RegistryError,
+    Repository, Settings,
+};
+use oci::{Descriptor, MediaType, Reference};
+
+use super::values::{
+    HINT, NONE, bad_reference, credential_error, damaged, digest, document_error, engine, io_error,
+    mismatch, no_platform, no_such_image, path, reference, text, unreachable, unread,
+};
+use crate::commands::CopyFailure;
+use crate::engine::EngineError;
+use crate::registry::{EcrError, HttpError, PublishError, TrustError};
+use crate::verdict::layout::layout;
+use crate::verdict::place::copy;
+use crate::verdict::registry_exit::exit;
 
 type Copy = CopyError<LayoutError, RegistryError>;
+
+/// As for a CGI script, whose `HTTP_PROXY` may be its client's.
+fn proxy_error() -> ProxyError {
+    let variables = ["REQUEST_METHOD", "HTTP_PROXY"];
+    let proxies = Proxies::from_variables(|name| variables.contains(&name).then(text));
+    let settings = Settings {
+        proxies,
+        plain_http: true,
+        ..Settings::default()
+    };
+    let reference: Reference = "r.invalid/x".parse().unwrap();
+    let keychain = Arc::new(Credentials::Anonymous);
+    let repository = Repository::pull(&reference, settings, keychain).unwrap();
+    match *repository.resolve("v1").unwrap_err().problem {
+        Problem::Proxy(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+fn answered(status: u16, code: &str) -> Problem {
+    let error = OciError {
+        code: code.to_owned(),
+        message: String::new(),
+    };
+    Problem::Status {
+        status,
+        error: Some(error),
+    }
+}
 
 #[test]
 fn errors_of_the_container_engine() {
@@ -56,7 +105,7 @@ fn errors_of_layouts_and_copies() {
 fn errors_of_registries() {
     fn elsewhere(problem: &Problem) -> Verdict {
         // A problem cannot be cloned: its exit code does not depend on the URL, the hint does.
-        let exit = crate::verdict::registry_exit::exit(problem);
+        let exit = exit(problem);
         Verdict { exit, hint: None }
     }
     verdict_table!(elsewhere, Problem,
