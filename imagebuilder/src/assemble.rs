@@ -74,7 +74,7 @@ impl Prepared<'_> {
     /// platforms.
     ///
     /// # Errors
-    /// When a file cannot be read, or the layout not be written.
+    /// When a file cannot be read, or the layout cannot be written.
     pub(crate) fn pack(&self, packer: &Packer<'_>) -> Result<Descriptor, BuildError> {
         let assembly = &self.assembly;
         let (below, own) = thread::scope(|scope| {

@@ -321,7 +321,7 @@ mod tests {
         let include =
             "include = [\"a.toml\", { path = \"../b.toml\" }, { path = \"no\", optional = true }]";
         write("ws/.cargo/config.toml", "top", include);
-        // One that includes itself is Cargo's error, and must not be endless.
+        // Cargo refuses a file that includes itself; reading it must not loop forever.
         write("ws/.cargo/a.toml", "a", "include = [\"a.toml\"]");
         write("ws/b.toml", "b", "");
         write("ws/c.toml", "c", "");

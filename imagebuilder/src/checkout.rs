@@ -14,7 +14,7 @@ pub(crate) enum CheckoutError {
     /// The working tree is not the commit's.
     #[error("the working tree differs from commit {commit}: {changes}")]
     Dirty { commit: String, changes: String },
-    /// Whoever clones the repository does not have the file.
+    /// A clone of the repository does not have the file.
     #[error("`{}` is not in commit {commit}: git ignores it", path.display())]
     Ignored { path: PathBuf, commit: String },
     #[error("the git repository of `{}` has no remote `origin`", root.display())]

@@ -12,7 +12,7 @@ use crate::paths::PathMap;
 use crate::target::{Libc, Target};
 use crate::toml_string::toml_string;
 
-/// Whether Rust's own linker links for a target, and no other one that is chosen.
+/// Whether Rust's own linker links for a target, because no other one is chosen.
 pub(crate) fn rust_lld_links(target: Target, config: &CargoConfig) -> bool {
     target.links_itself() && !config.chooses_linker()
 }
@@ -20,7 +20,7 @@ pub(crate) fn rust_lld_links(target: Target, config: &CargoConfig) -> bool {
 /// The arguments that choose target, linker and flags, for a Cargo profile.
 ///
 /// They are `--config`, not the variable `RUSTFLAGS`, which would replace the flags of `config`. A
-/// linker that `config` chooses is left alone; else `linker` is used, where there is one.
+/// linker that `config` chooses is left alone; else `linker` is used, if there is one.
 pub(crate) fn arguments(
     target: Target,
     paths: &PathMap,

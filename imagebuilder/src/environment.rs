@@ -42,7 +42,7 @@ pub(crate) struct Environment {
     pub(crate) key_password: Option<Secret>,
     /// The folders in which programs are found.
     pub(crate) search_path: OsString,
-    /// The path of zig, once it was searched.
+    /// The path of zig, once it was looked up.
     pub(crate) zig: Arc<OnceLock<Option<PathBuf>>>,
     /// The names of all variables that are set.
     names: BTreeSet<String>,

@@ -15,11 +15,11 @@ use crate::target::Target;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
-/// What is remembered: these sources are there.
+/// The cached result: these sources exist.
 const KIND: &str = "sources";
 
-/// Lets Cargo fetch what Cargo.lock lists for a target, unless it did. An error is left to the compilation, which
-/// reports it, except that a signal stopped it: that is returned.
+/// Lets Cargo fetch what Cargo.lock lists for a target, unless it already has. An error is left to the
+/// compilation, which reports it, except that a signal stopped it: that is returned.
 pub(crate) fn fetch(
     environment: &Environment,
     workspace: &Workspace,
@@ -41,7 +41,7 @@ pub(crate) fn fetch(
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     if options.quiet {
-        // What Cargo cannot fetch now, it reports when it compiles.
+        // Cargo reports what it cannot fetch when it compiles.
         command.arg("--quiet").stderr(Stdio::null());
     }
     let Ok(mut running) = environment.interrupts.spawn(&mut command) else {

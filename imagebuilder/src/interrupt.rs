@@ -1,8 +1,8 @@
-//! Handles signals that ask this process to end, or to pause, while Cargo runs.
+//! Handles signals that ask this process to stop, or to pause, while Cargo runs.
 //!
 //! Cargo runs in a process group of its own, with its compilers and build scripts. A signal is
-//! forwarded to all of them; the second one that asks to end kills them. While no Cargo runs, signals
-//! have their default effect.
+//! forwarded to all of them; the second one that asks to stop kills them. While no Cargo runs,
+//! signals have their default effect.
 //!
 //! A process group that is its session's first, such as that of a container or of a command of ssh, has no
 //! shell that could continue it: there, Ctrl-Z has no effect, as without a handler.
@@ -19,7 +19,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 
-/// What asks a process to end.
+/// The signals that ask a process to stop.
 const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// The signals to handle.
@@ -125,7 +125,7 @@ impl Running {
         &mut self.child
     }
 
-    /// Whether a signal asked this process to end.
+    /// Whether a signal asked this process to stop.
     pub(crate) fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::SeqCst)
     }

@@ -7,7 +7,7 @@ use oci::Platform;
 use crate::checkout::Checkout;
 use crate::key::PrivateKey;
 use crate::layer::LayerCompression;
-use crate::sbom::Sbom;
+use crate::sbom::SbomOptions;
 
 /// How images are built.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// The source's revision.
     pub(crate) revision: Option<String>,
     /// The bills of materials.
-    pub(crate) sbom: Sbom,
+    pub(crate) sbom: SbomOptions,
     /// Adds the list of crates to the binary.
     pub(crate) auditable: bool,
     /// The other attachments of the image.

@@ -1,6 +1,7 @@
 //! Checks that the program that an image's settings name can start.
 //!
-//! The files of a base are not known, so that with one a program that is not among the other files may be there.
+//! The files of a base are not known: with a base, a program that is not among the other files may be one of
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ pub(crate) struct Programs<'a> {
 }
 
 impl Programs<'_> {
-    /// Checks the entrypoint of the settings, where they have one.
+    /// Checks the entrypoint of the settings, if they have one.
     ///
     /// # Errors
     /// [`ProgramError`], if it cannot start.
@@ -70,7 +71,8 @@ impl Programs<'_> {
     }
 }
 
-/// Where a program may be, as for `execvp`: a name without a slash is searched in the folders of `PATH`.
+/// Where a program may be, as for `execvp`: a name without a slash is looked up in the folders of
+/// `PATH`.
 fn paths(program: &str, settings: &Settings) -> Vec<String> {
     let workdir = settings.workdir.as_ref().map_or("/", |path| &path.0);
     let below = |folder: &str| {

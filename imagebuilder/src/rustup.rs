@@ -1,5 +1,5 @@
-//! Running Cargo itself where rustup's proxy would run it: the proxy takes as long to find the toolchain as Cargo
-//! takes to find that nothing changed, and rustc's was asked already.
+//! Runs Cargo itself instead of rustup's proxy, which takes as long to find the toolchain as Cargo takes to
+//! find that nothing changed. The proxy of rustc has already found it.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,8 +8,8 @@ use crate::c::program;
 use crate::environment::Environment;
 use crate::files::is_same_file;
 
-/// Cargo of the toolchain with this `sysroot`, with rustup's variables; the one of the environment where rustup does
-/// not manage both.
+/// Cargo of the toolchain with this `sysroot`, with rustup's variables; the one of the environment unless
+/// rustup manages both.
 pub(crate) fn cargo(environment: &Environment, sysroot: &Path) -> Command {
     direct(environment, sysroot).unwrap_or_else(|| Command::new(&environment.cargo))
 }
@@ -24,7 +24,7 @@ fn direct(environment: &Environment, sysroot: &Path) -> Option<Command> {
     }
     let home = environment.rustup_home.as_deref()?;
     let name = sysroot.file_name()?;
-    // A toolchain that was linked has another name for rustup than its folder.
+    // The name of a linked toolchain in rustup differs from that of its folder.
     if !is_same_file(&home.join("toolchains").join(name), sysroot) {
         return None;
     }
@@ -33,7 +33,8 @@ fn direct(environment: &Environment, sysroot: &Path) -> Option<Command> {
         return None;
     }
     let mut command = Command::new(cargo);
-    // As the proxy does: by these Cargo finds rustc, and knows that what it built before is current.
+    // As the proxy does: with these Cargo finds rustc, and recognizes that what it built before is
+    // current.
     command
         .env("RUSTUP_HOME", home)
         .env("RUSTUP_TOOLCHAIN", name);

@@ -31,7 +31,7 @@ impl Toolchain {
         Ok(printed.trim_end().into())
     }
 
-    /// The toolchain of a directory, whose `sysroot` it is. The version of the same compiler is asked for once.
+    /// The toolchain of a directory, whose `sysroot` it is. The version of the same compiler is queried once.
     pub(crate) fn read(
         directory: &Path,
         sysroot: PathBuf,
@@ -43,7 +43,7 @@ impl Toolchain {
             version
         } else {
             let version = Version::parse(&run(directory, &["-vV"])?);
-            // Nothing is written before a build: the command may be refused yet.
+            // Nothing is written before a build: the command may still be refused.
             if let Some(key) = key.filter(|_| cache.folder().exists()) {
                 cache.put("rustc", &key, &version);
             }
@@ -154,7 +154,7 @@ impl Version {
     }
 }
 
-/// What changes where another compiler is installed in a file's place, as in Cargo's own cache of such answers.
+/// A text that changes when another compiler replaces a file, as in Cargo's own cache of such results.
 fn identity(file: &Path) -> Option<String> {
     let found = file.metadata().ok()?;
     Some(format!(
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_compiler_is_asked_for_its_version_once_until_it_is_replaced() {
+    fn a_compilers_version_is_queried_once_until_it_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"));
         let sysroot = Toolchain::sysroot(folder.path()).unwrap();

@@ -66,7 +66,7 @@ pub(crate) enum WorkspaceError {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     metadata: CargoMetadata,
-    /// The Cargo.toml that Cargo finds from the current directory, or that was named.
+    /// The given Cargo.toml, or the one that Cargo finds from the current directory.
     manifest: PathBuf,
 }
 
@@ -164,8 +164,8 @@ impl Workspace {
         self.metadata.workspace_root.as_std_path()
     }
 
-    /// The workspace's Cargo.toml, by the path in the IDs of its packages: the path of a Cargo.toml that was named
-    /// may have links, which the current directory of a process does not.
+    /// The workspace's Cargo.toml, by the path in the IDs of its packages: the path of a given Cargo.toml may
+    /// have links, which the current directory of a process does not.
     pub(crate) fn root_manifest(&self) -> PathBuf {
         self.root().join("Cargo.toml")
     }
@@ -183,7 +183,8 @@ impl Workspace {
         [self.target_dir()].into_iter().chain(build).collect()
     }
 
-    /// What was found in earlier runs: among what Cargo builds, and as easily removed.
+    /// The cached results of earlier runs, in Cargo's target directory, so that `cargo clean`
+    /// removes them.
     pub(crate) fn cache(&self) -> Cache {
         Cache::new(self.target_dir().join("imagebuilder-cache"))
     }
@@ -245,8 +246,8 @@ impl Workspace {
         })
     }
 
-    /// The dependency graph of a service for a target. `lock_flags` keep Cargo from the network or
-    /// from Cargo.lock.
+    /// The dependency graph of a service for a target. `lock_flags` keep Cargo from using the
+    /// network or changing Cargo.lock.
     pub(crate) fn dependencies(
         &self,
         environment: &Environment,
@@ -330,7 +331,7 @@ impl Workspace {
     }
 }
 
-/// The Cargo.toml that was named or, as in Cargo, the one of the current directory or of the nearest
+/// The given Cargo.toml or, as in Cargo, the one of the current directory or of the nearest
 /// directory above.
 pub(crate) fn manifest(named: Option<&Path>) -> Result<PathBuf, WorkspaceError> {
     let directory = std::env::current_dir().map_err(WorkspaceError::CurrentDirectory)?;

@@ -18,7 +18,7 @@ use oci::Platform;
 use oci::image::{Config, Manifest};
 use oci::layout::Layout;
 
-use crate::sandbox::{QUIET, Run, Sandbox, created_by, tool};
+use crate::sandbox::{QUIET, Run, Sandbox, clear_environment, created_by, tool};
 
 /// A folder with a script, a folder of files, and no Cargo workspace.
 fn files() -> Sandbox {
@@ -223,7 +223,7 @@ fn a_base_is_pinned_once_everything_is_checked() {
 
 /// As in a shell, and through the links of the image.
 #[test]
-fn the_program_is_searched_in_the_image() {
+fn the_program_is_looked_up_in_the_image() {
     let sandbox = files();
     let file = ["--file", "run.sh:/bin/run"];
     let assembled = |args: &[&str]| {
@@ -465,7 +465,8 @@ fn an_output_that_cannot_be_written_is_reported_and_contains_no_image() {
              if [ -e out/img ]; then find out/img -type f; {program} verify oci:out/img || true; fi
              exit $code"
         );
-        let output = std::process::Command::new("unshare")
+        let mut command = std::process::Command::new("unshare");
+        let output = clear_environment(&mut command)
             .args(["--mount", "--propagation=private", "sh", "-ec", &script])
             .current_dir(sandbox.path())
             .env("XDG_CACHE_HOME", sandbox.path().join("cache"))

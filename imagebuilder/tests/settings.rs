@@ -79,7 +79,7 @@ fn assets_are_a_layer_of_their_own_below_the_binary() {
     gone.fails(2, "the asset `web` does not exist");
 }
 
-/// Else each build would pack what the one before has written.
+/// Otherwise each build would pack what the previous one wrote.
 #[test]
 fn what_a_build_writes_is_not_an_asset() {
     let sandbox = Sandbox::new();

@@ -48,8 +48,8 @@ pub(crate) struct Assemble {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct Run {
-    /// The program; repeated, its first arguments [default: the first --file if it is executable, else
-    /// the base's]
+    /// The program; if repeated, the program and its first arguments [default: the first --file if it
+    /// is executable, else the base's]
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     pub(crate) entrypoint: Vec<String>,
     /// A default argument, which a pod's `args` replace. May be repeated.

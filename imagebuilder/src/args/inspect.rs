@@ -21,7 +21,8 @@ pub(crate) struct Inspect {
     /// --format json, print the documents themselves.
     #[arg(long)]
     pub(crate) sbom: bool,
-    /// Show the commit and the command that each image was built from, by the provenance that `build
+    /// Show the commit and the command that each image was built from, according to the provenance
+    /// that `build
     /// --provenance` attached. Only `verify --key` checks who signed it.
     #[arg(long)]
     pub(crate) provenance: bool,

@@ -31,7 +31,7 @@ pub(crate) struct Registry {
     pub(crate) docker_config: Option<PathBuf>,
 }
 
-/// What a push does before.
+/// What happens before a push.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(crate) struct Creation {

@@ -88,7 +88,7 @@ pub(crate) struct Login {
     /// Read the password from standard input.
     #[arg(long, required_unless_present = "password")]
     pub(crate) password_stdin: bool,
-    /// Refused: every process of the machine can read it, and the shell records it in its history.
+    /// Refused: every process on the machine can read it, and the shell records it in its history.
     #[arg(short, long, hide = true)]
     pub(crate) password: Option<String>,
     #[command(flatten)]

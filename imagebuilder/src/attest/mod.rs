@@ -1,4 +1,8 @@
 //! The referrers of an image: bills of materials, provenance, signatures.
+//!
+//! `build` attaches them to an image that was built, each as an `artifact`, and `attached` reads them.
+//! `provenance` is created there and read by `recorded`. `sign` creates signatures, and `check` verifies them:
+//! a `statement` in a `bundle`, or in cosign's older form (`legacy`).
 
 mod artifact;
 mod attached;

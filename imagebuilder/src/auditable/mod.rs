@@ -1,8 +1,8 @@
 //! The list of crates in a binary, as `cargo auditable` writes it: scanners read it from the binary
 //! itself, without the sources and without an attestation.
 //!
-//! The list is appended to what Cargo linked, so that it works with every linker and changes neither
-//! Cargo's arguments nor its cache. Format:
+//! The list (`crates`) is appended to what Cargo linked (`embed`, `section`), so that it works with every linker
+//! and changes neither Cargo's arguments nor its cache. Format:
 //! <https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md>.
 
 mod crates;

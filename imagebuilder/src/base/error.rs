@@ -34,13 +34,15 @@ pub(crate) enum BaseError {
         digest: Digest,
         media_type: MediaType,
     },
-    #[error("its configuration {config} names {diff_ids} layers, and its manifest has {layers}")]
+    #[error(
+        "its configuration {config} has {diff_ids} diff IDs, but its manifest has {layers} layers"
+    )]
     Layers {
         config: Digest,
         diff_ids: usize,
         layers: usize,
     },
-    #[error("its configuration {config} names an invalid layer")]
+    #[error("its configuration {config} has an invalid diff ID")]
     DiffId {
         config: Digest,
         #[source]

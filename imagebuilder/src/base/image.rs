@@ -36,7 +36,7 @@ pub(crate) struct BaseImage {
 }
 
 impl Base {
-    /// Reads the base `name` for `platforms`; `pinned` is its digest where it is known.
+    /// Reads the base `name` for `platforms`; `pinned` is its digest, if it is known.
     ///
     /// # Errors
     /// When it cannot be read, or is not for one of the platforms.
@@ -79,7 +79,7 @@ impl Base {
         self.root
     }
 
-    /// Its reference, where it is an image of a registry.
+    /// Its reference, if it is an image of a registry.
     pub(crate) fn reference(&self) -> Option<&Reference> {
         match &self.origin {
             Origin::Layout { .. } => None,
@@ -111,8 +111,8 @@ impl Base {
         self.origin.open(layer)
     }
 
-    /// The libraries of the image for a platform, after reading its layers. `found` remembers them by the
-    /// digest of the manifest; `reading` is called where the layers have to be read.
+    /// The libraries of the image for a platform, after reading its layers. `found` caches them by the
+    /// digest of the manifest; `reading` is called if the layers have to be read.
     ///
     /// # Errors
     /// When a layer cannot be read.
@@ -250,7 +250,8 @@ impl Documents<'_> {
     }
 }
 
-/// A layer as an OCI manifest describes it: Docker's names for the same bytes are not for that.
+/// A layer as an OCI manifest describes it: Docker's media types for the same bytes are not valid
+/// there.
 fn layer(layer: Descriptor) -> Result<Descriptor, BaseError> {
     let media_type = match layer.media_type.kind() {
         Kind::Layer(compression) => MediaType::layer(compression),

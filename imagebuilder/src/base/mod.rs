@@ -1,8 +1,9 @@
 //! The base of an image: nothing, or another image.
 //!
-//! Usually only the manifests and configurations of a base are read. Its layers are read only when an image
-//! is copied to a destination that does not have them, or to check a binary that is linked dynamically.
-//! `imagebuilder.lock` pins a base's digest, so that a moved tag does not change the image.
+//! Usually only the manifests and configurations of a base are read (`image`, `origin`). Its layers are read only
+//! when an image is copied to a destination that does not have them (`content`), or to check a binary that is
+//! linked dynamically (`layers`). `imagebuilder.lock` (`pins`) pins a base's digest, so that a moved tag does not
+//! change the image. An image without a base has the few `files` that programs expect.
 
 mod content;
 mod error;

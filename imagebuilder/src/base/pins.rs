@@ -1,4 +1,4 @@
-//! `imagebuilder.lock`: the digests of bases. Like Cargo.lock, which it lies beside, it is to be committed.
+//! `imagebuilder.lock`: the digests of bases. It lies beside Cargo.lock, and like it should be committed.
 //!
 //! A tag may refer to another image tomorrow. The digest that it had when it was first used stays in effect
 //! until `--update-base`.
@@ -33,7 +33,7 @@ pub(crate) enum PinError {
         #[source]
         source: Box<toml::de::Error>,
     },
-    #[error("`{}` has version {version}, and only {VERSION} is supported", path.display())]
+    #[error("`{}` has version {version}, but only {VERSION} is supported", path.display())]
     Version { path: PathBuf, version: u32 },
 }
 
@@ -145,7 +145,7 @@ impl Pins {
     fn text(&self) -> String {
         let mut text = format!(
             "# The digests of base images, written by imagebuilder. Commit this file;\n\
-             # `imagebuilder build --update-base` moves the digests.\n\
+             # `imagebuilder build --update-base` updates the digests.\n\
              version = {VERSION}\n"
         );
         for (name, digest) in &self.digests {
@@ -185,7 +185,7 @@ mod tests {
     fn unknown_versions_and_fields_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         for (text, expected) in [
-            ("version = 2", "has version 2, and only 1"),
+            ("version = 2", "has version 2, but only 1"),
             (
                 "version = 1\n[[base]]\nname = \"x\"\ndigest = \"x\"",
                 "invalid",

@@ -87,7 +87,7 @@ impl<'a> Delivery<'a> {
             Err(error) if matches!(error.exit(), Exit::Authentication | Exit::Unreachable) => {
                 Err(error.into())
             }
-            // A push says more of any other answer.
+            // A push reports any other response in more detail.
             Ok(()) | Err(_) => Ok(()),
         }
     }

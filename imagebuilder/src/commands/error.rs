@@ -34,13 +34,13 @@ pub(crate) enum CommandError {
         #[source]
         source: ImageError,
     },
-    #[error("cannot assemble an image `{name}`")]
+    #[error("cannot assemble the image `{name}`")]
     Assemble {
         name: String,
         #[source]
         source: ImageError,
     },
-    #[error("cannot resolve `cargo://{package}` of {origin}, line {line}")]
+    #[error("cannot resolve `cargo://{package}` in {origin}, line {line}")]
     Resolve {
         package: String,
         origin: String,

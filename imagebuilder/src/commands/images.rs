@@ -19,7 +19,7 @@ use crate::checkout::Checkout;
 use crate::environment::Environment;
 use crate::key::PrivateKey;
 use crate::options::{Attest, CargoOptions, Options, ProvenanceOptions};
-use crate::sbom::Sbom;
+use crate::sbom::SbomOptions;
 use crate::toolchain::Toolchain;
 use crate::workspace::{self, Service, Workspace};
 
@@ -87,7 +87,7 @@ impl<'a> Images<'a> {
                 compression: arguments.packing.compression,
                 revision: arguments.revision.clone(),
                 deny_paths: arguments.deny_paths,
-                sbom: Sbom {
+                sbom: SbomOptions {
                     attach: arguments.sbom,
                     directory: arguments.sbom_dir.clone(),
                     format: arguments.sbom_format,

@@ -79,7 +79,7 @@ fn place(kept: &Kept) -> String {
     }
 }
 
-/// The password: the input without the line end that a shell adds.
+/// The password: the input without the line ending that a shell adds.
 fn password(input: &mut impl io::Read) -> Result<Secret, CommandError> {
     let mut text = String::new();
     let read = input.take(PASSWORD_BYTES).read_to_string(&mut text);
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_end_is_not_part_of_the_password() {
+    fn the_line_ending_is_not_part_of_the_password() {
         let check = |text: &str, expected: &str| {
             assert_eq!(
                 password(&mut text.as_bytes()).unwrap(),

@@ -1,4 +1,8 @@
-//! The commands, and their dispatch from the command line.
+//! The commands, a file for each, and their dispatch from the command line (`run`). `remote` has `tags`,
+//! `digest`, `manifest` and `delete`; `rebuild` is `verify --rebuild`.
+//!
+//! They share `images`, which builds for `build` and `resolve` and checks everything before; `bases`, and
+//! `deliver` and `publishing`, the destinations; `source` and `platform`, the selection of images; and `progress`.
 
 mod apply;
 mod assemble;

@@ -1,4 +1,5 @@
-//! Why two images differ: down to the field of a document, and the mode and bytes of a file.
+//! Why two images differ: down to the field of a document, and the mode and bytes of a file. `images` begins the
+//! comparison, and `report` prints the differences.
 
 mod bytes;
 mod documents;

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_are_searched_where_the_loader_searches() {
+    fn libraries_are_looked_up_where_the_loader_searches() {
         let mut needs = own();
         needs.libraries = vec!["libx.so.1".to_owned()];
         needs.glibc = None;

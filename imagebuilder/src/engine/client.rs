@@ -21,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an engine may be silent while it loads or packs an image of many GiB.
 const WORK: Duration = Duration::from_mins(30);
 
-/// How long an engine may not read the request.
+/// How long an engine may leave the request unread.
 const SILENCE: Duration = Duration::from_mins(2);
 
 /// The longest response that is read, except for images.

@@ -2,8 +2,8 @@
 //! [Docker](https://docs.docker.com/reference/api/engine/), which podman supports too.
 //!
 //! It takes only three requests, so there is no client library: a tar to `POST /images/load`, a tar from
-//! `GET /images/NAME/get`, and the platform of `GET /version`. The HTTP client for registries sends them
-//! over the socket.
+//! `GET /images/NAME/get`, and the platform of `GET /version` (`client`). The HTTP client for registries sends
+//! them over the socket of the engine that `settings` selects.
 
 mod client;
 mod error;

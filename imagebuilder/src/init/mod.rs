@@ -1,4 +1,5 @@
-//! A commented `[package.metadata.image]` for a package, with settings that are detected in its sources.
+//! A commented `[package.metadata.image]` for a package (`text`), with settings that are detected in its sources
+//! (`find`).
 
 mod append;
 mod find;

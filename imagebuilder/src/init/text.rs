@@ -8,7 +8,7 @@ use crate::toml_string::toml_string;
 /// The table with its header. Lines that only demonstrate a key are comments.
 pub(crate) fn text(found: &Found) -> String {
     let mut out = String::from(
-        "# The image that `imagebuilder build` creates of this package. Every key is optional; those in\n\
+        "# The image that `imagebuilder build` creates from this package. Every key is optional; those in\n\
          # comments show their defaults or an example.\n\
          [package.metadata.image]\n",
     );

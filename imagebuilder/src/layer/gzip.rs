@@ -42,7 +42,7 @@ pub(super) struct Compressed {
     pub(super) is_last: bool,
 }
 
-/// Compresses a block by itself.
+/// Compresses a single block.
 pub(super) fn compress(block: &Block, level: u32) -> io::Result<Compressed> {
     let mut deflate = Compress::new(Compression::new(level), false);
     if !block.dictionary.is_empty() {

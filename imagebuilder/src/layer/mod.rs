@@ -1,7 +1,8 @@
 //! Layers: deterministic tar, compressed and hashed as it is written.
 //!
 //! The bytes of a layer depend only on its files, the compression and [`CONTRACT`], and not on the number of
-//! cores or the order in which files were added.
+//! cores or the order in which files were added. `files` has the tar, `compression` the formats, `gzip` the
+//! blocks, `writer` the threads, and `pack` the cache of layers.
 
 mod compression;
 mod files;

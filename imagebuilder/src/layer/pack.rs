@@ -29,7 +29,7 @@ pub(crate) struct Layer {
     pub(crate) created_by: String,
 }
 
-/// A tar that is stored: as it is compressed, and by itself.
+/// A tar that is stored: its compressed blob, and its own digest.
 #[derive(Clone, Debug)]
 struct Packed {
     descriptor: Descriptor,

@@ -1,4 +1,5 @@
-//! Rewrites manifests: `cargo://PACKAGE` becomes the name of an image, and every other byte is preserved.
+//! Rewrites manifests: `cargo://PACKAGE` (`scan`) becomes the name of an image (`splice`), and every other byte is
+//! preserved.
 
 mod scan;
 mod splice;

@@ -42,7 +42,7 @@ pub(crate) fn release(text: &str) -> Vec<File> {
     vec![("etc/os-release".to_owned(), text)]
 }
 
-/// Adds an image for `platforms` to the layout at `path`, an index where they are several, with one
+/// Adds an image for `platforms` to the layout at `path`, an index if they are several, with one
 /// layer. Returns its root.
 pub(crate) fn base(path: &Path, name: &str, platforms: &[&str], files: &[File]) -> Descriptor {
     let layout = Layout::create(path).unwrap();

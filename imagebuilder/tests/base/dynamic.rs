@@ -1,4 +1,4 @@
-//! Binaries that are linked dynamically: their loader and libraries are searched in the base.
+//! Binaries that are linked dynamically: their loader and libraries are looked up in the base.
 
 use std::fs;
 use std::path::Path;

@@ -46,7 +46,7 @@ fn json_is_one_object_of_known_fields() {
 }
 
 #[test]
-fn a_layout_gets_the_image_under_the_name_that_was_given() {
+fn a_layout_gets_the_image_under_the_given_name() {
     let sandbox = Sandbox::new();
     let build = |output: &str, more: &[&str]| {
         let args = ["build", "hello", "--output", output, QUIET];
@@ -222,7 +222,7 @@ fn manifests_are_resolved_and_nothing_else_is_changed() {
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
     assert_eq!(
         run.stderr,
-        "error: cannot resolve `cargo://hllo` of c.yaml, line 4\n  \
+        "error: cannot resolve `cargo://hllo` in c.yaml, line 4\n  \
          Caused by: the workspace `[WS]` has no package `hllo`, only `hello`, `lib`, `two`\n\
          hint: did you mean `hello`?\n"
     );

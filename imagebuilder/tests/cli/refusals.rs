@@ -54,7 +54,7 @@ fn packages_that_cannot_be_built_are_refused_and_leave_nothing() {
 }
 
 #[test]
-fn what_cannot_be_written_is_known_before_compiling() {
+fn an_output_that_cannot_be_written_is_reported_before_compiling() {
     let sandbox = Sandbox::new();
     sandbox.write("hello/src/main.rs", "not Rust");
     for destination in [
