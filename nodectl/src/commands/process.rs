@@ -1,8 +1,7 @@
 //! The clock, random numbers, limits and signals of this process.
 
-use std::io::Read as _;
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -20,15 +19,18 @@ pub(super) fn now_ms() -> i64 {
     })
 }
 
+/// An hour from now, in milliseconds since 1970: when a lease of a killed process expires. No import or garbage
+/// collection takes as long.
+pub(super) fn in_an_hour() -> i64 {
+    now_ms() + 3_600_000
+}
+
 /// 32 random hex digits.
 pub(super) fn random_hex() -> String {
     let mut bytes = [0_u8; 16];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    if read.is_err() {
-        // Without /dev this is constant; names only have to differ, not to be secret.
-        let seed = u128::from(std::process::id()) << 64 | u128::try_from(now_ms()).unwrap_or(0);
-        bytes = seed.to_be_bytes();
-    }
+    // Unlike /dev/urandom it needs no file descriptor, of which there may be none left, and it returns 256 bytes or
+    // less at once.
+    getrandom(&mut bytes, GetRandomFlags::empty()).expect("Linux has getrandom(2) since 3.17");
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
@@ -70,4 +72,39 @@ pub(super) fn stop_on_signals(
         sender.closed().await;
     });
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    #[ignore = "takes all file descriptors from its process; the test below starts one for it"]
+    fn without_a_file_descriptor() {
+        let limit = getrlimit(Resource::Nofile);
+        let none = Rlimit {
+            current: Some(0),
+            ..limit
+        };
+        setrlimit(Resource::Nofile, none).unwrap();
+        let names: BTreeSet<_> = (0..3).map(|_| random_hex()[..5].to_owned()).collect();
+        setrlimit(Resource::Nofile, limit).unwrap();
+        assert!(names.len() > 1, "{names:?}");
+    }
+
+    #[test]
+    fn random_names_differ_from_their_first_digits_on_without_a_file_descriptor() {
+        let name = "commands::process::tests::without_a_file_descriptor";
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", name])
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&run.stdout);
+        assert!(
+            run.status.success() && output.contains("1 passed"),
+            "{output}"
+        );
+    }
 }

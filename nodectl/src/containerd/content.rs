@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use containerd_client::services::v1::content_client::ContentClient;
 use containerd_client::services::v1::{
@@ -20,6 +20,13 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// A layer takes seconds on a slow disk; after ten minutes the write is stuck.
 const WRITE_DEADLINE: Duration = Duration::from_mins(10);
+
+/// containerd creates a file of an upload in milliseconds, also when its client disconnects; meanwhile the upload
+/// cannot be aborted.
+const ABORT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The time between two attempts to abort an upload.
+const ABORT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Chunks in flight between the blob's reader and containerd: bounds memory at 4 MiB.
 const CHUNKS_IN_FLIGHT: usize = 4;
@@ -199,23 +206,41 @@ impl Containerd {
 
     /// Aborts an upload; a missing one is not an error.
     async fn abort_write(&self, reference: &str) -> Result<(), Error> {
-        let request = self.request(AbortRequest {
-            r#ref: reference.to_owned(),
-        });
-        match self
-            .call("Content.Abort", reference, self.content().abort(request))
-            .await
-        {
-            Err(error) if error.is_not_found() => Ok(()),
-            result => result,
+        let deadline = Instant::now() + ABORT_DEADLINE;
+        loop {
+            let request = self.request(AbortRequest {
+                r#ref: reference.to_owned(),
+            });
+            match self
+                .call("Content.Abort", reference, self.content().abort(request))
+                .await
+            {
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) if error.is_directory_in_use() && Instant::now() < deadline => {
+                    tokio::time::sleep(ABORT_PAUSE).await;
+                }
+                result => return result,
+            }
         }
     }
 
-    /// Aborts the uploads whose names start with `prefix`, which a killed import leaks.
+    /// Waits until containerd has committed what it is creating, perhaps for a client that was killed: it lists nothing
+    /// of a transaction before, although the files of an upload exist already.
+    ///
+    /// # Errors
+    /// As the call's.
+    pub async fn wait_for_transactions(&self) -> Result<(), Error> {
+        // Only one transaction can write at a time, and aborting needs one, even where there is no such upload.
+        self.abort_write("nodectl-no-upload").await
+    }
+
+    /// Aborts the uploads whose names start with `prefix`, which a killed import leaks, also those that containerd is
+    /// still creating.
     ///
     /// # Errors
     /// As the calls'.
     pub async fn abort_uploads(&self, prefix: &str) -> Result<(), Error> {
+        self.wait_for_transactions().await?;
         let request = self.request(ListStatusesRequest {
             filters: Vec::new(),
         });

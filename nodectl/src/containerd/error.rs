@@ -114,6 +114,12 @@ impl Error {
         }
     }
 
+    /// Whether the daemon failed to remove a directory in which it was still creating files for another
+    /// request. Neither 1.6 nor 2.4 has a status code for this.
+    pub fn is_directory_in_use(&self) -> bool {
+        matches!(self, Self::Status { message, .. } if message.contains("directory not empty"))
+    }
+
     /// Whether the object's shim has exited, and the daemon is still cleaning up after it.
     pub fn is_closed_shim(&self) -> bool {
         matches!(self, Self::Status { message, .. } if message.contains("ttrpc: closed"))

@@ -15,14 +15,15 @@ pub struct Lease {
 }
 
 impl Containerd {
-    /// Creates a lease that expires at `expire` (RFC 3339), and returns a client that uses it for its
-    /// calls.
+    /// Creates a lease that expires at `expires_ms`, in milliseconds since 1970, and returns a client that uses it
+    /// for its calls.
     ///
     /// # Errors
     /// As the call's.
-    pub async fn lease(&self, id: &str, labels: Labels, expire: &str) -> Result<Self, Error> {
+    pub async fn lease(&self, id: &str, labels: Labels, expires_ms: i64) -> Result<Self, Error> {
         let mut labels = labels;
-        labels.insert("containerd.io/gc.expire".to_owned(), expire.to_owned());
+        let expires = jiff::Timestamp::from_millisecond(expires_ms).unwrap_or_default();
+        labels.insert("containerd.io/gc.expire".to_owned(), expires.to_string());
         let request = CreateRequest {
             id: id.to_owned(),
             labels: labels.into_iter().collect(),

@@ -34,12 +34,18 @@ pub struct Removed {
 }
 
 /// Removes all resources of an instance from containerd and the network, and the containerd namespace if it
-/// is empty then. [`super::Lock::remove_dir`] removes the state directory.
+/// is empty then. [`super::Lock::remove_dir`] removes the state directory. The lease that this needs expires at
+/// `expires_ms`, in milliseconds since 1970, if this process is killed.
 ///
 /// # Errors
 /// The first that occurs; a repeated call removes the rest.
-pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Removed, SweepError> {
+pub async fn remove_all(
+    client: &Containerd,
+    instance: &Instance,
+    expires_ms: i64,
+) -> Result<Removed, SweepError> {
     let mut removed = Removed::default();
+    client.wait_for_transactions().await?;
     let (pods, strays) = observe(client, &instance.id).await?;
     let ids: Vec<_> = pods
         .iter()
@@ -70,8 +76,9 @@ pub async fn remove_all(client: &Containerd, instance: &Instance) -> Result<Remo
         }
     }
     delete_namespace(client).await?;
-    // What nothing refers to any more is still there, and the files of uploads that were in the namespace.
-    collect_garbage(client, instance).await?;
+    // Content that nothing refers to any more still exists, and so do the files of the namespace's
+    // uploads.
+    collect_garbage(client, instance, expires_ms).await?;
     delete_namespace(client).await?;
     Ok(removed)
 }
@@ -84,16 +91,18 @@ async fn delete_namespace(client: &Containerd) -> Result<(), containerd::Error> 
     }
 }
 
-/// Makes containerd collect its garbage, and waits for it: containerd does so when a lease is deleted. It looks for
-/// the files of uploads that no namespace has only if a blob was removed as well.
+/// Makes containerd collect its garbage, and waits for it: containerd does so when a lease is deleted. It looks
+/// for upload files that belong to no namespace only if a blob was removed as well.
 async fn collect_garbage(
     client: &Containerd,
     instance: &Instance,
+    expires_ms: i64,
 ) -> Result<(), containerd::Error> {
     let id = format!("nodectl-{}-garbage", instance.id);
     let mark = Labels::from([(labels::INSTANCE.to_owned(), instance.id.clone())]);
-    // It holds nothing, so it may expire at once.
-    client.lease(&id, mark, "1970-01-01T00:00:00Z").await?;
+    // It holds nothing, but must not expire before it is deleted: another collection would remove it, and then
+    // containerd would not wait for one.
+    client.lease(&id, mark, expires_ms).await?;
     // Nothing refers to this blob.
     let blob = id.clone().into_bytes();
     let (digest, size_bytes) = (Digest::of(&blob).to_string(), blob.len() as u64);
@@ -143,8 +152,8 @@ pub(super) async fn orphans(
         }
     }
     shim::remove_orphans(client).await?;
-    // containerd may still be handling a request of a just killed client: an upload or a shim may yet
-    // appear.
+    // containerd may still be handling a request of a client that was just killed: an upload or a
+    // shim may yet appear.
     for _ in 0..if cut_short { LOOKS } else { 0 } {
         sleep(PAUSE).await;
         client.abort_uploads(&uploads).await?;

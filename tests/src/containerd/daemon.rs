@@ -40,7 +40,7 @@ impl Daemon {
     /// Starts one without the CRI plugin.
     ///
     /// # Panics
-    /// Where it cannot be started: without root, or without containerd.
+    /// If it cannot be started: without root, or without containerd.
     pub fn start() -> Self {
         Self::start_with("disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n")
     }
@@ -80,7 +80,7 @@ impl Daemon {
     }
 
     /// Every path in it is the daemon's own. By default, each containerd 2 with the CRI plugin replaces the
-    /// machine's NRI socket, and ends where another one creates it at the same time.
+    /// machine's NRI socket, and exits if another one creates it at the same time.
     fn write_config(&self, more: &str) {
         let dir = self.dir.path().display();
         let text = format!(
@@ -95,7 +95,7 @@ impl Daemon {
     /// Starts the daemon that is on `PATH`.
     ///
     /// # Panics
-    /// Where it cannot be started, ends, or does not answer within two minutes.
+    /// If it cannot be started, exits, or does not respond within two minutes.
     pub fn launch(&mut self) {
         let log = fs::OpenOptions::new()
             .create(true)
@@ -127,7 +127,7 @@ impl Daemon {
     /// Restarts the daemon as an upgrade does, with `pause` in between; its containers keep running.
     ///
     /// # Panics
-    /// Where it cannot be started again.
+    /// If it cannot be started again.
     pub fn restart(&mut self, pause: Duration) {
         self.stop();
         std::thread::sleep(pause);
@@ -258,7 +258,8 @@ impl Daemon {
             .is_ok_and(|output| output.status.success())
     }
 
-    fn ctr_command(&self, args: &[&str]) -> Command {
+    /// A command of `ctr` on this daemon.
+    pub fn ctr_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("ctr");
         command.arg("--address").arg(self.socket()).args(args);
         command

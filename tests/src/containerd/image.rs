@@ -67,7 +67,7 @@ impl Image {
     /// Adds a program with the shared libraries that it needs.
     ///
     /// # Panics
-    /// When `ldd` cannot say which.
+    /// When `ldd` cannot list them.
     #[must_use]
     pub fn with_libraries(mut self, path: &str, program: &Path) -> Self {
         let output = Command::new("ldd").arg(program).output();
@@ -161,7 +161,7 @@ fn tar_header(path: &str, length: usize) -> [u8; 512] {
 }
 
 /// A Deployment of `replicas` pods with a Service in front, with more variables in `env`
-/// (`NAME: value`), restricted as Pod Security's strictest profile asks.
+/// (`NAME: value`), restricted as Pod Security's strictest profile requires.
 pub fn manifest(replicas: u32, env: &[(&str, &str)]) -> String {
     let lines = env
         .iter()
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_of_pods_need_nothing_of_their_images() {
+    fn programs_of_pods_do_not_depend_on_their_images() {
         // `PT_INTERP` names the program that loads shared libraries.
         let program = std::fs::read(pod_program()).unwrap();
         let loader = b"/lib64/ld-linux";

@@ -91,7 +91,7 @@ fn containerd(daemon: &Daemon) -> Vec<String> {
             let args = [&["--namespace", namespace], args].concat();
             let listed = daemon.ctr(&args);
             let lines = listed.lines().filter(|line| {
-                // ctr prints headers where it has no quiet mode.
+                // ctr prints headers in commands without a quiet mode.
                 !line.starts_with("KEY") && !line.starts_with("REF") && !line.is_empty()
             });
             all.extend(lines.map(|line| format!("{namespace}: {kind} {line}")));

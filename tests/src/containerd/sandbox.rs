@@ -48,7 +48,7 @@ impl Sandboxes {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .expect("a runtime can be had");
+            .expect("a runtime can be created");
         let channel = runtime
             .block_on(containerd_client::connect(daemon.socket()))
             .expect("containerd answers");

@@ -118,7 +118,7 @@ pub(super) fn processes_of(marker: &str, instances: &[String]) -> Vec<u32> {
     pids
 }
 
-/// Every path below a directory; none if it is not there.
+/// Every path below a directory; none if it does not exist.
 pub(super) fn below(dir: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {

@@ -1,13 +1,18 @@
 //! Processes that exit, are killed or are stopped by other programs, and the recovery from it.
 
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use e2e::containerd::{Inventory, Nodectl, manifest, shim_of, sockets_of};
 use loadgen::{Client, Load, Pace, Plan};
+use oci::Digest;
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Signal, kill_process};
+use test_programs::free_port;
 
-use crate::world::{World, free_port, get, kill};
+use crate::world::{World, eventually, get, kill, make_pipe};
 
 #[test]
 fn a_killed_process_is_replaced_at_once_and_loses_only_its_own_requests() {
@@ -139,25 +144,120 @@ fn down_removes_what_an_up_that_was_killed_at_any_moment_left() {
 fn down_removes_the_files_of_an_upload_that_nodectl_does_not_know() {
     let world = World::new();
     let before = Inventory::take(&world.daemon);
-    let mut ctr = Command::new("ctr")
-        .arg("--address")
-        .arg(world.daemon.socket())
-        .args(["-n", "nodectl", "content", "ingest", "late"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let began = Instant::now();
-    while Inventory::take(&world.daemon) == before {
-        assert!(
-            began.elapsed() < Duration::from_mins(1),
-            "there is no upload"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    ctr.kill().unwrap();
-    ctr.wait().unwrap();
+    begin_upload(&world, "late");
     world.down();
     assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+/// containerd lists an upload only once it has created its files, and fails to abort one while it creates another.
+#[test]
+fn down_aborts_an_upload_that_containerd_is_still_creating() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let reference = format!("nodectl-import-up-{}-late", world.daemon.instance());
+    // Where containerd keeps this upload. It takes what is there for an earlier attempt, and reads its name, from a
+    // pipe that this test holds.
+    let path = Digest::of(format!("nodectl/1/{reference}").as_bytes());
+    let upload = world
+        .daemon
+        .path("root/io.containerd.content.v1.content/ingest")
+        .join(path.hex());
+    let (name, data) = (upload.join("ref"), upload.join("data"));
+    std::fs::create_dir_all(&upload).unwrap();
+    File::create(&data).unwrap();
+    make_pipe(&name);
+    let mut ctr = ingest(&world, &reference);
+    let pipe = eventually("containerd reads the name of the upload", || {
+        open(
+            &name,
+            OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .ok()
+    });
+    std::fs::remove_file(name).unwrap();
+    kill_and_wait(&mut ctr);
+    std::thread::scope(|scope| {
+        let down = scope.spawn(|| world.down());
+        // A `down` that does not wait for containerd finds nothing to abort in this time.
+        std::thread::sleep(Duration::from_secs(1));
+        drop(pipe);
+        // Until half a second after containerd has begun to remove them.
+        let mut removal = None;
+        let create = || (0..64).all(|number| File::create(upload.join(number.to_string())).is_ok());
+        while !down.is_finished()
+            && removal.is_none_or(|began: Instant| began.elapsed() < Duration::from_millis(500))
+            && create()
+        {
+            if !data.exists() {
+                removal.get_or_insert_with(Instant::now);
+            }
+        }
+        down.join().unwrap();
+    });
+    assert_eq!(Inventory::take(&world.daemon), before);
+}
+
+/// containerd collects garbage for others too, at any time.
+#[test]
+fn down_waits_for_its_garbage_collection_beside_others() {
+    let world = World::new();
+    let before = Inventory::take(&world.daemon);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                world
+                    .daemon
+                    .ctr(&["-n", "other", "leases", "create", "--id", "x"]);
+                world
+                    .daemon
+                    .ctr(&["-n", "other", "leases", "delete", "--sync", "x"]);
+            }
+        });
+        // Also after a failure: the scope waits for the thread.
+        let _done = SetOnDrop(&is_done);
+        for _ in 0..30 {
+            world.down();
+            let left = Inventory::take(&world.daemon);
+            let is_clean = left.files == before.files
+                && left.containerd.iter().all(|line| !line.contains("nodectl"));
+            assert!(is_clean, "{left:?}");
+        }
+    });
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Begins an upload that no client continues.
+fn begin_upload(world: &World, reference: &str) {
+    let before = Inventory::take(&world.daemon);
+    let mut ctr = ingest(world, reference);
+    eventually("an upload", || {
+        (Inventory::take(&world.daemon) != before).then_some(())
+    });
+    kill_and_wait(&mut ctr);
+}
+
+/// A client that uploads what it never gets.
+fn ingest(world: &World, reference: &str) -> Child {
+    world
+        .daemon
+        .ctr_command(&["-n", "nodectl", "content", "ingest", reference])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn kill_and_wait(child: &mut Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
@@ -364,7 +464,7 @@ fn a_closed_terminal_takes_everything_down() {
 }
 
 #[test]
-fn several_that_start_at_once_have_subnets_and_pods_of_their_own() {
+fn several_instances_that_start_at_once_have_subnets_and_pods_of_their_own() {
     let world = World::new();
     let names = ["one", "two", "three", "four", "five", "six"];
     let ports = names.map(|_| free_port());

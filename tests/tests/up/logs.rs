@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use e2e::containerd::{Inventory, Nodectl, manifest};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::{World, answer, get, kill};
+use crate::world::{World, answer, get, kill, make_pipe};
 
 /// The name and address of the only pod, bypassing the load balancer.
 fn only_pod(world: &World) -> (String, SocketAddr) {
@@ -158,15 +158,14 @@ fn a_disk_that_hangs_drops_lines_and_never_blocks_the_pod() {
     // The next container's log is a pipe, which blocks until it is read.
     let first = files(&world).pop().unwrap();
     let disk = first.with_file_name("1.log");
-    let made = Command::new("mkfifo").arg(&disk).status();
-    assert!(made.unwrap().success());
+    make_pipe(&disk);
     get(address, "/exit/0");
     up.wait_for("all ready: 1 pod", 2);
     // More than the pipes and the writer buffer; the response comes once all of it is written.
     let printed = answer(address, "/print/500/10000");
     assert!(printed.starts_with("HTTP/1.1 200 "), "{printed}");
     up.wait_for(&format!("pod {pod}: log of container web: "), 1);
-    up.wait_for(" lost so far: the disk takes nothing more", 1);
+    up.wait_for(" lost so far: the disk has accepted nothing", 1);
     // Once the disk accepts writes again, the log continues and reports the dropped lines.
     let disk = fs::File::open(&disk).unwrap();
     let mut lines = BufReader::new(disk).lines().map(Result::unwrap);
@@ -182,7 +181,7 @@ fn a_disk_that_hangs_drops_lines_and_never_blocks_the_pod() {
         printed += usize::from(line.contains(" of 500 "));
     };
     assert!(
-        note.contains(" were dropped here: the disk takes"),
+        note.contains(" were dropped here: the disk has accepted"),
         "{note}"
     );
     assert!(printed < 500, "{printed} lines are there");
@@ -199,8 +198,7 @@ fn a_disk_that_is_slower_than_the_pod_drops_nothing() {
     up.wait_for("all ready: 1 pod", 1);
     let (_, address) = only_pod(&world);
     let disk = files(&world).pop().unwrap().with_file_name("1.log");
-    let made = Command::new("mkfifo").arg(&disk).status();
-    assert!(made.unwrap().success());
+    make_pipe(&disk);
     let reader = std::thread::spawn(move || {
         let mut lines = BufReader::with_capacity(4096, fs::File::open(&disk).unwrap()).lines();
         for number in 1..=900 {

@@ -1,12 +1,15 @@
 //! A containerd with an image, and the requests that tests send to its pods.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use e2e::containerd::{Daemon, Nodectl, image_layout};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use test_programs::free_port;
 
 /// A daemon with an image's layout beside it.
 pub(crate) struct World {
@@ -91,12 +94,10 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     panic!("not within a minute: {what}");
 }
 
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// Makes a named pipe.
+pub(crate) fn make_pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
 }
 
 /// The body of a response; empty if there is none.
