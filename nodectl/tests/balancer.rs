@@ -1,4 +1,5 @@
-//! The load balancer between real sockets.
+//! The load balancer between real sockets. Needs `unshare` and `ip`, and a user who may create network namespaces:
+//! root, or where the kernel permits user namespaces, anyone.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::net::SocketAddr;
@@ -8,10 +9,10 @@ use std::time::Duration;
 
 use nodectl::balancer::{Balancer, Notice, Pool, Port, Settings, Stats, connections_for};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// A pod that reads to the end of what it is sent and answers with its name.
+/// A pod that reads its client's data to the end, and answers with its name.
 async fn pod(name: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -81,19 +82,11 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Sends, closes its side, and reads the answer.
 async fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"question").await?;
-        stream.shutdown().await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok(answer)
-    };
-    tokio::time::timeout(TIMEOUT, exchange).await?
+    question(&mut TcpStream::connect(address).await?).await
 }
 
 #[tokio::test]
-async fn a_pod_that_refuses_is_unseen_by_the_client() {
+async fn a_client_does_not_notice_a_pod_that_refuses() {
     let pool = Arc::new(Pool::default());
     let (dead, alive) = (nobody().await, pod("alive").await);
     pool.set(&[("dead".to_owned(), dead), ("alive".to_owned(), alive)]);
@@ -107,7 +100,7 @@ async fn a_pod_that_refuses_is_unseen_by_the_client() {
 }
 
 #[tokio::test]
-async fn a_connection_waits_for_a_pod_that_is_not_there_yet() {
+async fn a_connection_waits_for_a_pod_that_does_not_exist_yet() {
     let pool = Arc::new(Pool::default());
     let world = World::new(&pool, MANY);
     let asked = tokio::spawn(ask(world.address));
@@ -133,21 +126,21 @@ async fn a_reset_is_passed_on() {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
-/// A listener of a pod that does only what the test says.
+/// The listener of a pod that a test controls.
 async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
-/// A pool in which `first` is asked first.
+/// A pool in which `first` is tried first.
 fn pool_of(first: SocketAddr, other: SocketAddr) -> Arc<Pool> {
     let pool = Arc::new(Pool::default());
     pool.set(&[("first".to_owned(), first), ("other".to_owned(), other)]);
     pool
 }
 
-/// What is answered to a question that is asked from here on.
+/// Sends a question now, and returns the answer.
 async fn question(client: &mut TcpStream) -> std::io::Result<String> {
     client.write_all(b"question").await?;
     client.shutdown().await?;
@@ -184,7 +177,7 @@ async fn a_connection_that_a_stopping_pod_closes_unused_goes_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_ready_pod_may_close_a_connection_that_says_nothing() {
+async fn a_ready_pod_may_close_a_silent_connection() {
     let (first, address) = listener().await;
     let world = World::new(&pool_of(address, pod("other").await), MANY);
     let mut client = TcpStream::connect(world.address).await.unwrap();
@@ -195,7 +188,7 @@ async fn a_ready_pod_may_close_a_connection_that_says_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_is_refused_in_the_end_where_every_pod_resets_it() {
+async fn a_client_is_refused_if_every_pod_resets_it() {
     let (only, address) = listener().await;
     let pool = Arc::new(Pool::default());
     pool.set(&[("only".to_owned(), address)]);
@@ -215,7 +208,7 @@ async fn a_client_is_refused_in_the_end_where_every_pod_resets_it() {
 }
 
 #[tokio::test]
-async fn all_that_a_client_sends_while_it_waits_for_a_pod_arrives() {
+async fn everything_that_a_client_sends_while_it_waits_for_a_pod_arrives() {
     // More than is read at once.
     const BYTES: usize = 300_000;
     let pool = Arc::new(Pool::default());
@@ -237,7 +230,7 @@ async fn all_that_a_client_sends_while_it_waits_for_a_pod_arrives() {
 }
 
 #[tokio::test]
-async fn stopping_refuses_the_new_and_finishes_the_old() {
+async fn stopping_refuses_new_connections_and_finishes_open_ones() {
     let pool = Arc::new(Pool::default());
     pool.set(&[("alive".to_owned(), pod("alive").await)]);
     let world = World::new(&pool, MANY);
@@ -257,7 +250,7 @@ async fn stopping_refuses_the_new_and_finishes_the_old() {
 }
 
 #[tokio::test]
-async fn stopping_closes_what_is_under_way() {
+async fn dropping_the_balancer_closes_open_connections() {
     let pool = Arc::new(Pool::default());
     pool.set(&[("a".to_owned(), pod("a").await)]);
     let world = World::new(&pool, MANY);
@@ -333,7 +326,7 @@ async fn at_the_limit_the_longest_idle_connections_make_room() {
 }
 
 #[tokio::test]
-async fn every_byte_arrives_where_one_side_is_slow() {
+async fn every_byte_arrives_if_one_side_is_slow() {
     const BYTES: usize = 8 << 20;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let pool = Arc::new(Pool::default());
@@ -362,7 +355,7 @@ async fn every_byte_arrives_where_one_side_is_slow() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_gone_is_probed_for() {
+async fn a_vanished_client_is_detected_by_keepalive() {
     let pool = Arc::new(Pool::default());
     pool.set(&[("a".to_owned(), pod("a").await)]);
     let world = World::new(&pool, MANY);
@@ -380,6 +373,82 @@ async fn a_client_that_is_gone_is_probed_for() {
     let seconds = u64::from_str_radix(when, 16).unwrap() / 100;
     assert_eq!(kind, "02", "the timer of keepalive: {socket}");
     assert!(seconds <= 60, "{socket}");
+}
+
+/// Asks from a port of the test's choice, since the kernel has none left to choose from.
+async fn ask_from(port: u16, address: SocketAddr) -> std::io::Result<String> {
+    question(&mut from(port).connect(address).await?).await
+}
+
+fn from(port: u16) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket
+        .bind(SocketAddr::from(([127, 0, 0, 1], port)))
+        .unwrap();
+    socket
+}
+
+#[tokio::test]
+#[ignore = "needs a network namespace of its own, in which the test below runs it"]
+async fn in_a_network_with_two_local_ports() {
+    let links = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+    let links = links.lines().filter(|line| line.contains(':'));
+    assert_eq!(links.count(), 1, "this is the machine's network");
+    let up = std::process::Command::new("ip")
+        .args(["link", "set", "lo", "up"])
+        .status();
+    assert!(up.unwrap().success());
+    let (a, b, gone) = (pod("a").await, pod("b").await, nobody().await);
+    let pool = Arc::new(Pool::default());
+    pool.set(&[("a".to_owned(), a)]);
+    let mut world = World::new(&pool, MANY);
+    let set = |name: &str, value: &str| {
+        std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value).unwrap();
+    };
+    set("ip_local_port_range", "40000 40001");
+    // By default, ports in TIME_WAIT are used again on loopback, and not to pods.
+    set("tcp_tw_reuse", "0");
+    // Each client closes first, so that the balancer's port to the pod remains in use.
+    for port in [50_000, 50_001] {
+        assert_eq!(ask_from(port, world.address).await.unwrap(), "a");
+    }
+    // A client that waits for the pod to speak first is refused too, once the other pod has refused it.
+    pool.set(&[("a".to_owned(), a), ("gone".to_owned(), gone)]);
+    let silent = async {
+        let mut stream = from(50_006).connect(world.address).await?;
+        stream.read(&mut [0]).await
+    };
+    let error = silent.await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let notice = world.notices.recv().await.unwrap();
+    assert!(
+        matches!(notice, Notice::OutOfPorts { address } if address == a),
+        "{notice}"
+    );
+    pool.set(&[("a".to_owned(), a), ("b".to_owned(), b)]);
+    for port in [50_002, 50_003] {
+        assert_eq!(ask_from(port, world.address).await.unwrap(), "b");
+    }
+    for port in [50_004, 50_005] {
+        let error = ask_from(port, world.address).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    assert_eq!(world.stats().refused.load(Ordering::Relaxed), 3);
+    assert!(world.notices.try_recv().is_err(), "throttled");
+}
+
+#[test]
+fn a_pod_without_a_free_local_port_is_passed_over_and_reported_if_all_are() {
+    let run = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--net"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "in_a_network_with_two_local_ports"])
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&run.stdout);
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{output}{errors}");
+    assert!(output.contains("1 passed"), "{output}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::pool::{Place, Pool};
+use super::ports::are_used_up;
 
 /// How long a client waits while no pod accepts its connection: long enough for a restart.
 pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +27,8 @@ pub(super) struct Attempts {
     tried: Vec<SocketAddr>,
     /// The last one that failed.
     failure: Option<Failure>,
+    /// A pod of those tried to which no local port was free.
+    out_of_ports: Option<SocketAddr>,
     /// When the client is refused; set once no pod was left to try.
     expires: Option<Instant>,
 }
@@ -37,11 +40,12 @@ impl Attempts {
             pool,
             tried: Vec::new(),
             failure: None,
+            out_of_ports: None,
             expires: None,
         }
     }
 
-    /// The next pod that was not tried yet.
+    /// The next pod that has not been tried yet.
     pub(super) fn next(&self) -> Option<Place> {
         self.pool.pick(&self.tried)
     }
@@ -49,12 +53,21 @@ impl Attempts {
     /// Notes why the pod at this address did not accept the connection.
     pub(super) fn failed(&mut self, address: SocketAddr, source: io::Error) {
         self.tried.push(address);
+        if are_used_up(&source) {
+            self.out_of_ports = Some(address);
+        }
         self.failure = Some(Failure { address, source });
     }
 
-    /// The Service that the client wants, and the last failed attempt; `None` if no pod was ready.
+    /// The Service that the client connected to, and the last failed attempt; `None` if no pod was
+    /// ready.
     pub(super) fn into_failure(self) -> (Arc<str>, Option<Failure>) {
         (self.service, self.failure)
+    }
+
+    /// A pod to which no local port was free, of those that were tried.
+    pub(super) fn out_of_ports(&self) -> Option<SocketAddr> {
+        self.out_of_ports
     }
 
     /// Notes that all pods were tried: they are retried until the client has waited for too long.

@@ -16,7 +16,7 @@ use super::wake::Waker;
 /// requests that wait for a response; a longer one would let clients that only connect exclude others.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Counts the connections of all threads, and knows the longest idle.
+/// Counts the connections of all threads, and finds the longest idle one.
 pub(super) struct Limit {
     most: usize,
     started: Instant,
@@ -56,7 +56,7 @@ impl Limit {
     }
 
     /// Reserves room for one more connection. If there is none, the longest idle connection is closed, and
-    /// the thread is woken once there is room; if none is idle, the thread has to retry by itself.
+    /// the thread is woken once there is room; if none is idle, the thread has to retry on its own.
     pub(super) fn take(
         self: &Arc<Self>,
         waker: &Arc<Waker>,

@@ -4,6 +4,10 @@
 //! It does not inspect the bytes that it relays, so it cannot repeat a request that a pod has accepted
 //! and lost. It has its own threads, one for each core: a connection stays on the thread that accepted
 //! it, without locks or wake-ups of other threads.
+//!
+//! `pool` chooses a pod, `opening` tries the next one with one of the local `ports`, `relay` copies the bytes,
+//! `limit` closes idle connections, and `notice` reports to the operator. `threads` derives the limit of connections
+//! and starts the threads; a `worker` is one, on the events of `poll`.
 
 mod attempts;
 mod limit;
@@ -12,6 +16,7 @@ mod notice;
 mod opening;
 mod poll;
 mod pool;
+mod ports;
 mod relay;
 mod slots;
 mod socket;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,12 @@ pub enum Notice {
         /// Idle connections closed so far to make room.
         evicted: u64,
     },
-    /// This process is out of file descriptors, or of ports for connections to pods.
+    /// Every local port is in use for connections to a pod, and no other pod accepted one.
+    OutOfPorts {
+        /// The pod's address.
+        address: SocketAddr,
+    },
+    /// This process is out of file descriptors.
     Exhausted {
         /// The system's error.
         source: io::Error,
@@ -40,12 +46,20 @@ impl fmt::Display for Notice {
         match self {
             Self::Full { limit, evicted: 0 } => write!(
                 f,
-                "load balancer: {limit} connections, its limit, and none is idle: new clients wait"
+                "load balancer: at its limit of {limit} connections, and none is idle: new clients wait"
             ),
             Self::Full { limit, evicted } => write!(
                 f,
-                "load balancer: {limit} connections, its limit: the longest idle are closed for new \
+                "load balancer: at its limit of {limit} connections: the longest idle are closed for new \
                  clients ({evicted} so far)"
+            ),
+            // The side that closes a connection first keeps its port for TCP_TIMEWAIT_LEN, and the balancer
+            // closes the one to the pod first if the client did.
+            Self::OutOfPorts { address } => write!(
+                f,
+                "load balancer: no local port is free for a connection to {address}: those of connections \
+                 that clients close first stay in use for 60 s; net.ipv4.ip_local_port_range sets their \
+                 number"
             ),
             Self::Exhausted { source } => {
                 write!(f, "load balancer: cannot accept a connection: {source}")
@@ -87,6 +101,12 @@ impl Reporter {
         }
     }
 
+    pub(super) fn out_of_ports(&self, address: SocketAddr) {
+        if self.throttle.is_due(Kind::OutOfPorts, Instant::now()) {
+            (self.emit)(Notice::OutOfPorts { address });
+        }
+    }
+
     pub(super) fn exhausted(&self, source: io::Error) {
         if self.throttle.is_due(Kind::Exhausted, Instant::now()) {
             (self.emit)(Notice::Exhausted { source });
@@ -101,10 +121,11 @@ impl Reporter {
     }
 }
 
-/// What is rate-limited by itself.
+/// What is rate-limited separately.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Full,
+    OutOfPorts,
     Exhausted,
     Unserved(Arc<str>),
 }

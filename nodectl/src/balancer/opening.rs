@@ -2,7 +2,7 @@
 //! are none, the next change of the pool is awaited.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,9 @@ use super::attempts::{Attempts, Failure};
 use super::limit;
 use super::poll::Ready;
 use super::pool;
+use super::ports::Ports;
 use super::relay::{Direction, Relay, Unused};
-use super::socket::{is_exhausted, receive, reset_on_drop, start_connect, transmit};
+use super::socket::{is_exhausted, receive, reset_on_drop, transmit};
 use super::stats::Stats;
 
 /// A pod on this machine answers a SYN in microseconds; one that does not within a second is stuck.
@@ -25,7 +26,9 @@ pub(super) enum Outcome {
     Taken,
     /// No pod is left to try.
     NoPod,
-    /// This process has no file descriptor or port left.
+    /// No port is free for a connection to the pod at this address, and no other pod accepted one.
+    OutOfPorts(SocketAddr),
+    /// This process has no file descriptor left.
     Exhausted(io::Error),
 }
 
@@ -122,7 +125,7 @@ impl Opening {
     }
 
     /// Connects to the next pod.
-    pub(super) fn try_next(&mut self, stats: &Stats, now: Instant) -> Outcome {
+    pub(super) fn try_next(&mut self, stats: &Stats, ports: &mut Ports, now: Instant) -> Outcome {
         if let Some(failed) = self.attempt.take() {
             Stats::count(&stats.retried);
             let address = failed.target.target().address;
@@ -130,7 +133,7 @@ impl Opening {
         }
         while let Some(target) = self.attempts.next() {
             let address = target.target().address;
-            let error = match start_connect(address) {
+            let error = match ports.connect(address, now) {
                 Ok(pod) => {
                     // On one machine, the handshake has already succeeded or failed.
                     let rest = self.early.rest();
@@ -161,6 +164,9 @@ impl Opening {
             };
             Stats::count(&stats.retried);
             self.attempts.failed(address, error);
+        }
+        if let Some(address) = self.attempts.out_of_ports() {
+            return Outcome::OutOfPorts(address);
         }
         self.attempts.exhausted(now);
         Outcome::NoPod

@@ -43,8 +43,8 @@ pub(super) enum Source {
     Connection(Key, Side),
 }
 
-/// Markers in the lower half of an event's data, where a connection has its far lower index, shifted by
-/// one.
+/// Markers in the lower half of an event's data. A connection has its index there, shifted by one,
+/// which is far lower.
 const WAKER: u32 = u32::MAX;
 const LISTENER: u32 = u32::MAX - 1;
 

@@ -85,7 +85,7 @@ impl Pool {
         self.lock().iter().any(|target| target.address == address)
     }
 
-    /// The target with the fewest connections that was not tried yet; ties are broken in turn.
+    /// The target with the fewest connections that has not been tried yet; ties are broken in turn.
     pub(super) fn pick(&self, tried: &[SocketAddr]) -> Option<Place> {
         let targets = self.lock();
         if targets.is_empty() {

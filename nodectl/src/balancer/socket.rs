@@ -72,10 +72,10 @@ pub(super) fn reset_on_drop(stream: &TcpStream) {
     let _ = sockopt::set_socket_linger(stream, Some(std::time::Duration::ZERO));
 }
 
-/// Whether this process, not the peer, is at fault: no file descriptor or no port is left.
+/// Whether this process, not the peer, is at fault: no file descriptor is left.
 pub(super) fn is_exhausted(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE | Errno::ADDRNOTAVAIL)
+        Some(Errno::MFILE | Errno::NFILE)
     )
 }

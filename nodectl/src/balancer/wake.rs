@@ -16,7 +16,7 @@ impl Waker {
     }
 
     pub(super) fn wake(&self) {
-        // It fails only after 2^64 calls that were not read.
+        // It fails only after 2^64 calls without a read.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 }

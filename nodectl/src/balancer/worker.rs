@@ -15,6 +15,7 @@ use super::listener::Listener;
 use super::notice::Reporter;
 use super::opening::{CONNECT_TIMEOUT, Opening, Outcome};
 use super::poll::{Events, Poll, Ready, Side, Source};
+use super::ports::Ports;
 use super::relay::{BUFFER_BYTES, Progress, Relay};
 use super::slots::{Key, Slots};
 use super::socket::is_exhausted;
@@ -64,6 +65,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     listeners: Vec<Listener>,
     connections: Slots<Connection>,
+    ports: Ports,
     buffer: Vec<u8>,
     /// The time of the events that are being handled.
     now: Instant,
@@ -95,6 +97,7 @@ impl Worker {
             shared,
             listeners,
             connections: Slots::new(),
+            ports: Ports::default(),
             buffer: vec![0; BUFFER_BYTES],
             now,
             unfinished: Vec::new(),
@@ -255,7 +258,7 @@ impl Worker {
         let Some(Connection::Opening(opening)) = self.connections.get_mut(key) else {
             return;
         };
-        match opening.try_next(&self.shared.stats, self.now) {
+        match opening.try_next(&self.shared.stats, &mut self.ports, self.now) {
             Outcome::Asked => {
                 self.asked.push_back((self.now, key));
                 self.watch(key, Side::Pod);
@@ -274,6 +277,11 @@ impl Worker {
                     self.retry_at = self.now + RETRY;
                 }
                 self.without_pod.push(key);
+            }
+            // The client does not wait: the kernel's search for a free port takes milliseconds.
+            Outcome::OutOfPorts(address) => {
+                self.shared.reporter.out_of_ports(address);
+                self.refuse(key);
             }
             Outcome::Exhausted(error) => self.refuse_exhausted(key, error),
         }
@@ -304,13 +312,13 @@ impl Worker {
         self.taken.push_back((now, key));
     }
 
-    /// Refuses a client for which this process has no file descriptor or port left.
+    /// Refuses a client for which this process has no file descriptor left.
     fn refuse_exhausted(&mut self, key: Key, error: io::Error) {
         self.shared.reporter.exhausted(error);
         self.refuse(key);
     }
 
-    /// Refuses a client; returns the Service that it wanted, and the last failed attempt.
+    /// Refuses a client; returns the Service that it connected to, and the last failed attempt.
     fn refuse(&mut self, key: Key) -> Option<(Arc<str>, Option<Failure>)> {
         let Some(Connection::Opening(opening)) = self.connections.remove(key) else {
             return None;

@@ -1,6 +1,6 @@
 //! The load balancer of `up` with many clients.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::TcpStream;
 
 use e2e::containerd::{Nodectl, manifest};
@@ -33,15 +33,30 @@ fn idle_connections_make_room_for_new_clients_with_a_message() {
         .map(|_| TcpStream::connect(world.address()).unwrap())
         .collect();
     assert!(world.get("/").starts_with("web-"));
-    up.wait_for(&format!("load balancer: {MOST} connections, its limit"), 1);
+    up.wait_for(
+        &format!("load balancer: at its limit of {MOST} connections"),
+        1,
+    );
     assert_eq!(
         up.printed().matches("its limit").count(),
         1,
         "{}",
         up.printed()
     );
-    // The connection that was idle for longest was closed cleanly.
-    assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
+    // Some were closed for it, and cleanly. Which ones depends on the threads of the load balancer, each of which
+    // accepts a few clients at once.
+    let mut closed = 0;
+    for client in &mut idle {
+        client.set_nonblocking(true).unwrap();
+        match client.read(&mut [0]) {
+            Ok(length) => {
+                assert_eq!(length, 0);
+                closed += 1;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    assert!(closed > 0);
 }
 
 #[test]
