@@ -21,7 +21,7 @@ pub enum CapabilityName {
 /// A text that does not name a capability.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown capability `{0}`: expected a name of capabilities(7) without its CAP_, such as NET_BIND_SERVICE"
+    "unknown capability `{0}`: expected a name from capabilities(7) without the prefix CAP_, such as NET_BIND_SERVICE"
 )]
 pub struct CapabilityError(String);
 

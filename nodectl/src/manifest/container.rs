@@ -152,13 +152,11 @@ pub struct ResourceFieldRef {
 
 /// The resources that a container may use (`limits`) and is guaranteed (`requests`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Resources {
     /// Upper bounds.
-    #[serde(default)]
     pub limits: BTreeMap<String, Quantity>,
     /// Shares.
-    #[serde(default)]
     pub requests: BTreeMap<String, Quantity>,
 }
 
@@ -177,42 +175,33 @@ pub struct VolumeMount {
 
 /// The privileges of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct ContainerSecurity {
     /// The user it runs as.
-    #[serde(default)]
     pub run_as_user: Option<u32>,
     /// The group it runs as.
-    #[serde(default)]
     pub run_as_group: Option<u32>,
     /// Whether it must not run as user 0.
-    #[serde(default)]
     pub run_as_non_root: Option<bool>,
     /// Whether its root file system is read-only.
-    #[serde(default)]
     pub read_only_root_filesystem: Option<bool>,
     /// Whether a process may gain more privileges than its parent.
-    #[serde(default)]
     pub allow_privilege_escalation: Option<bool>,
     /// All privileges of the host; refused here.
-    #[serde(default)]
     pub privileged: Option<bool>,
     /// Capabilities to drop and to add.
-    #[serde(default)]
     pub capabilities: Capabilities,
     /// The system calls that it may make.
-    #[serde(default)]
     pub seccomp_profile: Option<SeccompProfile>,
 }
 
 /// Capabilities to drop and to add, without the prefix `CAP_`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Capabilities {
     /// To add.
-    #[serde(default)]
     pub add: Vec<CapabilityName>,
     /// To drop.
-    #[serde(default)]
     pub drop: Vec<CapabilityName>,
 }
 

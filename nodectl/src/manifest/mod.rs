@@ -1,7 +1,8 @@
 //! Kubernetes manifests: parsed from YAML, checked as a whole, and turned into the desired state.
 //!
 //! Its types have the fields that are supported on one machine. Every other field is refused, or ignored
-//! with a warning that names its path.
+//! with a warning that names its path (`unsupported`); `object` decides that for whole kinds of objects.
+//! `shape`, `nulls` and `name` parse values as the API server does, and `check` validates what was parsed.
 
 mod capability;
 mod check;

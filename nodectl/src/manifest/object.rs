@@ -164,7 +164,7 @@ fn values(text: &str) -> Result<Vec<Value>, serde_saphyr::Error> {
     })
 }
 
-/// The items of a list. An item of `DeploymentList`, say, need not repeat its kind.
+/// The items of a list. An item of a `DeploymentList`, for example, need not repeat its kind.
 fn items(kind: &str, api_version: &str, list: &mut Value) -> Vec<Value> {
     let items = list.get_mut("items").and_then(Value::as_array_mut);
     let mut items = items.map(std::mem::take).unwrap_or_default();
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_ignored_is_warned_about_by_its_path() {
+    fn an_ignored_field_is_named_by_its_path_in_a_warning() {
         let objects = read(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {}\n  \
              template:\n    spec:\n      priority: 3\n      containers: []\n      tolerations: [{}]\n",

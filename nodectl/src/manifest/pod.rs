@@ -29,12 +29,11 @@ impl PodTemplate {
 
 /// The labels and annotations of a pod template.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PodMetadata {
     /// The labels, which selectors match.
-    #[serde(default)]
     pub labels: Labels,
     /// Arbitrary metadata.
-    #[serde(default)]
     pub annotations: BTreeMap<AnnotationKey, String>,
 }
 
@@ -68,28 +67,21 @@ fn thirty() -> u32 {
 
 /// The privileges of all containers of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct PodSecurity {
     /// The user they run as.
-    #[serde(default)]
     pub run_as_user: Option<u32>,
     /// The group they run as.
-    #[serde(default)]
     pub run_as_group: Option<u32>,
     /// Whether they must not run as user 0.
-    #[serde(default)]
     pub run_as_non_root: Option<bool>,
     /// Supplementary groups.
-    #[serde(default)]
     pub supplemental_groups: Vec<u32>,
     /// Whether the groups that the image's `/etc/group` lists are added.
-    #[serde(default)]
     pub supplemental_groups_policy: GroupsPolicy,
     /// The group that owns the volumes.
-    #[serde(default)]
     pub fs_group: Option<u32>,
     /// The system calls that they may make.
-    #[serde(default)]
     pub seccomp_profile: Option<SeccompProfile>,
 }
 
@@ -116,13 +108,11 @@ pub struct Volume {
 
 /// A directory that lives as long as the pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct EmptyDir {
     /// Where its files are.
-    #[serde(default)]
     pub medium: Medium,
     /// The most that it holds, in bytes; enforced in memory only.
-    #[serde(default)]
     pub size_limit: Option<Quantity>,
 }
 

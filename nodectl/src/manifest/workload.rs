@@ -23,6 +23,16 @@ pub struct Metadata<N> {
     pub annotations: BTreeMap<AnnotationKey, String>,
 }
 
+/// The namespace of an object without one.
+const DEFAULT_NAMESPACE: &str = "default";
+
+impl<N> Metadata<N> {
+    /// The object's namespace.
+    pub(super) fn namespace_or_default(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    }
+}
+
 /// `apps/v1` Deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
@@ -68,13 +78,11 @@ fn one() -> u32 {
 
 /// Selects pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Selector {
     /// Labels that they must have.
-    #[serde(default)]
     pub match_labels: Labels,
     /// Further conditions.
-    #[serde(default)]
     pub match_expressions: Vec<MatchExpression>,
 }
 
@@ -136,13 +144,12 @@ impl MatchExpression {
 
 /// How pods are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Strategy {
     /// How old pods are replaced.
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type")]
     pub kind: StrategyType,
     /// The bounds of a rolling update.
-    #[serde(default)]
     pub rolling_update: Option<RollingUpdate>,
 }
 
@@ -158,13 +165,11 @@ pub enum StrategyType {
 
 /// The bounds of a rolling update; 25% each by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct RollingUpdate {
     /// Pods above `replicas`.
-    #[serde(default)]
     pub max_surge: Option<IntOrString>,
     /// Pods below `replicas`.
-    #[serde(default)]
     pub max_unavailable: Option<IntOrString>,
 }
 

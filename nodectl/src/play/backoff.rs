@@ -1,6 +1,6 @@
 //! The delay before an exited container is restarted.
 //!
-//! As by the kubelet: none the first time, then 10 s, doubled up to five minutes, and reset after the
+//! The kubelet's: none the first time, then 10 s, doubled up to five minutes, and reset after the
 //! container has run for ten minutes
 //! (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
 

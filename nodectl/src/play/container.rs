@@ -56,10 +56,7 @@ pub(super) async fn start(
     let lease = format!("nodectl-{}-{id}", ctx.instance.id);
     let mark = Labels::from([(labels::INSTANCE.to_owned(), ctx.instance.id.clone())]);
     ctx.client.release(&lease, false).await?;
-    let leased = ctx
-        .client
-        .lease(&lease, mark.clone(), &ctx.expiry())
-        .await?;
+    let leased = ctx.client.lease(&lease, mark.clone(), ctx.expiry()).await?;
     let started = start_leased(ctx, &leased, record, container, restarts, new, mark).await;
     if started.is_err() {
         // Best effort: only the first error is reported, and `down` finds the rest.

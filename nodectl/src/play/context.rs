@@ -37,9 +37,9 @@ pub struct Context {
 const LEASE_MS: i64 = 15 * 60 * 1000;
 
 impl Context {
-    /// When a lease that is created now expires, as RFC 3339.
-    pub(super) fn expiry(&self) -> String {
-        rfc3339((self.clock)() + LEASE_MS)
+    /// When a lease that is created now expires, in milliseconds since 1970.
+    pub(super) fn expiry(&self) -> i64 {
+        (self.clock)() + LEASE_MS
     }
 
     /// The image called `name`.
@@ -60,11 +60,4 @@ impl Context {
         // The receiver is gone while the program exits.
         let _ = self.events.send(event);
     }
-}
-
-/// A time in the format of containerd's labels.
-fn rfc3339(unix_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(unix_ms)
-        .unwrap_or_default()
-        .to_string()
 }

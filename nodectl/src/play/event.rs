@@ -235,7 +235,7 @@ impl std::fmt::Display for Event {
     }
 }
 
-/// What ended a process, if it did not exit by itself.
+/// What killed a process, if it did not exit on its own.
 fn write_cause(f: &mut std::fmt::Formatter<'_>, code: u32, oom: bool) -> std::fmt::Result {
     match code.checked_sub(128) {
         _ if oom => f.write_str(" (OOMKilled: its memory limit was reached)"),

@@ -224,7 +224,7 @@ impl Lock {
     /// As the file system's.
     pub fn remove_dir(self, state_dir: &Path) -> io::Result<()> {
         let lock = self.dir.join("lock");
-        // Below a file, there is nothing either.
+        // Nothing exists below a file either.
         let gone = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
         let gone_is_fine = |result: io::Result<()>| match result {
             Err(error) if !gone.contains(&error.kind()) => Err(error),

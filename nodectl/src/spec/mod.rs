@@ -1,4 +1,6 @@
-//! The runtime spec of a container: from a pod's template and an image's config.
+//! The runtime spec of a container: from a pod's template and an image's config. `build` joins `environment`
+//! (also command, arguments and the downward API), `user`, `capabilities`, `seccomp`, `mounts` and `resources`;
+//! `stop_signal` is used later.
 //!
 //! <https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md>
 

@@ -1,131 +1,26 @@
-//! Runs a plan in the foreground.
+//! The time in which the pods run: shows what happens, and forwards connections to them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use cli::{Bytes, Exit};
-use oci::layout::Layout;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::Session;
-use super::plan::{UpPlan, find_in};
 use super::published::Published;
+use super::session::Session;
 use crate::balancer::{self, Balancer, Notice, Port};
 use crate::commands::error::{CommandError, Result};
-use crate::commands::images::holding;
-use crate::commands::process::{now_ms, raise_open_files, random_hex};
+use crate::commands::process::raise_open_files;
 use crate::commands::screen::Screen;
-use crate::containerd::Labels;
-use crate::images;
-use crate::network::{self, Bridge};
-use crate::play::{self, Context, Controller, Event, Machine, Stop, labels, reported};
-use crate::publish;
-use crate::spec;
-
-/// What the pods' network lacks compared with a cluster's.
-const NETWORK: &str = "Pods reach each other and this machine by address: there are no Service names, and \
-                     no route to other networks";
+use crate::play::{Context, Controller, Event, Stop, reported};
 
 /// A bound port of this machine, and the Service's port that it is for.
-struct Listening {
-    listener: TcpListener,
-    published: Published,
-}
-
-pub(super) async fn run(session: &Session, plan: UpPlan) -> Result<Exit> {
-    let Session {
-        client, instance, ..
-    } = session;
-    let mut listeners = Vec::new();
-    for published in &plan.published {
-        listeners.push(Listening {
-            listener: publish::bind(published.address)?,
-            published: published.clone(),
-        });
-    }
-    let subnet = Bridge::check(&instance.bridge, plan.subnet).await?;
-    plan.check_fits(subnet)?;
-    let daemon = client.daemon_pid().await;
-    if let Some(daemon) = daemon {
-        network::check_seen_by(daemon, &instance.netns_dir())?;
-    }
-    let missing = plan.missing_images(client).await?;
-
-    // All checks have passed; from here on resources are created.
-    instance.create_data()?;
-    client.create_namespace(Labels::new()).await?;
-    if let Some(layout) = &plan.layout {
-        for name in missing {
-            let mut stop = session.stop.clone();
-            tokio::select! {
-                imported = import(session, layout, &name) => imported?,
-                _ = stop.wait_for(|stop| *stop != Stop::No) => return Err(CommandError::Interrupted),
-            }
-        }
-    }
-    for (deployment, container) in plan.containers() {
-        let mark = (labels::INSTANCE.to_owned(), instance.id.clone());
-        let image = images::lookup(client, &container.image, &Labels::from([mark])).await?;
-        let Some(image) = image else {
-            continue;
-        };
-        let pod = &deployment.template.spec.security_context;
-        let own = &container.security_context;
-        spec::resolve_user(image.config.user(), &image.accounts, pod, own).map_err(|source| {
-            CommandError::User {
-                origin: deployment.origin.clone(),
-                deployment: deployment.name.clone(),
-                container: container.name.to_string(),
-                source,
-            }
-        })?;
-    }
-    let bridge = Bridge::ensure(&instance.bridge, plan.subnet).await?;
-    let (sender, events) = mpsc::unbounded_channel();
-    let ctx = Arc::new(Context {
-        client: client.clone(),
-        instance: instance.clone(),
-        bridge,
-        machine: Machine::read(daemon),
-        clock: now_ms,
-        random: random_hex,
-        events: sender,
-        images: tokio::sync::Mutex::default(),
-    });
-    let _reports = play::listen(instance, ctx.events.clone())?;
-    let mut controller = Controller::new(Arc::clone(&ctx), plan.desired);
-    controller.adopt().await.map_err(CommandError::Adopt)?;
-    session.printer.status(NETWORK);
-    serve(session, &ctx, controller, listeners, events).await?;
-    Ok(Exit::Interrupted)
-}
-
-async fn import(session: &Session, layout: &Layout, name: &str) -> Result<()> {
-    let instance = &session.instance;
-    let image = find_in(layout, &name.parse()?)?;
-    let marks = Labels::from([(labels::IMPORTED.to_owned(), instance.id.clone())]);
-    let unique = format!("{}{}", instance.import_prefix(), random_hex());
-    let mark = (labels::INSTANCE.to_owned(), instance.id.clone());
-    let held = holding(unique, Labels::from([mark]));
-    let imported = images::import(&session.client, layout, &image, name, marks, &held)
-        .await
-        .map_err(|source| CommandError::Import {
-            name: name.to_owned(),
-            layout: layout.path().to_owned(),
-            source: Box::new(source),
-        })?;
-    session.printer.status(&format!(
-        "Imported {name}: {} blobs ({} already there, {})",
-        imported.written,
-        imported.present,
-        Bytes(imported.bytes)
-    ));
-    Ok(())
+pub(super) struct Listening {
+    pub(super) listener: TcpListener,
+    pub(super) published: Published,
 }
 
 /// Runs everything until a signal, and then until all pods are gone.
-async fn serve(
+pub(super) async fn serve(
     session: &Session,
     ctx: &Context,
     controller: Controller,
@@ -135,34 +30,7 @@ async fn serve(
     let mut stop = session.stop.clone();
     let mut screen = Screen::new(session.printer);
     let mut rows = controller.rows();
-    let mut ports = Vec::new();
-    let mut urls = Vec::new();
-    for Listening {
-        listener,
-        published,
-    } in listeners
-    {
-        let Published {
-            namespace,
-            service,
-            port,
-            ..
-        } = published;
-        let Some(pool) = controller.pool(&namespace, &service, port) else {
-            continue;
-        };
-        let name = service.as_str().into();
-        if let Ok(address) = listener.local_addr() {
-            urls.push(format!("http://{address}/"));
-            let _ = ctx.events.send(Event::Listening { service, address });
-        }
-        let listener = listener.into_std().map_err(CommandError::Balancer)?;
-        ports.push(Port {
-            service: name,
-            listener,
-            pool,
-        });
-    }
+    let (ports, mut urls) = ports(ctx, &controller, listeners)?;
     let (notify, mut notices) = mpsc::unbounded_channel();
     let balancer = start_balancer(ports, notify)?;
     screen.set_url(urls.join("  "));
@@ -214,6 +82,43 @@ async fn serve(
     screen.finish();
     drop(balancer);
     Ok(())
+}
+
+/// The ports of the load balancer, and their URLs; each is reported as an event too.
+fn ports(
+    ctx: &Context,
+    controller: &Controller,
+    listeners: Vec<Listening>,
+) -> Result<(Vec<Port>, Vec<String>)> {
+    let mut ports = Vec::new();
+    let mut urls = Vec::new();
+    for Listening {
+        listener,
+        published,
+    } in listeners
+    {
+        let Published {
+            namespace,
+            service,
+            port,
+            ..
+        } = published;
+        let Some(pool) = controller.pool(&namespace, &service, port) else {
+            continue;
+        };
+        let name = service.as_str().into();
+        if let Ok(address) = listener.local_addr() {
+            urls.push(format!("http://{address}/"));
+            let _ = ctx.events.send(Event::Listening { service, address });
+        }
+        let listener = listener.into_std().map_err(CommandError::Balancer)?;
+        ports.push(Port {
+            service: name,
+            listener,
+            pool,
+        });
+    }
+    Ok((ports, urls))
 }
 
 /// Starts the load balancer with as many connections as this process may open files for.

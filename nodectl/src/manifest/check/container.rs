@@ -2,8 +2,10 @@
 
 use oci::Reference;
 
+use super::error::CheckError;
+use super::probe;
+use super::problems::Problems;
 use super::security::{seccomp, user_id};
-use super::{CheckError, Problems, probe};
 use crate::manifest::container::{EnvSource, FieldRef, ResourceFieldRef};
 use crate::manifest::name::is_qualified_name;
 use crate::manifest::{
@@ -34,7 +36,7 @@ pub(super) fn check(
             let path = format!("{path}.env[{index}].valueFrom");
             let has_value = variable.value.as_ref().is_some_and(|text| !text.is_empty());
             if has_value {
-                problems.add(&path, "must not be set beside a value");
+                problems.add(&path, "must not be set together with a value");
             }
             env_source(&path, spec, source, problems);
         }
@@ -183,7 +185,7 @@ fn volume_mounts(
         if mount.mount_path.is_empty() || mount.mount_path.split('/').any(|part| part == "..") {
             problems.add(
                 &path_of(index, "mountPath"),
-                "must be a path without a step `..`",
+                "must be a path without a component `..`",
             );
         }
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use oci::Digest;
 use serde_json::Value;
 
-use super::{CheckError, Problems, namespace, pod};
+use super::error::CheckError;
+use super::pod;
+use super::problems::Problems;
 use crate::manifest::name::Labels;
 use crate::manifest::workload::{Operator, RollingUpdate, Selector, Strategy, StrategyType};
 use crate::manifest::{Deployment, DesiredDeployment, IntOrString};
@@ -32,7 +34,7 @@ pub(super) fn check(
         .progress_deadline_seconds
         .unwrap_or(PROGRESS_DEADLINE_SECONDS);
     if deadline <= spec.min_ready_seconds {
-        let problem = format!("must be greater than minReadySeconds, {deadline} is not");
+        let problem = format!("must be greater than minReadySeconds, but is {deadline}");
         problems.add("spec.progressDeadlineSeconds", problem);
     }
     let (max_surge, max_unavailable) = bounds(&spec.strategy, spec.replicas, problems);
@@ -41,7 +43,7 @@ pub(super) fn check(
     let hash = Digest::of(&canonical).hex()[..10].to_owned();
     Ok(DesiredDeployment {
         origin: problems.origin().to_owned(),
-        namespace: namespace(raw.metadata.namespace.as_ref()),
+        namespace: raw.metadata.namespace_or_default().to_owned(),
         name: raw.metadata.name.to_string(),
         replicas: spec.replicas,
         max_surge,

@@ -1,7 +1,9 @@
 //! Checks a pod template.
 
+use super::container;
+use super::error::CheckError;
+use super::problems::Problems;
 use super::security::{seccomp, user_id};
-use super::{CheckError, Problems, container};
 use crate::manifest::{Medium, PodTemplate};
 
 pub(super) const SPEC: &str = "spec.template.spec";

@@ -1,6 +1,6 @@
 //! Checks a container's probes.
 
-use super::Problems;
+use super::problems::Problems;
 use crate::manifest::{ContainerSpec, HttpGet, IntOrString, PortName, Probe};
 
 /// `path` is that of the container.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::CheckError;
+use super::error::CheckError;
 use crate::manifest::Warning;
 
 /// The problems and warnings of one object.

@@ -1,6 +1,6 @@
 //! Checks the fields that the security contexts of pods and containers have in common.
 
-use super::Problems;
+use super::problems::Problems;
 use crate::manifest::container::{SeccompProfile, SeccompType};
 
 /// The highest user and group ID that Kubernetes accepts.

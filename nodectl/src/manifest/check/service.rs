@@ -1,7 +1,7 @@
 //! Checks a Service.
 
 use super::probe::port_number_or_name;
-use super::{Problems, namespace};
+use super::problems::Problems;
 use crate::manifest::container::Protocol;
 use crate::manifest::workload::ServiceType;
 use crate::manifest::{DesiredDeployment, DesiredService, IntOrString, Service, ServicePort};
@@ -17,7 +17,7 @@ pub(super) fn check(
 ) -> DesiredService {
     let spec = &raw.spec;
     let mut service = DesiredService {
-        namespace: namespace(raw.metadata.namespace.as_ref()),
+        namespace: raw.metadata.namespace_or_default().to_owned(),
         name: raw.metadata.name.to_string(),
         external: spec.kind == ServiceType::LoadBalancer,
         selector: spec

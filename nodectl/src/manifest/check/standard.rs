@@ -6,8 +6,8 @@
 use oci_spec::runtime::Capability;
 use serde_json::Value;
 
-use super::Problems;
 use super::pod::{APPARMOR_ANNOTATION, SPEC};
+use super::problems::Problems;
 use crate::manifest::container::{SeccompProfile, SeccompType};
 use crate::manifest::{
     CapabilityName, ContainerSecurity, ContainerSpec, PodStandard, PodTemplate, Probe,

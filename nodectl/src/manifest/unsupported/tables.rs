@@ -1,7 +1,17 @@
 //! The unsupported fields, each with its rule.
 
-use super::Rule;
-use Rule::{Ignored, Refused, Silent};
+use self::Rule::{Ignored, Refused, Silent};
+
+/// The rule for an unsupported field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// It is ignored without a warning.
+    Silent,
+    /// It is ignored with a warning.
+    Ignored,
+    /// It is refused, with the reason.
+    Refused(&'static str),
+}
 
 /// A field's path, in which `[]` stands for an index, and its rule.
 pub(super) type Entry = (&'static str, Rule);
@@ -200,7 +210,7 @@ pub(super) const CONTAINER: [Entry; 26] = [
     ("env[].valueFrom.configMapKeyRef", SECRETS),
     (
         "env[].valueFrom.fieldRef.apiVersion",
-        Refused("only v1 is known"),
+        Refused("only v1 is supported here"),
     ),
     ("env[].valueFrom.fileKeyRef", SECRETS),
     ("env[].valueFrom.secretKeyRef", SECRETS),

@@ -1,8 +1,11 @@
+//! Tests the tables against Kubernetes' schema.
+
 use std::collections::BTreeSet;
 
-use super::*;
 use cli::input::Input;
+use serde_json::Value;
 
+use super::rule::rule;
 use crate::manifest::parse;
 
 /// Every supported field, once.
@@ -102,55 +105,4 @@ fn a_supported_field_has_no_warning() {
     };
     let objects = parse(&[document]).unwrap();
     assert_eq!(objects.warnings, []);
-}
-
-fn object(kind: &str, steps: &[&str], value: Value) -> Unsupported {
-    let object = steps.iter().rev().fold(value, |value, step| {
-        if step.parse::<usize>().is_ok() {
-            json!([value])
-        } else {
-            json!({ (*step): value })
-        }
-    });
-    let steps = steps.iter().map(ToString::to_string).collect();
-    judge(kind, &object, &[steps])
-}
-
-#[test]
-fn protecting_fields_are_refused_and_ineffective_ones_ignored() {
-    let pod = |field: &[&str], value: Value| {
-        object(
-            "Deployment",
-            &[&["spec", "template", "spec"], field].concat(),
-            value,
-        )
-    };
-    let refused = |field: &[&str], value: Value| {
-        let found = pod(field, value);
-        assert_eq!(found.ignored.len(), 0, "{found:?}");
-        assert_eq!(found.refused.len(), 1, "{field:?}");
-    };
-    refused(&["runtimeClassName"], json!("gvisor"));
-    refused(&["hostUsers"], json!(false));
-    refused(
-        &["securityContext", "appArmorProfile"],
-        json!({"type": "RuntimeDefault"}),
-    );
-    refused(&["containers", "0", "envFrom"], json!([{}]));
-    refused(&["volumes", "0", "configMap"], json!({}));
-    refused(&["containerz"], json!([]));
-    let silent = |field: &[&str], value: Value| {
-        assert_eq!(pod(field, value), Unsupported::default(), "{field:?}");
-    };
-    silent(&["hostUsers"], json!(true));
-    silent(&["initContainers"], json!([]));
-    silent(&["affinity"], json!({"podAntiAffinity": {}}));
-    silent(&["dnsPolicy"], json!("ClusterFirst"));
-    silent(
-        &["securityContext", "appArmorProfile"],
-        json!({"type": "Unconfined"}),
-    );
-    let found = pod(&["containers", "0", "ports", "0", "hostIP"], json!("::1"));
-    let path = "spec.template.spec.containers[0].ports[0].hostIP";
-    assert_eq!(found.ignored, [path]);
 }

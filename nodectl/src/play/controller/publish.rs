@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Controller, PodRow};
+use super::row::PodRow;
+use super::state::Controller;
 
 impl Controller {
     /// Updates endpoints and rows.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Controller;
 use super::entry::Entry;
+use super::state::Controller;
 use crate::manifest::DesiredDeployment;
 use crate::play::event::Event;
 use crate::play::plan::{Action, DesiredState, PodView, plan};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::Target;
 use super::output::Output;
+use super::target::Target;
 use crate::containerd::Error;
 use crate::manifest::Exec;
 

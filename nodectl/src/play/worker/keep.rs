@@ -5,17 +5,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::order::{Orders, stop_within};
+use super::pod::Pod;
 use super::start::Abandoned;
-use super::watch::End;
-use super::{ContainerState, Event, ObservedContainer, Pod};
+use super::watch::{End, SIGKILLED};
 use crate::containerd::ExitInfo;
 use crate::play::backoff::Backoff;
 use crate::play::cgroup;
 use crate::play::container::Started;
+use crate::play::event::Event;
+use crate::play::observe::ObservedContainer;
+use crate::play::status::ContainerState;
 use crate::play::writers;
-
-/// The exit code of a process that SIGKILL killed, as from the OOM killer.
-const SIGKILLED: u32 = 137;
 
 /// A running container.
 struct Running {

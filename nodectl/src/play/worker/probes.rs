@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Pod;
+use super::pod::Pod;
 use crate::manifest::{ContainerSpec, Probe};
 use crate::play::event::Event;
 use crate::play::probe::{self, Probed, Target};

@@ -1,8 +1,11 @@
 //! Starts a container, and retries until that succeeds.
 
 use super::order::{Order, Orders, stop_within};
-use super::{ContainerState, Event, Pod, RETRY, RETRY_TIMEOUT};
+use super::pod::Pod;
+use super::retry::{RETRY, RETRY_TIMEOUT};
 use crate::play::container::{self, Started};
+use crate::play::event::Event;
+use crate::play::status::ContainerState;
 
 /// A start that was abandoned because the pod has to stop.
 pub(super) struct Abandoned {

@@ -5,11 +5,16 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::order::{Orders, shorter_stop, stop_within};
+use super::pod::Pod;
 use super::probes::Unhealthy;
-use super::{Event, Pod, RECONNECT, RETRY_TIMEOUT};
+use super::retry::{RECONNECT, RETRY_TIMEOUT};
 use crate::containerd::ExitInfo;
 use crate::manifest::ContainerSpec;
 use crate::play::container::Started;
+use crate::play::event::Event;
+
+/// The exit code of a process that SIGKILL killed, as from the OOM killer.
+pub(super) const SIGKILLED: u32 = 137;
 
 /// Why a container is no longer watched.
 pub(super) enum End {
@@ -67,7 +72,7 @@ impl Pod {
         let kill = || client.kill_task(id, nix::libc::SIGKILL, true);
         self.retry("kill", orders, kill).await;
         let killed = ExitInfo {
-            code: 137,
+            code: SIGKILLED,
             at_unix_ms: None,
         };
         End::Exit(timeout(RETRY_TIMEOUT, exit).await.unwrap_or(killed))
