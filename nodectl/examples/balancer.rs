@@ -1,4 +1,5 @@
-//! The load balancer of `nodectl up` by itself: `balancer LISTEN TARGET...`, each an address with a port.
+//! The load balancer of `nodectl up` on its own: `balancer LISTEN TARGET...`, each an address with a
+//! port.
 //!
 //! It runs until it is killed, with a thread for each core, as `nodectl up` does.
 

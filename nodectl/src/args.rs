@@ -165,8 +165,8 @@ pub enum Command {
     Down(DownArgs),
     /// Show containers by pod
     ///
-    /// READY and REASON of a container of `up` are what its probes found last; while no `up` runs, nothing
-    /// probes it, and READY is `-`. With -k there is no such column: see `nodectl pods --help`.
+    /// READY and REASON of a container of `up` are the latest results of its probes; while no `up` runs,
+    /// nothing probes it, and READY is `-`. With -k there is no such column: see `nodectl pods --help`.
     Ps(OutputArgs),
     /// Show pods (with -k)
     ///
@@ -209,7 +209,7 @@ pub struct UpArgs {
     /// The pods' subnet; by default the first free /24 of 10.88.0.0/16, 172.30.0.0/16 or 192.168.0.0/16
     #[arg(long, env = "NODECTL_POD_CIDR", value_name = "CIDR")]
     pub pod_cidr: Option<Subnet>,
-    /// Seconds that pods have to stop after Ctrl-C, unless their own grace period is shorter
+    /// Seconds that pods get to stop after Ctrl-C, unless their own grace period is shorter
     #[arg(
         long,
         env = "NODECTL_GRACE_PERIOD",
@@ -348,7 +348,8 @@ pub struct ImportArgs {
     /// The layout
     #[arg(value_name = "oci:DIR")]
     pub layout: LayoutArg,
-    /// Which of the layout's images, if it has several; the name in containerd, if it has one
+    /// The image to import, if the layout has several; if it has one, the image's name in
+    /// containerd
     #[arg(long = "ref", value_name = "NAME")]
     pub reference: Option<oci::Reference>,
 }

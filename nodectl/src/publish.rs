@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_burst_of_clients_waits_to_be_accepted() {
-        // More than the 128 of many programs, and fewer than open files.
+        // More than the backlog of 128 of many programs, and fewer than the limit on open files.
         const CLIENTS: usize = 500;
         // A client that does not fit repeats its SYN after 1 s, 3 s and 7 s.
         const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Which part of a log is asked for: how far back, and how many lines.
+//! The part of a log to show: how far back, and how many lines.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 pub enum Tail {
     /// All, written -1.
     All,
-    /// So many.
+    /// This many.
     Last(usize),
 }
 

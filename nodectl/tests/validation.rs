@@ -1,6 +1,6 @@
 //! What is accepted and what is refused: the table in `manifests/validation.yaml`, and manifests as
-//! public projects write them. The table's other column is held to a real API server by the `e2e`
-//! crate.
+//! public projects write them. The `e2e` crate compares the table's other column with a real API
+//! server.
 
 use std::path::PathBuf;
 
@@ -117,9 +117,7 @@ fn refused(files: &[(&str, &str)]) -> String {
     let inputs: Vec<_> = inputs.collect();
     match parse(&inputs) {
         Err(error) => error.to_string(),
-        Ok(objects) => check(&objects)
-            .expect_err("it is to be refused")
-            .to_string(),
+        Ok(objects) => check(&objects).expect_err("it must be refused").to_string(),
     }
 }
 
@@ -286,7 +284,7 @@ fn lists_and_several_json_documents_are_read_as_by_kubectl() {
 }
 
 #[test]
-fn what_restricts_is_not_ignored_without_saying_so() {
+fn a_restricting_object_is_never_ignored_silently() {
     for (api, kind) in [
         ("v1", "ResourceQuota"),
         ("v1", "LimitRange"),

@@ -8,6 +8,7 @@ use nix::unistd::Pid;
 use tokio::time::{Instant, sleep};
 
 use super::error::{CommandError, Result};
+use super::process::in_an_hour;
 use crate::args::{DownArgs, Global};
 use crate::containerd::Containerd;
 use crate::play::{Instance, InstanceError, Lock, remove_all};
@@ -16,7 +17,7 @@ pub(super) async fn down(printer: Printer, global: &Global, args: &DownArgs) -> 
     let instance = global.instance();
     let client = Containerd::connect(&global.address(), global.namespace()).await?;
     let lock = take(printer, &instance, Duration::from_secs(args.wait.into())).await?;
-    let removed = remove_all(&client, &instance)
+    let removed = remove_all(&client, &instance, in_an_hour())
         .await
         .map_err(CommandError::Remove)?;
     lock.remove_dir(&global.state_dir)

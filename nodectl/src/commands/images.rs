@@ -5,7 +5,7 @@ use oci::layout::Layout;
 use serde_json::json;
 
 use super::error::{CommandError, Result, UsageError};
-use super::process::{now_ms, random_hex};
+use super::process::{in_an_hour, random_hex};
 use super::stdout::data;
 use super::table::table;
 use crate::args::{Global, ImagesCommand, ImportArgs, Output};
@@ -79,12 +79,11 @@ async fn import(printer: Printer, client: &Containerd, args: &ImportArgs) -> Res
     Ok(Exit::Ok)
 }
 
-/// Holds an import that begins now for at most an hour, far longer than any import takes.
+/// Holds an import that begins now.
 pub(super) fn holding(unique: String, labels: Labels) -> Holding {
-    let end = jiff::Timestamp::from_millisecond(now_ms() + 3_600_000).unwrap_or_default();
     Holding {
         unique,
-        expire: end.to_string(),
+        expires_ms: in_an_hour(),
         labels,
     }
 }

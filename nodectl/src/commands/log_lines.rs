@@ -18,7 +18,7 @@ use crate::window::Tail;
 /// How often a followed log is read.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Why a log is not printed further.
+/// Why the printing of a log stopped.
 enum Unprinted {
     /// The log cannot be read.
     Log(io::Error),

@@ -42,7 +42,7 @@ pub(super) async fn logs(printer: Printer, global: &Global, args: &LogsArgs) -> 
     let attempt = if args.previous {
         let problem = || {
             format!(
-                "container `{name}` of pod `{}` has started once",
+                "container `{name}` of pod `{}` has started only once",
                 record.name
             )
         };

@@ -1,4 +1,7 @@
 //! One file for each command: here the clock, the environment and the streams are accessed.
+//!
+//! `node` and `node_logs` are those with `-k`, `log_writer` is the process that writes a log, `screen` the display
+//! of `up`, `table` prints tables, and `process` has the signals and limits.
 
 mod choose;
 mod down;

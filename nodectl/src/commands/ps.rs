@@ -82,7 +82,7 @@ impl Pod {
     fn reason(&self, container: &ObservedContainer) -> Option<&str> {
         let status = self.status(&container.name)?;
         status.reason.as_deref().or(match &status.state {
-            // One that runs was started since.
+            // A running one has been started since.
             ContainerState::Waiting(state) if container.pid().is_none() => Some(state),
             _ => None,
         })

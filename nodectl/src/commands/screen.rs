@@ -83,7 +83,7 @@ fn row(row: &PodRow) -> Vec<String> {
     ]
 }
 
-/// The lines that fit where there is room for so many. The blank line, the header and the last line stay.
+/// Cuts the lines down to the `room` for them. The blank line, the header and the last line stay.
 fn fit(mut lines: Vec<String>, room: usize) -> Vec<String> {
     if lines.len() > room {
         let last = lines.pop();

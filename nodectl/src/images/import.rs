@@ -34,15 +34,15 @@ pub(crate) const UPLOAD_PREFIX: &str = "nodectl-import-";
 pub(crate) struct Holding {
     /// Names the lease.
     pub unique: String,
-    /// When the lease expires, if this process is killed (RFC 3339).
-    pub expire: String,
+    /// When the lease expires, if this process is killed, in milliseconds since 1970.
+    pub expires_ms: i64,
     /// Labels of the lease.
     pub labels: Labels,
 }
 
 /// Imports `image` of `layout` under `name`, for this machine's platform.
 ///
-/// `labels` go on the image record; `held` says how the content is held until then.
+/// `labels` go on the image record; `held` is how the content is held until then.
 ///
 /// # Errors
 /// As [`ImportError`]; content written so far is collected before this returns.
@@ -56,7 +56,7 @@ pub(crate) async fn import(
 ) -> Result<Imported, ImportError> {
     let lease = format!("{UPLOAD_PREFIX}{}", held.unique);
     let leased = client
-        .lease(&lease, held.labels.clone(), &held.expire)
+        .lease(&lease, held.labels.clone(), held.expires_ms)
         .await?;
     let imported = import_leased(&leased, layout, image, name, labels, held).await;
     // Also on success: the record holds everything now. After a failure, everything is collected before

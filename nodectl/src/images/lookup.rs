@@ -69,7 +69,8 @@ pub(crate) enum LookupError {
     },
 }
 
-/// containerd's name of the image that a manifest calls `written`, or `None` if it does not have it.
+/// containerd's name for the image that a manifest calls `written`, or `None` if it does not have
+/// it.
 ///
 /// # Errors
 /// As [`LookupError`].

@@ -1,4 +1,5 @@
-//! Images in containerd: import from a layout on disk, unpacking, and lookup.
+//! Images in containerd: import from a layout on disk (`import`), unpacking (`unpack`), and lookup (`lookup`), by
+//! the names under which containerd may have an image (`name`), with its users and groups (`accounts`).
 
 mod accounts;
 mod chain;

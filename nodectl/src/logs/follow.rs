@@ -53,7 +53,7 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Where it begins, if the log is there.
+    /// Where it begins, if the log exists.
     pub(crate) fn begins(&self) -> Option<End> {
         self.begins
     }

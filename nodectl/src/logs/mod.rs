@@ -1,5 +1,5 @@
 //! Logs in the CRI's format, in rotated files: reads those of the kubelet's pods, and reads and writes
-//! those of `up`'s own.
+//! those of `up`'s own. `files` lists them, `reader` and `follow` read them, and `writer` writes and rotates them.
 //!
 //! <https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md>
 

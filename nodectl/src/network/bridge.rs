@@ -19,8 +19,8 @@ pub enum SubnetChoice {
     Free,
 }
 
-/// The /16 networks in which a free subnet is searched. Podman uses the start of 10.88.0.0/16 or all of
-/// it, VPNs often route all of 10.0.0.0/8, and homes and offices use the start of 192.168.0.0/16.
+/// The /16 networks that are searched for a free subnet. Podman uses the start of 10.88.0.0/16 or all
+/// of it, VPNs often route all of 10.0.0.0/8, and homes and offices use the start of 192.168.0.0/16.
 const CANDIDATES: [Ipv4Addr; 3] = [
     Ipv4Addr::new(10, 88, 0, 0),
     Ipv4Addr::new(172, 30, 0, 0),

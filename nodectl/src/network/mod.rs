@@ -2,7 +2,8 @@
 //! by netlink from this process.
 //!
 //! The host reaches the pods, and they reach each other and the host. There is no NAT, no DNS and no
-//! firewall rule, so none of these can leak.
+//! firewall rule, so none of these can leak. `bridge` chooses the subnet, `address` a pod's address, and `pod`
+//! connects it, by `netns` and `link`.
 
 mod address;
 mod bridge;

@@ -128,7 +128,7 @@ pub(crate) async fn detach(pod: &PodNetwork) -> Result<(), Error> {
     netns::remove(&pod.netns)
 }
 
-/// Releases the network namespace at `path`, of whichever pod; a missing one is not an error.
+/// Releases the network namespace at `path`, of any pod; a missing one is not an error.
 ///
 /// # Errors
 /// The kernel's.

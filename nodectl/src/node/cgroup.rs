@@ -135,8 +135,8 @@ fn is_named(name: &str, id: &str) -> bool {
 ///
 /// To a process in its own cgroup namespace, as in a pod's containers under version 2, /proc shows paths
 /// relative to that namespace's root (`cgroup_namespaces(7)`): `/` for its own cgroup, and `/../../…` for
-/// others. The root is unknown there, so the container's cgroup is searched by the name that the runtime
-/// gives it.
+/// others. The root is unknown there, so the container's cgroup is looked up by the name that the
+/// runtime gives it.
 fn directory(host: &Host, hierarchy: &Path, path: &str, id: &str) -> Option<PathBuf> {
     let relative = path == "/" || path.starts_with("/..");
     if !relative {

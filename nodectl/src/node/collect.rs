@@ -148,8 +148,8 @@ impl Early {
     }
 }
 
-/// Reads the files of containers. Each time, the calls that are awaited together with this proceed first:
-/// the files are read while containerd and the shims are working.
+/// Reads the files of containers. It yields before each one to the calls that are awaited together with
+/// this, so that the files are read while containerd and the shims are working.
 async fn find_all(
     host: &Host,
     root: &Path,

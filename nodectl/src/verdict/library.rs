@@ -36,9 +36,9 @@ impl ExitError for containerd::Error {
         match self {
             Self::Socket { source, .. } => some(match source.kind() {
                 io::ErrorKind::NotFound => {
-                    "is containerd installed and running? --address names another socket"
+                    "is containerd installed and running? --address selects another socket"
                 }
-                io::ErrorKind::PermissionDenied => "the socket is root's: run this with sudo",
+                io::ErrorKind::PermissionDenied => "the socket belongs to root: run this with sudo",
                 _ => "containerd is no longer running: start it",
             }),
             Self::Status { .. } if self.is_unavailable() => {

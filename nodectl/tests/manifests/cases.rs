@@ -36,7 +36,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .collect()
 }
 
-/// A JSON merge patch (RFC 7386), except that `null` stays if it is asked for.
+/// A JSON merge patch (RFC 7386), except that `keep_null` keeps `null`.
 fn merge(target: &mut Value, patch: &Value, keep_null: bool) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();

@@ -5,6 +5,9 @@
 //! <https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md#logging>), so it
 //! outlives nodectl and containerd. It never stops reading for long, because a full pipe blocks the
 //! container: lines that cannot be written are dropped, counted and reported.
+//!
+//! `process` has the threads, `log` a disk that is full, `queue` one that hangs, `losses` the report, `rotate` the
+//! files, and `pipes` what a later writer takes over.
 
 mod batch;
 mod input;

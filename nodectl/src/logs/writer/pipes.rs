@@ -22,7 +22,7 @@ pub(crate) struct Pipes {
 }
 
 /// Read ends of a container's pipes: as long as they are open, the container can write, up to the pipes'
-/// capacity, although no writer reads.
+/// capacity, even if no writer reads.
 #[derive(Debug)]
 pub(crate) struct Held {
     /// The writer's pidfd, which is readable after its exit; `None` if it has exited.

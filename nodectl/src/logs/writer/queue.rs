@@ -124,7 +124,7 @@ impl Pusher {
         self.stalled = !state.has_room(&batch, max_bytes);
         if self.stalled {
             drop(state);
-            let reason = format!("the disk takes nothing more for {} s", stall.as_secs());
+            let reason = format!("the disk has accepted nothing for {} s", stall.as_secs());
             return self.losses.add(&batch.dropped(reason), now);
         }
         batch.set_lost_before(self.losses.take());
@@ -173,7 +173,10 @@ mod tests {
         let written = queue.pop().unwrap();
         let lost = written.lost_before().unwrap();
         assert_eq!((lost.lines, lost.bytes), (2, 4));
-        assert!(lost.reason.contains("the disk takes nothing"), "{lost:?}");
+        assert!(
+            lost.reason.contains("the disk has accepted nothing"),
+            "{lost:?}"
+        );
         assert!(queue.pop().is_none());
         assert_eq!(*reports.lock().unwrap(), [1], "at the first loss");
     }
