@@ -126,21 +126,29 @@ fn print_last_log_lines(printer: Printer, kubectl: &Kubectl, target: &Target, er
     let ShipError::Rollout(failed) = error else {
         return;
     };
-    let crashed = failed
-        .findings
-        .iter()
-        .find(|finding| matches!(finding.cause, Cause::CrashLoop { .. } | Cause::Probe { .. }));
-    let Some(pod) = crashed.and_then(|finding| finding.object.strip_prefix("pod ")) else {
+    let crashed = failed.findings.iter().find_map(|finding| {
+        let (Cause::CrashLoop { name, .. } | Cause::Probe { name, .. }) = &finding.cause else {
+            return None;
+        };
+        Some((finding.object.strip_prefix("pod ")?, name))
+    });
+    let Some((pod, container)) = crashed else {
         return;
     };
-    match last_log_lines(kubectl, target, pod) {
+    match last_log_lines(kubectl, target, pod, container) {
         Ok(log) if !log.trim().is_empty() => {
-            printer.status(&format!("Last lines of the log of {pod}:"));
+            printer.status(&format!(
+                "Last lines of the log of {pod}, container {container}:"
+            ));
             for line in log.lines() {
                 printer.status(&format!("  {line}"));
             }
         }
-        Ok(_) => printer.status(&format!("The log of {pod} is empty")),
-        Err(error) => printer.warn(&format!("the log of {pod} cannot be read: {error}")),
+        Ok(_) => printer.status(&format!(
+            "The log of {pod}, container {container}, is empty"
+        )),
+        Err(error) => printer.warn(&format!(
+            "the log of {pod}, container {container}, cannot be read: {error}"
+        )),
     }
 }

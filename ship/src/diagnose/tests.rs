@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{Cause, diagnose};
+use crate::snapshot::Snapshot;
 
 fn snapshot(pod_status: &Value, events: &[Value]) -> Snapshot {
     let pod = json!({
@@ -27,7 +28,7 @@ fn snapshot(pod_status: &Value, events: &[Value]) -> Snapshot {
 
 fn warning(uid: &str, reason: &str, message: &str) -> Value {
     json!({"kind": "Event", "type": "Warning", "reason": reason, "message": message,
-        "involvedObject": {"uid": uid}, "lastTimestamp": "2026-01-01T00:00:00Z"})
+        "involvedObject": {"uid": uid, "fieldPath": "spec.containers{app}"}, "lastTimestamp": "2026-01-01T00:00:00Z"})
 }
 
 #[track_caller]
@@ -42,7 +43,7 @@ fn check(status: &Value, events: &[Value], expected: &[&str], is_final: bool) {
 }
 
 fn waiting(reason: &str, message: &str) -> Value {
-    json!({"containerStatuses": [{"restartCount": 0, "state": {"waiting": {"reason": reason, "message": message}}}]})
+    json!({"containerStatuses": [{"name": "app", "restartCount": 0, "state": {"waiting": {"reason": reason, "message": message}}}]})
 }
 
 #[test]
@@ -73,30 +74,62 @@ fn an_image_pull_has_the_registrys_message_instead_of_the_back_offs() {
 #[test]
 fn a_crash_loop_counts_from_the_second_crash() {
     let crashed = |restarts: u64, reason: &str| {
-        json!({"containerStatuses": [{"restartCount": restarts,
+        json!({"containerStatuses": [{"name": "app", "restartCount": restarts,
             "state": {"waiting": {"reason": "CrashLoopBackOff"}},
             "lastState": {"terminated": {"reason": reason, "exitCode": 2}}}]})
     };
     check(&crashed(1, "Error"), &[], &[], false);
-    let expected = "pod app-1: crash loop, 2 restarts; last terminated with exit code 2";
+    let expected =
+        "pod app-1: container app: crash loop, 2 restarts; last terminated with exit code 2";
     check(&crashed(2, "Error"), &[], &[expected], true);
-    let expected = "pod app-1: crash loop, 3 restarts; last terminated with OOMKilled: it used more \
+    let expected = "pod app-1: container app: crash loop, 3 restarts; last terminated with OOMKilled: it used more \
                     memory than its limit";
     check(&crashed(3, "OOMKilled"), &[], &[expected], true);
+}
+
+/// A cluster adds containers to pods, as service meshes do; the kubelet sorts the statuses by name.
+#[test]
+fn every_container_that_is_not_ready_may_be_the_cause() {
+    let ready = |name: &str, restarts: u64| json!({"name": name, "ready": true, "restartCount": restarts, "state": {"running": {}}});
+    let crashed = |name: &str| {
+        json!({"name": name, "ready": false, "restartCount": 3,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"reason": "Error", "exitCode": 1}}})
+    };
+    let of = |init: &[Value], containers: &[Value]| json!({"initContainerStatuses": init, "containerStatuses": containers});
+    let status = of(&[], &[ready("agent", 5), crashed("app")]);
+    let expected =
+        "pod app-1: container app: crash loop, 3 restarts; last terminated with exit code 1";
+    check(&status, &[], &[expected], true);
+
+    // The others wait for an init container, which may wait for something itself.
+    let initializing = json!({"name": "app", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "PodInitializing"}}});
+    let status = of(&[crashed("migrate")], std::slice::from_ref(&initializing));
+    let expected = "pod app-1: init container migrate: crash loop, 3 restarts; last terminated with \
+                    exit code 1";
+    check(&status, &[], &[expected], false);
+
+    let unset = json!({"name": "mesh", "ready": false, "restartCount": 0, "state": {"waiting": {
+        "reason": "CreateContainerConfigError", "message": "configmap \"mesh\" not found"}}});
+    let status = of(&[ready("done", 4), unset], &[initializing]);
+    let expected = "pod app-1: container mesh cannot be created: configmap \"mesh\" not found";
+    check(&status, &[], &[expected], true);
 }
 
 #[test]
 fn a_failing_probe_waits_for_the_deadline_even_if_it_kills_the_container() {
     let running = |restarts: u64| {
         json!({"conditions": [{"type": "Ready", "status": "False"}],
-            "containerStatuses": [{"restartCount": restarts, "state": {"running": {}}}]})
+            "containerStatuses": [{"name": "app", "restartCount": restarts, "state": {"running": {}}}]})
     };
     let unhealthy = warning(
         "p",
         "Unhealthy",
         "Readiness probe failed: HTTP probe failed with statuscode: 503",
     );
-    let expected = "pod app-1: Readiness probe failed: HTTP probe failed with statuscode: 503";
+    let expected =
+        "pod app-1: container app: Readiness probe failed: HTTP probe failed with statuscode: 503";
     check(
         &running(0),
         std::slice::from_ref(&unhealthy),
@@ -105,8 +138,21 @@ fn a_failing_probe_waits_for_the_deadline_even_if_it_kills_the_container() {
     );
     let killing = json!({"kind": "Event", "type": "Normal", "reason": "Killing",
         "message": "Container rust-app failed startup probe, will be restarted",
-        "involvedObject": {"uid": "p"}, "lastTimestamp": "2026-01-01T00:00:00Z"});
-    check(&running(3), &[unhealthy, killing], &[expected], false);
+        "involvedObject": {"uid": "p", "fieldPath": "spec.containers{app}"},
+        "lastTimestamp": "2026-01-01T00:00:00Z"});
+    let events = [unhealthy, killing];
+    check(&running(3), &events, &[expected], false);
+    // Another container crashes by itself.
+    let mut status = running(3);
+    let crashed = json!({"name": "mesh", "ready": false, "restartCount": 2,
+        "lastState": {"terminated": {"exitCode": 1}}});
+    status["containerStatuses"]
+        .as_array_mut()
+        .unwrap()
+        .push(crashed);
+    let expected =
+        "pod app-1: container mesh: crash loop, 2 restarts; last terminated with exit code 1";
+    check(&status, &events, &[expected], true);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{CONTROLLERS, of_kind};
+use super::controllers::Controller;
+use crate::manifests::of_kind;
 
 /// The controllers of Application Load Balancers, of the add-on and of EKS Auto Mode.
 const ALB_CONTROLLERS: [&str; 2] = ["ingress.k8s.aws/alb", "eks.amazonaws.com/alb"];
@@ -76,8 +77,8 @@ fn is_internal(scheme: Option<&Value>) -> bool {
 /// The load balancers for which the controller chooses the subnets.
 pub(super) fn balancers(objects: &[Value]) -> Vec<Balancer> {
     let services = of_kind(objects, "Service").filter(|service| {
-        let class = &service["spec"]["loadBalancerClass"];
-        CONTROLLERS.iter().any(|(known, ..)| class == known)
+        let class = service["spec"]["loadBalancerClass"].as_str();
+        class.and_then(Controller::of).is_some()
     });
     let services = services.filter_map(|service| {
         Balancer::annotated(

@@ -8,7 +8,7 @@ use crate::controller::controller_is_available;
 use crate::custom::{self, Kind};
 use crate::kubectl::{Kubectl, KubectlError, items, readable, text};
 
-/// The input of [`super::problems`]. `None` means that the user may not read it.
+/// The input of [`problems`](super::requirements::problems). `None` means that the user may not read it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     /// Such as `v1.36.2-eks-1234567`.

@@ -118,7 +118,9 @@ impl fmt::Display for Problem {
                 write!(f, "the overlay is for {wanted}, and the cluster is {found}")
             }
             Self::NamespaceTerminating => f.write_str("the namespace is being deleted"),
-            Self::NotAllowed => f.write_str("the user may not change Deployments in the namespace"),
+            Self::NotAllowed => {
+                f.write_str("the user is not permitted to change Deployments in the namespace")
+            }
             Self::NoController { class, controller } => write!(
                 f,
                 "no controller creates load balancers of the class {class}: {controller} is \

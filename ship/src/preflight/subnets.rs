@@ -154,6 +154,7 @@ fn too_few(vpc: &str, cluster: &str, subnets: &[Subnet], balancer: Balancer) -> 
 
 #[cfg(test)]
 mod tests {
+    use cli::Exit;
     use serde_json::json;
 
     use super::*;
@@ -180,6 +181,7 @@ mod tests {
     /// The problem of a load balancer in these subnets; empty if there is none.
     fn found(balancer: Balancer, subnets: &[Subnet]) -> String {
         let problem = too_few("vpc-1", "hello", subnets, balancer);
+        assert!(problem.iter().all(|problem| problem.exit() == Exit::Usage));
         problem.map_or(String::new(), |problem| problem.to_string())
     }
 

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
+use super::Problem;
+use super::facts::{Facts, Webhook};
+use super::requirements::{GATE_LABEL, GATE_WEBHOOK, problems};
 
 fn eks() -> Facts {
     Facts {
@@ -144,7 +146,7 @@ fn missing_classes_permissions_and_a_terminating_namespace_are_reported() {
     };
     let expected = [
         "the namespace is being deleted",
-        "the user may not change Deployments in the namespace",
+        "the user is not permitted to change Deployments in the namespace",
         "there is no IngressClass alb",
     ];
     check("eks", &facts, &expected);
@@ -161,4 +163,34 @@ fn unreadable_facts_are_not_reported_as_problems() {
         ..eks()
     };
     check("eks", &facts, &[]);
+}
+
+#[test]
+fn every_object_that_names_a_class_is_checked() {
+    let claim =
+        |class: &str| json!({"kind": "PersistentVolumeClaim", "spec": {"storageClassName": class}});
+    let service = |class: &str| json!({"kind": "Service", "spec": {"loadBalancerClass": class}});
+    let objects = [
+        claim("gp2"),
+        claim("gp3"),
+        claim("fast"),
+        claim(""),
+        service("example.com/others"),
+        service("service.k8s.aws/nlb"),
+    ];
+    let facts = Facts {
+        controller_available: Some(false),
+        ..eks()
+    };
+    let found = problems("eks", &objects, &facts);
+    let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "no controller creates load balancers of the class service.k8s.aws/nlb: the AWS Load \
+             Balancer Controller is not running",
+            "there is no StorageClass fast",
+            "there is no StorageClass gp3",
+        ]
+    );
 }
