@@ -98,7 +98,7 @@ pub(super) struct Deploy {
     pub(super) cluster: Cluster,
     #[command(flatten)]
     pub(super) source: Source,
-    /// The longest time that the rollout may take without progress. It also fails after the Deployment's
+    /// The longest time that the rollout may go without progress. It also fails after the Deployment's
     /// progressDeadlineSeconds.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     pub(super) timeout: Duration,
@@ -214,7 +214,7 @@ pub(super) struct RolloutTest {
     /// How often all pods are replaced.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(super) restarts: u32,
-    /// The longest time that one step may take without progress.
+    /// The longest time that one step may go without progress.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     pub(super) timeout: Duration,
 }

@@ -39,7 +39,7 @@ pub enum KubectlError {
         source: serde_json::Error,
     },
     /// No context was named.
-    #[error("no context is named, and guessing one could change the wrong cluster")]
+    #[error("no context is given, and guessing one could change the wrong cluster")]
     NoContext {
         /// The contexts of the kubeconfig.
         known: Vec<String>,
@@ -291,7 +291,7 @@ impl Kubectl {
     }
 }
 
-/// The items of a list of the API server; none where it is no list.
+/// The items of a list of the API server; none if it is not a list.
 pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> + Clone {
     list.as_array().into_iter().flatten()
 }
@@ -305,7 +305,7 @@ pub(crate) fn readable(result: Result<Value, KubectlError>) -> Result<Option<Val
     }
 }
 
-/// A string of an object; empty where it is none.
+/// A string of an object; empty if it is not a string.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

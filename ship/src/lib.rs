@@ -18,6 +18,7 @@ mod error;
 mod finalizers;
 mod image;
 mod image_name;
+mod indent;
 mod kubectl;
 mod kustomize;
 mod manifests;

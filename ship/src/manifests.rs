@@ -155,6 +155,11 @@ impl Manifests {
     }
 }
 
+/// The objects of a kind.
+pub(crate) fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    objects.iter().filter(move |object| object["kind"] == kind)
+}
+
 fn read(folder: &str, yaml: &str) -> Result<Vec<Value>, ManifestError> {
     serde_saphyr::from_multiple(yaml).map_err(|source| ManifestError::Yaml {
         folder: folder.to_owned(),
@@ -165,8 +170,7 @@ fn read(folder: &str, yaml: &str) -> Result<Vec<Value>, ManifestError> {
 impl Target {
     fn of(folder: &str, objects: &[Value]) -> Result<Self, ManifestError> {
         let find = |kind: &'static str| {
-            let found = objects.iter().find(|object| object["kind"] == kind);
-            found.ok_or(ManifestError::Missing {
+            of_kind(objects, kind).next().ok_or(ManifestError::Missing {
                 folder: folder.to_owned(),
                 kind,
             })
@@ -183,9 +187,7 @@ impl Target {
                 folder: folder.to_owned(),
             });
         }
-        let labels = objects
-            .iter()
-            .filter(|object| object["kind"] == "Namespace")
+        let labels = of_kind(objects, "Namespace")
             .filter_map(|namespace| namespace["metadata"]["labels"].as_object())
             .flatten();
         let gated = labels

@@ -25,7 +25,7 @@ const OCCUPANTS: &str = "deployments.apps,statefulsets.apps,daemonsets.apps,repl
      jobs.batch,cronjobs.batch,pods,services,ingresses.networking.k8s.io,persistentvolumeclaims";
 
 /// Deletes the Service first, and with it the load balancer in AWS, which only the controller in the
-/// cluster deletes: otherwise the load balancer would leak, and cost.
+/// cluster deletes: otherwise the load balancer would leak, and incur costs.
 pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
     let manifests = Manifests::render(&args.cluster.overlay)?;
     let target = &manifests.target;

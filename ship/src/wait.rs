@@ -167,13 +167,15 @@ pub(super) fn for_address(
     }
 }
 
-/// The end of a crashing pod's log: of its previous container, if there was one.
+/// The end of the log of a pod's container: of its run before the last restart, if there was one.
 pub(super) fn last_log_lines(
     kubectl: &Kubectl,
     target: &Target,
     pod: &str,
+    container: &str,
 ) -> Result<String, KubectlError> {
     let args = ["logs", pod, "-n", &target.namespace, "--tail=8"];
+    let args = [&args[..], &["--container", container]].concat();
     kubectl
         .run(&[&args[..], &["--previous"]].concat())
         .or_else(|_| kubectl.run(&args))

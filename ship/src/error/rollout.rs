@@ -6,10 +6,11 @@ use cli::{Exit, ExitError};
 use thiserror::Error;
 
 use crate::diagnose::{Cause, Finding};
+use crate::indent::indented;
 
 /// A rollout that did not complete, or a load balancer without an address.
 #[derive(Debug, Error)]
-#[error("{what} is not ready after {}s{}", after.as_secs(), list(findings))]
+#[error("{what} is not ready after {}s{}", after.as_secs(), indented(findings))]
 pub(crate) struct RolloutError {
     /// The Deployment or the load balancer.
     pub(crate) what: String,
@@ -37,12 +38,4 @@ impl ExitError for RolloutError {
             .is_empty()
             .then(|| "`make status` shows the objects and their warnings".to_owned())
     }
-}
-
-fn list(findings: &[Finding]) -> String {
-    let lines: Vec<_> = findings
-        .iter()
-        .map(|finding| format!("\n  {finding}"))
-        .collect();
-    lines.concat()
 }

@@ -7,10 +7,15 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use cli::{Exit, ExitError as _};
+
 use super::*;
 use crate::aws::AwsError;
+use crate::image::ImageError;
+use crate::kubectl::KubectlError;
 use crate::kustomize::KustomizeError;
-use crate::preflight::Problem;
+use crate::manifests::ManifestError;
+use crate::preflight::{PreflightError, Problem};
 
 fn text() -> String {
     "x".to_owned()
@@ -206,6 +211,7 @@ fn preflight_has_the_exit_code_of_its_first_problem() {
                 kind: "IngressClass",
                 name: text(),
             }),
+            problems(Problem::SubnetsUnknown(text())),
         ],
     );
     check(Exit::Authentication, [problems(Problem::NotAllowed)]);

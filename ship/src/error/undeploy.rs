@@ -6,6 +6,7 @@ use cli::{Exit, ExitError};
 use thiserror::Error;
 
 use crate::finalizers::Holder;
+use crate::indent::indented;
 
 /// Why a deployment cannot be deleted.
 #[derive(Debug, Error)]
@@ -30,7 +31,7 @@ pub(crate) enum UndeployError {
         after: Duration,
     },
     /// The namespace is not deleted.
-    #[error("namespace {namespace} was not deleted{}", lines(reasons.iter()))]
+    #[error("namespace {namespace} was not deleted{}", indented(reasons))]
     Namespace {
         namespace: String,
         /// The API server's reasons.
@@ -82,9 +83,5 @@ fn waited(after: Duration) -> String {
 
 fn list(holders: &[Holder], event: Option<&str>) -> String {
     let event = event.map(|event| format!("the controller's last warning: {event}"));
-    lines(holders.iter().map(ToString::to_string).chain(event))
-}
-
-fn lines(items: impl Iterator<Item = impl std::fmt::Display>) -> String {
-    items.fold(String::new(), |listed, item| format!("{listed}\n  {item}"))
+    indented(holders.iter().map(ToString::to_string).chain(event))
 }

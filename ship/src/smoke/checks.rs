@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Expected;
 use super::client::{Client, Connection};
+use super::expected::Expected;
 use crate::error::SmokeError;
 
 /// The outcome of one connection.

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 use cli::Printer;
 use serde_json::{Value, json};
 
+use crate::args::TestFrom;
 use crate::endpoint::Endpoint;
 use crate::error::{ShipError, SmokeError};
-use crate::kubectl::Kubectl;
+use crate::kubectl::{Kubectl, items, text};
 use crate::manifests::Target;
 use crate::snapshot::Snapshot;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The container that sends the requests; a cluster may add others to its pod.
+const CONTAINER: &str = "probe";
 
 /// The pod, which is deleted when this is dropped.
 struct Probe<'a> {
@@ -28,6 +32,15 @@ impl Drop for Probe<'_> {
         let at_once = ["--ignore-not-found", "--grace-period=1", "--wait=false"];
         // If that fails, the pod has finished, and is deleted with the namespace.
         let _ = self.kubectl.run(&[&args[..], &at_once].concat());
+    }
+}
+
+/// Whether to test from a pod: by default if this machine may not reach the load balancer.
+pub(crate) fn is_inside(from: Option<TestFrom>, is_internal: bool) -> bool {
+    match from {
+        Some(TestFrom::Cluster) => true,
+        Some(TestFrom::Here) => false,
+        None => is_internal,
     }
 }
 
@@ -75,6 +88,7 @@ pub(super) fn test(
         }
         if began.elapsed() >= timeout {
             let args = ["logs", &probe.name, "-n", probe.namespace, "--tail=1"];
+            let args = [&args[..], &["--container", CONTAINER]].concat();
             let log = kubectl.run(&args).unwrap_or_default();
             return Err(SmokeError::Inside {
                 url,
@@ -106,7 +120,7 @@ fn pod(probe: &Probe<'_>, image: &Value, url: &str) -> Value {
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [{
-                "name": "probe",
+                "name": CONTAINER,
                 "image": image,
                 "args": ["probe", url],
                 "resources": {
@@ -123,17 +137,44 @@ fn pod(probe: &Probe<'_>, image: &Value, url: &str) -> Value {
 
 /// The pod's output, or why it does not run.
 fn problem(pod: &Value, log: &str) -> String {
-    let state = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
-    let scheduled = &pod["status"]["conditions"][0]["message"];
-    let mut known = [
-        log.trim(),
-        state.as_str().unwrap_or(""),
-        scheduled.as_str().unwrap_or(""),
-    ]
-    .into_iter()
-    .filter(|text| !text.is_empty());
-    known
-        .next()
-        .unwrap_or("its pod has not finished")
-        .to_owned()
+    let status = &pod["status"];
+    let waiting = items(&status["containerStatuses"])
+        .find(|container| container["name"] == CONTAINER)
+        .map(|container| text(&container["state"]["waiting"]["reason"]));
+    let scheduled = items(&status["conditions"])
+        .find(|condition| condition["type"] == "PodScheduled")
+        .map(|condition| text(&condition["message"]));
+    [Some(log.trim().to_owned()), waiting, scheduled]
+        .into_iter()
+        .flatten()
+        .find(|text| !text.is_empty())
+        .unwrap_or_else(|| "its pod has not finished".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_does_not_run_is_reported_with_the_schedulers_message() {
+        let condition = |kind: &str, message: &str| json!({"type": kind, "message": message});
+        let conditions = [
+            condition("Ready", "containers with unready status: [probe]"),
+            condition(
+                "PodScheduled",
+                "0/3 nodes are available: 3 Insufficient cpu.",
+            ),
+        ];
+        let mut pod = json!({"status": {"conditions": conditions}});
+        let check =
+            |pod: &Value, log: &str, expected: &str| assert_eq!(problem(pod, log), expected);
+        check(&pod, "", "0/3 nodes are available: 3 Insufficient cpu.");
+        check(&pod, "connection refused\n", "connection refused");
+        let waiting = |name: &str, reason: &str| json!({"name": name, "state": {"waiting": {"reason": reason}}});
+        pod["status"]["containerStatuses"] = json!([
+            waiting("mesh", "PodInitializing"),
+            waiting("probe", "ErrImagePull")
+        ]);
+        check(&pod, "", "ErrImagePull");
+    }
 }

@@ -12,7 +12,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use cli::ExitError as _;
 
-use super::*;
+use super::client::Client;
+use crate::endpoint::Endpoint;
+use crate::error::SmokeError;
 
 const HOST: &str = "hello.example";
 
