@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use super::{Cluster, Deployed, registry};
+use super::environment::registry;
+use super::{Cluster, Deployed};
 use crate::manifests::repository;
 use crate::program;
 
