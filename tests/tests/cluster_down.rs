@@ -12,8 +12,8 @@ use e2e::cluster::Cluster;
 use e2e::manifests::repository;
 use serde_json::{Value, json};
 
-/// Creates the cluster's resources, a network namespace that only containerd's database names and sockets
-/// of killed shims, beside those of other programs.
+/// Creates the cluster's resources (a network namespace that only containerd's database names, and
+/// sockets of killed shims) beside those of other programs.
 const SCRIPT: &str = r#"
 mkdir -p /run/netns /run/containerd/s /var/lib/cni
 for directory in /run/netns /run/containerd/s /var/lib/cni; do mount -t tmpfs tmpfs "$directory"; done
@@ -33,7 +33,7 @@ ls /run/netns /run/containerd/s
 ls -d "$CLUSTER_DIR" || :
 "#;
 
-/// Stops the shim of a running container, as a cluster's, in a namespace for processes that ends with the
+/// Stops the shim of a running container like a cluster's, in a PID namespace that lasts as long as the
 /// script. `down` finds only those processes.
 const STUCK: &str = r#"
 mkdir -p "$CLUSTER_DIR"/run "$CLUSTER_DIR"/logs /run/containerd
@@ -72,7 +72,7 @@ find /sys/fs/cgroup -depth -type d -path "*/$group*" -exec rmdir {} \;
 "#;
 
 /// Runs a script with a cluster's directory in namespaces of its own, and returns what it printed on both streams.
-/// Asserts that the directory is gone then.
+/// Asserts that the directory is gone afterwards.
 fn run(script: &str, namespaces: &[&str]) -> (String, String) {
     // A socket's path has at most 107 bytes.
     let dir = tempfile::Builder::new()
@@ -169,7 +169,7 @@ fn resources(directory: &Path, namespaces: &[String], sockets: &[String]) -> BTr
         let read = |name: &str| fs::read(process.join(name)).unwrap_or_default();
         let words = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
         let cgroups = read("cgroup");
-        // Those of a cluster with namespaces of its own are below a cgroup of that.
+        // The pods of a cluster with its own namespaces are below that cluster's cgroup.
         let is_in_pod = String::from_utf8_lossy(&cgroups)
             .lines()
             .filter_map(|line| line.splitn(3, ':').nth(2))

@@ -236,7 +236,7 @@ fn the_deployer_role_is_sufficient_and_minimal() {
     );
     contains(
         &refused.stderr,
-        &["the user may not change Deployments in the namespace"],
+        &["the user is not permitted to change Deployments in the namespace"],
     );
 
     cluster.kubectl.apply(&role, &[]).unwrap();

@@ -1,5 +1,5 @@
 //! Keeps the modules of every crate free of dependency cycles: of two siblings, at most one may depend on
-//! the other, directly or indirectly. What both need belongs into a module of its own.
+//! the other, directly or indirectly. What both need belongs in a module of its own.
 //!
 //! Paths that begin with `crate`, `super` or `self` are followed, re-exports included. A parent and
 //! its child may name each other.

@@ -1,8 +1,12 @@
-//! The documents name files, `make` targets and settings that exist.
+//! The documents name files, `make` targets and settings that exist, and the Makefile every test that
+//! `make test` leaves out.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use cargo_metadata::MetadataCommand;
 
 /// The root of the checkout.
 fn root() -> PathBuf {
@@ -151,4 +155,57 @@ fn documents_name_make_targets_and_settings_that_exist() {
         named > 30,
         "only {named} are named: has the documents' markup changed?"
     );
+}
+
+/// A test that needs a feature or a Kubernetes is run only by a command that names it.
+#[test]
+fn the_makefile_names_every_test_that_make_test_leaves_out() {
+    let root = root();
+    let makefile = std::fs::read_to_string(root.join("Makefile")).unwrap();
+    let metadata = MetadataCommand::new()
+        .manifest_path(root.join("Cargo.toml"))
+        .other_options(vec!["--locked".to_owned(), "--no-deps".to_owned()])
+        .exec()
+        .unwrap();
+    let is_in_a_cluster = |name: &str| name == "cluster" || name.starts_with("cluster_");
+    // The tests of `oci` need a feature that its dependents enable.
+    let packages = metadata.packages.iter().filter(|one| one.name != "oci");
+    let left_out: BTreeSet<&str> = packages
+        .flat_map(|package| &package.targets)
+        .filter(|target| target.is_test())
+        .filter(|target| !target.required_features.is_empty() || is_in_a_cluster(&target.name))
+        .map(|target| target.name.as_str())
+        .collect();
+    let run = tests_of(&makefile);
+    let never: Vec<_> = left_out.difference(&run).collect();
+    assert!(never.is_empty(), "no command of make runs {never:?}");
+    assert!(left_out.len() > 15, "{left_out:?}");
+
+    // Other words of the Makefile do not count.
+    let without = makefile.replace(
+        "rendered_tests = gitops manifests",
+        "rendered_tests = gitops",
+    );
+    assert!(!tests_of(&without).contains("manifests"));
+}
+
+/// The tests that a Makefile names: after `--test`, and in its lists of tests.
+fn tests_of(makefile: &str) -> BTreeSet<&str> {
+    let mut tests = BTreeSet::new();
+    let mut in_a_list = false;
+    for line in makefile.lines() {
+        let variable = line.split_once(" = ").map_or("", |(name, _)| name);
+        in_a_list = in_a_list || variable.ends_with("_tests") || variable.starts_with("e2e_");
+        let words = line.split(|c: char| !(c.is_alphanumeric() || "-_%$".contains(c)));
+        if in_a_list {
+            tests.extend(words);
+        } else {
+            let mut words = words.filter(|word| !word.is_empty());
+            while words.any(|word| word == "--test") {
+                tests.extend(words.next());
+            }
+        }
+        in_a_list &= line.ends_with('\\');
+    }
+    tests
 }

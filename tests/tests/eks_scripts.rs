@@ -24,8 +24,16 @@ fn refused(script: &str, args: &[&str], message: &str) {
 
 #[test]
 fn nothing_is_called_for_a_cluster_that_is_not_named() {
-    refused("cluster", &["", "", "eks"], "no cluster is named");
-    refused("cluster", &["hello", "", "eks"], "no cluster is named");
+    refused(
+        "cluster",
+        &["", "", "eks"],
+        "CLUSTER= and REGION= are required",
+    );
+    refused(
+        "cluster",
+        &["hello", "", "eks"],
+        "CLUSTER= and REGION= are required",
+    );
     refused(
         "cluster",
         &["hello; rm -rf /", "eu-west-1", "eks"],
@@ -44,7 +52,11 @@ fn nothing_is_called_for_a_cluster_that_is_not_named() {
         );
     }
     for script in ["kubeconfig", "cluster-delete", "cluster-upgrade"] {
-        refused(script, &["", "", "eks"], "no cluster is named");
+        refused(
+            script,
+            &["", "", "eks"],
+            "CLUSTER= and REGION= are required",
+        );
     }
 }
 
@@ -108,7 +120,7 @@ fn no_role_has_a_fixed_name() {
 }
 
 #[test]
-fn the_controller_is_installed_with_its_crds_where_there_is_no_auto_mode() {
+fn the_controller_is_installed_with_its_crds_without_auto_mode() {
     let ran = run("cluster", &["hello", "eu-west-1", "eks"]).succeeded();
     let position = |start: &str| ran.calls.iter().position(|call| call.starts_with(start));
     let crds = position("kubectl --context hello.eu-west-1 apply --server-side").unwrap();

@@ -168,7 +168,7 @@ fn a_deployment_of_another_name_shares_nothing_with_the_first() {
 }
 
 #[test]
-fn what_is_rendered_is_valid() {
+fn rendered_manifests_are_valid() {
     let schema = Schema::load(&repository().join("k8s/schemas/kubernetes-v1.36.json"));
     let list = std::fs::read_to_string(repository().join("k8s/annotations.txt")).unwrap();
     let annotations = Annotations::parse(&list);

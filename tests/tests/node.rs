@@ -290,7 +290,7 @@ fn logs_are_read_across_rotation_and_followed() {
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
 
-    // As `| head -1`: it ends with the first line that nobody reads.
+    // As with `| head -1`: it exits at the first line that nobody reads.
     let mut child = follow();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "six");

@@ -79,7 +79,7 @@ impl Client for TlsStream<TcpStream> {
     }
 }
 
-/// Carries a connection until it is closed, and terminates TLS where there is an acceptor.
+/// Carries a connection until it is closed, and terminates TLS if there is an acceptor.
 pub(super) async fn carry(table: &Mutex<Table>, client: TcpStream, tls: Option<TlsAcceptor>) {
     let Some(tls) = tls else {
         return carry_plain(table, client).await;

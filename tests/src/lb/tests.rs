@@ -1,4 +1,4 @@
-//! Each semantic of the balancer, by itself.
+//! Each property of the balancer, on its own.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -83,7 +83,7 @@ impl Client {
         Self(stream)
     }
 
-    /// Asks once; the name of the target that answered.
+    /// Sends one request, and returns the name of the target that answered.
     fn ask(&mut self) -> Result<char, ErrorKind> {
         let mut answer = [0; 1024];
         self.0

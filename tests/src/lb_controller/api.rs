@@ -72,7 +72,7 @@ impl Api {
         })
     }
 
-    /// One object, or a `Status` where there is none.
+    /// One object, or a `Status` if there is none.
     pub(super) fn get(&self, path: &str) -> Result<Value> {
         self.call("GET", path, "application/json", None)
     }

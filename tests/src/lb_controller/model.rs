@@ -18,7 +18,7 @@ const ALB: &str = "alb.ingress.kubernetes.io/";
 pub(super) struct Model {
     /// The port of its listener.
     pub(super) port: u16,
-    /// The ARN of the certificate, where it terminates TLS.
+    /// The ARN of the certificate, if it terminates TLS.
     pub(super) certificate: Option<String>,
     /// Requests to port 80 are redirected to `port`.
     pub(super) redirects: bool,

@@ -9,8 +9,8 @@ use crate::lb::Scale;
 pub struct Times {
     /// How many times faster than at AWS time passes.
     pub scale: Scale,
-    /// How long new connections keep going to a deregistered target of an NLB. Apart from the scale,
-    /// since pods drain in real time.
+    /// How long new connections keep going to a deregistered target of an NLB. Not scaled, since
+    /// pods drain in real time.
     pub deregistration_lag: Duration,
 }
 

@@ -40,7 +40,7 @@ impl Rendered {
         &self.only("Deployment")["spec"]["template"]["spec"]["containers"][0]
     }
 
-    /// The value of a variable in the container's environment, where it is stated literally.
+    /// The value of a variable in the container's environment, if it is stated literally.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.container()["env"]
             .as_array()?

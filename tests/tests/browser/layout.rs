@@ -3,7 +3,7 @@
 use super::service::{LoadBalancer, Pod};
 use super::tab::{Tab, Theme};
 
-/// A desktop, a phone, and the narrowest that WCAG 2.2 (1.4.10) asks for.
+/// A desktop, a phone, and the narrowest that WCAG 2.2 (1.4.10) requires.
 pub(crate) const WIDTHS: [u32; 3] = [1280, 390, 320];
 
 /// Just above and below the width at which the table turns into blocks.

@@ -108,7 +108,7 @@ fn tls_has_a_host_name() {
 
 /// `internal` and `dual-stack` apply to whichever load balancer the overlay has, and to Auto Mode's class.
 #[test]
-fn the_load_balancer_is_internal_or_has_ipv6_where_that_is_chosen() {
+fn the_load_balancer_is_internal_or_has_ipv6_if_that_is_chosen() {
     let mut seen = BTreeSet::new();
     for (name, rendered) in combinations() {
         if !name.starts_with("eks") {

@@ -127,7 +127,7 @@ fn an_image_without_an_index_is_refused_on_another_architecture() {
     let manifest = manifest(1, &[]).replace("pod:1", name);
     refused(Nodectl::run_with_input(
         &world.daemon,
-        &["up", "-f", "-"],
+        &["up", "-f", "-", "--publish", &world.publish()],
         &manifest,
     ));
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use e2e::containerd::Daemon;
 
-/// Leaks a resource in a test, and asserts that the test fails for it and that `is_gone` afterwards.
+/// Leaks a resource in a test, and asserts that the test fails because of it, and that `is_gone`
+/// holds afterwards.
 #[track_caller]
 fn check(kind: &str, leave: impl FnOnce(&Daemon) -> String, is_gone: impl FnOnce(&str) -> bool) {
     let mut left = String::new();

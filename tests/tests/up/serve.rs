@@ -169,7 +169,7 @@ fn a_pod_runs_as_its_manifest_specifies() {
     let refused = Nodectl::run(&world.daemon, &["logs", name, "--previous"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("has started once"),
+        refused.stderr.contains("has started only once"),
         "{}",
         refused.stderr
     );
@@ -192,15 +192,23 @@ fn connections_close_cleanly_from_either_side() {
     let slow = std::thread::spawn(move || get(address, "/slow/700"));
     std::thread::sleep(Duration::from_millis(200));
     drop(up);
-    let mut up = world.up(&manifest(1, &[("DRAIN_MS", "1500")]));
+    let mut up = world.up(&manifest(1, &[("DRAIN_MS", "3000")]));
     let _ = slow.join();
     up.wait_for("all ready: 1 pod", 1);
-    let slow = std::thread::spawn(move || get(address, "/slow/700"));
-    std::thread::sleep(Duration::from_millis(200));
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    // From then on a pod has the connection.
+    stream.read_exact(&mut [0]).unwrap();
+    let slow = b"GET /slow/500 HTTP/1.1\r\nConnection: close\r\n\r\n";
+    stream.write_all(slow).unwrap();
     up.signal(Signal::TERM);
     up.wait_for("Stopping", 1);
-    std::thread::sleep(Duration::from_millis(100));
-    assert!(TcpStream::connect(address).is_err());
-    assert!(slow.join().unwrap().starts_with("web-"));
+    eventually("new clients to be refused", || {
+        TcpStream::connect(address).is_err().then_some(())
+    });
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    let bodies = answers.matches("\r\n\r\nweb-").count();
+    assert_eq!(bodies, 2, "{answers}");
     assert_eq!(up.wait(), Some(130));
 }

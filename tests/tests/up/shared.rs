@@ -77,7 +77,7 @@ fn an_oom_killed_container_is_shown_as_such() {
         up.wait_for("container web exited with 137 (OOMKilled", round);
     }
     let reason = |world: &World| world.ps()["pods"][0]["containers"][0]["reason"].clone();
-    eventually("ps says it", || {
+    eventually("ps shows it", || {
         (reason(&world) == "OOMKilled").then_some(())
     });
     let ps = Nodectl::run(&world.daemon, &["ps"]);
