@@ -30,6 +30,8 @@ comma := ,
 # of tests.
 whole = --locked --workspace --features app/otlp$(if $(renderer),$(comma)e2e/rendered)
 cargo_test = cargo test $(whole)
+# The tests that render manifests; on a machine without kubectl and Go, `make test` leaves them out.
+rendered_tests = gitops manifests monitoring names refusals
 # The tests of nodectl that work with any containerd.
 containerd_tests = crictl node node_sandboxes up
 # The tests on a Kubernetes, in two groups that take about as long: CI runs them side by side. On a cluster that CONTEXT=
@@ -54,7 +56,7 @@ up: build ## Build the service's image and run it on this machine: three pods, o
 		--ignore-network-policies
 
 .PHONY: down
-down: build ## Remove the pods that a killed `make up` left
+down: build ## Remove the pods that a killed `make up` left behind
 	@$(with_containerd) $(BIN)/nodectl down
 
 .PHONY: ps
@@ -110,7 +112,7 @@ test-vm: deps-vm ## Run the tests of nodectl in a virtual machine with systemd a
 	@dev/vm/run $(if $(filter command line environment,$(origin VERSION)),--containerd $(VERSION))
 
 .PHONY: test-eksctl
-test-eksctl: deps-test ## Test the definitions of the EKS clusters with eksctl itself (it takes minutes to build once)
+test-eksctl: deps-test ## Test the definitions of the EKS clusters with eksctl itself (building it once takes minutes)
 	@eksctl=$$(dev/go-program eksctl) && EKSCTL=$$eksctl cargo test --locked -p e2e --features eksctl --test eksctl
 
 .PHONY: test-crates
@@ -140,7 +142,7 @@ fresh: deps-fresh ## Run the README's commands on a new Debian 12, and the lints
 	@dev/fresh/run
 
 .PHONY: bench
-bench: ## Measure the programs beside their peers and write docs/benchmarks.md (minutes, a quiet machine)
+bench: ## Measure the programs beside their peers and write docs/benchmarks.md (takes minutes; use a quiet machine)
 	@bench/app/run
 	@bench/image/run
 	@bench/registry/run
@@ -148,8 +150,8 @@ bench: ## Measure the programs beside their peers and write docs/benchmarks.md (
 	@bench/balancer/run
 
 .PHONY: test-rendered
-test-rendered: build-all ## Run the tests of the manifests as kustomize renders them
-	@$(cargo_test) --test manifests
+test-rendered: deps-test build-all ## Run the tests that need kubectl, or Go to build it: of the manifests as rendered
+	@$(cargo_test) --no-fail-fast $(rendered_tests:%=--test %)
 
 .PHONY: release
 release: deps-release ## Build static programs, the image and their checksums into target/dist

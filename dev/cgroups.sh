@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Cgroups for processes with namespaces of their own, in the hierarchies of version 1 and of version 2, and the removal
-# of what such processes leave.
+# Cgroups for processes with namespaces of their own, in the hierarchies of version 1 and of version 2, and the
+# removal of what such processes leave behind.
 
 # The mount points of the cgroup hierarchies, each with its type and its controllers.
 hierarchies() {

@@ -122,7 +122,7 @@ cluster-delete: ## Delete the cluster and everything eksctl created for it: CLUS
 	@dev/eks/cluster-delete.sh $(eks_cluster)
 
 .PHONY: node-ps
-node-ps: deps-inspector build-ship ## nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
+node-ps: deps-inspector build-ship ## Run nodectl -k on a node of the cluster: NODE= CLUSTER= REGION= [ARGS="inspect POD"]
 	@read -ra args <<<$(call quoted,$(ARGS)); $(ship) node $(ship_context) $(ship_source) -- $(call quoted,$(NODE)) "$${args[@]}"
 
 .PHONY: cluster-up cluster-down

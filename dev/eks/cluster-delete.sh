@@ -69,5 +69,5 @@ left=$(volumes | words)
 [[ -z $left ]] || fail 1 "volumes outlived the cluster, with their data: $left" \
     "aws ec2 delete-volume --volume-id, for those that are not needed"
 left=$(groups)
-[[ -z $left ]] || fail 1 "the log group $logs was recreated" "repeat make cluster-delete in some minutes"
+[[ -z $left ]] || fail 1 "the log group $logs was recreated" "repeat make cluster-delete in a few minutes"
 say "Deleted; the images in ECR are kept"

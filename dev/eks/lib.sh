@@ -22,7 +22,7 @@ need() {
 
 # need_cluster TARGET: there is no default, to avoid using the wrong cluster.
 need_cluster() {
-    [[ -n $cluster && -n $region ]] || fail 2 "no cluster is named" "make $1 CLUSTER=hello REGION=eu-west-1"
+    [[ -n $cluster && -n $region ]] || fail 2 "CLUSTER= and REGION= are required" "make $1 CLUSTER=hello REGION=eu-west-1"
     [[ $cluster =~ ^[a-zA-Z][a-zA-Z0-9-]{0,99}$ ]] \
         || fail 2 "invalid cluster name \`$cluster\`: expected letters, digits and hyphens, a letter first" \
             "make $1 CLUSTER=hello REGION=$region"
