@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::{Message, PackageId};
+use cli::Bytes;
 
 use crate::c::{CError, CToolchain};
 use crate::cargo_config::{CargoConfigError, CargoConfigFiles};
 use crate::compile;
 use crate::environment::{Environment, PASSWORD_VARIABLE};
 use crate::fetch;
+use crate::free_space::little_space;
 use crate::link_arguments;
 use crate::options::Options;
 use crate::paths::PathMap;
@@ -55,11 +57,25 @@ pub(crate) enum CompileError {
         package: String,
         triple: &'static str,
         status: ExitStatus,
-        /// An argument that rust-lld refuses, and the variable that chooses another linker.
-        argument: Option<(String, String)>,
+        /// What Cargo does not say, or not where it is seen.
+        cause: Option<Cause>,
     },
     #[error("Cargo built package `{package}`, but reported no binary `{bin}`")]
     NoArtifact { package: String, bin: String },
+}
+
+/// Why Cargo probably failed.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// rust-lld refuses an argument that is for a compiler's driver.
+    Argument {
+        argument: String,
+        /// The variable that chooses another linker.
+        variable: String,
+    },
+    /// The file system of Cargo's target directory has little space. A linker that fills it does not say so:
+    /// rust-lld is killed by SIGBUS.
+    LittleSpace { directory: PathBuf, free: Bytes },
 }
 
 /// An event while a package is compiled.
@@ -169,13 +185,23 @@ pub(crate) fn compile(
         for line in &held {
             notes(Note::Diagnostic(line));
         }
-        let refused = found.ok().and_then(|found| found.argument_for_a_driver());
-        let argument = refused.filter(|_| compile::rust_lld_links(target, &config));
+        let directory = workspace.target_dir();
+        let cause = if let Some(free) = little_space(directory) {
+            let directory = directory.to_owned();
+            Some(Cause::LittleSpace { directory, free })
+        } else {
+            let refused = found.ok().and_then(|found| found.argument_for_a_driver());
+            let refused = refused.filter(|_| compile::rust_lld_links(target, &config));
+            refused.map(|argument| Cause::Argument {
+                argument,
+                variable: target.linker_variable(),
+            })
+        };
         return Err(CompileError::Failed {
             package: service.package.clone(),
             triple: target.triple,
             status,
-            argument: argument.map(|argument| (argument, target.linker_variable())),
+            cause,
         });
     }
     let found = found.map_err(CompileError::Messages)?;

@@ -33,6 +33,7 @@ mod file_digest;
 mod file_state;
 mod files;
 mod fit;
+mod free_space;
 mod image;
 mod image_source;
 mod init;

@@ -1,4 +1,6 @@
-//! Images and Cargo: its configuration, its options, and signals.
+//! Images and Cargo: its configuration, its options, signals, and a full disk.
+//!
+//! Needs root, and `unshare` and `mount` of util-linux.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use oci::layout::Layout;
 
-use crate::sandbox::{QUIET, Run, Sandbox, created_by};
+use crate::sandbox::{QUIET, Run, Sandbox, clear_environment, created_by, tool};
 
 /// The longest wait for another process. None of them takes long.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -374,4 +376,37 @@ fn a_program_with_threads_and_musls_allocator_gets_a_hint() {
     let replaced = "#[global_allocator]\nstatic A: mimalloc::System = mimalloc::System;\n";
     sandbox.write("hello/src/main.rs", &format!("{replaced}{main}"));
     assert!(!hinted(&sandbox), "replaced");
+}
+
+#[test]
+fn a_build_that_fills_the_disk_says_so_and_succeeds_with_more_space() {
+    let sandbox = Sandbox::new();
+    tool(sandbox.path(), "mkdir", &["target"]);
+    // Less than the binary, so that it is the linker that fills the disk.
+    let script = "mount -t tmpfs -o size=300k none target
+        code=0; \"$@\" || code=$?
+        mount -o remount,size=600m target; \"$@\"
+        exit $code";
+    let mut command = Command::new("unshare");
+    let output = clear_environment(&mut command)
+        .args([
+            "--mount",
+            "--propagation=private",
+            "sh",
+            "-ec",
+            script,
+            "sh",
+        ])
+        .arg(env!("CARGO_BIN_EXE_imagebuilder"))
+        .args(BUILD)
+        .current_dir(sandbox.path())
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("`unshare` is needed here: {error}"));
+    let run = Run::of(sandbox.path(), output);
+    run.fails(1, "(SIGBUS)");
+    run.fails(1, "hint: only ");
+    run.fails(1, " are free in `[WS]/target`: free some space, or set");
+    // A single image: that of the second build, which has nothing of the first.
+    let built: oci::Reference = run.stdout.trim_end().parse().unwrap();
+    assert_eq!(sandbox.run(&BUILD).reference(), built);
 }

@@ -9,7 +9,7 @@ use crate::attest::AttestError;
 use crate::auditable::EmbedError;
 use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
-use crate::cargo::CompileError;
+use crate::cargo::{Cause, CompileError};
 use crate::cargo_config::CargoConfigError;
 use crate::elf::ElfError;
 use crate::fit::FitError;
@@ -267,7 +267,15 @@ impl ExitError for CompileError {
             Self::NoCCompiler { triple, .. } => Some(c_compiler(triple)),
             Self::NoLinker { triple } => Some(linker(triple)),
             Self::Failed {
-                argument: Some((argument, variable)),
+                cause: Some(Cause::LittleSpace { directory, free }),
+                ..
+            } => Some(format!(
+                "only {free} are free in `{}`: free some space, or set CARGO_TARGET_DIR to a directory on another \
+                 disk",
+                directory.display()
+            )),
+            Self::Failed {
+                cause: Some(Cause::Argument { argument, variable }),
                 triple,
                 ..
             } => Some(format!(
@@ -278,7 +286,7 @@ impl ExitError for CompileError {
             | Self::C(_)
             | Self::Interrupted
             | Self::Messages(_)
-            | Self::Failed { .. }
+            | Self::Failed { cause: None, .. }
             | Self::NoArtifact { .. } => None,
         }
     }

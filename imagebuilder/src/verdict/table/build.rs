@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
-use cli::{Verdict, verdict_table};
+use cli::{Bytes, Verdict, verdict_table};
 use oci::{Digest, MediaType, Platform};
 
 use super::values::{
@@ -16,7 +16,7 @@ use crate::auditable::{EmbedError, SectionError};
 use crate::base::{BaseError, PinError};
 use crate::builder::BuildError;
 use crate::c::CError;
-use crate::cargo::CompileError;
+use crate::cargo::{Cause, CompileError};
 use crate::cargo_config::CargoConfigError;
 use crate::checkout::CheckoutError;
 use crate::elf::{ElfError, GlibcVersion};
@@ -40,6 +40,15 @@ fn c_error() -> CError {
 
 fn glibc() -> GlibcVersion {
     serde_json::from_str("[2, 36]").unwrap()
+}
+
+fn compile_failed(cause: Option<Cause>) -> CompileError {
+    CompileError::Failed {
+        package: text(),
+        triple: "x",
+        status: ExitStatus::from_raw(256),
+        cause,
+    }
 }
 
 #[test]
@@ -101,11 +110,11 @@ fn errors_of_compiling() {
         CompileError::NoLinker { .. } => CompileError::NoLinker { triple: "x" }, Failed, HINT;
         CompileError::Interrupted => CompileError::Interrupted, Interrupted, NONE;
         CompileError::Messages(_) => CompileError::Messages(io_error()), Failed, NONE;
-        CompileError::Failed { argument: Some(_), .. } => CompileError::Failed {
-            package: text(), triple: "x", status: ExitStatus::from_raw(256),
-            argument: Some((text(), text())) }, Failed, HINT;
-        CompileError::Failed { .. } => CompileError::Failed {
-            package: text(), triple: "x", status: ExitStatus::from_raw(256), argument: None }, Failed, NONE;
+        CompileError::Failed { cause: Some(Cause::Argument { .. }), .. } => compile_failed(
+            Some(Cause::Argument { argument: text(), variable: text() })), Failed, HINT;
+        CompileError::Failed { cause: Some(Cause::LittleSpace { .. }), .. } => compile_failed(
+            Some(Cause::LittleSpace { directory: path(), free: Bytes(0) })), Failed, HINT;
+        CompileError::Failed { cause: None, .. } => compile_failed(None), Failed, NONE;
         CompileError::NoArtifact { .. } => CompileError::NoArtifact { package: text(), bin: text() }, Failed, NONE;
     );
     verdict_table!(Verdict::of, ElfError,
