@@ -66,11 +66,11 @@ ps: build ## Show the pods and containers of `make up`
 ##@ Development
 .PHONY: build
 build: deps-up ## Compile the programs that `make up` runs
-	@cargo build --locked --package imagebuilder --package nodectl
+	@cargo build --locked --package imagebuilder --package nodectl || dev/build-failed
 
 .PHONY: build-all
 build-all: deps-up ## Compile all programs and tests
-	@cargo build $(whole) --bins --tests
+	@cargo build $(whole) --bins --tests || dev/build-failed
 
 .PHONY: image
 image: build ## Build the service's image into target/image

@@ -68,7 +68,7 @@ eks_cluster = $(call quoted,$(CLUSTER)) $(call quoted,$(REGION))
 
 .PHONY: build-ship
 build-ship: deps-ship
-	@cargo build --locked --package imagebuilder --package ship
+	@cargo build --locked --package imagebuilder --package ship || dev/build-failed
 
 ##@ On Amazon EKS, or any Kubernetes
 .PHONY: cluster

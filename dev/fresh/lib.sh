@@ -11,6 +11,7 @@ debs=$cache/debs-$release
 cgroup=rust-k8s-app-fresh-$(cksum <<<"$top" | cut -d' ' -f1)
 
 source "$top/dev/messages.sh"
+source "$top/dev/space.sh"
 source "$top/dev/cgroups.sh"
 
 # This machine's package sources for the release; if none, mmdebstrap uses its defaults.
