@@ -6,7 +6,6 @@ use super::facts::Facts;
 use super::requirements::problems;
 use super::{PreflightError, Problem, subnets};
 use crate::args::Overlay;
-use crate::custom;
 use crate::kubectl::Kubectl;
 use crate::manifests::Manifests;
 
@@ -20,8 +19,7 @@ pub(crate) fn check(
     manifests: &Manifests,
 ) -> Result<(), PreflightError> {
     let objects = &manifests.objects;
-    let custom = custom::kinds(objects).into_keys().collect();
-    let facts = Facts::gather(kubectl, &manifests.target.namespace, &custom)?;
+    let facts = Facts::gather(kubectl, manifests)?;
     let folder = &overlay.folder;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let mut problems = problems(&name, objects, &facts);

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::classes::Classes;
 use crate::controller::controller_is_available;
 use crate::custom::{self, Kind};
 use crate::kubectl::{Kubectl, KubectlError, items, readable, text};
+use crate::manifests::Manifests;
 
 /// The input of [`problems`](super::requirements::problems). `None` means that the user may not read it.
 #[derive(Clone, Debug, Default)]
@@ -21,10 +23,8 @@ pub(crate) struct Facts {
     pub(crate) webhooks: Option<Vec<Webhook>>,
     /// Whether a pod of the AWS Load Balancer Controller is available.
     pub(crate) controller_available: Option<bool>,
-    /// The names of the Ingress classes.
-    pub(crate) ingress_classes: Option<Vec<String>>,
-    /// The names of the storage classes.
-    pub(crate) storage_classes: Option<Vec<String>>,
+    /// The classes of the kinds that the manifests refer to.
+    pub(crate) classes: Classes,
     /// The phase of the namespace, if it exists.
     pub(crate) namespace_phase: Option<String>,
     /// Whether the user may change Deployments in the namespace.
@@ -40,23 +40,16 @@ pub(crate) struct Webhook {
 }
 
 impl Facts {
-    /// Queries the API server. `custom` are the versions of the manifests' custom resources.
-    pub(super) fn gather(
-        kubectl: &Kubectl,
-        namespace: &str,
-        custom: &BTreeSet<&str>,
-    ) -> Result<Self, KubectlError> {
+    /// Queries the API server for what manifests need.
+    pub(super) fn gather(kubectl: &Kubectl, manifests: &Manifests) -> Result<Self, KubectlError> {
+        let namespace = &manifests.target.namespace;
         let version = kubectl.json(&["version"])?;
         let server_version = text(&version["serverVersion"]["gitVersion"]);
         let apis = kubectl.raw("/apis")?;
-        let kinds = custom::served(kubectl, &apis, custom)?;
+        let custom = custom::kinds(&manifests.objects).into_keys().collect();
+        let kinds = custom::served(kubectl, &apis, &custom)?;
         let groups = items(&apis["groups"]).map(|group| text(&group["name"]));
         let controller_available = controller_is_available(kubectl)?;
-        let classes = |kind| -> Result<_, KubectlError> {
-            let list = readable(kubectl.json(&["get", kind]))?;
-            let names = |list: Value| items(&list["items"]).map(name).collect();
-            Ok(list.map(names))
-        };
         let webhooks = readable(kubectl.json(&["get", "mutatingwebhookconfigurations"]))?;
         let phase = readable(kubectl.find(&["get", "namespace", namespace]))?;
         let may_deploy = kubectl.run(&[
@@ -73,8 +66,7 @@ impl Facts {
             kinds,
             webhooks: webhooks.as_ref().map(webhooks_of),
             controller_available,
-            ingress_classes: classes("ingressclasses")?,
-            storage_classes: classes("storageclasses")?,
+            classes: Classes::gather(kubectl, &manifests.objects)?,
             namespace_phase: phase
                 .and_then(|namespace| namespace["status"]["phase"].as_str().map(str::to_owned)),
             may_deploy: match may_deploy {
@@ -96,8 +88,4 @@ fn webhooks_of(list: &Value) -> Vec<Webhook> {
             ignores_failures: webhook["failurePolicy"] == "Ignore",
         })
         .collect()
-}
-
-fn name(object: &Value) -> String {
-    text(&object["metadata"]["name"])
 }

@@ -2,10 +2,11 @@
 //! for a load balancer that no controller creates takes minutes to fail.
 //!
 //! It installs nothing. `requirements.rs` decides, from the manifests and the state of the cluster that
-//! `facts.rs` queries; `subnets.rs` asks AWS.
+//! `facts.rs` and `classes.rs` query; `subnets.rs` asks AWS.
 
 mod balancers;
 mod check;
+mod classes;
 mod controllers;
 mod error;
 mod facts;

@@ -26,8 +26,10 @@ pub(crate) enum Problem {
     NoGateWebhook,
     /// Pods get no readiness gates while the controller is unavailable.
     GatesMayBeSkipped,
-    /// An Ingress or a claim refers to a missing class.
+    /// An object refers to a missing class.
     NoClass { kind: &'static str, name: String },
+    /// Claims name no storage class, and none is the default.
+    NoDefaultStorageClass { claims: Vec<String> },
     /// The controller would find no place for a load balancer.
     TooFewSubnets(Box<TooFewSubnets>),
     /// AWS did not answer, with its error.
@@ -45,6 +47,7 @@ impl Problem {
             | Self::NoKinds { .. }
             | Self::NoGateWebhook
             | Self::NoClass { .. }
+            | Self::NoDefaultStorageClass { .. }
             | Self::TooFewSubnets(_) => true,
             Self::GatesMayBeSkipped | Self::SubnetsUnknown(_) => false,
         }
@@ -60,6 +63,7 @@ impl Problem {
             | Self::NoGateWebhook
             | Self::GatesMayBeSkipped
             | Self::NoClass { .. }
+            | Self::NoDefaultStorageClass { .. }
             | Self::TooFewSubnets(_)
             | Self::SubnetsUnknown(_) => Exit::Usage,
         }
@@ -87,6 +91,10 @@ impl Problem {
                     .to_owned()
             }
             Self::NoClass { kind, .. } => format!("`kubectl get {kind}` lists those that exist"),
+            Self::NoDefaultStorageClass { .. } => {
+                "set storageClassName to one that `kubectl get StorageClass` lists; new EKS clusters have no default"
+                    .to_owned()
+            }
             Self::TooFewSubnets(found) => found.hint(),
             Self::SubnetsUnknown(_) => {
                 "`k8s/iam/deployer.json` permits it; without CLUSTER= or REGION=, subnets are not checked"
@@ -141,6 +149,11 @@ impl fmt::Display for Problem {
                 "pods get no readiness gate while the AWS Load Balancer Controller is unavailable",
             ),
             Self::NoClass { kind, name } => write!(f, "there is no {kind} {name}"),
+            Self::NoDefaultStorageClass { claims } => write!(
+                f,
+                "no StorageClass is the default, and these claims name none: {}",
+                claims.join(", ")
+            ),
             Self::TooFewSubnets(found) => found.fmt(f),
             Self::SubnetsUnknown(error) => {
                 write!(

@@ -36,18 +36,7 @@ pub(super) fn problems(overlay: &str, objects: &[Value], facts: &Facts) -> Vec<P
     }
     problems.extend(controllers);
     problems.extend(missing_gates(objects, facts));
-    problems.extend(missing_classes(
-        objects,
-        ("Ingress", "ingressClassName"),
-        "IngressClass",
-        facts.ingress_classes.as_ref(),
-    ));
-    problems.extend(missing_classes(
-        objects,
-        ("PersistentVolumeClaim", "storageClassName"),
-        "StorageClass",
-        facts.storage_classes.as_ref(),
-    ));
+    problems.extend(facts.classes.missing(objects));
     problems
 }
 
@@ -76,7 +65,9 @@ fn missing_controllers(objects: &[Value], facts: &Facts) -> Vec<Problem> {
             controller: controller.name,
         })
     };
-    let classes = named_by(objects, ("Service", "loadBalancerClass"));
+    let classes = of_kind(objects, "Service")
+        .filter_map(|service| service["spec"]["loadBalancerClass"].as_str());
+    let classes: BTreeSet<_> = classes.collect();
     classes.into_iter().filter_map(problem).collect()
 }
 
@@ -105,37 +96,4 @@ fn missing_gates(objects: &[Value], facts: &Facts) -> Option<Problem> {
         Some(webhook) if webhook.ignores_failures => Some(Problem::GatesMayBeSkipped),
         Some(_) => None,
     }
-}
-
-/// The classes that objects refer to and that neither the cluster nor the manifests have.
-fn missing_classes(
-    objects: &[Value],
-    reference: (&str, &str),
-    class_kind: &'static str,
-    known: Option<&Vec<String>>,
-) -> Vec<Problem> {
-    // Unknown if the user may not read classes.
-    let Some(known) = known else {
-        return Vec::new();
-    };
-    let brought = |class: &str| {
-        of_kind(objects, class_kind).any(|object| object["metadata"]["name"] == class)
-    };
-    named_by(objects, reference)
-        .into_iter()
-        .filter(|class| !brought(class) && !known.iter().any(|name| name == class))
-        .map(|class| Problem::NoClass {
-            kind: class_kind,
-            name: class.to_owned(),
-        })
-        .collect()
-}
-
-/// The values of a field of the `spec` of every object of a kind.
-fn named_by<'a>(objects: &'a [Value], (kind, field): (&'a str, &str)) -> BTreeSet<&'a str> {
-    of_kind(objects, kind)
-        .filter_map(|object| object["spec"][field].as_str())
-        // A claim with an empty class wants a volume without one.
-        .filter(|class| !class.is_empty())
-        .collect()
 }

@@ -1,8 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::Problem;
+use super::classes::Classes;
 use super::facts::{Facts, Webhook};
 use super::requirements::{GATE_LABEL, GATE_WEBHOOK, problems};
 
@@ -16,11 +17,30 @@ fn eks() -> Facts {
             ignores_failures: false,
         }]),
         controller_available: Some(true),
-        ingress_classes: Some(vec!["alb".to_owned()]),
-        storage_classes: Some(vec!["gp2".to_owned()]),
+        classes: classes(&[class("IngressClass", "alb"), class("StorageClass", "gp2")]),
         namespace_phase: None,
         may_deploy: Some(true),
     }
+}
+
+fn class(kind: &str, name: &str) -> Value {
+    json!({"kind": kind, "metadata": {"name": name}})
+}
+
+/// A cluster with these classes and volumes.
+fn classes(objects: &[Value]) -> Classes {
+    let of = |kinds: &[&str]| {
+        let found = objects
+            .iter()
+            .filter(|object| kinds.contains(&object["kind"].as_str().unwrap()));
+        Some(found.cloned().collect())
+    };
+    Classes(BTreeMap::from([
+        ("IngressClass", of(&["IngressClass"])),
+        ("PriorityClass", of(&["PriorityClass"])),
+        ("RuntimeClass", of(&["RuntimeClass"])),
+        ("StorageClass", of(&["StorageClass", "PersistentVolume"])),
+    ]))
 }
 
 fn objects() -> Vec<Value> {
@@ -139,7 +159,7 @@ fn a_webhook_that_may_be_skipped_is_a_warning() {
 #[test]
 fn missing_classes_permissions_and_a_terminating_namespace_are_reported() {
     let facts = Facts {
-        ingress_classes: Some(Vec::new()),
+        classes: classes(&[]),
         namespace_phase: Some("Terminating".to_owned()),
         may_deploy: Some(false),
         ..eks()
@@ -157,8 +177,10 @@ fn unreadable_facts_are_not_reported_as_problems() {
     let facts = Facts {
         webhooks: None,
         controller_available: None,
-        ingress_classes: None,
-        storage_classes: None,
+        classes: Classes(BTreeMap::from([
+            ("IngressClass", None),
+            ("StorageClass", None),
+        ])),
         may_deploy: None,
         ..eks()
     };
@@ -193,4 +215,87 @@ fn every_object_that_names_a_class_is_checked() {
             "there is no StorageClass gp3",
         ]
     );
+}
+
+/// The objects in which public manifests refer to classes.
+#[test]
+fn classes_are_found_in_templates_and_in_custom_resources() {
+    let claim =
+        |class: &str| json!({"metadata": {"name": "data"}, "spec": {"storageClassName": class}});
+    let template = |spec: Value| json!({"template": {"spec": spec}});
+    let objects = [
+        json!({"kind": "StatefulSet", "spec": {"volumeClaimTemplates": [claim("of-a-set")]}}),
+        json!({"kind": "CronJob", "spec": {"jobTemplate": {"spec": template(json!({
+            "priorityClassName": "urgent",
+            "volumes": [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": claim("scratch")}}],
+        }))}}}),
+        json!({"kind": "Deployment", "spec": template(json!({"runtimeClassName": "gvisor"}))}),
+        json!({"kind": "Prometheus", "spec": {"storage": {"volumeClaimTemplate": claim("of-an-operator")}}}),
+        json!({"kind": "ConfigMap", "data": {"storageClassName": "text"}}),
+    ];
+    let found = problems("eks", &objects, &eks());
+    let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "there is no PriorityClass urgent",
+            "there is no RuntimeClass gvisor",
+            "there is no StorageClass of-a-set",
+            "there is no StorageClass of-an-operator",
+            "there is no StorageClass scratch",
+        ]
+    );
+    assert!(found.iter().all(Problem::is_fatal));
+}
+
+/// As in <https://kubernetes.io/docs/tasks/configure-pod-container/configure-persistent-volume-storage/>.
+#[test]
+fn a_claim_may_name_the_class_of_a_volume() {
+    let volume = json!({"kind": "PersistentVolume", "spec": {"storageClassName": "manual"}});
+    let claim = json!({"kind": "PersistentVolumeClaim", "spec": {"storageClassName": "manual"}});
+    assert_eq!(
+        problems("eks", &[volume.clone(), claim.clone()], &eks()),
+        []
+    );
+    let facts = Facts {
+        classes: classes(&[volume]),
+        ..eks()
+    };
+    assert_eq!(problems("eks", std::slice::from_ref(&claim), &facts), []);
+    assert_eq!(problems("eks", &[claim], &eks()).len(), 1);
+}
+
+#[test]
+fn a_claim_without_a_class_needs_the_default_class_or_a_volume_without_one() {
+    let claim = |spec: Value| json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec});
+    let set = json!({
+        "kind": "StatefulSet",
+        "metadata": {"name": "db"},
+        "spec": {"volumeClaimTemplates": [{"metadata": {"name": "wal"}, "spec": {}}]},
+    });
+    let objects = [
+        claim(json!({})),
+        claim(json!({"storageClassName": ""})),
+        claim(json!({"volumeName": "pv-1"})),
+        set,
+    ];
+    let found = problems("eks", &objects, &eks());
+    let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        ["no StorageClass is the default, and these claims name none: data, wal of db"]
+    );
+    let default = json!({"kind": "StorageClass", "metadata": {
+        "name": "gp3",
+        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+    }});
+    for served in [default, json!({"kind": "PersistentVolume", "spec": {}})] {
+        let facts = Facts {
+            classes: classes(std::slice::from_ref(&served)),
+            ..eks()
+        };
+        assert_eq!(problems("eks", &objects, &facts), [], "{served}");
+        let brought = [&objects[..], &[served]].concat();
+        assert_eq!(problems("eks", &brought, &eks()), []);
+    }
 }
