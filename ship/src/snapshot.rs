@@ -87,13 +87,17 @@ impl Snapshot {
         }
     }
 
+    /// The events about an object, newest first.
+    pub(super) fn events_about<'a>(&'a self, object: &'a Value) -> impl Iterator<Item = &'a Value> {
+        self.events.iter().rev().filter(move |event| {
+            event["involvedObject"]["uid"] == object["metadata"]["uid"] && !object.is_null()
+        })
+    }
+
     /// The warnings about an object, newest first.
     pub(super) fn warnings<'a>(&'a self, object: &'a Value) -> impl Iterator<Item = &'a Value> {
-        self.events.iter().rev().filter(move |event| {
-            event["type"] == "Warning"
-                && event["involvedObject"]["uid"] == object["metadata"]["uid"]
-                && !object.is_null()
-        })
+        let events = self.events_about(object);
+        events.filter(|event| event["type"] == "Warning")
     }
 
     /// The revision of the Deployment.

@@ -40,6 +40,18 @@ pub enum Cause {
         /// The kubelet's message.
         message: String,
     },
+    /// The kubelet has not prepared what the containers need: volumes, or the pod's network.
+    NotPrepared {
+        /// The kubelet's message.
+        message: String,
+    },
+    /// The pod has ended for good, for example since its node ran out of memory or disk space.
+    Failed {
+        /// Such as `Evicted`.
+        reason: String,
+        /// The kubelet's message.
+        message: String,
+    },
     /// A container crashes repeatedly.
     CrashLoop {
         /// The container.
@@ -48,7 +60,7 @@ pub enum Cause {
         is_init: bool,
         /// How often it was restarted.
         restarts: u64,
-        /// How it terminated last, such as `exit code 2` or `OOMKilled`.
+        /// How it terminated last, such as `exit code 2`, with the message of the runtime or the program if there is one.
         terminated: String,
     },
     /// The pod fits on no node.
@@ -67,6 +79,8 @@ pub enum Cause {
     Gate {
         /// The missing condition.
         condition: String,
+        /// What its controller says, such as that the load balancer's health check gets another status.
+        message: Option<String>,
     },
     /// The namespace enables readiness gates, and the pod has none: it would count as ready before the
     /// load balancer sends to it.
@@ -85,7 +99,8 @@ pub enum Cause {
 
 impl Cause {
     /// Whether waiting longer cannot help. An unschedulable pod may fit once the autoscaler has added a
-    /// node, and a probe or an init container may still succeed: these wait for the deadline.
+    /// node, a pod that failed is replaced, an address or a volume may become free, and a probe or an init container
+    /// may still succeed: these wait for the deadline.
     pub fn is_final(&self) -> bool {
         match self {
             Self::ImagePull { .. }
@@ -94,6 +109,8 @@ impl Cause {
             | Self::NoGate
             | Self::NotCreated { .. } => true,
             Self::CrashLoop { is_init: true, .. }
+            | Self::NotPrepared { .. }
+            | Self::Failed { .. }
             | Self::Unschedulable { .. }
             | Self::Probe { .. }
             | Self::Gate { .. }
@@ -110,6 +127,13 @@ impl fmt::Display for Finding {
             Cause::Container { name, message } => {
                 write!(f, "container {name} cannot be created: {message}")
             }
+            Cause::NotPrepared { message } => {
+                write!(f, "its containers cannot be created yet: {message}")
+            }
+            Cause::Failed { reason, message } if message.is_empty() => {
+                write!(f, "it failed: {reason}")
+            }
+            Cause::Failed { reason, message } => write!(f, "it failed: {reason}: {message}"),
             Cause::CrashLoop {
                 name,
                 is_init,
@@ -128,11 +152,12 @@ impl fmt::Display for Finding {
             }
             Cause::Unschedulable { message } => write!(f, "unschedulable: {message}"),
             Cause::Probe { name, message } => write!(f, "container {name}: {message}"),
-            Cause::Gate { condition } => {
-                write!(
-                    f,
-                    "its containers are ready, but its target is not healthy ({condition})"
-                )
+            Cause::Gate { condition, message } => {
+                f.write_str("its containers are ready, but its target is not healthy")?;
+                if let Some(message) = message {
+                    write!(f, ": {message}")?;
+                }
+                write!(f, " ({condition})")
             }
             Cause::NoGate => f.write_str(
                 "no readiness gate was added to it, although its namespace enables them",

@@ -12,8 +12,10 @@ const CRASHES: u64 = 2;
 /// The first cause that explains the state of a pod. `gated` is whether it should have readiness gates.
 pub(super) fn cause(snapshot: &Snapshot, pod: &Value, gated: bool) -> Option<Cause> {
     missing_gate(pod, gated)
+        .or_else(|| failed(pod))
         .or_else(|| unschedulable(pod))
-        .or_else(|| unready(pod).find_map(|container| not_started(snapshot, pod, container)))
+        .or_else(|| unready(pod).find_map(|container| not_started(snapshot, pod, &container)))
+        .or_else(|| not_prepared(snapshot, pod))
         .or_else(|| crash_loop(snapshot, pod))
         .or_else(|| not_ready(snapshot, pod))
 }
@@ -24,6 +26,15 @@ fn missing_gate(pod: &Value, gated: bool) -> Option<Cause> {
     (gated && present.is_none_or(Vec::is_empty)).then_some(Cause::NoGate)
 }
 
+/// The pod ended although its containers are to run for ever: its node evicted or refused it.
+fn failed(pod: &Value) -> Option<Cause> {
+    let status = &pod["status"];
+    (status["phase"] == "Failed").then(|| Cause::Failed {
+        reason: text(&status["reason"]),
+        message: message(status),
+    })
+}
+
 fn unschedulable(pod: &Value) -> Option<Cause> {
     let scheduled = condition(pod, "PodScheduled")?;
     (scheduled["reason"] == "Unschedulable").then(|| Cause::Unschedulable {
@@ -31,11 +42,20 @@ fn unschedulable(pod: &Value) -> Option<Cause> {
     })
 }
 
-/// Why a container waits to be created.
-fn not_started(snapshot: &Snapshot, pod: &Value, container: &Value) -> Option<Cause> {
-    let waiting = &container["state"]["waiting"];
+/// Why a container waits to be created, by the kubelet's reasons. Those of images are in
+/// <https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/images/types.go> and
+/// <https://github.com/kubernetes/cri-api/blob/v0.36.0/pkg/errors/errors.go>, those of containers in
+/// <https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/kuberuntime/kuberuntime_container.go>.
+fn not_started(snapshot: &Snapshot, pod: &Value, container: &Container<'_>) -> Option<Cause> {
+    let waiting = &container.status["state"]["waiting"];
     match waiting["reason"].as_str()? {
-        "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" => {
+        "ImagePullBackOff"
+        | "ErrImagePull"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => {
             // A back-off's message does not state the reason; the earlier event does.
             let mut messages = snapshot.warnings(pod).map(message);
             let failed = messages.find(|message| message.starts_with("Failed to pull image"));
@@ -43,44 +63,87 @@ fn not_started(snapshot: &Snapshot, pod: &Value, container: &Value) -> Option<Ca
                 message: failed.unwrap_or_else(|| message(waiting)),
             })
         }
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            Some(Cause::Container {
-                name: text(&container["name"]),
-                message: message(waiting),
-            })
-        }
+        "CreateContainerConfigError"
+        | "CreateContainerError"
+        | "PreCreateHookError"
+        | "PreStartHookError"
+        | "PostStartHookError"
+        | "RunContainerError" => Some(Cause::Container {
+            name: container.name(),
+            message: message(waiting),
+        }),
         _ => None,
     }
 }
 
+/// Why no container can be created yet: of the pod's volumes, its network and its images, the last event is about one
+/// of the former. Containers wait in the same states for all of them.
+///
+/// The reasons of events are the kubelet's and the volume controller's:
+/// <https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/events/event.go>.
+fn not_prepared(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
+    let waits = |container: Container<'_>| {
+        let reason = &container.status["state"]["waiting"]["reason"];
+        reason == "ContainerCreating" || reason == "PodInitializing"
+    };
+    if !unready(pod).any(waits) {
+        return None;
+    }
+    let failed = snapshot.events_about(pod).find_map(|event| {
+        let is_failure = match event["reason"].as_str()? {
+            "FailedAttachVolume"
+            | "FailedCreatePodSandBox"
+            | "FailedMapVolume"
+            | "FailedMount"
+            | "FailedPrepareDynamicResources"
+            | "NetworkNotReady" => true,
+            "Pulling" | "Pulled" | "Created" | "Started" => false,
+            _ => return None,
+        };
+        Some((event, is_failure))
+    });
+    let (event, is_failure) = failed?;
+    is_failure.then(|| Cause::NotPrepared {
+        message: message(event),
+    })
+}
+
 fn crash_loop(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
-    let restarts = |container: &Value| container["restartCount"].as_u64().unwrap_or_default();
     // A container that a probe keeps killing looks like a crash loop; the probe is the cause.
     let container = unready(pod).find(|container| {
-        restarts(container) >= CRASHES && !is_killed_by_probe(snapshot, pod, container)
+        container.restarts() >= CRASHES && !is_killed_by_probe(snapshot, pod, container)
     })?;
-    let last = &container["lastState"]["terminated"];
-    let terminated = match (last["reason"].as_str(), last["exitCode"].as_i64()) {
+    Some(Cause::CrashLoop {
+        name: container.name(),
+        is_init: container.is_init,
+        restarts: container.restarts(),
+        terminated: terminated(&container.status["lastState"]["terminated"]),
+    })
+}
+
+/// How a container terminated. Its message is the runtime's if it could not be started, else what the program wrote
+/// to its `terminationMessagePath`, or the end of its log if it asks for that.
+fn terminated(last: &Value) -> String {
+    let how = match (last["reason"].as_str(), last["exitCode"].as_i64()) {
         (Some("OOMKilled"), _) => "OOMKilled: it used more memory than its limit".to_owned(),
         (_, Some(code)) => format!("exit code {code}"),
         _ => "an unknown state".to_owned(),
     };
-    Some(Cause::CrashLoop {
-        name: text(&container["name"]),
-        is_init: items(&pod["status"]["initContainerStatuses"]).any(|init| init == container),
-        restarts: restarts(container),
-        terminated,
-    })
+    let message = message(last);
+    // Only the last line, which is that of a panic's or an exception's cause in most languages.
+    match message.lines().next_back() {
+        Some(line) => format!("{how}: {line}"),
+        None => how,
+    }
 }
 
-fn is_killed_by_probe(snapshot: &Snapshot, pod: &Value, container: &Value) -> bool {
+fn is_killed_by_probe(snapshot: &Snapshot, pod: &Value, container: &Container<'_>) -> bool {
     let is_killing = |event: &Value| {
         event["reason"] == "Killing"
-            && event["involvedObject"]["uid"] == pod["metadata"]["uid"]
             && is_about(event, container)
             && message(event).contains("failed")
     };
-    failed_probe(snapshot, pod, container).is_some() && snapshot.events.iter().any(is_killing)
+    failed_probe(snapshot, pod, container).is_some() && snapshot.events_about(pod).any(is_killing)
 }
 
 /// Why a pod whose containers run is not ready: a readiness gate, or else a probe.
@@ -90,18 +153,27 @@ fn not_ready(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     }
     if !is_true(pod, "ContainersReady") {
         return unready(pod).find_map(|container| {
-            let message = failed_probe(snapshot, pod, container)?;
-            let name = text(&container["name"]);
+            let message = failed_probe(snapshot, pod, &container)?;
+            let name = container.name();
             Some(Cause::Probe { name, message })
         });
     }
     let mut gates = items(&pod["spec"]["readinessGates"]).map(|gate| text(&gate["conditionType"]));
-    let condition = gates.find(|kind| !is_true(pod, kind))?;
-    Some(Cause::Gate { condition })
+    let kind = gates.find(|kind| !is_true(pod, kind))?;
+    // The AWS Load Balancer Controller sets reason and message to those of the target's health.
+    let message = condition(pod, &kind).and_then(|condition| {
+        let parts = [&condition["reason"], &condition["message"]].map(text);
+        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        (!parts.is_empty()).then(|| parts.join(": "))
+    });
+    Some(Cause::Gate {
+        condition: kind,
+        message,
+    })
 }
 
 /// The message of the last failure of a container's probe.
-fn failed_probe(snapshot: &Snapshot, pod: &Value, container: &Value) -> Option<String> {
+fn failed_probe(snapshot: &Snapshot, pod: &Value, container: &Container<'_>) -> Option<String> {
     let mut warnings = snapshot.warnings(pod);
     warnings
         .find(|event| event["reason"] == "Unhealthy" && is_about(event, container))
@@ -109,9 +181,9 @@ fn failed_probe(snapshot: &Snapshot, pod: &Value, container: &Value) -> Option<S
 }
 
 /// Whether an event of a pod is about a container: the kubelet names it as `spec.containers{NAME}`.
-fn is_about(event: &Value, container: &Value) -> bool {
+fn is_about(event: &Value, container: &Container<'_>) -> bool {
     let path = text(&event["involvedObject"]["fieldPath"]);
-    path.ends_with(&format!("{{{}}}", text(&container["name"])))
+    path.ends_with(&format!("{{{}}}", container.name()))
 }
 
 fn condition<'a>(pod: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -122,11 +194,29 @@ fn is_true(pod: &Value, kind: &str) -> bool {
     condition(pod, kind).is_some_and(|condition| condition["status"] == "True")
 }
 
-/// The statuses of the containers that are not ready. Those of init containers come first, since the others wait
-/// for them; a cluster may have added containers of either kind.
-fn unready(pod: &Value) -> impl Iterator<Item = &Value> {
-    let status = &pod["status"];
-    items(&status["initContainerStatuses"])
-        .chain(items(&status["containerStatuses"]))
-        .filter(|container| container["ready"] != true)
+/// A container of a pod.
+struct Container<'a> {
+    status: &'a Value,
+    is_init: bool,
+}
+
+impl Container<'_> {
+    fn name(&self) -> String {
+        text(&self.status["name"])
+    }
+
+    fn restarts(&self) -> u64 {
+        self.status["restartCount"].as_u64().unwrap_or_default()
+    }
+}
+
+/// The containers that are not ready. Init containers come first, since the others wait for them; a cluster may have
+/// added containers of either kind.
+fn unready(pod: &Value) -> impl Iterator<Item = Container<'_>> {
+    let of = |statuses: &'static str, is_init| {
+        items(&pod["status"][statuses]).map(move |status| Container { status, is_init })
+    };
+    of("initContainerStatuses", true)
+        .chain(of("containerStatuses", false))
+        .filter(|container| container.status["ready"] != true)
 }

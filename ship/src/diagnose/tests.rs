@@ -87,6 +87,74 @@ fn a_crash_loop_counts_from_the_second_crash() {
     check(&crashed(3, "OOMKilled"), &[], &[expected], true);
 }
 
+#[test]
+fn a_crash_loop_has_the_message_of_the_runtime_or_of_the_program() {
+    let crashed = |last: &Value| {
+        json!({"containerStatuses": [{"name": "app", "restartCount": 2,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": last}}]})
+    };
+    // As containerd and runc report a wrong command.
+    let message = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc \
+                   create failed: unable to start container process: error during container init: exec: \
+                   \"serve\": executable file not found in $PATH: unknown";
+    let unstarted = json!({"reason": "StartError", "exitCode": 128, "message": message});
+    let expected = format!(
+        "pod app-1: container app: crash loop, 2 restarts; last terminated with exit code 128: {message}"
+    );
+    check(&crashed(&unstarted), &[], &[&expected], true);
+    let wrote = json!({"reason": "Error", "exitCode": 1, "message": "connecting\nno database\n"});
+    let expected = "pod app-1: container app: crash loop, 2 restarts; last terminated with exit code 1: no database";
+    check(&crashed(&wrote), &[], &[expected], true);
+}
+
+#[test]
+fn containers_that_wait_for_volumes_or_a_network_have_the_event_about_it() {
+    let creating = waiting("ContainerCreating", "");
+    let mount = warning(
+        "p",
+        "FailedMount",
+        "MountVolume.SetUp failed for volume \"key\" : secret \"key\" not found",
+    );
+    let expected = "pod app-1: its containers cannot be created yet: MountVolume.SetUp failed for volume \"key\" : \
+                    secret \"key\" not found";
+    check(&creating, std::slice::from_ref(&mount), &[expected], false);
+    // As on EKS, where each node has a limited number of addresses.
+    let network = warning(
+        "p",
+        "FailedCreatePodSandBox",
+        "plugin type=\"aws-cni\" name=\"aws-cni\" failed (add): add cmd: failed to assign an IP address to container",
+    );
+    let expected = "pod app-1: its containers cannot be created yet: plugin type=\"aws-cni\" name=\"aws-cni\" failed \
+                    (add): add cmd: failed to assign an IP address to container";
+    let later = |reason: &str| {
+        json!({"kind": "Event", "type": "Normal", "reason": reason, "message": "",
+            "involvedObject": {"uid": "p"}, "lastTimestamp": "2026-01-01T00:00:01Z"})
+    };
+    let events = [network.clone(), later("SandboxChanged")];
+    check(&waiting("PodInitializing", ""), &events, &[expected], false);
+
+    // Since then the image is pulled, or the container runs.
+    check(&creating, &[mount, later("Pulling")], &[], false);
+    let running = json!({"containerStatuses": [{"name": "app", "state": {"running": {}}}]});
+    check(&running, &[network], &[], false);
+}
+
+#[test]
+fn a_pod_that_its_node_evicts_or_refuses_is_reported_until_it_is_replaced() {
+    let evicted = json!({"phase": "Failed", "reason": "Evicted",
+        "message": "The node was low on resource: ephemeral-storage."});
+    let expected =
+        "pod app-1: it failed: Evicted: The node was low on resource: ephemeral-storage.";
+    check(&evicted, &[], &[expected], false);
+    let refused = json!({"phase": "Failed", "reason": "NodeAffinity"});
+    check(
+        &refused,
+        &[],
+        &["pod app-1: it failed: NodeAffinity"],
+        false,
+    );
+}
+
 /// A cluster adds containers to pods, as service meshes do; the kubelet sorts the statuses by name.
 #[test]
 fn every_container_that_is_not_ready_may_be_the_cause() {
@@ -167,6 +235,18 @@ fn scheduling_gates_and_missing_pods_are_reported() {
     let expected = "pod app-1: its containers are ready, but its target is not healthy \
                     (target-health.elbv2.k8s.aws/x)";
     check(&gated, &[], &[expected], false);
+    // As the AWS Load Balancer Controller sets it.
+    let mut unhealthy = gated;
+    let condition = json!({"type": "target-health.elbv2.k8s.aws/x", "status": "False",
+        "reason": "Target.ResponseCodeMismatch", "message": "Health checks failed with these codes: [404]"});
+    unhealthy["conditions"]
+        .as_array_mut()
+        .unwrap()
+        .push(condition);
+    let expected = "pod app-1: its containers are ready, but its target is not healthy: \
+                    Target.ResponseCodeMismatch: Health checks failed with these codes: [404] \
+                    (target-health.elbv2.k8s.aws/x)";
+    check(&unhealthy, &[], &[expected], false);
 
     let mut refused = snapshot(&json!({}), &[]);
     refused.pods.clear();
