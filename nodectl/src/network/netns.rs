@@ -12,17 +12,20 @@ use super::Error;
 /// A thread's own network namespace.
 const OWN: &str = "/proc/thread-self/ns/net";
 
+/// The error of an action on the namespace at `path`.
+fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Namespace {
+        action,
+        path,
+        source,
+    }
+}
+
 /// Moves the calling thread to a new network namespace, which a mount at `path` keeps alive. The thread
 /// must exit afterwards, since it stays in that namespace.
 pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
-    let error = |action| {
-        let path = path.to_owned();
-        move |source: io::Error| Error::Namespace {
-            action,
-            path,
-            source,
-        }
-    };
+    let error = |action| error(action, path);
     OpenOptions::new()
         .create_new(true)
         .write(true)
@@ -41,14 +44,7 @@ pub(super) fn enter_new(path: &Path) -> Result<File, Error> {
 
 /// Releases the namespace at `path`; a missing one is not an error.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
-    let error = |action| {
-        let path = path.to_owned();
-        move |source: io::Error| Error::Namespace {
-            action,
-            path,
-            source,
-        }
-    };
+    let error = |action| error(action, path);
     // EINVAL: nothing is mounted there; ENOENT: it is gone.
     match umount2(path, MntFlags::MNT_DETACH) {
         Ok(()) | Err(nix::errno::Errno::EINVAL | nix::errno::Errno::ENOENT) => {}
@@ -73,14 +69,7 @@ pub(crate) fn check_seen_by(daemon: i32, dir: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let path = dir.join(".check");
-    let error = |action| {
-        let path = path.clone();
-        move |source: io::Error| Error::Namespace {
-            action,
-            path,
-            source,
-        }
-    };
+    let error = |action| error(action, &path);
     std::fs::write(&path, "").map_err(error("create the file of"))?;
     let mounted = bind(&path).map_err(error("mount"));
     let root = Path::new("/proc").join(daemon.to_string()).join("root");

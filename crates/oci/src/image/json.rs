@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Kind, MediaType};
+use crate::{Descriptor, Kind, MediaType};
 
 /// The largest manifest, index or configuration that is read: 4 MiB, which registries should at least
 /// accept, by
@@ -100,6 +100,19 @@ pub fn canonical(value: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::new();
     write(&value, &mut out);
     out
+}
+
+/// The canonical bytes of a document, and their descriptor. A document that does not contain its media type is the
+/// OCI one.
+pub(super) fn described(
+    document: &impl Serialize,
+    media_type: Option<&MediaType>,
+    oci: &str,
+) -> (Vec<u8>, Descriptor) {
+    let bytes = canonical(document);
+    let media_type = media_type.cloned().unwrap_or_else(|| oci.into());
+    let descriptor = Descriptor::of(media_type, &bytes);
+    (bytes, descriptor)
 }
 
 fn write(value: &Value, out: &mut Vec<u8>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{self, DocumentError, canonical};
+use super::json::{self, DocumentError};
 use crate::descriptor::null_is_empty;
 use crate::{Descriptor, Kind, MediaType};
 
@@ -91,12 +91,6 @@ impl Manifest {
 
     /// Its canonical bytes, and their descriptor.
     pub fn to_bytes(&self) -> (Vec<u8>, Descriptor) {
-        let bytes = canonical(self);
-        let media_type = self
-            .media_type
-            .clone()
-            .unwrap_or_else(|| MediaType::OCI_MANIFEST.into());
-        let descriptor = Descriptor::of(media_type, &bytes);
-        (bytes, descriptor)
+        json::described(self, self.media_type.as_ref(), MediaType::OCI_MANIFEST)
     }
 }
