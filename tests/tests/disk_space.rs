@@ -57,4 +57,6 @@ fn a_failed_build_says_whether_the_disk_is_full() {
     );
     let enough = "mount -t tmpfs -o size=1g none \"$1/target\"";
     assert_eq!(run(enough, "build-failed"), (Some(1), String::new()));
+    let nothing = "rmdir \"$1/target\"";
+    assert_eq!(run(nothing, "build-failed"), (Some(1), String::new()));
 }
