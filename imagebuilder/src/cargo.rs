@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::{Message, PackageId};
@@ -57,7 +57,7 @@ pub(crate) enum CompileError {
         package: String,
         triple: &'static str,
         status: ExitStatus,
-        /// What Cargo does not say, or not where it is seen.
+        /// The probable cause, if Cargo's output does not show it.
         cause: Option<Cause>,
     },
     #[error("Cargo built package `{package}`, but reported no binary `{bin}`")]
@@ -185,23 +185,13 @@ pub(crate) fn compile(
         for line in &held {
             notes(Note::Diagnostic(line));
         }
-        let directory = workspace.target_dir();
-        let cause = if let Some(free) = little_space(directory) {
-            let directory = directory.to_owned();
-            Some(Cause::LittleSpace { directory, free })
-        } else {
-            let refused = found.ok().and_then(|found| found.argument_for_a_driver());
-            let refused = refused.filter(|_| compile::rust_lld_links(target, &config));
-            refused.map(|argument| Cause::Argument {
-                argument,
-                variable: target.linker_variable(),
-            })
-        };
+        let refused = found.ok().and_then(|found| found.argument_for_a_driver());
+        let refused = refused.filter(|_| compile::rust_lld_links(target, &config));
         return Err(CompileError::Failed {
             package: service.package.clone(),
             triple: target.triple,
             status,
-            cause,
+            cause: cause(refused, target, workspace.target_dir()),
         });
     }
     let found = found.map_err(CompileError::Messages)?;
@@ -220,6 +210,17 @@ pub(crate) fn compile(
         all_packages: found.all_packages,
         folders: found.folders,
     })
+}
+
+/// Why Cargo probably failed, if rust-lld may have refused an argument.
+fn cause(refused: Option<String>, target: Target, directory: &Path) -> Option<Cause> {
+    if let Some(argument) = refused {
+        let variable = target.linker_variable();
+        return Some(Cause::Argument { argument, variable });
+    }
+    let free = little_space(directory)?;
+    let directory = directory.to_owned();
+    Some(Cause::LittleSpace { directory, free })
 }
 
 /// `cargo build`, with the arguments `flags` and the environment that the image may depend on.

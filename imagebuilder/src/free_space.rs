@@ -4,10 +4,10 @@ use std::path::Path;
 
 use cli::Bytes;
 
-/// The most free space, in bytes, that suggests that a build failed for want of more.
+/// A build that fails with less free space than this, in bytes, has probably filled the disk.
 ///
-/// It is not zero: Cargo, rustc and the linker remove a file that they could not finish, which for a large
-/// binary has hundreds of MiB.
+/// It is not zero: Cargo, rustc and the linker remove a file that they could not finish, which can have hundreds of
+/// MiB.
 const LITTLE: u64 = 512 << 20;
 
 /// The free space of the file system of `directory`, if that is so little that a build may have filled it.

@@ -102,8 +102,8 @@ pub fn canonical(value: &impl Serialize) -> Vec<u8> {
     out
 }
 
-/// The canonical bytes of a document, and their descriptor. A document that does not contain its media type is the
-/// OCI one.
+/// The canonical bytes of a document, and their descriptor. The media type of a document that does not contain one is
+/// `oci`.
 pub(super) fn described(
     document: &impl Serialize,
     media_type: Option<&MediaType>,
