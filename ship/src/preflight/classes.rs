@@ -5,181 +5,171 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Problem;
+use super::templates::{Claim, claims, pod_specs};
 use crate::kubectl::{Kubectl, KubectlError, items, readable, text};
 use crate::manifests::of_kind;
 
-const STORAGE_CLASS: &str = "StorageClass";
-
-/// A kind of class, and the field that refers to one.
-struct ClassKind {
-    kind: &'static str,
-    field: &'static str,
-    /// The kind whose objects are found by the name of a class that need not exist, with the same field.
-    by_name: Option<&'static str>,
+/// A kind of class. Without its class, an object is either refused or waits for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ClassKind {
+    Ingress,
+    Priority,
+    Runtime,
+    Storage,
 }
 
-/// Without its class, an object is either refused or waits for ever.
-const CLASS_KINDS: [ClassKind; 4] = [
-    ClassKind {
-        kind: "IngressClass",
-        field: "ingressClassName",
-        by_name: None,
-    },
-    ClassKind {
-        kind: "PriorityClass",
-        field: "priorityClassName",
-        by_name: None,
-    },
-    ClassKind {
-        kind: "RuntimeClass",
-        field: "runtimeClassName",
-        by_name: None,
-    },
-    // https://kubernetes.io/docs/concepts/storage/persistent-volumes/#static
-    ClassKind {
-        kind: STORAGE_CLASS,
-        field: "storageClassName",
-        by_name: Some("PersistentVolume"),
-    },
-];
-
 impl ClassKind {
-    /// The classes that objects refer to, at any depth: pods and claims are also in templates, such as those of a
-    /// `StatefulSet` or of an operator's object.
-    fn referenced<'a>(&self, objects: &'a [Value]) -> BTreeSet<&'a str> {
-        let mut found = BTreeSet::new();
-        for object in objects {
-            if self.by_name.is_none_or(|kind| object["kind"] != kind) {
-                collect(&object["spec"], self.field, &mut found);
-            }
+    const ALL: [Self; 4] = [Self::Ingress, Self::Priority, Self::Runtime, Self::Storage];
+
+    /// Its `kind`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "IngressClass",
+            Self::Priority => "PriorityClass",
+            Self::Runtime => "RuntimeClass",
+            Self::Storage => "StorageClass",
         }
+    }
+
+    /// The classes that objects refer to. Claims in `existing` have their volume, or wait for one already.
+    fn referenced<'a>(self, objects: &'a [Value], existing: &[String]) -> BTreeSet<String> {
+        let of_pods = |field: &str| {
+            let names = pod_specs(objects)
+                .into_iter()
+                .map(|spec| text(&spec[field]));
+            names.collect::<BTreeSet<_>>()
+        };
+        let mut found = match self {
+            Self::Ingress => {
+                let ingresses = of_kind(objects, "Ingress");
+                ingresses
+                    .map(|ingress| text(&ingress["spec"]["ingressClassName"]))
+                    .collect()
+            }
+            Self::Priority => of_pods("priorityClassName"),
+            Self::Runtime => of_pods("runtimeClassName"),
+            Self::Storage => {
+                let claims: Vec<Claim<'a>> = claims(objects);
+                let new = claims.iter().filter(|claim| !claim.is_among(existing));
+                new.filter_map(Claim::class).map(str::to_owned).collect()
+            }
+        };
+        // A claim with an empty class wants a volume without one.
+        found.remove("");
         found
     }
 
-    /// The classes that objects bring.
-    fn brought<'a>(&self, objects: &'a [Value]) -> BTreeSet<&'a str> {
-        let of_class = of_kind(objects, self.kind).map(|class| &class["metadata"]["name"]);
-        let by_name = self.by_name.into_iter();
-        let named = by_name.flat_map(|kind| of_kind(objects, kind));
-        let named = named.map(|object| &object["spec"][self.field]);
-        of_class.chain(named).filter_map(Value::as_str).collect()
+    /// The classes that objects bring. A claim also binds to a volume of the same class if there is no such object:
+    /// <https://kubernetes.io/docs/concepts/storage/persistent-volumes/#static>.
+    fn brought(self, objects: &[Value]) -> BTreeSet<String> {
+        let classes = of_kind(objects, self.name()).map(|class| text(&class["metadata"]["name"]));
+        let volumes = of_kind(objects, "PersistentVolume").filter(|_| self == Self::Storage);
+        classes.chain(volumes.map(class_of_volume)).collect()
     }
 }
 
-/// The values of a field at any depth.
-fn collect<'a>(value: &'a Value, field: &str, found: &mut BTreeSet<&'a str>) {
-    match value {
-        Value::Array(values) => {
-            for value in values {
-                collect(value, field, found);
-            }
-        }
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    // A claim with an empty class wants a volume without one.
-                    Value::String(class) if name == field && !class.is_empty() => {
-                        found.insert(class);
-                    }
-                    _ => collect(value, field, found),
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+/// The class of a volume; empty if it has none.
+fn class_of_volume(volume: &Value) -> String {
+    let annotation = &volume["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"];
+    let class = annotation
+        .as_str()
+        .or_else(|| volume["spec"]["storageClassName"].as_str());
+    class.unwrap_or_default().to_owned()
 }
 
-/// The claims that name neither a class nor a volume.
-fn claims_without_class(objects: &[Value]) -> Vec<String> {
-    let is_open = |claim: &Value| {
-        // An empty class is one: it means a volume without a class.
-        claim["spec"]["storageClassName"].is_null() && claim["spec"]["volumeName"].is_null()
-    };
-    let mut found = Vec::new();
-    for claim in of_kind(objects, "PersistentVolumeClaim").filter(|claim| is_open(claim)) {
-        found.push(text(&claim["metadata"]["name"]));
-    }
-    for set in of_kind(objects, "StatefulSet") {
-        let templates = items(&set["spec"]["volumeClaimTemplates"]);
-        let names = templates.filter(|claim| is_open(claim)).map(|claim| {
-            format!(
-                "{} of {}",
-                text(&claim["metadata"]["name"]),
-                text(&set["metadata"]["name"])
-            )
-        });
-        found.extend(names);
-    }
-    found
-}
-
-/// Whether claims without a class get a volume: by the default class, or since a volume has no class either.
+/// Whether a claim without a class gets a volume by this: the default class, or a volume without one.
 fn serves_any_claim(object: &Value) -> bool {
-    /// <https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass>
-    const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+    /// <https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass>, and its former name.
+    const DEFAULT: [&str; 2] = [
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+    ];
     match object["kind"].as_str() {
-        Some("StorageClass") => object["metadata"]["annotations"][DEFAULT] == "true",
-        Some("PersistentVolume") => text(&object["spec"]["storageClassName"]).is_empty(),
+        Some("StorageClass") => DEFAULT
+            .iter()
+            .any(|annotation| object["metadata"]["annotations"][*annotation] == "true"),
+        Some("PersistentVolume") => class_of_volume(object).is_empty(),
         _ => false,
     }
 }
 
-/// The classes in a cluster, and what is found by the name of one, by the kind of class. Only the kinds that the
-/// manifests need are read; `None` means that the user may not read them.
+/// The classes in a cluster, of the kinds that the manifests need.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Classes(pub(super) BTreeMap<&'static str, Option<Vec<Value>>>);
+pub(crate) struct Classes {
+    /// The classes of each kind; with those of storage, the volumes. `None` means that the user may not read them.
+    pub(super) found: BTreeMap<ClassKind, Option<Vec<Value>>>,
+    /// The names of the claims in the namespace.
+    pub(super) claims: Vec<String>,
+}
 
 impl Classes {
     /// Queries the API server.
-    pub(super) fn gather(kubectl: &Kubectl, objects: &[Value]) -> Result<Self, KubectlError> {
-        let list = |kind: &str| -> Result<Option<Vec<Value>>, KubectlError> {
-            let list = readable(kubectl.json(&["get", kind]))?;
+    pub(super) fn gather(
+        kubectl: &Kubectl,
+        namespace: &str,
+        objects: &[Value],
+    ) -> Result<Self, KubectlError> {
+        let list = |args: &[&str]| -> Result<Option<Vec<Value>>, KubectlError> {
+            let list = readable(kubectl.json(&[&["get"], args].concat()))?;
             Ok(list.map(|list| items(&list["items"]).cloned().collect()))
         };
         let mut classes = Self::default();
-        for kind in &CLASS_KINDS {
-            let claims = kind.kind == STORAGE_CLASS && !claims_without_class(objects).is_empty();
-            if kind.referenced(objects).is_empty() && !claims {
+        for kind in ClassKind::ALL {
+            let is_storage = kind == ClassKind::Storage;
+            let is_needed = if is_storage {
+                !claims(objects).is_empty()
+            } else {
+                !kind.referenced(objects, &[]).is_empty()
+            };
+            if !is_needed {
                 continue;
             }
-            let mut found = list(kind.kind)?;
-            if let Some(by_name) = kind.by_name {
-                found = found.zip(list(by_name)?).map(|(mut found, more)| {
-                    found.extend(more);
-                    found
-                });
+            // Both kinds, or neither.
+            let resources = if is_storage {
+                "StorageClass,PersistentVolume"
+            } else {
+                kind.name()
+            };
+            classes.found.insert(kind, list(&[resources])?);
+            if is_storage {
+                let found = list(&["PersistentVolumeClaim", "-n", namespace])?;
+                let names = found
+                    .iter()
+                    .flatten()
+                    .map(|claim| text(&claim["metadata"]["name"]));
+                classes.claims = names.collect();
             }
-            classes.0.insert(kind.kind, found);
         }
         Ok(classes)
-    }
-
-    /// What the cluster has of a kind of class.
-    fn of(&self, kind: &str) -> Option<&[Value]> {
-        self.0.get(kind)?.as_deref()
     }
 
     /// The classes that objects need and that neither the cluster nor the objects have.
     pub(super) fn missing(&self, objects: &[Value]) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for kind in &CLASS_KINDS {
-            let Some(found) = self.of(kind.kind) else {
+        for (&kind, found) in &self.found {
+            let Some(found) = found else {
                 continue;
             };
             let known = &kind.brought(found) | &kind.brought(objects);
-            let missing = &kind.referenced(objects) - &known;
+            let missing = &kind.referenced(objects, &self.claims) - &known;
             problems.extend(missing.into_iter().map(|name| Problem::NoClass {
-                kind: kind.kind,
-                name: name.to_owned(),
+                kind: kind.name(),
+                name,
             }));
+            if kind == ClassKind::Storage {
+                problems.extend(self.missing_default(objects, found));
+            }
         }
-        problems.extend(self.missing_default(objects));
         problems
     }
 
-    fn missing_default(&self, objects: &[Value]) -> Option<Problem> {
-        let found = self.of(STORAGE_CLASS)?;
-        let claims = claims_without_class(objects);
+    fn missing_default(&self, objects: &[Value], found: &[Value]) -> Option<Problem> {
+        let claims: Vec<_> = claims(objects)
+            .into_iter()
+            .filter(|claim| claim.class().is_none() && !claim.names_volume())
+            .filter(|claim| !claim.is_among(&self.claims))
+            .map(|claim| claim.name)
+            .collect();
         let is_served = found.iter().chain(objects).any(serves_any_claim);
         (!claims.is_empty() && !is_served).then_some(Problem::NoDefaultStorageClass { claims })
     }

@@ -66,7 +66,7 @@ impl Facts {
             kinds,
             webhooks: webhooks.as_ref().map(webhooks_of),
             controller_available,
-            classes: Classes::gather(kubectl, &manifests.objects)?,
+            classes: Classes::gather(kubectl, namespace, &manifests.objects)?,
             namespace_phase: phase
                 .and_then(|namespace| namespace["status"]["phase"].as_str().map(str::to_owned)),
             may_deploy: match may_deploy {

@@ -13,6 +13,7 @@ mod facts;
 mod problem;
 mod requirements;
 mod subnets;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod too_few_subnets;

@@ -28,7 +28,7 @@ pub(crate) enum Problem {
     GatesMayBeSkipped,
     /// An object refers to a missing class.
     NoClass { kind: &'static str, name: String },
-    /// Claims name no storage class, and none is the default.
+    /// Claims name no storage class, and none is the default: they probably get no volume.
     NoDefaultStorageClass { claims: Vec<String> },
     /// The controller would find no place for a load balancer.
     TooFewSubnets(Box<TooFewSubnets>),
@@ -47,9 +47,11 @@ impl Problem {
             | Self::NoKinds { .. }
             | Self::NoGateWebhook
             | Self::NoClass { .. }
-            | Self::NoDefaultStorageClass { .. }
             | Self::TooFewSubnets(_) => true,
-            Self::GatesMayBeSkipped | Self::SubnetsUnknown(_) => false,
+            // A controller may set the class, or create the volume.
+            Self::NoDefaultStorageClass { .. }
+            | Self::GatesMayBeSkipped
+            | Self::SubnetsUnknown(_) => false,
         }
     }
 
@@ -151,7 +153,7 @@ impl fmt::Display for Problem {
             Self::NoClass { kind, name } => write!(f, "there is no {kind} {name}"),
             Self::NoDefaultStorageClass { claims } => write!(
                 f,
-                "no StorageClass is the default, and these claims name none: {}",
+                "there is no default StorageClass for the claims without one: {}",
                 claims.join(", ")
             ),
             Self::TooFewSubnets(found) => found.fmt(f),

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::Problem;
-use super::classes::Classes;
+use super::classes::{ClassKind, Classes};
 use super::facts::{Facts, Webhook};
 use super::requirements::{GATE_LABEL, GATE_WEBHOOK, problems};
 
@@ -27,20 +27,30 @@ fn class(kind: &str, name: &str) -> Value {
     json!({"kind": kind, "metadata": {"name": name}})
 }
 
-/// A cluster with these classes and volumes.
+/// A cluster with these classes, volumes and claims.
 fn classes(objects: &[Value]) -> Classes {
     let of = |kinds: &[&str]| {
         let found = objects
             .iter()
             .filter(|object| kinds.contains(&object["kind"].as_str().unwrap()));
-        Some(found.cloned().collect())
+        found.cloned().collect::<Vec<_>>()
     };
-    Classes(BTreeMap::from([
-        ("IngressClass", of(&["IngressClass"])),
-        ("PriorityClass", of(&["PriorityClass"])),
-        ("RuntimeClass", of(&["RuntimeClass"])),
-        ("StorageClass", of(&["StorageClass", "PersistentVolume"])),
-    ]))
+    let claims = of(&["PersistentVolumeClaim"]);
+    let names = claims
+        .iter()
+        .map(|claim| claim["metadata"]["name"].as_str().unwrap());
+    Classes {
+        claims: names.map(str::to_owned).collect(),
+        found: BTreeMap::from([
+            (ClassKind::Ingress, Some(of(&["IngressClass"]))),
+            (ClassKind::Priority, Some(of(&["PriorityClass"]))),
+            (ClassKind::Runtime, Some(of(&["RuntimeClass"]))),
+            (
+                ClassKind::Storage,
+                Some(of(&["StorageClass", "PersistentVolume"])),
+            ),
+        ]),
+    }
 }
 
 fn objects() -> Vec<Value> {
@@ -177,10 +187,10 @@ fn unreadable_facts_are_not_reported_as_problems() {
     let facts = Facts {
         webhooks: None,
         controller_available: None,
-        classes: Classes(BTreeMap::from([
-            ("IngressClass", None),
-            ("StorageClass", None),
-        ])),
+        classes: Classes {
+            found: [(ClassKind::Ingress, None), (ClassKind::Storage, None)].into(),
+            claims: Vec::new(),
+        },
         may_deploy: None,
         ..eks()
     };
@@ -217,6 +227,16 @@ fn every_object_that_names_a_class_is_checked() {
     );
 }
 
+/// What the preflight finds on EKS with these classes, volumes and claims.
+fn found(objects: &[Value], cluster: &[Value]) -> Vec<String> {
+    let facts = Facts {
+        classes: classes(cluster),
+        ..eks()
+    };
+    let problems = problems("eks", objects, &facts);
+    problems.iter().map(ToString::to_string).collect()
+}
+
 /// The objects in which public manifests refer to classes.
 #[test]
 fn classes_are_found_in_templates_and_in_custom_resources() {
@@ -230,10 +250,24 @@ fn classes_are_found_in_templates_and_in_custom_resources() {
             "volumes": [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": claim("scratch")}}],
         }))}}}),
         json!({"kind": "Deployment", "spec": template(json!({"runtimeClassName": "gvisor"}))}),
-        json!({"kind": "Prometheus", "spec": {"storage": {"volumeClaimTemplate": claim("of-an-operator")}}}),
+        json!({"kind": "Pod", "spec": {"priorityClassName": "urgent"}}),
+        json!({"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
+            "spec": {"storage": {"volumeClaimTemplate": claim("of-an-operator")}}}),
+        // Patterns of a policy are not references.
+        json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "spec": {"rules": [{"validate": {"pattern":
+            {"spec": {"volumeClaimTemplates": [claim("?*")], "template": {"spec": {"priorityClassName": "?*"}}}}}}]}}),
         json!({"kind": "ConfigMap", "data": {"storageClassName": "text"}}),
     ];
-    let found = problems("eks", &objects, &eks());
+    let operators = [
+        ("monitoring.coreos.com/v1", "Prometheus"),
+        ("kyverno.io/v1", "ClusterPolicy"),
+    ];
+    let mut facts = eks();
+    facts.classes = classes(&[]);
+    for (version, kind) in operators {
+        facts.kinds.insert((version.to_owned(), kind.to_owned()));
+    }
+    let found = problems("eks", &objects, &facts);
     let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         texts,
@@ -252,50 +286,59 @@ fn classes_are_found_in_templates_and_in_custom_resources() {
 #[test]
 fn a_claim_may_name_the_class_of_a_volume() {
     let volume = json!({"kind": "PersistentVolume", "spec": {"storageClassName": "manual"}});
-    let claim = json!({"kind": "PersistentVolumeClaim", "spec": {"storageClassName": "manual"}});
-    assert_eq!(
-        problems("eks", &[volume.clone(), claim.clone()], &eks()),
-        []
-    );
-    let facts = Facts {
-        classes: classes(&[volume]),
-        ..eks()
-    };
-    assert_eq!(problems("eks", std::slice::from_ref(&claim), &facts), []);
-    assert_eq!(problems("eks", &[claim], &eks()).len(), 1);
+    let claim = json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "c"},
+        "spec": {"storageClassName": "manual"}});
+    let none: [&str; 0] = [];
+    assert_eq!(found(&[volume.clone(), claim.clone()], &[]), none);
+    assert_eq!(found(std::slice::from_ref(&claim), &[volume]), none);
+    let missing = ["there is no StorageClass manual"];
+    assert_eq!(found(std::slice::from_ref(&claim), &[]), missing);
+    let mut annotated = claim;
+    annotated["spec"] = json!({});
+    annotated["metadata"]["annotations"] =
+        json!({"volume.beta.kubernetes.io/storage-class": "manual"});
+    assert_eq!(found(&[annotated], &[]), missing);
 }
 
 #[test]
 fn a_claim_without_a_class_needs_the_default_class_or_a_volume_without_one() {
-    let claim = |spec: Value| json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec});
-    let set = json!({
-        "kind": "StatefulSet",
-        "metadata": {"name": "db"},
-        "spec": {"volumeClaimTemplates": [{"metadata": {"name": "wal"}, "spec": {}}]},
-    });
+    let claim = |name: &str, spec: Value| json!({"kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec});
+    let template = |name: &str| json!([{"metadata": {"name": name}, "spec": {}}]);
+    let scratch = json!({"ephemeral": {"volumeClaimTemplate": {"spec": {}}}});
     let objects = [
-        claim(json!({})),
-        claim(json!({"storageClassName": ""})),
-        claim(json!({"volumeName": "pv-1"})),
-        set,
+        claim("data", json!({})),
+        claim("without", json!({"storageClassName": ""})),
+        claim("bound", json!({"volumeName": "pv-1"})),
+        json!({"kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {"volumeClaimTemplates": template("wal")}}),
+        json!({"kind": "Job", "metadata": {"name": "sort"}, "spec": {"template": {"spec": {"volumes": [scratch]}}}}),
     ];
-    let found = problems("eks", &objects, &eks());
-    let texts: Vec<_> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
-        texts,
-        ["no StorageClass is the default, and these claims name none: data, wal of db"]
+        found(&objects, &[]),
+        [
+            "there is no default StorageClass for the claims without one: data, wal of StatefulSet db, \
+             a template of Job sort"
+        ]
     );
+    // Those that exist got a class when there was a default one. Others may have similar names.
+    let existing = [
+        claim("data", json!({})),
+        claim("wal-db-0", json!({})),
+        claim("wal-db-x", json!({})),
+    ];
+    assert_eq!(
+        found(&objects, &existing),
+        ["there is no default StorageClass for the claims without one: a template of Job sort"]
+    );
+    let others = [claim("data-2", json!({})), claim("wal-db-x", json!({}))];
+    assert!(found(&objects, &others)[0].contains("data, wal of StatefulSet db"));
+
     let default = json!({"kind": "StorageClass", "metadata": {
         "name": "gp3",
         "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
     }});
     for served in [default, json!({"kind": "PersistentVolume", "spec": {}})] {
-        let facts = Facts {
-            classes: classes(std::slice::from_ref(&served)),
-            ..eks()
-        };
-        assert_eq!(problems("eks", &objects, &facts), [], "{served}");
-        let brought = [&objects[..], &[served]].concat();
-        assert_eq!(problems("eks", &brought, &eks()), []);
+        let none: [&str; 0] = [];
+        assert_eq!(found(&objects, std::slice::from_ref(&served)), none);
+        assert_eq!(found(&[&objects[..], &[served]].concat(), &[]), none);
     }
 }
