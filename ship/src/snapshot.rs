@@ -15,8 +15,11 @@ pub struct Snapshot {
     pub balancer: Value,
     /// The `ReplicaSet` of the newest revision; `Null` until it exists.
     pub newest: Value,
-    /// The pods of that `ReplicaSet` that are not being deleted.
+    /// The pods of that `ReplicaSet` that run or will: neither ended nor being deleted.
     pub pods: Vec<Value>,
+    /// The pods of that `ReplicaSet` that ended, such as those that their node evicted. It creates others in their
+    /// place, and leaves these.
+    pub ended: Vec<Value>,
     /// The namespace's events, oldest first.
     pub events: Vec<Value>,
 }
@@ -65,12 +68,17 @@ impl Snapshot {
             .find(|set| revision.is_some() && self::revision(set) == revision)
             .cloned()
             .unwrap_or_default();
-        let pods = items
+        let (ended, pods) = items
             .iter()
             .filter(|item| item["kind"] == "Pod" && owned_by(item, "ReplicaSet", &newest))
             .filter(|pod| !newest.is_null() && pod["metadata"]["deletionTimestamp"].is_null())
             .cloned()
-            .collect();
+            .partition(|pod| {
+                matches!(
+                    pod["status"]["phase"].as_str(),
+                    Some("Failed" | "Succeeded")
+                )
+            });
         let mut events: Vec<_> = items
             .iter()
             .filter(|item| item["kind"] == "Event")
@@ -83,6 +91,7 @@ impl Snapshot {
             balancer: find(balancer.0, balancer.1),
             newest,
             pods,
+            ended,
             events,
         }
     }

@@ -33,10 +33,12 @@ pub enum Cause {
         /// The message of containerd or the registry.
         message: String,
     },
-    /// A container cannot be created, for example because a `ConfigMap` is missing.
+    /// A container cannot be created, for example because a `ConfigMap` is missing, or cannot be started.
     Container {
         /// The container.
         name: String,
+        /// What the kubelet cannot do, such as `cannot be created`.
+        failure: &'static str,
         /// The kubelet's message.
         message: String,
     },
@@ -45,7 +47,7 @@ pub enum Cause {
         /// The kubelet's message.
         message: String,
     },
-    /// The pod has ended for good, for example since its node ran out of memory or disk space.
+    /// The pod has ended, for example because its node ran out of memory or disk space.
     Failed {
         /// Such as `Evicted`.
         reason: String,
@@ -60,7 +62,7 @@ pub enum Cause {
         is_init: bool,
         /// How often it was restarted.
         restarts: u64,
-        /// How it terminated last, such as `exit code 2`, with the message of the runtime or the program if there is one.
+        /// How it terminated last, such as `exit code 2`, with the runtime's message if it could not be started.
         terminated: String,
     },
     /// The pod fits on no node.
@@ -124,9 +126,11 @@ impl fmt::Display for Finding {
         write!(f, "{}: ", self.object)?;
         match &self.cause {
             Cause::ImagePull { message } => write!(f, "the image cannot be pulled: {message}"),
-            Cause::Container { name, message } => {
-                write!(f, "container {name} cannot be created: {message}")
-            }
+            Cause::Container {
+                name,
+                failure,
+                message,
+            } => write!(f, "container {name} {failure}: {message}"),
             Cause::NotPrepared { message } => {
                 write!(f, "its containers cannot be created yet: {message}")
             }

@@ -12,7 +12,7 @@ const CRASHES: u64 = 2;
 /// The first cause that explains the state of a pod. `gated` is whether it should have readiness gates.
 pub(super) fn cause(snapshot: &Snapshot, pod: &Value, gated: bool) -> Option<Cause> {
     missing_gate(pod, gated)
-        .or_else(|| failed(pod))
+        .or_else(|| not_provisioned(snapshot, pod))
         .or_else(|| unschedulable(pod))
         .or_else(|| unready(pod).find_map(|container| not_started(snapshot, pod, &container)))
         .or_else(|| not_prepared(snapshot, pod))
@@ -26,18 +26,42 @@ fn missing_gate(pod: &Value, gated: bool) -> Option<Cause> {
     (gated && present.is_none_or(Vec::is_empty)).then_some(Cause::NoGate)
 }
 
-/// The pod ended although its containers are to run for ever: its node evicted or refused it.
-fn failed(pod: &Value) -> Option<Cause> {
-    let status = &pod["status"];
-    (status["phase"] == "Failed").then(|| Cause::Failed {
-        reason: text(&status["reason"]),
-        message: message(status),
+/// Why a claim of a pod that has no node has no volume. With `WaitForFirstConsumer`, volumes are created once a
+/// node is chosen, and the scheduler waits for them.
+fn not_provisioned(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
+    if !pod["spec"]["nodeName"].is_null() {
+        return None;
+    }
+    let pod_name = text(&pod["metadata"]["name"]);
+    let claims: Vec<_> = items(&pod["spec"]["volumes"])
+        .filter_map(|volume| {
+            let claim = volume["persistentVolumeClaim"]["claimName"].as_str();
+            // https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#persistentvolumeclaim-naming
+            let is_ephemeral = !volume["ephemeral"].is_null();
+            let ephemeral = is_ephemeral.then(|| format!("{pod_name}-{}", text(&volume["name"])));
+            claim.map(str::to_owned).or(ephemeral)
+        })
+        .collect();
+    snapshot.events.iter().rev().find_map(|event| {
+        let about = &event["involvedObject"];
+        let name = text(&about["name"]);
+        let is_failure = event["reason"] == "ProvisioningFailed"
+            && about["kind"] == "PersistentVolumeClaim"
+            && claims.contains(&name);
+        is_failure.then(|| Cause::NotPrepared {
+            message: format!("claim {name}: {}", message(event)),
+        })
     })
 }
 
 fn unschedulable(pod: &Value) -> Option<Cause> {
     let scheduled = condition(pod, "PodScheduled")?;
-    (scheduled["reason"] == "Unschedulable").then(|| Cause::Unschedulable {
+    // `SchedulerError` if something took too long after a node was chosen, such as creating a volume.
+    let is_failure = matches!(
+        scheduled["reason"].as_str(),
+        Some("Unschedulable" | "SchedulerError")
+    );
+    is_failure.then(|| Cause::Unschedulable {
         message: message(scheduled),
     })
 }
@@ -63,16 +87,21 @@ fn not_started(snapshot: &Snapshot, pod: &Value, container: &Container<'_>) -> O
                 message: failed.unwrap_or_else(|| message(waiting)),
             })
         }
-        "CreateContainerConfigError"
-        | "CreateContainerError"
-        | "PreCreateHookError"
-        | "PreStartHookError"
-        | "PostStartHookError"
-        | "RunContainerError" => Some(Cause::Container {
-            name: container.name(),
-            message: message(waiting),
-        }),
-        _ => None,
+        reason => {
+            let failure = match reason {
+                "CreateContainerConfigError" | "CreateContainerError" | "PreCreateHookError" => {
+                    "cannot be created"
+                }
+                "PreStartHookError" | "RunContainerError" => "cannot be started",
+                "PostStartHookError" => "was stopped, since its postStart hook failed",
+                _ => return None,
+            };
+            Some(Cause::Container {
+                name: container.name(),
+                failure,
+                message: message(waiting),
+            })
+        }
     }
 }
 
@@ -89,8 +118,14 @@ fn not_prepared(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     if !unready(pod).any(waits) {
         return None;
     }
+    let mut is_attached = false;
     let failed = snapshot.events_about(pod).find_map(|event| {
         let is_failure = match event["reason"].as_str()? {
+            "SuccessfulAttachVolume" => {
+                is_attached = true;
+                return None;
+            }
+            "FailedAttachVolume" if is_attached => return None,
             "FailedAttachVolume"
             | "FailedCreatePodSandBox"
             | "FailedMapVolume"
@@ -121,19 +156,15 @@ fn crash_loop(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     })
 }
 
-/// How a container terminated. Its message is the runtime's if it could not be started, else what the program wrote
-/// to its `terminationMessagePath`, or the end of its log if it asks for that.
+/// How a container terminated. What a program that ran has printed is in its log, which is shown, too.
 fn terminated(last: &Value) -> String {
-    let how = match (last["reason"].as_str(), last["exitCode"].as_i64()) {
+    match (last["reason"].as_str(), last["exitCode"].as_i64()) {
         (Some("OOMKilled"), _) => "OOMKilled: it used more memory than its limit".to_owned(),
+        (Some("StartError" | "ContainerCannotRun"), Some(code)) => {
+            format!("exit code {code}: {}", message(last))
+        }
         (_, Some(code)) => format!("exit code {code}"),
         _ => "an unknown state".to_owned(),
-    };
-    let message = message(last);
-    // Only the last line, which is that of a panic's or an exception's cause in most languages.
-    match message.lines().next_back() {
-        Some(line) => format!("{how}: {line}"),
-        None => how,
     }
 }
 

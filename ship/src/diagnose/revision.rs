@@ -1,9 +1,11 @@
 //! Why the newest revision is not served: its pods, its `ReplicaSet` and the load balancer.
 
+use serde_json::Value;
+
 use super::finding::{Cause, Finding, message};
 use super::pod;
 use crate::endpoint;
-use crate::kubectl::items;
+use crate::kubectl::{items, text};
 use crate::snapshot::Snapshot;
 
 /// Everything that keeps the newest revision from being served. `gated` is whether its pods should have
@@ -14,9 +16,25 @@ pub fn diagnose(snapshot: &Snapshot, gated: bool) -> Vec<Finding> {
         Some(Finding::of("pod", pod, cause))
     });
     let mut findings: Vec<_> = causes.collect();
+    findings.extend(failed(snapshot));
     findings.extend(not_created(snapshot));
     findings.extend(no_load_balancer(snapshot));
     findings
+}
+
+/// Why the last pod that ended did so, as long as a pod is missing. Others were created in its place.
+fn failed(snapshot: &Snapshot) -> Option<Finding> {
+    let set = &snapshot.newest;
+    let wanted = set["spec"]["replicas"].as_u64()?;
+    let ready = set["status"]["readyReplicas"].as_u64().unwrap_or_default();
+    let created = |pod: &&Value| text(&pod["metadata"]["creationTimestamp"]);
+    let pod = snapshot.ended.iter().max_by_key(created)?;
+    let status = &pod["status"];
+    let cause = Cause::Failed {
+        reason: text(&status["reason"]),
+        message: message(status),
+    };
+    (ready < wanted).then(|| Finding::of("pod", pod, cause))
 }
 
 /// Why the `ReplicaSet` cannot create its missing pods.

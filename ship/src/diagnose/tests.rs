@@ -88,7 +88,7 @@ fn a_crash_loop_counts_from_the_second_crash() {
 }
 
 #[test]
-fn a_crash_loop_has_the_message_of_the_runtime_or_of_the_program() {
+fn a_crash_loop_of_a_program_that_cannot_be_started_has_the_runtimes_message() {
     let crashed = |last: &Value| {
         json!({"containerStatuses": [{"name": "app", "restartCount": 2,
             "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": last}}]})
@@ -102,9 +102,12 @@ fn a_crash_loop_has_the_message_of_the_runtime_or_of_the_program() {
         "pod app-1: container app: crash loop, 2 restarts; last terminated with exit code 128: {message}"
     );
     check(&crashed(&unstarted), &[], &[&expected], true);
-    let wrote = json!({"reason": "Error", "exitCode": 1, "message": "connecting\nno database\n"});
-    let expected = "pod app-1: container app: crash loop, 2 restarts; last terminated with exit code 1: no database";
-    check(&crashed(&wrote), &[], &[expected], true);
+    // The end of a program's log is shown instead.
+    let logged =
+        json!({"reason": "Error", "exitCode": 101, "message": "note: run with `RUST_BACKTRACE=1`"});
+    let expected =
+        "pod app-1: container app: crash loop, 2 restarts; last terminated with exit code 101";
+    check(&crashed(&logged), &[], &[expected], true);
 }
 
 #[test]
@@ -140,19 +143,100 @@ fn containers_that_wait_for_volumes_or_a_network_have_the_event_about_it() {
 }
 
 #[test]
-fn a_pod_that_its_node_evicts_or_refuses_is_reported_until_it_is_replaced() {
+fn a_failed_attachment_is_not_reported_once_the_volume_is_attached() {
+    let event = |kind: &str, reason: &str, message: &str, time: u32| {
+        json!({"kind": "Event", "type": kind, "reason": reason, "message": message,
+            "involvedObject": {"uid": "p"}, "lastTimestamp": format!("2026-01-01T00:00:0{time}Z")})
+    };
+    let multi = event(
+        "Warning",
+        "FailedAttachVolume",
+        "Multi-Attach error for volume \"pv-1\"",
+        1,
+    );
+    let expected =
+        "pod app-1: its containers cannot be created yet: Multi-Attach error for volume \"pv-1\"";
+    let creating = waiting("ContainerCreating", "");
+    check(&creating, std::slice::from_ref(&multi), &[expected], false);
+    let attached = event("Normal", "SuccessfulAttachVolume", "", 2);
+    check(&creating, &[multi, attached], &[], false);
+}
+
+#[test]
+fn a_pod_without_a_node_has_what_keeps_its_claim_from_getting_a_volume() {
+    let failed = |claim: &str, message: &str| {
+        json!({"kind": "Event", "type": "Warning", "reason": "ProvisioningFailed", "message": message,
+            "involvedObject": {"kind": "PersistentVolumeClaim", "name": claim}})
+    };
+    let events = [
+        failed("data", "not authorized to perform: ec2:CreateVolume"),
+        failed("others", "other"),
+    ];
+    let slow = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulerError",
+        "message": "binding volumes: context deadline exceeded"}]});
+    let mut snapshot = snapshot(&slow, &events);
+    let texts = |snapshot: &Snapshot| {
+        let findings = diagnose(snapshot, false);
+        assert!(findings.iter().all(|finding| !finding.cause.is_final()));
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        texts(&snapshot),
+        ["pod app-1: unschedulable: binding volumes: context deadline exceeded"]
+    );
+    snapshot.pods[0]["spec"]["volumes"] =
+        json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
+    assert_eq!(
+        texts(&snapshot),
+        [
+            "pod app-1: its containers cannot be created yet: claim data: not authorized to perform: ec2:CreateVolume"
+        ]
+    );
+    snapshot
+        .events
+        .push(failed("app-1-scratch", "quota exceeded"));
+    snapshot.pods[0]["spec"]["volumes"] = json!([{"name": "scratch", "ephemeral": {}}]);
+    assert_eq!(
+        texts(&snapshot),
+        ["pod app-1: its containers cannot be created yet: claim app-1-scratch: quota exceeded"]
+    );
+}
+
+#[test]
+fn a_pod_that_its_node_evicts_is_reported_until_enough_pods_are_ready() {
     let evicted = json!({"phase": "Failed", "reason": "Evicted",
         "message": "The node was low on resource: ephemeral-storage."});
-    let expected =
-        "pod app-1: it failed: Evicted: The node was low on resource: ephemeral-storage.";
-    check(&evicted, &[], &[expected], false);
-    let refused = json!({"phase": "Failed", "reason": "NodeAffinity"});
+    let mut snapshot = snapshot(&evicted, &[]);
+    assert_eq!(snapshot.pods.len(), 0, "nobody waits for its answer");
+    snapshot.newest["spec"] = json!({"replicas": 2});
+    let texts = |snapshot: &Snapshot| {
+        let findings = diagnose(snapshot, true);
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut check = |ready: u64, expected: &[&str]| {
+        snapshot.newest["status"] = json!({"replicas": 2, "readyReplicas": ready});
+        assert_eq!(texts(&snapshot), expected);
+    };
     check(
-        &refused,
-        &[],
-        &["pod app-1: it failed: NodeAffinity"],
-        false,
+        1,
+        &["pod app-1: it failed: Evicted: The node was low on resource: ephemeral-storage."],
     );
+    check(2, &[]);
+}
+
+#[test]
+fn a_container_that_is_not_started_has_what_failed() {
+    for (reason, expected) in [
+        ("CreateContainerError", "cannot be created"),
+        ("RunContainerError", "cannot be started"),
+        (
+            "PostStartHookError",
+            "was stopped, since its postStart hook failed",
+        ),
+    ] {
+        let expected = format!("pod app-1: container app {expected}: why");
+        check(&waiting(reason, "why"), &[], &[&expected], true);
+    }
 }
 
 /// A cluster adds containers to pods, as service meshes do; the kubelet sorts the statuses by name.
