@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Problem;
-use super::templates::{Claim, claims, pod_specs};
+use super::templates::{Claim, claims, pod_specs, storage_class};
 use crate::kubectl::{Kubectl, KubectlError, items, readable, text};
 use crate::manifests::of_kind;
 
@@ -32,7 +32,7 @@ impl ClassKind {
     }
 
     /// The classes that objects refer to. Claims in `existing` have their volume, or wait for one already.
-    fn referenced<'a>(self, objects: &'a [Value], existing: &[String]) -> BTreeSet<String> {
+    fn referenced(self, objects: &[Value], existing: &[String]) -> BTreeSet<String> {
         let of_pods = |field: &str| {
             let names = pod_specs(objects)
                 .into_iter()
@@ -49,7 +49,7 @@ impl ClassKind {
             Self::Priority => of_pods("priorityClassName"),
             Self::Runtime => of_pods("runtimeClassName"),
             Self::Storage => {
-                let claims: Vec<Claim<'a>> = claims(objects);
+                let claims = claims(objects);
                 let new = claims.iter().filter(|claim| !claim.is_among(existing));
                 new.filter_map(Claim::class).map(str::to_owned).collect()
             }
@@ -64,17 +64,9 @@ impl ClassKind {
     fn brought(self, objects: &[Value]) -> BTreeSet<String> {
         let classes = of_kind(objects, self.name()).map(|class| text(&class["metadata"]["name"]));
         let volumes = of_kind(objects, "PersistentVolume").filter(|_| self == Self::Storage);
-        classes.chain(volumes.map(class_of_volume)).collect()
+        let volumes = volumes.filter_map(storage_class).map(str::to_owned);
+        classes.chain(volumes).collect()
     }
-}
-
-/// The class of a volume; empty if it has none.
-fn class_of_volume(volume: &Value) -> String {
-    let annotation = &volume["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"];
-    let class = annotation
-        .as_str()
-        .or_else(|| volume["spec"]["storageClassName"].as_str());
-    class.unwrap_or_default().to_owned()
 }
 
 /// Whether a claim without a class gets a volume by this: the default class, or a volume without one.
@@ -88,7 +80,7 @@ fn serves_any_claim(object: &Value) -> bool {
         Some("StorageClass") => DEFAULT
             .iter()
             .any(|annotation| object["metadata"]["annotations"][*annotation] == "true"),
-        Some("PersistentVolume") => class_of_volume(object).is_empty(),
+        Some("PersistentVolume") => storage_class(object).unwrap_or_default().is_empty(),
         _ => false,
     }
 }

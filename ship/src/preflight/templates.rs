@@ -26,12 +26,7 @@ enum CreatedAs {
 impl Claim<'_> {
     /// The name of its class; empty if it wants a volume without one.
     pub(super) fn class(&self) -> Option<&str> {
-        // Kubernetes still prefers the annotation of the time before the field:
-        // https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/component-helpers/storage/volume/helpers.go
-        let annotation =
-            &self.object["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"];
-        let class = annotation.as_str();
-        class.or_else(|| self.object["spec"]["storageClassName"].as_str())
+        storage_class(self.object)
     }
 
     /// Whether it names the volume that it is for.
@@ -52,6 +47,15 @@ impl Claim<'_> {
         };
         existing.iter().any(is_from)
     }
+}
+
+/// The name of the storage class of a claim or a volume.
+pub(super) fn storage_class(object: &Value) -> Option<&str> {
+    // Kubernetes still prefers the annotation that precedes the field:
+    // https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/component-helpers/storage/volume/helpers.go
+    let annotation = &object["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"];
+    let class = annotation.as_str();
+    class.or_else(|| object["spec"]["storageClassName"].as_str())
 }
 
 /// The claims among objects, and their templates at any depth: those of a `StatefulSet`, of a pod's ephemeral volumes,
@@ -75,21 +79,20 @@ pub(super) fn claims(objects: &[Value]) -> Vec<Claim<'_>> {
         templates.extend(lists.into_iter().flat_map(items));
         for claim in templates {
             let template = text(&claim["metadata"]["name"]);
+            let created_as = if kind == "StatefulSet" {
+                CreatedAs::Numbered(format!("{template}-{name}"))
+            } else {
+                CreatedAs::Unknown
+            };
+            let what = if template.is_empty() {
+                "a template"
+            } else {
+                &template
+            };
             found.push(Claim {
-                name: format!(
-                    "{} of {kind} {name}",
-                    if template.is_empty() {
-                        "a template"
-                    } else {
-                        &template
-                    }
-                ),
+                name: format!("{what} of {kind} {name}"),
                 object: claim,
-                created_as: if kind == "StatefulSet" {
-                    CreatedAs::Numbered(format!("{template}-{name}"))
-                } else {
-                    CreatedAs::Unknown
-                },
+                created_as,
             });
         }
     }
