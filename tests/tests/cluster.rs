@@ -16,6 +16,17 @@ fn changed(name: &str, container: &str) -> PathBuf {
     cluster::changed(Path::new(env!("CARGO_TARGET_TMPDIR")), name, container)
 }
 
+/// The overlay `local` with a volume of a Secret that does not exist.
+fn without_volume() -> PathBuf {
+    patched(
+        Path::new(env!("CARGO_TARGET_TMPDIR")),
+        "without-volume",
+        "Deployment",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: rust-app, namespace: rust-app}\n\
+         spec: {template: {spec: {volumes: [{name: key, secret: {secretName: missing}}]}}}\n",
+    )
+}
+
 #[test]
 #[ignore = "needs a Kubernetes: make e2e"]
 fn a_deploy_answers_and_a_second_one_changes_nothing() {
@@ -119,6 +130,26 @@ fn a_rollout_that_cannot_complete_is_diagnosed_and_rolled_back() {
             "crash loop",
             "exit code 2",
             "invalid address `nonsense`",
+            "Rolled back",
+        ],
+    );
+    fails_and_is_rolled_back(
+        &cluster,
+        &changed("unstartable", "command: [/missing]"),
+        None,
+        &[
+            "container rust-app",
+            "exec: \"/missing\": stat /missing: no such file or directory",
+            "Rolled back",
+        ],
+    );
+    fails_and_is_rolled_back(
+        &cluster,
+        &without_volume(),
+        None,
+        &[
+            "its containers cannot be created yet: MountVolume.SetUp failed for volume \"key\"",
+            "secret \"missing\" not found",
             "Rolled back",
         ],
     );

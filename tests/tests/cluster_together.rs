@@ -273,6 +273,25 @@ fn the_deployer_role_is_sufficient_and_minimal() {
             }
         }
     }
+    // What the checks before a deploy read.
+    for resource in [
+        "ingressclasses",
+        "mutatingwebhookconfigurations",
+        "persistentvolumes",
+        "priorityclasses",
+        "runtimeclasses",
+        "storageclasses",
+    ] {
+        let asked = [
+            "auth",
+            "can-i",
+            "list",
+            resource,
+            "--as=ci",
+            "--as-group=deployers",
+        ];
+        cluster.accepts(&asked).unwrap();
+    }
     for (verb, resource) in [
         ("get", "secrets"),
         ("create", "clusterroles"),
