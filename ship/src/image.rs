@@ -11,8 +11,10 @@ use crate::args::{Destination, Source};
 use crate::aws::{self, AwsError};
 use crate::manifests::{ManifestError, Manifests};
 
-/// The name that imagebuilder resolves.
-const UNRESOLVED: &str = "cargo://app";
+/// The start of the names that imagebuilder resolves.
+const SCHEME: &str = "cargo://";
+/// The name of the service's image, which an existing image can replace.
+const SERVICE: &str = "cargo://app";
 
 /// Why there is no image to deploy.
 #[derive(Debug, Error)]
@@ -34,6 +36,14 @@ pub(crate) enum ImageError {
     /// imagebuilder failed, and has printed its error.
     #[error("imagebuilder did not build and push the image ({0})")]
     Build(ExitStatus),
+    /// An image is given, and the manifests need others, too.
+    #[error("{image} replaces only {SERVICE}, and the manifests also name {}", others.join(", "))]
+    Others {
+        /// The image.
+        image: String,
+        /// What imagebuilder would resolve.
+        others: Vec<String>,
+    },
     /// imagebuilder's output is invalid.
     #[error(transparent)]
     Manifests(#[from] ManifestError),
@@ -42,7 +52,7 @@ pub(crate) enum ImageError {
 impl ExitError for ImageError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NoDestination | Self::Start { .. } => Exit::Usage,
+            Self::NoDestination | Self::Start { .. } | Self::Others { .. } => Exit::Usage,
             Self::Aws(error) => error.exit(),
             Self::Manifests(error) => error.exit(),
             Self::Build(status) => {
@@ -63,6 +73,10 @@ impl ExitError for ImageError {
                 "`make build` compiles it: name it with --imagebuilder target/debug/imagebuilder"
                     .to_owned(),
             ),
+            Self::Others { .. } => Some(
+                "leave it out to build all of them, or name the others by their digests in the overlay"
+                    .to_owned(),
+            ),
             Self::Aws(error) => error.hint(),
             Self::Manifests(error) => error.hint(),
             Self::Build(_) => None,
@@ -77,7 +91,7 @@ pub(crate) fn resolve(
     source: &Source,
 ) -> Result<Manifests, ImageError> {
     let yaml = if let Some(image) = &source.destination.image {
-        manifests.yaml.replace(UNRESOLVED, image.as_ref())
+        replaced(&manifests.yaml, image.as_ref())?
     } else {
         let repo = repository(&source.destination)?;
         printer.status(&format!("Building and pushing to {repo}"));
@@ -85,6 +99,36 @@ pub(crate) fn resolve(
         imagebuilder(source, &repo, &args, &manifests.yaml)?
     };
     Ok(Manifests::parse("the resolved manifests", yaml)?)
+}
+
+/// Manifests with an image in the place of the service's.
+fn replaced(yaml: &str, image: &str) -> Result<String, ImageError> {
+    // What may follow is of another name: of a package, or of one of its binaries.
+    let is_of_name = |next: char| next.is_alphanumeric() || "_-./#@:".contains(next);
+    let mut text = String::new();
+    let mut others = Vec::new();
+    let mut rest = yaml;
+    while let Some(at) = rest.find(SCHEME) {
+        let (before, found) = rest.split_at(at);
+        let path = &found[SCHEME.len()..];
+        let end = path.find(|next| !is_of_name(next)).unwrap_or(path.len());
+        let (name, after) = found.split_at(SCHEME.len() + end);
+        text.push_str(before);
+        if name == SERVICE {
+            text.push_str(image);
+        } else {
+            text.push_str(name);
+            others.push(name.to_owned());
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    if others.is_empty() {
+        return Ok(text);
+    }
+    others.dedup();
+    let image = image.to_owned();
+    Err(ImageError::Others { image, others })
 }
 
 /// Refuses a command line with neither an image nor a registry before the cluster is queried.
@@ -167,4 +211,34 @@ fn imagebuilder(
         return Err(ImageError::Build(output.status));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: &str = "r.example/app@sha256:0";
+
+    #[test]
+    fn an_image_replaces_that_of_the_service_everywhere() {
+        let yaml = "image: cargo://app\n- image: \"cargo://app\" # twice\n- x: cargo://app";
+        let expected = yaml.replace("cargo://app", IMAGE);
+        assert_eq!(replaced(yaml, IMAGE).unwrap(), expected);
+        assert_eq!(
+            replaced("kind: Service\n", IMAGE).unwrap(),
+            "kind: Service\n"
+        );
+    }
+
+    #[test]
+    fn an_image_is_refused_if_the_manifests_name_other_packages() {
+        let yaml = "image: cargo://app\nimage: cargo://app-worker\nimage: cargo://app#tool\n";
+        let error = replaced(yaml, IMAGE).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "r.example/app@sha256:0 replaces only cargo://app, and the manifests also name \
+             cargo://app-worker, cargo://app#tool"
+        );
+        assert!(error.hint().is_some());
+    }
 }

@@ -157,6 +157,10 @@ fn an_image_passes_imagebuilders_exit_code_on() {
         Exit::Usage,
         [
             ImageError::NoDestination,
+            ImageError::Others {
+                image: text(),
+                others: Vec::new(),
+            },
             ImageError::Aws(AwsError::Region(text())),
             ImageError::Aws(AwsError::Start(io_error())),
             ImageError::Start {
