@@ -11,7 +11,7 @@ use crate::manifests::{Manifests, Target};
 use crate::rollback::Before;
 use crate::snapshot::Snapshot;
 use crate::wait::{for_address, for_rollout, last_log_lines};
-use crate::{image, preflight, smoke};
+use crate::{image, preflight, smoke, workload};
 
 /// Deploys, and prints the URL.
 pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
@@ -30,14 +30,28 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
         kubectl.context(),
         manifests.target.name()
     ));
+    let other_kinds = workload::other_kinds(&manifests.objects);
+    if !other_kinds.is_empty() {
+        printer.warn(&format!(
+            "only Deployments are waited for; of these, check the pods yourself: {}",
+            other_kinds.join(", ")
+        ));
+    }
     let manifests = image::resolve(printer, &manifests, &args.source)?;
     let target = &manifests.target;
     let before = Before::read(&kubectl, &manifests)?;
 
     match roll_out(printer, &kubectl, &manifests, args) {
         Ok(endpoint) => {
-            let after = Snapshot::take(&kubectl, target)?;
-            printer.status(&summary(before.revision(), &after));
+            for target in manifests.deployments() {
+                let after = Snapshot::take(&kubectl, target)?;
+                let summary = summary(before.revision(target), &after);
+                if manifests.others.is_empty() {
+                    printer.status(&summary);
+                } else {
+                    printer.status(&format!("{}: {summary}", target.deployment));
+                }
+            }
             report_missing_record(printer, &endpoint);
             printer.data(&endpoint.url).map_err(ShipError::Stdout)?;
             Ok(Exit::Ok)
@@ -45,7 +59,7 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
         Err(error) => {
             print_last_log_lines(printer, &kubectl, target, &error);
             if !args.no_rollback {
-                before.restore(printer, &kubectl, target, args.timeout);
+                before.restore(printer, &kubectl, args.timeout);
             }
             Err(error)
         }
@@ -79,7 +93,9 @@ fn roll_out(
         for_address(printer, kubectl, target, args.balancer_timeout)?;
     }
     kubectl.apply_objects(&deployments, &[])?;
-    for_rollout(printer, kubectl, target, args.timeout)?;
+    for target in manifests.deployments() {
+        for_rollout(printer, kubectl, target, args.timeout)?;
+    }
     let endpoint = for_address(printer, kubectl, target, args.balancer_timeout)?;
     printer.status(&format!("Testing {endpoint}"));
     let ca = args.service_ca.as_deref();

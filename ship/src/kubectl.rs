@@ -296,6 +296,11 @@ pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> + Clone {
     list.as_array().into_iter().flatten()
 }
 
+/// The objects of a kind.
+pub(crate) fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    objects.iter().filter(move |object| object["kind"] == kind)
+}
+
 /// What was read; `None` if the user may not read it.
 pub(crate) fn readable(result: Result<Value, KubectlError>) -> Result<Option<Value>, KubectlError> {
     match result {

@@ -32,6 +32,7 @@ mod smoke;
 mod snapshot;
 mod undeploy;
 mod wait;
+mod workload;
 
 use std::process::ExitCode;
 

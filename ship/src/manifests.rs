@@ -7,7 +7,9 @@ use thiserror::Error;
 use crate::args::Overlay;
 use crate::customize::PLACEHOLDER;
 use crate::endpoint::{self, HOST_ANNOTATION};
+use crate::kubectl::{of_kind, text};
 use crate::kustomize::{self, KustomizeError};
+use crate::workload;
 
 /// The component with which a load balancer terminates TLS.
 const TLS_COMPONENT: &str = "tls";
@@ -116,6 +118,8 @@ pub(crate) struct Manifests {
     pub(crate) yaml: String,
     pub(crate) objects: Vec<Value>,
     pub(crate) target: Target,
+    /// The Deployments that are not behind the load balancer, such as those of workers.
+    pub(crate) others: Vec<Target>,
 }
 
 impl Manifests {
@@ -147,17 +151,19 @@ impl Manifests {
         }
         let objects = read(folder, &yaml)?;
         let target = Target::of(folder, &objects)?;
+        let others = target.others(&objects);
         Ok(Self {
             yaml,
             objects,
             target,
+            others,
         })
     }
-}
 
-/// The objects of a kind.
-pub(crate) fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
-    objects.iter().filter(move |object| object["kind"] == kind)
+    /// All Deployments, first that of the service.
+    pub(crate) fn deployments(&self) -> impl Iterator<Item = &Target> {
+        std::iter::once(&self.target).chain(&self.others)
+    }
 }
 
 fn read(folder: &str, yaml: &str) -> Result<Vec<Value>, ManifestError> {
@@ -169,18 +175,16 @@ fn read(folder: &str, yaml: &str) -> Result<Vec<Value>, ManifestError> {
 
 impl Target {
     fn of(folder: &str, objects: &[Value]) -> Result<Self, ManifestError> {
-        let find = |kind: &'static str| {
-            of_kind(objects, kind).next().ok_or(ManifestError::Missing {
-                folder: folder.to_owned(),
-                kind,
-            })
+        let missing = |kind: &'static str| ManifestError::Missing {
+            folder: folder.to_owned(),
+            kind,
         };
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let name = |object: &Value| text(&object["metadata"]["name"]).unwrap_or_default();
-        let deployment = find("Deployment")?;
-        let (balancer_kind, balancer) = match find("Ingress") {
-            Ok(ingress) => ("Ingress", ingress),
-            Err(_) => ("Service", find("Service")?),
+        let deployment = workload::deployment(objects).ok_or_else(|| missing("Deployment"))?;
+        let balancer = workload::balancer(objects).ok_or_else(|| missing("Service"))?;
+        let balancer_kind = if balancer["kind"] == "Ingress" {
+            "Ingress"
+        } else {
+            "Service"
         };
         if endpoint::is_https(balancer) && endpoint::host(balancer).is_none() {
             return Err(ManifestError::NoHost {
@@ -194,8 +198,7 @@ impl Target {
             .filter(|(key, _)| key.ends_with(GATE_LABEL))
             .any(|(_, value)| value == "enabled");
         Ok(Self {
-            namespace: text(&deployment["metadata"]["namespace"])
-                .unwrap_or_else(|| "default".to_owned()),
+            namespace: namespace(deployment),
             deployment: name(deployment),
             balancer_kind,
             balancer: name(balancer),
@@ -204,6 +207,21 @@ impl Target {
             https: endpoint::is_https(balancer),
             selector: selector(deployment),
         })
+    }
+
+    /// The other Deployments. Their pods get no readiness gates, since they are not behind the load balancer.
+    fn others(&self, objects: &[Value]) -> Vec<Self> {
+        let deployments = of_kind(objects, "Deployment").map(|deployment| Self {
+            namespace: namespace(deployment),
+            deployment: name(deployment),
+            gated: false,
+            selector: selector(deployment),
+            ..self.clone()
+        });
+        let is_other = |other: &Self| {
+            (&other.deployment, &other.namespace) != (&self.deployment, &self.namespace)
+        };
+        deployments.filter(is_other).collect()
     }
 
     /// `NAME in NAMESPACE`, for people.
@@ -215,6 +233,15 @@ impl Target {
     pub(crate) fn balancer_name(&self) -> String {
         format!("{}/{}", self.balancer_kind.to_lowercase(), self.balancer)
     }
+}
+
+fn name(object: &Value) -> String {
+    text(&object["metadata"]["name"])
+}
+
+fn namespace(object: &Value) -> String {
+    let namespace = object["metadata"]["namespace"].as_str();
+    namespace.unwrap_or("default").to_owned()
 }
 
 fn selector(deployment: &Value) -> String {
@@ -257,6 +284,26 @@ mod tests {
         assert_eq!(parse(&ingress).unwrap().target.balancer_name(), "ingress/i");
         let missing = Manifests::parse("k8s", DEPLOYMENT.to_owned()).unwrap_err();
         assert_eq!(missing.to_string(), "k8s has no Service");
+    }
+
+    #[test]
+    fn deployments_that_are_not_behind_the_load_balancer_have_no_gates() {
+        let gates = "kind: Namespace\nmetadata: {labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}\n";
+        let worker = "kind: Deployment\nmetadata: {name: worker, namespace: jobs}\n\
+                      spec: {selector: {matchLabels: {app: worker}}}\n";
+        let service = "kind: Service\nmetadata: {name: s}\n";
+        let manifests = parse(&[gates, worker, service].join("---\n")).unwrap();
+        let all: Vec<_> = manifests.deployments().collect();
+        let names: Vec<_> = all
+            .iter()
+            .map(|target| (target.name(), target.gated))
+            .collect();
+        let expected = [("a in ns", true), ("worker in jobs", false)];
+        assert_eq!(
+            names,
+            expected.map(|(name, gated)| (name.to_owned(), gated))
+        );
+        assert_eq!(all[1].selector, "app=worker");
     }
 
     #[test]

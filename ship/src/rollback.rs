@@ -14,46 +14,54 @@ use crate::wait::for_rollout;
 
 /// The state before a deploy.
 pub(crate) struct Before {
-    revision: Option<u64>,
-    /// The objects other than the Deployment, with the fields that an earlier deploy owns.
+    /// Each Deployment, and its revision if it existed; first that of the service.
+    deployments: Vec<(Target, Option<u64>)>,
+    /// The objects other than Deployments, with the fields that an earlier deploy owns.
     objects: Vec<Value>,
 }
 
 impl Before {
     /// Reads the objects of the manifests that exist.
     pub(crate) fn read(kubectl: &Kubectl, manifests: &Manifests) -> Result<Self, KubectlError> {
-        let revision = Snapshot::take(kubectl, &manifests.target)?.revision();
-        let mut objects = Vec::new();
-        if revision.is_some() {
+        let mut deployments = Vec::new();
+        for target in manifests.deployments() {
+            let revision = Snapshot::take(kubectl, target)?.revision();
+            deployments.push((target.clone(), revision));
+        }
+        let mut before = Self {
+            deployments,
+            objects: Vec::new(),
+        };
+        if before.revision(&manifests.target).is_some() {
             for object in manifests.objects.iter().filter(|one| is_restored(one)) {
                 let kind = object["kind"].as_str().unwrap_or_default();
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();
                 let namespace = manifests.target.namespace.as_str();
                 let args = ["get", kind, name, "-n", namespace, "--show-managed-fields"];
-                objects.extend(owned::fields(&kubectl.find(&args)?));
+                before.objects.extend(owned::fields(&kubectl.find(&args)?));
             }
         }
-        Ok(Self { revision, objects })
+        Ok(before)
     }
 
-    /// The Deployment's revision.
-    pub(crate) fn revision(&self) -> Option<u64> {
-        self.revision
+    /// The revision of a Deployment.
+    pub(crate) fn revision(&self, target: &Target) -> Option<u64> {
+        let mut deployments = self.deployments.iter();
+        let (_, revision) = deployments.find(|(other, _)| other.name() == target.name())?;
+        *revision
     }
 
     /// Restores everything. A failure is only printed, so that it does not hide the deploy's error.
-    pub(crate) fn restore(
-        &self,
-        printer: Printer,
-        kubectl: &Kubectl,
-        target: &Target,
-        timeout: Duration,
-    ) {
-        let Some(revision) = self.revision else {
+    pub(crate) fn restore(&self, printer: Printer, kubectl: &Kubectl, timeout: Duration) {
+        if self
+            .deployments
+            .iter()
+            .all(|(_, revision)| revision.is_none())
+        {
             printer.warn("there is no earlier revision to roll back to; nothing is rolled back");
             return;
-        };
-        match self.try_restore(printer, kubectl, target, revision, timeout) {
+        }
+        match self.try_restore(printer, kubectl, timeout) {
             Ok(true) => {
                 printer.status("Rolled back; the previous pods were never terminated");
             }
@@ -67,28 +75,51 @@ impl Before {
         &self,
         printer: Printer,
         kubectl: &Kubectl,
-        target: &Target,
-        revision: u64,
         timeout: Duration,
     ) -> Result<bool, ShipError> {
         if !self.objects.is_empty() {
             kubectl.apply_objects(&self.objects, &[])?;
         }
-        if Snapshot::take(kubectl, target)?.revision() == Some(revision) {
-            return Ok(false);
+        let mut undone = Vec::new();
+        for (target, revision) in &self.deployments {
+            let current = Snapshot::take(kubectl, target)?.revision();
+            let Some(revision) = revision else {
+                if current.is_some() {
+                    let name = target.name();
+                    printer.warn(&format!("{name} has no earlier revision, and is kept"));
+                }
+                continue;
+            };
+            if current != Some(*revision) {
+                undo(printer, kubectl, target, *revision)?;
+                undone.push(target);
+            }
         }
-        printer.status(&format!("Rolling back to revision {revision}"));
-        kubectl.run(&[
-            "rollout",
-            "undo",
-            &format!("deployment/{}", target.deployment),
-            "-n",
-            &target.namespace,
-            &format!("--to-revision={revision}"),
-        ])?;
-        for_rollout(printer, kubectl, target, timeout)?;
-        Ok(true)
+        for target in &undone {
+            for_rollout(printer, kubectl, target, timeout)?;
+        }
+        Ok(!undone.is_empty())
     }
+}
+
+/// Changes a Deployment back to a revision.
+fn undo(
+    printer: Printer,
+    kubectl: &Kubectl,
+    target: &Target,
+    revision: u64,
+) -> Result<(), KubectlError> {
+    let name = &target.deployment;
+    printer.status(&format!("Rolling {name} back to revision {revision}"));
+    kubectl.run(&[
+        "rollout",
+        "undo",
+        &format!("deployment/{name}"),
+        "-n",
+        &target.namespace,
+        &format!("--to-revision={revision}"),
+    ])?;
+    Ok(())
 }
 
 /// The Deployment has its own history, and a rollback must not replace its pods; claims and their classes

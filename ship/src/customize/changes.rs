@@ -7,6 +7,7 @@ use super::rename::{Identity, rename};
 use super::values::{Certificate, ClusterName, Host, Name, Namespace, Tags};
 use super::{balancer, cluster, tags};
 use crate::kubectl::text;
+use crate::workload;
 
 /// The changes to the overlay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -61,9 +62,8 @@ impl Changes {
     }
 
     fn rename(&self, objects: &mut [Value]) {
-        let mut deployments = objects.iter();
         // Manifests without one are refused afterwards.
-        let Some(deployment) = deployments.find(|object| object["kind"] == "Deployment") else {
+        let Some(deployment) = workload::deployment(objects) else {
             return;
         };
         let from = Identity {

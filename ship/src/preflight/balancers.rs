@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::controllers::Controller;
-use crate::manifests::of_kind;
+use crate::kubectl::of_kind;
 
 /// The controllers of Application Load Balancers, of the add-on and of EKS Auto Mode.
 const ALB_CONTROLLERS: [&str; 2] = ["ingress.k8s.aws/alb", "eks.amazonaws.com/alb"];

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::Problem;
 use super::templates::{Claim, claims, pod_specs, storage_class};
-use crate::kubectl::{Kubectl, KubectlError, items, readable, text};
-use crate::manifests::of_kind;
+use crate::kubectl::{Kubectl, KubectlError, items, of_kind, readable, text};
 
 /// A kind of class. Without its class, an object is either refused or waits for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use super::Problem;
 use super::controllers::Controller;
 use super::facts::Facts;
 use crate::custom;
-use crate::manifests::of_kind;
+use crate::kubectl::of_kind;
 
 /// The webhook of the AWS Load Balancer Controller that adds readiness gates to pods. Auto Mode's
 /// runs in the control plane, where it is not visible.
