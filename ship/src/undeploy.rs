@@ -12,6 +12,7 @@ use crate::error::{ShipError, UndeployError};
 use crate::finalizers::{self, Holder};
 use crate::kubectl::{Kubectl, KubectlError, items, text};
 use crate::manifests::{Manifests, Target};
+use crate::workload::{self, Selector};
 
 /// The grace period of pods once nothing sends to them any more.
 const GRACE: Duration = Duration::from_secs(5);
@@ -35,18 +36,20 @@ pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
         printer.status(&format!("Nothing to delete: no namespace {namespace}"));
         return Ok(());
     }
-    let selector = target.selector.as_str();
-    let claims = kubectl.run(&["get", "pvc", "-n", namespace, "-l", selector, "-o", "name"])?;
-    if !claims.trim().is_empty() && !args.delete_data {
+    let claims = kubectl.json(&["get", "pvc", "-n", namespace])?;
+    let claims = held_claims(&claims, &manifests);
+    if !claims.is_empty() && !args.delete_data {
         return Err(UndeployError::HoldsData {
             namespace: namespace.to_owned(),
-            claims: claims.split_whitespace().collect::<Vec<_>>().join(", "),
+            claims: claims.join(", "),
         }
         .into());
     }
     delete_balancer(printer, &kubectl, target)?;
     printer.status(&format!("Deleting {}", target.name()));
-    stop_pods(&kubectl, target)?;
+    for target in manifests.deployments() {
+        stop_pods(&kubectl, target)?;
+    }
     let (namespaces, objects): (Vec<_>, Vec<_>) = manifests
         .objects
         .iter()
@@ -62,7 +65,7 @@ pub(super) fn run(printer: Printer, args: &Undeploy) -> Result<(), ShipError> {
     }
     kubectl.delete_objects(&existing)?;
     if !namespaces.is_empty() {
-        delete_namespace(printer, &kubectl, target)?;
+        delete_namespace(printer, &kubectl, &manifests)?;
     }
     printer.status("Deleted");
     Ok(())
@@ -160,10 +163,14 @@ fn stop_pods(kubectl: &Kubectl, target: &Target) -> Result<(), KubectlError> {
 }
 
 /// Deletes the namespace, unless it has other objects.
-fn delete_namespace(printer: Printer, kubectl: &Kubectl, target: &Target) -> Result<(), ShipError> {
-    let namespace = target.namespace.as_str();
+fn delete_namespace(
+    printer: Printer,
+    kubectl: &Kubectl,
+    manifests: &Manifests,
+) -> Result<(), ShipError> {
+    let namespace = manifests.target.namespace.as_str();
     let list = kubectl.json(&["get", OCCUPANTS, "-n", namespace])?;
-    let left = occupants(&list, target);
+    let left = occupants(&list, &workload::selectors(&manifests.objects, namespace));
     if !left.is_empty() {
         printer.status(&format!(
             "Keeping namespace {namespace}: it has {}",
@@ -206,25 +213,91 @@ fn delete_namespace(printer: Printer, kubectl: &Kubectl, target: &Target) -> Res
     }
 }
 
-/// The objects in the namespace that are not of this deployment, whose own pods may still be stopping.
-fn occupants(list: &Value, target: &Target) -> Vec<String> {
-    let items = list["items"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let own = |item: &Value| {
-        target.selector.split(',').all(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            item["metadata"]["labels"][key] == value
-        })
+/// The claims in the namespace that would be deleted with their data: those of the manifests, those with the labels of
+/// its pods, and those that a `StatefulSet` deletes with itself.
+fn held_claims(list: &Value, manifests: &Manifests) -> Vec<String> {
+    let selectors = workload::selectors(&manifests.objects, &manifests.target.namespace);
+    let is_held = |claim: &&Value| {
+        let name = text(&claim["metadata"]["name"]);
+        let of_manifests = |object: &Value| {
+            object["kind"] == "PersistentVolumeClaim" && object["metadata"]["name"] == *name
+        };
+        selectors.iter().any(|selector| selector.selects(claim))
+            || manifests.objects.iter().any(of_manifests)
+            || items(&claim["metadata"]["ownerReferences"])
+                .any(|owner| owner["kind"] == "StatefulSet")
     };
-    let others = items.iter().filter(|item| !own(item));
-    let names = others.map(|item| {
-        format!(
-            "{}/{}",
-            text(&item["kind"]).to_lowercase(),
-            text(&item["metadata"]["name"])
-        )
-    });
-    names.collect()
+    let held = items(&list["items"]).filter(is_held);
+    held.map(workload::full_name).collect()
+}
+
+/// The objects in the namespace that are not of this deployment, whose own pods may still be stopping.
+fn occupants(list: &Value, own: &[Selector]) -> Vec<String> {
+    let others = items(&list["items"]).filter(|item| !own.iter().any(|one| one.selects(item)));
+    others.map(workload::full_name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const MANIFESTS: &str = "
+kind: Deployment
+metadata: {name: web, namespace: ns}
+spec: {selector: {matchLabels: {app: web}}}
+---
+kind: StatefulSet
+metadata: {name: db, namespace: ns}
+spec: {selector: {matchLabels: {app: db}}}
+---
+kind: Deployment
+metadata: {name: elsewhere, namespace: other}
+spec: {selector: {matchLabels: {app: elsewhere}}}
+---
+kind: PersistentVolumeClaim
+metadata: {name: unlabelled, namespace: ns}
+---
+kind: Service
+metadata: {name: web, namespace: ns}
+";
+
+    fn manifests() -> Manifests {
+        Manifests::parse("k8s", MANIFESTS.to_owned()).unwrap()
+    }
+
+    fn list(objects: &[(&str, &str, &str)]) -> Value {
+        let object = |(kind, name, app): &(&str, &str, &str)| json!({"kind": kind, "metadata": {"name": name, "labels": {"app": app}}});
+        json!({"items": objects.iter().map(object).collect::<Vec<_>>()})
+    }
+
+    #[test]
+    fn all_claims_that_would_be_deleted_are_named() {
+        let claim = "PersistentVolumeClaim";
+        let mut found = list(&[
+            (claim, "web-data", "web"),
+            (claim, "data-db-0", "db"),
+            (claim, "unlabelled", ""),
+            (claim, "of-others", "x"),
+            (claim, "elsewhere", "elsewhere"),
+            (claim, "owned", "x"),
+        ]);
+        found["items"][5]["metadata"]["ownerReferences"] =
+            json!([{"kind": "StatefulSet", "name": "db"}]);
+        let expected = ["web-data", "data-db-0", "unlabelled", "owned"];
+        let expected = expected.map(|name| format!("persistentvolumeclaim/{name}"));
+        assert_eq!(held_claims(&found, &manifests()), expected);
+    }
+
+    #[test]
+    fn a_namespace_is_kept_for_objects_of_others_alone() {
+        let own = workload::selectors(&manifests().objects, "ns");
+        let found = list(&[
+            ("Pod", "web-1", "web"),
+            ("Pod", "db-0", "db"),
+            ("Service", "x", "x"),
+        ]);
+        assert_eq!(occupants(&found, &own), ["service/x"]);
+    }
 }

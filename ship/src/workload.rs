@@ -1,17 +1,35 @@
 //! Which of the manifests' objects the commands are about: a load balancer, and the Deployment behind it.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use crate::kubectl::{of_kind, text};
+use crate::kubectl::{items, of_kind, text};
 
-/// The Ingress, or else the Service of a load balancer, or else any Service.
+/// The index of the Ingress, or else of the Service of a load balancer, or else of any Service.
+pub(crate) fn balancer_index(objects: &[Value]) -> Option<usize> {
+    let first = |is_it: fn(&Value) -> bool| objects.iter().position(is_it);
+    first(|object| object["kind"] == "Ingress")
+        .or_else(|| first(is_balancer))
+        .or_else(|| first(|object| object["kind"] == "Service"))
+}
+
+/// The Ingress or Service that has the load balancer.
 pub(crate) fn balancer(objects: &[Value]) -> Option<&Value> {
-    let services = || of_kind(objects, "Service");
-    let is_balancer = |service: &&Value| service["spec"]["type"] == "LoadBalancer";
-    of_kind(objects, "Ingress")
-        .next()
-        .or_else(|| services().find(is_balancer))
-        .or_else(|| services().next())
+    objects.get(balancer_index(objects)?)
+}
+
+/// Whether an object is a Service with a load balancer.
+fn is_balancer(object: &Value) -> bool {
+    object["kind"] == "Service" && object["spec"]["type"] == "LoadBalancer"
+}
+
+/// The objects with load balancers, as `kind/name`.
+pub(crate) fn balancers(objects: &[Value]) -> Vec<String> {
+    let with = objects
+        .iter()
+        .filter(|object| object["kind"] == "Ingress" || is_balancer(object));
+    with.map(full_name).collect()
 }
 
 /// The Deployment behind the load balancer. If it cannot be told, as with an Ingress for a Service that the manifests do
@@ -23,37 +41,84 @@ pub(crate) fn deployment(objects: &[Value]) -> Option<&Value> {
         let selector = service["spec"]["selector"].as_object()?;
         let is_selected = |deployment: &&Value| {
             let labels = &deployment["spec"]["template"]["metadata"]["labels"];
-            !selector.is_empty() && selector.iter().all(|(name, value)| labels[name] == *value)
+            !selector.is_empty()
+                && deployment["metadata"]["namespace"] == service["metadata"]["namespace"]
+                && selector.iter().all(|(name, value)| labels[name] == *value)
         };
         deployments().find(is_selected)
     });
     selected.or_else(|| deployments().next())
 }
 
-/// The Service that a load balancer sends to; of an Ingress, that of its first rule.
+/// The Service that a load balancer sends to; of an Ingress, the one that gets requests for `/`, or else the first.
 fn service_of<'a>(objects: &'a [Value], balancer: &'a Value) -> Option<&'a Value> {
     if balancer["kind"] == "Service" {
         return Some(balancer);
     }
     let spec = &balancer["spec"];
-    let backends = [
-        &spec["rules"][0]["http"]["paths"][0]["backend"],
-        &spec["defaultBackend"],
-    ];
-    let names = backends.map(|backend| &backend["service"]["name"]);
-    let name = names.into_iter().find(|name| !name.is_null())?;
-    of_kind(objects, "Service").find(|service| service["metadata"]["name"] == *name)
+    let service = |backend: &Value| {
+        let name = backend["service"]["name"].as_str()?.to_owned();
+        of_kind(objects, "Service").find(|service| {
+            service["metadata"]["name"] == *name
+                && service["metadata"]["namespace"] == balancer["metadata"]["namespace"]
+        })
+    };
+    // An action of an ALB, such as a redirect, has the name of no Service.
+    let paths = || {
+        let paths = items(&spec["rules"]).flat_map(|rule| items(&rule["http"]["paths"]));
+        paths.filter_map(|path| Some((path, service(&path["backend"])?)))
+    };
+    let is_root = |path: &Value| matches!(path["path"].as_str(), None | Some("/" | "/*"));
+    let root = paths().find(|(path, _)| is_root(path));
+    root.map(|(_, service)| service)
+        .or_else(|| service(&spec["defaultBackend"]))
+        .or_else(|| paths().next().map(|(_, service)| service))
+}
+
+/// `kind/name`, for kubectl and for people.
+pub(crate) fn full_name(object: &Value) -> String {
+    let kind = text(&object["kind"]).to_lowercase();
+    format!("{kind}/{}", text(&object["metadata"]["name"]))
+}
+
+/// The labels by which an object that runs pods selects them.
+pub(crate) struct Selector(BTreeMap<String, String>);
+
+impl Selector {
+    /// Whether an object has these labels.
+    pub(crate) fn selects(&self, object: &Value) -> bool {
+        let labels = &object["metadata"]["labels"];
+        self.0.iter().all(|(name, value)| labels[name] == *value)
+    }
+}
+
+/// The selectors of the objects in a namespace that run pods.
+pub(crate) fn selectors(objects: &[Value], namespace: &str) -> Vec<Selector> {
+    let there = objects.iter().filter(|object| {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let of = object["metadata"]["namespace"].as_str();
+        ["DaemonSet", "Deployment", "StatefulSet"].contains(&kind)
+            && of.unwrap_or("default") == namespace
+    });
+    let labels = there.filter_map(|object| object["spec"]["selector"]["matchLabels"].as_object());
+    let selectors = labels.map(|labels| {
+        let labels = labels
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value)));
+        Selector(labels.collect())
+    });
+    selectors
+        .filter(|selector| !selector.0.is_empty())
+        .collect()
 }
 
 /// The objects that run pods and are not Deployments, as `kind/name`.
 pub(crate) fn other_kinds(objects: &[Value]) -> Vec<String> {
-    let names = objects.iter().filter_map(|object| {
-        let kind = object["kind"].as_str()?;
-        let runs_pods = ["DaemonSet", "Job", "Pod", "StatefulSet"].contains(&kind);
-        let name = text(&object["metadata"]["name"]);
-        runs_pods.then(|| format!("{}/{name}", kind.to_lowercase()))
+    let others = objects.iter().filter(|object| {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        ["DaemonSet", "Job", "Pod", "StatefulSet"].contains(&kind)
     });
-    names.collect()
+    others.map(full_name).collect()
 }
 
 #[cfg(test)]
@@ -88,19 +153,38 @@ mod tests {
 
     #[test]
     fn the_deployment_is_the_one_behind_the_load_balancer() {
-        let mut objects = guestbook();
+        let objects = guestbook();
         assert_eq!(name(balancer(&objects)), "frontend");
+        assert_eq!(balancers(&objects), ["service/frontend"]);
         assert_eq!(name(deployment(&objects)), "frontend");
         assert_eq!(other_kinds(&objects), ["statefulset/db"]);
+    }
 
-        let backend = json!({"service": {"name": "redis-leader"}});
-        for spec in [
-            json!({"rules": [{"http": {"paths": [{"backend": backend}]}}]}),
-            json!({"defaultBackend": backend}),
+    #[test]
+    fn behind_an_ingress_it_is_the_one_that_gets_requests_for_the_root() {
+        let backend = |name: &str| json!({"service": {"name": name}});
+        let path = |path: &str, name: &str| json!({"path": path, "backend": backend(name)});
+        let rules = |paths: &[Value]| json!({"rules": [{"http": {"paths": paths}}]});
+        let mut objects = vec![
+            workload("Deployment", "first"),
+            workload("Deployment", "api"),
+            workload("Deployment", "web"),
+            service("api", "ClusterIP"),
+            service("web", "ClusterIP"),
+        ];
+        for (spec, expected) in [
+            (rules(&[path("/api", "api"), path("/", "web")]), "web"),
+            (
+                rules(&[path("/*", "ssl-redirect"), path("/*", "web")]),
+                "web",
+            ),
+            (rules(&[path("/api", "api"), path("/v2", "web")]), "api"),
+            (json!({"defaultBackend": backend("web")}), "web"),
+            (rules(&[path("/", "elsewhere")]), "first"),
         ] {
             objects.push(json!({"kind": "Ingress", "metadata": {"name": "i"}, "spec": spec}));
             assert_eq!(name(balancer(&objects)), "i");
-            assert_eq!(name(deployment(&objects)), "redis-leader");
+            assert_eq!(name(deployment(&objects)), expected, "{spec}");
             objects.pop();
         }
     }
