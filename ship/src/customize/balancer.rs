@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::values::{Certificate, Host};
 use crate::endpoint::{self, HOST_ANNOTATION};
+use crate::workload;
 
 /// The annotations for an NLB's and an ALB's certificate.
 const NLB_CERTIFICATE: &str = "service.beta.kubernetes.io/aws-load-balancer-ssl-cert";
@@ -11,12 +12,8 @@ const ALB_CERTIFICATE: &str = "alb.ingress.kubernetes.io/certificate-arn";
 
 /// The Service or Ingress that has the load balancer.
 pub(super) fn balancer(objects: &mut [Value]) -> Option<&mut Value> {
-    let kinds = ["Ingress", "Service"];
-    let found = kinds.iter().find_map(|kind| {
-        let mut objects = objects.iter();
-        objects.position(|object| object["kind"] == *kind)
-    });
-    found.map(|index| &mut objects[index])
+    let index = workload::balancer_index(objects)?;
+    objects.get_mut(index)
 }
 
 /// Whether the load balancer can have a certificate.

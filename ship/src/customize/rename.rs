@@ -12,11 +12,12 @@ const NAME_LABEL: &str = "app.kubernetes.io/name";
 /// The label that the API server sets on each namespace.
 const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
 /// Fields that name an object of a kind.
-const REFERENCES: [(&str, &str); 5] = [
+const REFERENCES: [(&str, &str); 6] = [
     ("claimName", "PersistentVolumeClaim"),
     ("ingressClassName", "IngressClass"),
     ("secretName", "Secret"),
     ("serviceAccountName", "ServiceAccount"),
+    ("serviceName", "Service"),
     ("storageClassName", "StorageClass"),
 ];
 /// Fields with an object whose `name` names an object of a kind.
@@ -126,8 +127,10 @@ impl Renamed<'_> {
         }
         for (field, child) in map {
             let same = |from: &str, child: &Value| child.as_str() == Some(from);
-            if field == NAME_LABEL && same(&self.from.name, child) {
-                *child = self.to.name.as_str().into();
+            let label = child.as_str().filter(|_| field == NAME_LABEL);
+            let label = label.and_then(|name| prefixed(name, &self.from.name, &self.to.name));
+            if let Some(name) = label {
+                *child = name.into();
             } else if (field == "namespace" || field == NAMESPACE_LABEL)
                 && same(&self.from.namespace, child)
             {
@@ -240,6 +243,27 @@ mod tests {
                     "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "shop"}}},
             ])
         );
+    }
+
+    #[test]
+    fn workers_of_two_deployments_select_none_of_each_others_pods() {
+        let label = |name: &str| json!({"matchLabels": {"app.kubernetes.io/name": name}});
+        let object = |kind: &str, name: &str, spec: Value| json!({"kind": kind, "metadata": {"name": name, "namespace": "n"}, "spec": spec});
+        let objects = |name: &str| {
+            let worker = format!("{name}-worker");
+            let set = json!({"selector": label(&worker), "serviceName": worker});
+            [
+                object("Service", &worker, json!({})),
+                object("StatefulSet", &worker, set),
+            ]
+        };
+        let mut renamed = objects("rust-app");
+        rename(
+            &mut renamed,
+            &identity("rust-app", "n"),
+            &identity("shop", "n"),
+        );
+        assert_eq!(renamed, objects("shop"));
     }
 
     #[test]
