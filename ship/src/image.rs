@@ -1,14 +1,17 @@
 //! The image of a deploy: built and pushed by imagebuilder, or given by digest.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use cli::{Exit, ExitError, Printer};
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::args::{Destination, Source};
 use crate::aws::{self, AwsError};
+use crate::kustomize;
 use crate::manifests::{ManifestError, Manifests};
 
 /// The start of the names that imagebuilder resolves.
@@ -74,7 +77,7 @@ impl ExitError for ImageError {
                     .to_owned(),
             ),
             Self::Others { .. } => Some(
-                "leave it out to build all of them, or name the others by their digests in the overlay"
+                "leave out IMAGE= (--image) to build all of them, or name the others by digest in the overlay"
                     .to_owned(),
             ),
             Self::Aws(error) => error.hint(),
@@ -84,14 +87,16 @@ impl ExitError for ImageError {
     }
 }
 
-/// Replaces `cargo://app` in the manifests by an image with its digest.
+/// Replaces the `cargo://` names in the manifests with images by digest.
 pub(crate) fn resolve(
     printer: Printer,
     manifests: &Manifests,
     source: &Source,
 ) -> Result<Manifests, ImageError> {
     let yaml = if let Some(image) = &source.destination.image {
-        replaced(&manifests.yaml, image.as_ref())?
+        let mut objects = manifests.objects.clone();
+        replace(&mut objects, image.as_ref())?;
+        kustomize::print(&objects).map_err(ManifestError::from)?
     } else {
         let repo = repository(&source.destination)?;
         printer.status(&format!("Building and pushing to {repo}"));
@@ -101,34 +106,35 @@ pub(crate) fn resolve(
     Ok(Manifests::parse("the resolved manifests", yaml)?)
 }
 
-/// Manifests with an image in the place of the service's.
-fn replaced(yaml: &str, image: &str) -> Result<String, ImageError> {
-    // What may follow is of another name: of a package, or of one of its binaries.
-    let is_of_name = |next: char| next.is_alphanumeric() || "_-./#@:".contains(next);
-    let mut text = String::new();
-    let mut others = Vec::new();
-    let mut rest = yaml;
-    while let Some(at) = rest.find(SCHEME) {
-        let (before, found) = rest.split_at(at);
-        let path = &found[SCHEME.len()..];
-        let end = path.find(|next| !is_of_name(next)).unwrap_or(path.len());
-        let (name, after) = found.split_at(SCHEME.len() + end);
-        text.push_str(before);
-        if name == SERVICE {
-            text.push_str(image);
-        } else {
-            text.push_str(name);
-            others.push(name.to_owned());
-        }
-        rest = after;
+/// Replaces the service's name by an image. Like imagebuilder, it looks at whole strings: others may be prose.
+fn replace(objects: &mut [Value], image: &str) -> Result<(), ImageError> {
+    let mut others = BTreeSet::new();
+    for object in objects {
+        replace_in(object, image, &mut others);
     }
-    text.push_str(rest);
     if others.is_empty() {
-        return Ok(text);
+        return Ok(());
     }
-    others.dedup();
-    let image = image.to_owned();
-    Err(ImageError::Others { image, others })
+    Err(ImageError::Others {
+        image: image.to_owned(),
+        others: others.into_iter().collect(),
+    })
+}
+
+fn replace_in(value: &mut Value, image: &str, others: &mut BTreeSet<String>) {
+    match value {
+        Value::String(name) if name == SERVICE => image.clone_into(name),
+        Value::String(name) if name.starts_with(SCHEME) => {
+            others.insert(name.clone());
+        }
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| replace_in(value, image, others)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|value| replace_in(value, image, others)),
+        _ => {}
+    }
 }
 
 /// Refuses a command line with neither an image nor a registry before the cluster is queried.
@@ -215,29 +221,34 @@ fn imagebuilder(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const IMAGE: &str = "r.example/app@sha256:0";
 
     #[test]
     fn an_image_replaces_that_of_the_service_everywhere() {
-        let yaml = "image: cargo://app\n- image: \"cargo://app\" # twice\n- x: cargo://app";
-        let expected = yaml.replace("cargo://app", IMAGE);
-        assert_eq!(replaced(yaml, IMAGE).unwrap(), expected);
-        assert_eq!(
-            replaced("kind: Service\n", IMAGE).unwrap(),
-            "kind: Service\n"
-        );
+        let object =
+            |image: &str| json!({"a": [{"image": image}], "b": image, "c": "see cargo://app"});
+        let mut objects = [object("cargo://app")];
+        replace(&mut objects, IMAGE).unwrap();
+        assert_eq!(objects, [object(IMAGE)]);
     }
 
     #[test]
     fn an_image_is_refused_if_the_manifests_name_other_packages() {
-        let yaml = "image: cargo://app\nimage: cargo://app-worker\nimage: cargo://app#tool\n";
-        let error = replaced(yaml, IMAGE).unwrap_err();
+        let names = [
+            "cargo://worker",
+            "cargo://app",
+            "cargo://app-worker",
+            "cargo://worker",
+        ];
+        let error = replace(&mut [json!(names)], IMAGE).unwrap_err();
         assert_eq!(
             error.to_string(),
             "r.example/app@sha256:0 replaces only cargo://app, and the manifests also name \
-             cargo://app-worker, cargo://app#tool"
+             cargo://app-worker, cargo://worker"
         );
         assert!(error.hint().is_some());
     }
