@@ -33,7 +33,8 @@ pub enum Cause {
         /// The message of containerd or the registry.
         message: String,
     },
-    /// A container cannot be created, for example because a `ConfigMap` is missing, or cannot be started.
+    /// A container cannot be created, for example because a `ConfigMap` is missing, or cannot be started, or its
+    /// `postStart` hook failed.
     Container {
         /// The container.
         name: String,
@@ -44,7 +45,7 @@ pub enum Cause {
     },
     /// The kubelet has not prepared what the containers need: volumes, or the pod's network.
     NotPrepared {
-        /// The kubelet's message.
+        /// The message of the kubelet, or of what provisions volumes.
         message: String,
     },
     /// The pod has ended, for example because its node ran out of memory or disk space.

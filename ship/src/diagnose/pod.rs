@@ -42,14 +42,19 @@ fn not_provisioned(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
             claim.map(str::to_owned).or(ephemeral)
         })
         .collect();
-    snapshot.events.iter().rev().find_map(|event| {
-        let about = &event["involvedObject"];
-        let name = text(&about["name"]);
-        let is_failure = event["reason"] == "ProvisioningFailed"
-            && about["kind"] == "PersistentVolumeClaim"
-            && claims.contains(&name);
-        is_failure.then(|| Cause::NotPrepared {
-            message: format!("claim {name}: {}", message(event)),
+    claims.iter().find_map(|claim| {
+        let about = |event: &&Value| {
+            let object = &event["involvedObject"];
+            object["kind"] == "PersistentVolumeClaim" && object["name"] == *claim.as_str()
+        };
+        let mut events = snapshot.events.iter().rev().filter(about);
+        let last = events.find_map(|event| match event["reason"].as_str()? {
+            "ProvisioningFailed" => Some(Some(event)),
+            "ProvisioningSucceeded" => Some(None),
+            _ => None,
+        });
+        last.flatten().map(|event| Cause::NotPrepared {
+            message: format!("claim {claim}: {}", message(event)),
         })
     })
 }
@@ -118,14 +123,14 @@ fn not_prepared(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     if !unready(pod).any(waits) {
         return None;
     }
-    let mut is_attached = false;
+    let mut attached = Vec::new();
     let failed = snapshot.events_about(pod).find_map(|event| {
         let is_failure = match event["reason"].as_str()? {
             "SuccessfulAttachVolume" => {
-                is_attached = true;
+                attached.push(volume(event));
                 return None;
             }
-            "FailedAttachVolume" if is_attached => return None,
+            "FailedAttachVolume" if attached.contains(&volume(event)) => return None,
             "FailedAttachVolume"
             | "FailedCreatePodSandBox"
             | "FailedMapVolume"
@@ -141,6 +146,11 @@ fn not_prepared(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {
     is_failure.then(|| Cause::NotPrepared {
         message: message(event),
     })
+}
+
+/// The volume that an event about attaching names in quotes.
+fn volume(event: &Value) -> Option<&str> {
+    event["message"].as_str()?.split('"').nth(1)
 }
 
 fn crash_loop(snapshot: &Snapshot, pod: &Value) -> Option<Cause> {

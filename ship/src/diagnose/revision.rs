@@ -50,10 +50,11 @@ fn not_created(snapshot: &Snapshot) -> Option<Finding> {
 
 fn no_load_balancer(snapshot: &Snapshot) -> Option<Finding> {
     let balancer = &snapshot.balancer;
+    // There is none for a Deployment that is not behind a load balancer.
+    let kind = balancer["kind"].as_str()?;
     if endpoint::address(balancer).is_some() {
         return None;
     }
-    let kind = balancer["kind"].as_str().unwrap_or("service");
     let event = snapshot.warnings(balancer).next().map(message);
     let cause = Cause::NoLoadBalancer { event };
     Some(Finding::of(&kind.to_lowercase(), balancer, cause))

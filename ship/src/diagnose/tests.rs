@@ -158,8 +158,12 @@ fn a_failed_attachment_is_not_reported_once_the_volume_is_attached() {
         "pod app-1: its containers cannot be created yet: Multi-Attach error for volume \"pv-1\"";
     let creating = waiting("ContainerCreating", "");
     check(&creating, std::slice::from_ref(&multi), &[expected], false);
-    let attached = event("Normal", "SuccessfulAttachVolume", "", 2);
-    check(&creating, &[multi, attached], &[], false);
+    let attached = |volume: &str| {
+        let message = format!("AttachVolume.Attach succeeded for volume \"{volume}\" ");
+        event("Normal", "SuccessfulAttachVolume", &message, 2)
+    };
+    check(&creating, &[multi.clone(), attached("pv-1")], &[], false);
+    check(&creating, &[multi, attached("pv-2")], &[expected], false);
 }
 
 #[test]
@@ -171,6 +175,10 @@ fn a_pod_without_a_node_has_what_keeps_its_claim_from_getting_a_volume() {
     let events = [
         failed("data", "not authorized to perform: ec2:CreateVolume"),
         failed("others", "other"),
+        // Now its volume is there.
+        failed("done", "slow down"),
+        json!({"kind": "Event", "type": "Normal", "reason": "ProvisioningSucceeded", "message": "",
+            "involvedObject": {"kind": "PersistentVolumeClaim", "name": "done"}}),
     ];
     let slow = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulerError",
         "message": "binding volumes: context deadline exceeded"}]});
@@ -184,8 +192,8 @@ fn a_pod_without_a_node_has_what_keeps_its_claim_from_getting_a_volume() {
         texts(&snapshot),
         ["pod app-1: unschedulable: binding volumes: context deadline exceeded"]
     );
-    snapshot.pods[0]["spec"]["volumes"] =
-        json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
+    snapshot.pods[0]["spec"]["volumes"] = json!([{"name": "done", "persistentVolumeClaim": {"claimName": "done"}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
     assert_eq!(
         texts(&snapshot),
         [

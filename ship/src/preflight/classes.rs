@@ -68,6 +68,11 @@ impl ClassKind {
     }
 }
 
+/// Whether an object is a volume of a claim.
+fn is_taken(object: &Value) -> bool {
+    object["kind"] == "PersistentVolume" && !object["spec"]["claimRef"].is_null()
+}
+
 /// Whether a claim without a class gets a volume by this: the default class, or a volume without one.
 fn serves_any_claim(object: &Value) -> bool {
     /// <https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass>, and its former name.
@@ -121,7 +126,11 @@ impl Classes {
             } else {
                 kind.name()
             };
-            classes.found.insert(kind, list(&[resources])?);
+            let mut found = list(&[resources])?;
+            if let Some(found) = &mut found {
+                found.retain(|object| !is_taken(object));
+            }
+            classes.found.insert(kind, found);
             if is_storage {
                 let found = list(&["PersistentVolumeClaim", "-n", namespace])?;
                 let names = found

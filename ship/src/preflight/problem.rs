@@ -153,7 +153,7 @@ impl fmt::Display for Problem {
             Self::NoClass { kind, name } => write!(f, "there is no {kind} {name}"),
             Self::NoDefaultStorageClass { claims } => write!(
                 f,
-                "there is no default StorageClass for the claims without one: {}",
+                "there is no default StorageClass, and these claims name no class: {}",
                 claims.join(", ")
             ),
             Self::TooFewSubnets(found) => found.fmt(f),

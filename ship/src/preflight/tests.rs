@@ -315,7 +315,7 @@ fn a_claim_without_a_class_needs_the_default_class_or_a_volume_without_one() {
     assert_eq!(
         found(&objects, &[]),
         [
-            "there is no default StorageClass for the claims without one: data, wal of StatefulSet db, \
+            "there is no default StorageClass, and these claims name no class: data, wal of StatefulSet db, \
              a template of Job sort"
         ]
     );
@@ -327,7 +327,9 @@ fn a_claim_without_a_class_needs_the_default_class_or_a_volume_without_one() {
     ];
     assert_eq!(
         found(&objects, &existing),
-        ["there is no default StorageClass for the claims without one: a template of Job sort"]
+        [
+            "there is no default StorageClass, and these claims name no class: a template of Job sort"
+        ]
     );
     let others = [claim("data-2", json!({})), claim("wal-db-x", json!({}))];
     assert!(found(&objects, &others)[0].contains("data, wal of StatefulSet db"));
