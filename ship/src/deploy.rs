@@ -1,5 +1,7 @@
 //! Deploys an overlay and tests it, or reports why that failed and rolls back.
 
+use std::collections::BTreeSet;
+
 use cli::{Exit, Printer};
 
 use crate::args::Deploy;
@@ -7,10 +9,10 @@ use crate::diagnose::Cause;
 use crate::endpoint::Endpoint;
 use crate::error::ShipError;
 use crate::kubectl::Kubectl;
-use crate::manifests::{Manifests, Target};
+use crate::manifests::Manifests;
 use crate::rollback::Before;
 use crate::snapshot::Snapshot;
-use crate::wait::{for_address, for_rollout, last_log_lines};
+use crate::wait::{for_address, for_rollouts, last_log_lines};
 use crate::{image, preflight, smoke, workload};
 
 /// Deploys, and prints the URL.
@@ -30,15 +32,10 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
         kubectl.context(),
         manifests.target.name()
     ));
-    let other_kinds = workload::other_kinds(&manifests.objects);
-    if !other_kinds.is_empty() {
-        printer.warn(&format!(
-            "only Deployments are waited for; of these, check the pods yourself: {}",
-            other_kinds.join(", ")
-        ));
+    for warning in not_covered(&manifests) {
+        printer.warn(&warning);
     }
     let manifests = image::resolve(printer, &manifests, &args.source)?;
-    let target = &manifests.target;
     let before = Before::read(&kubectl, &manifests)?;
 
     match roll_out(printer, &kubectl, &manifests, args) {
@@ -57,7 +54,7 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
             Ok(Exit::Ok)
         }
         Err(error) => {
-            print_last_log_lines(printer, &kubectl, target, &error);
+            print_last_log_lines(printer, &kubectl, &error);
             if !args.no_rollback {
                 before.restore(printer, &kubectl, args.timeout);
             }
@@ -66,7 +63,29 @@ pub(super) fn run(printer: Printer, args: &Deploy) -> Result<Exit, ShipError> {
     }
 }
 
-/// Validates everything by a server-side dry run first, if the namespace exists: in a missing namespace, a
+/// What a deploy neither waits for nor tests.
+fn not_covered(manifests: &Manifests) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let kinds = workload::other_kinds(&manifests.objects);
+    if !kinds.is_empty() {
+        warnings.push(format!(
+            "only Deployments are waited for; check the pods of these yourself: {}",
+            kinds.join(", ")
+        ));
+    }
+    let tested = manifests.target.balancer_name();
+    let mut balancers = workload::balancers(&manifests.objects);
+    balancers.retain(|name| *name != tested);
+    if !balancers.is_empty() {
+        warnings.push(format!(
+            "only {tested} is waited for and tested; check these load balancers yourself: {}",
+            balancers.join(", ")
+        ));
+    }
+    warnings
+}
+
+/// Validates everything by a server-side dry run first, if the namespaces exist: in a missing namespace, a
 /// dry run fails.
 ///
 /// The load balancer comes before the pods: a readiness gate is added to a pod when it is created,
@@ -78,8 +97,7 @@ fn roll_out(
     args: &Deploy,
 ) -> Result<Endpoint, ShipError> {
     let target = &manifests.target;
-    let namespace = kubectl.find(&["get", "namespace", &target.namespace])?;
-    if !namespace.is_null() {
+    if have_namespaces(kubectl, manifests)? {
         kubectl.apply_objects(&manifests.objects, &["--dry-run=server"])?;
     }
     printer.status("Applying the manifests");
@@ -93,24 +111,41 @@ fn roll_out(
         for_address(printer, kubectl, target, args.balancer_timeout)?;
     }
     kubectl.apply_objects(&deployments, &[])?;
-    for target in manifests.deployments() {
-        for_rollout(printer, kubectl, target, args.timeout)?;
-    }
+    for_rollouts(printer, kubectl, manifests.deployments(), args.timeout)?;
     let endpoint = for_address(printer, kubectl, target, args.balancer_timeout)?;
     printer.status(&format!("Testing {endpoint}"));
     let ca = args.service_ca.as_deref();
     let how = (args.balancer_timeout, args.test_from);
     smoke::deployed(printer, (kubectl, target), &endpoint, ca, how)?;
+    // Pods without a readiness probe count as available before they crash.
+    for_rollouts(printer, kubectl, manifests.deployments(), args.timeout)?;
     Ok(endpoint)
 }
 
+/// Whether the namespaces of all objects exist.
+fn have_namespaces(kubectl: &Kubectl, manifests: &Manifests) -> Result<bool, ShipError> {
+    let namespaces = manifests.objects.iter().map(|object| {
+        let namespace = object["metadata"]["namespace"].as_str();
+        namespace.unwrap_or(&manifests.target.namespace)
+    });
+    for namespace in namespaces.collect::<BTreeSet<_>>() {
+        if kubectl.find(&["get", "namespace", namespace])?.is_null() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn summary(before: Option<u64>, after: &Snapshot) -> String {
-    let pods = after.pods.len();
+    let pods = match after.pods.len() {
+        1 => "1 pod".to_owned(),
+        pods => format!("{pods} pods"),
+    };
     let revision = after.revision().unwrap_or_default();
     if before == after.revision() {
-        format!("Nothing to roll out: revision {revision} is running in {pods} pods")
+        format!("Nothing to roll out: revision {revision} is running in {pods}")
     } else {
-        format!("Rolled out revision {revision} to {pods} pods")
+        format!("Rolled out revision {revision} to {pods}")
     }
 }
 
@@ -138,7 +173,7 @@ fn report_missing_record(printer: Printer, endpoint: &Endpoint) {
 }
 
 /// Prints the end of a crashed container's log.
-fn print_last_log_lines(printer: Printer, kubectl: &Kubectl, target: &Target, error: &ShipError) {
+fn print_last_log_lines(printer: Printer, kubectl: &Kubectl, error: &ShipError) {
     let ShipError::Rollout(failed) = error else {
         return;
     };
@@ -151,7 +186,7 @@ fn print_last_log_lines(printer: Printer, kubectl: &Kubectl, target: &Target, er
     let Some((pod, container)) = crashed else {
         return;
     };
-    match last_log_lines(kubectl, target, pod, container) {
+    match last_log_lines(kubectl, &failed.namespace, pod, container) {
         Ok(log) if !log.trim().is_empty() => {
             printer.status(&format!(
                 "Last lines of the log of {pod}, container {container}:"

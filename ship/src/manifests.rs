@@ -99,6 +99,7 @@ pub(crate) struct Target {
     pub(crate) deployment: String,
     /// `Ingress` if there is one, otherwise `Service`.
     pub(crate) balancer_kind: &'static str,
+    /// Empty if there is none.
     pub(crate) balancer: String,
     /// Whether the namespace enables readiness gates: a pod is then ready once it passes the load
     /// balancer's health check.
@@ -209,11 +210,12 @@ impl Target {
         })
     }
 
-    /// The other Deployments. Their pods get no readiness gates, since they are not behind the load balancer.
+    /// The other Deployments. They have no load balancer that is waited for, and thus no readiness gates.
     fn others(&self, objects: &[Value]) -> Vec<Self> {
         let deployments = of_kind(objects, "Deployment").map(|deployment| Self {
             namespace: namespace(deployment),
             deployment: name(deployment),
+            balancer: String::new(),
             gated: false,
             selector: selector(deployment),
             ..self.clone()
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn deployments_that_are_not_behind_the_load_balancer_have_no_gates() {
+    fn deployments_that_are_not_behind_the_load_balancer_have_neither_gates_nor_an_address() {
         let gates = "kind: Namespace\nmetadata: {labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}\n";
         let worker = "kind: Deployment\nmetadata: {name: worker, namespace: jobs}\n\
                       spec: {selector: {matchLabels: {app: worker}}}\n";
@@ -303,7 +305,10 @@ mod tests {
             names,
             expected.map(|(name, gated)| (name.to_owned(), gated))
         );
-        assert_eq!(all[1].selector, "app=worker");
+        assert_eq!(
+            (all[1].selector.as_str(), all[1].balancer.as_str()),
+            ("app=worker", "")
+        );
     }
 
     #[test]

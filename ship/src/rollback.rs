@@ -10,7 +10,7 @@ use crate::kubectl::{Kubectl, KubectlError};
 use crate::manifests::{Manifests, Target};
 use crate::owned;
 use crate::snapshot::Snapshot;
-use crate::wait::for_rollout;
+use crate::wait::for_rollouts;
 
 /// The state before a deploy.
 pub(crate) struct Before {
@@ -32,11 +32,13 @@ impl Before {
             deployments,
             objects: Vec::new(),
         };
-        if before.revision(&manifests.target).is_some() {
+        if before.exists() {
             for object in manifests.objects.iter().filter(|one| is_restored(one)) {
                 let kind = object["kind"].as_str().unwrap_or_default();
-                let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                let namespace = manifests.target.namespace.as_str();
+                let metadata = &object["metadata"];
+                let name = metadata["name"].as_str().unwrap_or_default();
+                let namespace = metadata["namespace"].as_str();
+                let namespace = namespace.unwrap_or(&manifests.target.namespace);
                 let args = ["get", kind, name, "-n", namespace, "--show-managed-fields"];
                 before.objects.extend(owned::fields(&kubectl.find(&args)?));
             }
@@ -51,64 +53,70 @@ impl Before {
         *revision
     }
 
-    /// Restores everything. A failure is only printed, so that it does not hide the deploy's error.
-    pub(crate) fn restore(&self, printer: Printer, kubectl: &Kubectl, timeout: Duration) {
-        if self
-            .deployments
+    /// Whether a Deployment existed.
+    fn exists(&self) -> bool {
+        self.deployments
             .iter()
-            .all(|(_, revision)| revision.is_none())
-        {
+            .any(|(_, revision)| revision.is_some())
+    }
+
+    /// Restores everything. Failures are only printed, so that they do not hide the deploy's error, and do not keep the
+    /// rest from being restored.
+    pub(crate) fn restore(&self, printer: Printer, kubectl: &Kubectl, timeout: Duration) {
+        if !self.exists() {
             printer.warn("there is no earlier revision to roll back to; nothing is rolled back");
             return;
         }
-        match self.try_restore(printer, kubectl, timeout) {
-            Ok(true) => {
-                printer.status("Rolled back; the previous pods were never terminated");
-            }
-            Ok(false) => printer.status("The pods are unchanged; nothing to roll back"),
-            Err(error) => printer.warn(&format!("the rollback failed: {error}")),
-        }
-    }
-
-    /// Returns whether there was something to roll back.
-    fn try_restore(
-        &self,
-        printer: Printer,
-        kubectl: &Kubectl,
-        timeout: Duration,
-    ) -> Result<bool, ShipError> {
-        if !self.objects.is_empty() {
-            kubectl.apply_objects(&self.objects, &[])?;
+        let mut failed = Vec::new();
+        if !self.objects.is_empty()
+            && let Err(error) = kubectl.apply_objects(&self.objects, &[])
+        {
+            failed.push(ShipError::from(error));
         }
         let mut undone = Vec::new();
         for (target, revision) in &self.deployments {
-            let current = Snapshot::take(kubectl, target)?.revision();
-            let Some(revision) = revision else {
-                if current.is_some() {
-                    let name = target.name();
-                    printer.warn(&format!("{name} has no earlier revision, and is kept"));
-                }
-                continue;
-            };
-            if current != Some(*revision) {
-                undo(printer, kubectl, target, *revision)?;
-                undone.push(target);
+            match undo(printer, kubectl, target, *revision) {
+                Ok(true) => undone.push(target),
+                Ok(false) => {}
+                Err(error) => failed.push(error.into()),
             }
         }
-        for target in &undone {
-            for_rollout(printer, kubectl, target, timeout)?;
+        if let Err(error) = for_rollouts(printer, kubectl, undone.iter().copied(), timeout) {
+            failed.push(error);
         }
-        Ok(!undone.is_empty())
+        for error in &failed {
+            printer.warn(&format!("the rollback failed: {error}"));
+        }
+        if failed.is_empty() {
+            printer.status(if undone.is_empty() {
+                "No Deployment has a new revision to roll back"
+            } else {
+                "Rolled back"
+            });
+        }
     }
 }
 
-/// Changes a Deployment back to a revision.
+/// Changes a Deployment back to a revision, and returns whether it had another one.
 fn undo(
     printer: Printer,
     kubectl: &Kubectl,
     target: &Target,
-    revision: u64,
-) -> Result<(), KubectlError> {
+    revision: Option<u64>,
+) -> Result<bool, KubectlError> {
+    let current = Snapshot::take(kubectl, target)?.revision();
+    let Some(revision) = revision else {
+        if current.is_some() {
+            let name = target.name();
+            printer.warn(&format!(
+                "{name} is kept: it has no revision from before this deploy"
+            ));
+        }
+        return Ok(false);
+    };
+    if current == Some(revision) {
+        return Ok(false);
+    }
     let name = &target.deployment;
     printer.status(&format!("Rolling {name} back to revision {revision}"));
     kubectl.run(&[
@@ -119,7 +127,7 @@ fn undo(
         &target.namespace,
         &format!("--to-revision={revision}"),
     ])?;
-    Ok(())
+    Ok(true)
 }
 
 /// The Deployment has its own history, and a rollback must not replace its pods; claims and their classes

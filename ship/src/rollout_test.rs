@@ -138,7 +138,7 @@ fn step(
     let namespace = ["-n", target.namespace.as_str()];
     match step {
         Step::Restart => {
-            printer.status("Restarting all pods");
+            printer.status(&format!("Restarting all pods of {deployment}"));
             kubectl.run(&[&["rollout", "restart", &deployment][..], &namespace].concat())?;
         }
         Step::Scale(pods) => {
@@ -156,7 +156,7 @@ fn step(
             kubectl.run(&[&["delete", "pod", pod, "--wait=true"][..], &namespace].concat())?;
         }
     }
-    wait::for_rollout(printer, kubectl, target, timeout)?;
+    wait::for_rollouts(printer, kubectl, [target], timeout)?;
     gone(kubectl, target, timeout)
 }
 

@@ -90,50 +90,88 @@ impl NoProgress {
     }
 }
 
-/// Waits until the rollout is complete. `timeout` is the longest time without progress.
+/// Waits until the rollouts of Deployments are complete. `timeout` is the longest time without progress of each.
 ///
 /// Fails as soon as waiting longer cannot help, with every finding.
-pub(super) fn for_rollout(
+pub(super) fn for_rollouts<'a>(
     printer: Printer,
     kubectl: &Kubectl,
-    target: &Target,
+    targets: impl IntoIterator<Item = &'a Target>,
     timeout: Duration,
 ) -> Result<(), ShipError> {
     let began = Instant::now();
-    let mut limit = NoProgress::new(timeout, began);
-    let mut final_since: Option<Instant> = None;
+    let mut rollouts: Vec<_> = targets
+        .into_iter()
+        .map(|target| Rollout {
+            target,
+            limit: NoProgress::new(timeout, began),
+            final_since: None,
+        })
+        .collect();
+    let is_only = rollouts.len() == 1;
     loop {
-        let snapshot = Snapshot::take(kubectl, target)?;
+        let mut are_complete = true;
+        for rollout in &mut rollouts {
+            let (progress, is_news) = rollout.observe(kubectl, began)?;
+            are_complete &= progress == Progress::Complete && rollout.final_since.is_none();
+            if let (Progress::Waiting(what), true) = (progress, is_news) {
+                let name = &rollout.target.deployment;
+                printer.status(&if is_only {
+                    format!("Waiting: {what}")
+                } else {
+                    format!("Waiting for {name}: {what}")
+                });
+            }
+        }
+        if are_complete {
+            return Ok(());
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// A rollout that is waited for.
+struct Rollout<'a> {
+    target: &'a Target,
+    limit: NoProgress,
+    /// Since when a finding is final.
+    final_since: Option<Instant>,
+}
+
+impl Rollout<'_> {
+    /// Its progress, and whether that has changed; an error if waiting longer cannot help.
+    fn observe(
+        &mut self,
+        kubectl: &Kubectl,
+        began: Instant,
+    ) -> Result<(Progress, bool), ShipError> {
+        let snapshot = Snapshot::take(kubectl, self.target)?;
         let now = Instant::now();
         let progress = progress(&snapshot.deployment);
-        let findings = diagnose(&snapshot, target.gated);
-        if findings.iter().any(|finding| finding.cause.is_final()) {
-            final_since.get_or_insert(now);
-        } else {
-            final_since = None;
-        }
-        let gave_up = match progress {
-            Progress::Complete if final_since.is_none() => return Ok(()),
-            // Pods without their gate count as available too early.
-            Progress::Complete => false,
-            Progress::DeadlineExceeded => true,
-            Progress::Waiting(what) => {
-                if limit.observe(&what, now) {
-                    printer.status(&format!("Waiting: {what}"));
-                }
-                false
-            }
+        let is_news = match &progress {
+            Progress::Waiting(what) => self.limit.observe(what, now),
+            Progress::Complete | Progress::DeadlineExceeded => false,
         };
-        let is_final = final_since.is_some_and(|since| now.duration_since(since) >= FINAL_AFTER);
-        if gave_up || is_final || limit.is_over(now) {
+        let findings = diagnose(&snapshot, self.target.gated);
+        // Pods without their gate count as available too early, so that complete rollouts have findings, too.
+        if findings.iter().any(|finding| finding.cause.is_final()) {
+            self.final_since.get_or_insert(now);
+        } else {
+            self.final_since = None;
+        }
+        let since = self.final_since;
+        let is_final = since.is_some_and(|since| now.duration_since(since) >= FINAL_AFTER);
+        let has_stalled = progress != Progress::Complete && self.limit.is_over(now);
+        if is_final || has_stalled || progress == Progress::DeadlineExceeded {
             return Err(RolloutError {
-                what: format!("deployment {}", target.deployment),
+                what: format!("deployment {}", self.target.deployment),
+                namespace: self.target.namespace.clone(),
                 after: began.elapsed(),
                 findings,
             }
             .into());
         }
-        std::thread::sleep(INTERVAL);
+        Ok((progress, is_news))
     }
 }
 
@@ -154,6 +192,7 @@ pub(super) fn for_address(
         if began.elapsed() >= timeout {
             return Err(RolloutError {
                 what: target.balancer_name(),
+                namespace: target.namespace.clone(),
                 after: began.elapsed(),
                 findings: diagnose(&snapshot, target.gated),
             }
@@ -170,11 +209,11 @@ pub(super) fn for_address(
 /// The end of the log of a pod's container: of its run before the last restart, if there was one.
 pub(super) fn last_log_lines(
     kubectl: &Kubectl,
-    target: &Target,
+    namespace: &str,
     pod: &str,
     container: &str,
 ) -> Result<String, KubectlError> {
-    let args = ["logs", pod, "-n", &target.namespace, "--tail=8"];
+    let args = ["logs", pod, "-n", namespace, "--tail=8"];
     let args = [&args[..], &["--container", container]].concat();
     kubectl
         .run(&[&args[..], &["--previous"]].concat())

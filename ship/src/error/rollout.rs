@@ -14,6 +14,8 @@ use crate::indent::indented;
 pub(crate) struct RolloutError {
     /// The Deployment or the load balancer.
     pub(crate) what: String,
+    /// Its namespace.
+    pub(crate) namespace: String,
     /// The time spent waiting.
     pub(crate) after: Duration,
     /// The known reasons.

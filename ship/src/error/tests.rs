@@ -232,6 +232,7 @@ fn failed_rollouts_and_tests_exit_with_1() {
         Exit::Failed,
         [RolloutError {
             what: text(),
+            namespace: text(),
             after: Duration::ZERO,
             findings: Vec::new(),
         }],
