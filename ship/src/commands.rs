@@ -79,27 +79,31 @@ fn diff(printer: Printer, args: &crate::args::Diff) -> Result<(), ShipError> {
 
 /// Prints the objects and their recent warnings, as kubectl's tables.
 fn status(printer: Printer, args: &Cluster) -> Result<(), ShipError> {
-    let target = Manifests::render(&args.overlay)?.target;
+    let manifests = Manifests::render(&args.overlay)?;
     let kubectl = args.context.kubectl()?;
-    let kinds = "deployment,pod,service,ingress,horizontalpodautoscaler,poddisruptionbudget,pvc";
-    printer.status(&format!("{} on {}", target.name(), kubectl.context()));
-    let selected = ["-n", &target.namespace, "-l", &target.selector];
-    let get = |args: &[&str]| kubectl.run(&[args, &selected].concat());
-    let objects = get(&["get", kinds, "-o", "wide"])?;
-    printer
-        .data_raw(objects.as_bytes())
-        .map_err(ShipError::Stdout)?;
-    let images = get(&[
-        "get",
-        "pods",
-        "-o",
-        "custom-columns=POD:.metadata.name,RESTARTS:.status.containerStatuses[0].restartCount,\
-         IMAGE:.status.containerStatuses[0].imageID",
-    ])?;
-    printer
-        .data_raw(format!("\n{images}").as_bytes())
-        .map_err(ShipError::Stdout)?;
-    let warnings = kubectl.run(&["events", "-n", &target.namespace, "--types=Warning"])?;
+    for target in manifests.deployments() {
+        printer.status(&format!("{} on {}", target.name(), kubectl.context()));
+        let selected = ["-n", &target.namespace, "-l", &target.selector];
+        let get = |args: &[&str]| kubectl.run(&[args, &selected].concat());
+        let kinds =
+            "deployment,pod,service,ingress,horizontalpodautoscaler,poddisruptionbudget,pvc";
+        let objects = get(&["get", kinds, "-o", "wide"])?;
+        printer
+            .data_raw(objects.as_bytes())
+            .map_err(ShipError::Stdout)?;
+        let images = get(&[
+            "get",
+            "pods",
+            "-o",
+            "custom-columns=POD:.metadata.name,RESTARTS:.status.containerStatuses[*].restartCount,\
+             IMAGE:.status.containerStatuses[*].imageID",
+        ])?;
+        printer
+            .data_raw(format!("\n{images}").as_bytes())
+            .map_err(ShipError::Stdout)?;
+    }
+    let namespace = &manifests.target.namespace;
+    let warnings = kubectl.run(&["events", "-n", namespace, "--types=Warning"])?;
     if !warnings.trim().is_empty() {
         printer.status(warnings.trim_end());
     }

@@ -62,7 +62,7 @@ pub(super) fn test(
 ) -> Result<(), ShipError> {
     let url = format!("{}healthz", endpoint.address_url());
     let snapshot = Snapshot::take(kubectl, target)?;
-    let container = &snapshot.deployment["spec"]["template"]["spec"]["containers"][0];
+    let container = container(&snapshot);
     let probe = Probe {
         kubectl,
         namespace: &target.namespace,
@@ -98,6 +98,19 @@ pub(super) fn test(
         }
         std::thread::sleep(INTERVAL);
     }
+}
+
+/// The container that the load balancer's Service sends to, since a cluster or an overlay may add others; if its port has
+/// no container, the first.
+fn container(snapshot: &Snapshot) -> &Value {
+    let containers = &snapshot.deployment["spec"]["template"]["spec"]["containers"];
+    let port = &snapshot.balancer["spec"]["ports"][0]["targetPort"];
+    let has_port = |container: &&Value| {
+        items(&container["ports"]).any(|found| {
+            found["containerPort"] == *port || (port.is_string() && found["name"] == *port)
+        })
+    };
+    items(containers).find(has_port).unwrap_or(&containers[0])
 }
 
 /// The kubelet restarts it until the request succeeds. It has none of the service's labels, so that
