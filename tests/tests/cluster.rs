@@ -23,7 +23,8 @@ fn without_volume() -> PathBuf {
         "without-volume",
         "Deployment",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: rust-app, namespace: rust-app}\n\
-         spec: {template: {spec: {volumes: [{name: key, secret: {secretName: missing}}]}}}\n",
+         spec: {template: {spec: {volumes: [{name: key, secret: {secretName: missing}}],\n  \
+         containers: [{name: rust-app, volumeMounts: [{name: key, mountPath: /key}]}]}}}\n",
     )
 }
 
@@ -178,6 +179,49 @@ fn a_rollout_that_cannot_complete_is_diagnosed_and_rolled_back() {
             "Rolled back",
         ],
     );
+}
+
+fn with_worker(name: &str, container: &str) -> PathBuf {
+    cluster::with_worker(Path::new(env!("CARGO_TARGET_TMPDIR")), name, container)
+}
+
+/// A worker that the load balancer does not know is part of the release, too.
+#[test]
+#[ignore = "needs a Kubernetes: make e2e"]
+fn every_deployment_is_waited_for_and_rolled_back() {
+    let cluster = Cluster::connect();
+    cluster.undeploy();
+    let image = |cluster: &Cluster| {
+        let path = "-o=jsonpath={.spec.template.spec.containers[0].env}";
+        cluster.run(&["get", "deployment", "a-worker", "-n", NAMESPACE, path])
+    };
+    let (_, printed) = cluster
+        .deploy(&with_worker("worker", "env: [{name: X, value: one}]"), &[])
+        .succeeded();
+    for expected in [
+        "rust-app: Rolled out revision 1 to 3 pods",
+        "a-worker: Rolled out revision 1 to 1 pod\n",
+    ] {
+        assert!(printed.contains(expected), "{printed}");
+    }
+    let before = image(&cluster);
+    fails_and_is_rolled_back(
+        &cluster,
+        &with_worker(
+            "broken-worker",
+            "env: [{name: APP_LISTEN, value: nonsense}]",
+        ),
+        None,
+        &[
+            "deployment a-worker is not ready",
+            "container worker: crash loop",
+            "invalid address `nonsense`",
+            "Rolling a-worker back to revision 1",
+            "Rolled back",
+        ],
+    );
+    assert_eq!(image(&cluster), before);
+    cluster.undeploy_overlay(&with_worker("worker", ""));
 }
 
 /// A rollback restores the Service that users connect to, not only the pods.

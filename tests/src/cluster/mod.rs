@@ -20,4 +20,4 @@ mod rollout;
 pub use connect::Cluster;
 pub use deployed::Deployed;
 pub use objects::{NAMESPACE, SELECTOR};
-pub use overlays::{changed, drainless, local, patched};
+pub use overlays::{changed, drainless, local, patched, with_worker};

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use ship::relative_path;
+
 use crate::manifests::{repository, variant};
 
 /// The overlay for one machine.
@@ -21,6 +23,42 @@ pub fn changed(scratch: &Path, name: &str, container: &str) -> PathBuf {
          spec: {{template: {{spec: {{containers: [{{name: rust-app, {container}}}]}}}}}}\n"
     );
     patched(scratch, name, "Deployment", &patch)
+}
+
+/// The overlay `local` and a worker, a Deployment that is not behind the load balancer. It comes first, and its
+/// container has the fields `container`.
+///
+/// # Panics
+/// When `scratch` cannot be written.
+pub fn with_worker(scratch: &Path, name: &str, container: &str) -> PathBuf {
+    let folder = scratch.join("cluster").join(name);
+    std::fs::create_dir_all(&folder).expect("the scratch folder can be written");
+    let worker = format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: a-worker, namespace: rust-app}}
+spec:
+  selector: {{matchLabels: {{app: worker}}}}
+  template:
+    metadata: {{labels: {{app: worker}}}}
+    spec:
+      securityContext: {{runAsNonRoot: true, runAsUser: 10001, seccompProfile: {{type: RuntimeDefault}}}}
+      containers:
+        - name: worker
+          image: cargo://app
+          securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}
+          {container}
+"
+    );
+    let overlay = relative_path(&folder, &local()).expect("both folders are there");
+    let kustomization = format!("resources: [worker.yaml, {}]\n", overlay.display());
+    for (file, text) in [
+        ("worker.yaml", worker),
+        ("kustomization.yaml", kustomization),
+    ] {
+        std::fs::write(folder.join(file), text).expect("the folder was just created");
+    }
+    folder
 }
 
 /// The overlay `local` with the drain off: the negative control. A test that loses no request with the
