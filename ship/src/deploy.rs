@@ -117,7 +117,7 @@ fn roll_out(
     let ca = args.service_ca.as_deref();
     let how = (args.balancer_timeout, args.test_from);
     smoke::deployed(printer, (kubectl, target), &endpoint, ca, how)?;
-    // Pods without a readiness probe count as available before they crash.
+    // A pod may have crashed meanwhile.
     for_rollouts(printer, kubectl, manifests.deployments(), args.timeout)?;
     Ok(endpoint)
 }

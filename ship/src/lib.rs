@@ -28,6 +28,7 @@ mod preflight;
 mod rollback;
 mod rollout_test;
 mod running;
+mod settling;
 mod smoke;
 mod snapshot;
 mod undeploy;

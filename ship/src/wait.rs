@@ -10,6 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{RolloutError, ShipError};
 use crate::kubectl::{Kubectl, KubectlError, items};
 use crate::manifests::Target;
+use crate::settling::Settling;
 use crate::snapshot::Snapshot;
 
 /// The polling interval.
@@ -105,6 +106,7 @@ pub(super) fn for_rollouts<'a>(
         .map(|target| Rollout {
             target,
             limit: NoProgress::new(timeout, began),
+            settling: Settling::default(),
             final_since: None,
         })
         .collect();
@@ -134,6 +136,7 @@ pub(super) fn for_rollouts<'a>(
 struct Rollout<'a> {
     target: &'a Target,
     limit: NoProgress,
+    settling: Settling,
     /// Since when a finding is final.
     final_since: Option<Instant>,
 }
@@ -147,7 +150,12 @@ impl Rollout<'_> {
     ) -> Result<(Progress, bool), ShipError> {
         let snapshot = Snapshot::take(kubectl, self.target)?;
         let now = Instant::now();
-        let progress = progress(&snapshot.deployment);
+        let mut progress = progress(&snapshot.deployment);
+        let is_complete = progress == Progress::Complete;
+        if self.settling.observe(&snapshot, is_complete, now) {
+            let what = "the pods have no readiness probe, so they are watched for some seconds";
+            progress = Progress::Waiting(what.to_owned());
+        }
         let is_news = match &progress {
             Progress::Waiting(what) => self.limit.observe(what, now),
             Progress::Complete | Progress::DeadlineExceeded => false,
@@ -215,9 +223,11 @@ pub(super) fn last_log_lines(
 ) -> Result<String, KubectlError> {
     let args = ["logs", pod, "-n", namespace, "--tail=8"];
     let args = [&args[..], &["--container", container]].concat();
-    kubectl
-        .run(&[&args[..], &["--previous"]].concat())
-        .or_else(|_| kubectl.run(&args))
+    match kubectl.run(&[&args[..], &["--previous"]].concat()) {
+        // What kubectl prints, with success, while the kubelet replaces the container.
+        Ok(log) if !log.starts_with("unable to retrieve container logs") => Ok(log),
+        Ok(_) | Err(_) => kubectl.run(&args),
+    }
 }
 
 #[cfg(test)]
