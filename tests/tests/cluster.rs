@@ -215,7 +215,6 @@ fn every_deployment_is_waited_for_and_rolled_back() {
         &[
             "deployment a-worker is not ready",
             "container worker: crash loop",
-            "invalid address `nonsense`",
             "Rolling a-worker back to revision 1",
             "Rolled back",
         ],
