@@ -228,10 +228,12 @@ fn a_deploy_that_cannot_succeed_is_refused_or_explained() {
         "unchecked",
         &format!("{key}-healthcheck-path: /no-such-path"),
     );
-    let reason = "its containers are ready, but its target is not healthy (target-health.";
-    fails(&cluster, &unchecked, &second, &[reason, "Rolled back"]);
+    let reason = "its containers are ready, but its target is not healthy";
+    let why = format!("{reason}: Target.FailedHealthChecks: Health checks failed (target-health.");
+    fails(&cluster, &unchecked, &second, &[&why, "Rolled back"]);
     controller.freeze_gates(true);
-    fails(&cluster, &eks, &second, &[reason, "Rolled back"]);
+    let why = format!("{reason} (target-health.");
+    fails(&cluster, &eks, &second, &[&why, "Rolled back"]);
     controller.freeze_gates(false);
     cluster.run(&["create", "quota", "full", "--hard=pods=3", "-n", NAMESPACE]);
     fails(
