@@ -41,19 +41,13 @@ pub fn oom_killed(path: &str) -> bool {
         .any(|count: u64| count > 0)
 }
 
-/// Removes the cgroup `path` and those below it in every hierarchy, and its parents if they are empty.
-/// Cgroups that still have a process are kept; missing ones are not an error.
+/// Removes the cgroup `path` and those below it in every hierarchy. Its parents are kept, even if they are empty: runc
+/// may just be creating another cgroup there. Cgroups that still have a process are kept, too; missing ones are not an
+/// error.
 pub(super) fn remove(path: &str) {
     let relative = path.trim_start_matches('/');
     for root in hierarchies() {
-        let own = root.join(relative);
-        remove_below(&own);
-        let parents = own.ancestors().skip(1).take_while(|parent| *parent != root);
-        for parent in parents {
-            if fs::remove_dir(parent).is_err() {
-                break;
-            }
-        }
+        remove_below(&root.join(relative));
     }
 }
 

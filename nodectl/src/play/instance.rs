@@ -86,7 +86,7 @@ impl Instance {
 
     /// The parent cgroup of all its containers.
     pub fn cgroup(&self) -> String {
-        format!("/nodectl/{}", self.id)
+        format!("/nodectl-{}", self.id)
     }
 
     /// The directory of the network namespaces.

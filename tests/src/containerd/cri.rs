@@ -83,7 +83,7 @@ impl<'a> Cri<'a> {
             "log_directory": self.daemon.path("logs").join(name),
             "labels": labels,
             "linux": {
-                "cgroup_parent": format!("/nodectl/{}/kubepods", self.daemon.instance()),
+                "cgroup_parent": format!("/nodectl-{}/kubepods", self.daemon.instance()),
                 "security_context": {"namespace_options": {"network": NODE}},
             },
         });

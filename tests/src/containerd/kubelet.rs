@@ -152,7 +152,7 @@ impl<'a> Kubelet<'a> {
             // As the CRI plugin groups them: the sandbox's shim runs all containers of a pod.
             "annotations": {"io.containerd.runc.v2.group": group},
             "linux": {
-                "cgroupsPath": format!("/nodectl/{}/kubepods/{id}", self.daemon.instance()),
+                "cgroupsPath": format!("/nodectl-{}/kubepods/{id}", self.daemon.instance()),
                 "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}],
             },
         });

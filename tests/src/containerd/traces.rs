@@ -22,7 +22,7 @@ pub(super) fn cgroups(instance: &str) -> Vec<PathBuf> {
         .map(|entry| entry.path());
     let mut all: Vec<_> = hierarchies
         .chain([root.to_owned()])
-        .map(|hierarchy| hierarchy.join("nodectl").join(instance))
+        .map(|hierarchy| hierarchy.join(format!("nodectl-{instance}")))
         .filter(|path| path.is_dir())
         .collect();
     all.sort();
@@ -104,7 +104,7 @@ pub(super) fn processes_of(marker: &str, instances: &[String]) -> Vec<u32> {
                     .any(|window| window == marker.as_bytes())
             }) || fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|cgroups| {
                 let mut instances = instances.iter();
-                instances.any(|instance| cgroups.contains(&format!(":/nodectl/{instance}/")))
+                instances.any(|instance| cgroups.contains(&format!(":/nodectl-{instance}/")))
             }))
     };
     let mut pids: Vec<u32> = fs::read_dir("/proc")

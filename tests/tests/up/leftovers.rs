@@ -110,7 +110,7 @@ fn a_test_that_leaves_a_cgroup_or_a_directory_fails() {
         let root = Path::new("/sys/fs/cgroup");
         let pids = root.join("pids");
         let root = if pids.is_dir() { &pids } else { root };
-        let path = root.join("nodectl").join(instance(daemon));
+        let path = root.join(format!("nodectl-{}", instance(daemon)));
         std::fs::create_dir_all(path.join("left")).unwrap();
         path.display().to_string()
     };
