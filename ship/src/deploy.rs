@@ -124,10 +124,8 @@ fn roll_out(
 
 /// Whether the namespaces of all objects exist.
 fn have_namespaces(kubectl: &Kubectl, manifests: &Manifests) -> Result<bool, ShipError> {
-    let namespaces = manifests.objects.iter().map(|object| {
-        let namespace = object["metadata"]["namespace"].as_str();
-        namespace.unwrap_or(&manifests.target.namespace)
-    });
+    let objects = manifests.objects.iter();
+    let namespaces = objects.map(|object| manifests.target.namespace_of(object));
     for namespace in namespaces.collect::<BTreeSet<_>>() {
         if kubectl.find(&["get", "namespace", namespace])?.is_null() {
             return Ok(false);

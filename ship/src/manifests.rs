@@ -226,6 +226,12 @@ impl Target {
         deployments.filter(is_other).collect()
     }
 
+    /// The namespace of an object; if it has none, as those of the whole cluster, this one.
+    pub(crate) fn namespace_of<'a>(&'a self, object: &'a Value) -> &'a str {
+        let namespace = object["metadata"]["namespace"].as_str();
+        namespace.unwrap_or(&self.namespace)
+    }
+
     /// `NAME in NAMESPACE`, for people.
     pub(crate) fn name(&self) -> String {
         format!("{} in {}", self.deployment, self.namespace)

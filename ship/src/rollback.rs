@@ -35,10 +35,8 @@ impl Before {
         if before.exists() {
             for object in manifests.objects.iter().filter(|one| is_restored(one)) {
                 let kind = object["kind"].as_str().unwrap_or_default();
-                let metadata = &object["metadata"];
-                let name = metadata["name"].as_str().unwrap_or_default();
-                let namespace = metadata["namespace"].as_str();
-                let namespace = namespace.unwrap_or(&manifests.target.namespace);
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                let namespace = manifests.target.namespace_of(object);
                 let args = ["get", kind, name, "-n", namespace, "--show-managed-fields"];
                 before.objects.extend(owned::fields(&kubectl.find(&args)?));
             }

@@ -232,7 +232,7 @@ fn held_claims(list: &Value, manifests: &Manifests) -> Vec<String> {
 }
 
 /// The objects in the namespace that are not of this deployment, whose own pods may still be stopping.
-fn occupants(list: &Value, own: &[Selector]) -> Vec<String> {
+fn occupants(list: &Value, own: &[Selector<'_>]) -> Vec<String> {
     let others = items(&list["items"]).filter(|item| !own.iter().any(|one| one.selects(item)));
     others.map(workload::full_name).collect()
 }
@@ -292,7 +292,8 @@ metadata: {name: web, namespace: ns}
 
     #[test]
     fn a_namespace_is_kept_for_objects_of_others_alone() {
-        let own = workload::selectors(&manifests().objects, "ns");
+        let manifests = manifests();
+        let own = workload::selectors(&manifests.objects, "ns");
         let found = list(&[
             ("Pod", "web-1", "web"),
             ("Pod", "db-0", "db"),

@@ -1,8 +1,6 @@
 //! Which of the manifests' objects the commands are about: a load balancer, and the Deployment behind it.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::kubectl::{items, of_kind, text};
 
@@ -38,12 +36,10 @@ pub(crate) fn deployment(objects: &[Value]) -> Option<&Value> {
     let deployments = || of_kind(objects, "Deployment");
     let service = balancer(objects).and_then(|balancer| service_of(objects, balancer));
     let selected = service.and_then(|service| {
-        let selector = service["spec"]["selector"].as_object()?;
+        let selector = Selector::of(&service["spec"]["selector"])?;
         let is_selected = |deployment: &&Value| {
-            let labels = &deployment["spec"]["template"]["metadata"]["labels"];
-            !selector.is_empty()
-                && deployment["metadata"]["namespace"] == service["metadata"]["namespace"]
-                && selector.iter().all(|(name, value)| labels[name] == *value)
+            deployment["metadata"]["namespace"] == service["metadata"]["namespace"]
+                && selector.selects(&deployment["spec"]["template"])
         };
         deployments().find(is_selected)
     });
@@ -57,9 +53,9 @@ fn service_of<'a>(objects: &'a [Value], balancer: &'a Value) -> Option<&'a Value
     }
     let spec = &balancer["spec"];
     let service = |backend: &Value| {
-        let name = backend["service"]["name"].as_str()?.to_owned();
+        let name = backend["service"]["name"].as_str()?;
         of_kind(objects, "Service").find(|service| {
-            service["metadata"]["name"] == *name
+            service["metadata"]["name"] == name
                 && service["metadata"]["namespace"] == balancer["metadata"]["namespace"]
         })
     };
@@ -81,11 +77,16 @@ pub(crate) fn full_name(object: &Value) -> String {
     format!("{kind}/{}", text(&object["metadata"]["name"]))
 }
 
-/// The labels by which an object that runs pods selects them.
-pub(crate) struct Selector(BTreeMap<String, String>);
+/// The labels by which an object selects pods; at least one.
+pub(crate) struct Selector<'a>(&'a Map<String, Value>);
 
-impl Selector {
-    /// Whether an object has these labels.
+impl<'a> Selector<'a> {
+    fn of(labels: &'a Value) -> Option<Self> {
+        let labels = labels.as_object().filter(|labels| !labels.is_empty());
+        labels.map(Self)
+    }
+
+    /// Whether an object, or the template of one, has these labels.
     pub(crate) fn selects(&self, object: &Value) -> bool {
         let labels = &object["metadata"]["labels"];
         self.0.iter().all(|(name, value)| labels[name] == *value)
@@ -93,22 +94,15 @@ impl Selector {
 }
 
 /// The selectors of the objects in a namespace that run pods.
-pub(crate) fn selectors(objects: &[Value], namespace: &str) -> Vec<Selector> {
+pub(crate) fn selectors<'a>(objects: &'a [Value], namespace: &str) -> Vec<Selector<'a>> {
     let there = objects.iter().filter(|object| {
         let kind = object["kind"].as_str().unwrap_or_default();
         let of = object["metadata"]["namespace"].as_str();
         ["DaemonSet", "Deployment", "StatefulSet"].contains(&kind)
             && of.unwrap_or("default") == namespace
     });
-    let labels = there.filter_map(|object| object["spec"]["selector"]["matchLabels"].as_object());
-    let selectors = labels.map(|labels| {
-        let labels = labels
-            .iter()
-            .map(|(name, value)| (name.clone(), text(value)));
-        Selector(labels.collect())
-    });
-    selectors
-        .filter(|selector| !selector.0.is_empty())
+    there
+        .filter_map(|object| Selector::of(&object["spec"]["selector"]["matchLabels"]))
         .collect()
 }
 
