@@ -10,7 +10,7 @@ use crate::args::Undeploy;
 use crate::custom;
 use crate::error::{ShipError, UndeployError};
 use crate::finalizers::{self, Holder};
-use crate::kubectl::{Kubectl, KubectlError, items, text};
+use crate::kubectl::{Kubectl, KubectlError, items, of_kind, text};
 use crate::manifests::{Manifests, Target};
 use crate::workload::{self, Selector};
 
@@ -217,6 +217,10 @@ fn delete_namespace(
 /// its pods, and those that a `StatefulSet` deletes with itself.
 fn held_claims(list: &Value, manifests: &Manifests) -> Vec<String> {
     let selectors = workload::selectors(&manifests.objects, &manifests.target.namespace);
+    let is_set = |owner: &Value| {
+        let mut sets = of_kind(&manifests.objects, "StatefulSet");
+        owner["kind"] == "StatefulSet" && sets.any(|set| set["metadata"]["name"] == owner["name"])
+    };
     let is_held = |claim: &&Value| {
         let name = text(&claim["metadata"]["name"]);
         let of_manifests = |object: &Value| {
@@ -224,8 +228,7 @@ fn held_claims(list: &Value, manifests: &Manifests) -> Vec<String> {
         };
         selectors.iter().any(|selector| selector.selects(claim))
             || manifests.objects.iter().any(of_manifests)
-            || items(&claim["metadata"]["ownerReferences"])
-                .any(|owner| owner["kind"] == "StatefulSet")
+            || items(&claim["metadata"]["ownerReferences"]).any(is_set)
     };
     let held = items(&list["items"]).filter(is_held);
     held.map(workload::full_name).collect()
@@ -282,7 +285,10 @@ metadata: {name: web, namespace: ns}
             (claim, "of-others", "x"),
             (claim, "elsewhere", "elsewhere"),
             (claim, "owned", "x"),
+            (claim, "owned-by-others", "x"),
         ]);
+        found["items"][6]["metadata"]["ownerReferences"] =
+            json!([{"kind": "StatefulSet", "name": "theirs"}]);
         found["items"][5]["metadata"]["ownerReferences"] =
             json!([{"kind": "StatefulSet", "name": "db"}]);
         let expected = ["web-data", "data-db-0", "unlabelled", "owned"];
